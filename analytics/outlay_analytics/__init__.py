@@ -1,0 +1,1 @@
+"""Outlay's answers: one module per question, each reading the store."""

@@ -1,0 +1,263 @@
+"""Connect to ClickHouse through clickhouse-connect: chDB in this process, or a server.
+
+One client per thread at a time: a chDB client serialises its own statements, and a stream left open on it blocks every
+other user. So reads borrow a client from a small pool, and each writing thread asks for a `writer()` of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from outlay.errors import ConfigError, StoreError
+from outlay_collector.store.query import Params, Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from clickhouse_connect.driver.client import Client
+
+READERS = 4
+READ_LIMITS: dict[str, Any] = {
+    "max_execution_time": 30,
+    "max_memory_usage": 2_000_000_000,
+    "max_result_rows": 1_000_000,
+    "use_query_condition_cache": 0,
+}
+# Codes after which the same statement may succeed later: timeouts, no connection, memory, too many parts or queries,
+# disk full, read-only replica, Keeper trouble.
+RETRYABLE_CODES = frozenset({3, 159, 164, 202, 203, 209, 210, 241, 242, 243, 252, 279, 285, 319, 394, 425, 999})
+
+# clickhouse-connect logs a traceback with the statement's values for every failed insert; the error itself is raised.
+logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
+
+
+class Dsn:
+    """A store's address: `chdb:///path`, `chdb://memory`, or `clickhouse://user:password@host:8123/database`.
+
+    `?database=` names the database of a chDB store, `?cluster=` the ClickHouse cluster to spread tables over.
+    `clickhouses://` connects with TLS.
+    """
+
+    def __init__(self, text: str) -> None:
+        parts = urlsplit(text)
+        options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+        unknown = set(options) - {"database", "cluster"}
+        if parts.scheme not in ("chdb", "clickhouse", "clickhouses") or unknown:
+            raise ConfigError(
+                f"store DSN {self._shown(parts)!r} is not understood"
+                + (f" (unknown option {sorted(unknown)[0]!r})" if unknown else "")
+                + "; use chdb:///absolute/path, chdb://memory or clickhouse://user:password@host:8123/database"
+            )
+        self.embedded = parts.scheme == "chdb"
+        self.secure = parts.scheme == "clickhouses"
+        self.cluster = options.get("cluster", "")
+        self.path = ":memory:" if parts.netloc == "memory" else unquote(parts.path)
+        if self.embedded and parts.netloc not in ("", "memory"):
+            raise ConfigError(f"store DSN {self._shown(parts)!r}: write chdb:///absolute/path with three slashes")
+        if self.embedded and not self.path:
+            raise ConfigError("store DSN 'chdb://' has no path; write chdb:///absolute/path or chdb://memory")
+        if not self.embedded and not parts.hostname:
+            raise ConfigError(f"store DSN {self._shown(parts)!r} has no host")
+        self.host = parts.hostname or ""
+        self.port = parts.port or (8443 if self.secure else 8123)
+        self.username = unquote(parts.username or "default")
+        self.password = unquote(parts.password or "")
+        database = options.get("database", "") or ("" if self.embedded else unquote(parts.path.strip("/")))
+        self.database = database or "outlay"
+        self.shown = self._shown(parts)
+
+    @staticmethod
+    def _shown(parts: Any) -> str:
+        """The DSN without its password, for logs and messages."""
+        host = parts.netloc.rsplit("@", 1)
+        user = host[0].split(":")[0] + "@" if len(host) == 2 else ""
+        return f"{parts.scheme}://{user}{host[-1]}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+
+
+class Store:
+    """ClickHouse behind one small door. Thread-safe for reads; take a `writer()` per writing thread."""
+
+    def __init__(self, dsn: Dsn) -> None:
+        self.dsn = dsn
+        self.database = dsn.database
+        self.embedded = dsn.embedded
+        self._readers: queue.LifoQueue[Client | None] = queue.LifoQueue()
+        for _ in range(READERS):
+            self._readers.put(None)
+        self._writers: list[Writer] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def query(self, sql: str, params: Params | None = None) -> list[Row]:
+        """Run one SELECT and return its rows as dicts; instants are aware UTC datetimes, money is `Decimal`.
+
+        Raises:
+            StoreError: With ClickHouse's code; `retryable` when trying again may help.
+        """
+        with self._reader() as client:
+            result = _run(client.query, sql, parameters=dict(params or {}))
+            return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+
+    def frame(self, sql: str, params: Params | None = None) -> pd.DataFrame:
+        """Run one SELECT and return a DataFrame, for small results that need pandas or numpy."""
+        with self._reader() as client:
+            frame: pd.DataFrame = _run(client.query_df, sql, parameters=dict(params or {}))
+            return frame
+
+    def raw(self, sql: str, params: Params | None = None, *, fmt: str) -> bytes:
+        """Run one SELECT and return the bytes ClickHouse formats, for example `Parquet` or `CSVWithNames`."""
+        with self._reader() as client:
+            return bytes(_run(client.raw_query, sql, parameters=dict(params or {}), fmt=fmt))
+
+    def writer(self) -> Writer:
+        """A connection of its own that may write; for one thread. Closed with the store, or earlier by `close()`."""
+        writer = Writer(_connect(self.dsn), self)
+        with self._lock:
+            self._writers.append(writer)
+        return writer
+
+    def close(self) -> None:
+        """Close every connection. Safe to call twice; call it after the threads that use them have stopped."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        for _ in range(READERS):
+            try:
+                client = self._readers.get(timeout=5)
+            except queue.Empty:
+                break
+            if client is not None:
+                client.close()
+        for writer in list(self._writers):
+            writer.close()
+
+    @contextmanager
+    def _reader(self) -> Iterator[Client]:
+        if self._closed:
+            raise StoreError("the store is closed", retryable=True)
+        client = self._readers.get()
+        try:
+            if client is None:
+                client = _connect(self.dsn, READ_LIMITS)
+            yield client
+        finally:
+            self._readers.put(client)
+
+
+class Writer:
+    """One writing connection: statements, small inserts and bulk loads. Not thread-safe."""
+
+    def __init__(self, client: Client, store: Store) -> None:
+        self._client = client
+        self.store = store
+        self.database = store.database
+
+    def query(self, sql: str, params: Params | None = None) -> list[Row]:
+        """As `Store.query`, on this connection: sees its own writes, temporary tables and unbounded by read limits."""
+        result = _run(self._client.query, sql, parameters=dict(params or {}))
+        return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+
+    def run(self, sql: str, params: Params | None = None, *, settings: Mapping[str, Any] | None = None) -> None:
+        """Run one statement that returns nothing (DDL, INSERT … SELECT)."""
+        _run(self._client.command, sql, parameters=dict(params or {}), settings=dict(settings or {}))
+
+    def insert(
+        self, table: str, rows: Sequence[Mapping[str, Any]], *, settings: Mapping[str, Any] | None = None
+    ) -> None:
+        """Insert dicts with the same keys, in one block. For small tables; spans go through `load`."""
+        if not rows:
+            return
+        columns = list(rows[0])
+        data = [[row[column] for column in columns] for row in rows]
+        _run(self._client.insert, table, data, column_names=columns, settings=dict(settings or {}))
+
+    def load(self, table: str, body: bytes, *, fmt: str, settings: Mapping[str, Any] | None = None) -> None:
+        """Let ClickHouse parse `body` in format `fmt` straight into `table`."""
+        _run(self._client.raw_insert, table, insert_block=body, fmt=fmt, settings=dict(settings or {}))
+
+    def close(self) -> None:
+        with self.store._lock:
+            if self not in self.store._writers:
+                return
+            self.store._writers.remove(self)
+        self._client.close()
+
+
+def open_store(dsn: str) -> Store:
+    """Open the store at `dsn` and make sure its database exists. Tables come from `migrate(store)`.
+
+    Raises:
+        ConfigError: If the DSN is not understood.
+        StoreError: If ClickHouse cannot be reached, or another process holds the embedded directory.
+    """
+    parsed = Dsn(dsn)
+    if parsed.embedded and parsed.path != ":memory:":
+        Path(parsed.path).mkdir(parents=True, exist_ok=True, mode=0o700)
+    client = _connect(parsed, database="default")
+    try:
+        on_cluster = f" ON CLUSTER {quote(parsed.cluster)}" if parsed.cluster else ""
+        _run(client.command, f"CREATE DATABASE IF NOT EXISTS {quote(parsed.database)}{on_cluster}")
+    finally:
+        client.close()
+    return Store(parsed)
+
+
+def quote(identifier: str) -> str:
+    """An identifier in backquotes, for names that come from a DSN."""
+    return "`" + identifier.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def _connect(dsn: Dsn, limits: Mapping[str, Any] | None = None, database: str | None = None) -> Client:
+    """A new client; `limits` makes it a reader that cannot write or lift its limits."""
+    import clickhouse_connect
+
+    # readonly=1 forbids any later change of settings; over HTTP every request carries its settings, so there it is 2.
+    readonly: dict[str, Any] = {} if limits is None else {**limits, "readonly": "1" if dsn.embedded else "2"}
+    settings = {name: str(value) for name, value in readonly.items()}
+    try:
+        if dsn.embedded:
+            client: Client = clickhouse_connect.get_client(
+                interface="chdb",
+                path=dsn.path,
+                database=database or dsn.database,
+                settings=settings,
+                tz_mode="aware",
+            )
+            return client
+        return clickhouse_connect.get_client(
+            interface="https" if dsn.secure else "http",
+            host=dsn.host,
+            port=dsn.port,
+            username=dsn.username,
+            password=dsn.password,
+            database=database or dsn.database,
+            settings=settings,
+            tz_mode="aware",
+            autogenerate_session_id=limits is None,
+        )
+    except Exception as exc:
+        raise _translate(exc, f"cannot open the store at {dsn.shown}: ") from exc
+
+
+def _run(call: Any, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return call(*args, **kwargs)
+    except StoreError:
+        raise
+    except Exception as exc:
+        raise _translate(exc) from exc
+
+
+def _translate(exc: Exception, prefix: str = "") -> StoreError:
+    """clickhouse-connect's error as ours: classified by ClickHouse's code, without stack trace or version."""
+    code = int(getattr(exc, "code", None) or 0)
+    message = str(exc).split("Stack trace:")[0].strip()
+    no_answer = code == 0 and type(exc).__name__ in ("OperationalError", "ConnectionError", "TimeoutError")
+    return StoreError(prefix + message, code=code, retryable=code in RETRYABLE_CODES or no_answer)

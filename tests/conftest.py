@@ -1,0 +1,53 @@
+"""Fixtures that every test may use: one engine per test process, one database per test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from outlay_collector.store import Store, migrate, open_store
+
+ENGINE_PATH = Path(tempfile.mkdtemp(prefix="outlay-tests-"))
+
+
+def pytest_report_header() -> str:
+    import clickhouse_connect
+
+    return f"store: chDB through clickhouse-connect {clickhouse_connect.version()}"
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(ENGINE_PATH, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the developer's shell reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(("OUTLAY_", "OTEL_")) and name not in ("OUTLAY_TEST_DSN", "OUTLAY_CHROMIUM"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def empty_store() -> Iterator[Store]:
+    """A store with a database of its own and no tables yet."""
+    server = os.environ.get("OUTLAY_TEST_DSN", "")
+    database = f"test_{uuid.uuid4().hex[:12]}"
+    dsn = f"{server.rstrip('/')}/{database}" if server else f"chdb://{ENGINE_PATH}?database={database}"
+    store = open_store(dsn)
+    yield store
+    writer = store.writer()
+    writer.run(f"DROP DATABASE IF EXISTS {database} SYNC")
+    store.close()
+
+
+@pytest.fixture
+def store(empty_store: Store) -> Store:
+    """A store with every table, and nothing in it."""
+    migrate(empty_store)
+    return empty_store

@@ -1,0 +1,1 @@
+"""Outlay's pages, JSON API, command line and start-up."""
