@@ -1,0 +1,80 @@
+"""What a request needs: built once by the start-up, passed to the API and the pages, never a global."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from outlay_collector.store import Store
+
+if TYPE_CHECKING:
+    from outlay_collector.prices import PriceBook
+    from outlay_collector.spool import Spool
+    from outlay_collector.store.client import Writer
+
+    from outlay_web.auth import Authenticator
+    from outlay_web.config import Settings
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def no_wake(job: str) -> None:
+    """Where no scheduler runs in this process there is nothing to wake."""
+
+
+@dataclass
+class Context:
+    """One program's parts, as the request handlers see them.
+
+    Attributes:
+        store: The store; thread-safe reads.
+        settings: Server settings, read once.
+        version: Outlay's version.
+        prices: The price book, None where this process neither settles nor prices.
+        spool: The receiver's spool, None where this process does not receive.
+        authenticator: Keys, password and sessions.
+        config: Sections of outlay.toml as their owners parsed them: `budgets`, `alerts`, `projects`, `model_tiers` …
+        clock: Returns the present instant; tests set it.
+        ready: Whether start-up is finished.
+        wake: Makes a background job due now: `wake("settle")`.
+        jobs: Name, runs, failures and last error of every background job.
+        shared: Parts that only some routes need, by name, for example `settler`.
+    """
+
+    store: Store
+    settings: Settings
+    version: str
+    authenticator: Authenticator
+    prices: PriceBook | None = None
+    spool: Spool | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    clock: Callable[[], datetime] = utc_now
+    ready: bool = False
+    wake: Callable[[str], None] = no_wake
+    jobs: Callable[[], list[dict[str, Any]]] = list
+    shared: dict[str, Any] = field(default_factory=dict)
+    _write_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _writer: Writer | None = field(default=None, repr=False)
+
+    def now(self) -> datetime:
+        return self.clock()
+
+    @contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """The request handlers' one writing connection; one handler at a time holds it."""
+        with self._write_lock:
+            if self._writer is None:
+                self._writer = self.store.writer()
+            yield self._writer
+
+    def ledger(self) -> dict[str, int]:
+        """Spans received, stored, rejected, quarantined, duplicate and pending: one consistent snapshot."""
+        from outlay_collector.status import ledger
+
+        return dict(ledger(self.store, self.spool))

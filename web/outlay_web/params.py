@@ -1,0 +1,92 @@
+"""A request's query string as a scope: window, dimension filters, project and time zone; the same for API and pages.
+
+Every parameter must be known to the endpoint: one that is accepted and ignored would answer another question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from outlay_analytics.window import DIMENSIONS, BadRequest, Scope, Window, parse_window
+from starlette.requests import Request
+
+from outlay_web.context import Context
+
+COMMON = ("start", "end", "project", "timezone")
+SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a request asks: its scope, and the endpoint's own parameters."""
+
+    scope: Scope
+    values: Mapping[str, str]
+    windowed: bool
+
+    def get(self, name: str, default: str = "") -> str:
+        return self.values.get(name, default)
+
+    def names(self, name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """A comma-separated parameter: `group_by=feature,model`."""
+        text = self.values.get(name)
+        return default if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+    def integer(self, name: str, default: int, low: int, high: int) -> int:
+        """A whole number between `low` and `high`.
+
+        Raises:
+            BadRequest: If it is not one.
+        """
+        text = self.values.get(name)
+        if text is None:
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) <= 9 and low <= int(text) <= high):
+            raise BadRequest(f"{name} must be a whole number from {low} to {high}, not {text[:SHOWN]!r}")
+        return int(text)
+
+
+def read_query(
+    ctx: Context, request: Request, allowed: Collection[str] = (), *, filters: bool = True, default_days: int = 30
+) -> Query:
+    """Read a query string as scope and the endpoint's own parameters.
+
+    Args:
+        allowed: The endpoint's own parameters.
+        filters: Whether dimensions may filter.
+        default_days: Length of the window when none is given.
+
+    Raises:
+        BadRequest: For an unknown parameter, a single one given twice, a window or time zone that cannot be read.
+    """
+    values: dict[str, str] = {}
+    chosen: dict[str, tuple[str, ...]] = {}
+    for name, value in request.query_params.multi_items():
+        if name in COMMON or name in allowed:
+            if name in values:
+                raise BadRequest(f"{name} was given more than once")
+            values[name] = value
+        elif filters and (name in DIMENSIONS or (name.startswith("tag.") and len(name) > len("tag."))):
+            chosen[name] = (*chosen.get(name, ()), value)
+        else:
+            known = sorted({*COMMON, *allowed, *(DIMENSIONS if filters else ())}) + ["tag.<key>"] * filters
+            raise BadRequest(f"unknown parameter {name[:SHOWN]!r}; allowed: {', '.join(known)}")
+    window: Window = parse_window(values.get("start"), values.get("end"), ctx.now(), default_days)
+    scope = Scope(window, chosen, request.state.project, read_timezone(values.get("timezone", "UTC")))
+    own = {name: value for name, value in values.items() if name not in COMMON}
+    return Query(scope, own, windowed="start" in values or "end" in values)
+
+
+def read_timezone(name: str) -> str:
+    """An IANA time zone's name.
+
+    Raises:
+        BadRequest: If there is no such zone.
+    """
+    try:
+        ZoneInfo(name)
+    except Exception as exc:  # ZoneInfo raises ValueError, KeyError or OSError by the shape of the name
+        raise BadRequest(f"timezone {name[:SHOWN]!r} is not known; use an IANA name such as Europe/Berlin") from exc
+    return name
