@@ -1,0 +1,110 @@
+"""Every attribute name that Outlay writes.
+
+`gen_ai.*` follows the OpenTelemetry semantic conventions for generative AI, release 1.40 (now in a repository of their
+own; the constants in `opentelemetry.semconv._incubating` are deprecated, so the names live here). What has no standard
+name is `outlay.*`; a few names that providers' own clients established are used where neither has one.
+
+Totals include their parts: `gen_ai.usage.input_tokens` includes cached tokens, `.output_tokens` includes reasoning.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+VERSION: Final = "1.40.0"
+SCOPE: Final = "outlay"  # name of our instrumentation scope
+
+# --- the call
+OPERATION: Final = "gen_ai.operation.name"
+PROVIDER: Final = "gen_ai.provider.name"
+REQUEST_MODEL: Final = "gen_ai.request.model"
+REQUEST_STREAM: Final = "gen_ai.request.stream"
+REQUEST_MAX_TOKENS: Final = "gen_ai.request.max_tokens"
+REQUEST_TEMPERATURE: Final = "gen_ai.request.temperature"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
+RESPONSE_ID: Final = "gen_ai.response.id"
+FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"  # seconds
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
+HTTP_STATUS: Final = "http.response.status_code"
+ERROR_TYPE: Final = "error.type"
+
+# --- usage
+INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
+REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
+CACHE_WRITE_1H_TOKENS: Final = "outlay.usage.cache_write_1h.input_tokens"
+USAGE_ESTIMATED: Final = "outlay.usage.estimated"
+OTHER_USAGE_PREFIX: Final = "outlay.usage."  # + name of `Usage`: input_audio_tokens, web_searches …
+COST_USD: Final = "outlay.cost.usd"
+
+# The billed tier. Anthropic's client established a name of its own; every other provider goes under OpenAI's.
+SERVICE_TIER: Final = "openai.response.service_tier"
+SERVICE_TIER_ANTHROPIC: Final = "anthropic.response.service_tier"
+
+# --- what the call was for
+FEATURE: Final = "outlay.feature"
+TEAM: Final = "outlay.team"
+CUSTOMER: Final = "outlay.customer"
+TASK: Final = "outlay.task"
+USER: Final = "user.id"
+SESSION: Final = "session.id"
+CONVERSATION: Final = "gen_ai.conversation.id"
+PROMPT_NAME: Final = "gen_ai.prompt.name"
+PROMPT_VERSION: Final = "outlay.prompt.version"
+TAG_PREFIX: Final = "outlay.tag."
+
+# Keywords of `tags()`, `track()` and `record()` that have an attribute of their own; any other is a free tag.
+TAG_ATTRIBUTES: Final[dict[str, str]] = {
+    "conversation": CONVERSATION,
+    "customer": CUSTOMER,
+    "feature": FEATURE,
+    "prompt": PROMPT_NAME,
+    "prompt_version": PROMPT_VERSION,
+    "session": SESSION,
+    "task": TASK,
+    "team": TEAM,
+    "user": USER,
+}
+
+# --- the levers
+CASCADE_NAME: Final = "outlay.cascade.name"
+CASCADE_RUN_ID: Final = "outlay.cascade.run_id"
+CASCADE_TIER: Final = "outlay.cascade.tier"
+CASCADE_OUTCOME: Final = "outlay.cascade.outcome"
+CASCADE_CONFIDENCE: Final = "outlay.cascade.confidence"
+CASCADE_THRESHOLD: Final = "outlay.cascade.threshold"
+CACHE_KIND: Final = "outlay.cache.kind"
+CACHE_HIT: Final = "outlay.cache.hit"
+CACHE_SIMILARITY: Final = "outlay.cache.similarity"
+CACHE_AVOIDED_INPUT_TOKENS: Final = "outlay.cache.avoided.input_tokens"
+CACHE_AVOIDED_OUTPUT_TOKENS: Final = "outlay.cache.avoided.output_tokens"
+ATTEMPT: Final = "outlay.attempt"
+REQUEST_ID: Final = "outlay.request_id"
+STREAM_END: Final = "outlay.stream.end"  # complete, abandoned or cut
+ROUTE_TIER: Final = "outlay.route.tier"
+ROUTE_REASON: Final = "outlay.route.reason"
+EXPERIMENT_NAME: Final = "outlay.experiment.name"
+EXPERIMENT_ARM: Final = "outlay.experiment.arm"
+PROMPT_PART_PREFIX: Final = "outlay.prompt.part."  # + name + PROMPT_PART_SUFFIX
+PROMPT_PART_SUFFIX: Final = ".tokens"
+
+# --- evaluations
+EVALUATION_EVENT: Final = "gen_ai.evaluation.result"
+EVALUATION_NAME: Final = "gen_ai.evaluation.name"
+EVALUATION_VALUE: Final = "gen_ai.evaluation.score.value"
+EVALUATION_LABEL: Final = "gen_ai.evaluation.score.label"
+EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
+
+# --- content, only when asked for
+INPUT_MESSAGES: Final = "gen_ai.input.messages"
+OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
+
+# --- resource
+SERVICE_NAME: Final = "service.name"
+SERVICE_VERSION: Final = "service.version"
+ENVIRONMENT: Final = "deployment.environment.name"

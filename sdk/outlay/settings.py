@@ -1,0 +1,249 @@
+"""Settings as a table: each has a name, a default, a unit and one sentence.
+
+The SDK's table is `SETTINGS`; the server keeps a table of its own and reads it with the same `read_settings`, so that
+documentation and code cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from outlay.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting.
+
+    Attributes:
+        name: Field name; the variable is ``OUTLAY_`` + the name in upper case.
+        default: Value when nothing is set. Its type decides how text is read, unless `parse` is given.
+        unit: "", or what the number counts: bytes, ms, s, spans.
+        help: One sentence for docs/settings.md.
+        otel: Standard OpenTelemetry variables that are read when ours is not set, in order.
+        allowed: The values that are accepted; empty means any.
+        minimum: Smallest number accepted.
+        parse: Reads the text instead of the default's type.
+    """
+
+    name: str
+    default: Any
+    unit: str
+    help: str
+    otel: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+    minimum: float | None = None
+    parse: Callable[[str], Any] | None = None
+
+    @property
+    def variable(self) -> str:
+        """Name of the environment variable."""
+        return "OUTLAY_" + self.name.upper()
+
+    def read(self, text: str, source: str = "") -> Any:
+        """The value that `text` means.
+
+        Raises:
+            ConfigError: Naming the setting, its value and what is allowed.
+        """
+        where = source or self.variable
+        try:
+            value = self.parse(text) if self.parse else _READERS[type(self.default)](text)
+        except (ValueError, KeyError):
+            expected = "true or false" if isinstance(self.default, bool) else f"a value like {self.default!r}"
+            raise ConfigError(f"{where}={text!r}: expected {expected}") from None
+        if self.allowed and value not in self.allowed:
+            raise ConfigError(f"{where}={text!r}: expected one of {', '.join(self.allowed)}")
+        if self.minimum is not None and value < self.minimum:
+            raise ConfigError(f"{where}={text!r}: expected at least {self.minimum:g}")
+        return value
+
+
+def read_settings(
+    table: Sequence[Setting],
+    environ: Mapping[str, str],
+    on_error: Callable[[ConfigError], None] | None = None,
+) -> dict[str, Any]:
+    """Values of every setting of `table`: the variable, else its OpenTelemetry twin, else the default.
+
+    Args:
+        table: The settings to read.
+        environ: Environment variables.
+        on_error: Called with each bad value, which is then replaced by the default; without it the error is raised.
+
+    Raises:
+        ConfigError: If a value is wrong and `on_error` is not given.
+    """
+    values: dict[str, Any] = {}
+    for setting in table:
+        values[setting.name] = setting.default
+        for variable in (setting.variable, *setting.otel):
+            text = environ.get(variable, "").strip()
+            if not text:
+                continue
+            try:
+                values[setting.name] = setting.read(text, variable)
+            except ConfigError as error:
+                if on_error is None:
+                    raise
+                on_error(error)
+            break
+    return values
+
+
+def _bool(text: str) -> bool:
+    return {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}[
+        text.lower()
+    ]
+
+
+def _headers(text: str) -> dict[str, str]:
+    from urllib.parse import unquote
+
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if any(not sep for _, sep, _ in pairs):
+        raise ValueError(text)
+    return {unquote(name.strip()).lower(): unquote(value.strip()) for name, _, value in pairs}
+
+
+def _ratio(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ValueError(text)
+    return value
+
+
+_READERS: dict[type, Callable[[str], Any]] = {bool: _bool, int: int, float: float, str: str}
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("endpoint", "http://localhost:4318", "", "Base URL of the server that takes OTLP/HTTP."),
+    Setting("headers", None, "", "Headers of every export, `name=value,name=value`.", parse=_headers),
+    Setting("api_key", "", "", "Ingest key, sent as `Authorization: Bearer KEY`."),
+    Setting("service", "", "", "Name of this service.", otel=("OTEL_SERVICE_NAME",)),
+    Setting("service_version", "", "", "Version of this service."),
+    Setting("environment", "", "", "Where it runs: prod, staging …"),
+    Setting("disabled", False, "", "Switch the SDK off; decorators then cost nothing.", otel=("OTEL_SDK_DISABLED",)),
+    Setting("capture_content", False, "", "Keep prompts and completions on the spans."),
+    Setting("content_ratio", 1.0, "", "Share of traces whose content is kept; costs are always kept.", parse=_ratio),
+    Setting("stream_usage", False, "", "Ask OpenAI-style chat streams for usage; they then end with one more chunk."),
+    Setting("estimate_usage", True, "", "Estimate tokens, marked so, where a stream ended without usage."),
+    Setting("propagate", False, "", "Add `traceparent` and `baggage` to outgoing HTTP, for services behind."),
+    Setting("set_global", True, "", "Serve as OpenTelemetry's tracer provider while the app has none of its own."),
+    Setting("wire", True, "", "Meter calls at the HTTP layer."),
+    Setting(
+        "queue_spans",
+        8192,
+        "spans",
+        "Spans that may wait to be sent; newer ones are dropped and counted.",
+        otel=("OTEL_BSP_MAX_QUEUE_SIZE",),
+        minimum=1,
+    ),
+    Setting("queue_bytes", 16 << 20, "bytes", "Text that may wait to be sent.", minimum=1024),
+    Setting(
+        "batch_spans",
+        512,
+        "spans",
+        "Spans sent in one request.",
+        otel=("OTEL_BSP_MAX_EXPORT_BATCH_SIZE",),
+        minimum=1,
+    ),
+    Setting(
+        "flush_interval_ms",
+        1000,
+        "ms",
+        "Longest time a span waits for company.",
+        otel=("OTEL_BSP_SCHEDULE_DELAY",),
+        minimum=1,
+    ),
+    Setting(
+        "export_timeout_s",
+        10.0,
+        "s",
+        "Longest time one export may take.",
+        otel=("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"),
+        minimum=0.1,
+    ),
+    Setting("exit_timeout_s", 4.0, "s", "Longest time process exit waits for what is still queued.", minimum=0),
+    Setting("spool_file", "", "", "File that takes what could not be sent, for `outlay ingest`; {pid} is replaced."),
+    Setting("spool_bytes", 64 << 20, "bytes", "Largest size of that file.", minimum=0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the SDK runs with. One field per entry of `SETTINGS`, in the same order."""
+
+    endpoint: str
+    headers: Mapping[str, str] | None
+    api_key: str
+    service: str
+    service_version: str
+    environment: str
+    disabled: bool
+    capture_content: bool
+    content_ratio: float
+    stream_usage: bool
+    estimate_usage: bool
+    propagate: bool
+    set_global: bool
+    wire: bool
+    queue_spans: int
+    queue_bytes: int
+    batch_spans: int
+    flush_interval_ms: int
+    export_timeout_s: float
+    exit_timeout_s: float
+    spool_file: str
+    spool_bytes: int
+    traces_url: str = ""
+    logs_url: str = ""
+
+    @classmethod
+    def from_env(
+        cls,
+        environ: Mapping[str, str],
+        *,
+        on_error: Callable[[ConfigError], None] | None = None,
+        **given: Any,
+    ) -> Settings:
+        """Read `OUTLAY_*` and the OpenTelemetry variables that mean the same; `given` wins where it is not None.
+
+        Raises:
+            ConfigError: If a value is wrong and `on_error` is not given.
+        """
+        values = read_settings(SETTINGS, environ, on_error)
+        values.update({name: value for name, value in given.items() if value is not None})
+        explicit = given.get("endpoint") or environ.get("OUTLAY_ENDPOINT", "").strip()
+        for signal in ("traces", "logs"):
+            values[f"{signal}_url"] = _signal_url(signal, explicit, values["endpoint"], environ)
+        values["endpoint"] = values["traces_url"].removesuffix("/v1/traces")
+        headers: dict[str, str] = {}
+        for variable in ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"):
+            if environ.get(variable):
+                try:
+                    headers.update(_headers(environ[variable]))
+                except ValueError:
+                    error = ConfigError(f"{variable}: expected name=value,name=value")
+                    if on_error is None:
+                        raise error from None
+                    on_error(error)
+        headers.update({name.lower(): value for name, value in (values["headers"] or {}).items()})
+        if values["api_key"]:
+            headers["authorization"] = f"Bearer {values['api_key']}"
+        values["headers"] = headers
+        return cls(**values)
+
+
+def _signal_url(signal: str, explicit: str, default: str, environ: Mapping[str, str]) -> str:
+    """Where one signal goes, as the OTLP exporter specification has it: a signal's own URL is used as it is."""
+    if explicit:
+        base = explicit.rstrip("/")
+        base = base.removesuffix("/v1/traces").removesuffix("/v1/logs")
+        return f"{base}/v1/{signal}"
+    own = environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", "").strip()
+    if own:
+        return own
+    base = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip() or default
+    return f"{base.rstrip('/')}/v1/{signal}"

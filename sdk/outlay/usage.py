@@ -1,0 +1,116 @@
+"""Usage: the token counts of one call, whatever the provider called them.
+
+Providers disagree on names and on what includes what. Here totals include their parts (`input_tokens` includes cache
+reads and writes, `output_tokens` includes reasoning), `None` means that nobody said, and it is never the same as 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from outlay import semconv
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts of one call. Every count is `None` when it is unknown.
+
+    Attributes:
+        input_tokens: All prompt tokens, cached ones included.
+        cache_read_tokens: The part of the input that the provider read from its cache.
+        cache_write_tokens: The part of the input that was written to the cache, for any time.
+        cache_write_1h_tokens: The part of the cache writes kept for an hour (Anthropic).
+        output_tokens: All generated tokens, reasoning included.
+        reasoning_tokens: The part of the output that was reasoning.
+        input_audio_tokens, input_image_tokens, cache_read_audio_tokens: Parts of the input with prices of their own.
+        output_audio_tokens, output_image_tokens: Parts of the output with prices of their own.
+        web_searches: Server-side searches that are billed per request.
+        other: Further counts by name, e.g. ``{"search_units": 1}``.
+        estimated: The counts are an estimate and not the provider's.
+    """
+
+    input_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    cache_read_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    output_image_tokens: int | None = None
+    web_searches: int | None = None
+    other: Mapping[str, int] = field(default_factory=dict)
+    estimated: bool = False
+
+    @classmethod
+    def of(cls, value: Usage | Mapping[str, Any]) -> Usage:
+        """`value` itself, or a `Usage` of a dict with these names; names that it does not know land in `other`.
+
+        Raises:
+            ValueError: If a count is negative, not a whole number, or a part is larger than its total.
+        """
+        if isinstance(value, Usage):
+            return value
+        known: dict[str, Any] = {}
+        other: dict[str, int] = dict(value.get("other") or {})
+        for name, count in value.items():
+            if name == "other" or count is None:
+                continue
+            if name == "estimated":
+                known[name] = bool(count)
+                continue
+            if isinstance(count, bool) or int(count) != count or count < 0:
+                raise ValueError(f"usage {name} must be a whole number of at least 0, not {count!r}")
+            if name in _COUNTS:
+                known[name] = int(count)
+            else:
+                other[name] = int(count)
+        usage = cls(**known, other=other)
+        usage._check()
+        return usage
+
+    def _check(self) -> None:
+        reads, writes = self.cache_read_tokens or 0, self.cache_write_tokens or 0
+        if self.input_tokens is not None and reads + writes > self.input_tokens:
+            raise ValueError(
+                f"usage cache_read_tokens + cache_write_tokens ({reads + writes}) cannot exceed"
+                f" input_tokens ({self.input_tokens}), which includes them"
+            )
+        if self.output_tokens is not None and (self.reasoning_tokens or 0) > self.output_tokens:
+            raise ValueError(
+                f"usage reasoning_tokens ({self.reasoning_tokens}) cannot exceed"
+                f" output_tokens ({self.output_tokens}), which includes them"
+            )
+
+    def __bool__(self) -> bool:
+        """Whether anything at all is known."""
+        return any(getattr(self, name) is not None for name in _COUNTS) or bool(self.other)
+
+    def attributes(self) -> dict[str, Any]:
+        """The counts that are known, under the names that spans carry."""
+        found: dict[str, Any] = {}
+        for name, attribute in _ATTRIBUTES:
+            count = getattr(self, name)
+            if count is not None:
+                found[attribute] = count
+        for name, count in self.other.items():
+            found[semconv.OTHER_USAGE_PREFIX + name] = count
+        if self.estimated:
+            found[semconv.USAGE_ESTIMATED] = True
+        return found
+
+
+_COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("other", "estimated"))
+_STANDARD = {
+    "input_tokens": semconv.INPUT_TOKENS,
+    "cache_read_tokens": semconv.CACHE_READ_TOKENS,
+    "cache_write_tokens": semconv.CACHE_WRITE_TOKENS,
+    "cache_write_1h_tokens": semconv.CACHE_WRITE_1H_TOKENS,
+    "output_tokens": semconv.OUTPUT_TOKENS,
+    "reasoning_tokens": semconv.REASONING_TOKENS,
+}
+_ATTRIBUTES = tuple((name, _STANDARD.get(name, semconv.OTHER_USAGE_PREFIX + name)) for name in _COUNTS)
