@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from outlay_collector.store import Store, migrate, open_store
 
 ENGINE_PATH = Path(tempfile.mkdtemp(prefix="outlay-tests-"))
@@ -18,7 +19,7 @@ ENGINE_PATH = Path(tempfile.mkdtemp(prefix="outlay-tests-"))
 def pytest_report_header() -> str:
     import clickhouse_connect
 
-    return f"store: chDB through clickhouse-connect {clickhouse_connect.version()}"
+    return f"store: chDB through clickhouse-connect {clickhouse_connect.__version__}"
 
 
 def pytest_unconfigure() -> None:

@@ -70,7 +70,11 @@ def _clustered(statement: str, cluster: str, database: str) -> list[str]:
     on_cluster = f"ON CLUSTER {quote(cluster)}"
     table = re.search(r"CREATE TABLE IF NOT EXISTS (\w+)", statement)
     if table is None or "MergeTree" not in statement:
-        return [re.sub(r"((?:CREATE|ALTER|DROP)[^(\n]*?\w+)(?=\s*(?:\n|\(|TO|AS|$))", rf"\1 {on_cluster}", statement, count=1)]
+        return [
+            re.sub(
+                r"((?:CREATE|ALTER|DROP)[^(\n]*?\w+)(?=\s*(?:\n|\(|TO|AS|$))", rf"\1 {on_cluster}", statement, count=1
+            )
+        ]
     name = table[1]
     shard = re.search(r"-- shard: (.+)", statement)
     local = statement.replace(f"EXISTS {name}", f"EXISTS {name}_local {on_cluster}", 1)

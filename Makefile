@@ -1,0 +1,59 @@
+# make demo   a running Outlay with a month of data        make test   every test, browser included
+# make check  lint and types                                make lock   refresh the locked dependencies
+
+PY ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell command -v $(p) 2>/dev/null)))
+VENV := .venv
+BIN := $(VENV)/bin
+SERVER := $(VENV)/.server-installed
+DEV := $(VENV)/.dev-installed
+
+.PHONY: demo test check lint types lock prices docs browser clean
+
+demo: $(SERVER)
+	@$(BIN)/outlay demo
+
+test: $(DEV) browser
+	$(BIN)/python -m pytest -q -n 2 --dist loadscope $(ARGS)
+
+check: lint types
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV)
+	$(BIN)/mypy
+
+# Everything under one lock; uv installs it in seconds, plain pip does where uv is not to be had.
+$(BIN)/python:
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Outlay needs Python 3.11 or newer; run make PY=/path/to/python" >&2; exit 1; }
+	@echo "creating $(VENV)" >&2
+	@$(PY) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check uv || echo "uv is not available, using pip" >&2
+
+INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install -q --python $(BIN)/python $(1); else $(BIN)/python -m pip install -q --disable-pip-version-check $(1); fi
+
+$(SERVER): requirements.lock pyproject.toml | $(BIN)/python
+	@echo "installing the server's packages (about 300 MB of downloads, once)" >&2
+	@$(call INSTALL,-r requirements.lock)
+	@$(call INSTALL,--no-deps -e .)
+	@touch $@
+
+$(DEV): requirements-dev.lock $(SERVER) | $(BIN)/python
+	@echo "installing the packages for development" >&2
+	@$(call INSTALL,-r requirements-dev.lock)
+	@touch $@
+
+# Browser tests drive the system's Chromium; where it is missing and can be installed, it is.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || [ -n "$$OUTLAY_CHROMIUM" ] || \
+	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "installing chromium" >&2 && \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
+	echo "no Chromium found: browser tests will be skipped (install chromium, or set OUTLAY_CHROMIUM)" >&2
+
+lock: $(BIN)/python
+	$(BIN)/uv pip compile -q --no-header --no-emit-index-url --extra server -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile -q --no-header --no-emit-index-url --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,169 @@
+"""The store behaves the same on chDB in this process and over ClickHouse's HTTP protocol."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from tests.clickhouse_http import ClickHouseHttp
+from tests.conftest import ENGINE_PATH
+
+from outlay.errors import ConfigError, StoreError
+from outlay_collector.store import Store, load_sql, migrate, open_store
+from outlay_collector.store.client import Dsn
+from outlay_collector.store.migrate import expand
+
+
+@pytest.fixture(params=["chdb", "http"])
+def both(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """An empty store, once embedded and once through the HTTP client."""
+    database = f"test_{uuid.uuid4().hex[:12]}"
+    if request.param == "chdb":
+        opened = open_store(f"chdb://{ENGINE_PATH}?database={database}")
+        yield opened
+        opened.writer().run(f"DROP DATABASE {database} SYNC")
+        opened.close()
+        return
+    with ClickHouseHttp(str(ENGINE_PATH)) as server:
+        opened = open_store(server.dsn(database))
+        yield opened
+        opened.writer().run(f"DROP DATABASE {database} SYNC")
+        opened.close()
+
+
+def test_migrations_make_every_table_once(both: Store) -> None:
+    assert migrate(both)[0] == "0001_spans"
+    assert migrate(both) == []
+    names = {row["name"] for row in both.query("SELECT name FROM system.tables WHERE database = currentDatabase()")}
+    assert {"spans", "calls", "spend_hourly", "ledger", "dirty_traces"} <= names
+
+
+def test_every_table_survives_a_power_cut_and_every_column_is_explained(both: Store) -> None:
+    migrate(both)
+    tables = both.query(
+        "SELECT name, create_table_query AS text FROM system.tables "
+        "WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
+    )
+    assert len(tables) > 15
+    for table in tables:
+        for setting in ("fsync_after_insert", "fsync_part_directory", "min_rows_to_fsync_after_merge"):
+            assert f"{setting} = 1" in table["text"], f"{table['name']} lacks {setting}"
+    bare = both.query(
+        "SELECT table, name FROM system.columns WHERE database = currentDatabase() AND comment = '' "
+        "AND table IN (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree')"
+    )
+    assert bare == []
+
+
+def test_values_come_back_as_they_went_in(both: Store) -> None:
+    writer = both.writer()
+    writer.run(
+        "CREATE TABLE t (a String, money Nullable(Decimal(38, 12)), at DateTime64(9, 'UTC'), m Map(String, UInt64)) "
+        "ENGINE = MergeTree ORDER BY a"
+    )
+    at = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+    rows: list[dict[str, object]] = [
+        {"a": "quote ' back \\ tab\t", "money": Decimal("0.000000000001"), "at": at, "m": {"x": 2**63}},
+        {"a": "ünïcode", "money": None, "at": at, "m": {}},
+    ]
+    writer.insert("t", rows)
+    assert (
+        both.query(
+            "SELECT * FROM t WHERE a IN {names:Array(String)} ORDER BY a",
+            {"names": ["quote ' back \\ tab\t", "ünïcode"]},
+        )
+        == rows
+    )
+
+
+def test_bulk_load_parses_a_format(both: Store) -> None:
+    writer = both.writer()
+    writer.run("CREATE TABLE t (a String, b UInt8) ENGINE = MergeTree ORDER BY a")
+    writer.load("t", b'{"a": "x", "b": 1}\n{"a": "y", "b": 2}\n', fmt="JSONEachRow")
+    assert both.query("SELECT sum(b) AS total FROM t") == [{"total": 3}]
+
+
+def test_a_reader_cannot_write(both: Store) -> None:
+    with pytest.raises(StoreError):
+        both.query("CREATE TABLE t (a UInt8) ENGINE = Memory")
+
+
+def test_a_writer_keeps_its_temporary_tables(both: Store) -> None:
+    writer = both.writer()
+    writer.run("CREATE TEMPORARY TABLE scratch (a UInt8)")
+    writer.run("INSERT INTO scratch SELECT number FROM numbers(3)")
+    assert writer.query("SELECT count() AS n FROM scratch") == [{"n": 3}]
+
+
+def test_errors_carry_clickhouses_code_and_no_stack_trace(both: Store) -> None:
+    with pytest.raises(StoreError) as caught:
+        both.query("SELECT * FROM no_such_table")
+    assert caught.value.code == 60
+    assert not caught.value.retryable
+    assert "Stack trace" not in str(caught.value)
+
+
+def test_a_migration_changed_after_it_was_applied_is_refused(both: Store) -> None:
+    migrate(both)
+    both.writer().run("INSERT INTO schema_migrations (number, name, checksum) VALUES (1, '0001_spans', 'other')")
+    with pytest.raises(StoreError, match="0001_spans was changed"):
+        migrate(both)
+
+
+def test_a_store_newer_than_the_program_is_refused(both: Store) -> None:
+    migrate(both)
+    both.writer().run("INSERT INTO schema_migrations (number, name, checksum) VALUES (9999, '9999_future', 'x')")
+    with pytest.raises(StoreError, match="9999_future"):
+        migrate(both)
+
+
+@pytest.mark.parametrize(
+    "text", ["sqlite:///x", "chdb://relative/path", "clickhouse:///db", "chdb:///x?colour=red", "chdb://"]
+)
+def test_a_bad_dsn_is_refused_by_name(text: str) -> None:
+    with pytest.raises(ConfigError):
+        Dsn(text)
+
+
+def test_a_dsn_never_shows_its_password() -> None:
+    assert "secret" not in Dsn("clickhouse://u:secret@host/db").shown
+
+
+def test_an_unreachable_server_is_a_retryable_error_that_names_it() -> None:
+    with pytest.raises(StoreError, match=r"127\.0\.0\.1:1") as caught:
+        open_store("clickhouse://default:pw@127.0.0.1:1/outlay")
+    assert caught.value.retryable
+    assert "pw@" not in str(caught.value)
+
+
+def test_on_a_cluster_each_table_is_replicated_and_distributed() -> None:
+    text = (
+        "-- what it holds\n-- shard: cityHash64(trace_id)\n"
+        "CREATE TABLE IF NOT EXISTS t\n(\n    a String COMMENT 'x (y)'\n)\n"
+        "ENGINE = ReplacingMergeTree(version, is_deleted)\nORDER BY a\n"
+        "SETTINGS non_replicated_deduplication_window = 10, $durable;\n"
+    )
+    local, whole = expand(text, "main", "outlay")
+    assert "t_local ON CLUSTER `main`" in local
+    assert (
+        "ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/outlay/t', '{replica}', version, is_deleted)"
+        in local
+    )
+    assert " replicated_deduplication_window = 10" in local
+    assert "fsync_after_insert = 1" in local
+    assert whole.endswith("ENGINE = Distributed(`main`, `outlay`, t_local, cityHash64(trace_id))")
+
+
+def test_a_sql_file_refuses_a_missing_fragment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "some_sql"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "q.sql").write_text("SELECT $columns FROM t WHERE a = {a:String}")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert load_sql("some_sql", "q", columns="a, b") == "SELECT a, b FROM t WHERE a = {a:String}"
+    with pytest.raises(KeyError):
+        load_sql("some_sql", "q")
