@@ -1,0 +1,70 @@
+"""The data model as Markdown, read from the migrations: `python -m outlay_collector.store.describe`.
+
+Tables and columns are explained where they are made, in comments of the SQL; this only lays them out.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+HEAD = """# Data model
+
+Printed from the migrations by `python -m outlay_collector.store.describe`. Every table survives a power cut (fsync on
+insert and merge); times are UTC; unknown counts and costs are NULL, unknown names are empty. Tables with `version` keep
+the newest row of a key and are read with FINAL; `is_deleted` = 1 marks a key that is gone.
+"""
+TABLE = re.compile(
+    r"(?P<comment>(?:^--[^\n]*\n)*)^CREATE TABLE IF NOT EXISTS (?P<name>\w+)\n\((?P<body>.*?)^\)\n"
+    r"ENGINE = (?P<engine>[^\n]+)\n(?:PARTITION BY (?P<partition>[^\n]+)\n)?ORDER BY (?P<key>[^\n]+)",
+    re.DOTALL | re.MULTILINE,
+)
+COLUMN = re.compile(
+    r"^    (?P<name>\w+) (?P<type>.+?)(?: (?:DEFAULT|ALIAS|MATERIALIZED) .+?)? COMMENT '(?P<comment>(?:[^']|'')*)'",
+    re.MULTILINE,
+)
+
+
+def markdown() -> str:
+    """The page docs/data-model.md holds."""
+    folder = files("outlay_collector.store").joinpath("migrations")
+    parts = [HEAD]
+    for entry in sorted(folder.iterdir(), key=lambda file: file.name):
+        if not entry.name.endswith(".sql"):
+            continue
+        for table in TABLE.finditer(entry.read_text(encoding="utf-8")):
+            parts.append(_table(table))
+    return "\n".join(parts)
+
+
+def _table(table: re.Match[str]) -> str:
+    lines = [line.removeprefix("--").strip() for line in table["comment"].splitlines()]
+    about = " ".join(line for line in lines if line and not line.startswith("shard:"))
+    rows = [
+        f"| `{column['name']}` | {column['type'].replace('|', '&#124;')} | {_cell(column['comment'])} |"
+        for column in COLUMN.finditer(table["body"])
+    ]
+    place = f"{table['engine']}, ordered by `{table['key']}`" + (
+        f", partitioned by `{table['partition']}`" if table["partition"] else ""
+    )
+    return "\n".join(
+        [
+            f"## {table['name']}",
+            "",
+            *([about, ""] if about else []),
+            place,
+            "",
+            "| column | type | meaning |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("''", "'").replace("|", "&#124;")
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

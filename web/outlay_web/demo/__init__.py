@@ -1,0 +1,5 @@
+"""`outlay demo`: a month of a small company's model calls, with a bill that is known beforehand.
+
+`company` invents the traffic, `bill` prices it on its own, `send` puts it through the real SDK and OTLP, `run` starts a
+server and shows the result.
+"""
