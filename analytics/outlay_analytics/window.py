@@ -1,0 +1,309 @@
+"""What a question is about: a window [start, end), filters, project and time zone; and their SQL.
+
+A dimension is a name of the interface with one SQL expression per table that knows it. Values always travel as
+parameters: `filter_sql` turns the filters of a scope into a condition over bound arrays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from outlay.errors import OutlayError
+from outlay_analytics.model_tiers import DEFAULT_TIERS, ModelTiers
+
+Table = Literal["calls", "rollup", "lookups"]
+Interval = Literal["hour", "day", "week", "month", "total"]
+
+INTERVALS = ("hour", "day", "week", "month", "total")
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2106, 1, 1, tzinfo=UTC)
+MAX_GROUPS = 8
+SHOWN = 80
+
+
+class BadRequest(OutlayError):
+    """A question that cannot be answered as asked: says which part, its value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """[start, end): inclusive start, exclusive end, aware UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        for name, at in (("start", self.start), ("end", self.end)):
+            if at.tzinfo is None:
+                raise BadRequest(f"{name} {at} has no time zone")
+            if not EARLIEST <= at <= LATEST:
+                raise BadRequest(f"{name} must lie between {EARLIEST.year} and {LATEST.year}, not in {at.year}")
+        if self.start > self.end:
+            raise BadRequest(f"start {self.start.isoformat()} is after end {self.end.isoformat()}")
+
+    @property
+    def length(self) -> timedelta:
+        return self.end - self.start
+
+    def previous(self) -> Window:
+        """The window of the same length just before."""
+        return Window(max(self.start - self.length, EARLIEST), self.start)
+
+
+EVERYTHING = Window(EARLIEST, LATEST)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which calls a question is about.
+
+    Attributes:
+        window: By the calls' start.
+        filters: Values by dimension; any of them matches, the empty text matches calls that do not say.
+        project: Never more than one.
+        timezone: IANA name; the zone of day, week and month.
+        model_tiers: Which tier a model belongs to.
+
+    Raises:
+        BadRequest: If a filter or the time zone is not known.
+    """
+
+    window: Window
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    project: str = "default"
+    timezone: str = "UTC"
+    model_tiers: ModelTiers = DEFAULT_TIERS
+
+    def __post_init__(self) -> None:
+        for name in self.filters:
+            if name not in ID_FILTERS:
+                check_dimension(name, "filter")
+        parse_timezone(self.timezone)
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """SQL expressions, text except where said, that give a dimension's value; None where the table does not know it.
+
+    `calls`, `rollup` (spend_hourly, spend_daily, latency_hourly) and `lookups` are tables; `$tier` stands for the
+    expression that classifies a model.
+    """
+
+    calls: str
+    rollup: str | None = None
+    lookups: str | None = None
+    number: bool = False
+
+
+def _same(column: str) -> Dimension:
+    return Dimension(column, column, column)
+
+
+DIMENSIONS: Mapping[str, Dimension] = {
+    "feature": _same("feature"),
+    "team": _same("team"),
+    "customer": Dimension("customer", lookups="customer"),
+    "user": Dimension("`user`", lookups="`user`"),
+    "session": Dimension("session", lookups="session"),
+    "environment": _same("environment"),
+    "service": _same("service"),
+    "provider": _same("provider"),
+    "model": _same("model"),
+    "request_model": Dimension("request_model"),
+    "model_tier": _same("$tier"),
+    "service_tier": Dimension("service_tier"),
+    "operation": Dimension("operation", "operation"),
+    "task": Dimension("task", lookups="task"),
+    "prompt": Dimension("prompt", lookups="prompt"),
+    "prompt_version": Dimension("prompt_version", lookups="prompt_version"),
+    "cascade": Dimension("cascade_name", "cascade"),
+    "cascade_tier": Dimension(
+        "ifNull(toString(cascade_tier), '')", "if(cascade_tier < 0, '', toString(cascade_tier))", number=True
+    ),
+    "route_tier": Dimension("route_tier"),
+    "cache": Dimension("cache_kind", lookups="kind"),
+    "experiment": Dimension("experiment"),
+    "arm": Dimension("arm"),
+    "cost_state": Dimension("cost_state", "cost_state"),
+    "status": Dimension("status", "status"),
+    "dialect": Dimension("dialect"),
+}
+ID_FILTERS = ("trace_id", "call_id", "response_id")
+
+
+def check_dimension(name: str, where: str) -> None:
+    """Refuse a name that is no dimension.
+
+    Raises:
+        BadRequest: Naming it and what is allowed.
+    """
+    if name not in DIMENSIONS and tag_key(name) is None:
+        allowed = ", ".join(DIMENSIONS)
+        raise BadRequest(f"{where}: {name[:SHOWN]!r} is not a dimension; allowed: {allowed}, tag.<key>")
+
+
+def tag_key(name: str) -> str | None:
+    """`plan` of `tag.plan`, None for another dimension."""
+    return name[4:] if name.startswith("tag.") and len(name) > 4 else None
+
+
+def check_groups(names: Sequence[str]) -> tuple[str, ...]:
+    """The dimensions of a `group_by`, checked.
+
+    Raises:
+        BadRequest: For an unknown dimension, one given twice, or more than 8.
+    """
+    for name in names:
+        check_dimension(name, "group_by")
+    if len(set(names)) < len(names):
+        raise BadRequest(f"group_by names a dimension twice: {', '.join(names)[:SHOWN]}")
+    if len(names) > MAX_GROUPS:
+        raise BadRequest(f"group_by takes at most {MAX_GROUPS} dimensions, not {len(names)}")
+    return tuple(names)
+
+
+def check_interval(name: str) -> Interval:
+    """An interval's name, checked.
+
+    Raises:
+        BadRequest: If there is no such interval.
+    """
+    for known in INTERVALS:
+        if name == known:
+            return known  # type: ignore[return-value]
+    raise BadRequest(f"interval must be one of {', '.join(INTERVALS)}, not {name[:SHOWN]!r}")
+
+
+def expression(scope: Scope, name: str, table: Table, params: dict[str, Any]) -> str | None:
+    """SQL for a dimension's value on `table`, its parameters put into `params`; None where the table has none."""
+    key = tag_key(name)
+    if name in DIMENSIONS:
+        found: str | None = getattr(DIMENSIONS[name], table)
+        return scope.model_tiers.expression("model", params) if found == "$tier" else found
+    if key is None or table == "rollup":
+        return None
+    names = {value: held for held, value in params.items() if held.startswith("tag_key_")}
+    held = names.get(key) or f"tag_key_{len(names)}"
+    params[held] = key
+    return f"tags[{{{held}:String}}]"
+
+
+def filter_sql(scope: Scope, table: Table, params: dict[str, Any]) -> str | None:
+    """The filters as one SQL condition on `table`, their values put into `params`; None where it cannot tell."""
+    conditions = []
+    for number, (name, values) in enumerate(sorted(scope.filters.items())):
+        if name in ID_FILTERS:
+            condition = _id_filter(name, table, number)
+            if name == "call_id":
+                params[f"filter_{number}_traces"] = [value.partition(":")[0] for value in values]
+        else:
+            sql = expression(scope, name, table, params)
+            condition = None if sql is None else f"{sql} IN {{filter_{number}:Array(String)}}"
+        if condition is None:
+            return None
+        params[f"filter_{number}"] = list(values)
+        conditions.append(condition)
+    return " AND ".join(conditions) or "1"
+
+
+def _id_filter(name: str, table: Table, number: int) -> str | None:
+    values = f"{{filter_{number}:Array(String)}}"
+    if name == "trace_id":
+        return None if table == "rollup" else f"trace_id IN {values}"
+    if table != "calls":
+        return None
+    if name == "response_id":
+        return f"response_id IN {values}"
+    return f"trace_id IN {{filter_{number}_traces:Array(String)}} AND call_id IN {values}"
+
+
+def bucket_sql(interval: Interval, at: str) -> str:
+    """SQL for the start of the interval that the instant `at` lies in, as DateTime; reads {timezone:String}.
+
+    Hours are UTC hours; days, ISO weeks and months begin at midnight in the time zone. `total` is one bucket.
+    """
+    if interval == "total":
+        return "toDateTime(0, 'UTC')"
+    if interval == "hour":
+        return f"toStartOfHour({at}, 'UTC')"
+    if interval == "day":
+        return f"toTimeZone(toDateTime(toStartOfDay({at}, {{timezone:String}})), 'UTC')"
+    start = f"toStartOfWeek({at}, 1, {{timezone:String}})"
+    if interval == "month":
+        start = f"toStartOfMonth({at}, {{timezone:String}})"
+    return f"toTimeZone(toDateTime({start}, {{timezone:String}}), 'UTC')"
+
+
+def parse_timezone(name: str) -> ZoneInfo:
+    """An IANA time zone.
+
+    Raises:
+        BadRequest: If there is no such zone.
+    """
+    try:
+        if name == "localtime":
+            raise ValueError
+        return ZoneInfo(name)
+    except Exception as exc:  # ValueError, KeyError or OSError by the shape of the name
+        raise BadRequest(f"timezone {name[:SHOWN]!r} is not known; use an IANA name such as Europe/Berlin") from exc
+
+
+def parse_window(start: str | None, end: str | None, now: datetime, default_days: int = 30) -> Window:
+    """The window that `start` and `end` name; the last `default_days` days where they say nothing.
+
+    Args:
+        start: RFC 3339, a date (midnight UTC), `now`, or back from now: `-24h`, `-30d`, `-15m`, `-2w`.
+        end: The same; default `now`.
+        now: The present, aware.
+
+    Raises:
+        BadRequest: If one cannot be read, or the start is after the end.
+    """
+    until = parse_instant("end", end, now) if end else now.astimezone(UTC)
+    since = parse_instant("start", start, now) if start else max(until - timedelta(days=default_days), EARLIEST)
+    return Window(since, until)
+
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+INSTANT = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+\- ])(\d\d):(\d\d)))?", re.ASCII
+)
+
+
+def parse_instant(name: str, text: str, now: datetime) -> datetime:
+    """One instant of the query string, as aware UTC.
+
+    Raises:
+        BadRequest: If it cannot be read.
+    """
+    wrong = BadRequest(
+        f"{name} {text[:SHOWN]!r} is not an instant; use RFC 3339 such as 2026-10-01T00:00:00Z, -24h, -30d or now"
+    )
+    if text == "now":
+        return now.astimezone(UTC)
+    relative = re.fullmatch(r"-(\d{1,6})([smhdw])", text, re.ASCII)
+    try:
+        if relative:
+            return now.astimezone(UTC) - timedelta(seconds=int(relative[1]) * UNITS[relative[2]])
+        match = INSTANT.fullmatch(text)
+        if match is None:
+            raise wrong
+        year, month, day, hour, minute, second, fraction, _, sign, off_hour, off_minute = match.groups()
+        offset = timedelta(hours=int(off_hour or 0), minutes=int(off_minute or 0))
+        return datetime(
+            int(year),
+            int(month),
+            int(day),
+            int(hour or 0),
+            int(minute or 0),
+            int(second or 0),
+            int((fraction or "0").ljust(9, "0")[:6]),
+            tzinfo=timezone(-offset if sign == "-" else offset),  # a plus sign left unescaped arrives as a space
+        ).astimezone(UTC)
+    except (ValueError, OverflowError) as exc:
+        raise wrong from exc
