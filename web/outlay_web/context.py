@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from outlay_collector.store import Store
 
 if TYPE_CHECKING:
-    from outlay_collector.prices import PriceBook
     from outlay_collector.spool import Spool
-    from outlay_collector.store.client import Writer
 
+    from outlay_collector.prices import PriceBook
+    from outlay_collector.store.client import Writer
     from outlay_web.auth import Authenticator
     from outlay_web.config import Settings
 

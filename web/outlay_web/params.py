@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
-from outlay_analytics.window import DIMENSIONS, BadRequest, Scope, Window, parse_window
 from starlette.requests import Request
 
+from outlay_analytics.model_tiers import DEFAULT_TIERS
+from outlay_analytics.window import DIMENSIONS, EVERYTHING, ID_FILTERS, BadRequest, Scope, parse_window
 from outlay_web.context import Context
 
 COMMON = ("start", "end", "project", "timezone")
+MAX_VALUES = 1000
 SHOWN = 80
 
 
@@ -55,38 +56,35 @@ def read_query(
 
     Args:
         allowed: The endpoint's own parameters.
-        filters: Whether dimensions may filter.
-        default_days: Length of the window when none is given.
+        filters: Whether dimensions, `trace_id`, `call_id` and `response_id` may filter.
+        default_days: Length of the window when none is given; a look-up by id then looks at all of time.
 
     Raises:
         BadRequest: For an unknown parameter, a single one given twice, a window or time zone that cannot be read.
     """
     values: dict[str, str] = {}
-    chosen: dict[str, tuple[str, ...]] = {}
+    chosen: dict[str, list[str]] = {}
     for name, value in request.query_params.multi_items():
         if name in COMMON or name in allowed:
             if name in values:
                 raise BadRequest(f"{name} was given more than once")
             values[name] = value
-        elif filters and (name in DIMENSIONS or (name.startswith("tag.") and len(name) > len("tag."))):
-            chosen[name] = (*chosen.get(name, ()), value)
+        elif filters and (name in DIMENSIONS or name in ID_FILTERS or (name.startswith("tag.") and len(name) > 4)):
+            chosen.setdefault(name, []).append(value)
         else:
-            known = sorted({*COMMON, *allowed, *(DIMENSIONS if filters else ())}) + ["tag.<key>"] * filters
+            known = sorted({*COMMON, *allowed, *((*DIMENSIONS, *ID_FILTERS) if filters else ())})
+            known += ["tag.<key>"] * filters
             raise BadRequest(f"unknown parameter {name[:SHOWN]!r}; allowed: {', '.join(known)}")
-    window: Window = parse_window(values.get("start"), values.get("end"), ctx.now(), default_days)
-    scope = Scope(window, chosen, request.state.project, read_timezone(values.get("timezone", "UTC")))
-    own = {name: value for name, value in values.items() if name not in COMMON}
-    return Query(scope, own, windowed="start" in values or "end" in values)
-
-
-def read_timezone(name: str) -> str:
-    """An IANA time zone's name.
-
-    Raises:
-        BadRequest: If there is no such zone.
-    """
-    try:
-        ZoneInfo(name)
-    except Exception as exc:  # ZoneInfo raises ValueError, KeyError or OSError by the shape of the name
-        raise BadRequest(f"timezone {name[:SHOWN]!r} is not known; use an IANA name such as Europe/Berlin") from exc
-    return name
+    if sum(map(len, chosen.values())) > MAX_VALUES:
+        raise BadRequest(f"at most {MAX_VALUES} filter values at once")
+    windowed = "start" in values or "end" in values
+    by_id = not windowed and any(name in chosen for name in ID_FILTERS)
+    window = EVERYTHING if by_id else parse_window(values.get("start"), values.get("end"), ctx.now(), default_days)
+    scope = Scope(
+        window,
+        {name: tuple(given) for name, given in chosen.items()},
+        request.state.project,
+        values.get("timezone") or "UTC",
+        ctx.config.get("model_tiers", DEFAULT_TIERS),
+    )
+    return Query(scope, {name: value for name, value in values.items() if name not in COMMON}, windowed)

@@ -1,0 +1,21 @@
+"""The JSON API under /api/v1: each file one group of routes, thin: read the question, ask analytics, encode."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from outlay_web.api import admin, alerts, answers, prices, records, status
+from outlay_web.context import Context
+
+PREFIX = "/api/v1"
+
+
+def router(ctx: Context) -> APIRouter:
+    """Every route of the API."""
+    routes = APIRouter(prefix=PREFIX)
+    for group in (answers, records, alerts, prices, status, admin):
+        group.add_routes(routes, ctx)
+    return routes
+
+
+__all__ = ["PREFIX", "router"]

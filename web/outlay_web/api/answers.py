@@ -1,0 +1,152 @@
+"""One route per question: spend, explain, caching, cascades, forecast, anomalies, report."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from outlay_analytics import anomalies, caching, cascades, explain, forecast, report, spend
+from outlay_analytics.window import BadRequest, Window, parse_window
+from outlay_web.api.wire import answer, documented, table
+from outlay_web.context import Context
+from outlay_web.encode import columns
+from outlay_web.params import Query, read_query
+
+MEASURES = columns(
+    "cost_usd calls errors input_tokens cache_read_tokens cache_write_tokens output_tokens reasoning_tokens "
+    "uncached_cost_usd p50_ms p95_ms priced_ratio"
+)
+CACHING_COLUMNS = [
+    *(f"{kind}.{name}" for kind in ("exact", "semantic") for name in ("lookups", "hits", "hit_ratio", "avoided_usd")),
+    *(
+        f"provider.{name}"
+        for name in columns(
+            "input_tokens cache_read_tokens cache_write_tokens hit_ratio saving_usd write_premium_usd net_saving_usd"
+        )
+    ),
+]
+CASCADE_COLUMNS = columns(
+    "name runs escalated_runs escalation_rate cost_usd wasted_usd cost_per_accepted_usd top_tier_only_usd "
+    "saving_usd break_even_escalation_rate tiers"
+)
+FORECAST_COLUMNS = columns("time mean_usd lo80_usd hi80_usd lo95_usd hi95_usd")
+ANOMALY_COLUMNS = columns("id started_at ended_at scope channel actual expected impact_usd score explain")
+MAX_HORIZON_DAYS = 366
+
+
+def add_routes(routes: APIRouter, ctx: Context) -> None:
+    @routes.get("/spend", openapi_extra=documented("group_by", "interval", "compare", "format"), tags=["answers"])
+    def get_spend(request: Request) -> Response:
+        """Who spent what, by any dimensions and interval."""
+        query = read_query(ctx, request, ("group_by", "interval", "compare", "format"))
+        group_by = query.names("group_by")
+        interval = query.get("interval", "total")
+        found = spend.spend(
+            ctx.store, query.scope, group_by=group_by, interval=interval, compare=query.get("compare") or None
+        )
+        first = [] if interval == "total" else ["time"]
+        return table(query, found, "rows", [*first, *group_by, *MEASURES])
+
+    @routes.get("/explain", openapi_extra=documented("base_start", "base_end", "by", "format"), tags=["answers"])
+    def get_explain(request: Request) -> Response:
+        """Why spend changed, as drivers that add up exactly."""
+        query = read_query(ctx, request, ("base_start", "base_end", "by", "format"))
+        by = query.get("by", "feature")
+        found = explain.explain(ctx.store, query.scope, base=_base(query, ctx.now()), by=by)
+        return table(query, found, "cells", [by, "driver", "usd"])
+
+    @routes.get("/caching", openapi_extra=documented("group_by", "interval", "format"), tags=["answers"])
+    def get_caching(request: Request) -> Response:
+        """Hit ratios of the application's and the providers' caches, and what they save."""
+        query = read_query(ctx, request, ("group_by", "interval", "format"))
+        group_by = query.names("group_by", ("feature",))
+        interval = query.get("interval", "total")
+        found = caching.caching(ctx.store, query.scope, group_by=group_by, interval=interval)
+        first = [] if interval == "total" else ["time"]
+        return table(query, found, "rows", [*first, *group_by, *CACHING_COLUMNS])
+
+    @routes.get("/cascades", openapi_extra=documented("interval", "format"), tags=["answers"])
+    def get_cascades(request: Request) -> Response:
+        """How often cascades escalate, what they cost and what they save."""
+        query = read_query(ctx, request, ("interval", "format"))
+        interval = query.get("interval", "total")
+        found = cascades.cascades(ctx.store, query.scope, interval=interval)
+        return table(query, found, "cascades", [*([] if interval == "total" else ["time"]), *CASCADE_COLUMNS])
+
+    @routes.get("/cascades/{name:path}/thresholds", openapi_extra=documented("format"), tags=["answers"])
+    def get_thresholds(request: Request, name: str) -> Response:
+        """What each confidence threshold would have cost, and the recommended one."""
+        query = read_query(ctx, request, ("format",))
+        found = cascades.thresholds(ctx.store, query.scope, name)
+        return table(query, found, "rows", ["threshold", "escalation_rate", "cost_per_run_usd", "quality"])
+
+    own = ("horizon", "interval", "budget_usd", "format")
+
+    @routes.get("/forecast", openapi_extra=documented(*own), tags=["answers"])
+    def get_forecast(request: Request) -> Response:
+        """Spend to come with prediction intervals, the month's end, and how good such forecasts have been."""
+        query = read_query(ctx, request, own)
+        found = forecast.spend_forecast(
+            ctx.store,
+            query.scope,
+            horizon_days=_days(query.get("horizon", "30d")),
+            interval=query.get("interval", "day"),
+            budget_usd=_usd(query.get("budget_usd")),
+            now=ctx.now(),
+        )
+        return table(query, found, "forecast", FORECAST_COLUMNS)
+
+    @routes.get("/anomalies", openapi_extra=documented("format"), tags=["answers"])
+    def get_anomalies(request: Request) -> Response:
+        """Hours that cost more or less than expected, worst first."""
+        query = read_query(ctx, request, ("format",))
+        return table(query, anomalies.find(ctx.store, query.scope), "anomalies", ANOMALY_COLUMNS)
+
+    @routes.get("/report", openapi_extra=documented("day", window=False, filters=False), tags=["answers"])
+    def get_report(request: Request) -> Response:
+        """The cost report of one day."""
+        query = read_query(ctx, request, ("day",), filters=False)
+        return answer(report.daily_report(ctx.store, query.scope.project, _day(query.get("day"), ctx.now())))
+
+
+def _base(query: Query, now: datetime) -> Window | None:
+    """The window to compare with, None for the one just before."""
+    start, end = query.get("base_start"), query.get("base_end")
+    if not start and not end:
+        return None
+    if not start or not end:
+        raise BadRequest("base_start and base_end go together; give both or neither")
+    return parse_window(start, end, now)
+
+
+def _days(text: str) -> int:
+    match = re.fullmatch(r"(\d{1,4})(d|w)?", text)
+    days = int(match[1]) * (7 if match[2] == "w" else 1) if match else 0
+    if not 1 <= days <= MAX_HORIZON_DAYS:
+        raise BadRequest(f"horizon must be 1d to {MAX_HORIZON_DAYS}d, not {text[:80]!r}")
+    return days
+
+
+def _usd(text: str) -> Decimal | None:
+    if not text:
+        return None
+    try:
+        amount = Decimal(text)
+    except InvalidOperation as exc:
+        raise BadRequest(f"budget_usd must be an amount such as 1200.50, not {text[:80]!r}") from exc
+    if not amount.is_finite() or not 0 <= amount <= Decimal(10) ** 15:
+        raise BadRequest(f"budget_usd must be an amount from 0 up, not {text[:80]!r}")
+    return amount
+
+
+def _day(text: str, now: datetime) -> date:
+    if not text:
+        return now.astimezone(UTC).date() - timedelta(days=1)
+    try:
+        return date.fromisoformat(text)
+    except ValueError as exc:
+        raise BadRequest(f"day must be YYYY-MM-DD, not {text[:80]!r}") from exc

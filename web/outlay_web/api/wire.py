@@ -1,0 +1,81 @@
+"""What the routes share: how a parameter is documented, and how an answer leaves as JSON or CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.responses import Response
+
+from outlay_analytics.window import DIMENSIONS, ID_FILTERS, BadRequest
+from outlay_web.encode import to_csv, to_json
+from outlay_web.params import Query
+
+MAX_LIMIT = 1000
+DEFAULT_LIMIT = 100
+WINDOW_DOC = {
+    "start": "Start of the window: RFC 3339, or relative such as -24h or -30d; default 30 days before the end.",
+    "end": "End of the window, exclusive: RFC 3339, relative, or now; default now.",
+    "project": "Project; default the key's, or default.",
+    "timezone": "IANA zone of day, week and month; default UTC.",
+}
+OWN_DOC = {
+    "by": "Dimension to break the change down by.",
+    "base_end": "End of the window to compare with.",
+    "base_start": "Start of the window to compare with; default the window just before.",
+    "budget_usd": "Budget for the month, in USD.",
+    "compare": "previous: add the figures of the window just before.",
+    "cursor": "next_cursor of the page before.",
+    "day": "Day of the report, YYYY-MM-DD; default yesterday.",
+    "format": "json or csv.",
+    "group_by": "Dimensions with commas.",
+    "horizon": "How far ahead, in days: 30d.",
+    "interval": "hour, day, week, month or total.",
+    "limit": f"Rows of a page, 1 to {MAX_LIMIT}; default {DEFAULT_LIMIT}.",
+    "missing": "true: the models of calls that have no price.",
+    "model": "Only this model.",
+    "provider": "Only this provider.",
+    "state": "pending, firing or resolved.",
+}
+
+
+def documented(*own: str, window: bool = True, filters: bool = True) -> dict[str, Any]:
+    """The OpenAPI description of a route's query parameters."""
+    names = [*(WINDOW_DOC if window else ("project",)), *own]
+    parameters = [_parameter(name, {**WINDOW_DOC, **OWN_DOC}[name], {"type": "string"}) for name in names]
+    if filters:
+        many = {"type": "array", "items": {"type": "string"}}
+        plain = (name for name in (*sorted(DIMENSIONS), *ID_FILTERS) if name not in names)
+        parameters += [_parameter(name, f"Only this {name}; may repeat.", many) for name in plain]
+    return {"parameters": parameters}
+
+
+def answer(value: Any, status: int = 200) -> Response:
+    """`value` as JSON."""
+    return Response(to_json(value), status, media_type="application/json")
+
+
+def wants_csv(query: Query) -> bool:
+    """Whether `format=csv` was asked for.
+
+    Raises:
+        BadRequest: If it was another format.
+    """
+    wanted = query.get("format", "json")
+    if wanted not in ("json", "csv"):
+        raise BadRequest(f"format must be json or csv, not {wanted[:80]!r}")
+    return wanted == "csv"
+
+
+def table(query: Query, value: Mapping[str, Any], rows: str, columns: Sequence[str]) -> Response:
+    """`value` as JSON, or its list `rows` as a CSV file with `columns` first."""
+    if not wants_csv(query):
+        return answer(value)
+    headers = {"Content-Disposition": f'attachment; filename="outlay-{rows}.csv"'}
+    if value.get("next_cursor"):
+        headers["Link"] = f'<?cursor={value["next_cursor"]}>; rel="next"'
+    return Response(to_csv(value[rows], columns), 200, headers, "text/csv; charset=utf-8")
+
+
+def _parameter(name: str, description: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": dict(schema)}

@@ -1,0 +1,170 @@
+"""The reading commands: one per question, each a page and an API path of the same name."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from outlay_web.cli.ask import Ask
+from outlay_web.cli.options import Usd, command
+from outlay_web.cli.show import print_table
+from outlay_web.encode import columns
+
+interval_option = click.option("--interval", metavar="STEP", help="hour, day, week, month or total.")
+limit_option = click.option("--limit", type=click.IntRange(1, 1000), default=100, help="At most so many.")
+cursor_option = click.option("--cursor", metavar="TEXT", help="next_cursor of the page before.")
+fail_over_option = click.option("--fail-over", type=Usd(), help="Exit 3 when the figure is above this.")
+
+SPEND = columns("cost_usd calls errors input_tokens output_tokens cache_read_tokens p50_ms p95_ms priced_ratio")
+CALLS = columns(
+    "started_at feature provider response_model input_tokens cache_read_tokens output_tokens cost_usd cost_state "
+    "duration_ms status trace_id"
+)
+CACHING = columns(
+    "exact.lookups exact.hit_ratio exact.avoided_usd semantic.lookups semantic.hit_ratio semantic.avoided_usd "
+    "provider.input_tokens provider.hit_ratio provider.net_saving_usd"
+)
+CASCADES = columns(
+    "name runs escalation_rate cost_usd wasted_usd cost_per_accepted_usd top_tier_only_usd saving_usd "
+    "break_even_escalation_rate"
+)
+FORECAST = columns("time mean_usd lo80_usd hi80_usd lo95_usd hi95_usd")
+ANOMALIES = columns("started_at ended_at channel scope actual expected impact_usd score")
+SPANS = columns("tree counted reason cost_usd duration_ms span_id")
+
+
+def add_commands(app: click.Group) -> None:
+    """Register every reading command."""
+
+    @command(app, "spend", by="group_by")
+    @interval_option
+    @click.option("--compare", is_flag=True, help="Beside the window just before.")
+    @fail_over_option
+    def spend(ask: Ask, interval: str | None, compare: bool, fail_over: Decimal | None) -> None:
+        """Who spent what."""
+        own = {"interval": interval, "compare": "previous" if compare else None}
+        groups = next((value for name, value in ask.common if name == "group_by"), "")
+        if ask.form == "text":
+            found = ask.get("/spend", **own)
+            times = ["time"] if interval not in (None, "total") else []
+            names = [*times, *(name.strip() for name in groups.split(",") if name.strip()), *SPEND]
+            previous = ["previous.cost_usd"] if compare else []
+            rows = found["rows"] if times or groups else [found["total"] | {"priced_ratio": _ratio(found)}]
+            print_table(rows, [*names, *previous])
+            if times or groups:
+                print(f"total {found['total']['cost_usd']} USD, {_ratio_text(found)}")
+        else:
+            found = ask.show("/spend", "rows", SPEND, **own)
+        if fail_over is not None:
+            ask.check((found or ask.get("/spend"))["total"]["cost_usd"], fail_over, "spend")
+
+    @command(app, "explain", by="by")
+    @click.option("--base-start", metavar="INSTANT", help="Start of the window to compare with.")
+    @click.option("--base-end", metavar="INSTANT", help="Its end; default: the window just before.")
+    @fail_over_option
+    def explain(ask: Ask, base_start: str | None, base_end: str | None, fail_over: Decimal | None) -> None:
+        """Why spend changed."""
+        own = {"base_start": base_start, "base_end": base_end}
+        if ask.form == "text":
+            found = ask.get("/explain", **own)
+            for sentence in found["sentences"]:
+                print(sentence)
+            print()
+            print_table(found["drivers"], ["driver", "usd"])
+            print(f"change {found['change_usd']} USD")
+        else:
+            found = ask.show("/explain", "cells", [], **own)
+        if fail_over is not None:
+            ask.check((found or ask.get("/explain", **own))["change_usd"], fail_over, "the change")
+
+    @command(app, "caching", by="group_by")
+    @interval_option
+    def caching(ask: Ask, interval: str | None) -> None:
+        """Hit ratios of caches and what they save."""
+        groups = next((value for name, value in ask.common if name == "group_by"), "feature")
+        times = ["time"] if interval not in (None, "total") else []
+        ask.show("/caching", "rows", [*times, *groups.split(","), *CACHING], interval=interval)
+
+    @command(app, "cascades")
+    @interval_option
+    @click.option("--thresholds", metavar="NAME", help="Compare thresholds of this cascade.")
+    def cascades(ask: Ask, interval: str | None, thresholds: str | None) -> None:
+        """How often cascades escalate, and whether they pay."""
+        if thresholds:
+            columns = ["threshold", "escalation_rate", "cost_per_run_usd", "quality"]
+            ask.show(f"/cascades/{thresholds}/thresholds", "rows", columns)
+        else:
+            times = ["time"] if interval not in (None, "total") else []
+            ask.show("/cascades", "cascades", [*times, *CASCADES], interval=interval)
+
+    @command(app, "forecast")
+    @click.option("--horizon", metavar="DAYS", help="How far ahead: 30d.")
+    @interval_option
+    @click.option("--budget-usd", metavar="USD", help="Budget of the month.")
+    @fail_over_option
+    def forecast(
+        ask: Ask, horizon: str | None, interval: str | None, budget_usd: str | None, fail_over: Decimal | None
+    ) -> None:
+        """Spend to come, with intervals."""
+        own = {"horizon": horizon, "interval": interval, "budget_usd": budget_usd}
+        found = ask.show("/forecast", "forecast", FORECAST, **own)
+        if ask.form == "text" and found.get("month_end"):
+            end = found["month_end"]
+            print(f"month's end {end['mean_usd']} USD (80 %: {end['lo80_usd']} to {end['hi80_usd']})")
+        if fail_over is not None:
+            month_end = (found or ask.get("/forecast", **own)).get("month_end") or {}
+            ask.check(month_end.get("mean_usd"), fail_over, "the month's end")
+
+    @command(app, "anomalies")
+    @fail_over_option
+    def anomalies(ask: Ask, fail_over: Decimal | None) -> None:
+        """Hours that cost more or less than expected."""
+        found = ask.show("/anomalies", "anomalies", ANOMALIES)
+        if fail_over is not None:
+            for anomaly in (found or ask.get("/anomalies"))["anomalies"]:
+                ask.check(anomaly["impact_usd"], fail_over, "an anomaly's impact")
+
+    @command(app, "budgets")
+    def budgets(ask: Ask) -> None:
+        """Budgets and how much of them is used."""
+        ask.show(
+            "/budgets", "budgets", ["name", "period", "amount_usd", "spent_usd", "used_ratio", "projected_usd", "state"]
+        )
+
+    @command(app, "alerts")
+    @click.option("--state", metavar="STATE", help="pending, firing or resolved.")
+    def alerts(ask: Ask, state: str | None) -> None:
+        """Alerts: pending, firing, resolved."""
+        ask.show("/alerts", "alerts", ["id", "state", "name", "started_at", "reason"], state=state)
+
+    @command(app, "calls")
+    @limit_option
+    @cursor_option
+    def calls(ask: Ask, limit: int, cursor: str | None) -> None:
+        """Calls, newest first."""
+        found = ask.show("/calls", "calls", CALLS, limit=limit, cursor=cursor)
+        if ask.form == "text" and found["next_cursor"]:
+            print(f"more: --cursor {found['next_cursor']}")
+
+    @command(app, "trace")
+    @click.argument("trace_id", metavar="ID")
+    def trace(ask: Ask, trace_id: str) -> None:
+        """Every span of a trace: what was counted and why."""
+        if ask.form == "text":
+            found = ask.get(f"/traces/{trace_id}")
+            print_table(
+                [{**span, "tree": "  " * span.get("depth", 0) + span["name"]} for span in found["spans"]], SPANS
+            )
+        else:
+            ask.show(f"/traces/{trace_id}", "spans", SPANS)
+
+
+def _ratio(found: dict[str, Any]) -> Any:
+    return found["coverage"]["priced_ratio"]
+
+
+def _ratio_text(found: dict[str, Any]) -> str:
+    coverage = found["coverage"]
+    return f"{coverage['priced_calls']} of {coverage['calls']} calls priced"

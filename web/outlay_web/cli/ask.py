@@ -1,0 +1,184 @@
+"""Ask Outlay's API: a running server, or the same application in this process when no server holds the data.
+
+Both ways give the same bytes, so a command and the API cannot differ.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote, urlencode, urlsplit
+
+from outlay.errors import ConfigError, OutlayError
+from outlay_web.cli.show import print_table
+from outlay_web.config import Config, load_config
+from outlay_web.lock import holder_of
+
+if TYPE_CHECKING:
+    from outlay_web.assembly import Assembly
+
+API = "/api/v1"
+TIMEOUT_S = 120.0
+EXIT_THRESHOLD = 3
+
+
+class Refused(OutlayError):
+    """The API answered with an error."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Ask:
+    """One command's conversation with Outlay.
+
+    Args:
+        common: Query parameters of every question: window, filters, project.
+        flags: Settings given on the command line: `url`, `data`, `store_dsn`.
+        form: `text`, `json` or `csv`.
+    """
+
+    def __init__(
+        self,
+        common: Sequence[tuple[str, str]] = (),
+        *,
+        flags: dict[str, Any] | None = None,
+        config_file: str | None = None,
+        form: str = "text",
+    ) -> None:
+        self.common = list(common)
+        self.form = form
+        self._flags = flags or {}
+        self._config: Config = load_config(flags=flags, file=Path(config_file) if config_file else None)
+        self._assembly: Assembly | None = None
+
+    def __enter__(self) -> Ask:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        if self._assembly is not None:
+            self._assembly.close()
+
+    def get(self, path: str, **own: Any) -> Any:
+        """The JSON answer of a GET."""
+        return json.loads(self.send("GET", path, own), parse_float=Decimal)
+
+    def post(self, path: str, body: Any, **own: Any) -> Any:
+        """The JSON answer of a POST of JSON."""
+        sent = json.dumps(body, default=str).encode()
+        return json.loads(self.send("POST", path, own, sent, "application/json"), parse_float=Decimal)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        own: dict[str, Any] | None = None,
+        body: bytes = b"",
+        content_type: str = "",
+        encoding: str = "",
+    ) -> bytes:
+        """Send one request and return the answer's body.
+
+        Raises:
+            Refused: If the answer is an error.
+            ConfigError: If there is nobody to ask.
+        """
+        pairs = [*self.common, *((key, str(value)) for key, value in (own or {}).items() if value is not None)]
+        target = API + quote(path) + ("?" + urlencode(pairs) if pairs else "")
+        headers = {"content-type": content_type, "content-encoding": encoding}
+        given = {name: value for name, value in headers.items() if value}
+        url = self._url()
+        status, answer = (
+            self._over_http(url, method, target, body, given) if url else self._in_process(method, target, body, given)
+        )
+        if status >= 400:
+            raise Refused(status, _message(status, answer))
+        return answer
+
+    def show(self, path: str, rows: str, columns: Sequence[str], **own: Any) -> Any:
+        """Ask and print: JSON or CSV as the API gives it, otherwise the list `rows` as a table; returns the answer."""
+        if self.form == "csv":
+            sys.stdout.write(self.send("GET", path, {**own, "format": "csv"}).decode())
+            return None
+        found = self.get(path, **own)
+        if self.form == "json":
+            self.print_json(found)
+        else:
+            print_table(found[rows] if rows else [found], columns)
+        return found
+
+    def print_json(self, value: Any) -> None:
+        print(json.dumps(value, indent=2, ensure_ascii=False, default=_number))
+
+    def check(self, figure: Any, limit: Decimal | None, what: str) -> None:
+        """Exit 3 if `figure` is above `limit`."""
+        if limit is not None and figure is not None and Decimal(str(figure)) > limit:
+            print(f"outlay: {what} {figure} USD is over {limit} USD", file=sys.stderr)
+            sys.exit(EXIT_THRESHOLD)
+
+    def finish(self) -> None:
+        """After changes in this process: let them arrive in the answers before the command ends."""
+        if self._assembly is not None:
+            self._assembly.drain()
+
+    def _url(self) -> str:
+        settings = self._config.settings
+        named = self._flags.get("data") or self._flags.get("store_dsn")
+        if self._flags.get("url") or (settings.url and not named):
+            return settings.url
+        holder = holder_of(settings.data) if self._assembly is None else None
+        return holder.url if holder is not None else ""
+
+    def _over_http(self, url: str, method: str, target: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        import http.client
+
+        parts = urlsplit(url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+        key = self._config.settings.api_key or self._config.settings.bootstrap_key
+        if key:
+            headers = {**headers, "authorization": f"Bearer {key}"}
+        try:
+            connection.request(method, parts.path.rstrip("/") + target, body or None, headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException) as exc:
+            raise OutlayError(f"no answer from {url}: {exc}; is `outlay serve` running there?") from exc
+        finally:
+            connection.close()
+
+    def _in_process(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        from outlay_web.cli.inprocess import request
+
+        if self._assembly is None:
+            settings = self._config.settings
+            if not settings.store_dsn and not (settings.data / "db").is_dir() and method == "GET":
+                raise ConfigError(f"there is no data in {settings.data}; start `outlay serve`, or name --url or --data")
+            from outlay_web.assembly import Assembly
+
+            self._assembly = Assembly(self._config, command=sys.argv[1] if len(sys.argv) > 1 else "command")
+        return request(self._assembly.application(), method, target, body, headers)
+
+
+def _message(status: int, answer: bytes) -> str:
+    try:
+        return str(json.loads(answer)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"the server answered {status}"
+
+
+def _number(value: Any) -> Any:
+    """`Decimal` stands for a JSON number here: money is text in the API's answers."""
+    if isinstance(value, Decimal):
+        return float(value)
+    return _unknown(value)
+
+
+def _unknown(value: Any) -> NoReturn:
+    raise TypeError(type(value).__name__)

@@ -1,0 +1,174 @@
+"""Commands that change something or look after the store: ingest, prices, reprice, resettle, close, keys, migrate."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from outlay.errors import OutlayError
+from outlay_web.cli.ask import Ask
+from outlay_web.cli.options import command, plain_command, take_where, where_options
+from outlay_web.encode import columns
+
+PRICES = columns(
+    "provider model service_tier valid_from input_usd_per_mtok cache_read_usd_per_mtok output_usd_per_mtok source"
+)
+MISSING = columns("provider request_model response_model calls input_tokens output_tokens")
+TYPES = {".pb": "application/x-protobuf", ".json": "application/json"}
+
+
+def add_commands(app: click.Group) -> None:
+    """Register the commands."""
+
+    @plain_command(app, "ingest")
+    @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+    @click.option("--project", metavar="NAME", help="Project; default: the key's, or default.")
+    def ingest(ask: Ask, files: tuple[Path, ...], project: str | None) -> None:
+        """Load recorded OTLP requests, however old: .pb and .json files, each also .gz."""
+        ask.common = [("project", project)] if project else []
+        _ingest(ask, files)
+
+    @command(app, "prices")
+    @click.option("--missing", is_flag=True, help="Models of calls that have no price.")
+    @click.option("--limit", type=click.IntRange(1, 1000), default=100, help="At most so many.")
+    @click.option("--cursor", metavar="TEXT", help="next_cursor of the page before.")
+    def prices(ask: Ask, missing: bool, limit: int, cursor: str | None) -> None:
+        """The price list in force, or what it lacks."""
+        columns = MISSING if missing else PRICES
+        found = ask.show("/prices", "prices", columns, missing="true" if missing else None, limit=limit, cursor=cursor)
+        if ask.form == "text" and found.get("next_cursor"):
+            print(f"more: --cursor {found['next_cursor']}")
+
+    @command(app, "reprice")
+    @click.option("--dry-run", is_flag=True, help="Only show the difference.")
+    def reprice(ask: Ask, dry_run: bool) -> None:
+        """Price the calls of a window again and show the difference."""
+        ask.print_json(ask.post("/reprice", {**_window(ask), "dry_run": dry_run}))
+
+    @command(app, "resettle")
+    def resettle(ask: Ask) -> None:
+        """Read the spans of a window again, with today's dialects."""
+        ask.print_json(ask.post("/admin/resettle", _window(ask)))
+
+    @plain_command(app, "close")
+    @click.argument("month", metavar="YYYY-MM")
+    @click.option("--project", metavar="NAME", help="Project; default: the key's, or default.")
+    def close(ask: Ask, month: str, project: str | None) -> None:
+        """Close a month: later changes to it are shown apart."""
+        ask.common = [("project", project)] if project else []
+        ask.print_json(ask.post("/admin/close", {"month": month}))
+
+    def migrate(**given: Any) -> None:
+        from outlay_web.assembly import migrate_only
+        from outlay_web.config import load_config
+
+        flags, file = take_where({"url": None, **given})
+        ran = migrate_only(load_config(flags=flags, file=Path(file) if file else None))
+        print("\n".join(f"applied {name}" for name in ran) or "nothing to do")
+
+    where = [option for option in where_options() if option.name != "url"]
+    help_text = "Bring the store's tables up to this version; no server may hold it."
+    app.add_command(click.Command("migrate", params=where, callback=migrate, help=help_text))
+    _add_keys(app)
+
+
+def _add_keys(app: click.Group) -> None:
+    @app.group("keys")
+    def keys() -> None:
+        """Keys that may send and read."""
+
+    @plain_command(keys, "create")
+    @click.option("--project", metavar="NAME", default="default", help="Project its spans go to.")
+    @click.option("--role", metavar="ROLE", default="project", help="ingest: send; project: send and read; admin.")
+    @click.option("--json", is_flag=True, help="The API's answer as JSON.")
+    def create(ask: Ask, project: str, role: str, json: bool) -> None:
+        """Make a key; it is shown this once."""
+        made = ask.post("/admin/keys", {"project": project, "role": role})
+        if json:
+            ask.print_json(made)
+        else:
+            print(made["key"])
+
+    @plain_command(keys, "list")
+    @click.option("--json", is_flag=True, help="The API's answer as JSON.")
+    def list_keys(ask: Ask, json: bool) -> None:
+        """Every key, without the secret."""
+        ask.form = "json" if json else "text"
+        ask.show("/admin/keys", "keys", ["prefix", "project", "role", "created_at", "last_used_at", "revoked_at"])
+
+    @plain_command(keys, "revoke")
+    @click.argument("prefix")
+    def revoke(ask: Ask, prefix: str) -> None:
+        """End a key's life at once; PREFIX as `keys list` shows it."""
+        print(f"revoked {ask.post('/admin/keys/revoke', {'prefix': prefix})['prefix']}")
+
+
+def _ingest(ask: Ask, files: Sequence[Path]) -> None:
+    """Send each file; a bad one is named, the others still go in."""
+    totals, failed = {"accepted": 0, "rejected": 0}, 0
+    for path in _progress(files):
+        try:
+            body, content_type = _read(path)
+            found = _send(ask, body, content_type)
+        except (OutlayError, OSError) as exc:
+            print(f"outlay: {path}: {exc}", file=sys.stderr)
+            failed += 1
+            continue
+        for name in totals:
+            totals[name] += int(found[name])
+        if found["rejected"]:
+            print(f"outlay: {path}: {found['rejected']} rejected: {found['message']}", file=sys.stderr)
+    ask.finish()
+    print(f"{totals['accepted']} spans and log records from {len(files) - failed} files, {totals['rejected']} rejected")
+    if failed:
+        sys.exit(1)
+
+
+def _read(path: Path) -> tuple[bytes, str]:
+    """One recorded request: its bytes, inflated, and its content type by the file's name."""
+    body = path.read_bytes()
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        try:
+            body = gzip.decompress(body)
+        except (OSError, EOFError) as exc:
+            raise OutlayError(f"is not gzip: {exc}") from exc
+        suffixes.pop()
+    content_type = TYPES.get(suffixes[-1] if suffixes else "")
+    if content_type is None:
+        raise OutlayError("is neither .pb nor .json")
+    return body, content_type
+
+
+def _send(ask: Ask, body: bytes, content_type: str) -> Any:
+    import json
+
+    return json.loads(ask.send("POST", "/admin/ingest", None, body, content_type))
+
+
+def _progress(files: Sequence[Path]) -> Iterable[Path]:
+    """The files, with a counter on stderr where somebody is watching."""
+    for number, path in enumerate(files, 1):
+        if sys.stderr.isatty():
+            print(f"\r{number}/{len(files)} {path.name[:60]:<60}", end="", file=sys.stderr, flush=True)
+        yield path
+    if sys.stderr.isatty():
+        print("\r" + " " * 80 + "\r", end="", file=sys.stderr, flush=True)
+
+
+def _window(ask: Ask) -> dict[str, str]:
+    """The window as a body's fields, taken out of the query string."""
+    given = dict(ask.common)
+    if "start" not in given:
+        raise click.UsageError("--start is needed (and --end, unless it is now)")
+    others = [pair for pair in ask.common if pair[0] not in ("start", "end")]
+    wrong = [name for name, _ in others if name != "project"]
+    if wrong:
+        raise click.UsageError(f"--{wrong[0]} does not apply here")
+    ask.common = others
+    return {"start": given["start"], "end": given.get("end", "now")}

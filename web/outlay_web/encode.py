@@ -1,0 +1,101 @@
+"""How answers look on the wire: money as plain decimal text, instants as RFC 3339 in UTC, tables as safe CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def columns(names: str) -> list[str]:
+    """Names of columns, written as words."""
+    return names.split()
+
+
+def money(value: Decimal) -> str:
+    """Every digit that matters and no exponent: `0.00175`, `0`."""
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def instant(value: datetime) -> str:
+    """RFC 3339 in UTC, with a fraction only where there is one: `2026-11-22T10:00:00Z`."""
+    moment = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def to_json(value: Any) -> bytes:
+    """JSON in UTF-8. NaN and infinities are unknown, so null."""
+    try:
+        text = json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        text = json.dumps(_finite(value), default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")
+
+
+def to_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
+    """A table as CSV: `columns` first, then any further key of the rows; `cache.kind` reads into a nested object.
+
+    A text that a spreadsheet would run as a formula is prefixed with an apostrophe (OWASP, "CSV Injection").
+    """
+    table = list(rows)
+    nested = {column.split(".")[0] for column in columns if "." in column}
+    known = {*columns, *nested}
+    header = [*columns, *dict.fromkeys(key for row in table for key in row if key not in known)]
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_MINIMAL, lineterminator="\r\n")
+    writer.writerow([_cell(name) for name in header])
+    writer.writerows([_cell(_look_up(row, name)) for name in header] for row in table)
+    return out.getvalue().encode("utf-8", "replace")
+
+
+def _look_up(row: Mapping[str, Any], name: str) -> Any:
+    if name in row:
+        return row[name]
+    outer, _, inner = name.partition(".")
+    value = row.get(outer)
+    return value.get(inner) if isinstance(value, Mapping) else None
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, Decimal, datetime)):
+        return _plain(value) if not isinstance(value, int) else str(value)
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else ""
+    text = value if isinstance(value, str) else to_json(value).decode()
+    return "'" + text if text.startswith(RISKY) and not NUMBER.fullmatch(text) else text
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return money(value)
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return value

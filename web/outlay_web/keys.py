@@ -1,0 +1,144 @@
+"""Keys: shown once, stored as prefix and SHA-256, and looked up in memory, which is refreshed every few seconds.
+
+A key decides the project. Roles: `ingest` may only send, `project` may send and read its project, `admin` may do
+everything in every project.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from outlay.errors import OutlayError
+from outlay_collector.store import Store
+from outlay_collector.store.client import Writer
+
+ROLES = ("ingest", "project", "admin")
+PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+LIVE_SQL = "SELECT * EXCEPT changed_at FROM ingest_keys FINAL ORDER BY created_at, prefix"
+USED_EVERY_S = 60.0
+
+
+class KeyRefused(OutlayError):
+    """A key cannot be created or revoked as asked."""
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who is asking.
+
+    Attributes:
+        project: The project of the credential, or None where it may choose.
+        role: `ingest`, `project` or `admin`.
+        prefix: Start of the key, empty for a login or where no key is needed.
+    """
+
+    project: str | None
+    role: str
+    prefix: str = ""
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def check_project(name: str) -> str:
+    """A project's name, unchanged.
+
+    Raises:
+        KeyRefused: If it is not one.
+    """
+    if not PROJECT.fullmatch(name):
+        raise KeyRefused(
+            f"project {name[:80]!r} is not a name: use 1 to 64 letters, digits, dots, dashes or underscores"
+        )
+    return name
+
+
+class Keys:
+    """The keys of a store. Reads are from memory and safe on the event loop; `refresh` runs in the background."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._clock = clock
+        self._live: dict[str, Principal] = {}
+        self._used: dict[str, datetime] = {}
+        self._lock = threading.Lock()
+
+    def find(self, secret: str) -> Principal | None:
+        """Whose live key this is, or None. The look-up is by hash, so its time says nothing about the key."""
+        principal = self._live.get(digest(secret))
+        if principal is not None:
+            self._used[principal.prefix] = self._clock()
+        return principal
+
+    def refresh(self) -> None:
+        """Read the live keys again: a key revoked elsewhere stops working after this."""
+        live = {
+            row["sha256"]: Principal(None if row["role"] == "admin" else row["project"], row["role"], row["prefix"])
+            for row in self._store.query(LIVE_SQL)
+            if row["revoked_at"] is None
+        }
+        with self._lock:
+            self._live = live
+
+    def write_last_used(self, writer: Writer) -> None:
+        """Note when keys were last used; called now and then, so the figure is about right."""
+        with self._lock:
+            used, self._used = self._used, {}
+        if not used:
+            return
+        rows = [row for row in self._store.query(LIVE_SQL) if row["prefix"] in used]
+        now = self._clock()
+        writer.insert("ingest_keys", [{**row, "last_used_at": used[row["prefix"]], "changed_at": now} for row in rows])
+
+    def list(self) -> list[dict[str, Any]]:
+        """Every key without its hash, oldest first."""
+        rows = self._store.query(LIVE_SQL)
+        return [{name: value for name, value in row.items() if name != "sha256"} for row in rows]
+
+    def create(self, writer: Writer, project: str, role: str) -> tuple[str, dict[str, Any]]:
+        """Make a key; return it, for the only time, and what a list shows of it.
+
+        Raises:
+            KeyRefused: If the project's name or the role is not one.
+        """
+        if role not in ROLES:
+            raise KeyRefused(f"role {role[:80]!r} is not known; allowed: {', '.join(ROLES)}")
+        prefix = "olk_" + secrets.token_hex(4)
+        key = f"{prefix}_{secrets.token_urlsafe(32)}"
+        now = self._clock()
+        row: dict[str, Any] = {
+            "prefix": prefix,
+            "sha256": digest(key),
+            "project": check_project(project),
+            "role": role,
+            "created_at": now,
+            "revoked_at": None,
+            "last_used_at": None,
+        }
+        writer.insert("ingest_keys", [{**row, "changed_at": now}])
+        self.refresh()
+        return key, {name: value for name, value in row.items() if name != "sha256"}
+
+    def revoke(self, writer: Writer, prefix: str) -> dict[str, Any]:
+        """End a key's life at once.
+
+        Raises:
+            KeyRefused: If no key has this prefix.
+        """
+        rows = [row for row in self._store.query(LIVE_SQL) if row["prefix"] == prefix]
+        if not rows:
+            raise KeyRefused(f"no key starts with {prefix[:80]!r}; `outlay keys list` shows them")
+        row = rows[0]
+        if row["revoked_at"] is None:
+            row["revoked_at"] = self._clock()
+            writer.insert("ingest_keys", [{**row, "changed_at": self._clock()}])
+        self.refresh()
+        return {name: value for name, value in row.items() if name != "sha256"}
