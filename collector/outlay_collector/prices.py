@@ -1,0 +1,319 @@
+"""Catalogue and contracts → versioned rows in ClickHouse, and the one way to price calls with them.
+
+A price list is the catalogue, its corrections and the user's contracts of one day, named by their hash. It is written to
+`prices` once and never changed. `price_epochs` says which list is in force from when: calls keep the list that was in
+force when they started, however often they are settled again. A new list begins a new stretch at the moment it becomes
+known; only a repricing (`prices_reprice`) moves an older stretch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+from outlay.pricing.catalog import EPOCH, STANDARD_TIERS, TIER_NAMES, Catalog, Model, Window
+from outlay_collector.prices_catalogue import TOKEN_PARTS, compile_document, source
+from outlay_collector.prices_overlay import Overlay, PriceRow, apply, parse_overlay, parse_price
+from outlay_collector.store import Params, Store, load_sql
+from outlay_collector.store.client import Writer
+
+SQL = "outlay_collector.store.sql"
+MAX_NAME_LENGTH = 300
+MAX_NEW_NAMES = 20_000
+COLUMNS = ("input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning")
+TIER_SQL = "transform(lower(service_tier), {names}, {tiers}, lower(service_tier))".format(
+    names=[*sorted(STANDARD_TIERS), *sorted(TIER_NAMES)],
+    tiers=["standard"] * len(STANDARD_TIERS) + [TIER_NAMES[name] for name in sorted(TIER_NAMES)],
+)
+EPOCHS_SQL = "SELECT project, starts_at, price_version FROM price_epochs FINAL"
+
+
+class PriceBook:
+    """The price list in force, and the SQL that prices calls with it. Thread-safe; each caller brings its writer."""
+
+    def __init__(self, store: Store, overlay: Overlay | None = None) -> None:
+        self.store = store
+        self.overlay = overlay or Overlay()
+        self._lock = threading.RLock()
+        self._catalogs: dict[str, Catalog] = {}
+        self._seen: set[tuple[str, str, str, str]] = set()
+        self._projects: set[str] = set()
+        self._version = ""
+
+    @property
+    def version(self) -> str:
+        """The list that prices new calls. Empty before the first `ensure`."""
+        return self._version
+
+    @property
+    def catalog(self) -> Catalog:
+        """The newest list in memory: for look-ups of names and prices one by one."""
+        return self._catalogs[self._version]
+
+    def ensure(self, writer: Writer, now: datetime | None = None) -> str:
+        """Compile the list unless it is there, put it in force for calls from `now` on, and return its version."""
+        with self._lock:
+            overlay = self.overlay.with_prices(self._put_prices(writer))
+            document = _document()
+            text = f"{document['schema']}|{document['version']}|{overlay.canonical()}"
+            version = hashlib.sha256(text.encode()).hexdigest()[:12]
+            if version not in self._catalogs:
+                self._catalogs[version] = apply(overlay, Catalog(document))
+            if not writer.query(
+                "SELECT 1 FROM price_versions WHERE price_version = {version:String} LIMIT 1", {"version": version}
+            ):
+                self._write(writer, version, overlay, document)
+            self._version = version
+            self._open_epochs(writer, now or datetime.now(UTC))
+            return version
+
+    def put(self, writer: Writer, rows: Iterable[Mapping[str, Any]], now: datetime | None = None) -> str:
+        """Add price rows to the contracts (`PUT /prices`) and put the new list in force; return its version.
+
+        Raises:
+            ConfigError: If a row has an unknown key or an impossible value. Then nothing is stored.
+        """
+        parsed = [(parse_price(row, f"prices[{n}]"), row) for n, row in enumerate(rows)]
+        with self._lock:
+            writer.insert(
+                "put_prices",
+                [
+                    {
+                        "provider": price.provider,
+                        "model": price.model,
+                        "service_tier": price.service_tier,
+                        "min_input_tokens": price.min_input_tokens,
+                        "valid_from": price.valid_from.isoformat(),
+                        "body": json.dumps(dict(row), default=str, sort_keys=True),
+                        "version": time.time_ns(),
+                        "is_deleted": 0,
+                    }
+                    for price, row in parsed
+                ],
+            )
+            return self.ensure(writer, now)
+
+    def prepare(
+        self, writer: Writer, source_sql: str, params: Params | None = None, *, version: str | None = None
+    ) -> None:
+        """Resolve the names in `source_sql` that were not seen before, so that `price_select` finds them.
+
+        Args:
+            writer: The connection that will price; sees its temporary tables.
+            source_sql: As for `price_select`.
+            params: Values that `source_sql` binds.
+            version: Resolve for this list only, not for those in force.
+        """
+        if not self._version:
+            self.ensure(writer)
+        names = writer.query(
+            f"SELECT DISTINCT project, provider, request_model, response_model FROM ({source_sql}) "  # noqa: S608
+            f"LIMIT {MAX_NEW_NAMES}",
+            params,
+        )
+        with self._lock:
+            self._open_projects(writer, {str(row["project"]) for row in names})
+            versions = [version] if version else self._versions(writer)
+            wanted = {(str(row["provider"]), str(row["request_model"]), str(row["response_model"])) for row in names}
+            for each in versions:
+                self._resolve(writer, each, {(each, *name) for name in wanted} - self._seen)
+
+    def price_select(self, source_sql: str, *, version: str | None = None) -> str:
+        """A SELECT of `source_sql`'s columns and the price of each row; `store/sql/price.sql` tells both sides.
+
+        Args:
+            source_sql: SQL of our own code. Its parameters stay parameters.
+            version: Price all rows with this list instead of the one in force when they started.
+        """
+        epochs = EPOCHS_SQL
+        if version is not None:
+            if not version.isalnum():
+                raise ValueError(f"not a price version: {version!r}")
+            epochs = (
+                "SELECT DISTINCT project, toDateTime64(0, 9, 'UTC') AS starts_at, "  # noqa: S608
+                f"'{version}' AS price_version FROM price_epochs FINAL"
+            )
+        return load_sql(SQL, "price", source=source_sql, epochs=epochs, tier=TIER_SQL)
+
+    def _put_prices(self, writer: Writer) -> list[PriceRow]:
+        rows = writer.query("SELECT body FROM put_prices FINAL ORDER BY provider, model, version")
+        return [parse_price(json.loads(row["body"]), "a stored price") for row in rows]
+
+    def _write(self, writer: Writer, version: str, overlay: Overlay, document: Mapping[str, Any]) -> None:
+        catalog = self._catalogs[version]
+        rows = [row for model in catalog.models() for row in _price_rows(version, model)]
+        body = "\n".join(json.dumps(row) for row in rows)
+        writer.load("prices", body.encode(), fmt="JSONEachRow")
+        writer.insert(
+            "price_versions",
+            [
+                {
+                    "price_version": version,
+                    "known_since": datetime.now(UTC),
+                    "catalogue": catalog.source,
+                    "catalogue_checked": datetime.fromisoformat(document["checked"]).date(),
+                    "contracts": overlay.canonical(),
+                }
+            ],
+        )
+
+    def _open_epochs(self, writer: Writer, now: datetime) -> None:
+        """Begin a stretch with the newest list in every project whose last stretch has another one."""
+        last = writer.query(
+            "SELECT project, argMax(price_version, starts_at) AS price_version, max(starts_at) AS last_start "
+            "FROM price_epochs FINAL GROUP BY project"
+        )
+        self._projects |= {str(row["project"]) for row in last}
+        stale = [row for row in last if row["price_version"] != self._version]
+        write_epochs(writer, [(row["project"], max(now, row["last_start"]), self._version, False) for row in stale])
+
+    def _open_projects(self, writer: Writer, projects: set[str]) -> None:
+        """A project seen for the first time has no history to keep: the newest list holds for all of its past."""
+        new = projects - self._projects
+        if new:
+            known = {row["project"] for row in writer.query("SELECT DISTINCT project FROM price_epochs FINAL")}
+            write_epochs(writer, [(project, EPOCH, self._version, False) for project in sorted(new - known)])
+            self._projects |= new
+
+    def _versions(self, writer: Writer) -> list[str]:
+        return [row["price_version"] for row in writer.query("SELECT DISTINCT price_version FROM price_epochs FINAL")]
+
+    def _resolve(self, writer: Writer, version: str, names: set[tuple[str, str, str, str]]) -> None:
+        if not names:
+            return
+        if len(self._seen) > 200_000:
+            self._seen.clear()
+        known = self._catalogs.get(version)
+        found = []
+        for name in sorted(names):
+            _, provider, request_model, response_model = name
+            if max(len(request_model), len(response_model)) > MAX_NAME_LENGTH:
+                continue
+            match = (known or self.catalog).resolve(provider, request_model, response_model)
+            model = match.model if match else None
+            if model is not None and known is None:
+                model = _stored_model(writer, version, model)
+            if match is not None and model is not None:
+                found.append(_match_row(name, model, match.kind))
+        if found:
+            writer.load("model_matches", "\n".join(json.dumps(row) for row in found).encode(), fmt="JSONEachRow")
+        self._seen |= names
+
+
+def write_epochs(writer: Writer, epochs: Iterable[tuple[str, datetime, str, bool]], *, is_deleted: int = 0) -> None:
+    """Write stretches: (project, start, price version, closed)."""
+    writer.insert(
+        "price_epochs",
+        [
+            {
+                "project": project,
+                "starts_at": starts_at,
+                "price_version": version,
+                "closed": closed,
+                "version": time.time_ns(),
+                "is_deleted": is_deleted,
+            }
+            for project, starts_at, version, closed in epochs
+        ],
+    )
+
+
+def model_key(version: str, provider: str, model: str) -> int:
+    """The number of a model in a list; a slot's key is this plus the slot."""
+    digest = hashlib.sha256(f"{version}|{provider}:{model}".encode()).digest()
+    return int.from_bytes(digest[:8]) >> 1
+
+
+def _document() -> dict[str, Any]:
+    """The price document: the shipped snapshot if it was made from the installed catalogue, else compiled now."""
+    text = files("outlay.pricing").joinpath("prices.json").read_text(encoding="utf-8")
+    shipped: dict[str, Any] = json.loads(text)
+    return shipped if shipped["source"] == source() else compile_document()
+
+
+def _price_rows(version: str, model: Model) -> Iterable[dict[str, Any]]:
+    """The rows of one model for the table `prices`."""
+    key = model_key(version, model.provider, model.id)
+    sizes, hours = (0, *model.thresholds), ("", *(window.name for window in model.windows))
+    for row in model.rows:
+        listed = row.list_rates or row.rates
+        body: dict[str, Any] = {
+            "price_version": version,
+            "slot_key": str(key + row.slot),
+            "provider": model.provider,
+            "model": model.id,
+            "service_tier": model.tiers[row.slot >> 16],
+            "min_input_tokens": sizes[row.slot >> 8 & 255],
+            "hours": hours[row.slot & 255],
+            "valid_from": row.valid_from.strftime("%Y-%m-%d %H:%M:%S.%f"),
+            "origin": row.origin,
+            "source": row.source,
+            "checked": row.checked,
+            "is_list": listed == row.rates,
+            "borrowed": sorted(row.borrowed),
+        }
+        for prefix, rates in (("", row.rates), ("list_", listed)):
+            for part in COLUMNS:
+                body[f"{prefix}{part}_usd_per_mtok"] = str(rates[part]) if part in rates else None
+            body[f"{prefix}other_usd_per_million"] = {p: str(rate) for p, rate in rates.items() if p not in COLUMNS}
+        yield body
+
+
+def _match_row(name: tuple[str, str, str, str], model: Model, kind: str) -> dict[str, Any]:
+    version, provider, request_model, response_model = name
+    return {
+        "price_version": version,
+        "provider": provider,
+        "request_model": request_model,
+        "response_model": response_model,
+        "matched_provider": model.provider,
+        "matched_name": model.id,
+        "match_kind": kind,
+        "model_key": str(model_key(version, model.provider, model.id)),
+        "tiers": list(model.tiers),
+        "thresholds": list(model.thresholds),
+        "windows": [
+            {"weekdays": window.weekdays, "start_s": window.start_s, "end_s": window.end_s} for window in model.windows
+        ],
+    }
+
+
+def _stored_model(writer: Writer, version: str, like: Model) -> Model | None:
+    """The grid of a model in a list that is only in the store; None if that list does not have it."""
+    rows = writer.query(
+        "SELECT DISTINCT slot_key, service_tier, min_input_tokens, hours FROM prices "
+        "WHERE price_version = {version:String} AND provider = {provider:String} AND model = {model:String}",
+        {"version": version, "provider": like.provider, "model": like.id},
+    )
+    if not rows:
+        return None
+    base = model_key(version, like.provider, like.id)
+    slots = {row["slot_key"] - base: row for row in rows}
+    tiers = {slot >> 16: str(row["service_tier"]) for slot, row in slots.items()}
+    sizes = {slot >> 8 & 255: int(row["min_input_tokens"]) for slot, row in slots.items()}
+    hours = {slot & 255: str(row["hours"]) for slot, row in slots.items()}
+    return Model(
+        like.provider,
+        like.id,
+        tuple(tiers[index] for index in sorted(tiers)),
+        tuple(sizes[index] for index in sorted(sizes) if index),
+        tuple(_window(hours[index]) for index in sorted(hours) if index),
+        (),
+    )
+
+
+def _window(name: str) -> Window:
+    """`mon-fri 01:00-04:00` as a window."""
+    days, _, text = name.rpartition(" ")
+    mask = {"": 0b1111111, "mon-fri": 0b0011111, "sat-sun": 0b1100000}[days]
+    start, end = (int(part[:2]) * 3600 + int(part[3:]) * 60 for part in text.split("-"))
+    return Window(name, mask, start, end)
+
+
+__all__ = ["TOKEN_PARTS", "Overlay", "PriceBook", "model_key", "parse_overlay", "write_epochs"]
