@@ -24,7 +24,7 @@ DEFAULTS: tuple[tuple[str, str], ...] = (
     ("local", r"(^|/)(ollama|llamafile|vllm|lmstudio|lm_studio)[/:_-]|:\d+(\.\d+)?[bm](-|$)|:latest$|\.gguf$|-gguf"),
     (
         "cheap",
-        r"nano|mini(-|$|\b)|flash|haiku|lite|micro|small|tiny|ministral|mistral-7b|open-mistral|gemma|phi-|-instant"
+        r"nano|(^|[-_./:])mini|flash|haiku|lite|micro|small|tiny|ministral|mistral-7b|open-mistral|gemma|phi-|-instant"
         r"|gpt-3\.5|babbage|davinci|embed|rerank|moderation|command-(light|r7b)|command-r(-\d|$)|nova-micro|titan"
         r"|[-_.](0\.5|1|1\.5|2|3|4|7|8|9)b\b|8x7b",
     ),

@@ -193,6 +193,13 @@ def expression(scope: Scope, name: str, table: Table, params: dict[str, Any]) ->
     return f"tags[{{{held}:String}}]"
 
 
+def dimension_value(name: str, text: str) -> str | int | None:
+    """A dimension's value as shown: None where it is unknown, a number where it is one."""
+    if not text:
+        return None
+    return int(text) if name in DIMENSIONS and DIMENSIONS[name].number else text
+
+
 def filter_sql(scope: Scope, table: Table, params: dict[str, Any]) -> str | None:
     """The filters as one SQL condition on `table`, their values put into `params`; None where it cannot tell."""
     conditions = []

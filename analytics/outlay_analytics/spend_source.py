@@ -1,0 +1,252 @@
+"""One relation for every question about spend: clean whole hours and days from the rollups, everything else from calls.
+
+Freshness never waits for a rollup. An hour is clean when it was rolled up after its last change; the clean hours of a
+window are read from `spend_hourly` (whole clean days from `spend_daily`), the open ones, the window's unaligned edges,
+and every question that the rollups' dimensions cannot answer, from `calls`. The columns are the same, and so are the
+sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from outlay_collector.store import Store, load_sql
+
+from outlay_analytics.window import Dimension, Interval, Scope, Window, bucket_sql, expression, filter_sql, parse_timezone
+
+HOUR = 3600
+DAY = 24 * HOUR
+# Names that are not for users: whether a call repeats a request, and the rollup's own hour.
+INTERNAL = {"repeated": Dimension("if(c.attempt > 1, '1', '')", "if(h.repeated, '1', '')")}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A relation to select from, `(SELECT …)`, and the values it reads.
+
+    Columns: `time` (start of the interval, DateTime), `d0` `d1` … (the dimensions' values as text, empty = unknown),
+    `calls errors priced_calls no_usage_calls`, the six token counts, `cost_usd list_cost_usd uncached_cost_usd`,
+    `line_input_usd line_cache_read_usd line_cache_write_usd line_cache_write_1h_usd line_output_usd line_other_usd`;
+    with latency also `bucket` and `bucket_calls`. Sum whatever is needed; unused columns are not read.
+    """
+
+    sql: str
+    params: dict[str, Any]
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How a window is read: Unix seconds of days and hours from the rollups, the rest from calls.
+
+    Attributes:
+        days: Clean UTC days.
+        hours: Clean hours, those of `days` left out.
+        latency: Clean hours, all of them.
+        open: Hours between the first and the last clean one that must come from calls.
+    """
+
+    days: list[int] = field(default_factory=list)
+    hours: list[int] = field(default_factory=list)
+    latency: list[int] = field(default_factory=list)
+    open: list[int] = field(default_factory=list)
+
+
+def spend_source(
+    store: Store,
+    scope: Scope,
+    dimensions: Sequence[str] = (),
+    interval: Interval = "total",
+    *,
+    shift: timedelta = timedelta(0),
+    latency: bool = False,
+) -> Source:
+    """The calls of a scope as a relation of sums, from the cheapest tables that give the exact answer.
+
+    Args:
+        store: Where to look up which hours are clean.
+        scope: Window, filters, project, time zone.
+        dimensions: Names of the interface, or `repeated`; they become `d0`, `d1` …
+        interval: What `time` is the start of.
+        shift: Added to every instant before `time` is taken, to lay a window over a later one.
+        latency: Whether `bucket` and `bucket_calls` are filled too.
+    """
+    params: dict[str, Any] = {"project": scope.project, "timezone": scope.timezone}
+    rollup = _rollup_sql(scope, dimensions, params)
+    parts = _parts(store, scope, interval, shift) if rollup is not None else Parts()
+    if interval != "total" and shift:
+        params["shift_us"] = shift // timedelta(microseconds=1)
+    keys = ("time", *(f"d{number}" for number in range(len(dimensions))))
+    branches = []
+    if rollup is not None:
+        columns, filters = rollup
+        time = bucket_sql(interval, _shifted("h.hour", interval, shift))
+        for table, name, hours, left_out in (
+            ("spend_daily", "days", parts.days, None),
+            ("spend_hourly", "hours", parts.hours, None if parts.days else parts.open),
+            ("latency_hourly", "latency", parts.latency if latency else [], parts.open),
+        ):
+            if hours:
+                condition = _hours_sql(name, hours, left_out, params)
+                file = "source_latency" if table == "latency_hourly" else "source_hours"
+                branches.append(
+                    load_sql(
+                        "outlay_analytics.sql",
+                        file,
+                        table=table,
+                        time=time,
+                        dimensions=columns,
+                        keys=", ".join(keys),
+                        hours=condition,
+                        filters=filters,
+                    )
+                )
+    branches.append(_calls_sql(scope, dimensions, interval, shift, parts, params))
+    return Source("(\n" + "\nUNION ALL\n".join(branches) + ")", params, keys)
+
+
+def _calls_sql(
+    scope: Scope,
+    dimensions: Sequence[str],
+    interval: Interval,
+    shift: timedelta,
+    parts: Parts,
+    params: dict[str, Any],
+) -> str:
+    columns = _columns(scope, dimensions, "calls", params)
+    filters = filter_sql(scope, "calls", params)
+    assert columns is not None  # every dimension has an expression on calls
+    assert filters is not None
+    return load_sql(
+        "outlay_analytics.sql",
+        "source_calls",
+        time=bucket_sql(interval, _shifted("c.started_at", interval, shift)),
+        dimensions=columns,
+        hours=calls_hours_sql(scope.window, parts, params),
+        filters=filters,
+    )
+
+
+def calls_hours_sql(window: Window, parts: Parts, params: dict[str, Any]) -> str:
+    """The condition on `c.started_at` for what is not read from rollups; its values go into `params`."""
+    params["start"] = _instant(window.start)
+    params["end"] = _instant(window.end)
+    start, end = "toDateTime64({start:String}, 9, 'UTC')", "toDateTime64({end:String}, 9, 'UTC')"
+    if not parts.latency:
+        return f"c.started_at >= {start} AND c.started_at < {end}"
+    params["first_clean"] = parts.latency[0]
+    params["last_clean"] = parts.latency[-1] + HOUR
+    ranges = [
+        f"(c.started_at >= {start} AND c.started_at < toDateTime({{first_clean:UInt32}}, 'UTC'))",
+        f"(c.started_at >= toDateTime({{last_clean:UInt32}}, 'UTC') AND c.started_at < {end})",
+    ]
+    if parts.open:
+        params["open_hours"] = parts.open
+        ranges.append("toStartOfHour(c.started_at) IN {open_hours:Array(DateTime('UTC'))}")
+    return f"({' OR '.join(ranges)})"
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _columns(scope: Scope, dimensions: Sequence[str], table: str, params: dict[str, Any]) -> str | None:
+    """`expression AS d0, …` with a trailing comma, None where the table does not know one of them."""
+    found = []
+    for name in dimensions:
+        if name in INTERNAL:
+            sql: str | None = getattr(INTERNAL[name], table)
+        else:
+            sql = expression(scope, name, "rollup" if table == "rollup" else "calls", params)
+        if sql is None:
+            return None
+        found.append(sql)
+    return "".join(f"{sql} AS d{number}, " for number, sql in enumerate(found))
+
+
+def _rollup_sql(scope: Scope, dimensions: Sequence[str], params: dict[str, Any]) -> tuple[str, str] | None:
+    """Columns and filters on the rollups, None where they cannot answer."""
+    own: dict[str, Any] = {}
+    columns = _columns(scope, dimensions, "rollup", own)
+    filters = filter_sql(scope, "rollup", own)
+    if columns is None or filters is None:
+        return None
+    params.update(own)
+    return columns, filters
+
+
+def _shifted(at: str, interval: Interval, shift: timedelta) -> str:
+    return f"addMicroseconds({at}, {{shift_us:Int64}})" if shift and interval != "total" else at
+
+
+def _hours_sql(name: str, hours: list[int], left_out: list[int] | None, params: dict[str, Any]) -> str:
+    """A condition on `h.hour` for these hours: from the first to the last without `left_out`, or one by one if None."""
+    if left_out is None:
+        params[f"{name}_in"] = hours
+        return f"h.hour IN {{{name}_in:Array(DateTime('UTC'))}}"
+    params[f"{name}_first"], params[f"{name}_last"], params[f"{name}_out"] = hours[0], hours[-1], left_out
+    first, last = (f"toDateTime({{{name}_{end}:UInt32}}, 'UTC')" for end in ("first", "last"))
+    return f"h.hour >= {first} AND h.hour <= {last} AND h.hour NOT IN {{{name}_out:Array(DateTime('UTC'))}}"
+
+
+def _parts(store: Store, scope: Scope, interval: Interval, shift: timedelta) -> Parts:
+    """Which hours and days of the window the rollups may answer."""
+    window = scope.window
+    first = -(-_seconds_up(window.start) // HOUR) * HOUR
+    last = int(window.end.timestamp()) // HOUR * HOUR
+    if last <= first or not _fits_hours(scope, interval, shift):
+        return Parts()
+    rows = store.query(
+        load_sql("outlay_analytics.sql", "source_clean_hours"),
+        {"project": scope.project, "first": first, "last": last},
+    )
+    clean: list[int] = list(rows[0]["clean"]) if rows else []
+    if not clean:
+        return Parts()
+    dirty = [hour for hour in rows[0]["open"] if clean[0] < hour < clean[-1]]
+    days = _whole_days(clean, rows[0]["open"], first, last) if _fits_days(scope, interval, shift) else set()
+    hours = [hour for hour in clean if hour - hour % DAY not in days] if days else clean
+    return Parts(sorted(days), hours, clean, dirty)
+
+
+def _whole_days(clean: Sequence[int], dirty: Sequence[int], first: int, last: int) -> set[int]:
+    """Days that lie in [first, last) and hold no hour that changed since."""
+    spoiled = {hour - hour % DAY for hour in dirty}
+    days = {hour - hour % DAY for hour in clean} - spoiled
+    return {day for day in days if day >= first and day + DAY <= last}
+
+
+def _seconds_up(at: datetime) -> int:
+    whole = int(at.timestamp())
+    return whole + 1 if at.microsecond else whole
+
+
+def _fits_hours(scope: Scope, interval: Interval, shift: timedelta) -> bool:
+    """Whether every UTC hour lies within one bucket."""
+    if interval == "total":
+        return True
+    if shift % timedelta(hours=1):
+        return False
+    return interval == "hour" or _offsets(scope) <= {0}
+
+
+def _fits_days(scope: Scope, interval: Interval, shift: timedelta) -> bool:
+    """Whether every UTC day lies within one bucket."""
+    if interval in ("total", "hour"):
+        return interval == "total"
+    return scope.timezone == "UTC" and not shift % timedelta(days=1)
+
+
+def _offsets(scope: Scope) -> set[int]:
+    """Minutes past the hour of the zone's offsets in the window (no zone changes them for less than two months)."""
+    zone = parse_timezone(scope.timezone)
+    offsets = set()
+    at = scope.window.start - timedelta(days=366)
+    while at < scope.window.end + timedelta(days=366):
+        offset = at.astimezone(zone).utcoffset() or timedelta(0)
+        offsets.add(int(offset.total_seconds()) % HOUR)
+        at += timedelta(days=30)
+    return offsets
