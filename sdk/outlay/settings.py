@@ -26,6 +26,7 @@ class Setting:
         allowed: The values that are accepted; empty means any.
         minimum: Smallest number accepted.
         parse: Reads the text instead of the default's type.
+        secret: The value is never shown.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Setting:
     allowed: tuple[str, ...] = ()
     minimum: float | None = None
     parse: Callable[[str], Any] | None = None
+    secret: bool = False
 
     @property
     def variable(self) -> str:
@@ -49,15 +51,16 @@ class Setting:
             ConfigError: Naming the setting, its value and what is allowed.
         """
         where = source or self.variable
+        shown = where if self.secret else f"{where}={text!r}"
         try:
             value = self.parse(text) if self.parse else _READERS[type(self.default)](text)
         except (ValueError, KeyError):
             expected = "true or false" if isinstance(self.default, bool) else f"a value like {self.default!r}"
-            raise ConfigError(f"{where}={text!r}: expected {expected}") from None
+            raise ConfigError(f"{shown}: expected {expected}") from None
         if self.allowed and value not in self.allowed:
-            raise ConfigError(f"{where}={text!r}: expected one of {', '.join(self.allowed)}")
+            raise ConfigError(f"{shown}: expected one of {', '.join(self.allowed)}")
         if self.minimum is not None and value < self.minimum:
-            raise ConfigError(f"{where}={text!r}: expected at least {self.minimum:g}")
+            raise ConfigError(f"{shown}: expected at least {self.minimum:g}")
         return value
 
 
@@ -119,8 +122,8 @@ _READERS: dict[type, Callable[[str], Any]] = {bool: _bool, int: int, float: floa
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("endpoint", "http://localhost:4318", "", "Base URL of the server that takes OTLP/HTTP."),
-    Setting("headers", None, "", "Headers of every export, `name=value,name=value`.", parse=_headers),
-    Setting("api_key", "", "", "Ingest key, sent as `Authorization: Bearer KEY`."),
+    Setting("headers", None, "", "Headers of every export, `name=value,name=value`.", parse=_headers, secret=True),
+    Setting("api_key", "", "", "Ingest key, sent as `Authorization: Bearer KEY`.", secret=True),
     Setting("service", "", "", "Name of this service.", otel=("OTEL_SERVICE_NAME",)),
     Setting("service_version", "", "", "Version of this service."),
     Setting("environment", "", "", "Where it runs: prod, staging …"),

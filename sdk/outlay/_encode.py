@@ -1,0 +1,156 @@
+"""Spans and evaluations → OTLP bytes, on the export thread.
+
+Two things are added on the way, so that the caller's thread need not pay for them: the cost of each call, and what
+`init()` said about the service where the spans come from the application's own tracer provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from outlay import _safely, semconv
+from outlay.settings import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """An evaluation on its way to the server."""
+
+    trace_id: int
+    span_id: int
+    name: str
+    value: float | None
+    label: str | None
+    explanation: str | None
+    time_ns: int
+
+
+class Encoder:
+    """Encodes for one set of settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._resource = {
+            semconv.SERVICE_NAME: settings.service,
+            semconv.SERVICE_VERSION: settings.service_version,
+            semconv.ENVIRONMENT: settings.environment,
+        }
+
+    def spans(self, spans: Sequence[ReadableSpan]) -> bytes:
+        """An ExportTraceServiceRequest."""
+        from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
+        costs = _costs(spans)
+        request = encode_spans(spans)
+        for resource_spans in request.resource_spans:
+            self._name(resource_spans.resource.attributes)
+            if costs:
+                for scope_spans in resource_spans.scope_spans:
+                    for span in scope_spans.spans:
+                        cost = costs.get(span.span_id)
+                        if cost is not None:
+                            span.attributes.add(key=semconv.COST_USD).value.double_value = cost
+        body: bytes = request.SerializeToString()
+        return body
+
+    def scores(self, scores: Sequence[Score]) -> bytes:
+        """An ExportLogsServiceRequest with one `gen_ai.evaluation.result` per score."""
+        from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+        request = ExportLogsServiceRequest()
+        resource_logs = request.resource_logs.add()
+        self._name(resource_logs.resource.attributes)
+        scope_logs = resource_logs.scope_logs.add()
+        scope_logs.scope.name = semconv.SCOPE
+        for score in scores:
+            record = scope_logs.log_records.add()
+            record.time_unix_nano = record.observed_time_unix_nano = score.time_ns
+            record.event_name = semconv.EVALUATION_EVENT
+            record.trace_id = score.trace_id.to_bytes(16, "big")
+            if score.span_id:
+                record.span_id = score.span_id.to_bytes(8, "big")
+            _set(record.attributes, semconv.EVALUATION_NAME, score.name)
+            if score.value is not None:
+                record.attributes.add(key=semconv.EVALUATION_VALUE).value.double_value = score.value
+            if score.label is not None:
+                _set(record.attributes, semconv.EVALUATION_LABEL, score.label)
+            if score.explanation is not None:
+                _set(record.attributes, semconv.EVALUATION_EXPLANATION, score.explanation)
+        body: bytes = request.SerializeToString()
+        return body
+
+    def _name(self, attributes: Any) -> None:
+        for key, value in self._resource.items():
+            if value:
+                for attribute in attributes:
+                    if attribute.key == key:
+                        attribute.value.string_value = value
+                        break
+                else:
+                    _set(attributes, key, value)
+
+
+def _set(attributes: Any, key: str, value: str) -> None:
+    attributes.add(key=key).value.string_value = value
+
+
+_USAGE_NAMES = {
+    "input_tokens": semconv.INPUT_TOKENS,
+    "cache_read_tokens": semconv.CACHE_READ_TOKENS,
+    "cache_write_tokens": semconv.CACHE_WRITE_TOKENS,
+    "cache_write_1h_tokens": semconv.CACHE_WRITE_1H_TOKENS,
+    "output_tokens": semconv.OUTPUT_TOKENS,
+    "reasoning_tokens": semconv.REASONING_TOKENS,
+}
+
+
+def _costs(spans: Sequence[ReadableSpan]) -> dict[bytes, float]:
+    """Span id → cost in USD, for our own spans that say usage and model and carry no cost yet."""
+    found: dict[bytes, float] = {}
+    for span in spans:
+        attributes = span._attributes
+        if not attributes or (semconv.OUTPUT_TOKENS not in attributes and semconv.INPUT_TOKENS not in attributes):
+            continue
+        scope = span.instrumentation_scope
+        if scope is None or scope.name != semconv.SCOPE or semconv.COST_USD in attributes:
+            continue
+        if attributes.get(semconv.CACHE_HIT):
+            continue
+        try:
+            cost = _cost(attributes, span.start_time or 0)
+        except Exception:
+            _safely.report("pricing")
+            continue
+        if cost is not None and span.context is not None:
+            found[span.context.span_id.to_bytes(8, "big")] = cost
+    return found
+
+
+def _cost(attributes: Any, start_ns: int) -> float | None:
+    try:
+        from outlay.pricing import cost
+    except ImportError:
+        return None
+    from datetime import UTC, datetime
+
+    usage: dict[str, int] = {}
+    for name, key in _USAGE_NAMES.items():
+        if key in attributes:
+            usage[name] = attributes[key]
+    prefix = semconv.OTHER_USAGE_PREFIX
+    for key, value in attributes.items():
+        if key.startswith(prefix) and type(value) is int and "." not in key[len(prefix) :]:
+            usage[key[len(prefix) :]] = value
+    tier = attributes.get(semconv.SERVICE_TIER) or attributes.get(semconv.SERVICE_TIER_ANTHROPIC) or ""
+    at = datetime.fromtimestamp(start_ns / 1e9, UTC)
+    provider = str(attributes.get(semconv.PROVIDER) or "")
+    for model in (attributes.get(semconv.RESPONSE_MODEL), attributes.get(semconv.REQUEST_MODEL)):
+        if model:
+            found = cost(usage, provider, str(model), at, service_tier=str(tier))
+            if found is not None:
+                return float(found.usd)
+    return None

@@ -1,0 +1,55 @@
+"""The span processor: stamps what the work is for, and queues what ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+
+from outlay import _safely, semconv
+from outlay.context import current_scope
+
+if TYPE_CHECKING:
+    from outlay.client import Client
+
+
+class OutlayProcessor(SpanProcessor):
+    """Sits in the application's tracer provider and in our own."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Give spans of other instrumentations the tags of the code they run in."""
+        try:
+            scope = span.instrumentation_scope
+            if scope is not None and scope.name == semconv.SCOPE:
+                return  # ours were born with them
+            wanted = current_scope(parent_context).attributes
+            if wanted:
+                have = span.attributes or {}
+                span.set_attributes({key: value for key, value in wanted.items() if key not in have})
+        except Exception:
+            _safely.report("span processor")
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Queue the span; never blocks."""
+        context = span.context
+        pipeline = self._client.pipeline
+        if pipeline is not None and context is not None and context.trace_flags.sampled:
+            try:
+                pipeline.put(span)
+            except Exception:
+                _safely.report("span processor")
+
+    def shutdown(self) -> None:
+        """The application's provider ends; the pipeline goes on and is emptied at process exit."""
+        pipeline = self._client.pipeline
+        if pipeline is not None:
+            pipeline.wake()
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Wait until what ended is delivered."""
+        pipeline = self._client.pipeline
+        return pipeline is None or pipeline.flush(timeout_millis / 1000)

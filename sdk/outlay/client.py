@@ -1,0 +1,287 @@
+"""init(): the one connection between the application and Outlay.
+
+Outlay is a guest. It adds a span processor to the application's tracer provider where there is one, also when that
+one appears later. While there is none it lends its own to OpenTelemetry without claiming the place: the application's
+`set_tracer_provider()` still succeeds and wins. Sampling of the application never drops a call: spans that its sampler
+refuses go through a provider of our own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind
+
+from outlay import _safely, semconv
+from outlay.settings import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+    from outlay.export import Pipeline, Sender
+
+Redact = Callable[[str], str]
+
+
+class Client:
+    """Everything that `init()` set up. One per process; `configure` may replace its parts."""
+
+    def __init__(self) -> None:
+        self.enabled = False
+        self.explicit = False
+        self.settings = Settings.from_env({}, disabled=True)
+        self.redact: Redact | None = None
+        self.now_ns: Callable[[], int] = time.time_ns
+        self.pipeline: Pipeline | None = None
+        self._own_provider: TracerProvider | None = None
+        self._own_tracer: trace.Tracer = trace.NoOpTracer()
+        self._tracer: trace.Tracer = trace.NoOpTracer()
+        self._seen: Any = None
+        self._attached: list[Any] = []
+
+    def configure(
+        self,
+        settings: Settings,
+        *,
+        redact: Redact | None = None,
+        sender: Sender | None = None,
+        ids: IdGenerator | None = None,
+        provider: Any = None,
+    ) -> None:
+        """Take these settings from now on; what is queued goes out with them."""
+        self.redact = redact
+        self.settings = settings
+        if settings.disabled:
+            self.enabled = False
+            return
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+
+        from outlay._encode import Encoder
+        from outlay._processor import OutlayProcessor
+        from outlay.export import Pipeline, Sender
+
+        encoder = Encoder(settings)
+        pipeline = Pipeline(settings, sender or Sender(settings), encoder.spans, encoder.scores)
+        if self.pipeline is not None:
+            self.pipeline.hand_over(pipeline)
+        lent = self._own_provider is not None and trace.get_tracer_provider() is self._own_provider
+        attributes = {
+            semconv.SERVICE_NAME: settings.service,
+            semconv.SERVICE_VERSION: settings.service_version,
+            semconv.ENVIRONMENT: settings.environment,
+        }
+        resource = Resource.create({key: value for key, value in attributes.items() if value})
+        own = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False, id_generator=ids)
+        own.add_span_processor(OutlayProcessor(self))
+        self.pipeline = pipeline
+        self._own_provider = own
+        self._own_tracer = own.get_tracer(
+            semconv.SCOPE, _version(), f"https://opentelemetry.io/schemas/{semconv.VERSION}"
+        )
+        self._tracer = self._own_tracer
+        self._seen = None
+        if provider is not None:
+            self._adopt(provider)
+        elif settings.set_global and (lent or isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)):
+            _lend(own)
+        self.enabled = True
+
+    def tracer(self) -> trace.Tracer:
+        """The tracer of the application's provider, or of our own while it has none."""
+        provider = trace.get_tracer_provider()
+        if provider is not self._seen:
+            self._seen = provider
+            if provider is not self._own_provider and hasattr(provider, "add_span_processor"):
+                self._adopt(provider)
+            elif provider is self._own_provider or isinstance(provider, trace.ProxyTracerProvider):
+                self._tracer = self._own_tracer
+        return self._tracer
+
+    def _adopt(self, provider: Any) -> None:
+        from outlay._processor import OutlayProcessor
+
+        if not any(known is provider for known in self._attached):
+            provider.add_span_processor(OutlayProcessor(self))
+            self._attached.append(provider)
+        self._seen = trace.get_tracer_provider()
+        self._tracer = provider.get_tracer(semconv.SCOPE, _version())
+
+    def start_span(
+        self,
+        name: str,
+        kind: SpanKind,
+        attributes: dict[str, Any],
+        context: Context | None = None,
+        start_ns: int | None = None,
+    ) -> Span:
+        """Start a span that records whatever the application's sampler says: costs are never sampled."""
+        span = self.tracer().start_span(name, context, kind, attributes, start_time=start_ns)
+        if not span.is_recording():
+            span = self._own_tracer.start_span(name, context, kind, attributes, start_time=start_ns)
+        return span
+
+    def keeps_content(self, trace_id: int) -> bool:
+        """Whether prompts and completions of this trace may be kept."""
+        settings = self.settings
+        if not settings.capture_content:
+            return False
+        return settings.content_ratio >= 1 or (trace_id & 0xFFFFFFFF) < settings.content_ratio * 2**32
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("outlay")
+    except PackageNotFoundError:
+        return ""
+
+
+def _lend(provider: TracerProvider) -> None:
+    """Let OpenTelemetry's proxies use our provider, leaving the set-once place to the application."""
+    if hasattr(trace, "_TRACER_PROVIDER"):
+        trace._TRACER_PROVIDER = provider
+
+
+_client = Client()
+_lock = threading.RLock()
+_started = False
+
+
+def get_client() -> Client:
+    """The client; set up from the environment if `init()` was not called."""
+    if not _started:
+        _start({}, explicit=False)
+    return _client
+
+
+@_safely.safely()
+def init(
+    service: str | None = None,
+    environment: str | None = None,
+    *,
+    endpoint: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    api_key: str | None = None,
+    service_version: str | None = None,
+    stream_usage: bool | None = None,
+    capture_content: bool | None = None,
+    content_ratio: float | None = None,
+    redact: Redact | None = None,
+    estimate_usage: bool | None = None,
+    propagate: bool | None = None,
+    set_global: bool | None = None,
+    tracer_provider: Any = None,
+    wire: bool | None = None,
+    spool_file: str | None = None,
+    disabled: bool | None = None,
+) -> None:
+    """Start metering. Optional: the first tracked call does it with the environment's settings.
+
+    Safe to call twice; the first call wins, and a second one with other values says so in the log. Never raises: a
+    setting that cannot be read is logged and replaced by its default.
+
+    Args:
+        service: Name of this service (`OTEL_SERVICE_NAME`).
+        environment: Where it runs: prod, staging …
+        endpoint: Base URL of the server (`OTEL_EXPORTER_OTLP_ENDPOINT`); default http://localhost:4318.
+        headers: Headers of every export (`OTEL_EXPORTER_OTLP_HEADERS`).
+        api_key: Ingest key; decides the project.
+        service_version: Version of this service.
+        stream_usage: Ask OpenAI-style chat streams for usage. They then end with one more chunk without choices.
+        capture_content: Keep prompts and completions on the spans. Off by default.
+        content_ratio: Share of traces whose content is kept. Costs are always kept.
+        redact: Called with each text before it is queued; what it returns is kept.
+        estimate_usage: Estimate tokens, marked so, where a stream ended without usage.
+        propagate: Add `traceparent` and `baggage` to outgoing HTTP requests.
+        set_global: Serve as OpenTelemetry's tracer provider while the application has none.
+        tracer_provider: Use this provider instead of the global one.
+        wire: Meter calls at the HTTP layer. On by default.
+        spool_file: File for what could not be sent, to be loaded with `outlay ingest`.
+        disabled: Switch everything off.
+    """
+    given = {
+        "service": service,
+        "environment": environment,
+        "endpoint": endpoint,
+        "headers": headers,
+        "api_key": api_key,
+        "service_version": service_version,
+        "stream_usage": stream_usage,
+        "capture_content": capture_content,
+        "content_ratio": content_ratio,
+        "estimate_usage": estimate_usage,
+        "propagate": propagate,
+        "set_global": set_global,
+        "wire": wire,
+        "spool_file": spool_file,
+        "disabled": disabled,
+    }
+    _start(given, explicit=True, redact=redact, provider=tracer_provider)
+
+
+def _start(given: dict[str, Any], *, explicit: bool, redact: Redact | None = None, provider: Any = None) -> None:
+    global _started
+    with _lock:
+        if _started and not explicit:
+            return
+        settings = Settings.from_env(os.environ, on_error=_bad_setting, **given)
+        if _started and _client.explicit:
+            if settings != _client.settings:
+                _safely.warn("init", "init() was already called; the settings of the first call stay")
+            return
+        if not _started:
+            atexit.register(shutdown)
+        _client.explicit = explicit
+        _started = True
+        _client.configure(settings, redact=redact, provider=provider)
+        if _client.enabled and settings.wire:
+            from outlay.wire import install
+
+            install()
+
+
+def _bad_setting(error: Exception) -> None:
+    _safely.warn(f"setting {error}", "%s; the default is used", error)
+
+
+@_safely.safely(False)
+def flush(timeout: float = 30.0) -> bool:
+    """Wait until everything recorded so far is on the server.
+
+    A producer of many past calls loses nothing if it flushes before the queue fills (`OUTLAY_QUEUE_SPANS`, 8192).
+
+    Args:
+        timeout: Seconds to wait at most.
+
+    Returns:
+        Whether everything was delivered.
+    """
+    pipeline = _client.pipeline
+    return pipeline.flush(timeout) if pipeline is not None else True
+
+
+@_safely.safely()
+def shutdown(timeout: float | None = None) -> None:
+    """Send what is queued and stop. Runs by itself at exit; later spans start it again."""
+    pipeline = _client.pipeline
+    if pipeline is not None:
+        pipeline.shutdown(_client.settings.exit_timeout_s if timeout is None else timeout)
+
+
+def stats() -> dict[str, int]:
+    """Counts of spans since the start: `exported`, `dropped`, `spooled`."""
+    pipeline = _client.pipeline
+    if pipeline is None:
+        return {"exported": 0, "dropped": 0, "spooled": 0}
+    return {"exported": pipeline.exported, "dropped": pipeline.dropped, "spooled": pipeline.spooled}

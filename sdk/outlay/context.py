@@ -1,0 +1,82 @@
+"""What the current work is for: tags and features, carried by OpenTelemetry's own context.
+
+A `Scope` travels with the OpenTelemetry context, so it reaches tasks, `asyncio.to_thread`, and any code that passes
+the context on by hand. A span processor stamps its attributes on every span that starts inside, ours or anyone's.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+
+from outlay import semconv
+
+if TYPE_CHECKING:
+    from outlay.track import Frame
+
+SCOPE_KEY = otel_context.create_key("outlay-scope")
+
+
+class Scope:
+    """What spans inside should carry, and the tracked function that they run in."""
+
+    __slots__ = ("attributes", "frame", "metering")
+
+    def __init__(self, attributes: dict[str, Any], frame: Frame | None = None, metering: bool = False) -> None:
+        self.attributes = attributes
+        self.frame = frame
+        self.metering = metering  # an HTTP hook is at work: hooks below it keep quiet
+
+
+EMPTY = Scope({})
+
+
+def current_scope(context: Context | None = None) -> Scope:
+    """The scope of `context`, or of the current context."""
+    scope = (context if context is not None else otel_context.get_current()).get(SCOPE_KEY)
+    return scope if isinstance(scope, Scope) else EMPTY
+
+
+def tag_attributes(tags: dict[str, Any]) -> dict[str, Any]:
+    """Span attributes of keyword tags; `None` leaves a tag out."""
+    names = semconv.TAG_ATTRIBUTES
+    found: dict[str, Any] = {}
+    for key, value in tags.items():
+        if value is not None:
+            found[names.get(key) or semconv.TAG_PREFIX + key] = value if type(value) is str else str(value)
+    return found
+
+
+class tags:
+    """Say who and what the calls inside are for.
+
+    Known names get an attribute of their own: `user`, `customer`, `team`, `feature`, `session`, `task`, `prompt`,
+    `prompt_version`, `conversation`. Anything else becomes a free tag. Inner tags win over outer ones.
+
+    Example:
+        with outlay.tags(user="u1", customer="acme", plan="pro"):
+            client.chat.completions.create(...)
+    """
+
+    __slots__ = ("_attributes", "_tokens")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            self._attributes = tag_attributes(values)
+        except Exception:  # a value whose str() fails
+            self._attributes = {}
+        self._tokens: list[Any] = []
+
+    def __enter__(self) -> tags:
+        context = otel_context.get_current()
+        outer = current_scope(context)
+        scope = Scope({**outer.attributes, **self._attributes}, outer.frame, outer.metering)
+        self._tokens.append(otel_context.attach(otel_context.set_value(SCOPE_KEY, scope, context)))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._tokens:
+            otel_context.detach(self._tokens.pop())

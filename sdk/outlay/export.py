@@ -1,0 +1,344 @@
+"""The queue between the application and the server.
+
+Bounded by spans and by bytes; what does not fit is dropped and counted. One daemon thread encodes and sends; it starts
+with the first span, starts again after a fork, and process exit waits for it at most `exit_timeout_s`. Retryable
+answers (429, 502, 503, 504 and connection errors, as in the OTLP specification) are retried with backoff and jitter,
+anything else is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from outlay import _safely
+from outlay.settings import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+RETRYABLE = frozenset({429, 502, 503, 504})
+_BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_MAX_RETRY_AFTER_S = 60.0
+_SPAN_BYTES = 400  # what a span takes beside its texts
+_EXIT_BATCH = 8
+
+_pipelines: weakref.WeakSet[Pipeline] = weakref.WeakSet()
+
+
+class Sender:
+    """Puts encoded requests on the wire. Tests and other transports replace it.
+
+    `send` returns (HTTP status, seconds to wait); status 0 means that nobody answered.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._session: Any = None
+
+    def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
+        """POST one request and wait for the answer."""
+        import gzip
+
+        import requests
+
+        if self._session is None:
+            self._session = requests.Session()
+        url = self._settings.logs_url if signal == "logs" else self._settings.traces_url
+        headers = {
+            "content-type": "application/x-protobuf",
+            "content-encoding": "gzip",
+            "user-agent": "outlay-python",
+            **(self._settings.headers or {}),
+        }
+        verify = os.environ.get("OTEL_EXPORTER_OTLP_CERTIFICATE") or True
+        try:
+            response = self._session.post(
+                url,
+                data=gzip.compress(body, 1),
+                headers=headers,
+                timeout=(min(timeout_s, 3.0), timeout_s),
+                verify=verify,
+                allow_redirects=False,
+            )
+        except (requests.RequestException, OSError):
+            return 0, 0.0
+        try:
+            wait_s = float(response.headers.get("retry-after") or 0)
+        except ValueError:
+            wait_s = 0.0
+        return response.status_code, wait_s
+
+    def close(self) -> None:
+        """Forget the connections; a forked child must not use its parent's."""
+        self._session = None
+
+
+class Pipeline:
+    """Ended spans and evaluations on their way to the server."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sender: Sender,
+        encode_spans: Callable[[Sequence[ReadableSpan]], bytes],
+        encode_scores: Callable[[Sequence[Any]], bytes],
+    ) -> None:
+        self._settings = settings
+        self._sender = sender
+        self._encode_spans = encode_spans
+        self._encode_scores = encode_scores
+        self._max_spans = settings.queue_spans
+        self._max_bytes = settings.queue_bytes
+        self._batch = min(settings.batch_spans, settings.queue_spans)
+        self.exported = 0
+        self.dropped = 0
+        self.spooled = 0
+        self._reset()
+        _pipelines.add(self)
+
+    def _reset(self) -> None:
+        """A fresh queue and no thread: at the start, and in a forked child, whose parent sends what was queued."""
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._idle = threading.Condition(self._lock)
+        self._spans: deque[tuple[ReadableSpan, int]] = deque()
+        self._scores: deque[Any] = deque()
+        self._bytes = 0
+        self._in_flight = 0
+        self._flushes = 0  # callers waiting in flush()
+        self._failures = 0  # batches that were given up, for flush() to notice
+        self._deadline: float | None = None  # set by shutdown
+        self._thread: threading.Thread | None = None
+        self._sender.close()
+
+    # --- the application's side
+
+    def put(self, span: ReadableSpan) -> None:
+        """Queue an ended span; drop it, counted, when the queue is full."""
+        size = _SPAN_BYTES
+        attributes = span._attributes
+        if attributes:
+            for value in attributes.values():
+                if type(value) is str:
+                    size += len(value)
+        with self._lock:
+            if len(self._spans) >= self._max_spans or self._bytes + size > self._max_bytes:
+                self.dropped += 1
+                full = True
+            else:
+                self._spans.append((span, size))
+                self._bytes += size
+                full = False
+            waiting = len(self._spans)
+            if self._thread is None:
+                self._start()
+        if waiting >= self._batch:
+            self._wake.set()
+        if full:
+            _safely.warn("queue", "queue is full (%d spans); newer spans are dropped", self._max_spans)
+
+    def put_score(self, score: Any) -> None:
+        """Queue an evaluation."""
+        with self._lock:
+            if len(self._scores) >= self._max_spans:
+                self.dropped += 1
+                return
+            self._scores.append(score)
+            if self._thread is None:
+                self._start()
+
+    def wake(self) -> None:
+        """Send now, without waiting for it."""
+        self._wake.set()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything queued so far is delivered.
+
+        Returns:
+            Whether it was; False when time ran out or something was given up.
+        """
+        end = time.monotonic() + timeout_s
+        with self._lock:
+            failures = self._failures
+            self._flushes += 1
+            if self._thread is None and (self._spans or self._scores):
+                self._start()
+            self._wake.set()
+            try:
+                while self._spans or self._scores or self._in_flight:
+                    left = end - time.monotonic()
+                    if left <= 0:
+                        return False
+                    self._wake.set()
+                    self._idle.wait(min(left, 0.25))
+            finally:
+                self._flushes -= 1
+            return failures == self._failures
+
+    def hand_over(self, other: Pipeline) -> None:
+        """Move what is queued to another pipeline; used when settings arrive after the first span."""
+        with self._lock:
+            spans, scores = list(self._spans), list(self._scores)
+            self._spans.clear()
+            self._scores.clear()
+            self._bytes = 0
+        for span, _ in spans:
+            other.put(span)
+        for score in scores:
+            other.put_score(score)
+
+    def shutdown(self, timeout_s: float) -> None:
+        """Send what is queued, for at most `timeout_s`, then stop. Safe to call twice."""
+        with self._lock:
+            self._deadline = time.monotonic() + timeout_s
+            thread = self._thread
+            pending = bool(self._spans or self._scores or self._in_flight)
+        self._wake.set()
+        if thread is not None and thread.is_alive():
+            thread.join(timeout_s)
+        elif pending:
+            self._drain()
+        with self._lock:
+            lost = len(self._spans) + len(self._scores) + self._in_flight
+            if lost:
+                self.dropped += lost
+                self._spans.clear()
+                self._scores.clear()
+            self._thread = None
+            self._deadline = None
+
+    def _start(self) -> None:
+        """Start the worker; the lock is held."""
+        thread = threading.Thread(target=self._work, name="outlay-export", daemon=True)
+        self._thread = thread
+        try:
+            thread.start()
+        except RuntimeError:
+            self._thread = None  # the interpreter is closing; shutdown drains in its own thread
+
+    # --- the worker's side
+
+    def _work(self) -> None:
+        interval_s = self._settings.flush_interval_ms / 1000
+        me = threading.current_thread()
+        while self._thread is me and self._deadline is None:
+            self._wake.wait(interval_s)
+            if len(self._spans) < self._batch and not self._flushes and self._deadline is None:
+                self._wake.clear()
+            try:
+                self._drain()
+            except Exception:
+                _safely.report("export")
+                with self._lock:
+                    self._failures += 1
+                    self.dropped += self._in_flight
+                    self._in_flight = 0
+            with self._lock:
+                if not (self._spans or self._scores):
+                    self._wake.clear()
+                    self._idle.notify_all()
+        try:
+            self._drain()
+        except Exception:
+            _safely.report("export")
+
+    def _drain(self) -> None:
+        """Send batch after batch until the queue is empty."""
+        while True:
+            limit = self._batch * (_EXIT_BATCH if self._deadline is not None else 1)
+            with self._lock:
+                spans: list[ReadableSpan] = []
+                while self._spans and len(spans) < limit:
+                    span, size = self._spans.popleft()
+                    spans.append(span)
+                    self._bytes -= size
+                scores = list(self._scores)
+                self._scores.clear()
+                self._in_flight = len(spans) + len(scores)
+            if not spans and not scores:
+                return
+            done = True
+            if spans:
+                done = self._deliver("traces", self._encode_spans(spans), len(spans))
+            if scores:
+                done = self._deliver("logs", self._encode_scores(scores), len(scores)) and done
+            with self._lock:
+                self._in_flight = 0
+                self._failures += not done
+            if not done and self._deadline is not None:
+                return
+
+    def _deliver(self, signal: str, body: bytes, count: int) -> bool:
+        """Send one request until it is taken, refused for good, or time is up."""
+        attempt = 0
+        while True:
+            timeout_s = self._settings.export_timeout_s
+            if self._deadline is not None:
+                timeout_s = min(timeout_s, self._deadline - time.monotonic())
+                if timeout_s <= 0:
+                    return self._give_up(signal, body, count, "time is up")
+            status, wait_s = self._sender.send(signal, body, timeout_s)
+            if 200 <= status < 300:
+                self.exported += count
+                return True
+            if status and status not in RETRYABLE:
+                return self._give_up(signal, body, count, f"the server answered {status}")
+            attempt += 1
+            if self._deadline is not None and attempt > 1:
+                return self._give_up(signal, body, count, "the process is ending")
+            if self._settings.spool_file and attempt > 2:
+                return self._give_up(signal, body, count, "the server is away")
+            if attempt == 3:
+                _safely.warn(
+                    "endpoint", "%s does not take spans (status %d); retrying", self._settings.endpoint, status
+                )
+            pause = max(_BACKOFF_S[min(attempt, len(_BACKOFF_S)) - 1], min(wait_s, _MAX_RETRY_AFTER_S))
+            self._pause(pause * random.uniform(0.8, 1.2))
+
+    def _pause(self, seconds: float) -> None:
+        """Back off; the end of the process and a waiting flush cut it short."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and self._deadline is None:
+            if self._flushes and seconds > 1 and left < seconds - 1:
+                return
+            time.sleep(min(left, 0.05))
+
+    def _give_up(self, signal: str, body: bytes, count: int, why: str) -> bool:
+        if signal == "traces" and self._settings.spool_file and self._spool(body):
+            self.spooled += count
+            return True
+        self.dropped += count
+        _safely.warn("drop", "%d spans dropped: %s", count, why)
+        return False
+
+    def _spool(self, body: bytes) -> bool:
+        """Append to the spool file. Protobuf requests joined end to end are one valid request."""
+        path = self._settings.spool_file.replace("{pid}", str(os.getpid()))
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                if os.fstat(descriptor).st_size + len(body) > self._settings.spool_bytes:
+                    return False
+                os.write(descriptor, body)
+            finally:
+                os.close(descriptor)
+        except OSError:
+            _safely.report("spool file")
+            return False
+        return True
+
+
+def _after_fork() -> None:
+    for pipeline in list(_pipelines):
+        pipeline._reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

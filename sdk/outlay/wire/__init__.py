@@ -1,0 +1,95 @@
+"""Metering at the HTTP layer: one hook per library, installed once, also for libraries imported later.
+
+The hooks patch classes, so clients made before `init()` are metered, too. Each asks `exchange.begin` whether a request
+is a model call; for any other request that is one regular expression.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+import threading
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+from outlay import _safely
+
+# Library → our module that hooks it.
+_HOOKS = {
+    "aiohttp": "outlay.wire.aiohttp",
+    "concurrent.futures.thread": "outlay.wire.threads",
+    "httpx": "outlay.wire.httpx",
+    "httpx2": "outlay.wire.httpx",
+    "threading": "outlay.wire.threads",
+    "urllib3.connectionpool": "outlay.wire.urllib3",
+}
+_lock = threading.Lock()
+_installed = False
+
+
+def install() -> None:
+    """Hook every library that is loaded, and the others when they load."""
+    global _installed
+    with _lock:
+        if _installed:
+            return
+        _installed = True
+        for name in _HOOKS:
+            module = sys.modules.get(name)
+            if module is not None:
+                _hook(name, module)
+        sys.meta_path.insert(0, _Finder())
+
+
+def _hook(name: str, module: ModuleType) -> None:
+    try:
+        importlib.import_module(_HOOKS[name]).hook(module)
+    except Exception:
+        if _safely.raise_errors:
+            raise
+        _safely.report(f"hook for {name}")
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Lets the real finders find, and hooks the module after it ran."""
+
+    def __init__(self) -> None:
+        self._busy = threading.local()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname not in _HOOKS or getattr(self._busy, "name", None) == fullname:
+            return None
+        self._busy.name = fullname
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            self._busy.name = None
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader)
+        return spec
+
+
+class _Loader(importlib.abc.Loader):
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        created: ModuleType | None = self._inner.create_module(spec)
+        return created
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__spec__ is not None and module.__spec__.loader is self:
+            module.__spec__.loader = self._inner
+            module.__loader__ = self._inner
+        self._inner.exec_module(module)
+        name = module.__name__ if module.__name__ in _HOOKS else ""
+        if name:
+            _hook(name, module)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)

@@ -1,0 +1,271 @@
+"""Bodies as they are read: whole JSON, server-sent events, JSON lines, AWS event streams.
+
+Streams are read a line at a time; only events that a format's hints pick out are parsed, so that metering a stream
+costs the application next to nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from outlay.wire.formats import Format
+from outlay.wire.reading import Reading
+
+_MAX_BODY = 8 << 20
+_PARSE_WHOLE = 1 << 20
+_KEEP = 128 << 10
+
+
+class BodyReader(Protocol):
+    """Takes the body in pieces."""
+
+    def feed(self, chunk: bytes) -> None:
+        """One piece."""
+
+    def finish(self) -> None:
+        """No more will come."""
+
+    def kept_text(self) -> tuple[list[str], float] | None:
+        """Words of the answer and what share of them was kept; None if nothing arrived."""
+
+
+def make_body_reader(
+    wire_format: Format, reading: Reading, content_type: str, stream: bool, keep: bool
+) -> BodyReader | None:
+    """The reader for this content type; None for what is not read, such as audio."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "text/event-stream":
+        return LineReader(wire_format, reading, keep, sse=True)
+    if kind in ("application/x-ndjson", "application/jsonl", "application/stream+json"):
+        return LineReader(wire_format, reading, keep, sse=False)
+    if kind == "application/vnd.amazon.eventstream":
+        return EventStreamReader(wire_format, reading, keep)
+    if kind.endswith("json") or not kind:
+        return JsonReader(wire_format, reading)
+    return None
+
+
+class JsonReader:
+    """A whole JSON body, or an array of them."""
+
+    def __init__(self, wire_format: Format, reading: Reading) -> None:
+        self._format = wire_format
+        self._reading = reading
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    def feed(self, chunk: bytes) -> None:
+        if self._size <= _MAX_BODY:
+            self._chunks.append(chunk)
+            self._size += len(chunk)
+
+    def finish(self) -> None:
+        body = b"".join(self._chunks)
+        self._chunks = []
+        if not body:
+            return
+        if len(body) > _PARSE_WHOLE:
+            self._format.reader(self._reading, scan(body))
+            return
+        try:
+            parsed = json.loads(body)
+        except ValueError:
+            parsed = _partial_array(body)
+        for item in parsed if isinstance(parsed, list) else [parsed]:
+            if isinstance(item, dict):
+                self._format.reader(self._reading, item)
+
+    def kept_text(self) -> tuple[list[str], float] | None:
+        return None
+
+
+def _partial_array(body: bytes) -> list[Any]:
+    """Elements of a JSON array that was cut off (Gemini's stream without server-sent events)."""
+    text = body.decode("utf-8", "replace").lstrip()
+    found: list[Any] = []
+    decoder = json.JSONDecoder()
+    position = 1 if text.startswith("[") else len(text)
+    while position < len(text):
+        while position < len(text) and text[position] in ", \r\n\t":
+            position += 1
+        try:
+            item, position = decoder.raw_decode(text, position)
+        except ValueError:
+            break
+        found.append(item)
+    return found
+
+
+def scan(body: bytes) -> Mapping[str, Any]:
+    """The small facts of a large body (embeddings, images) without parsing all of it."""
+    text_ends = body[:2048].decode("utf-8", "replace"), body[-4096:].decode("utf-8", "replace")
+    found: dict[str, Any] = {}
+    decoder = json.JSONDecoder()
+    for text in text_ends:
+        for key in (
+            "id",
+            "model",
+            "usage",
+            "service_tier",
+            "modelVersion",
+            "usageMetadata",
+            "meta",
+            "prompt_eval_count",
+        ):
+            place = text.rfind(f'"{key}"')
+            colon = text.find(":", place) if place >= 0 else -1
+            if colon < 0:
+                continue
+            start = colon + 1
+            while start < len(text) and text[start] in " \r\n\t":
+                start += 1
+            try:
+                found[key], _ = decoder.raw_decode(text, start)
+            except ValueError:
+                continue
+    return found
+
+
+class LineReader:
+    """Server-sent events, or one JSON object per line."""
+
+    def __init__(self, wire_format: Format, reading: Reading, keep: bool, sse: bool) -> None:
+        self._format = wire_format
+        self._reading = reading
+        self._keep = keep
+        self._sse = sse
+        self._rest = b""
+        self._count = 0
+        self._kept: list[bytes] = []
+        self._kept_bytes = 0
+        self._total_bytes = 0
+
+    def feed(self, chunk: bytes) -> None:
+        if b"\n" not in chunk:
+            self._rest += chunk
+            return
+        lines = (self._rest + chunk if self._rest else chunk).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            self._line(line)
+
+    def finish(self) -> None:
+        rest, self._rest = self._rest, b""
+        if rest:
+            self._line(rest)
+
+    def _line(self, line: bytes) -> None:
+        if self._sse:
+            if not line.startswith(b"data:"):
+                return
+            line = line[5:]
+        line = line.strip()
+        if not line:
+            return
+        if line == b"[DONE]":
+            self._reading.done = True
+            return
+        self._count += 1
+        if self._count == 1 or self._reading.text is not None or self._format.hints.search(line):
+            try:
+                event = json.loads(line)
+            except ValueError:
+                return
+            if isinstance(event, dict):
+                self._format.reader(self._reading, event)
+        if self._keep:
+            self._total_bytes += len(line)
+            if self._kept_bytes < _KEEP:
+                self._kept.append(line)
+                self._kept_bytes += len(line)
+
+    def kept_text(self) -> tuple[list[str], float] | None:
+        if not self._count:
+            return None
+        words = Reading()
+        words.text = []
+        for line in self._kept:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(event, dict):
+                self._format.reader(words, event)
+        return words.text, self._kept_bytes / max(self._total_bytes, 1)
+
+
+class EventStreamReader:
+    """application/vnd.amazon.eventstream: length, headers, payload, checksums."""
+
+    def __init__(self, wire_format: Format, reading: Reading, keep: bool) -> None:
+        self._format = wire_format
+        self._reading = reading
+        self._keep = keep
+        self._buffer = b""
+        self._kept: list[dict[str, Any]] = []
+        self._count = 0
+
+    def feed(self, chunk: bytes) -> None:
+        self._buffer += chunk
+        while len(self._buffer) >= 12:
+            total, header_size = struct.unpack_from(">II", self._buffer)
+            if total < 16 or header_size > total - 16:
+                self._buffer = b""  # not an event stream after all
+                return
+            if len(self._buffer) < total:
+                return
+            headers = _event_headers(self._buffer[12 : 12 + header_size])
+            payload = self._buffer[12 + header_size : total - 4]
+            self._buffer = self._buffer[total:]
+            self._event(headers, payload)
+
+    def _event(self, headers: Mapping[str, str], payload: bytes) -> None:
+        kind = headers.get(":event-type") or headers.get(":exception-type") or headers.get(":error-code") or "error"
+        if headers.get(":message-type") in ("exception", "error"):
+            self._reading.error = kind
+            return
+        self._count += 1
+        try:
+            event = {kind: json.loads(payload or b"{}")}
+        except ValueError:
+            return
+        self._format.reader(self._reading, event)
+        if self._keep and self._count <= 2000:
+            self._kept.append(event)
+
+    def finish(self) -> None:
+        self._buffer = b""
+
+    def kept_text(self) -> tuple[list[str], float] | None:
+        if not self._count:
+            return None
+        words = Reading()
+        words.text = []
+        for event in self._kept:
+            self._format.reader(words, event)
+        return words.text, len(self._kept) / self._count
+
+
+def _event_headers(data: bytes) -> dict[str, str]:
+    """String headers of one event; the other types are skipped."""
+    found: dict[str, str] = {}
+    sizes = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
+    position = 0
+    while position < len(data):
+        name_size = data[position]
+        name = data[position + 1 : position + 1 + name_size].decode("utf-8", "replace")
+        position += 1 + name_size
+        kind = data[position]
+        position += 1
+        if kind in (6, 7):
+            (size,) = struct.unpack_from(">H", data, position)
+            position += 2
+            if kind == 7:
+                found[name] = data[position : position + size].decode("utf-8", "replace")
+            position += size
+        else:
+            position += sizes.get(kind, len(data))
+    return found

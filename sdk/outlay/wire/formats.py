@@ -1,0 +1,190 @@
+"""Which requests are model calls: recognized by path and body, not by host.
+
+Proxies, gateways, Azure, vLLM and Ollama all keep the paths of the API that they imitate. The host only refines the
+provider's name where it is a known one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from outlay.wire import reading
+from outlay.wire.reading import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One wire format.
+
+    Attributes:
+        name: For logs and tests.
+        reader: Reads a body or one stream event.
+        provider: Provider when the host does not tell.
+        hints: Bytes that make a stream event worth parsing; the others are only counted.
+        request_model_needed: The body must name a model, or it is something else on the same path.
+    """
+
+    name: str
+    reader: Reader
+    provider: str
+    hints: re.Pattern[bytes]
+    request_model_needed: bool = True
+
+
+def _hints(*patterns: str) -> re.Pattern[bytes]:
+    return re.compile("|".join(patterns).encode())
+
+
+_SPACE = r"\s*:\s*"
+CHAT = Format(
+    "openai-chat",
+    reading.openai_chat,
+    "openai",
+    _hints(rf'"usage"{_SPACE}\{{', rf'"finish_reason"{_SPACE}"', rf'"error"{_SPACE}[{{"]', '"x_groq"'),
+)
+RESPONSES = Format(
+    "openai-responses",
+    reading.openai_responses,
+    "openai",
+    _hints(
+        r'"response\.(created|completed|incomplete|failed|cancelled)"',
+        rf'"type"{_SPACE}"error"',
+        rf'"error"{_SPACE}\{{',
+    ),
+)
+MEDIA = Format("openai-media", reading.openai_media, "openai", _hints('"usage"', r"\.(completed|done)"), False)
+MESSAGES = Format(
+    "anthropic-messages",
+    reading.anthropic,
+    "anthropic",
+    _hints("message_(start|delta|stop)", rf'"type"{_SPACE}"error"'),
+)
+VERTEX_MESSAGES = Format("vertex-messages", reading.anthropic, "gcp.vertex_ai", MESSAGES.hints, False)
+GEMINI = Format("gemini", reading.gemini, "gcp.gemini", _hints("usageMetadata", "finishReason", '"error"'), False)
+CONVERSE = Format(
+    "bedrock-converse", reading.bedrock_converse, "aws.bedrock", _hints("messageStop", "metadata", "Exception"), False
+)
+INVOKE = Format("bedrock-invoke", reading.bedrock_invoke, "aws.bedrock", _hints('"bytes"'), False)
+COHERE = Format(
+    "cohere", reading.cohere, "cohere", _hints("message-(start|end)", "stream-(start|end)", "finish_reason")
+)
+OLLAMA = Format("ollama", reading.ollama, "ollama", _hints(rf'"done"{_SPACE}true', '"error"'))
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What a path says about a request."""
+
+    format: Format
+    operation: str
+    model: str | None = None
+    streams: bool = False
+    deployment: bool = False
+
+
+_RULES: tuple[tuple[re.Pattern[str], Format, str], ...] = tuple(
+    (re.compile(pattern), wire_format, operation)
+    for pattern, wire_format, operation in (
+        (r"/(?:deployments/(?P<deployment>[^/]+)/)?(?:chat|agents)/completions$", CHAT, "chat"),
+        (r"/(?:deployments/(?P<deployment>[^/]+)/)?responses(?:/compact)?$", RESPONSES, "chat"),
+        (r"/(?:deployments/(?P<deployment>[^/]+)/)?embeddings$", CHAT, "embeddings"),
+        (r"/(?:deployments/(?P<deployment>[^/]+)/)?(?:fim/)?completions$", CHAT, "text_completion"),
+        (
+            r"/(?:deployments/(?P<deployment>[^/]+)/)?images/(?:generations|edits|variations)$",
+            MEDIA,
+            "image_generation",
+        ),
+        (r"/(?:deployments/(?P<deployment>[^/]+)/)?audio/(?:transcriptions|translations)$", MEDIA, "transcription"),
+        (r"/(?:deployments/(?P<deployment>[^/]+)/)?audio/speech$", MEDIA, "speech"),
+        (r"/models/(?P<model>[^/:]+):(?:stream)?[rR]awPredict$", VERTEX_MESSAGES, "chat"),
+        (r"/messages$", MESSAGES, "chat"),
+        (
+            r"/(?:models|tunedModels|endpoints)/(?P<model>[^/:]+):(?:stream)?[gG]enerateContent$",
+            GEMINI,
+            "generate_content",
+        ),
+        (r"/models/(?P<model>[^/:]+):(?:batchE|e)mbedContents?$", GEMINI, "embeddings"),
+        (r"/models/(?P<model>[^/:]+):predict$", GEMINI, "embeddings"),
+        (r"/model/(?P<model>[^/]+)/converse(?:-stream)?$", CONVERSE, "chat"),
+        (r"/model/(?P<model>[^/]+)/invoke(?:-with-response-stream)?$", INVOKE, "chat"),
+        (r"/v[12]/chat$", COHERE, "chat"),
+        (r"/v[12]/embed$", COHERE, "embeddings"),
+        (r"/v[12]/rerank$", COHERE, "rerank"),
+        (r"/api/chat$", OLLAMA, "chat"),
+        (r"/api/generate$", OLLAMA, "text_completion"),
+        (r"/api/embed(?:dings)?$", OLLAMA, "embeddings"),
+    )
+)
+# One quick look decides for nearly every other request of the application.
+_LIKELY = re.compile(
+    r"(?:/(?:completions|responses|compact|embeddings|embed|messages|generations|edits|variations|transcriptions"
+    r"|translations|speech|converse|converse-stream|invoke|invoke-with-response-stream|chat|generate|rerank)"
+    r"|:[A-Za-z]*(?:Content|Contents|Predict|predict))$"
+)
+
+_HOSTS: tuple[tuple[str, str], ...] = (
+    (".openai.azure.com", "azure.ai.openai"),
+    (".cognitiveservices.azure.com", "azure.ai.openai"),
+    (".services.ai.azure.com", "azure.ai.inference"),
+    ("aiplatform.googleapis.com", "gcp.vertex_ai"),
+    ("generativelanguage.googleapis.com", "gcp.gemini"),
+    ("bedrock-runtime.", "aws.bedrock"),
+    ("api.openai.com", "openai"),
+    ("api.anthropic.com", "anthropic"),
+    ("api.mistral.ai", "mistral_ai"),
+    ("codestral.mistral.ai", "mistral_ai"),
+    ("api.deepseek.com", "deepseek"),
+    ("api.groq.com", "groq"),
+    ("api.x.ai", "x_ai"),
+    ("api.cohere.com", "cohere"),
+    ("api.cohere.ai", "cohere"),
+    ("api.perplexity.ai", "perplexity"),
+    ("openrouter.ai", "openrouter"),
+    ("api.together.xyz", "together_ai"),
+    ("api.together.ai", "together_ai"),
+    ("api.fireworks.ai", "fireworks"),
+    ("api.cerebras.ai", "cerebras"),
+    ("api.moonshot.", "moonshot_ai"),
+    ("dashscope", "alibaba"),
+    ("watsonx", "ibm.watsonx.ai"),
+)
+_AGENTS: tuple[tuple[str, str], ...] = (("mistral", "mistral_ai"), ("groq/", "groq"), ("together", "together_ai"))
+
+
+def recognize(path: str) -> Endpoint | None:
+    """What the path of a POST says; None for anything that is no model call."""
+    path = path.partition("?")[0].rstrip("/")
+    if _LIKELY.search(path) is None:
+        return None
+    for pattern, wire_format, operation in _RULES:
+        match = pattern.search(path)
+        if match is not None:
+            groups = match.groupdict()
+            deployment, model = groups.get("deployment"), groups.get("model")
+            last = path.rsplit("/", 1)[-1]
+            return Endpoint(
+                wire_format,
+                operation,
+                unquote(model or deployment or "") or None,
+                "stream" in last,
+                deployment is not None,
+            )
+    return None
+
+
+def provider_of(host: str, endpoint: Endpoint, user_agent: str = "") -> str:
+    """The provider's OpenTelemetry name."""
+    host = host.lower()
+    for part, name in _HOSTS:
+        if part in host:
+            return name
+    if endpoint.deployment:
+        return "azure.ai.openai"
+    if endpoint.format.provider == "openai" and user_agent:
+        agent = user_agent.lower()
+        for part, name in _AGENTS:
+            if part in agent:
+                return name
+    return endpoint.format.provider

@@ -1,0 +1,386 @@
+"""Reading: what one answer has said so far, and one reader per wire format.
+
+A reader takes a whole body or one event of a stream; the formats are alike enough that most readers take both.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from outlay.usage import Usage
+from outlay.wire import usage as counts
+
+Json = Mapping[str, Any]
+
+
+class Reading:
+    """What is known about one answer. Readers fill it."""
+
+    __slots__ = (
+        "cost_usd",
+        "done",
+        "error",
+        "finish_reasons",
+        "parts",
+        "raw_usage",
+        "response_id",
+        "response_model",
+        "service_tier",
+        "text",
+        "usage",
+    )
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.raw_usage: dict[str, Any] = {}
+        self.response_id: str | None = None
+        self.response_model: str | None = None
+        self.service_tier: str | None = None
+        self.finish_reasons: dict[int, str] = {}
+        self.cost_usd: float | None = None
+        self.error: str | None = None
+        self.done = False  # the provider has said everything that matters
+        self.text: list[str] | None = None  # filled only when somebody wants the words
+
+    def say(self, text: Any) -> None:
+        """Keep words of the answer, if they are wanted."""
+        if self.text is not None and isinstance(text, str):
+            self.text.append(text)
+
+
+Reader = Callable[[Reading, Json], None]
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _error(reading: Reading, body: Json) -> bool:
+    """Read an error body; the formats nest it alike."""
+    error = body.get("error")
+    if not error:
+        return False
+    if isinstance(error, Mapping):
+        kind = error.get("type") or error.get("status") or error.get("code")
+        reading.error = str(kind) if kind else "error"
+    else:
+        reading.error = "error"
+    return True
+
+
+def openai_chat(reading: Reading, body: Json) -> None:
+    """Chat completions, completions, embeddings, moderations; whole or chunk."""
+    if _error(reading, body):
+        return
+    reading.response_id = reading.response_id or _text(body.get("id"))
+    reading.response_model = _text(body.get("model")) or reading.response_model
+    reading.service_tier = _text(body.get("service_tier")) or reading.service_tier
+    for choice in body.get("choices") or ():
+        if not isinstance(choice, Mapping):
+            continue
+        if choice.get("finish_reason"):
+            reading.finish_reasons[int(choice.get("index") or 0)] = str(choice["finish_reason"])
+        if reading.text is not None:
+            _openai_words(reading, choice)
+    usage = body.get("usage")
+    if not isinstance(usage, Mapping):
+        groq = body.get("x_groq")
+        usage = groq.get("usage") if isinstance(groq, Mapping) else None
+    if isinstance(usage, Mapping) and usage:
+        reading.usage = counts.openai(usage)
+        cost = usage.get("cost")
+        if isinstance(cost, (int, float)) and not isinstance(cost, bool):
+            reading.cost_usd = float(cost)  # OpenRouter
+
+
+def _openai_words(reading: Reading, choice: Json) -> None:
+    message = choice.get("delta") or choice.get("message") or choice
+    if isinstance(message, Mapping):
+        for key in ("reasoning_content", "reasoning", "content", "text", "refusal"):
+            reading.say(message.get(key))
+        for call in message.get("tool_calls") or ():
+            function = call.get("function") if isinstance(call, Mapping) else None
+            if isinstance(function, Mapping):
+                reading.say(function.get("name"))
+                reading.say(function.get("arguments"))
+
+
+def openai_responses(reading: Reading, body: Json) -> None:
+    """The Responses API; a stream's events wrap the whole response."""
+    kind = body.get("type")
+    if isinstance(kind, str) and kind.endswith(".delta") and reading.text is not None:
+        reading.say(body.get("delta"))
+        return
+    inner = body.get("response")
+    response = inner if isinstance(inner, Mapping) else body
+    if kind == "error" or _error(reading, response):
+        reading.error = reading.error or str(body.get("code") or "error")
+        return
+    if response.get("object") not in (None, "response"):
+        return
+    reading.response_id = _text(response.get("id")) or reading.response_id
+    reading.response_model = _text(response.get("model")) or reading.response_model
+    tier = _text(response.get("service_tier"))
+    if tier and tier != "auto":
+        reading.service_tier = tier
+    status = response.get("status")
+    if status in ("completed", "incomplete", "failed", "cancelled"):
+        detail = response.get("incomplete_details")
+        reason = detail.get("reason") if isinstance(detail, Mapping) else None
+        reading.finish_reasons[0] = str(reason or status)
+        reading.done = reading.done or kind is not None
+    usage = response.get("usage")
+    if isinstance(usage, Mapping):
+        found = counts.openai(usage)
+        searches = _web_searches(response)
+        reading.usage = _with(found, web_searches=searches) if searches else found
+    if reading.text is not None and kind is None:
+        for item in response.get("output") or ():
+            for part in (item.get("content") or ()) if isinstance(item, Mapping) else ():
+                if isinstance(part, Mapping):
+                    reading.say(part.get("text"))
+
+
+def _web_searches(response: Json) -> int | None:
+    tools = response.get("tool_usage")
+    search = tools.get("web_search") if isinstance(tools, Mapping) else None
+    if isinstance(search, Mapping) and "num_requests" in search:
+        return counts.count(search["num_requests"])
+    made = 0
+    for item in response.get("output") or ():
+        if isinstance(item, Mapping) and item.get("type") == "web_search_call" and item.get("status") == "completed":
+            action = item.get("action")
+            made += not isinstance(action, Mapping) or action.get("type", "search") == "search"
+    return made or None
+
+
+def _with(usage: Usage, **changes: Any) -> Usage:
+    from dataclasses import replace
+
+    return replace(usage, **changes)
+
+
+def openai_media(reading: Reading, body: Json) -> None:
+    """Images and audio: usage in tokens, or in seconds."""
+    if _error(reading, body):
+        return
+    usage = body.get("usage")
+    if isinstance(usage, Mapping):
+        if usage.get("type") == "duration":
+            seconds = usage.get("seconds")
+            if isinstance(seconds, (int, float)):
+                reading.usage = Usage(other={"audio_seconds": round(seconds)})
+        else:
+            reading.usage = counts.openai(usage)
+    reading.response_model = _text(body.get("model")) or reading.response_model
+    kind = body.get("type")
+    reading.done = reading.done or (isinstance(kind, str) and kind.endswith((".completed", ".done")))
+
+
+def anthropic(reading: Reading, body: Json) -> None:
+    """Messages: a stream gives the input at its start and corrects all counts in `message_delta`."""
+    kind = body.get("type")
+    if kind == "error" or (kind is None and "error" in body):
+        _error(reading, body)
+        return
+    message = body.get("message") if kind == "message_start" else body
+    if not isinstance(message, Mapping):
+        return
+    if kind in ("message_start", "message", None):
+        reading.response_id = _text(message.get("id")) or reading.response_id
+        reading.response_model = _text(message.get("model")) or reading.response_model
+    delta = body.get("delta")
+    reason = message.get("stop_reason") or (delta.get("stop_reason") if isinstance(delta, Mapping) else None)
+    if reason:
+        reading.finish_reasons[0] = str(reason)
+    usage = message.get("usage")
+    if isinstance(usage, Mapping):
+        reading.raw_usage.update({key: value for key, value in usage.items() if value is not None})
+        if kind == "message_start":
+            reading.raw_usage.pop("output_tokens", None)  # a first guess; the final count follows
+            reading.text = reading.text if reading.text is not None else None
+        reading.usage = counts.anthropic(reading.raw_usage)
+        reading.service_tier = _text(usage.get("service_tier")) or reading.service_tier
+    reading.done = reading.done or kind == "message_stop"
+    if reading.text is not None:
+        if isinstance(delta, Mapping):
+            for key in ("text", "thinking", "partial_json"):
+                reading.say(delta.get(key))
+        for block in message.get("content") or ():
+            if isinstance(block, Mapping):
+                reading.say(block.get("text"))
+                reading.say(block.get("thinking"))
+                if block.get("type") == "tool_use":
+                    reading.say(json.dumps(block.get("input")))
+
+
+def gemini(reading: Reading, body: Json) -> None:
+    """generateContent, its stream, and the embedding calls."""
+    if _error(reading, body):
+        return
+    inner = body.get("response")
+    if isinstance(inner, Mapping) and "candidates" in inner:
+        body = inner
+    reading.response_id = _text(body.get("responseId")) or reading.response_id
+    reading.response_model = _text(body.get("modelVersion")) or reading.response_model
+    for index, candidate in enumerate(body.get("candidates") or ()):
+        if not isinstance(candidate, Mapping):
+            continue
+        if candidate.get("finishReason"):
+            reading.finish_reasons[index] = str(candidate["finishReason"])
+        if reading.text is not None:
+            content = candidate.get("content")
+            for part in (content.get("parts") or ()) if isinstance(content, Mapping) else ():
+                if isinstance(part, Mapping):
+                    reading.say(part.get("text"))
+    usage = body.get("usageMetadata")
+    if isinstance(usage, Mapping) and usage:
+        reading.raw_usage.update(usage)
+        reading.usage = counts.gemini(reading.raw_usage)
+        tier = _text(usage.get("trafficType"))
+        if tier and tier not in ("ON_DEMAND", "TRAFFIC_TYPE_UNSPECIFIED"):
+            reading.service_tier = tier.lower()
+    metadata = body.get("metadata")  # Vertex embeddings
+    for prediction in body.get("predictions") or ():
+        embedded = prediction.get("embeddings") if isinstance(prediction, Mapping) else None
+        statistics = embedded.get("statistics") if isinstance(embedded, Mapping) else None
+        tokens = counts.count(statistics.get("token_count")) if isinstance(statistics, Mapping) else None
+        if tokens is not None:
+            before = reading.usage.input_tokens if reading.usage else 0
+            reading.usage = Usage(input_tokens=(before or 0) + tokens)
+    if reading.usage is None and isinstance(metadata, Mapping):
+        characters = counts.count(metadata.get("billableCharacterCount"))
+        if characters is not None:
+            reading.usage = Usage(other={"input_characters": characters})
+
+
+def bedrock_converse(reading: Reading, body: Json) -> None:
+    """Converse and its event stream, whose events arrive with their type as the only key."""
+    for key in ("messageStop", "metadata", "contentBlockDelta"):
+        inner = body.get(key)
+        if isinstance(inner, Mapping):
+            body = {**inner, "kind": key}
+    for key in body:
+        if key.endswith("Exception"):
+            reading.error = key
+    if body.get("stopReason"):
+        reading.finish_reasons[0] = str(body["stopReason"])
+    usage = body.get("usage")
+    if isinstance(usage, Mapping):
+        reading.usage = counts.converse(usage)
+        reading.done = reading.done or body.get("kind") == "metadata"
+    trace = body.get("trace")
+    router = trace.get("promptRouter") if isinstance(trace, Mapping) else None
+    if isinstance(router, Mapping):
+        reading.response_model = _text(router.get("invokedModelId")) or reading.response_model
+    tier = body.get("serviceTier")
+    if isinstance(tier, Mapping):
+        reading.service_tier = _text(tier.get("type")) or reading.service_tier
+    if reading.text is not None:
+        delta = body.get("delta")
+        if isinstance(delta, Mapping):
+            reading.say(delta.get("text"))
+        output = body.get("output")
+        message = output.get("message") if isinstance(output, Mapping) else None
+        for block in (message.get("content") or ()) if isinstance(message, Mapping) else ():
+            if isinstance(block, Mapping):
+                reading.say(block.get("text"))
+
+
+def bedrock_invoke(reading: Reading, body: Json) -> None:
+    """InvokeModel: the body is the model family's own; a stream wraps it in base64 chunks with metrics at the end."""
+    chunk = body.get("chunk")
+    packed = body.get("bytes") or (chunk.get("bytes") if isinstance(chunk, Mapping) else None)
+    if isinstance(packed, str):
+        bedrock_invoke(reading, json.loads(base64.b64decode(packed)))
+        return
+    metrics = body.get("amazon-bedrock-invocationMetrics")
+    if "usage" in body or "type" in body:
+        usage = body.get("usage")
+        if isinstance(usage, Mapping) and "inputTokens" in usage:
+            bedrock_converse(reading, body)
+        elif isinstance(usage, Mapping) and "prompt_tokens" in usage:
+            openai_chat(reading, body)
+        else:
+            anthropic(reading, body)
+            reading.done = False
+    elif "metadata" in body or "messageStop" in body:
+        bedrock_converse(reading, body)
+        reading.done = False
+    elif "prompt_token_count" in body or "generation_token_count" in body:  # Meta
+        reading.raw_usage.update({k: v for k, v in body.items() if v is not None})
+        reading.usage = Usage(
+            input_tokens=counts.count(reading.raw_usage.get("prompt_token_count")),
+            output_tokens=counts.count(reading.raw_usage.get("generation_token_count")),
+        )
+        if body.get("stop_reason"):
+            reading.finish_reasons[0] = str(body["stop_reason"])
+    elif "inputTextTokenCount" in body:  # Titan
+        results = [entry for entry in body.get("results") or () if isinstance(entry, Mapping)]
+        produced = [counts.count(entry.get("tokenCount")) or 0 for entry in results]
+        total = counts.count(body.get("totalOutputTextTokenCount"))
+        reading.usage = Usage(
+            input_tokens=counts.count(body.get("inputTextTokenCount")),
+            output_tokens=sum(produced) if results else total,
+        )
+    if isinstance(metrics, Mapping) and (reading.usage is None or reading.usage.output_tokens is None):
+        renamed = {
+            "inputTokens": metrics.get("inputTokenCount"),
+            "outputTokens": metrics.get("outputTokenCount"),
+            "cacheReadInputTokens": metrics.get("cacheReadInputTokenCount"),
+            "cacheWriteInputTokens": metrics.get("cacheWriteInputTokenCount"),
+        }
+        reading.usage = counts.converse(renamed)
+    if isinstance(metrics, Mapping):
+        reading.done = True
+
+
+def cohere(reading: Reading, body: Json) -> None:
+    """Cohere chat v1 and v2, embed, rerank."""
+    kind = body.get("type") or body.get("event_type")
+    for key in ("delta", "response"):
+        inner = body.get(key)
+        if isinstance(inner, Mapping) and kind in ("message-end", "stream-end"):
+            body = {**body, **inner}
+    if kind in ("message-start", None, "message-end", "stream-end", "stream-start"):
+        reading.response_id = (
+            _text(body.get("response_id"))
+            or _text(body.get("id"))
+            or _text(body.get("generation_id"))
+            or reading.response_id
+        )
+    if body.get("finish_reason"):
+        reading.finish_reasons[0] = str(body["finish_reason"])
+    usage = body.get("usage") or body.get("meta")
+    if isinstance(usage, Mapping):
+        reading.usage = counts.cohere(usage)
+    reading.done = reading.done or kind in ("message-end", "stream-end")
+    if reading.text is not None:
+        reading.say(body.get("text"))
+        delta = body.get("delta")
+        message = delta.get("message") if isinstance(delta, Mapping) else body.get("message")
+        content = message.get("content") if isinstance(message, Mapping) else None
+        for block in [content] if isinstance(content, Mapping) else content or ():
+            if isinstance(block, Mapping):
+                reading.say(block.get("text"))
+
+
+def ollama(reading: Reading, body: Json) -> None:
+    """Ollama's own API: one JSON object per line; the last one has the counts."""
+    if _error(reading, body):
+        return
+    reading.response_model = _text(body.get("model")) or reading.response_model
+    if "prompt_eval_count" in body or "eval_count" in body:
+        reading.usage = counts.ollama(body)
+    if body.get("done"):
+        reading.finish_reasons[0] = str(body.get("done_reason") or "stop")
+        reading.done = True
+    if reading.text is not None:
+        reading.say(body.get("response"))
+        message = body.get("message")
+        if isinstance(message, Mapping):
+            reading.say(message.get("content"))
+            reading.say(message.get("thinking"))

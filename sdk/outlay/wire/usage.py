@@ -1,0 +1,167 @@
+"""Usage objects of the providers → `Usage`, one function per wire format.
+
+The rules are those of the providers' documentation, checked against recorded traffic: OpenAI includes cached tokens in
+the input and reasoning in the output; Anthropic and Bedrock count cached input beside the input; Gemini counts
+thoughts beside the candidates, some gateways inside them. Where a total is on the wire, it decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from outlay.usage import Usage
+
+Json = Mapping[str, Any]
+
+
+def count(value: Any) -> int | None:
+    """`value` as a token count; None when it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0 or value != int(value):
+        return None
+    return int(value)
+
+
+def _part(usage: Json, detail: str, name: str) -> int | None:
+    details = usage.get(detail)
+    return count(details.get(name)) if isinstance(details, Mapping) else None
+
+
+def _first(*values: int | None) -> int | None:
+    return next((value for value in values if value is not None), None)
+
+
+def openai(usage: Json) -> Usage:
+    """OpenAI chat, responses, embeddings, images and audio, and everything that speaks like them."""
+    chat = "prompt_tokens" in usage or "completion_tokens" in usage
+    given = count(usage.get("prompt_tokens" if chat else "input_tokens"))
+    produced = count(usage.get("completion_tokens" if chat else "output_tokens"))
+    inside = "prompt_tokens_details" if chat else "input_tokens_details"
+    outside = "completion_tokens_details" if chat else "output_tokens_details"
+    if "input_token_details" in usage:  # audio transcriptions
+        inside = "input_token_details"
+    reasoning = _first(_part(usage, outside, "reasoning_tokens"), count(usage.get("reasoning_tokens")))
+    total = count(usage.get("total_tokens"))
+    if reasoning and given is not None and produced is not None and total == given + produced + reasoning:
+        produced += reasoning  # xAI counts reasoning beside the completion
+    if chat and produced is None and given is not None and total == given:
+        produced = 0 if "completion_tokens" in usage else None
+    reads = _first(
+        _part(usage, inside, "cached_tokens"),
+        count(usage.get("prompt_cache_hit_tokens")),  # DeepSeek
+        count(usage.get("cache_read_input_tokens")),  # LiteLLM proxy
+        count(usage.get("cached_tokens")),
+    )
+    writes = _first(
+        _part(usage, inside, "cache_write_tokens"),
+        _part(usage, inside, "cache_creation_tokens"),
+        count(usage.get("cache_creation_input_tokens")),
+    )
+    return Usage(
+        input_tokens=given,
+        cache_read_tokens=reads,
+        cache_write_tokens=writes,
+        output_tokens=produced,
+        reasoning_tokens=reasoning,
+        input_audio_tokens=_part(usage, inside, "audio_tokens") or None,
+        input_image_tokens=_part(usage, inside, "image_tokens") or None,
+        output_audio_tokens=_part(usage, outside, "audio_tokens") or None,
+        output_image_tokens=_part(usage, outside, "image_tokens") or None,
+    )
+
+
+def anthropic(usage: Json) -> Usage:
+    """Anthropic messages: cached input is counted beside the input."""
+    reads = count(usage.get("cache_read_input_tokens"))
+    writes = count(usage.get("cache_creation_input_tokens"))
+    split_1h = _part(usage, "cache_creation", "ephemeral_1h_input_tokens")
+    split_5m = _part(usage, "cache_creation", "ephemeral_5m_input_tokens")
+    if writes is None and (split_1h is not None or split_5m is not None):
+        writes = (split_1h or 0) + (split_5m or 0)
+    given = count(usage.get("input_tokens"))
+    return Usage(
+        input_tokens=None if given is None else given + (reads or 0) + (writes or 0),
+        cache_read_tokens=reads,
+        cache_write_tokens=writes,
+        cache_write_1h_tokens=split_1h,
+        output_tokens=count(usage.get("output_tokens")),
+        reasoning_tokens=_part(usage, "output_tokens_details", "thinking_tokens"),
+        web_searches=_part(usage, "server_tool_use", "web_search_requests") or None,
+    )
+
+
+def gemini(usage: Json) -> Usage:
+    """Gemini: thoughts are counted beside the candidates, unless the total says otherwise; tool prompts are input."""
+    prompt = count(usage.get("promptTokenCount"))
+    tools = count(usage.get("toolUsePromptTokenCount")) or 0
+    candidates = count(usage.get("candidatesTokenCount"))
+    thoughts = count(usage.get("thoughtsTokenCount"))
+    total = count(usage.get("totalTokenCount"))
+    output = candidates
+    inclusive = thoughts and total is not None and total == (prompt or 0) + tools + (candidates or 0)
+    if thoughts and not inclusive:
+        output = (candidates or 0) + thoughts
+    if output is None and prompt is not None and total == prompt + tools:
+        output = 0
+    return Usage(
+        input_tokens=None if prompt is None else prompt + tools,
+        cache_read_tokens=count(usage.get("cachedContentTokenCount")),
+        output_tokens=output,
+        reasoning_tokens=thoughts,
+        input_audio_tokens=_modality(usage, "promptTokensDetails", "AUDIO"),
+        input_image_tokens=_modality(usage, "promptTokensDetails", "IMAGE"),
+        cache_read_audio_tokens=_modality(usage, "cacheTokensDetails", "AUDIO"),
+        output_audio_tokens=_modality(usage, "candidatesTokensDetails", "AUDIO"),
+        output_image_tokens=_modality(usage, "candidatesTokensDetails", "IMAGE"),
+    )
+
+
+def _modality(usage: Json, details: str, modality: str) -> int | None:
+    for entry in usage.get(details) or ():
+        if isinstance(entry, Mapping) and entry.get("modality") == modality:
+            return count(entry.get("tokenCount")) or None
+    return None
+
+
+def converse(usage: Json) -> Usage:
+    """Bedrock Converse: cached input beside the input, unless the total says otherwise."""
+    given = count(usage.get("inputTokens"))
+    produced = count(usage.get("outputTokens"))
+    reads = _first(count(usage.get("cacheReadInputTokens")), count(usage.get("cacheReadInputTokenCount")))
+    writes = _first(count(usage.get("cacheWriteInputTokens")), count(usage.get("cacheWriteInputTokenCount")))
+    cached = (reads or 0) + (writes or 0)
+    if given is not None and cached:
+        total = count(usage.get("totalTokens"))
+        if not (total is not None and total == given + (produced or 0) and given >= cached):
+            given += cached
+    hour = None
+    for entry in usage.get("cacheDetails") or ():
+        if isinstance(entry, Mapping) and entry.get("ttl") == "1h":
+            hour = (hour or 0) + (count(entry.get("inputTokens")) or 0)
+    return Usage(
+        input_tokens=given,
+        cache_read_tokens=reads,
+        cache_write_tokens=writes,
+        cache_write_1h_tokens=hour,
+        output_tokens=produced,
+    )
+
+
+def cohere(usage: Json) -> Usage:
+    """Cohere: what is billed, not what was counted; searches are a unit of their own."""
+    billed = usage.get("billed_units")
+    billed = billed if isinstance(billed, Mapping) else {}
+    tokens = usage.get("tokens")
+    tokens = tokens if isinstance(tokens, Mapping) else {}
+    units = count(billed.get("search_units"))
+    return Usage(
+        input_tokens=_first(count(billed.get("input_tokens")), count(tokens.get("input_tokens"))),
+        output_tokens=_first(count(billed.get("output_tokens")), count(tokens.get("output_tokens"))),
+        input_image_tokens=count(billed.get("image_tokens")) or None,
+        other={"search_units": units} if units else {},
+    )
+
+
+def ollama(body: Json) -> Usage:
+    """Ollama: counts stand in the body itself."""
+    return Usage(input_tokens=count(body.get("prompt_eval_count")), output_tokens=count(body.get("eval_count")))
