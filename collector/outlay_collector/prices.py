@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
-from outlay.pricing.catalog import EPOCH, STANDARD_TIERS, TIER_NAMES, Catalog, Model, Window
+from outlay.pricing.catalog import EPOCH, STANDARD_TIERS, TIER_NAMES, Catalog, Model, Window, slot_of
 from outlay_collector.prices_catalogue import TOKEN_PARTS, compile_document, source
 from outlay_collector.prices_overlay import Overlay, PriceRow, apply, parse_overlay, parse_price
 from outlay_collector.store import Params, Store, load_sql
@@ -31,6 +31,18 @@ TIER_SQL = "transform(lower(service_tier), {names}, {tiers}, lower(service_tier)
     names=[*sorted(STANDARD_TIERS), *sorted(TIER_NAMES)],
     tiers=["standard"] * len(STANDARD_TIERS) + [TIER_NAMES[name] for name in sorted(TIER_NAMES)],
 )
+Name = tuple[str, str, str, str, str]  # price version, provider, request model, response model, service tier
+# Columns that price.sql works with and does not hand out.
+HELPERS = ", ".join(
+    "p_epoch p_second p_names p_match p_kind p_no_tier p_slot_key p_found p_other_row p_unknown p_stands_in p_borrowed "
+    "p_input p_read p_write p_write_1h p_output p_reasoning p_requests p_requests_usd l_input l_read l_write l_write_1h "
+    "l_output l_reasoning l_requests o_rates o_list_rates q_parts q_part_input q_part_read q_part_output q_write_1h "
+    "q_read q_write q_input q_reasoning q_output q_used c_input c_read c_write c_write_1h c_output c_reasoning c_parts "
+    "c_parts_usd c_sum c_state c_counts".split()
+)
+LIST_RATES = ", " + ", ".join(
+    f"p.list_{part} AS l_{part}" for part in "input read write write_1h output reasoning requests".split()
+)
 EPOCHS_SQL = "SELECT project, starts_at, price_version FROM price_epochs FINAL"
 
 
@@ -42,9 +54,10 @@ class PriceBook:
         self.overlay = overlay or Overlay()
         self._lock = threading.RLock()
         self._catalogs: dict[str, Catalog] = {}
-        self._seen: set[tuple[str, str, str, str]] = set()
+        self._seen: set[Name] = set()
         self._projects: set[str] = set()
         self._version = ""
+        self._has_contracts = False
 
     @property
     def version(self) -> str:
@@ -70,6 +83,7 @@ class PriceBook:
             ):
                 self._write(writer, version, overlay, document)
             self._version = version
+            self._has_contracts = bool(writer.query("SELECT 1 FROM prices WHERE NOT is_list LIMIT 1"))
             self._open_epochs(writer, now or datetime.now(UTC))
             return version
 
@@ -113,14 +127,15 @@ class PriceBook:
         if not self._version:
             self.ensure(writer)
         names = writer.query(
-            f"SELECT DISTINCT project, provider, request_model, response_model FROM ({source_sql}) "  # noqa: S608
+            f"SELECT DISTINCT project, provider, request_model, response_model, {TIER_SQL} AS tier FROM ({source_sql}) "  # noqa: S608
             f"LIMIT {MAX_NEW_NAMES}",
             params,
         )
         with self._lock:
             self._open_projects(writer, {str(row["project"]) for row in names})
             versions = [version] if version else self._versions(writer)
-            wanted = {(str(row["provider"]), str(row["request_model"]), str(row["response_model"])) for row in names}
+            columns = ("provider", "request_model", "response_model", "tier")
+            wanted = {tuple(str(row[column]) for column in columns) for row in names}
             for each in versions:
                 self._resolve(writer, each, {(each, *name) for name in wanted} - self._seen)
 
@@ -139,7 +154,22 @@ class PriceBook:
                 "SELECT DISTINCT project, toDateTime64(0, 9, 'UTC') AS starts_at, "  # noqa: S608
                 f"'{version}' AS price_version FROM price_epochs FINAL"
             )
-        return load_sql(SQL, "price", source=source_sql, epochs=epochs, tier=TIER_SQL)
+        matched = (
+            "SELECT price_version, matched_provider, matched_name FROM model_matches "
+            f"WHERE price_version IN (SELECT price_version FROM ({epochs}))"
+        )
+        return load_sql(
+            SQL,
+            "price",
+            source=source_sql,
+            epochs=epochs,
+            tier=TIER_SQL,
+            matched=matched,
+            prices=load_sql(SQL, "price_rows", matched=matched),
+            list_cost=load_sql(SQL, "price_list_cost") if self._has_contracts else "c_sum",
+            list_rates=LIST_RATES if self._has_contracts else "",
+            helpers=HELPERS,
+        )
 
     def _put_prices(self, writer: Writer) -> list[PriceRow]:
         rows = writer.query("SELECT body FROM put_prices FINAL ORDER BY provider, model, version")
@@ -184,7 +214,7 @@ class PriceBook:
     def _versions(self, writer: Writer) -> list[str]:
         return [row["price_version"] for row in writer.query("SELECT DISTINCT price_version FROM price_epochs FINAL")]
 
-    def _resolve(self, writer: Writer, version: str, names: set[tuple[str, str, str, str]]) -> None:
+    def _resolve(self, writer: Writer, version: str, names: set[Name]) -> None:
         if not names:
             return
         if len(self._seen) > 200_000:
@@ -192,7 +222,7 @@ class PriceBook:
         known = self._catalogs.get(version)
         found = []
         for name in sorted(names):
-            _, provider, request_model, response_model = name
+            _, provider, request_model, response_model, _ = name
             if max(len(request_model), len(response_model)) > MAX_NAME_LENGTH:
                 continue
             match = (known or self.catalog).resolve(provider, request_model, response_model)
@@ -230,6 +260,11 @@ def model_key(version: str, provider: str, model: str) -> int:
     return int.from_bytes(digest[:8]) >> 1
 
 
+def _row_id(slot_key: int, valid_from: datetime) -> int:
+    digest = hashlib.sha256(f"{slot_key}|{valid_from.isoformat()}".encode()).digest()
+    return int.from_bytes(digest[:8]) | 1
+
+
 def _document() -> dict[str, Any]:
     """The price document: the shipped snapshot if it was made from the installed catalogue, else compiled now."""
     text = files("outlay.pricing").joinpath("prices.json").read_text(encoding="utf-8")
@@ -245,6 +280,7 @@ def _price_rows(version: str, model: Model) -> Iterable[dict[str, Any]]:
         listed = row.list_rates or row.rates
         body: dict[str, Any] = {
             "price_version": version,
+            "row": str(_row_id(key + row.slot, row.valid_from)),
             "slot_key": str(key + row.slot),
             "provider": model.provider,
             "model": model.id,
@@ -265,18 +301,21 @@ def _price_rows(version: str, model: Model) -> Iterable[dict[str, Any]]:
         yield body
 
 
-def _match_row(name: tuple[str, str, str, str], model: Model, kind: str) -> dict[str, Any]:
-    version, provider, request_model, response_model = name
+def _match_row(name: Name, model: Model, kind: str) -> dict[str, Any]:
+    version, provider, request_model, response_model, tier = name
     return {
         "price_version": version,
         "provider": provider,
         "request_model": request_model,
         "response_model": response_model,
+        "service_tier": tier,
         "matched_provider": model.provider,
         "matched_name": model.id,
+        "matched_model": model.key,
         "match_kind": kind,
         "model_key": str(model_key(version, model.provider, model.id)),
-        "tiers": list(model.tiers),
+        "no_tier": tier not in model.tiers,
+        "tier_slot": slot_of(model.tiers.index(tier) if tier in model.tiers else 0, 0, 0),
         "thresholds": list(model.thresholds),
         "windows": [
             {"weekdays": window.weekdays, "start_s": window.start_s, "end_s": window.end_s} for window in model.windows

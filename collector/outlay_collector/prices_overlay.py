@@ -35,7 +35,7 @@ RATE_KEYS: Mapping[str, str] = {
 PRICE_KEYS = frozenset({"provider", "model", "valid_from", "source", "service_tier", "min_input_tokens", *RATE_KEYS})
 DISCOUNT_KEYS = frozenset({"provider", "model", "discount", "valid_from", "valid_to", "source"})
 ALIAS_KEYS = frozenset({"provider", "alias", "model", "model_provider", "source"})
-MAX_USD_PER_MTOK = Decimal(1_000_000)
+MAX_USD_PER_MTOK = Decimal(100_000)
 _SCALE = Decimal("0.000000000001")
 
 

@@ -18,6 +18,7 @@ SETTINGS $durable;
 CREATE TABLE IF NOT EXISTS prices
 (
     price_version LowCardinality(String) COMMENT 'Price list',
+    row UInt64 COMMENT 'Identifies the row, never 0' CODEC(ZSTD(1)),
     slot_key UInt64 COMMENT 'Hash of list and model, plus the slot: what price.sql joins on' CODEC(ZSTD(1)),
     provider LowCardinality(String) COMMENT 'Provider in the price list',
     model String COMMENT 'Model in the price list' CODEC(ZSTD(1)),
@@ -57,17 +58,20 @@ CREATE TABLE IF NOT EXISTS model_matches
     provider LowCardinality(String) COMMENT 'As on the call',
     request_model String COMMENT 'As on the call' CODEC(ZSTD(1)),
     response_model String COMMENT 'As on the call' CODEC(ZSTD(1)),
+    service_tier LowCardinality(String) COMMENT 'Service tier in the price list''s words',
+    names UInt64 MATERIALIZED cityHash64(price_version, provider, request_model, response_model, service_tier) COMMENT 'What price.sql joins on',
     matched_provider LowCardinality(String) COMMENT 'Provider in the price list',
     matched_name String COMMENT 'Model in the price list' CODEC(ZSTD(1)),
-    matched_model String ALIAS concat(matched_provider, ':', matched_name) COMMENT 'provider:model in the price list',
+    matched_model LowCardinality(String) COMMENT 'provider:model in the price list',
     match_kind LowCardinality(String) COMMENT 'exact, alias, dated, prefix_stripped, fine_tune, model_owner, contract …',
-    model_key UInt64 COMMENT 'Hash of list and model; slot_key of prices is this plus the slot' CODEC(ZSTD(1)),
-    tiers Array(LowCardinality(String)) COMMENT 'Service tiers that the model is priced in, standard first',
+    model_key UInt64 COMMENT 'Hash of list and model' CODEC(ZSTD(1)),
+    no_tier Bool COMMENT 'The model has no such service tier: the standard one is used',
+    tier_slot UInt32 COMMENT 'Part of the slot that the service tier decides',
     thresholds Array(UInt64) COMMENT 'Input sizes above which prices change, ascending',
     windows Array(Tuple(weekdays UInt8, start_s UInt32, end_s UInt32)) COMMENT 'Hours of the week with prices of their own'
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (price_version, provider, request_model, response_model)
+ORDER BY (price_version, provider, request_model, response_model, service_tier)
 SETTINGS $durable;
 
 -- Which list prices the calls that start in a stretch of time. A stretch ends where the project's next one starts; the
