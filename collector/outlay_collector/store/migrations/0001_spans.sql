@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS spans
     scope_version LowCardinality(String) COMMENT 'Version of the instrumentation scope',
     resource_attributes Map(LowCardinality(String), String) COMMENT 'All resource attributes, values as text' CODEC(ZSTD(1)),
     attributes Map(LowCardinality(String), String) COMMENT 'Span attributes except content, values as text' CODEC(ZSTD(1)),
-    texts Map(LowCardinality(String), String) COMMENT 'Content attributes: prompts, answers, documents' CODEC(ZSTD(3)),
+    texts Map(LowCardinality(String), String) COMMENT 'Content attributes: prompts, answers, documents' CODEC(ZSTD(1)),
     events Array(Tuple(at DateTime64(9, 'UTC'), name String, attributes Map(String, String))) COMMENT 'Span events' CODEC(ZSTD(3)),
     links Array(Tuple(trace_id String, span_id String)) COMMENT 'Span links' CODEC(ZSTD(1)),
     flags Array(LowCardinality(String)) COMMENT 'What was made safe at load, for example truncated_value' CODEC(ZSTD(1)),
@@ -46,7 +46,8 @@ ENGINE = AggregatingMergeTree()
 ORDER BY (project, trace_id)
 SETTINGS non_replicated_deduplication_window = 10000, $durable;
 
--- What changed, in the order it was loaded: settle reads on from `settle_progress` per loader.
+-- What changed, in the order it was loaded: settle reads on from `settle_progress` per loader. Written by the loader
+-- after the spans themselves, so that whoever reads a mark finds what it stands for.
 -- shard: cityHash64(trace_id)
 CREATE TABLE IF NOT EXISTS dirty_traces
 (
@@ -71,12 +72,12 @@ ENGINE = ReplacingMergeTree(seq)
 ORDER BY loader
 SETTINGS $durable;
 
--- One row per loaded spool segment, cumulative counts in spans; see status.py.
+-- What became of everything received: one row per collector, cumulative, replaced with each loaded segment; see status.py.
 CREATE TABLE IF NOT EXISTS ledger
 (
     collector LowCardinality(String) COMMENT 'Spool that wrote it',
-    segment String COMMENT 'Hash of the segment''s bytes',
-    seq UInt64 COMMENT 'Order of the segments of a collector',
+    segment UInt64 COMMENT 'Last segment of the spool that is in these figures',
+    segment_hash String COMMENT 'Hash of the records of that segment',
     received UInt64 COMMENT 'Spans in acknowledged bodies, rejected ones included',
     stored UInt64 COMMENT 'New spans',
     rejected UInt64 COMMENT 'Spans refused one by one',
@@ -84,10 +85,12 @@ CREATE TABLE IF NOT EXISTS ledger
     duplicate UInt64 COMMENT 'Spans that were there already',
     logs_received UInt64 COMMENT 'Log records in acknowledged bodies',
     logs_stored UInt64 COMMENT 'Log records kept',
+    logs_rejected UInt64 COMMENT 'Log records that are not GenAI events',
+    logs_quarantined UInt64 COMMENT 'Log records of bodies set aside',
     loaded_at DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When'
 )
-ENGINE = ReplacingMergeTree(loaded_at)
-ORDER BY (collector, segment)
+ENGINE = ReplacingMergeTree(segment)
+ORDER BY collector
 SETTINGS non_replicated_deduplication_window = 10000, $durable;
 
 -- Log records and events that carry GenAI content or evaluations.
@@ -100,11 +103,12 @@ CREATE TABLE IF NOT EXISTS events
     at DateTime64(9, 'UTC') COMMENT 'Time of the record' CODEC(Delta(8), ZSTD(1)),
     name LowCardinality(String) COMMENT 'Event name',
     attributes Map(LowCardinality(String), String) COMMENT 'Attributes and body fields, values as text' CODEC(ZSTD(3)),
+    hash UInt64 COMMENT 'Of the attributes: two events of one name and moment are two' CODEC(ZSTD(1)),
     received_at DateTime64(3, 'UTC') COMMENT 'When the body was accepted'
 )
 ENGINE = ReplacingMergeTree(received_at)
 PARTITION BY toYYYYMM(at)
-ORDER BY (project, trace_id, span_id, name, at)
+ORDER BY (project, trace_id, span_id, name, at, hash)
 SETTINGS non_replicated_deduplication_window = 10000, $durable;
 
 -- shard: cityHash64(trace_id)

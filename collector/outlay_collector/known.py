@@ -1,0 +1,62 @@
+"""Which spans of a batch are in the store already: an anti-join on the key, done once per batch and remembered.
+
+The answer is written beside the segment before anything is inserted. A retry after a crash reads it back instead of
+finding its own rows and calling them duplicates.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+from outlay_collector.otlp_read import KEY
+from outlay_collector.spool import Record
+from outlay_collector.store import load_sql
+from outlay_collector.store.client import Writer
+
+KEY_BYTES = KEY.size
+HOUR = struct.Struct("<I")
+
+
+def known_keys(writer: Writer, remembered: Path, records: Sequence[Record]) -> dict[str, set[bytes]]:
+    """The keys of `records` that were stored before this batch, by project.
+
+    Args:
+        remembered: The file beside the segment; read if it is there, written if not.
+    """
+    if remembered.exists():
+        kept = json.loads(remembered.read_text())
+        return {project: {bytes.fromhex(key) for key in keys} for project, keys in kept.items()}
+    by_project: dict[str, list[bytes]] = {}
+    for record in records:
+        by_project.setdefault(record.project, []).append(record.keys)
+    found = {project: _find(writer, project, b"".join(keys)) for project, keys in by_project.items()}
+    _remember(remembered, {project: sorted(key.hex() for key in keys) for project, keys in found.items() if keys})
+    return found
+
+
+def _find(writer: Writer, project: str, keys: bytes) -> set[bytes]:
+    writer.run(
+        "CREATE TEMPORARY TABLE IF NOT EXISTS batch_keys "
+        "(hour UInt32, trace_id FixedString(16), span_id FixedString(8)) ENGINE = Memory"
+    )
+    writer.run("TRUNCATE TABLE batch_keys")
+    writer.load("batch_keys", keys, fmt="RowBinary")
+    hours = [HOUR.unpack_from(keys, at)[0] for at in range(0, len(keys), KEY_BYTES)]
+    rows = writer.query(
+        load_sql("outlay_collector.store.sql", "loader_known"),
+        {"project": project, "first_hour": min(hours), "last_hour": max(hours)},
+    )
+    return {bytes.fromhex(row["key"]) for row in rows}
+
+
+def _remember(path: Path, content: dict[str, list[str]]) -> None:
+    part = path.with_suffix(".part")
+    with open(part, "w") as file:
+        json.dump(content, file)
+        file.flush()
+        os.fdatasync(file.fileno())
+    os.replace(part, path)

@@ -1,0 +1,152 @@
+"""What the door makes of one body: does it parse, which spans are taken, and under which keys.
+
+The rule for a span is a pure function of the span and the moment it was received. It exists twice: `span_problem` here
+and the WHERE of the view `otlp_to_spans`; `tests/integration/test_landing_rule.py` holds them together.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.message import DecodeError as ProtobufError
+
+from outlay.errors import DecodeError
+from outlay_collector.otlp import OWN_FIELDS, OWN_TAG, parse_lenient, parse_shallow
+from outlay_collector.otlp_repair import repaired, repaired_logs
+
+DAY_NS = 86_400 * 10**9
+HOUR_NS = 3_600 * 10**9
+MAX_AGE_DAYS = 400
+MAX_AHEAD_DAYS = 1
+LATEST_NS = 2**63 - 1
+KEY = struct.Struct("<I16s8s")
+NO_TRACE, NO_SPAN = bytes(16), bytes(8)
+GENAI_EVENT = "gen_ai."
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Which start times are taken, in Unix nanoseconds, both ends included."""
+
+    oldest_ns: int
+    newest_ns: int
+
+
+@dataclass
+class ReadBody:
+    """One body, read and judged.
+
+    Attributes:
+        body: Protobuf as it will be loaded: the bytes as sent unless `rewritten`.
+        spans: How many spans (or log records) are taken.
+        rejected: How many are not.
+        reasons: Why, each with its count.
+        keys: For each span taken: hour since 1970 (4 bytes, little endian), trace id, span id.
+        rewritten: Why the body is not the bytes that were sent: `deep`, `not_utf8`, `own_fields`, `json`, or empty.
+    """
+
+    body: bytes
+    spans: int = 0
+    rejected: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    keys: bytes = b""
+    rewritten: str = ""
+
+
+def bounds(received_ns: int, max_age_days: int | None = MAX_AGE_DAYS) -> Bounds:
+    """The start times taken at `received_ns`; `max_age_days=None` takes any past one after 1970 began."""
+    newest = min(received_ns + MAX_AHEAD_DAYS * DAY_NS, LATEST_NS)
+    return Bounds(1 if max_age_days is None else max(1, received_ns - max_age_days * DAY_NS), newest)
+
+
+def span_problem(trace_id: bytes, span_id: bytes, parent_span_id: bytes, start_ns: int, limits: Bounds) -> str:
+    """Why a span is rejected, or empty when it is taken."""
+    if len(trace_id) != 16 or trace_id == NO_TRACE:
+        return "trace_id is not 16 bytes, or all zero"
+    if len(span_id) != 8 or span_id == NO_SPAN:
+        return "span_id is not 8 bytes, or all zero"
+    if len(parent_span_id) not in (0, 8):
+        return "parent_span_id is neither empty nor 8 bytes"
+    if not limits.oldest_ns <= start_ns <= limits.newest_ns:
+        return "start time is too old or too far ahead"
+    return ""
+
+
+def read_traces(body: bytes, limits: Bounds) -> ReadBody:
+    """Read an ExportTraceServiceRequest.
+
+    Raises:
+        DecodeError: If it is not protobuf, or not of that shape.
+    """
+    request, read = _parse("Request", body)
+    keys: list[bytes] = []
+    for resource in request.resource_spans:
+        for scope in resource.scope_spans:
+            for span in scope.spans:
+                trace_id, span_id, start_ns = span.trace_id, span.span_id, span.start_time_unix_nano
+                problem = span_problem(trace_id, span_id, span.parent_span_id, start_ns, limits)
+                if problem:
+                    read.reasons[problem] += 1
+                else:
+                    keys.append(KEY.pack(start_ns // HOUR_NS, trace_id, span_id))
+    read.spans, read.rejected, read.keys = len(keys), read.reasons.total(), b"".join(keys)
+    return read
+
+
+def read_logs(body: bytes) -> ReadBody:
+    """Read an ExportLogsServiceRequest: records that are GenAI events are taken, others are not kept.
+
+    Raises:
+        DecodeError: If it is not protobuf, or not of that shape.
+    """
+    request, read = _parse("LogsRequest", body)
+    for resource in request.resource_logs:
+        for scope in resource.scope_logs:
+            for record in scope.log_records:
+                if event_name(record).startswith(GENAI_EVENT):
+                    read.spans += 1
+                else:
+                    read.reasons["not a GenAI event"] += 1
+    read.rejected = read.reasons.total()
+    return read
+
+
+def event_name(record: Any) -> str:
+    """The event a log record is: its own field, or the attribute that came before it."""
+    if record.event_name:
+        return str(record.event_name)
+    return next((str(pair.value.string_value) for pair in record.attributes if pair.key == "event.name"), "")
+
+
+def _parse(name: str, body: bytes) -> tuple[Any, ReadBody]:
+    try:
+        request = parse_shallow(name, body)
+    except ProtobufError:
+        return _repair(name, body)
+    if OWN_TAG in body and _has_own_fields(name, request):
+        return _repair(name, body)
+    return request, ReadBody(body)
+
+
+def _has_own_fields(name: str, request: Any) -> bool:
+    if name != "Request":
+        return False
+    return any(getattr(request, own) for own in OWN_FIELDS) or any(
+        span.outlay_flags
+        for resource in request.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    )
+
+
+def _repair(name: str, body: bytes) -> tuple[Any, ReadBody]:
+    """The slow way, for the few bodies ClickHouse could not take as they are."""
+    try:
+        lenient = parse_lenient(name, body)
+    except ProtobufError as exc:
+        raise DecodeError("the body is not an OTLP request in protobuf, or it is nested over 100 levels") from exc
+    new, why = repaired(lenient) if name == "Request" else repaired_logs(lenient)
+    return parse_shallow(name, new), ReadBody(new, rewritten=why)
