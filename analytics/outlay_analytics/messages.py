@@ -76,13 +76,16 @@ def instant(moment: datetime | None) -> str:
 
 
 def usd(amount: Decimal | str | None) -> str:
-    """Money as people read it: cents, or four significant digits when it is less than a cent."""
+    """Money as people read it: cents from a dollar up, below it four significant digits."""
     if amount is None:
         return "an unknown amount"
     value = Decimal(amount)
-    if value == 0 or abs(value) >= Decimal("0.01"):
-        return f"{'-' if value < 0 else ''}${abs(value):,.2f}"
-    return f"{'-' if value < 0 else ''}${abs(value):.4g}" if abs(value) >= Decimal("1e-4") else f"${value:.8f}"
+    sign, size = "-" if value < 0 else "", abs(value)
+    if size == 0 or size >= 1:
+        return f"{sign}${size:,.2f}"
+    digits = min(max(3 - size.adjusted() - 1, 2), 12)
+    text = f"{size:.{digits}f}".rstrip("0")
+    return f"{sign}${text.ljust(4, '0')}"
 
 
 def driver_words(drivers: Sequence[Mapping[str, Any]], limit: int = 3) -> str:

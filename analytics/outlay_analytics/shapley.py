@@ -41,6 +41,7 @@ DRIVERS = (
 PRIMARY, ESCALATION, RETRY = 0, 1, 2
 PICODOLLARS = 10**12
 CHUNK = 20_000
+TINY = 1e-9  # counts are whole; less than this is none
 _BENCH_NAMES = ("volume", "escalation", "retry", "mix", "in_tok", "out_tok", "cache", "price")
 _BENCH_KINDS = {"escalation": ESCALATION, "retry": RETRY}
 
@@ -118,9 +119,9 @@ def contributions(cells: Cells, base: Window, current: Window) -> Floats:
 
 
 def _divide(top: Floats, bottom: Floats) -> Floats:
-    """top ÷ bottom, NaN (undefined in this window) where bottom is not positive."""
+    """top ÷ bottom, NaN (undefined in this window) where there is nothing below."""
     out: Floats = np.full(np.broadcast(top, bottom).shape, np.nan)
-    np.divide(top, bottom, out=out, where=np.broadcast_to(bottom, out.shape) > 0)
+    np.divide(top, bottom, out=out, where=np.broadcast_to(bottom, out.shape) > TINY)
     return out
 
 
@@ -131,8 +132,8 @@ def _factors(cells: Cells, window: Window, other: Window) -> _Factors:
     by_kind = np.zeros((groups, 3))
     np.add.at(by_kind, (group, kind), calls)
     # Calls without any first attempt in sight (a filter on an escalated model): the other window's number, or one.
-    orphaned = (window.requests <= 0) & (by_kind.sum(axis=1) > 0)
-    stand_in = np.where(other.requests > 0, other.requests, 1.0)
+    orphaned = (window.requests <= TINY) & (by_kind.sum(axis=1) > TINY)
+    stand_in = np.where(other.requests > TINY, other.requests, 1.0)
     requests = np.where(orphaned, stand_in, np.maximum(window.requests, 0.0))
     answered = requests - window.absorbed
     billable = answered - window.failed
@@ -290,7 +291,7 @@ def _window(
     known = np.array([key in table for key in keys])
     inputs = np.stack([column("in_tok") - column("cached_tok"), column("cached_tok")], axis=1)
     calls = column("calls")
-    calls = np.where((calls <= 0) & ((inputs.sum(axis=1) > 0) | (column("out_tok") > 0)), 1.0, calls)
+    calls = np.where((calls <= TINY) & ((inputs.sum(axis=1) > 0) | (column("out_tok") > 0)), 1.0, calls)
     nothing = np.zeros(len(features))
     prices = np.stack([column("p_in"), column("p_cached")], axis=1)
     return Window(

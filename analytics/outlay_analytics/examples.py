@@ -1,0 +1,87 @@
+"""Traces that show a change: the calls in which its largest driver is most visible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from outlay_analytics.window import BadRequest, Scope, Window, filter_sql
+from outlay_collector.store import Store, load_sql
+
+COUNT = 5
+_COST = "sum(ifNull(cost_usd, 0))"
+# For each driver: which calls show it, and by what measure the clearest come first.
+_SHOWN_BY = {
+    "requests": ("1", _COST),
+    "escalation": ("ifNull(cascade_tier, 0) >= 1 AND attempt = 1", _COST),
+    "retries": ("attempt > 1", _COST),
+    "model_mix": ("1", _COST),
+    "input_tokens": ("1", "max(ifNull(input_tokens, 0))"),
+    "output_tokens": ("1", "max(ifNull(output_tokens, 0))"),
+    "cache_share": (
+        "ifNull(input_tokens, 0) > 0",
+        "max(toInt64(ifNull(input_tokens, 0)) - toInt64(ifNull(cache_read_tokens, 0)))",
+    ),
+    "unit_price": ("1", _COST),
+    "unexplained": ("ifNull(input_tokens, 0) + ifNull(output_tokens, 0) = 0", _COST),
+}
+
+
+def examples(
+    store: Store,
+    scope: Scope,
+    base: Window,
+    by: str,
+    cells: Sequence[dict[str, Any]],
+    slices: Sequence[dict[str, Any]],
+    change: Decimal,
+) -> list[str]:
+    """Up to five trace ids, from the largest cell that moved with the change.
+
+    When spend fell they come from the base window: what went away can only be seen there.
+    """
+    moved = [cell for cell in cells if (cell["usd"] > 0) == (change > 0)]
+    if not moved:
+        return []
+    cell = moved[0]
+    own = "" if cell[by] is None else str(cell[by])
+    where: dict[str, tuple[str, ...]] = {by: (own,)}
+    for name, value in (slices[0]["where"] if slices else {}).items():
+        where.setdefault(name, ("" if value is None else str(value),))
+    window = scope.window if change > 0 else base
+    attempts: tuple[dict[str, tuple[str, ...]], ...] = (where, {by: (own,)}, {})
+    for narrowed in attempts:
+        found = _query(store, replace(scope, window=window), narrowed, cell["driver"])
+        if found:
+            return found
+    return []
+
+
+def _query(store: Store, scope: Scope, narrowed: dict[str, tuple[str, ...]], driver: str) -> list[str]:
+    filters = dict(scope.filters)
+    for name, values in narrowed.items():
+        kept = tuple(value for value in values if name not in filters or value in filters[name])
+        if not kept:
+            return []
+        filters[name] = kept
+    try:
+        scope = replace(scope, filters=filters)
+    except BadRequest:
+        return []
+    params: dict[str, Any] = {
+        "project": scope.project,
+        "start": _instant(scope.window.start),
+        "end": _instant(scope.window.end),
+        "max_rows": COUNT,
+    }
+    condition, measure = _SHOWN_BY[driver]
+    conditions = filter_sql(scope, "calls", params) or "0"
+    sql = load_sql("outlay_analytics.sql", "explain_examples", filters=conditions, condition=condition, measure=measure)
+    return [row["trace_id"] for row in store.query(sql, params)]
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
