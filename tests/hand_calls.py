@@ -175,14 +175,15 @@ def roll_up(store: Store, hours: Sequence[datetime] | None = None) -> None:
 
 
 KEYS = (
-    "service, environment, feature, team, provider, model, operation, cascade, cascade_tier, repeated, cost_state, status"
+    "service, environment, feature, team, provider, model, operation, cascade, cascade_tier, repeated, "
+    "cost_state, status"
 )
 FROM_CALLS = (
     "service, environment, feature, team, provider, model, operation, cascade_name AS cascade, "
     "ifNull(toInt16(calls.cascade_tier), -1) AS cascade_tier, attempt > 1 AS repeated, cost_state, status"
 )
 LINES = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
-TOKENS = "input cache_read cache_write cache_write_1h output reasoning".split()
+TOKENS = ["input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning"]
 WHERE = "FROM calls FINAL WHERE project = {p:String} AND toStartOfHour(started_at) = {h:DateTime('UTC')}"
 SUMS = ", ".join(
     [
@@ -206,14 +207,14 @@ COLUMNS = (
 VERSION = "toUInt64(toUnixTimestamp64Milli(now64(3)))"
 BUCKET = "toUInt16(floor(log2(greatest(duration_ns / 1000, 1)) * 16))"
 ROLL_UP = (
-    f"INSERT INTO spend_hourly (project, hour, {KEYS}, {COLUMNS}, version, is_deleted) "  # noqa: S608
+    f"INSERT INTO spend_hourly (project, hour, {KEYS}, {COLUMNS}, version, is_deleted) "
     f"SELECT {{p:String}}, {{h:DateTime('UTC')}}, {FROM_CALLS}, {SUMS}, {VERSION}, 0 {WHERE} GROUP BY {KEYS}",
-    f"INSERT INTO latency_hourly (project, hour, {KEYS}, buckets, counts, version, is_deleted) "  # noqa: S608
+    f"INSERT INTO latency_hourly (project, hour, {KEYS}, buckets, counts, version, is_deleted) "
     f"SELECT {{p:String}}, {{h:DateTime('UTC')}}, {KEYS}, groupArray(bucket), groupArray(times), {VERSION}, 0 "
     f"FROM (SELECT {FROM_CALLS}, {BUCKET} AS bucket, count() AS times {WHERE} GROUP BY {KEYS}, bucket) GROUP BY {KEYS}",
 )
 ROLL_DAY = (
-    f"INSERT INTO spend_daily (project, hour, {KEYS}, {COLUMNS}, version, is_deleted) "  # noqa: S608
+    f"INSERT INTO spend_daily (project, hour, {KEYS}, {COLUMNS}, version, is_deleted) "
     f"SELECT {{p:String}}, {{h:DateTime('UTC')}}, {KEYS}, "
     + ", ".join(f"sum(h.{name})" for name in COLUMNS.split(", "))
     + f", {VERSION}, 0 FROM spend_hourly AS h FINAL WHERE project = {{p:String}} AND "

@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from outlay_collector.store import Store, load_sql
-
 from outlay_analytics.spend_source import spend_source
 from outlay_analytics.window import (
     SHOWN,
@@ -20,6 +18,7 @@ from outlay_analytics.window import (
     check_interval,
     dimension_value,
 )
+from outlay_collector.store import Store, load_sql
 
 MAX_ROWS = 20_000
 TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")

@@ -13,9 +13,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from outlay_analytics.window import (
+    Dimension,
+    Interval,
+    Scope,
+    Window,
+    bucket_sql,
+    expression,
+    filter_sql,
+    parse_timezone,
+)
 from outlay_collector.store import Store, load_sql
-
-from outlay_analytics.window import Dimension, Interval, Scope, Window, bucket_sql, expression, filter_sql, parse_timezone
 
 HOUR = 3600
 DAY = 24 * HOUR

@@ -1,0 +1,10 @@
+-- Question: in which hours do these traces lie?
+-- Parameters: project, traces.
+-- Result: one row: found (traces known here), first and last hour in Unix seconds.
+SELECT
+    uniqExact(trace_id) AS found,
+    toUnixTimestamp(min(first_hour)) AS first,
+    toUnixTimestamp(max(last_hour)) AS last
+FROM trace_hours
+WHERE project = {project:String}
+  AND trace_id IN {traces:Array(String)}
