@@ -1,0 +1,170 @@
+"""Stacked bars over time, with a y axis in money, anomaly markers and an optional line for the window before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from markupsafe import Markup
+
+from outlay_web import format as fmt
+from outlay_web.charts.figure import Figure, Key, canvas
+from outlay_web.charts.frame import BOTTOM, TOP, frame, time_labels
+from outlay_web.charts.scale import Bucket, axis
+from outlay_web.charts.svg import el, join, percent
+from outlay_web.charts.table import Cell, Column, Table
+
+
+@dataclass(frozen=True)
+class Series:
+    """One layer of a stack: a value per step, None where unknown."""
+
+    label: str
+    values: Sequence[Decimal | float | None]
+    slot: int
+    href: str | None = None
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Something that happened at a step."""
+
+    index: int
+    label: str
+    href: str | None = None
+
+
+def stacked_bars(
+    name: str,
+    title: str,
+    steps: Sequence[Bucket],
+    series: Sequence[Series],
+    *,
+    kind: str = "usd",
+    unit: Callable[[float], str] = fmt.usd_short,
+    markers: Sequence[Marker] = (),
+    step_href: Callable[[Bucket], str] | None = None,
+    height: int = 250,
+    timezone: str = "UTC",
+    step_title: str = "Time",
+) -> Figure:
+    """Bars per step, stacked by series in the order given, the first at the bottom.
+
+    Args:
+        kind: Kind of the table's columns.
+        unit: Text of the axis labels.
+        step_href: Where a step is explained.
+    """
+    totals = [sum((_float(s.values[i]) for s in series), 0.0) for i in range(len(steps))]
+    scale = axis(0, max(totals, default=0.0))
+    tall = height - TOP - BOTTOM
+    width = 1 / max(len(steps), 1)
+    gap = 0.12 if len(steps) <= 100 else 0.0
+    base = [0.0] * len(steps)
+    layers: list[Markup] = []
+    for one in series:
+        rects = []
+        for i in range(len(steps)):
+            value = _float(one.values[i])
+            size = scale.share(value) * tall
+            if value <= 0:
+                continue
+            top = tall - scale.share(base[i]) * tall - size
+            rects.append(
+                el(
+                    "rect",
+                    x=percent((i + gap / 2) * width),
+                    y=top,
+                    width=percent(width * (1 - gap)),
+                    height=size,
+                    data_i=i,
+                )
+            )
+            base[i] += value
+        layers.append(el("g", join(rects), class_=f"layer s{one.slot}{' thin' if gap == 0 else ''}", data_s=one.label))
+    marks = [
+        el(
+            "g",
+            el("title", marker.label),
+            el(
+                "circle",
+                cx=percent((marker.index + 0.5) * width),
+                cy=max(tall - scale.share(base[marker.index]) * tall - 9, 5),
+                r=4.5,
+            ),
+            class_="mark",
+        )
+        for marker in markers
+        if 0 <= marker.index < len(steps)
+    ]
+    hits = [
+        el(
+            "rect",
+            el("title", f"{step.label}: {_text(kind, totals[i])}"),
+            class_="hit part" if step.part else "hit",
+            x=percent(i * width),
+            width=percent(width),
+            y=0,
+            height=tall,
+        )
+        for i, step in enumerate(steps)
+    ]
+    plot = frame(scale, tall, unit, join([*layers, *marks, *hits]), time_labels(steps, tall))
+    peak = max(range(len(steps)), key=totals.__getitem__, default=0)
+    desc = f"{len(steps)} steps, in total {_text(kind, sum(totals))}" + (
+        f"; the largest is {steps[peak].label} with {_text(kind, totals[peak])}." if steps else "."
+    )
+    legend = [Key(one.label, one.slot, one.href) for one in series]
+    if marks:
+        legend.append(Key("anomaly", mark="mark"))
+    return Figure(
+        name,
+        title,
+        canvas(title, desc, height, plot, data_zoom=str(len(steps)) if step_href else "0"),
+        _twin(name, title, steps, series, totals, kind, step_href, {m.index: m for m in markers}, timezone, step_title),
+        legend,
+    )
+
+
+def _twin(
+    name: str,
+    title: str,
+    steps: Sequence[Bucket],
+    series: Sequence[Series],
+    totals: Sequence[float],
+    kind: str,
+    step_href: Callable[[Bucket], str] | None,
+    marks: Mapping[int, Marker],
+    timezone: str,
+    step_title: str,
+) -> Table:
+    one = len(series) == 1
+    columns = [Column(step_title, "text", "time")]
+    if not one:
+        columns.append(Column("Total", kind, "total"))
+    columns += [Column(s.label, kind, s.label) for s in series]
+    rows = []
+    for i, step in enumerate(steps):
+        values = [s.values[i] for s in series]
+        known = [value for value in values if value is not None]
+        note = "part" if step.part else ""
+        if i in marks:
+            note = f"{note} anomaly: {marks[i].label}".strip()
+        label = Markup('<time datetime="{}">{}</time>').format(fmt.rfc3339(step.start), step.label)
+        cells = [Cell(step.start, step_href(step) if step_href else None, note=note, label=label)]
+        if not one:
+            cells.append(Cell(sum(known, type(known[0])(0)) if known else None))
+        cells += [Cell(value, slot=s.slot) for value, s in zip(values, series, strict=True)]
+        rows.append(cells)
+    return Table(name, title, columns, rows, light=True, timezone=timezone)
+
+
+def _float(value: Decimal | float | None) -> float:
+    return max(float(value), 0.0) if value is not None else 0.0
+
+
+def _text(kind: str, value: float) -> str:
+    if kind == "usd":
+        return fmt.usd_text(Decimal(repr(value)))
+    return fmt.tokens_text(value) if kind == "tokens" else fmt.count_text(value)

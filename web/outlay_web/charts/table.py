@@ -1,0 +1,245 @@
+"""Tables: the twin of every chart, and every list of the pages. One object renders as HTML and as CSV.
+
+A column's kind says how its values look, sort and export; numbers are right-aligned and carry the exact value.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from outlay_web import format as fmt
+from outlay_web.charts.svg import el, percent
+
+NUMERIC = frozenset(
+    {"usd", "delta_usd", "each", "count", "tokens", "duration", "ratio", "delta", "share", "number", "times"}
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its title on screen, its kind, its name in CSV, and what it means.
+
+    Kinds: text, name, time, html, usd, delta_usd, each, count, tokens, duration, ratio, delta, share, number, times.
+    `usd` shows cents once the column reaches a dollar, `each` (the price of one of something) always three digits; a
+    `delta` is a relative change (0.2 = 20 % more), a `share` a ratio drawn as a bar.
+    """
+
+    title: str
+    kind: str = "text"
+    key: str = ""
+    hint: str = ""
+    wide_only: bool = False
+    csv_only: bool = False
+
+    @property
+    def numeric(self) -> bool:
+        return self.kind in NUMERIC
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value with what explains it.
+
+    Attributes:
+        value: As it came: Decimal, number, datetime, text or None.
+        href: Where the value is explained.
+        slot: Color of its series, 1 to 8.
+        note: Small print behind it.
+        label: What to show in place of the formatted value.
+    """
+
+    value: Any
+    href: str | None = None
+    slot: int | None = None
+    note: str | Markup = ""
+    label: str | Markup | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under columns; `light` leaves out exact titles, for long twins of charts."""
+
+    name: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    foot: Sequence[Cell] | None = None
+    light: bool = False
+    sortable: bool = True
+    timezone: str = "UTC"
+    row_classes: Sequence[str] = field(default_factory=tuple)
+    _scales: dict[str, Decimal] = field(default_factory=dict, repr=False, compare=False)
+
+    def html(self) -> Markup:
+        """The table as an element, with a caption for those who cannot see where it stands."""
+        head = "".join(_head(column) for column in self.columns if not column.csv_only)
+        body = "".join(
+            f'<tr class="{self.row_classes[i]}">{self._row(row)}</tr>'
+            if self.row_classes
+            else f"<tr>{self._row(row)}</tr>"
+            for i, row in enumerate(self.rows)
+        )
+        foot = f"<tfoot><tr>{self._row(self.foot)}</tr></tfoot>" if self.foot is not None else ""
+        kind = ' class="sortable"' if self.sortable and len(self.rows) > 1 else ""
+        return Markup(
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(self.caption)}"><table{kind}>'
+            f'<caption class="sr">{escape(self.caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody>'
+            f"{foot}</table></div>"
+        )
+
+    def csv(self) -> str:
+        """The table as CSV: every text quoted, formulas disarmed, numbers exact."""
+        out = io.StringIO()
+        writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
+        writer.writerow([column.key or column.title for column in self.columns])
+        for row in self.rows:
+            writer.writerow([csv_value(cell.value) for cell in row])
+        return out.getvalue()
+
+    def _row(self, row: Sequence[Cell]) -> str:
+        pairs = [pair for pair in zip(self.columns, row, strict=True) if not pair[0].csv_only]
+        return "".join(self._cell(column, cell, first=i == 0) for i, (column, cell) in enumerate(pairs))
+
+    def _cell(self, column: Column, cell: Cell, *, first: bool) -> str:
+        tag, scope = ("th", ' scope="row"') if first else ("td", "")
+        classes = _classes(column)
+        inside = cell.label if cell.label is not None else self._shown(column, cell.value)
+        text = str(escape(inside))
+        if cell.href is not None:
+            text = f'<a href="{escape(cell.href)}">{text}</a>'
+        if cell.slot is not None:
+            text = f"{swatch(cell.slot)} {text}"
+        if cell.note:
+            text += f' <small class="muted">{escape(cell.note)}</small>'
+        value = _sort_value(cell.value)
+        data = f' data-v="{escape(value)}"' if column.numeric and not self.light and value else ""
+        return f"<{tag}{scope}{f' class={chr(34)}{classes}{chr(34)}' if classes else ''}{data}>{text}</{tag}>"
+
+    def _largest(self, column: Column) -> Decimal:
+        """The largest amount of a column, the foot included."""
+        i = self.columns.index(column)
+        rows = [*self.rows, *([self.foot] if self.foot is not None else [])]
+        return max((abs(row[i].value) for row in rows if isinstance(row[i].value, Decimal)), default=Decimal(0))
+
+    def _shown(self, column: Column, value: Any) -> str | Markup:
+        kind = column.kind
+        if kind == "html" and isinstance(value, Markup):
+            return value
+        if kind == "name":
+            return fmt.name(value)
+        if kind == "time":
+            return fmt.instant(value, self.timezone)
+        if kind in ("usd", "delta_usd"):
+            if kind == "delta_usd" and value == 0:
+                return Markup('<span class="muted">0</span>')
+            largest = self._scales.setdefault(column.title, self._largest(column)) if value else Decimal(0)
+            signed = kind == "delta_usd"
+            return fmt.usd_beside(value, largest) if self.light else fmt.usd(value, signed, largest)
+        if kind == "each":
+            return fmt.usd(value)
+        if kind == "count":
+            return fmt.count_text(value) if self.light else fmt.count(value)
+        if kind == "tokens":
+            return fmt.tokens_text(value) if self.light else fmt.tokens(value)
+        if kind == "duration":
+            return fmt.duration_text(value) if self.light else fmt.duration(value)
+        if kind == "ratio":
+            return fmt.ratio_text(value) if self.light else fmt.ratio(value)
+        if kind == "delta":
+            return delta(value)
+        if kind == "share":
+            return share_bar(value)
+        if kind == "number":
+            return fmt.UNKNOWN if value is None else f"{float(value):.3g}"
+        if kind == "times":
+            return fmt.times_text(value)
+        return fmt.UNKNOWN if value is None else fmt.name_text(value, "")
+
+
+def _classes(column: Column) -> str:
+    kinds = ("n" if column.numeric else "", "name" if column.kind == "name" else "", "w" if column.wide_only else "")
+    return " ".join(filter(None, kinds))
+
+
+def _head(column: Column) -> str:
+    classes = _classes(column)
+    hint = f' title="{escape(column.hint)}"' if column.hint else ""
+    return (
+        f'<th scope="col"{f" class={chr(34)}{classes}{chr(34)}" if classes else ""}{hint}>{escape(column.title)}</th>'
+    )
+
+
+def swatch(slot: int) -> Markup:
+    """A square of a series' color."""
+    square = el("rect", width=10, height=10, rx=2, class_=f"s{slot}")
+    return el("svg", square, class_="swatch", width=10, height=10, aria_hidden="true")
+
+
+def share_bar(share: float | Decimal | None) -> Markup:
+    """A ratio 0–1 as a short bar with its percentage."""
+    if share is None:
+        return Markup(fmt.UNKNOWN)
+    width = min(max(float(share), 0.0), 1.0)
+    bar = el("rect", class_="share", width=percent(width), height=8, y=1, rx=2)
+    rail = el("rect", class_="rail", width="100%", height=8, y=1, rx=2)
+    drawn = el("svg", rail, bar, class_="bar", width=64, height=10, aria_hidden="true")
+    return Markup("{}{}").format(fmt.ratio_text(share), drawn)
+
+
+def delta(change: float | Decimal | None, *, good: str = "down") -> Markup:
+    """A relative change with its direction; growth of a cost is marked, not judged."""
+    if change is None:
+        return Markup('<span class="unknown">{}</span>').format(fmt.UNKNOWN)
+    value = float(change)
+    if abs(value) < 0.0005:
+        return Markup('<span class="num flat">0 %</span>')
+    direction = "down" if value < 0 else "up"
+    judged = "good" if direction == good else "bad"
+    return Markup('<span class="num delta {}">{}</span>').format(judged, fmt.ratio_text(value, signed=True))
+
+
+def csv_value(value: Any) -> Any:
+    """A value for CSV: exact numbers; text that a spreadsheet would run as a formula stands behind an apostrophe."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return _Plain(fmt.exact(value))
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, datetime):
+        return fmt.rfc3339(value)
+    text = value.striptags() if isinstance(value, Markup) else str(value)
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+class _Plain:
+    """An exact decimal without exponent that the csv writer takes for a number, so that it is not quoted."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __float__(self) -> float:
+        return float(self.text)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _sort_value(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return fmt.exact(value)
+    if isinstance(value, datetime):
+        return str(value.timestamp())
+    return str(value)

@@ -1,0 +1,259 @@
+"""How values look on a page: money, tokens, durations, ratios, names. Also the Jinja filters of the same names.
+
+Money stays `Decimal` until here and shows as many digits as help (`$1,234.56`, `$0.00214`); the exact value is in the
+element's title. What is unknown shows as a dash, never as a zero.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup, escape
+
+UNKNOWN = "–"
+MINUS = "\N{MINUS SIGN}"
+NAME_SHOWN = 120
+
+# Characters that would change the text around them, or hide: shown as a replacement character instead.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
+def exact(amount: Decimal) -> str:
+    """All digits of an amount, without exponent or trailing zeros: `0.00214`, `1234.5`."""
+    text = format(amount, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def usd_text(amount: Decimal | None, *, signed: bool = False) -> str:
+    """An amount for reading: cents from a dollar up, three significant digits below.
+
+    >>> usd_text(Decimal("1234.5678")), usd_text(Decimal("0.0021437")), usd_text(Decimal(0)), usd_text(None)
+    ('$1,234.57', '$0.00214', '$0.00', '–')
+    """
+    if amount is None:
+        return UNKNOWN
+    size = abs(amount)
+    if size == 0:
+        return "$0.00"
+    if size >= 1:
+        digits = f"{size.quantize(Decimal('0.01'), ROUND_HALF_EVEN):,}"
+    else:
+        places = max(2, 2 - size.adjusted())
+        digits = format(size.quantize(Decimal(1).scaleb(-min(places, 12)), ROUND_HALF_EVEN), "f")
+        kept = digits.rstrip("0")
+        digits = kept.ljust(4, "0") if len(kept) < 4 else kept
+    sign = MINUS if amount < 0 else "+" if signed else ""
+    return f"{sign}${digits}"
+
+
+def usd_beside(amount: Decimal | None, largest: Decimal, *, signed: bool = False) -> str:
+    """An amount in a column whose largest is given: cents throughout once one of them reaches a dollar.
+
+    >>> usd_beside(Decimal("0.0372"), Decimal("19.82")), usd_beside(Decimal("-0.001"), Decimal("19.82"), signed=True)
+    ('$0.04', '−<$0.01')
+    """
+    if amount is None or largest < 1 or not 0 < abs(amount) < 1:
+        return usd_text(amount, signed=signed)
+    sign = MINUS if amount < 0 else "+" if signed else ""
+    cents = abs(amount).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+    return f"{sign}${cents}" if cents else f"{sign}<$0.01"
+
+
+def usd_short(amount: Decimal | float, *, signed: bool = False) -> str:
+    """An amount for an axis or a label: `$950`, `$1.2k`, `$12M`, `$0.004`."""
+    value = float(amount)
+    sign = MINUS if value < 0 else "+" if signed and value > 0 else ""
+    size = abs(value)
+    if size == 0:
+        return "$0"
+    for limit, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if size >= limit * 0.9995:
+            return f"{sign}${_three(size / limit)}{unit}"
+    if size >= 1:
+        return f"{sign}${_three(size)}"
+    return sign + usd_text(Decimal(f"{size:.2g}"))
+
+
+def usd(amount: Decimal | None, signed: bool = False, largest: Decimal | None = None) -> Markup:
+    """An amount as an element whose title is the exact value; `largest` as in `usd_beside`."""
+    shown = usd_text(amount, signed=signed) if largest is None else usd_beside(amount, largest, signed=signed)
+    return _titled(shown, "unknown" if amount is None else f"{exact(amount)} USD", amount)
+
+
+def count_text(value: float | None) -> str:
+    """A whole number with separators."""
+    if value is None:
+        return UNKNOWN
+    return f"{round(value):,}".replace("-", MINUS)
+
+
+def count(value: float | None) -> Markup:
+    return _titled(count_text(value), "unknown", value)
+
+
+def tokens_text(value: float | None) -> str:
+    """A number of tokens: exact below ten thousand, then `12.3k`, `4.56M`."""
+    if value is None:
+        return UNKNOWN
+    size = abs(value)
+    sign = MINUS if value < 0 else ""
+    for limit, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k")):
+        if size >= limit * 0.9995:
+            return f"{sign}{_three(size / (1e3 if unit == 'k' else limit))}{unit}"
+    return f"{sign}{round(size):,}"
+
+
+def tokens(value: float | None) -> Markup:
+    return _titled(tokens_text(value), "unknown" if value is None else f"{round(value):,}", value)
+
+
+def duration_text(ms: float | None) -> str:
+    """A duration given in milliseconds: `320 ms`, `1.45 s`, `3 min 20 s`, `2 h 5 min`."""
+    if ms is None:
+        return UNKNOWN
+    ms = float(ms)
+    if ms < 1:
+        return f"{ms:.2g} ms" if ms else "0 ms"
+    if ms < 999.5:
+        return f"{round(ms)} ms"
+    seconds = ms / 1000
+    if seconds < 59.95:
+        return f"{_three(seconds)} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{hours // 24} d {hours % 24} h" if hours % 24 else f"{hours // 24} d"
+
+
+def duration(ms: float | None) -> Markup:
+    return _titled(duration_text(ms), "unknown" if ms is None else f"{float(ms):.3f} ms", ms)
+
+
+def ratio_text(value: float | Decimal | None, *, signed: bool = False) -> str:
+    """A ratio 0–1 as percent: `0.4 %`, `12 %`, `99.2 %`. Never rounds up to 100 % or down to 0 %."""
+    if value is None:
+        return UNKNOWN
+    percent = float(value) * 100
+    size = abs(percent)
+    sign = MINUS if percent < 0 else "+" if signed and percent > 0 else ""
+    if size == 0:
+        return "0 %"
+    if size < 0.1:
+        return f"{sign}<0.1 %"
+    if 99.9 < size < 100:
+        return f"{sign}>99.9 %"
+    if size >= 1000:
+        return f"{sign}{round(size):,} %"
+    text = f"{size:.1f}"
+    return f"{sign}{text.removesuffix('.0')} %"
+
+
+def ratio(value: float | Decimal | None, signed: bool = False) -> Markup:
+    return _titled(ratio_text(value, signed=signed), "unknown" if value is None else f"{float(value):.6f}", value)
+
+
+def times_text(value: float | None) -> str:
+    """A factor: `1.4×`."""
+    return UNKNOWN if value is None else f"{_three(value)}×"
+
+
+def instant_text(
+    at: datetime | None, timezone: str = "UTC", *, seconds: bool = False, now: datetime | None = None
+) -> str:
+    """An instant in the reader's zone: `22 Nov 2026, 14:05`, without the year where `now` is given and in it."""
+    if at is None:
+        return UNKNOWN
+    zone = ZoneInfo(timezone)
+    local = at.astimezone(zone)
+    day = f"{local.day} {local:%b}"
+    if now is None or now.astimezone(zone).year != local.year:
+        day += f" {local.year}"
+    return f"{day}, {local:%H:%M:%S}" if seconds else f"{day}, {local:%H:%M}"
+
+
+def instant(at: datetime | None, timezone: str = "UTC", seconds: bool = False, now: datetime | None = None) -> Markup:
+    if at is None:
+        return _titled(UNKNOWN, "unknown", None)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        rfc3339(at), rfc3339(at), instant_text(at, timezone, seconds=seconds, now=now)
+    )
+
+
+def rfc3339(at: datetime) -> str:
+    """An instant as RFC 3339 in UTC, with as many digits of a second as it has."""
+    text = at.astimezone(ZoneInfo("UTC")).isoformat()
+    return text.replace("+00:00", "Z")
+
+
+def ago_text(at: datetime | None, now: datetime) -> str:
+    """How long ago: `3 min ago`."""
+    if at is None:
+        return UNKNOWN
+    passed = max(now - at, timedelta(0))
+    if passed < timedelta(seconds=5):
+        return "just now"
+    return duration_text(1000 * (passed.total_seconds() // 1)) + " ago"
+
+
+def name_text(value: object, empty: str = "(none)") -> str:
+    """A name that came from outside, safe to stand in a line: no control or direction characters, bounded length."""
+    text = _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", unicodedata.normalize("NFC", "" if value is None else str(value)))
+    if not text.strip():
+        return empty
+    return text if len(text) <= NAME_SHOWN else text[: NAME_SHOWN - 1] + "…"
+
+
+def name(value: object, empty: str = "(none)") -> Markup:
+    """A name as an element of its own direction; an empty one is muted."""
+    if value is None or not str(value).strip():
+        return Markup('<span class="muted">{}</span>').format(empty)
+    shown = name_text(value)
+    whole = _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", str(value))
+    title = Markup(' title="{}"').format(whole[:2000]) if shown != whole else ""
+    return Markup("<bdi{}>{}</bdi>").format(title, shown)
+
+
+def plural(number: float | None, one: str, many: str = "") -> str:
+    """`1 call`, `2,310 calls`."""
+    return f"{count_text(number)} {one if number == 1 else many or one + 's'}"
+
+
+def _three(value: float) -> str:
+    """Three significant digits without an exponent: `1.23`, `12.3`, `123`."""
+    places = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    text = f"{value:.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _titled(text: str, title: str, value: object) -> Markup:
+    if value is None:
+        return Markup('<span class="num unknown" title="{}">{}</span>').format(title, text)
+    if escape(title) == escape(text) or title == "unknown":
+        return Markup('<span class="num">{}</span>').format(text)
+    return Markup('<span class="num" title="{}">{}</span>').format(title, text)
+
+
+FILTERS = {
+    "usd": usd,
+    "usd_short": usd_short,
+    "usd_text": usd_text,
+    "count": count,
+    "tokens": tokens,
+    "duration": duration,
+    "ratio": ratio,
+    "ratio_text": ratio_text,
+    "times": times_text,
+    "instant": instant,
+    "rfc3339": rfc3339,
+    "name": name,
+    "name_text": name_text,
+}

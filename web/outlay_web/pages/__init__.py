@@ -1,0 +1,5 @@
+"""The pages: HTML routes, thin. Each handler asks the analytics and hands figures and tables to a template."""
+
+from outlay_web.pages.routes import router
+
+__all__ = ["router"]

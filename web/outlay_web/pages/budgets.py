@@ -1,0 +1,192 @@
+"""/budgets: how much of each budget is gone, where it is heading, and the form to set one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+from starlette.requests import Request
+
+from outlay_analytics import budgets
+from outlay_analytics.window import BadRequest
+from outlay_web import format as fmt
+from outlay_web.charts import Cell, Column, Table, budget_bar
+from outlay_web.context import Context
+from outlay_web.pages import parts
+from outlay_web.pages.forecast import amount
+from outlay_web.pages.parts import Page, Row
+from outlay_web.pages.view import GROUPS, View, url
+
+ALLOWED = ("edit",)
+PERIODS = ("month", "week", "day")
+SCOPES = 3
+
+
+@dataclass(frozen=True)
+class Card:
+    """A budget as the page shows it."""
+
+    name: str
+    amount: Decimal
+    spent: Decimal | None
+    ratio: float | None
+    bar: Markup
+    period: str
+    where: str
+    outlook: str | Markup
+    href: str
+    edit_href: str
+    fixed: bool
+
+
+def page(view: View) -> Page:
+    found = budgets.list_budgets(view.ctx.store, view.scope.project, now=view.now)["budgets"]
+    editing = view.get("edit")
+    chosen = next((one for one in found if str(one["name"]) == editing), None)
+    data = {
+        "cards": cards(view, found),
+        "table": table(view, found) if found else None,
+        "form": form_values(chosen),
+        "editing": chosen is not None,
+        "periods": PERIODS,
+        "project": view.scope.project,
+    }
+    return Page("budgets.html", "Budgets", "Will the money last?", data)
+
+
+def cards(view: View, found: Sequence[Row]) -> list[Card]:
+    return [card(view, one) for one in found]
+
+
+def card(view: View, one: Row) -> Card:
+    name, whole = str(one["name"]), parts.money(one["amount_usd"])
+    spent, projected = one.get("spent_usd"), one.get("projected_usd")
+    ratio = parts.quotient(spent, whole)
+    filters = {
+        str(k): tuple(map(str, v)) if isinstance(v, list | tuple) else (str(v),)
+        for k, v in dict(one.get("scope") or {}).items()
+    }
+    span: dict[str, Any] = {}
+    if one.get("period_start"):
+        span = {"start": fmt.rfc3339(one["period_start"]), "end": None}
+    base = [("project", view.scope.project)] if view.scope.project != "default" else []
+    pairs = [*base, *((k, v) for k, v in span.items() if v), *((k, v) for k, values in filters.items() for v in values)]
+    return Card(
+        name,
+        whole,
+        spent,
+        ratio,
+        budget_bar(ratio or 0.0, parts.quotient(projected, whole)),
+        f"this {one.get('period', 'month')}",
+        " · ".join(f"{k} {', '.join(map(fmt.name_text, v))}" for k, v in filters.items()),
+        outlook(one, whole),
+        url("/spend", pairs),
+        url("/budgets", [*base, ("edit", name)]),
+        str(one.get("source") or "") in ("config", "outlay.toml", "file"),
+    )
+
+
+def outlook(one: Row, whole: Decimal) -> str | Markup:
+    """Where a budget is heading, in a few words."""
+    projected, odds = one.get("projected_usd"), one.get("probability_over")
+    if projected is None:
+        return "too little history for a projection"
+    text = f"heading for {fmt.usd_text(projected)}"
+    if one.get("exhausted_at"):
+        text += f", used up on {fmt.instant_text(one['exhausted_at'], str(one.get('timezone') or 'UTC'))}"
+    if odds is not None:
+        text += f", {fmt.ratio_text(odds)} odds of passing it"
+    return Markup('<span class="warn-text">{}</span>').format(text) if projected > whole else text
+
+
+def table(view: View, found: Sequence[Row]) -> Table:
+    columns = [
+        Column("Budget", "name", "name"),
+        Column("Period", "text", "period"),
+        Column("For", "text", "scope"),
+        Column("Amount", "usd", "amount_usd"),
+        Column("Spent", "usd", "spent_usd"),
+        Column("Used", "ratio", "used_ratio"),
+        Column("Projected", "usd", "projected_usd"),
+    ]
+    lines = []
+    for one, shown in zip(found, cards(view, found), strict=True):
+        lines.append(
+            [
+                Cell(shown.name, shown.edit_href),
+                Cell(shown.period),
+                Cell(shown.where or "everything"),
+                Cell(shown.amount),
+                Cell(shown.spent, shown.href),
+                Cell(shown.ratio),
+                Cell(one.get("projected_usd")),
+            ]
+        )
+    return Table("budgets", "Budgets", columns, lines)
+
+
+def form_values(one: Row | None) -> dict[str, Any]:
+    """The form's fields, filled in from a budget that is being edited."""
+    scope = dict((one or {}).get("scope") or {})
+    rows = [(k, ", ".join(map(str, v)) if isinstance(v, list | tuple) else str(v)) for k, v in scope.items()]
+    rows += [("", "")] * (SCOPES - len(rows))
+    notify = (one or {}).get("notify") or []
+    return {
+        "name": (one or {}).get("name", ""),
+        "amount_usd": fmt.exact(parts.money(one["amount_usd"])) if one else "",
+        "period": (one or {}).get("period", "month"),
+        "timezone": (one or {}).get("timezone", "UTC"),
+        "notify": "\n".join(channel_text(channel) for channel in notify),
+        "scope": rows,
+        "dimensions": GROUPS,
+    }
+
+
+def channel_text(channel: Any) -> str:
+    """A channel in one line of the form."""
+    if isinstance(channel, Mapping):
+        return str(channel.get("url") or channel.get("name") or channel.get("to") or "")
+    return str(channel)
+
+
+def save(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
+    """Create or change a budget from the form; answers with where to go next."""
+    name = form.get("name", "").strip()
+    whole = amount(form.get("amount_usd", ""))
+    if not name or whole is None:
+        raise BadRequest("a budget needs a name and an amount in USD")
+    scope: dict[str, list[str]] = {}
+    for i in range(SCOPES):
+        dimension, values = form.get(f"dim{i}", "").strip(), form.get(f"value{i}", "").strip()
+        if dimension and values:
+            scope[dimension] = [value.strip() for value in values.split(",") if value.strip()]
+    notify = [line.strip() for line in form.get("notify", "").splitlines() if line.strip()]
+    spec = {
+        "amount_usd": whole,
+        "period": form.get("period") or "month",
+        "scope": scope,
+        "timezone": form.get("timezone") or "UTC",
+        "notify": notify,
+    }
+    with ctx.writing() as writer:
+        budgets.put_budget(ctx.store, writer, request.state.project, name, spec, now=ctx.now())
+    ctx.wake("alerts")
+    return back(request)
+
+
+def delete(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
+    with ctx.writing() as writer:
+        budgets.delete_budget(ctx.store, writer, request.state.project, form.get("name", ""), now=ctx.now())
+    return back(request)
+
+
+def back(request: Request, path: str = "/budgets") -> str:
+    project = request.state.project
+    return path if project == "default" else f"{path}?project={quote(project)}"
+
+
+FORMS = (("/budgets", save), ("/budgets/delete", delete))

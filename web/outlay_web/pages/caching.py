@@ -1,0 +1,199 @@
+"""/caching: what three kinds of cache saved, what they cost, and what was paid for twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from outlay_analytics import caching
+from outlay_web import format as fmt
+from outlay_web.charts import Cell, Column, Figure, Line, Series, Table, line_chart, stacked_bars
+from outlay_web.pages import parts
+from outlay_web.pages.parts import Page, Row, Tile
+from outlay_web.pages.view import GROUPS, INTERVALS, View
+
+ALLOWED = ("group_by", "interval")
+KINDS = ("exact", "semantic")
+
+
+def page(view: View) -> Page:
+    group = view.groups("feature")[0]
+    store, scope = view.ctx.store, view.scope
+    found = caching.caching(store, scope, group_by=(group,))
+    question = "What do caches save, and what is still paid for twice?"
+    rows = found["rows"]
+    if not rows:
+        return Page("caching.html", "Caching", question, empty=True)
+    timed = caching.caching(store, scope, group_by=(), interval=view.interval)["rows"]
+    data = {
+        "tiles": tiles(view, rows),
+        "ratios": ratio_figure(view, timed),
+        "savings": saving_figure(view, timed),
+        "table": caching_table(view, rows, group),
+        "opportunities": opportunity_table(view, found.get("opportunities") or []),
+        "group": group,
+        "group_options": GROUPS,
+        "intervals": INTERVALS,
+    }
+    return Page("caching.html", "Caching", question, data)
+
+
+def tally(rows: Sequence[Row], kind: str, measure: str) -> Any:
+    """A measure of one kind of cache over all rows; None where no row knows it."""
+    known = [row[kind][measure] for row in rows if (row.get(kind) or {}).get(measure) is not None]
+    return sum(known, type(known[0])(0)) if known else None
+
+
+def tiles(view: View, rows: Sequence[Row]) -> list[Tile]:
+    read, given = tally(rows, "provider", "cache_read_tokens"), tally(rows, "provider", "input_tokens")
+    net = tally(rows, "provider", "net_saving_usd")
+    premium = tally(rows, "provider", "write_premium_usd")
+    out = [
+        Tile(
+            "Provider cache",
+            fmt.ratio(parts.quotient(read, given)),
+            view.to("/spend", measure="cache_read_tokens"),
+            "of input tokens read from it",
+        ),
+        Tile(
+            "Net saving",
+            fmt.usd(net),
+            None,
+            f"{fmt.usd_text(tally(rows, 'provider', 'saving_usd'))} saved, {fmt.usd_text(premium)} paid for writing",
+            tone="warn" if net is not None and net < 0 else "",
+        ),
+    ]
+    for kind in KINDS:
+        lookups, hits = tally(rows, kind, "lookups"), tally(rows, kind, "hits")
+        if lookups:
+            avoided = fmt.usd_text(tally(rows, kind, "avoided_usd"))
+            out.append(
+                Tile(
+                    f"{kind.capitalize()} cache",
+                    fmt.ratio(parts.quotient(hits, lookups)),
+                    view.to("/calls", cost_state="cached"),
+                    f"{fmt.count_text(hits)} of {fmt.count_text(lookups)} lookups; avoided {avoided}",
+                )
+            )
+    return out
+
+
+def _timed(view: View, rows: Sequence[Row], kind: str, measure: str) -> list[Any]:
+    flat = [{"time": row.get("time"), "value": (row.get(kind) or {}).get(measure)} for row in rows]
+    return parts.series_of(view, flat, "value")
+
+
+def ratio_figure(view: View, rows: Sequence[Row]) -> Figure:
+    """Hit ratio of each kind over time."""
+    lines = []
+    read, given = _timed(view, rows, "provider", "cache_read_tokens"), _timed(view, rows, "provider", "input_tokens")
+    lines.append(
+        Line(
+            "provider, of input tokens",
+            [parts.quotient(a, b) if b else None for a, b in zip(read, given, strict=True)],
+            1,
+        )
+    )
+    for slot, kind in enumerate(KINDS, 2):
+        hits, lookups = _timed(view, rows, kind, "hits"), _timed(view, rows, kind, "lookups")
+        if any(lookups):
+            lines.append(
+                Line(
+                    f"{kind}, of lookups",
+                    [parts.quotient(a, b) if b else None for a, b in zip(hits, lookups, strict=True)],
+                    slot,
+                )
+            )
+    return line_chart(
+        "ratios",
+        f"Hit ratio per {view.interval}",
+        view.steps,
+        lines,
+        kind="ratio",
+        unit=lambda v: f"{v * 100:.0f} %",
+        top=1.0,
+        step_href=lambda step: view.at(step),
+        timezone=view.timezone,
+        height=220,
+    )
+
+
+def saving_figure(view: View, rows: Sequence[Row]) -> Figure:
+    """What each kind saved over time; a loss of the provider's cache shows in the table and the tile."""
+    series = [Series("provider, net", _timed(view, rows, "provider", "net_saving_usd"), 1)]
+    for slot, kind in enumerate(KINDS, 2):
+        values = _timed(view, rows, kind, "avoided_usd")
+        if any(values):
+            series.append(Series(f"{kind}, avoided", values, slot))
+    return stacked_bars(
+        "savings",
+        f"Saved per {view.interval}",
+        view.steps,
+        series,
+        step_href=lambda step: view.at(step),
+        timezone=view.timezone,
+        height=220,
+    )
+
+
+def caching_table(view: View, rows: Sequence[Row], group: str) -> Table:
+    columns = [
+        Column(parts.dimension_title(group).capitalize(), "name", group),
+        Column("Input", "tokens", "input_tokens"),
+        Column("Provider hits", "ratio", "provider_hit_ratio", "Cache-read tokens of input tokens"),
+        Column("Saved", "usd", "saving_usd", "Against the same tokens without a cache", wide_only=True),
+        Column("Write premium", "usd", "write_premium_usd", "What writing to the cache cost on top", wide_only=True),
+        Column("Net", "usd", "net_saving_usd"),
+        Column("Exact hits", "ratio", "exact_hit_ratio"),
+        Column("Avoided", "usd", "exact_avoided_usd", wide_only=True),
+        Column("Semantic hits", "ratio", "semantic_hit_ratio"),
+        Column("Avoided", "usd", "semantic_avoided_usd", wide_only=True),
+    ]
+    lines = []
+    for row in sorted(rows, key=lambda r: -int((r.get("provider") or {}).get("input_tokens") or 0)):
+        key = str(row.get(group) if row.get(group) is not None else "")
+        provider, exact, semantic = (row.get(kind) or {} for kind in ("provider", "exact", "semantic"))
+        lines.append(
+            [
+                Cell(key, view.narrowed(group, key)),
+                Cell(provider.get("input_tokens"), view.narrowed(group, key, "/spend", measure="input_tokens")),
+                Cell(provider.get("hit_ratio")),
+                Cell(provider.get("saving_usd")),
+                Cell(provider.get("write_premium_usd")),
+                Cell(provider.get("net_saving_usd"), view.narrowed(group, key, "/spend")),
+                Cell(exact.get("hit_ratio")),
+                Cell(exact.get("avoided_usd")),
+                Cell(semantic.get("hit_ratio")),
+                Cell(semantic.get("avoided_usd")),
+            ]
+        )
+    return Table("caching", f"Caching by {parts.dimension_title(group)}", columns, lines)
+
+
+def opportunity_table(view: View, found: Sequence[Row]) -> Table | None:
+    """Repeated prompts and prefixes that were paid for again, the largest saving first."""
+    if not found:
+        return None
+    columns = [
+        Column("What repeats", "text", "kind"),
+        Column("Feature", "name", "feature"),
+        Column("Model", "name", "model"),
+        Column("Paid again", "count", "repeats", "Calls that repeat an earlier prompt or prefix"),
+        Column("Saving", "usd", "saving_usd", "What a cache would have saved"),
+        Column("Example", "text", "trace_id"),
+    ]
+    lines = []
+    for one in found:
+        trace = str(one.get("trace_id") or one.get("example_trace_id") or "")
+        lines.append(
+            [
+                Cell(str(one.get("kind") or "prompt")),
+                Cell(one.get("feature"), view.narrowed("feature", one["feature"]) if one.get("feature") else None),
+                Cell(one.get("model")),
+                Cell(one.get("repeats") if one.get("repeats") is not None else one.get("calls")),
+                Cell(one.get("saving_usd") if one.get("saving_usd") is not None else Decimal(0)),
+                Cell(trace, f"/traces/{trace}" if trace else None, label=f"{trace[:8]}…" if trace else fmt.UNKNOWN),
+            ]
+        )
+    return Table("opportunities", "Paid for again", columns, lines)

@@ -1,0 +1,201 @@
+"""/cascades: how often the cheap model suffices, what escalating costs, and where the threshold should be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from outlay_analytics import cascades
+from outlay_web import format as fmt
+from outlay_web.charts import Cell, Column, Figure, Line, Point, Table, line_chart, scatter
+from outlay_web.pages import parts
+from outlay_web.pages.parts import Page, Row, Tile
+from outlay_web.pages.view import INTERVALS, View
+
+ALLOWED = ("interval",)
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """One cascade as the page shows it."""
+
+    name: str
+    tiles: list[Tile]
+    tiers: Table
+    curve: Figure | None
+    sweep: Table | None
+    recommended: str
+    calls_href: str
+
+
+def page(view: View) -> Page:
+    store, scope = view.ctx.store, view.scope
+    found = cascades.cascades(store, scope)["cascades"]
+    question = "Does trying the cheap model first pay off?"
+    if not found:
+        return Page("cascades.html", "Cascades", question, empty=True)
+    shown = [cascade(view, i, one) for i, one in enumerate(found)]
+    timed = cascades.cascades(store, scope, interval=view.interval)["cascades"]
+    data = {
+        "rates": rate_figure(view, timed, [str(one["name"]) for one in found]),
+        "cascades": shown,
+        "all_tables": [one.tiers for one in shown] + [one.sweep for one in shown if one.sweep],
+        "all_figures": [one.curve for one in shown if one.curve],
+        "intervals": INTERVALS,
+    }
+    return Page("cascades.html", "Cascades", question, data)
+
+
+def rate_figure(view: View, rows: Sequence[Row], names: Sequence[str]) -> Figure:
+    """Escalation rate over time, a line for each cascade."""
+    lines = []
+    for slot, name in enumerate(names[:7], 1):
+        mine = [row for row in rows if str(row["name"]) == name]
+        runs = parts.series_of(view, mine, "runs")
+        escalated = parts.series_of(view, mine, "escalated_runs")
+        lines.append(
+            Line(
+                fmt.name_text(name),
+                [parts.quotient(b, a) if a else None for a, b in zip(runs, escalated, strict=True)],
+                slot,
+            )
+        )
+    return line_chart(
+        "rates",
+        f"Escalation rate per {view.interval}",
+        view.steps,
+        lines,
+        kind="ratio",
+        unit=lambda v: f"{v * 100:.0f} %",
+        step_href=lambda step: view.at(step),
+        timezone=view.timezone,
+        height=210,
+    )
+
+
+def cascade(view: View, i: int, one: Row) -> Cascade:
+    name = str(one["name"])
+    swept = cascades.thresholds(view.ctx.store, view.scope, name)
+    rate, even = one.get("escalation_rate"), one.get("break_even_escalation_rate")
+    late = rate is not None and even is not None and rate > even
+    saving = one.get("saving_usd")
+    calls = view.narrowed("cascade", name, "/calls")
+    tiles = [
+        Tile("Runs", fmt.count(one.get("runs")), calls),
+        Tile(
+            "Escalated",
+            fmt.ratio(rate),
+            view.narrowed("cascade", name, "/spend", group_by="cascade_tier"),
+            f"pays off below {fmt.ratio_text(even)}" if even is not None else "",
+            tone="warn" if late else "",
+        ),
+        Tile(
+            "Cost",
+            fmt.usd(one.get("cost_usd")),
+            view.narrowed("cascade", name, "/spend"),
+            f"{fmt.usd_text(one.get('wasted_usd'))} on attempts that were not accepted",
+        ),
+        Tile("Per accepted answer", fmt.usd(one.get("cost_per_accepted_usd")), None),
+        Tile(
+            "Saved" if saving is None or saving >= 0 else "Lost",
+            fmt.usd(saving),
+            None,
+            f"top tier alone: {fmt.usd_text(one.get('top_tier_only_usd'))}",
+            tone="warn" if saving is not None and saving < 0 else "",
+        ),
+    ]
+    rows = swept.get("rows") or []
+    return Cascade(
+        name,
+        tiles,
+        tier_table(view, f"tiers-{i}", name, one["tiers"]),
+        curve(f"curve-{i}", rows),
+        sweep_table(f"thresholds-{i}", rows),
+        advice(swept.get("recommended")),
+        calls,
+    )
+
+
+def tier_table(view: View, table_name: str, name: str, tiers: Sequence[Row]) -> Table:
+    columns = [
+        Column("Tier", "text", "tier"),
+        Column("Model", "name", "model"),
+        Column("Attempts", "count", "attempts"),
+        Column("Accepted", "count", "accepted"),
+        Column("Acceptance", "share", "acceptance_rate"),
+        Column("Cost", "usd", "cost_usd"),
+        Column("Per attempt", "each", "cost_per_attempt_usd"),
+        Column("p95", "duration", "p95_ms"),
+    ]
+    rows = [
+        [
+            Cell(tier["tier"], view.narrowed("cascade", name, "/calls", cascade_tier=str(tier["tier"]))),
+            Cell(tier["model"], view.narrowed("cascade", name, "/calls", model=str(tier["model"] or ""))),
+            Cell(tier["attempts"], view.narrowed("cascade", name, "/calls", cascade_tier=str(tier["tier"]))),
+            Cell(tier["accepted"]),
+            Cell(tier["acceptance_rate"]),
+            Cell(tier["cost_usd"]),
+            Cell(parts.per(tier["cost_usd"], tier["attempts"])),
+            Cell(tier["p95_ms"]),
+        ]
+        for tier in tiers
+    ]
+    return Table(table_name, f"Tiers of {name}", columns, rows)
+
+
+def sweep_table(name: str, rows: Sequence[Row]) -> Table | None:
+    if not rows:
+        return None
+    columns = [
+        Column("Threshold", "number", "threshold"),
+        Column("Escalation", "ratio", "escalation_rate"),
+        Column("Cost per run", "each", "cost_per_run_usd"),
+        Column("Quality", "ratio", "quality", "Mean score where runs were scored"),
+    ]
+    lines = [
+        [Cell(r["threshold"]), Cell(r["escalation_rate"]), Cell(r["cost_per_run_usd"]), Cell(r.get("quality"))]
+        for r in rows
+    ]
+    return Table(name, "Thresholds", columns, lines)
+
+
+def curve(name: str, rows: Sequence[Row]) -> Figure | None:
+    """Cost of a run against the threshold of acceptance."""
+    known = [r for r in rows if r.get("cost_per_run_usd") is not None and r.get("threshold") is not None]
+    if len(known) < 3:
+        return None
+    points = [
+        Point(
+            f"threshold {float(r['threshold']):.3g}",
+            float(r["threshold"]),
+            float(r["cost_per_run_usd"]),
+            0.05,
+            1,
+            f"{fmt.usd_text(Decimal(r['cost_per_run_usd']))} a run, {fmt.ratio_text(r['escalation_rate'])} escalated"
+            + (f", quality {fmt.ratio_text(r['quality'])}" if r.get("quality") is not None else ""),
+        )
+        for r in known[:60]
+    ]
+    table = sweep_table(name, rows)
+    assert table is not None
+    return scatter(
+        name,
+        "Cost of a run at other thresholds",
+        points,
+        table,
+        x_title="threshold",
+        y_title="cost per run",
+        x_unit=lambda v: f"{v:.2g}",
+        height=230,
+        named=False,
+    )
+
+
+def advice(recommended: object) -> str:
+    """The recommended threshold in words."""
+    if recommended is None:
+        return ""
+    if isinstance(recommended, dict):
+        recommended = recommended.get("threshold")
+    return "" if recommended is None else f"Recommended threshold: {float(str(recommended)):.3g}"

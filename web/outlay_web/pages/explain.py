@@ -1,0 +1,181 @@
+"""/explain: why spend changed, in drivers that add up to the change exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from outlay_analytics import explain
+from outlay_analytics.window import BadRequest, Window, parse_window
+from outlay_web import format as fmt
+from outlay_web.charts import Cell, Column, Figure, Step, Table, delta, driver_waterfall
+from outlay_web.pages import parts
+from outlay_web.pages.parts import Page, Row, Tile
+from outlay_web.pages.view import Link, View
+
+ALLOWED = ("base_start", "base_end", "by")
+BY = ("feature", "model", "team", "service", "environment", "provider", "operation", "cascade")
+SHOWN_CELLS = 15
+
+DRIVERS = {
+    "requests": ("Requests", "more or fewer requests"),
+    "escalation": ("Escalations", "calls at a second or later tier of a cascade"),
+    "retries": ("Retries", "billed repeats of the same request"),
+    "model_mix": ("Model mix", "requests moved between models"),
+    "input_tokens": ("Prompt length", "input tokens of a call"),
+    "output_tokens": ("Output length", "output tokens of a call"),
+    "cache_share": ("Cache share", "how much of the input came from the provider's cache"),
+    "unit_price": ("Unit price", "price of a token, tiers and tool fees included"),
+    "unexplained": ("Unexplained", "costs with no tokens behind them"),
+}
+
+
+def page(view: View) -> Page:
+    base = base_window(view)
+    by = view.choice("by", BY, "feature")
+    found = explain.explain(view.ctx.store, view.scope, base=base, by=by)
+    question = "Why did spend change?"
+    if not found["base"].get("calls") and not found["current"].get("calls"):
+        return Page("explain.html", "Explain", question, empty=True)
+    data = {
+        "tiles": tiles(view, found, base),
+        "figure": figure(view, found),
+        "sentences": found["sentences"],
+        "cells": cells_table(view, found["cells"], by),
+        "slices": slices_table(view, found["slices"]),
+        "examples": [(trace, f"/traces/{quote(str(trace), safe='')}") for trace in found["examples"]],
+        "by": by,
+        "by_options": BY,
+        "bases": bases(view, base),
+        "base_text": f"{fmt.instant_text(base.start, view.timezone)} – {fmt.instant_text(base.end, view.timezone)}",
+        "base": base,
+    }
+    return Page("explain.html", "Explain", question, data)
+
+
+def base_window(view: View) -> Window:
+    """The window to compare with: as given, else the one just before.
+
+    Raises:
+        BadRequest: If only one end is given.
+    """
+    start, end = view.get("base_start"), view.get("base_end")
+    if not start and not end:
+        return view.window.previous()
+    if not start or not end:
+        raise BadRequest("base_start and base_end belong together: give both or none")
+    return parse_window(start, end, view.now)
+
+
+def bases(view: View, base: Window) -> list[Link]:
+    """Windows to compare with, one click away."""
+    window = view.window
+    links = [Link("the time just before", view.here(base_start=None, base_end=None), base == window.previous())]
+    length = window.end - window.start
+    for label, back in (
+        ("a day earlier", timedelta(days=1)),
+        ("a week earlier", timedelta(days=7)),
+        ("four weeks earlier", timedelta(days=28)),
+    ):
+        if length <= back and back != length:
+            start, end = window.start - back, window.end - back
+            links.append(
+                Link(
+                    label,
+                    view.here(base_start=fmt.rfc3339(start), base_end=fmt.rfc3339(end)),
+                    (base.start, base.end) == (start, end),
+                )
+            )
+    return links
+
+
+def tiles(view: View, found: Row, base: Window) -> list[Tile]:
+    before, now = found["base"], found["current"]
+    moved = found["change_usd"]
+    biggest = max(found["drivers"], key=lambda d: abs(d["usd"]), default=None)
+    out = [
+        Tile(
+            "Before",
+            fmt.usd(before.get("cost_usd")),
+            view.between(base.start, base.end, "/spend"),
+            fmt.plural(before.get("calls"), "call"),
+        ),
+        Tile("Now", fmt.usd(now.get("cost_usd")), view.to("/spend"), fmt.plural(now.get("calls"), "call")),
+        Tile(
+            "Change",
+            fmt.usd(moved, signed=True),
+            None,
+            "",
+            delta(parts.change(now.get("cost_usd"), before.get("cost_usd"))),
+        ),
+    ]
+    if biggest is not None and biggest["usd"]:
+        title, hint = DRIVERS.get(biggest["driver"], (biggest["driver"], ""))
+        share = parts.quotient(biggest["usd"], moved)
+        note = f"{hint}; {fmt.ratio_text(share)} of the change" if share is not None and 0 < share <= 1 else hint
+        out.append(
+            Tile("Largest driver", f"{title} {fmt.usd_text(biggest['usd'], signed=True)}", "#figure-drivers", note)
+        )
+    return out
+
+
+def figure(view: View, found: Row, href: str | None = None) -> Figure:
+    """The waterfall from the base's cost to the present one; drivers that did nothing are left to the table."""
+    steps = [
+        Step(DRIVERS.get(d["driver"], (d["driver"], ""))[0], d["usd"], href, DRIVERS.get(d["driver"], ("", ""))[1])
+        for d in found["drivers"]
+    ]
+    before = parts.money(found["base"].get("cost_usd"))
+    return driver_waterfall(
+        "drivers", "What moved it", ("Before", before), steps, ("Now", before + found["change_usd"])
+    )
+
+
+def cells_table(view: View, cells: Sequence[Row], by: str) -> Table:
+    """Which driver moved which feature: rows by size of their change."""
+    rows: dict[str, dict[str, Decimal]] = {}
+    for cell in cells:
+        row = rows.setdefault(str(cell.get(by) if cell.get(by) is not None else ""), {})
+        row[cell["driver"]] = row.get(cell["driver"], Decimal(0)) + cell["usd"]
+    names = [name for name in DRIVERS if any(row.get(name) for row in rows.values())]
+    order = sorted(rows, key=lambda key: -abs(sum(rows[key].values(), Decimal(0))))
+    columns = [Column(by.capitalize(), "name", by), Column("Change", "delta_usd", "change_usd")]
+    columns += [Column(DRIVERS[name][0], "delta_usd", name, DRIVERS[name][1]) for name in names]
+    lines = [
+        [
+            Cell(key, view.narrowed(by, key)),
+            Cell(sum(rows[key].values(), Decimal(0)), view.narrowed(by, key)),
+            *(Cell(rows[key].get(name, Decimal(0))) for name in names),
+        ]
+        for key in order
+    ]
+    foot = [Cell("Total"), Cell(sum((sum(r.values(), Decimal(0)) for r in rows.values()), Decimal(0)))]
+    foot += [Cell(sum((row.get(name, Decimal(0)) for row in rows.values()), Decimal(0))) for name in names]
+    return Table("cells", f"Drivers by {by}", columns, lines, foot, timezone=view.timezone)
+
+
+def slices_table(view: View, slices: Sequence[Row]) -> Table | None:
+    """The smallest parts of the traffic that carry the change."""
+    if not slices:
+        return None
+    columns = [
+        Column("Where", "text", "where"),
+        Column("Change", "delta_usd", "change_usd"),
+        Column("Of the change", "share", "share"),
+    ]
+    rows = [
+        [
+            Cell(where_text(one["where"]), view.here(**{str(k): str(v) for k, v in one["where"].items()})),
+            Cell(one["change_usd"], view.to("/spend", **{str(k): str(v) for k, v in one["where"].items()})),
+            Cell(one["share"]),
+        ]
+        for one in slices
+    ]
+    return Table("slices", "Where the change sits", columns, rows, sortable=False)
+
+
+def where_text(where: Any) -> str:
+    return " · ".join(f"{key} {fmt.name_text(value)}" for key, value in dict(where).items()) or "everything"

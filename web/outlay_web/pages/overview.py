@@ -1,0 +1,161 @@
+"""/: what is spent, where it goes, why it moved, and whether the month will hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from outlay_analytics import alerts, anomalies, budgets, explain, spend
+from outlay_analytics.window import Window
+from outlay_web import format as fmt
+from outlay_web.charts import Cell, Column, Table, sparkline
+from outlay_web.pages import budgets as budgets_page
+from outlay_web.pages import explain as explain_page
+from outlay_web.pages import forecast as forecast_page
+from outlay_web.pages import parts
+from outlay_web.pages import spend as spend_page
+from outlay_web.pages.parts import Page, Row, Tile
+from outlay_web.pages.view import Link, View
+
+ALLOWED = ("group_by", "interval")
+TABS = ("feature", "model", "team", "customer", "provider")
+TOP = 6
+LONG = timedelta(days=14)
+WEEK = timedelta(days=7)
+
+
+def page(view: View) -> Page:
+    group = view.groups("feature")[0]
+    store, scope = view.ctx.store, view.scope
+    timed = spend.spend(store, scope, group_by=(group,), interval=view.interval, compare=view.compare)
+    question = "What do model calls cost, and why?"
+    if not timed["total"]["calls"]:
+        return Page("overview.html", "Overview", question, empty=True)
+    found = anomalies.find(store, scope)["anomalies"]
+    why, period = why_window(view)
+    explained = explain.explain(store, replace(scope, window=why))
+    data = {
+        "tiles": tiles(view, timed),
+        "figure": parts.spend_figure(view, timed["rows"], group, marks=marks(view, found), height=270, path="/spend"),
+        "tabs": [Link(name, view.here(group_by=None if name == "feature" else name), name == group) for name in TABS],
+        "why": explain_page.figure(view, explained) if explained["current"].get("calls") else None,
+        "why_sentences": explained["sentences"][:4],
+        "why_href": view.between(why.start, why.end, "/explain"),
+        "why_period": period,
+        "why_change": parts.moved(explained["current"].get("cost_usd"), explained["base"].get("cost_usd")),
+        "tops": [top_table(view, name) for name in ("feature", "model", "team")],
+        "budgets": budgets_page.cards(view, budgets.list_budgets(store, scope.project, now=view.now)["budgets"])[:3],
+        "firing": [a for a in alerts.list_alerts(store, scope.project)["alerts"] if a["state"] == "firing"],
+        "anomalies": [anomaly_line(view, one) for one in found[:4]],
+        "group": group,
+    }
+    return Page("overview.html", "Overview", question, data)
+
+
+def why_window(view: View) -> tuple[Window, str]:
+    """What to explain: the window, or only its last week where it is long, since what came before may not be there."""
+    window = view.window
+    if window.end - window.start < LONG:
+        return window, "against the time just before"
+    return Window(window.end - WEEK, window.end), "last 7 days against the 7 before"
+
+
+def tiles(view: View, timed: Row) -> list[Tile]:
+    total = timed["total"]
+    before = total.get("previous") or {}
+    cost, calls = total.get("cost_usd"), total.get("calls")
+    each = parts.per(cost, calls)
+    uncached = total.get("uncached_cost_usd")
+    cached = parts.quotient(total.get("cache_read_tokens"), total.get("input_tokens"))
+    saved = uncached - cost if uncached is not None and cost is not None else None
+    return [
+        parts.total_tile(view, timed, parts.series_of(view, timed["rows"], "cost_usd")),
+        month_tile(view),
+        Tile(
+            "Per call",
+            fmt.usd(each),
+            view.to("/spend", group_by="model"),
+            fmt.plural(calls, "call"),
+            parts.moved(each, parts.per(before.get("cost_usd"), before.get("calls"))),
+            sparkline(parts.series_of(view, timed["rows"], "calls"), 8),
+        ),
+        Tile(
+            "Saved by caching",
+            fmt.usd(saved),
+            view.to("/caching"),
+            f"{fmt.ratio_text(cached)} of input cached",
+        ),
+        Tile(
+            "Latency p95",
+            fmt.duration(total.get("p95_ms")),
+            view.to("/spend", group_by="model"),
+            f"half within {fmt.duration_text(total.get('p50_ms'))}",
+            parts.moved(total.get("p95_ms"), before.get("p95_ms")),
+        ),
+        spend_page.tiles(view, timed, timed["rows"])[-1],
+    ]
+
+
+def month_tile(view: View) -> Tile:
+    """The month's end as forecast, with its range and the odds of passing the budget."""
+    month = forecast_page.month_end(view)
+    if not month or month.get("mean_usd") is None:
+        return Tile("Month end", fmt.UNKNOWN, view.to("/forecast"), "too little history to tell")
+    note = f"80 %: {fmt.usd_short(month['lo80_usd'])} – {fmt.usd_short(month['hi80_usd'])}"
+    odds = month.get("probability_over")
+    if odds is not None:
+        note = f"{fmt.ratio_text(odds)} odds of passing {fmt.usd_short(month['budget_usd'])}"
+    return Tile(
+        "Month end, forecast",
+        fmt.usd(month["mean_usd"]),
+        view.to("/forecast", start=None, end=None),
+        note,
+        tone="warn" if (odds or 0) >= 0.5 else "",
+    )
+
+
+def marks(view: View, found: list[Any]) -> dict[datetime, tuple[str, str]]:
+    """Anomalies by the moment they began."""
+    out: dict[datetime, tuple[str, str]] = {}
+    for one in found:
+        at = max(one["started_at"], view.window.start)
+        out.setdefault(at, (forecast_page.anomaly_text(one), forecast_page.anomaly_href(view, one)))
+    return out
+
+
+def anomaly_line(view: View, one: Row) -> dict[str, Any]:
+    return {
+        "text": forecast_page.anomaly_text(one),
+        "href": forecast_page.anomaly_href(view, one),
+        "at": one["started_at"],
+        "impact": one["impact_usd"],
+    }
+
+
+def top_table(view: View, dimension: str) -> Table:
+    """The largest few by cost, short enough to stand beside others."""
+    found = spend.spend(view.ctx.store, view.scope, group_by=(dimension,), interval="total", compare=view.compare)
+    total = parts.money(found["total"].get("cost_usd"))
+    rows = sorted(found["rows"], key=lambda r: -parts.money(r.get("cost_usd")))[:TOP]
+    columns = [
+        Column(dimension.capitalize(), "name", dimension),
+        Column("Cost", "usd", "cost_usd"),
+        Column("Share", "share", "share"),
+    ]
+    compared = "previous" in found["total"]
+    if compared:
+        columns.append(Column("Change", "delta", "change", "Against the window just before"))
+    lines = []
+    for row in rows:
+        key = str(row.get(dimension) if row.get(dimension) is not None else "")
+        cost, before = row.get("cost_usd"), parts.previous(row)
+        cells = [
+            Cell(key, view.narrowed(dimension, key, "/spend")),
+            Cell(cost, view.narrowed(dimension, key, "/explain")),
+            Cell(parts.quotient(cost, total)),
+        ]
+        if compared:
+            cells.append(Cell(parts.change(cost, before), label="new" if cost and not before else None))
+        lines.append(cells)
+    return Table(f"top-{dimension}", f"By {dimension}", columns, lines)

@@ -1,0 +1,107 @@
+"""Which address shows which page, and the forms that change something.
+
+Requests that change something are POST and pass the check of origin in `outlay_web.security` before they get here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Depends
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from outlay_web.context import Context
+from outlay_web.pages import (
+    alerts,
+    budgets,
+    caching,
+    calls,
+    cascades,
+    explain,
+    forecast,
+    overview,
+    settings,
+    spend,
+    traces,
+)
+from outlay_web.pages.assets import serve
+from outlay_web.pages.parts import Page
+from outlay_web.pages.render import page_response
+from outlay_web.pages.view import View, canonical, read_view
+
+
+@dataclass(frozen=True)
+class Route:
+    """A page: its address, what makes it, the parameters it knows beside window and filters."""
+
+    path: str
+    make: Callable[[View], Page]
+    allowed: Collection[str] = ()
+    default_days: int = 30
+
+
+PAGES = (
+    Route("/", overview.page, overview.ALLOWED),
+    Route("/spend", spend.page, spend.ALLOWED),
+    Route("/explain", explain.page, explain.ALLOWED, 7),
+    Route("/caching", caching.page, caching.ALLOWED),
+    Route("/cascades", cascades.page, cascades.ALLOWED),
+    Route("/forecast", forecast.page, forecast.ALLOWED, 60),
+    Route("/budgets", budgets.page, budgets.ALLOWED),
+    Route("/alerts", alerts.page, alerts.ALLOWED),
+    Route("/calls", calls.page, calls.ALLOWED),
+    Route("/traces/{trace_id}", traces.page, traces.ALLOWED),
+    Route("/settings", settings.page, settings.ALLOWED),
+)
+Form = dict[str, str]
+
+
+async def read_form(request: Request) -> Form:
+    """A posted form's fields. Only the encoding that plain forms use is taken."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise HTTPException(415, "send the form as application/x-www-form-urlencoded")
+    try:
+        return dict(parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=100))
+    except (ValueError, UnicodeDecodeError) as exc:
+        raise HTTPException(400, "the form cannot be read") from exc
+
+
+def router(ctx: Context) -> APIRouter:
+    """All pages of one program."""
+    made = APIRouter(include_in_schema=False)
+    for route in PAGES:
+        made.add_api_route(route.path, _show(ctx, route), methods=["GET", "HEAD"])
+
+    def static(request: Request, name: str) -> Response:
+        found = serve(request, name)
+        if found is None:
+            raise HTTPException(404)
+        return found
+
+    made.add_api_route("/static/{name}", static, methods=["GET", "HEAD"])
+    for path, change in (*budgets.FORMS, *alerts.FORMS):
+        made.add_api_route(path, _change(ctx, change), methods=["POST"])
+    return made
+
+
+def _show(ctx: Context, route: Route) -> Callable[[Request], Response]:
+    def show(request: Request) -> Response:
+        better = canonical(request)
+        if better is not None:
+            return RedirectResponse(better, 303)
+        view = read_view(ctx, request, route.allowed, route.default_days)
+        return page_response(view, route.make(view))
+
+    return show
+
+
+def _change(ctx: Context, change: Callable[[Context, Request, Form], str]) -> Callable[..., Response]:
+    def post(request: Request, form: Form = Depends(read_form)) -> Response:  # noqa: B008
+        return RedirectResponse(change(ctx, request, form), 303)
+
+    return post

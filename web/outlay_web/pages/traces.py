@@ -1,0 +1,263 @@
+"""/traces/{id}: every span of a trace, in time; which were counted, and why the others were not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+
+from outlay_analytics import traces
+from outlay_web import format as fmt
+from outlay_web.charts import Cell, Column, Table, span_bar
+from outlay_web.charts.svg import el, join
+from outlay_web.pages import calls as calls_page
+from outlay_web.pages.parts import Page, Row, Tile
+from outlay_web.pages.view import View
+
+ALLOWED: tuple[str, ...] = ()
+INDENT = 14
+MAX_DEPTH = 24
+SHOWN_SPANS = 1000
+
+REASONS = {
+    "call": "a billable call",
+    "plain": "carries no usage",
+    "repeats_descendants": "repeats what the spans below it used",
+    "same_response": "describes the same response as another span",
+    "same_request": "describes the same request as another span",
+    "raw_child": "the raw request of a span that is counted",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A span as the waterfall shows it."""
+
+    span: Row
+    tree: Markup
+    bar: Markup
+    kind: str
+    badge: Markup
+    note: str
+    of_href: str | None
+    model: str
+    tokens: str
+    cost: Decimal | None
+    below: Decimal | None
+    calls_href: str
+    facts: list[tuple[str, Any]]
+    attributes: list[tuple[str, str]]
+    texts: list[tuple[str, str]]
+
+
+def page(view: View) -> Page:
+    trace_id = view.path.rsplit("/", 1)[-1]
+    found = traces.get_trace(view.ctx.store, view.scope.project, trace_id.lower())
+    if found is None:
+        raise HTTPException(404, f"there is no trace {trace_id[:80]} in this project")
+    spans, start = found["spans"], found["started_at"]
+    data = {
+        "tiles": tiles(view, found),
+        "lines": [line(view, found, span) for span in spans[:SHOWN_SPANS]],
+        "left_out": max(found["span_count"] - SHOWN_SPANS, 0),
+        "table": span_table(view, spans, start),
+        "trace_id": found["trace_id"],
+        "start": start,
+        "total": fmt.duration_text(found["duration_ms"]),
+    }
+    return Page("trace.html", "Trace", "Which spans were counted, and why?", data)
+
+
+def tiles(view: View, found: Row) -> list[Tile]:
+    calls = calls_href(view, found)
+    share = found["priced_ratio"]
+    priced = (
+        "every call priced"
+        if share == 1
+        else "no calls"
+        if share is None
+        else f"{fmt.ratio_text(share)} of calls priced"
+    )
+    repeats = sum(kind_of(span) == "repeat" for span in found["spans"])
+    began = fmt.instant_text(found["started_at"], view.timezone, seconds=True)
+    return [
+        Tile("Cost", fmt.usd(found["cost_usd"]), calls, priced),
+        Tile("Calls", fmt.count(found["calls"]), calls, f"in {fmt.plural(found['span_count'], 'span')}"),
+        Tile("Took", fmt.duration(found["duration_ms"]), None, f"began {began}"),
+        Tile("Not counted", fmt.count(repeats), None, "spans that say again what a call says"),
+        Tile("Errors", fmt.count(found["errors"]), None, tone="warn" if found["errors"] else ""),
+    ]
+
+
+def calls_href(view: View, found: Row) -> str:
+    return view.to("/calls", start=None, end=None, trace_id=str(found["trace_id"]))
+
+
+def kind_of(span: Row) -> str:
+    """How a span is drawn: counted, repeat, plain; failed where a counted one failed."""
+    if span["counted"]:
+        return "failed" if any(call.get("status") == "error" for call in span["calls"]) else "counted"
+    return "plain" if span["reason"] == "plain" else "repeat"
+
+
+def line(view: View, found: Row, span: Row) -> Line:
+    length = max(float(found["duration_ms"]), 1e-6)
+    offset = (span["started_at"] - found["started_at"]).total_seconds() * 1000
+    kind = kind_of(span)
+    label, tone = {
+        "counted": ("counted", "fine"),
+        "failed": ("counted", "bad"),
+        "repeat": ("repeat", "warn"),
+        "plain": ("plain", "quiet"),
+    }[kind]
+    calls = span.get("calls") or []
+    below = span.get("subtree_cost_usd")
+    return Line(
+        span=span,
+        tree=tree(span["depth"]),
+        bar=span_bar(offset / length, float(span["duration_ms"]) / length, kind),
+        kind=kind,
+        badge=calls_page.badge(label, tone),
+        note=why(span),
+        of_href=of_href(found, span),
+        model=", ".join(dict.fromkeys(calls_page.model(call) for call in calls)),
+        tokens=token_text(calls),
+        cost=span["cost_usd"],
+        below=below if below and not span["counted"] else None,
+        calls_href=calls_href(view, found),
+        facts=facts(span),
+        attributes=sorted((str(k), str(v)) for k, v in (span.get("attributes") or {}).items()),
+        texts=sorted((str(k), str(v)) for k, v in (span.get("texts") or {}).items()),
+    )
+
+
+def why(span: Row) -> str:
+    """Why a span was counted, or was not, in words."""
+    if span.get("lookup"):
+        lookup = span["lookup"]
+        said = f"{lookup['kind']} cache {'hit' if lookup['hit'] else 'miss'}"
+        return said if not span["counted"] else f"{said}; {REASONS['call']}"
+    reason = str(span["reason"])
+    return REASONS.get(reason, fmt.name_text(reason.replace("_", " ")))
+
+
+def of_href(found: Row, span: Row) -> str | None:
+    """The call that is counted in place of a repeat."""
+    of = span.get("of")
+    if not of:
+        return None
+    place = f"#span-{quote(str(of['span_id']), safe='')}"
+    return place if of["trace_id"] == found["trace_id"] else f"/traces/{quote(str(of['trace_id']), safe='')}{place}"
+
+
+def token_text(calls: Sequence[Row]) -> str:
+    """Input and output of a span's calls: `1,200 → 80`."""
+    sums = []
+    for name in ("input_tokens", "output_tokens"):
+        known = [call[name] for call in calls if call.get(name) is not None]
+        sums.append(sum(known) if known else None)
+    return "" if sums == [None, None] else " → ".join(fmt.tokens_text(value) for value in sums)
+
+
+def tree(depth: int) -> Markup:
+    """The lines that lead to a span's name."""
+    shown = min(depth, MAX_DEPTH)
+    if not shown:
+        return Markup("")
+    lines = [
+        el("line", x1=i * INDENT + 5, x2=i * INDENT + 5, y1=-6, y2=22, class_="tree-line") for i in range(shown - 1)
+    ]
+    x = (shown - 1) * INDENT + 5
+    lines.append(el("path", d=f"M{x} -6V8h7", class_="tree-line"))
+    return el("svg", join(lines), width=shown * INDENT, height=16, overflow="visible", aria_hidden="true")
+
+
+FACTS = (
+    "cost_usd",
+    "list_cost_usd",
+    "reported_cost_usd",
+    "cost_state",
+    "price_version",
+    "matched_model",
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "time_to_first_token_ms",
+    "service_tier",
+    "operation",
+    "response_id",
+    "dialect",
+    "feature",
+    "team",
+    "customer",
+    "user",
+    "session",
+    "prompt",
+    "prompt_version",
+    "attempt",
+    "streamed",
+    "error_type",
+)
+
+
+def facts(span: Row) -> list[tuple[str, Any]]:
+    """What is known of a span and its calls, in words and numbers; what is not known is left out."""
+    out: list[tuple[str, Any]] = [("span", span["span_id"])]
+    out += [(name, span[name]) for name in ("service", "scope_name", "status_message") if span.get(name)]
+    if span.get("orphan"):
+        out.append(("parent", f"{span['parent_span_id']}, which has not arrived"))
+    if span.get("flags"):
+        out.append(("made safe", ", ".join(map(str, span["flags"]))))
+    for call in span.get("calls") or []:
+        if len(span["calls"]) > 1:
+            out.append(("call", call["call_id"]))
+        for name in FACTS:
+            value = call.get(name)
+            if value not in (None, "", {}, []):
+                out.append((name, fmt.exact(value) + " USD" if isinstance(value, Decimal) else value))
+        out += [(f"cost of {key}", fmt.exact(usd) + " USD") for key, usd in (call.get("cost_lines") or {}).items()]
+        out += [(f"tag {key}", value) for key, value in (call.get("tags") or {}).items()]
+        for score in call.get("scores") or []:
+            said = score.get("value") if score.get("value") is not None else score.get("label")
+            out.append((f"score {score.get('name')}", said))
+    return [(fmt.name_text(name), fmt.name_text(value)) for name, value in out]
+
+
+def span_table(view: View, spans: Sequence[Row], start: datetime) -> Table:
+    """The spans as plain rows, for CSV."""
+    columns = [
+        Column("Span", "text", "span_id"),
+        Column("Parent", "text", "parent_span_id"),
+        Column("Name", "text", "name"),
+        Column("Began", "time", "started_at"),
+        Column("Offset", "duration", "offset_ms"),
+        Column("Took", "duration", "duration_ms"),
+        Column("Counted", "text", "counted"),
+        Column("Reason", "text", "reason"),
+        Column("Model", "text", "model"),
+        Column("Cost", "usd", "cost_usd"),
+    ]
+    rows = [
+        [
+            Cell(span["span_id"]),
+            Cell(span["parent_span_id"]),
+            Cell(span["name"]),
+            Cell(span["started_at"]),
+            Cell((span["started_at"] - start).total_seconds() * 1000),
+            Cell(span["duration_ms"]),
+            Cell("true" if span["counted"] else "false"),
+            Cell(span["reason"]),
+            Cell(", ".join(calls_page.model(call) for call in span.get("calls") or [])),
+            Cell(span["cost_usd"]),
+        ]
+        for span in spans
+    ]
+    return Table("spans", "Spans of the trace", columns, rows, timezone=view.timezone)

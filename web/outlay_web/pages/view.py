@@ -1,0 +1,316 @@
+"""What a page shows is in its URL: this module reads it, and writes the URLs of everything one click away."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+
+from outlay_analytics.window import DIMENSIONS, EVERYTHING, ID_FILTERS, BadRequest, Scope, Window, check_groups
+from outlay_web import format as fmt
+from outlay_web.charts import Bucket, buckets
+from outlay_web.context import Context
+from outlay_web.params import Query, read_query
+
+Change = str | Sequence[str] | None
+
+RANGES = (("-1h", "1 h"), ("-24h", "24 h"), ("-7d", "7 d"), ("-30d", "30 d"), ("-90d", "90 d"))
+INTERVALS = ("hour", "day", "week", "month")
+SHARED = ("start", "end", "project", "timezone")
+HELPERS = ("dim", "value")
+GROUPS = (
+    "feature",
+    "team",
+    "customer",
+    "user",
+    "service",
+    "environment",
+    "provider",
+    "model",
+    "model_tier",
+    "operation",
+    "task",
+    "prompt",
+    "prompt_version",
+    "cascade",
+    "cache",
+    "experiment",
+    "arm",
+    "cost_state",
+    "status",
+)
+MAX_STEPS = 1500
+FIRST_CALL_SQL = """
+SELECT toStartOfHour(started_at) AS hour FROM calls
+WHERE project = {project:String} ORDER BY project, toStartOfHour(started_at) LIMIT 1
+"""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A way to another view of the same thing; `on` where it is the present one."""
+
+    label: str
+    href: str
+    on: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """One request for a page: who asks, what about, and the URLs around it."""
+
+    ctx: Context
+    path: str
+    query: Query
+    pairs: tuple[tuple[str, str], ...]
+    now: datetime
+    base_url: str
+    theme: str = ""
+    default_days: int = 30
+
+    @property
+    def scope(self) -> Scope:
+        return self.query.scope
+
+    @property
+    def window(self) -> Window:
+        return self.scope.window
+
+    @property
+    def timezone(self) -> str:
+        return self.scope.timezone
+
+    def get(self, name: str, default: str = "") -> str:
+        return self.query.get(name, default)
+
+    def choice(self, name: str, allowed: Collection[str], default: str) -> str:
+        """One of a few words.
+
+        Raises:
+            BadRequest: If another one was given.
+        """
+        value = self.query.get(name) or default
+        if value not in allowed:
+            raise BadRequest(f"{name} must be one of {', '.join(allowed)}, not {value[:80]!r}")
+        return value
+
+    def groups(self, default: str) -> tuple[str, ...]:
+        """`group_by`, at most two dimensions.
+
+        Raises:
+            BadRequest: If a name is not a dimension, or there are more than two.
+        """
+        names = check_groups(self.query.names("group_by", (default,)) or (default,))
+        if len(names) > 2:
+            raise BadRequest("group_by takes one or two dimensions on this page; the API takes more")
+        return names
+
+    @cached_property
+    def interval(self) -> str:
+        """The step asked for, or the one that suits the window's length.
+
+        Raises:
+            BadRequest: If it is none, or so fine that the chart would have more than 1,500 steps.
+        """
+        length = self.window.end - self.window.start
+        given = self.choice("interval", ("", *INTERVALS), "")
+        if given == "hour" and length > timedelta(hours=MAX_STEPS):
+            raise BadRequest(
+                f"interval=hour shows at most {MAX_STEPS} hours at once; choose a shorter window or interval=day"
+            )
+        if given:
+            return given
+        for limit, name in ((timedelta(days=3), "hour"), (timedelta(days=100), "day"), (timedelta(days=500), "week")):
+            if length <= limit:
+                return name
+        return "month"
+
+    @cached_property
+    def first_call(self) -> datetime | None:
+        """The hour of the project's earliest call, None without any."""
+        rows = self.ctx.store.query(FIRST_CALL_SQL, {"project": self.scope.project})
+        return rows[0]["hour"] if rows else None
+
+    @property
+    def compare(self) -> str | None:
+        """`previous` where calls were recorded throughout the window before: else every change would look immense."""
+        before = self.window.previous()
+        first = self.first_call
+        return "previous" if first is not None and first <= before.start + before.length / 20 else None
+
+    @cached_property
+    def steps(self) -> list[Bucket]:
+        return buckets(self.window.start, self.window.end, self.interval, self.timezone)
+
+    @cached_property
+    def shared(self) -> tuple[tuple[str, str], ...]:
+        """What goes along to every other page: window, project, time zone, filters."""
+        return tuple((k, v) for k, v in self.pairs if k in SHARED or is_filter(k))
+
+    def here(self, **changes: Change) -> str:
+        """This page with some parameters changed; None takes one away. Paging starts again."""
+        return url(self.path, changed(self.pairs, {"cursor": None, "csv": None, **changes}))
+
+    def to(self, path: str, **changes: Change) -> str:
+        """Another page about the same window and filters."""
+        return url(path, changed(self.shared, changes))
+
+    def narrowed(self, dimension: str, value: object, path: str | None = None, **changes: Change) -> str:
+        """The same with one more filter, or with another value of it."""
+        base = self.shared if path else self.pairs
+        return url(
+            path or self.path, changed(base, {"cursor": None, "csv": None, **changes, dimension: str(value or "")})
+        )
+
+    def at(self, step: Bucket, path: str | None = None) -> str:
+        """The window of one step of a chart."""
+        return self.between(step.start, step.end, path)
+
+    def between(self, start: datetime, end: datetime, path: str | None = None) -> str:
+        base = self.shared if path else self.pairs
+        span: dict[str, Change] = {"start": fmt.rfc3339(start), "end": fmt.rfc3339(end)}
+        return url(path or self.path, changed(base, {"cursor": None, "csv": None, "interval": None, **span}))
+
+    @property
+    def ranges(self) -> list[Link]:
+        start, end = self.get_raw("start"), self.get_raw("end")
+        chosen = start if end in ("", "now") else ""
+        if not start and not end:
+            chosen = f"-{self.default_days}d"
+        return [
+            Link(label, self.here(start=value, end=None, interval=None), value == chosen) for value, label in RANGES
+        ]
+
+    @property
+    def range_text(self) -> str:
+        """The window in words: `1 Nov 2026, 00:00 – 22 Nov 2026, 14:05 UTC`."""
+        if self.window == EVERYTHING:
+            return "all of time"
+        start, end = (fmt.instant_text(at, self.timezone) for at in (self.window.start, self.window.end))
+        return f"{start} – {end} {self.timezone}"
+
+    @property
+    def local_start(self) -> str:
+        return _local(self.window.start, self.timezone)
+
+    @property
+    def local_end(self) -> str:
+        return _local(self.window.end, self.timezone)
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether the window reaches to the present, so that new data may change the page."""
+        return self.get_raw("end") in ("", "now")
+
+    @property
+    def chips(self) -> list[tuple[str, str, str]]:
+        """Each filter as (dimension, value, URL without it)."""
+        out = []
+        for i, (name, value) in enumerate(self.pairs):
+            if is_filter(name):
+                rest = tuple(pair for k, pair in enumerate(self.pairs) if k != i and pair[0] not in ("cursor", "csv"))
+                out.append((name, value, url(self.path, rest)))
+        return out
+
+    def hidden(self, *without: str) -> list[tuple[str, str]]:
+        """Parameters a form has to carry along, except those it sets itself."""
+        return [(k, v) for k, v in self.pairs if k not in (*without, "cursor", "csv")]
+
+    def get_raw(self, name: str) -> str:
+        return next((value for key, value in self.pairs if key == name), "")
+
+
+def read_view(ctx: Context, request: Request, allowed: Collection[str], default_days: int = 30) -> View:
+    """Read a request for a page.
+
+    Raises:
+        BadRequest: For parameters that the page does not know or cannot read.
+    """
+    query = read_query(ctx, request, (*allowed, "csv"), default_days=default_days)
+    theme = request.cookies.get("outlay_theme", "")
+    pairs = tuple(request.query_params.multi_items())
+    base_url = ctx.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    theme = theme if theme in ("light", "dark") else ""
+    return View(ctx, request.url.path, query, pairs, ctx.now(), base_url, theme, default_days)
+
+
+def canonical(request: Request) -> str | None:
+    """The URL that a form's raw query means: empty fields dropped, helper fields made filters; None if it is fine."""
+    raw = request.query_params.multi_items()
+    given = dict(raw)
+    pairs: list[tuple[str, str]] = []
+    groups: list[str] = []
+    for name, value in raw:
+        if name in HELPERS:
+            continue
+        if name == "group_by":
+            groups += [part for part in value.split(",") if part]
+            continue
+        if not value and not is_filter(name):
+            continue
+        if (
+            name in ("start", "end", "base_start", "base_end")
+            and "T" in value
+            and not value.endswith("Z")
+            and "+" not in value
+        ):
+            value = _from_local(value, given.get("timezone", "UTC"))
+        pairs.append((name, value))
+    if groups:
+        pairs.append(("group_by", ",".join(dict.fromkeys(groups))))
+    if given.get("dim") and "value" in given:
+        name = given["dim"]
+        if name == "tag":
+            key, _, value = given["value"].partition("=")
+            pairs.append((f"tag.{key.strip()}", value.strip()))
+        else:
+            pairs.append((name, given["value"].strip()))
+    in_order = [pair for pair in raw if pair[0] != "group_by"] + [p for p in raw if p[0] == "group_by"]
+    return None if pairs == in_order else url(request.url.path, pairs)
+
+
+def is_filter(name: str) -> bool:
+    """Whether a parameter narrows the calls a page is about."""
+    return name in DIMENSIONS or name in ID_FILTERS or (name.startswith("tag.") and len(name) > len("tag."))
+
+
+def url(path: str, pairs: Iterable[tuple[str, str]]) -> str:
+    text = urlencode(list(pairs))
+    return f"{path}?{text}" if text else path
+
+
+def changed(pairs: Iterable[tuple[str, str]], changes: Mapping[str, Change]) -> list[tuple[str, str]]:
+    """The pairs with some names replaced, in their place where they had one."""
+    out: list[tuple[str, str]] = []
+    left = dict(changes)
+    for name, value in pairs:
+        if name not in changes:
+            out.append((name, value))
+        elif name in left:
+            out += _values(name, left.pop(name))
+    for name, change in left.items():
+        out += _values(name, change)
+    return out
+
+
+def _values(name: str, change: Change) -> list[tuple[str, str]]:
+    if change is None:
+        return []
+    return [(name, change)] if isinstance(change, str) else [(name, value) for value in change]
+
+
+def _local(at: datetime, timezone: str) -> str:
+    return at.astimezone(ZoneInfo(timezone)).strftime("%Y-%m-%dT%H:%M")
+
+
+def _from_local(text: str, timezone: str) -> str:
+    """A form's local time as an instant; what cannot be read stays as it is, to be refused with its name."""
+    try:
+        return fmt.rfc3339(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(timezone)))
+    except (ValueError, KeyError, OSError):
+        return text
