@@ -60,7 +60,7 @@ def usd_beside(amount: Decimal | None, largest: Decimal, *, signed: bool = False
     """
     if amount is None or largest < 1 or not 0 < abs(amount) < 1:
         return usd_text(amount, signed=signed)
-    sign = MINUS if amount < 0 else "+" if signed else ""
+    sign = MINUS if amount < 0 else "+" if signed and abs(amount) >= Decimal("0.005") else ""
     cents = abs(amount).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
     return f"{sign}${cents}" if cents else f"{sign}<$0.01"
 
@@ -103,6 +103,8 @@ def tokens_text(value: float | None) -> str:
         return UNKNOWN
     size = abs(value)
     sign = MINUS if value < 0 else ""
+    if size < 10_000:
+        return f"{sign}{round(size):,}"
     for limit, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k")):
         if size >= limit * 0.9995:
             return f"{sign}{_three(size / (1e3 if unit == 'k' else limit))}{unit}"

@@ -22,7 +22,7 @@ LINE = 13
 
 @dataclass(frozen=True)
 class Point:
-    """A named point; `size` decides its area."""
+    """A named point; `size` decides its area, all are small where none has one."""
 
     label: str
     x: float
@@ -46,8 +46,13 @@ def scatter(
     height: int = 250,
     log: bool = False,
     named: bool = True,
+    highlight: str = "",
 ) -> Figure:
-    """Points over two amount axes, linear from zero or logarithmic; names where there is room for them."""
+    """Points over two amount axes, linear from zero or logarithmic; names where there is room for them.
+
+    Args:
+        named: Whether points bear their names; `highlight` does so anyway.
+    """
     tall = height - TOP - BOTTOM - 16
     if log and all(point.x > 0 and point.y > 0 for point in points):
         across = log_axis([point.x for point in points])
@@ -55,15 +60,15 @@ def scatter(
     else:
         across = axis(0, max((point.x for point in points), default=0.0), 5)
         upward = axis(0, max((point.y for point in points), default=0.0))
-    most = max((point.size for point in points), default=0.0) or 1.0
+    most = max((point.size for point in points), default=0.0)
     dots, names, taken = [], [], list[tuple[float, float, float, float]]()
     for point in sorted(points, key=lambda p: -p.size):
-        radius = 4 + 12 * math.sqrt(max(point.size, 0.0) / most)
+        radius = 4 + 12 * math.sqrt(max(point.size, 0.0) / most) if most else 4.5
         x, y = across.share(point.x), tall * (1 - upward.share(point.y))
         dot = el("circle", cx=percent(x), cy=y, r=radius)
         label = el("title", f"{point.label}: {point.text}")
         dots.append(el("g", label, dot, class_=f"s{point.slot} dot", data_s=point.label))
-        if named:
+        if named or point.label == highlight:
             names.append(_name(point, x, y, radius, taken))
     plot = frame(upward, tall, y_unit, join([*dots, *names]), _below(across, tall, x_unit, x_title, y_title))
     desc = f"{len(points)} points; {x_title} to the right, {y_title} upward, larger points cost more."

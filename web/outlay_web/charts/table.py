@@ -27,9 +27,10 @@ NUMERIC = frozenset(
 class Column:
     """A column: its title on screen, its kind, its name in CSV, and what it means.
 
-    Kinds: text, name, time, html, usd, delta_usd, each, count, tokens, duration, ratio, delta, share, number, times.
-    `usd` shows cents once the column reaches a dollar, `each` (the price of one of something) always three digits; a
-    `delta` is a relative change (0.2 = 20 % more), a `share` a ratio drawn as a bar.
+    Kinds: text, name, time, html, usd, delta_usd, each, count, tokens, duration, ratio, delta, share, number, times,
+    priced. `usd` shows cents once the column reaches a dollar, `each` (the price of one of something) always three
+    digits; a `delta` is a relative change (0.2 = 20 % more), a `share` a ratio drawn as a bar, `priced` a ratio that
+    warns below 1.
     """
 
     title: str
@@ -153,6 +154,9 @@ class Table:
             return fmt.duration_text(value) if self.light else fmt.duration(value)
         if kind == "ratio":
             return fmt.ratio_text(value) if self.light else fmt.ratio(value)
+        if kind == "priced":
+            shown = fmt.ratio(value)
+            return shown if value is None or value >= 1 else Markup('<span class="warn-text">{}</span>').format(shown)
         if kind == "delta":
             return delta(value)
         if kind == "share":

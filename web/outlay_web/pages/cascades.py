@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from outlay_analytics import cascades
 from outlay_web import format as fmt
@@ -110,7 +111,7 @@ def cascade(view: View, i: int, one: Row) -> Cascade:
         name,
         tiles,
         tier_table(view, f"tiers-{i}", name, one["tiers"]),
-        curve(f"curve-{i}", rows),
+        curve(f"curve-{i}", rows, threshold(swept.get("recommended"))),
         sweep_table(f"thresholds-{i}", rows),
         advice(swept.get("recommended")),
         calls,
@@ -160,23 +161,21 @@ def sweep_table(name: str, rows: Sequence[Row]) -> Table | None:
     return Table(name, "Thresholds", columns, lines)
 
 
-def curve(name: str, rows: Sequence[Row]) -> Figure | None:
+def curve(name: str, rows: Sequence[Row], recommended: float | None) -> Figure | None:
     """Cost of a run against the threshold of acceptance."""
     known = [r for r in rows if r.get("cost_per_run_usd") is not None and r.get("threshold") is not None]
     if len(known) < 3:
         return None
-    points = [
-        Point(
-            f"threshold {float(r['threshold']):.3g}",
-            float(r["threshold"]),
-            float(r["cost_per_run_usd"]),
-            0.05,
-            1,
-            f"{fmt.usd_text(Decimal(r['cost_per_run_usd']))} a run, {fmt.ratio_text(r['escalation_rate'])} escalated"
-            + (f", quality {fmt.ratio_text(r['quality'])}" if r.get("quality") is not None else ""),
-        )
-        for r in known[:60]
-    ]
+    points = []
+    for row in known[:101]:
+        at = float(row["threshold"])
+        best = recommended is not None and abs(at - recommended) < 1e-9
+        cost, rate = Decimal(row["cost_per_run_usd"]), row["escalation_rate"]
+        text = f"{fmt.usd_text(cost)} a run, {fmt.ratio_text(rate)} escalated"
+        if row.get("quality") is not None:
+            text += f", quality {fmt.ratio_text(row['quality'])}"
+        label = "recommended" if best else f"threshold {at:.3g}"
+        points.append(Point(label, at, float(row["cost_per_run_usd"]), 0.0, 3 if best else 1, text))
     table = sweep_table(name, rows)
     assert table is not None
     return scatter(
@@ -189,13 +188,17 @@ def curve(name: str, rows: Sequence[Row]) -> Figure | None:
         x_unit=lambda v: f"{v:.2g}",
         height=230,
         named=False,
+        highlight="recommended",
     )
 
 
-def advice(recommended: object) -> str:
+def threshold(recommended: Any) -> float | None:
+    """The recommended threshold, given as a number or as a row of the sweep."""
+    value = recommended.get("threshold") if isinstance(recommended, Mapping) else recommended
+    return None if value is None else float(value)
+
+
+def advice(recommended: Any) -> str:
     """The recommended threshold in words."""
-    if recommended is None:
-        return ""
-    if isinstance(recommended, dict):
-        recommended = recommended.get("threshold")
-    return "" if recommended is None else f"Recommended threshold: {float(str(recommended)):.3g}"
+    value = threshold(recommended)
+    return "" if value is None else f"Recommended threshold: {value:.3g}"

@@ -238,7 +238,7 @@ def spend_columns(dimensions: Sequence[str], compared: bool) -> list[Column]:
         Column("p50", "duration", "p50_ms", "Half of the calls are faster", wide_only=True),
         Column("p95", "duration", "p95_ms", "19 of 20 calls are faster"),
         Column("Errors", "ratio", "error_ratio", "Calls that failed", wide_only=True),
-        Column("Priced", "ratio", "priced_ratio", "Calls whose cost is known"),
+        Column("Priced", "priced", "priced_ratio", "Calls whose cost is known"),
     ]
     return columns
 

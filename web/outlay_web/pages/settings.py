@@ -47,7 +47,7 @@ def source_table(view: View, rows: Sequence[Row]) -> Table:
         Column("Instrumentation", "name", "dialect", "The convention its spans are written in"),
         Column("Calls", "count", "calls"),
         Column("Cost", "usd", "cost_usd"),
-        Column("Priced", "ratio", "priced_ratio", "Calls whose cost is known"),
+        Column("Priced", "priced", "priced_ratio", "Calls whose cost is known"),
         Column("Errors", "ratio", "error_ratio"),
     ]
     lines = [
@@ -72,7 +72,7 @@ def unpriced_table(view: View, rows: Sequence[Row]) -> Table:
         Column("Provider", "name", "provider"),
         Column("Model", "name", "model"),
         Column("Calls", "count", "calls"),
-        Column("Priced", "ratio", "priced_ratio"),
+        Column("Priced", "priced", "priced_ratio"),
         Column("Input", "tokens", "input_tokens"),
         Column("Output", "tokens", "output_tokens"),
     ]

@@ -107,7 +107,7 @@ def latency_figure(view: View, rows: Sequence[Row], groups: Sequence[str], names
     points, lines = [], []
     for row in sorted(rows, key=lambda r: -parts.money(r.get("cost_usd")))[:40]:
         each = parts.per(row.get("cost_usd"), row.get("calls"))
-        if each is None or row.get("p95_ms") is None:
+        if not each or not row.get("p95_ms"):
             continue
         key = str(row.get(groups[0]) if row.get(groups[0]) is not None else "")
         label = " · ".join(fmt.name_text(row.get(d)) for d in groups)

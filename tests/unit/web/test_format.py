@@ -1,0 +1,112 @@
+"""How values look on a page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outlay_web import format as fmt
+
+amounts = st.decimals(min_value=-(10**9), max_value=10**9, places=12, allow_nan=False, allow_infinity=False)
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        ("1234.56", "$1,234.56"),
+        ("0.00214", "$0.00214"),
+        ("0.0021449", "$0.00214"),
+        ("0.5", "$0.50"),
+        ("0.457", "$0.457"),
+        ("1", "$1.00"),
+        ("0", "$0.00"),
+        ("-12.3", "−$12.30"),
+        ("0.0000576", "$0.0000576"),
+        ("0.000000000001", "$0.000000000001"),
+        ("1234567.891", "$1,234,567.89"),
+    ],
+)
+def test_money_shows_as_many_digits_as_help(amount: str, shown: str) -> None:
+    assert fmt.usd_text(Decimal(amount)) == shown
+
+
+@given(amounts)
+def test_money_shown_is_within_half_a_percent_or_half_a_cent(amount: Decimal) -> None:
+    text = fmt.usd_text(amount).replace("$", "").replace(",", "").replace(fmt.MINUS, "-")
+    assert abs(Decimal(text) - amount) <= max(abs(amount) * Decimal("0.005"), Decimal(0)) or abs(amount) >= 1
+    assert abs(Decimal(text) - amount) <= Decimal("0.005")
+
+
+@given(amounts)
+def test_the_title_holds_the_exact_amount(amount: Decimal) -> None:
+    assert Decimal(fmt.exact(amount)) == amount
+    assert "E" not in fmt.exact(amount)
+
+
+def test_a_column_that_reaches_a_dollar_shows_cents_throughout() -> None:
+    assert fmt.usd_beside(Decimal("0.0372"), Decimal("19.8")) == "$0.04"
+    assert fmt.usd_beside(Decimal("0.0001"), Decimal("19.8")) == "<$0.01"
+    assert fmt.usd_beside(Decimal("0.0372"), Decimal("0.9")) == "$0.0372"
+
+
+def test_unknown_is_a_dash_and_never_a_zero() -> None:
+    for shown in (fmt.usd(None), fmt.count(None), fmt.tokens(None), fmt.duration(None), fmt.ratio(None)):
+        assert fmt.UNKNOWN in shown
+        assert "0" not in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0, "0 %"), (0.0004, "<0.1 %"), (0.123, "12.3 %"), (0.5, "50 %"), (0.99999, ">99.9 %"), (1, "100 %")],
+)
+def test_a_ratio_is_never_rounded_to_all_or_nothing(value: float, shown: str) -> None:
+    assert fmt.ratio_text(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("ms", "shown"),
+    [
+        (0, "0 ms"),
+        (4, "4 ms"),
+        (999.6, "1 s"),
+        (1450, "1.45 s"),
+        (59_960, "1 min"),
+        (200_000, "3 min 20 s"),
+        (7_500_000, "2 h 5 min"),
+    ],
+)
+def test_durations_choose_their_unit(ms: float, shown: str) -> None:
+    assert fmt.duration_text(ms) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(9_999, "9,999"), (12_345, "12.3k"), (999_960, "1M"), (4_560_000, "4.56M")]
+)
+def test_tokens_are_exact_while_they_are_few(value: int, shown: str) -> None:
+    assert fmt.tokens_text(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0, "$0"), (950, "$950"), (1200, "$1.2k"), (12e6, "$12M"), (0.004, "$0.004")]
+)
+def test_axis_labels_are_short(value: float, shown: str) -> None:
+    assert fmt.usd_short(value) == shown
+
+
+def test_a_hostile_name_is_text_of_its_own_direction() -> None:
+    shown = fmt.name("<script>x()</script>\u202e\x07")
+    assert "<script>" not in shown
+    assert "\u202e" not in shown
+    assert "\x07" not in shown
+    assert shown.startswith("<bdi")
+
+
+def test_an_instant_is_shown_in_the_readers_zone() -> None:
+    at = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+    assert fmt.instant_text(at, "Asia/Tokyo") == "23 Nov 2026, 08:30"
+    assert fmt.instant_text(at, "UTC", now=at) == "22 Nov, 23:30"
+    assert 'datetime="2026-11-22T23:30:00Z"' in fmt.instant(at)
