@@ -6,11 +6,12 @@ Two things are added on the way, so that the caller's thread need not pay for th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from outlay import _safely, semconv
+from outlay.returned import read_returned
 from outlay.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,20 +41,24 @@ class Encoder:
             semconv.ENVIRONMENT: settings.environment,
         }
 
-    def spans(self, spans: Sequence[ReadableSpan]) -> bytes:
-        """An ExportTraceServiceRequest."""
+    def spans(self, spans: Sequence[ReadableSpan], late: dict[int, Any]) -> bytes:
+        """An ExportTraceServiceRequest.
+
+        Args:
+            spans: What ended.
+            late: Span id → what a tracked function returned; what belongs to `spans` is taken out.
+        """
         from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
-        costs = _costs(spans)
+        added = _added(spans, late)
         request = encode_spans(spans)
         for resource_spans in request.resource_spans:
             self._name(resource_spans.resource.attributes)
-            if costs:
+            if added:
                 for scope_spans in resource_spans.scope_spans:
                     for span in scope_spans.spans:
-                        cost = costs.get(span.span_id)
-                        if cost is not None:
-                            span.attributes.add(key=semconv.COST_USD).value.double_value = cost
+                        for key, value in added.get(span.span_id, {}).items():
+                            _put(span.attributes.add(key=key).value, value)
         body: bytes = request.SerializeToString()
         return body
 
@@ -108,26 +113,46 @@ _USAGE_NAMES = {
 }
 
 
-def _costs(spans: Sequence[ReadableSpan]) -> dict[bytes, float]:
-    """Span id → cost in USD, for our own spans that say usage and model and carry no cost yet."""
-    found: dict[bytes, float] = {}
+def _added(spans: Sequence[ReadableSpan], late: dict[int, Any]) -> dict[bytes, dict[str, Any]]:
+    """Span id → attributes to add: what was returned, and the cost of our own spans that have usage and none yet."""
+    found: dict[bytes, dict[str, Any]] = {}
     for span in spans:
-        attributes = span._attributes
-        if not attributes or (semconv.OUTPUT_TOKENS not in attributes and semconv.INPUT_TOKENS not in attributes):
-            continue
         scope = span.instrumentation_scope
-        if scope is None or scope.name != semconv.SCOPE or semconv.COST_USD in attributes:
+        if scope is None or scope.name != semconv.SCOPE or span.context is None:
             continue
-        if attributes.get(semconv.CACHE_HIT):
-            continue
+        attributes: Mapping[str, Any] = span._attributes or {}
+        extra: dict[str, Any] = {}
         try:
-            cost = _cost(attributes, span.start_time or 0)
+            returned = late.pop(span.context.span_id, None)
+            if returned is not None:
+                extra = {k: v for k, v in read_returned(returned).items() if k not in attributes}
+                attributes = {**extra, **attributes}
+            if (semconv.OUTPUT_TOKENS in attributes or semconv.INPUT_TOKENS in attributes) and not (
+                semconv.COST_USD in attributes or attributes.get(semconv.CACHE_HIT)
+            ):
+                cost = _cost(attributes, span.start_time or 0)
+                if cost is not None:
+                    extra[semconv.COST_USD] = cost
         except Exception:
             _safely.report("pricing")
-            continue
-        if cost is not None and span.context is not None:
-            found[span.context.span_id.to_bytes(8, "big")] = cost
+        if extra:
+            found[span.context.span_id.to_bytes(8, "big")] = extra
     return found
+
+
+def _put(value: Any, given: Any) -> None:
+    """Set an AnyValue."""
+    if isinstance(given, bool):
+        value.bool_value = given
+    elif isinstance(given, int):
+        value.int_value = given
+    elif isinstance(given, float):
+        value.double_value = given
+    elif isinstance(given, tuple):
+        for item in given:
+            _put(value.array_value.values.add(), item)
+    else:
+        value.string_value = str(given)
 
 
 def _cost(attributes: Any, start_ns: int) -> float | None:

@@ -23,7 +23,7 @@ class OutlayProcessor(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Give spans of other instrumentations the tags of the code they run in."""
         try:
-            scope = span.instrumentation_scope
+            scope = span._instrumentation_scope
             if scope is not None and scope.name == semconv.SCOPE:
                 return  # ours were born with them
             wanted = current_scope(parent_context).attributes

@@ -40,6 +40,7 @@ class Client:
         self.settings = Settings.from_env({}, disabled=True)
         self.redact: Redact | None = None
         self.now_ns: Callable[[], int] = time.time_ns
+        self.clock: Callable[[], int] | None = None  # set by tests: spans start and end by it, too
         self.pipeline: Pipeline | None = None
         self._own_provider: TracerProvider | None = None
         self._own_tracer: trace.Tracer = trace.NoOpTracer()
@@ -125,6 +126,8 @@ class Client:
         start_ns: int | None = None,
     ) -> Span:
         """Start a span that records whatever the application's sampler says: costs are never sampled."""
+        if start_ns is None and self.clock is not None:
+            start_ns = self.clock()
         span = self.tracer().start_span(name, context, kind, attributes, start_time=start_ns)
         if not span.is_recording():
             span = self._own_tracer.start_span(name, context, kind, attributes, start_time=start_ns)

@@ -87,7 +87,7 @@ class Pipeline:
         self,
         settings: Settings,
         sender: Sender,
-        encode_spans: Callable[[Sequence[ReadableSpan]], bytes],
+        encode_spans: Callable[[Sequence[ReadableSpan], dict[int, Any]], bytes],
         encode_scores: Callable[[Sequence[Any]], bytes],
     ) -> None:
         self._settings = settings
@@ -100,6 +100,7 @@ class Pipeline:
         self.exported = 0
         self.dropped = 0
         self.spooled = 0
+        self.late: dict[int, Any] = {}  # span id → what is read when the span is encoded
         self._reset()
         _pipelines.add(self)
 
@@ -116,6 +117,7 @@ class Pipeline:
         self._failures = 0  # batches that were given up, for flush() to notice
         self._deadline: float | None = None  # set by shutdown
         self._thread: threading.Thread | None = None
+        self.late.clear()
         self._sender.close()
 
     # --- the application's side
@@ -125,13 +127,15 @@ class Pipeline:
         size = _SPAN_BYTES
         attributes = span._attributes
         if attributes:
-            for value in attributes.values():
+            for value in getattr(attributes, "_dict", attributes).values():
                 if type(value) is str:
                     size += len(value)
         with self._lock:
             if len(self._spans) >= self._max_spans or self._bytes + size > self._max_bytes:
                 self.dropped += 1
                 full = True
+                if self.late and span.context is not None:
+                    self.late.pop(span.context.span_id, None)
             else:
                 self._spans.append((span, size))
                 self._bytes += size
@@ -189,6 +193,7 @@ class Pipeline:
             self._spans.clear()
             self._scores.clear()
             self._bytes = 0
+        other.late.update(self.late)
         for span, _ in spans:
             other.put(span)
         for score in scores:
@@ -266,7 +271,7 @@ class Pipeline:
                 return
             done = True
             if spans:
-                done = self._deliver("traces", self._encode_spans(spans), len(spans))
+                done = self._deliver("traces", self._encode_spans(spans, self.late), len(spans))
             if scores:
                 done = self._deliver("logs", self._encode_scores(scores), len(scores)) and done
             with self._lock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from outlay import semconv
 from outlay.usage import Usage
@@ -36,43 +36,71 @@ _SNAKE = {
 }
 
 
-def read_returned(value: object) -> dict[str, Any]:
-    """Span attributes of a returned response; {} if it is none."""
-    usage = _get(value, "usage")
-    reader: Callable[[Mapping[str, Any]], Usage] | None = None
-    provider = _MODULES.get(type(value).__module__.partition(".")[0])
-    if usage is not None and not callable(usage):
-        plain = _plain(usage)
-        reader, guess = _shape(plain)
-    else:
-        usage = _get(value, "usage_metadata")
+class Returned(NamedTuple):
+    """The small facts of a returned response; its usage is read later, on the export thread."""
+
+    provider: str | None
+    usage: object
+    model: object
+    identity: object
+    tier: object
+    finish: object
+
+
+def look(value: object) -> Returned | None:
+    """What is worth keeping of a returned object; None if it is no response of a model."""
+    fields = _fields(value)
+    usage = fields.get("usage")
+    if usage is None:
+        usage = fields.get("usage_metadata")
         if usage is None:
-            return {}
-        plain = _plain(usage)
-        if "prompt_token_count" in plain:
-            plain = {_SNAKE.get(key, key): entry for key, entry in plain.items()}
-        reader, guess = _shape(plain)
-    if reader is None:
-        return {}
-    found = reader(plain).attributes()
+            return None
+    choices = fields.get("choices")
+    return Returned(
+        _MODULES.get(type(value).__module__.partition(".")[0]),
+        usage,
+        fields.get("model") or fields.get("model_version"),
+        fields.get("id") or fields.get("response_id"),
+        fields.get("service_tier"),
+        _get(choices[0], "finish_reason") if type(choices) is list and choices else fields.get("stop_reason"),
+    )
+
+
+def read_returned(returned: Returned) -> dict[str, Any]:
+    """Span attributes of a returned response; {} if nothing in it can be read."""
+    plain = _plain(returned.usage)
+    if "prompt_token_count" in plain:
+        plain = {_SNAKE.get(key, key): entry for key, entry in plain.items()}
+    reader, guess = _shape(plain)
+    found = reader(plain).attributes() if reader is not None else {}
     if not found:
         return {}
     found[semconv.OPERATION] = "chat"
-    found[semconv.PROVIDER] = provider or guess
-    model = _get(value, "model") or _get(value, "model_version")
-    if isinstance(model, str):
-        found[semconv.RESPONSE_MODEL] = model
-    identity = _get(value, "id") or _get(value, "response_id")
-    if isinstance(identity, str):
-        found[semconv.RESPONSE_ID] = identity
-    tier = _get(value, "service_tier")
-    if isinstance(tier, str):
-        found[semconv.SERVICE_TIER] = tier
-    choices = _get(value, "choices")
-    reason = _get(choices[0], "finish_reason") if isinstance(choices, list) and choices else _get(value, "stop_reason")
-    if isinstance(reason, str):
-        found[semconv.FINISH_REASONS] = (reason,)
+    found[semconv.PROVIDER] = returned.provider or guess
+    for attribute, fact in (
+        (semconv.RESPONSE_MODEL, returned.model),
+        (semconv.RESPONSE_ID, returned.identity),
+        (semconv.SERVICE_TIER, returned.tier),
+    ):
+        if isinstance(fact, str):
+            found[attribute] = fact
+    if isinstance(returned.finish, str):
+        found[semconv.FINISH_REASONS] = (returned.finish,)
     return found
+
+
+def _fields(value: object) -> Mapping[str, Any]:
+    """The fields of an object or mapping, without running code of theirs where that can be helped."""
+    if isinstance(value, dict):
+        return value
+    fields = getattr(value, "__dict__", None)
+    if fields is not None and ("usage" in fields or "usage_metadata" in fields):
+        return cast(Mapping[str, Any], fields)
+    kind = type(value)
+    if hasattr(kind, "usage") or hasattr(kind, "usage_metadata"):  # slots and properties
+        names = ("usage", "usage_metadata", "model", "model_version", "id", "response_id", "choices", "stop_reason")
+        return {name: getattr(value, name, None) for name in names}
+    return {}
 
 
 def _shape(usage: Mapping[str, Any]) -> tuple[Callable[[Mapping[str, Any]], Usage] | None, str]:
@@ -114,19 +142,15 @@ def _get(value: object, name: str) -> Any:
 
 def _plain(value: object, depth: int = 2) -> dict[str, Any]:
     """Fields of a small object as a dict, nested ones too."""
-    if isinstance(value, Mapping):
-        fields: Mapping[str, Any] = value
-    else:
-        fields = getattr(value, "__dict__", None) or {}
-    if depth == 0:
-        return dict(fields)
-    return {
-        str(name): field
-        if field is None or isinstance(field, (int, float, str, list, tuple))
-        else _plain(field, depth - 1)
-        for name, field in fields.items()
-        if not str(name).startswith("_")
-    }
+    fields = value if isinstance(value, dict) else getattr(value, "__dict__", None)
+    found: dict[str, Any] = {}
+    for name, field in (fields or {}).items():
+        kind = type(field)
+        if field is None or kind is int or kind is str or kind is list or kind is float or kind is bool:
+            found[name] = field
+        elif depth:
+            found[name] = _plain(field, depth - 1)
+    return found
 
 
 def read_content(

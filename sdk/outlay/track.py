@@ -24,6 +24,7 @@ from outlay._time import Instant, to_ns
 from outlay.call import Call
 from outlay.client import Client, get_client
 from outlay.context import EMPTY, SCOPE_KEY, Scope, tag_attributes
+from outlay.returned import look, read_content
 from outlay.usage import Usage
 
 P = ParamSpec("P")
@@ -82,15 +83,13 @@ class Frame:
         """Read usage from what the function returned, if nothing inside was metered."""
         if self.call_count or value is None or isinstance(value, (str, bytes, int, float, bool)):
             return
-        from outlay.returned import read_returned
-
-        found = read_returned(value)
-        if found:
-            if self._client.keeps_content(self.span_context.trace_id):
-                from outlay.returned import read_content
-
-                found.update(read_content(self._client, value, arguments, keywords or {}))
-            self.span.set_attributes(found)
+        returned = look(value)
+        pipeline = self._client.pipeline
+        if returned is None or pipeline is None:
+            return
+        pipeline.late[self.span_context.span_id] = returned
+        if self._client.keeps_content(self.span_context.trace_id):
+            self.span.set_attributes(read_content(self._client, value, arguments, keywords or {}))
 
     @_safely.safely()
     def end(self, error: BaseException | None = None) -> None:
@@ -101,7 +100,10 @@ class Frame:
             self.span.set_attribute(semconv.ERROR_TYPE, kind)
             if not isinstance(error, _NOT_ERRORS):
                 self.span.set_status(Status(StatusCode.ERROR, kind))
-        self.span.end(self._end_ns)
+        end_ns = self._end_ns
+        if end_ns is None and self._client.clock is not None:
+            end_ns = self._client.clock()
+        self.span.end(end_ns)
 
 
 class Tracker:

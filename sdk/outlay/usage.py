@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 from outlay import semconv
@@ -93,8 +94,8 @@ class Usage:
     def attributes(self) -> dict[str, Any]:
         """The counts that are known, under the names that spans carry."""
         found: dict[str, Any] = {}
-        for name, attribute in _ATTRIBUTES:
-            count = getattr(self, name)
+        for attribute, read in _ATTRIBUTES:
+            count = read(self)
             if count is not None:
                 found[attribute] = count
         for name, count in self.other.items():
@@ -113,4 +114,4 @@ _STANDARD = {
     "output_tokens": semconv.OUTPUT_TOKENS,
     "reasoning_tokens": semconv.REASONING_TOKENS,
 }
-_ATTRIBUTES = tuple((name, _STANDARD.get(name, semconv.OTHER_USAGE_PREFIX + name)) for name in _COUNTS)
+_ATTRIBUTES = tuple((_STANDARD.get(name, semconv.OTHER_USAGE_PREFIX + name), attrgetter(name)) for name in _COUNTS)

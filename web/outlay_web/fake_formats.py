@@ -120,6 +120,18 @@ def openai_chat(answer: Answer) -> Json:
     return body
 
 
+def openai_completion(answer: Answer) -> Json:
+    """A completion of the older API."""
+    return {
+        "id": answer.response_id,
+        "object": "text_completion",
+        "created": 1767225600,
+        "model": answer.model,
+        "choices": [{"index": 0, "text": answer.text, "logprobs": None, "finish_reason": answer.finish}],
+        "usage": openai_usage(answer),
+    }
+
+
 def openai_chat_events(answer: Answer, include_usage: bool) -> Iterator[Json | str]:
     """Chunks of a chat completion; usage only when it was asked for, in a last chunk without choices."""
     base: Json = {

@@ -149,6 +149,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._stream(formats.sse(formats.openai_chat_events(answer, include)), answer)
             else:
                 self._json(formats.openai_chat(answer), answer)
+        elif path.endswith("/completions"):
+            self._json(formats.openai_completion(answer), answer)
         elif path.endswith("/responses"):
             if stream:
                 self._stream(formats.sse(formats.openai_response_events(answer), names=True), answer)

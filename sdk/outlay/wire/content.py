@@ -35,7 +35,7 @@ def _messages(messages: Any) -> list[dict[str, Any]]:
         messages = [messages]
     found = []
     for message in messages:
-        role = str(message.get("role") or "user") if isinstance(message, Mapping) else "user"
+        role = str(message.get("role") or "user") if isinstance(message, dict) else "user"
         found.append({"role": role, "parts": [{"type": "text", "content": flatten(message)}]})
     return found
 
@@ -46,7 +46,7 @@ def flatten(value: Any) -> str:
         return value
     if isinstance(value, list):
         return "\n".join(text for text in map(flatten, value) if text)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for key in ("content", "parts", "text", "input"):
             if value.get(key):
                 return flatten(value[key])

@@ -63,7 +63,7 @@ def _error(reading: Reading, body: Json) -> bool:
     error = body.get("error")
     if not error:
         return False
-    if isinstance(error, Mapping):
+    if isinstance(error, dict):
         kind = error.get("type") or error.get("status") or error.get("code")
         reading.error = str(kind) if kind else "error"
     else:
@@ -79,17 +79,17 @@ def openai_chat(reading: Reading, body: Json) -> None:
     reading.response_model = _text(body.get("model")) or reading.response_model
     reading.service_tier = _text(body.get("service_tier")) or reading.service_tier
     for choice in body.get("choices") or ():
-        if not isinstance(choice, Mapping):
+        if not isinstance(choice, dict):
             continue
         if choice.get("finish_reason"):
             reading.finish_reasons[int(choice.get("index") or 0)] = str(choice["finish_reason"])
         if reading.text is not None:
             _openai_words(reading, choice)
     usage = body.get("usage")
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, dict):
         groq = body.get("x_groq")
-        usage = groq.get("usage") if isinstance(groq, Mapping) else None
-    if isinstance(usage, Mapping) and usage:
+        usage = groq.get("usage") if isinstance(groq, dict) else None
+    if isinstance(usage, dict) and usage:
         reading.usage = counts.openai(usage)
         cost = usage.get("cost")
         if isinstance(cost, (int, float)) and not isinstance(cost, bool):
@@ -98,12 +98,12 @@ def openai_chat(reading: Reading, body: Json) -> None:
 
 def _openai_words(reading: Reading, choice: Json) -> None:
     message = choice.get("delta") or choice.get("message") or choice
-    if isinstance(message, Mapping):
+    if isinstance(message, dict):
         for key in ("reasoning_content", "reasoning", "content", "text", "refusal"):
             reading.say(message.get(key))
         for call in message.get("tool_calls") or ():
-            function = call.get("function") if isinstance(call, Mapping) else None
-            if isinstance(function, Mapping):
+            function = call.get("function") if isinstance(call, dict) else None
+            if isinstance(function, dict):
                 reading.say(function.get("name"))
                 reading.say(function.get("arguments"))
 
@@ -115,7 +115,7 @@ def openai_responses(reading: Reading, body: Json) -> None:
         reading.say(body.get("delta"))
         return
     inner = body.get("response")
-    response = inner if isinstance(inner, Mapping) else body
+    response = inner if isinstance(inner, dict) else body
     if kind == "error" or _error(reading, response):
         reading.error = reading.error or str(body.get("code") or "error")
         return
@@ -129,31 +129,31 @@ def openai_responses(reading: Reading, body: Json) -> None:
     status = response.get("status")
     if status in ("completed", "incomplete", "failed", "cancelled"):
         detail = response.get("incomplete_details")
-        reason = detail.get("reason") if isinstance(detail, Mapping) else None
+        reason = detail.get("reason") if isinstance(detail, dict) else None
         reading.finish_reasons[0] = str(reason or status)
         reading.done = reading.done or kind is not None
     usage = response.get("usage")
-    if isinstance(usage, Mapping):
+    if isinstance(usage, dict):
         found = counts.openai(usage)
         searches = _web_searches(response)
         reading.usage = _with(found, web_searches=searches) if searches else found
     if reading.text is not None and kind is None:
         for item in response.get("output") or ():
-            for part in (item.get("content") or ()) if isinstance(item, Mapping) else ():
-                if isinstance(part, Mapping):
+            for part in (item.get("content") or ()) if isinstance(item, dict) else ():
+                if isinstance(part, dict):
                     reading.say(part.get("text"))
 
 
 def _web_searches(response: Json) -> int | None:
     tools = response.get("tool_usage")
-    search = tools.get("web_search") if isinstance(tools, Mapping) else None
-    if isinstance(search, Mapping) and "num_requests" in search:
+    search = tools.get("web_search") if isinstance(tools, dict) else None
+    if isinstance(search, dict) and "num_requests" in search:
         return counts.count(search["num_requests"])
     made = 0
     for item in response.get("output") or ():
-        if isinstance(item, Mapping) and item.get("type") == "web_search_call" and item.get("status") == "completed":
+        if isinstance(item, dict) and item.get("type") == "web_search_call" and item.get("status") == "completed":
             action = item.get("action")
-            made += not isinstance(action, Mapping) or action.get("type", "search") == "search"
+            made += not isinstance(action, dict) or action.get("type", "search") == "search"
     return made or None
 
 
@@ -168,7 +168,7 @@ def openai_media(reading: Reading, body: Json) -> None:
     if _error(reading, body):
         return
     usage = body.get("usage")
-    if isinstance(usage, Mapping):
+    if isinstance(usage, dict):
         if usage.get("type") == "duration":
             seconds = usage.get("seconds")
             if isinstance(seconds, (int, float)):
@@ -187,17 +187,17 @@ def anthropic(reading: Reading, body: Json) -> None:
         _error(reading, body)
         return
     message = body.get("message") if kind == "message_start" else body
-    if not isinstance(message, Mapping):
+    if not isinstance(message, dict):
         return
     if kind in ("message_start", "message", None):
         reading.response_id = _text(message.get("id")) or reading.response_id
         reading.response_model = _text(message.get("model")) or reading.response_model
     delta = body.get("delta")
-    reason = message.get("stop_reason") or (delta.get("stop_reason") if isinstance(delta, Mapping) else None)
+    reason = message.get("stop_reason") or (delta.get("stop_reason") if isinstance(delta, dict) else None)
     if reason:
         reading.finish_reasons[0] = str(reason)
     usage = message.get("usage")
-    if isinstance(usage, Mapping):
+    if isinstance(usage, dict):
         reading.raw_usage.update({key: value for key, value in usage.items() if value is not None})
         if kind == "message_start":
             reading.raw_usage.pop("output_tokens", None)  # a first guess; the final count follows
@@ -206,11 +206,11 @@ def anthropic(reading: Reading, body: Json) -> None:
         reading.service_tier = _text(usage.get("service_tier")) or reading.service_tier
     reading.done = reading.done or kind == "message_stop"
     if reading.text is not None:
-        if isinstance(delta, Mapping):
+        if isinstance(delta, dict):
             for key in ("text", "thinking", "partial_json"):
                 reading.say(delta.get(key))
         for block in message.get("content") or ():
-            if isinstance(block, Mapping):
+            if isinstance(block, dict):
                 reading.say(block.get("text"))
                 reading.say(block.get("thinking"))
                 if block.get("type") == "tool_use":
@@ -222,22 +222,22 @@ def gemini(reading: Reading, body: Json) -> None:
     if _error(reading, body):
         return
     inner = body.get("response")
-    if isinstance(inner, Mapping) and "candidates" in inner:
+    if isinstance(inner, dict) and "candidates" in inner:
         body = inner
     reading.response_id = _text(body.get("responseId")) or reading.response_id
     reading.response_model = _text(body.get("modelVersion")) or reading.response_model
     for index, candidate in enumerate(body.get("candidates") or ()):
-        if not isinstance(candidate, Mapping):
+        if not isinstance(candidate, dict):
             continue
         if candidate.get("finishReason"):
             reading.finish_reasons[index] = str(candidate["finishReason"])
         if reading.text is not None:
             content = candidate.get("content")
-            for part in (content.get("parts") or ()) if isinstance(content, Mapping) else ():
-                if isinstance(part, Mapping):
+            for part in (content.get("parts") or ()) if isinstance(content, dict) else ():
+                if isinstance(part, dict):
                     reading.say(part.get("text"))
     usage = body.get("usageMetadata")
-    if isinstance(usage, Mapping) and usage:
+    if isinstance(usage, dict) and usage:
         reading.raw_usage.update(usage)
         reading.usage = counts.gemini(reading.raw_usage)
         tier = _text(usage.get("trafficType"))
@@ -245,13 +245,13 @@ def gemini(reading: Reading, body: Json) -> None:
             reading.service_tier = tier.lower()
     metadata = body.get("metadata")  # Vertex embeddings
     for prediction in body.get("predictions") or ():
-        embedded = prediction.get("embeddings") if isinstance(prediction, Mapping) else None
-        statistics = embedded.get("statistics") if isinstance(embedded, Mapping) else None
-        tokens = counts.count(statistics.get("token_count")) if isinstance(statistics, Mapping) else None
+        embedded = prediction.get("embeddings") if isinstance(prediction, dict) else None
+        statistics = embedded.get("statistics") if isinstance(embedded, dict) else None
+        tokens = counts.count(statistics.get("token_count")) if isinstance(statistics, dict) else None
         if tokens is not None:
             before = reading.usage.input_tokens if reading.usage else 0
             reading.usage = Usage(input_tokens=(before or 0) + tokens)
-    if reading.usage is None and isinstance(metadata, Mapping):
+    if reading.usage is None and isinstance(metadata, dict):
         characters = counts.count(metadata.get("billableCharacterCount"))
         if characters is not None:
             reading.usage = Usage(other={"input_characters": characters})
@@ -261,7 +261,7 @@ def bedrock_converse(reading: Reading, body: Json) -> None:
     """Converse and its event stream, whose events arrive with their type as the only key."""
     for key in ("messageStop", "metadata", "contentBlockDelta"):
         inner = body.get(key)
-        if isinstance(inner, Mapping):
+        if isinstance(inner, dict):
             body = {**inner, "kind": key}
     for key in body:
         if key.endswith("Exception"):
@@ -269,40 +269,40 @@ def bedrock_converse(reading: Reading, body: Json) -> None:
     if body.get("stopReason"):
         reading.finish_reasons[0] = str(body["stopReason"])
     usage = body.get("usage")
-    if isinstance(usage, Mapping):
+    if isinstance(usage, dict):
         reading.usage = counts.converse(usage)
         reading.done = reading.done or body.get("kind") == "metadata"
     trace = body.get("trace")
-    router = trace.get("promptRouter") if isinstance(trace, Mapping) else None
-    if isinstance(router, Mapping):
+    router = trace.get("promptRouter") if isinstance(trace, dict) else None
+    if isinstance(router, dict):
         reading.response_model = _text(router.get("invokedModelId")) or reading.response_model
     tier = body.get("serviceTier")
-    if isinstance(tier, Mapping):
+    if isinstance(tier, dict):
         reading.service_tier = _text(tier.get("type")) or reading.service_tier
     if reading.text is not None:
         delta = body.get("delta")
-        if isinstance(delta, Mapping):
+        if isinstance(delta, dict):
             reading.say(delta.get("text"))
         output = body.get("output")
-        message = output.get("message") if isinstance(output, Mapping) else None
-        for block in (message.get("content") or ()) if isinstance(message, Mapping) else ():
-            if isinstance(block, Mapping):
+        message = output.get("message") if isinstance(output, dict) else None
+        for block in (message.get("content") or ()) if isinstance(message, dict) else ():
+            if isinstance(block, dict):
                 reading.say(block.get("text"))
 
 
 def bedrock_invoke(reading: Reading, body: Json) -> None:
     """InvokeModel: the body is the model family's own; a stream wraps it in base64 chunks with metrics at the end."""
     chunk = body.get("chunk")
-    packed = body.get("bytes") or (chunk.get("bytes") if isinstance(chunk, Mapping) else None)
+    packed = body.get("bytes") or (chunk.get("bytes") if isinstance(chunk, dict) else None)
     if isinstance(packed, str):
         bedrock_invoke(reading, json.loads(base64.b64decode(packed)))
         return
     metrics = body.get("amazon-bedrock-invocationMetrics")
     if "usage" in body or "type" in body:
         usage = body.get("usage")
-        if isinstance(usage, Mapping) and "inputTokens" in usage:
+        if isinstance(usage, dict) and "inputTokens" in usage:
             bedrock_converse(reading, body)
-        elif isinstance(usage, Mapping) and "prompt_tokens" in usage:
+        elif isinstance(usage, dict) and "prompt_tokens" in usage:
             openai_chat(reading, body)
         else:
             anthropic(reading, body)
@@ -319,14 +319,14 @@ def bedrock_invoke(reading: Reading, body: Json) -> None:
         if body.get("stop_reason"):
             reading.finish_reasons[0] = str(body["stop_reason"])
     elif "inputTextTokenCount" in body:  # Titan
-        results = [entry for entry in body.get("results") or () if isinstance(entry, Mapping)]
+        results = [entry for entry in body.get("results") or () if isinstance(entry, dict)]
         produced = [counts.count(entry.get("tokenCount")) or 0 for entry in results]
         total = counts.count(body.get("totalOutputTextTokenCount"))
         reading.usage = Usage(
             input_tokens=counts.count(body.get("inputTextTokenCount")),
             output_tokens=sum(produced) if results else total,
         )
-    if isinstance(metrics, Mapping) and (reading.usage is None or reading.usage.output_tokens is None):
+    if isinstance(metrics, dict) and (reading.usage is None or reading.usage.output_tokens is None):
         renamed = {
             "inputTokens": metrics.get("inputTokenCount"),
             "outputTokens": metrics.get("outputTokenCount"),
@@ -334,7 +334,7 @@ def bedrock_invoke(reading: Reading, body: Json) -> None:
             "cacheWriteInputTokens": metrics.get("cacheWriteInputTokenCount"),
         }
         reading.usage = counts.converse(renamed)
-    if isinstance(metrics, Mapping):
+    if isinstance(metrics, dict):
         reading.done = True
 
 
@@ -343,7 +343,7 @@ def cohere(reading: Reading, body: Json) -> None:
     kind = body.get("type") or body.get("event_type")
     for key in ("delta", "response"):
         inner = body.get(key)
-        if isinstance(inner, Mapping) and kind in ("message-end", "stream-end"):
+        if isinstance(inner, dict) and kind in ("message-end", "stream-end"):
             body = {**body, **inner}
     if kind in ("message-start", None, "message-end", "stream-end", "stream-start"):
         reading.response_id = (
@@ -355,16 +355,16 @@ def cohere(reading: Reading, body: Json) -> None:
     if body.get("finish_reason"):
         reading.finish_reasons[0] = str(body["finish_reason"])
     usage = body.get("usage") or body.get("meta")
-    if isinstance(usage, Mapping):
+    if isinstance(usage, dict):
         reading.usage = counts.cohere(usage)
     reading.done = reading.done or kind in ("message-end", "stream-end")
     if reading.text is not None:
         reading.say(body.get("text"))
         delta = body.get("delta")
-        message = delta.get("message") if isinstance(delta, Mapping) else body.get("message")
-        content = message.get("content") if isinstance(message, Mapping) else None
-        for block in [content] if isinstance(content, Mapping) else content or ():
-            if isinstance(block, Mapping):
+        message = delta.get("message") if isinstance(delta, dict) else body.get("message")
+        content = message.get("content") if isinstance(message, dict) else None
+        for block in [content] if isinstance(content, dict) else content or ():
+            if isinstance(block, dict):
                 reading.say(block.get("text"))
 
 
@@ -381,6 +381,6 @@ def ollama(reading: Reading, body: Json) -> None:
     if reading.text is not None:
         reading.say(body.get("response"))
         message = body.get("message")
-        if isinstance(message, Mapping):
+        if isinstance(message, dict):
             reading.say(message.get("content"))
             reading.say(message.get("thinking"))

@@ -17,6 +17,8 @@ Json = Mapping[str, Any]
 
 def count(value: Any) -> int | None:
     """`value` as a token count; None when it is none."""
+    if type(value) is int:
+        return value if value >= 0 else None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0 or value != int(value):
         return None
     return int(value)
@@ -24,7 +26,9 @@ def count(value: Any) -> int | None:
 
 def _part(usage: Json, detail: str, name: str) -> int | None:
     details = usage.get(detail)
-    return count(details.get(name)) if isinstance(details, Mapping) else None
+    if not details or not isinstance(details, dict) or name not in details:
+        return None
+    return count(details[name])
 
 
 def _first(*values: int | None) -> int | None:
@@ -118,7 +122,7 @@ def gemini(usage: Json) -> Usage:
 
 def _modality(usage: Json, details: str, modality: str) -> int | None:
     for entry in usage.get(details) or ():
-        if isinstance(entry, Mapping) and entry.get("modality") == modality:
+        if isinstance(entry, dict) and entry.get("modality") == modality:
             return count(entry.get("tokenCount")) or None
     return None
 
@@ -136,7 +140,7 @@ def converse(usage: Json) -> Usage:
             given += cached
     hour = None
     for entry in usage.get("cacheDetails") or ():
-        if isinstance(entry, Mapping) and entry.get("ttl") == "1h":
+        if isinstance(entry, dict) and entry.get("ttl") == "1h":
             hour = (hour or 0) + (count(entry.get("inputTokens")) or 0)
     return Usage(
         input_tokens=given,
@@ -150,9 +154,9 @@ def converse(usage: Json) -> Usage:
 def cohere(usage: Json) -> Usage:
     """Cohere: what is billed, not what was counted; searches are a unit of their own."""
     billed = usage.get("billed_units")
-    billed = billed if isinstance(billed, Mapping) else {}
+    billed = billed if isinstance(billed, dict) else {}
     tokens = usage.get("tokens")
-    tokens = tokens if isinstance(tokens, Mapping) else {}
+    tokens = tokens if isinstance(tokens, dict) else {}
     units = count(billed.get("search_units"))
     return Usage(
         input_tokens=_first(count(billed.get("input_tokens")), count(tokens.get("input_tokens"))),

@@ -1,0 +1,7 @@
+"""The fake provider of the package, for tests: `from tests.fake_provider import Answer, FakeProvider`."""
+
+from __future__ import annotations
+
+from outlay_web.fake_provider import Answer, FakeProvider, Request
+
+__all__ = ["Answer", "FakeProvider", "Request"]
