@@ -1,7 +1,7 @@
 """Catalogue and contracts → versioned rows in ClickHouse, and the one way to price calls with them.
 
-A price list is the catalogue, its corrections and the user's contracts of one day, named by their hash. It is written to
-`prices` once and never changed. `price_epochs` says which list is in force from when: calls keep the list that was in
+A price list is the catalogue, its corrections and the user's contracts of one day, named by their hash. It is written
+to `prices` once and never changed. `price_epochs` says which list is in force from when: calls keep the list that was in
 force when they started, however often they are settled again. A new list begins a new stretch at the moment it becomes
 known; only a repricing (`prices_reprice`) moves an older stretch.
 """
@@ -33,16 +33,15 @@ TIER_SQL = "transform(lower(service_tier), {names}, {tiers}, lower(service_tier)
 )
 Name = tuple[str, str, str, str, str]  # price version, provider, request model, response model, service tier
 # Columns that price.sql works with and does not hand out.
-HELPERS = ", ".join(
-    "p_epoch p_second p_names p_match p_kind p_no_tier p_slot_key p_found p_other_row p_unknown p_stands_in p_borrowed "
-    "p_input p_read p_write p_write_1h p_output p_reasoning p_requests p_requests_usd l_input l_read l_write l_write_1h "
-    "l_output l_reasoning l_requests o_rates o_list_rates q_parts q_part_input q_part_read q_part_output q_write_1h "
-    "q_read q_write q_input q_reasoning q_output q_used c_input c_read c_write c_write_1h c_output c_reasoning c_parts "
-    "c_parts_usd c_sum c_state c_counts".split()
-)
-LIST_RATES = ", " + ", ".join(
-    f"p.list_{part} AS l_{part}" for part in "input read write write_1h output reasoning requests".split()
-)
+HELPERS = """
+    p_epoch, p_second, p_names, p_match, p_kind, p_no_tier, p_slot_key, p_found, p_other_row, p_unknown, p_stands_in,
+    p_borrowed, p_input, p_read, p_write, p_write_1h, p_output, p_reasoning, p_requests, p_requests_usd, l_input, l_read,
+    l_write, l_write_1h, l_output, l_reasoning, l_requests, o_rates, o_list_rates, q_parts, q_part_input, q_part_read,
+    q_part_output, q_write_1h, q_read, q_write, q_input, q_reasoning, q_output, q_used, c_input, c_read, c_write,
+    c_write_1h, c_output, c_reasoning, c_parts, c_parts_usd, c_sum, c_state, c_counts
+"""
+LIST_PARTS = ("input", "read", "write", "write_1h", "output", "reasoning", "requests")
+LIST_RATES = "".join(f", p.list_{part} AS l_{part}" for part in LIST_PARTS)
 EPOCHS_SQL = "SELECT project, starts_at, price_version FROM price_epochs FINAL"
 
 
@@ -127,7 +126,7 @@ class PriceBook:
         if not self._version:
             self.ensure(writer)
         names = writer.query(
-            f"SELECT DISTINCT project, provider, request_model, response_model, {TIER_SQL} AS tier FROM ({source_sql}) "  # noqa: S608
+            f"SELECT DISTINCT project, provider, request_model, response_model, {TIER_SQL} AS tier FROM ({source_sql}) "
             f"LIMIT {MAX_NEW_NAMES}",
             params,
         )
@@ -151,7 +150,7 @@ class PriceBook:
             if not version.isalnum():
                 raise ValueError(f"not a price version: {version!r}")
             epochs = (
-                "SELECT DISTINCT project, toDateTime64(0, 9, 'UTC') AS starts_at, "  # noqa: S608
+                "SELECT DISTINCT project, toDateTime64(0, 9, 'UTC') AS starts_at, "
                 f"'{version}' AS price_version FROM price_epochs FINAL"
             )
         matched = (
