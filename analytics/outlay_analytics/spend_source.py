@@ -140,8 +140,8 @@ def _calls_sql(
 
 def calls_hours_sql(window: Window, parts: Parts, params: dict[str, Any]) -> str:
     """The condition on `c.started_at` for what is not read from rollups; its values go into `params`."""
-    params["start"] = _instant(window.start)
-    params["end"] = _instant(window.end)
+    params["start"] = instant_text(window.start)
+    params["end"] = instant_text(window.end)
     start, end = "toDateTime64({start:String}, 9, 'UTC')", "toDateTime64({end:String}, 9, 'UTC')"
     if not parts.latency:
         return f"c.started_at >= {start} AND c.started_at < {end}"
@@ -157,7 +157,8 @@ def calls_hours_sql(window: Window, parts: Parts, params: dict[str, Any]) -> str
     return f"({' OR '.join(ranges)})"
 
 
-def _instant(at: datetime) -> str:
+def instant_text(at: datetime) -> str:
+    """An instant as `toDateTime64({…:String}, 9, 'UTC')` reads it."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
