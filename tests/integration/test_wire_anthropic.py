@@ -1,4 +1,4 @@
-"""The real Anthropic client against the fake provider: cache writes for an hour, abandoned streams, and a second meter."""
+"""The real Anthropic client against the fake provider: cache writes, abandoned streams, a second meter."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import anthropic
-import outlay
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
+from tests.fake_provider import Answer, FakeProvider
+
+import outlay
 from outlay import semconv
 from outlay.testing import Capture, capture
-
-from tests.fake_provider import Answer, FakeProvider
 
 USAGE = Answer(
     text="four words of answer",

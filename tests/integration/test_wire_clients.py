@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Iterator
 from typing import Any
 
-import outlay
 import pytest
+from tests.fake_provider import Answer, FakeProvider
+
+import outlay
 from outlay import semconv
 from outlay.testing import Capture, capture
-
-from tests.fake_provider import Answer, FakeProvider
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # theirs
 
@@ -83,9 +84,8 @@ def test_mistral(sent: Capture, provider: FakeProvider) -> None:
     client = client_module.Mistral(api_key="none", server_url=provider.url)
     messages = [{"role": "user", "content": "hi"}]
     client.chat.complete(model="mistral-large-latest", messages=messages)
-    with pytest.MonkeyPatch.context():
-        for _ in client.chat.stream(model="mistral-large-latest", messages=messages):
-            pass
+    for _ in client.chat.stream(model="mistral-large-latest", messages=messages):
+        pass
     asyncio.run(client.chat.complete_async(model="mistral-large-latest", messages=messages))
     plain, streamed, asynchronous = sent.calls
     assert counts([plain, asynchronous]) == [(900, 60)] * 2
@@ -194,11 +194,11 @@ def test_langchain_batches_run_in_threads_of_the_feature(sent: Capture, provider
 
 def test_pydantic_ai(sent: Capture, provider: FakeProvider) -> None:
     pydantic_ai = pytest.importorskip("pydantic_ai")
-    from pydantic_ai.models.openai import OpenAIChatModel
-    from pydantic_ai.providers.openai import OpenAIProvider
-
+    models = importlib.import_module("pydantic_ai.models.openai")
+    providers = importlib.import_module("pydantic_ai.providers.openai")
     provider.queue(CACHED)
-    model = OpenAIChatModel("gpt-4o", provider=OpenAIProvider(base_url=f"{provider.url}/v1", api_key="none"))
+    connection = providers.OpenAIProvider(base_url=f"{provider.url}/v1", api_key="none")
+    model = models.OpenAIChatModel("gpt-4o", provider=connection)
     pydantic_ai.Agent(model).run_sync("hi")
     assert counts(sent.calls) == [(900, 60)]
 

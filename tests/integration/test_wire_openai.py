@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import httpx2
 import openai
-import outlay
 import pytest
+from tests.fake_provider import Answer, FakeProvider
+
+import outlay
 from outlay import semconv
 from outlay.testing import Capture, capture
-
-from tests.fake_provider import Answer, FakeProvider
 
 USAGE = Answer(
     text="four words of answer",
@@ -141,10 +141,14 @@ def test_an_abandoned_stream_ends_the_span(
     provider.queue(Answer(text="word " * 200, chunk_delay_s=0.002))
     stream: Any = client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True)
     if how == "exception":
-        with pytest.raises(RuntimeError, match="mine"):
+
+        def read(stream: Any) -> None:
             for number, _ in enumerate(stream):
                 if number == 3:
                     raise RuntimeError("mine")
+
+        with pytest.raises(RuntimeError, match="mine"):
+            read(stream)
         stream.close()
     else:
         for number, _ in enumerate(stream):
@@ -311,7 +315,7 @@ def test_compressed_answers_reach_the_application_and_the_span(sent: Capture, li
     headers = {"content-type": "application/json", "content-encoding": encoding}
     transport = library.MockTransport(lambda request: library.Response(200, headers=headers, stream=Pieces(packed)))
 
-    class Pieces(library.SyncByteStream):  # type: ignore[misc, name-defined]
+    class Pieces(library.SyncByteStream):  # type: ignore[misc]
         def __init__(self, data: bytes) -> None:
             self.data = data
 

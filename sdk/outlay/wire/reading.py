@@ -201,10 +201,10 @@ def anthropic(reading: Reading, body: Json) -> None:
         reading.raw_usage.update({key: value for key, value in usage.items() if value is not None})
         if kind == "message_start":
             reading.raw_usage.pop("output_tokens", None)  # a first guess; the final count follows
-            reading.text = reading.text if reading.text is not None else None
         reading.usage = counts.anthropic(reading.raw_usage)
         reading.service_tier = _text(usage.get("service_tier")) or reading.service_tier
-    reading.done = reading.done or kind == "message_stop"
+    # Some readers never ask for message_stop: the reason to stop comes with the final counts.
+    reading.done = reading.done or kind == "message_stop" or (kind == "message_delta" and bool(reason and usage))
     if reading.text is not None:
         if isinstance(delta, dict):
             for key in ("text", "thinking", "partial_json"):

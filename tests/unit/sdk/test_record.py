@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import outlay
 import pytest
+
+import outlay
 from outlay import _safely
 from outlay.testing import Capture, MemorySender, capture
 

@@ -1,0 +1,276 @@
+"""The queue between the application and the server, over real HTTP and in real processes."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+import outlay
+from outlay import _safely
+from outlay.export import Sender
+from outlay.settings import Settings
+from outlay.testing import MemorySender, capture
+
+
+class Server(ThreadingHTTPServer):
+    """Takes OTLP; answers with the queued statuses, then 200."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.bodies: list[tuple[str, dict[str, str], bytes]] = []
+        self.statuses: list[tuple[int, dict[str, str]]] = []
+        self.delay_s = 0.0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def spans(self) -> list[Any]:
+        found = []
+        for path, headers, body in self.bodies:
+            if path == "/v1/traces":
+                assert headers["content-type"] == "application/x-protobuf"
+                for group in ExportTraceServiceRequest.FromString(gzip.decompress(body)).resource_spans:
+                    found += [span for scope in group.scope_spans for span in scope.spans]
+        return found
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that go away are expected."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        time.sleep(self.server.delay_s)
+        status, headers = self.server.statuses.pop(0) if self.server.statuses else (200, {})
+        if status == 200:
+            self.server.bodies.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+        self.send_response(status)
+        for name, value in {"content-length": "0", **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+
+@contextmanager
+def serve() -> Iterator[Server]:
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serve() as running:
+        yield running
+
+
+def run(code: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """A program of its own."""
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": path, **environ},
+    )
+
+
+CALL = 'outlay.record(usage={"input_tokens": 1, "output_tokens": 1}, model="gpt-4o", provider="openai")'
+
+
+def test_what_is_queued_at_exit_arrives(server: Server) -> None:
+    done = run(f"import outlay\noutlay.init('shop', 'prod', endpoint='{server.url}', api_key='k1')\n" + f"{CALL}\n" * 3)
+    assert done.returncode == 0, done.stderr
+    assert len(server.spans()) == 3
+    _, headers, body = server.bodies[0]
+    assert headers["authorization"] == "Bearer k1"
+    resource = ExportTraceServiceRequest.FromString(gzip.decompress(body)).resource_spans[0].resource
+    facts = {attribute.key: attribute.value.string_value for attribute in resource.attributes}
+    assert (facts["service.name"], facts["deployment.environment.name"]) == ("shop", "prod")
+
+
+def test_without_init_the_environment_decides(server: Server) -> None:
+    environ = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": server.url,
+        "OTEL_SERVICE_NAME": "envy",
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-a=1",
+    }
+    done = run(
+        """
+        import outlay
+        @outlay.track(feature="f")
+        def work(): pass
+        work()
+        """,
+        **environ,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [span.name for span in server.spans()] == ["work"]
+    assert server.bodies[0][1]["x-a"] == "1"
+
+
+def test_a_forked_child_sends_its_own_and_nothing_twice(server: Server) -> None:
+    done = run(
+        f"""
+        import os, outlay
+        outlay.init(endpoint="{server.url}")
+        outlay.record(model="before", provider="p")
+        child = os.fork()
+        outlay.record(model="child" if child == 0 else "parent", provider="p")
+        if child:
+            _, status = os.waitpid(child, 0)
+            assert status == 0
+        """
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(span.name for span in server.spans()) == ["chat before", "chat child", "chat parent"]
+
+
+def test_exit_is_prompt_when_nobody_listens() -> None:
+    started = time.monotonic()
+    done = run(f"import outlay\noutlay.init(endpoint='http://127.0.0.1:9')\n{CALL}\nprint(outlay.stats())")
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - started < 5
+
+
+def test_exit_waits_at_most_its_time_when_the_server_hangs(server: Server) -> None:
+    server.delay_s = 20
+    code = f"""
+        import atexit, time, outlay
+        outlay.init(endpoint="{server.url}")
+        {CALL}
+        start = time.monotonic()
+        atexit.register(lambda: None)
+        outlay.shutdown()
+        print(time.monotonic() - start)
+        """
+    done = run(code, OUTLAY_EXIT_TIMEOUT_S="1")
+    assert done.returncode == 0, done.stderr
+    assert 0.5 < float(done.stdout) < 2.5
+
+
+def test_retryable_answers_are_retried_and_others_are_not(server: Server) -> None:
+    server.statuses = [(503, {}), (429, {"retry-after": "0"}), (200, {}), (400, {})]
+    settings = Settings.from_env({}, endpoint=server.url)
+    with capture(sender=_as_memory(Sender(settings)), raise_errors=False):
+        _safely._last["drop"] = float("inf")
+        outlay.record(model="first", provider="p")
+        assert outlay.flush(20)
+        outlay.record(model="second", provider="p")
+        assert not outlay.flush(20)
+        assert outlay.stats() == {"exported": 1, "dropped": 1, "spooled": 0}
+    assert [span.name for span in server.spans()] == ["chat first"]
+
+
+def _as_memory(sender: Sender) -> Any:
+    return sender
+
+
+def test_a_full_queue_drops_the_newest_and_counts_them() -> None:
+    sender = MemorySender(*[(503, 0.0)] * 1000)
+    with capture(sender=sender, queue_spans=10, batch_spans=10, flush_interval_ms=60_000, raise_errors=False) as sent:
+        _safely._last["queue"] = float("inf")
+        for number in range(40):
+            outlay.record(model=str(number), provider="p")
+        dropped = outlay.stats()["dropped"]
+        assert 20 <= dropped <= 30  # ten wait, and at most ten are on their way
+        sender.answers.clear()
+        assert outlay.flush(10)
+        assert [span.name for span in sent.spans][:3] == ["chat 0", "chat 1", "chat 2"]
+        assert len(sent.spans) == 40 - dropped
+
+
+def test_the_queue_is_bounded_by_bytes_too() -> None:
+    sender = MemorySender(*[(503, 0.0)] * 1000)
+    with capture(sender=sender, queue_bytes=10_000, flush_interval_ms=60_000, raise_errors=False):
+        _safely._last["queue"] = float("inf")
+        for _ in range(20):
+            outlay.record(model="m", provider="p", attributes={"text": "x" * 3000})
+        assert outlay.stats()["dropped"] >= 16
+        sender.answers.clear()
+
+
+def test_what_cannot_be_sent_lands_in_the_spool_file(tmp_path: Path) -> None:
+    spool = tmp_path / "spool.pb"
+    code = f"import outlay\noutlay.init(endpoint='http://127.0.0.1:9', spool_file='{spool}')\n{CALL}\n"
+    assert run(code).returncode == 0
+    assert run(code).returncode == 0
+    request = ExportTraceServiceRequest.FromString(spool.read_bytes())
+    assert sum(len(scope.spans) for group in request.resource_spans for scope in group.scope_spans) == 2
+    assert oct(spool.stat().st_mode & 0o777) == "0o600"
+
+
+def test_bad_settings_are_named_and_do_not_stop_the_application(server: Server) -> None:
+    done = run(
+        f"import outlay\noutlay.init(endpoint='{server.url}')\n{CALL}\n",
+        OUTLAY_QUEUE_SPANS="many",
+        OUTLAY_HEADERS="secret-token",
+    )
+    assert done.returncode == 0
+    assert "OUTLAY_QUEUE_SPANS='many'" in done.stderr
+    assert "secret-token" not in done.stderr
+    assert len(server.spans()) == 1
+
+
+def test_the_applications_own_provider_still_wins_after_init(server: Server) -> None:
+    done = run(
+        f"""
+        import outlay
+        outlay.init(endpoint="{server.url}")
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+        with trace.get_tracer("early").start_as_current_span("early"):
+            pass
+        mine, memory = TracerProvider(), InMemorySpanExporter()
+        mine.add_span_processor(SimpleSpanProcessor(memory))
+        trace.set_tracer_provider(mine)
+        assert trace.get_tracer_provider() is mine
+        with outlay.track(feature="f"), trace.get_tracer("late").start_as_current_span("late"):
+            {CALL}
+        names = [span.name for span in memory.get_finished_spans()]
+        assert names == ["chat gpt-4o", "late", "f"], names
+        """
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Overriding" not in done.stderr
+    assert sorted(span.name for span in server.spans()) == ["chat gpt-4o", "early", "f", "late"]
+
+
+def test_importing_outlay_loads_neither_server_packages_nor_clients() -> None:
+    done = run(
+        """
+        import sys, outlay
+        heavy = {"pandas", "chdb", "clickhouse_connect", "fastapi", "grpc", "requests", "httpx", "openai", "pydantic"}
+        assert not heavy & set(sys.modules), heavy & set(sys.modules)
+        """
+    )
+    assert done.returncode == 0, done.stderr
