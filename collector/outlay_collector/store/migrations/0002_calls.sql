@@ -95,6 +95,7 @@ CREATE TABLE IF NOT EXISTS repeats
     reason LowCardinality(String) COMMENT 'repeats_descendants, same_response, same_request, raw_child …',
     of_trace_id String COMMENT 'Trace of the call that is counted instead, empty for several' CODEC(ZSTD(1)),
     of_span_id String COMMENT 'Span of the call that is counted instead, empty for several' CODEC(ZSTD(1)),
+    response_id String COMMENT 'Provider''s id of the response, as the repeating span has it' CODEC(ZSTD(1)),
     dialect LowCardinality(String) COMMENT 'Which dialect table read the span',
     version UInt64 COMMENT 'Settle run' CODEC(Delta(8), ZSTD(1)),
     is_deleted UInt8 COMMENT '1 = tombstone' CODEC(ZSTD(1))

@@ -1,0 +1,60 @@
+"""Dialects: the ways in which spans describe model calls, as data.
+
+A dialect is one frozen table (see `model.Dialect`): how to recognize it, which attributes carry which field, which
+counts include which. `compile.py` turns all tables into the SQL that settle runs, `docs.py` into docs/dialects.md.
+Adding a library is one table here and one capture in tests/data/otlp-corpus.
+"""
+
+from __future__ import annotations
+
+from outlay_collector.dialects import (
+    agentops,
+    anthropic_sdk,
+    autogen,
+    haystack,
+    laminar,
+    langfuse,
+    langsmith,
+    litellm,
+    logfire,
+    mlflow,
+    openinference,
+    openlit,
+    openllmetry,
+    otel_genai,
+    outlay_sdk,
+    pydantic_ai,
+    semantic_kernel,
+    strands,
+    vercel,
+)
+from outlay_collector.dialects.model import Blob, Dialect, Kind
+
+# In order of preference: the first whose scope fits wins, then the first with a mark; the last is the default.
+DIALECTS: tuple[Dialect, ...] = (
+    outlay_sdk.TABLE,
+    anthropic_sdk.TABLE,
+    otel_genai.LANGCHAIN,
+    openllmetry.FRAMEWORK,
+    openllmetry.PROVIDER,
+    openinference.PROVIDER,
+    openinference.FRAMEWORK,
+    langfuse.TABLE,
+    vercel.TABLE,
+    logfire.TABLE,
+    pydantic_ai.TABLE,
+    litellm.TABLE,
+    mlflow.TABLE,
+    laminar.TABLE,
+    langsmith.TABLE,
+    strands.TABLE,
+    semantic_kernel.TABLE,
+    haystack.TABLE,
+    autogen.TABLE,
+    openlit.TABLE,
+    agentops.TABLE,
+    otel_genai.TABLE,
+)
+DEFAULT = DIALECTS[-1]
+
+__all__ = ["DEFAULT", "DIALECTS", "Blob", "Dialect", "Kind"]

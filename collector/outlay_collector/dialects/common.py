@@ -1,0 +1,281 @@
+"""What every dialect falls back on: the OpenTelemetry GenAI names of all generations and the widespread others.
+
+Sources: OpenTelemetry GenAI semantic conventions 1.27 to 1.38 and their own repository since 2026, OpenInference,
+and the recorded exports in tests/data/otlp-corpus.
+"""
+
+from __future__ import annotations
+
+from outlay_collector.dialects.model import AGGREGATE, CALL, PLAIN, Kind
+
+OPERATIONS: dict[str, tuple[str, str]] = {
+    "chat": (CALL, "chat"),
+    "text_completion": (CALL, "text_completion"),
+    "completion": (CALL, "text_completion"),
+    "completions": (CALL, "text_completion"),
+    "generate_content": (CALL, "generate_content"),
+    "responses": (CALL, "chat"),
+    "response": (CALL, "chat"),
+    "message": (CALL, "chat"),
+    "messages": (CALL, "chat"),
+    "stream": (CALL, "chat"),
+    "embeddings": (CALL, "embeddings"),
+    "embedding": (CALL, "embeddings"),
+    "embed": (CALL, "embeddings"),
+    "rerank": (CALL, "rerank"),
+    "image_generation": (CALL, "image_generation"),
+    "image": (CALL, "image_generation"),
+    "generate_image": (CALL, "image_generation"),
+    "audio": (CALL, "audio"),
+    "speech": (CALL, "speech"),
+    "transcription": (CALL, "transcription"),
+    "moderation": (CALL, "moderation"),
+    "llm": (CALL, "chat"),
+    "invoke_agent": (AGGREGATE, ""),
+    "create_agent": (AGGREGATE, ""),
+    "invoke_workflow": (AGGREGATE, ""),
+    "execute_tool": (AGGREGATE, ""),
+    "execute_task": (AGGREGATE, ""),
+    "execute_event_loop_cycle": (AGGREGATE, ""),
+    "chain": (AGGREGATE, ""),
+    "agent": (AGGREGATE, ""),
+    "tool": (AGGREGATE, ""),
+    "workflow": (AGGREGATE, ""),
+    "task": (AGGREGATE, ""),
+    "parser": (PLAIN, ""),
+    "prompt": (PLAIN, ""),
+}
+
+# Of several kinds on one span the first is believed.
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        "openinference.span.kind",
+        {"llm": (CALL, "chat"), "embedding": (CALL, "embeddings"), "reranker": (CALL, "rerank")},
+        otherwise=AGGREGATE,
+    ),
+    Kind("traceloop.span.kind", {"llm": (CALL, "chat")}, otherwise=AGGREGATE),
+    Kind("gen_ai.operation.name", OPERATIONS),
+    Kind("llm.request.type", OPERATIONS),
+    Kind("gen_ai.request.type", OPERATIONS),
+)
+
+FIELDS: dict[str, tuple[str, ...]] = {
+    "provider": ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "llm.vendor"),
+    "request_model": (
+        "gen_ai.request.model",
+        "llm.request.model_name",
+        "llm.request.model",
+        "llm.model_name",
+        "embedding.model_name",
+        "reranker.model_name",
+    ),
+    "response_model": ("gen_ai.response.model", "llm.response.model_name", "llm.response.model"),
+    "response_id": ("gen_ai.response.id", "llm.response.id", "gen_ai.openai.response.id"),
+    "service_tier": (
+        "gen_ai.response.service_tier",
+        "gen_ai.openai.response.service_tier",
+        "openai.response.service_tier",
+        "anthropic.response.service_tier",
+    ),
+    "request_tier": (
+        "gen_ai.request.service_tier",
+        "gen_ai.openai.request.service_tier",
+        "openai.request.service_tier",
+        "anthropic.request.service_tier",
+    ),
+    "error_type": ("error.type", "exception.type"),
+    "input_tokens": (
+        "gen_ai.usage.input_tokens",
+        "gen_ai.usage.prompt_tokens",
+        "llm.token_count.prompt",
+        "llm.usage.prompt_tokens",
+        "llm.usage.input_tokens",
+    ),
+    "output_tokens": (
+        "gen_ai.usage.output_tokens",
+        "gen_ai.usage.completion_tokens",
+        "llm.token_count.completion",
+        "llm.usage.completion_tokens",
+        "llm.usage.output_tokens",
+    ),
+    "total_tokens": ("gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.token_count.total"),
+    "cache_read_tokens": (
+        "gen_ai.usage.cache_read.input_tokens",
+        "gen_ai.usage.cache_read_input_tokens",
+        "gen_ai.usage.input_tokens.cached",
+        "gen_ai.usage.input_tokens_details.cached_tokens",
+        "gen_ai.usage.prompt_tokens_details.cached_tokens",
+        "gen_ai.usage.cached_input_tokens",
+        "gen_ai.usage.cached_tokens",
+        "gen_ai.usage.details.cache_read_tokens",
+        "gen_ai.usage.details.cached_tokens",
+        "llm.token_count.prompt_details.cache_read",
+        "llm.usage.cache_read_input_tokens",
+    ),
+    "cache_write_tokens": (
+        "gen_ai.usage.cache_creation.input_tokens",
+        "gen_ai.usage.cache_write.input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "gen_ai.usage.cache_write_input_tokens",
+        "gen_ai.usage.details.cache_write_tokens",
+        "gen_ai.usage.details.cache_creation_input_tokens",
+        "llm.token_count.prompt_details.cache_write",
+        "llm.usage.cache_creation_input_tokens",
+    ),
+    "cache_write_5m_tokens": (
+        "anthropic.usage.cache_creation.ephemeral_5m_input_tokens",
+        "gen_ai.usage.details.ephemeral_5m_input_tokens",
+        "gen_ai.usage.cache_creation.ephemeral_5m_input_tokens",
+    ),
+    "cache_write_1h_tokens": (
+        "outlay.usage.cache_write_1h.input_tokens",
+        "anthropic.usage.cache_creation.ephemeral_1h_input_tokens",
+        "gen_ai.usage.details.ephemeral_1h_input_tokens",
+        "gen_ai.usage.cache_creation.ephemeral_1h_input_tokens",
+    ),
+    "reasoning_tokens": (
+        "gen_ai.usage.reasoning.output_tokens",
+        "gen_ai.usage.reasoning_tokens",
+        "gen_ai.usage.output_tokens.reasoning",
+        "gen_ai.usage.output_tokens_details.reasoning_tokens",
+        "gen_ai.usage.completion_tokens_details.reasoning_tokens",
+        "gen_ai.usage.details.reasoning_tokens",
+        "gen_ai.usage.details.thoughts_tokens",
+        "gen_ai.usage.thoughts_tokens",
+        "llm.token_count.completion_details.reasoning",
+        "llm.usage.reasoning_tokens",
+    ),
+    "input_audio_tokens": (
+        "gen_ai.usage.audio.input_tokens",
+        "gen_ai.usage.details.input_audio_tokens",
+        "llm.token_count.prompt_details.audio",
+    ),
+    "output_audio_tokens": (
+        "gen_ai.usage.audio.output_tokens",
+        "gen_ai.usage.details.output_audio_tokens",
+        "llm.token_count.completion_details.audio",
+    ),
+    "cache_read_audio_tokens": ("gen_ai.usage.audio.cache_read.input_tokens",),
+    "input_image_tokens": ("gen_ai.usage.image.input_tokens",),
+    "output_image_tokens": ("gen_ai.usage.image.output_tokens",),
+    "web_searches": (
+        "outlay.usage.web_searches",
+        "gen_ai.usage.web_searches",
+        "anthropic.usage.server_tool_use.web_search_requests",
+        "gen_ai.usage.details.web_search_requests",
+    ),
+    "cost_usd": (
+        "outlay.cost.usd",
+        "gen_ai.usage.cost",
+        "gen_ai.cost.total_cost",
+        "operation.cost",
+        "llm.cost.total",
+        "gen_ai.usage.total_cost",
+        "gen_ai.cost.amount",
+        "llm.usage.cost",
+    ),
+    "ttft_s": (
+        "gen_ai.response.time_to_first_chunk",
+        "gen_ai.client.operation.time_to_first_chunk",
+        "gen_ai.server.time_to_first_token",
+        "gen_ai.response.time_to_first_token",
+        "gen_ai.server.ttft",
+    ),
+    "streamed": (
+        "gen_ai.request.stream",
+        "gen_ai.is_streaming",
+        "llm.is_streaming",
+        "gen_ai.request.streaming",
+        "gen_ai.request.is_stream",
+        "llm.request.streaming",
+    ),
+}
+
+# What a call inherits from the nearest span above it (or from itself): name in `calls` and attributes, first wins.
+CONTEXT: dict[str, tuple[str, ...]] = {
+    "feature": ("outlay.feature",),
+    "team": ("outlay.team",),
+    "customer": ("outlay.customer",),
+    "task": ("outlay.task",),
+    "user": (
+        "user.id",
+        "enduser.id",
+        "langfuse.user.id",
+        "traceloop.association.properties.user_id",
+        "lmnr.association.properties.user_id",
+        "ai.telemetry.metadata.userId",
+        "langsmith.metadata.user_id",
+        "metadata.userId",
+    ),
+    "session": (
+        "session.id",
+        "gen_ai.conversation.id",
+        "langfuse.session.id",
+        "traceloop.association.properties.session_id",
+        "lmnr.association.properties.session_id",
+        "ai.telemetry.metadata.sessionId",
+        "langsmith.metadata.session_id",
+        "langsmith.metadata.thread_id",
+        "metadata.sessionId",
+    ),
+    "prompt": ("gen_ai.prompt.name", "langfuse.observation.prompt.name"),
+    "prompt_version": ("outlay.prompt.version", "gen_ai.prompt.version", "langfuse.observation.prompt.version"),
+    "experiment": ("outlay.experiment.name",),
+    "arm": ("outlay.experiment.arm",),
+    "route_tier": ("outlay.route.tier",),
+    "route_reason": ("outlay.route.reason",),
+    "cascade_name": ("outlay.cascade.name",),
+    "cascade_run_id": ("outlay.cascade.run_id",),
+    "cascade_tier": ("outlay.cascade.tier",),
+    "cascade_outcome": ("outlay.cascade.outcome",),
+    "cascade_confidence": ("outlay.cascade.confidence",),
+    "cascade_threshold": ("outlay.cascade.threshold",),
+}
+# Inherited as a whole: a span that says one of a group's names hides all of the group above it.
+CONTEXT_GROUPS: dict[str, tuple[str, ...]] = {
+    "experiment": ("experiment", "arm"),
+    "route_tier": ("route_tier", "route_reason"),
+    "cascade_run_id": (
+        "cascade_name",
+        "cascade_run_id",
+        "cascade_tier",
+        "cascade_outcome",
+        "cascade_confidence",
+        "cascade_threshold",
+    ),
+}
+# Attributes with these beginnings become tags named by what follows.
+TAG_PREFIXES: tuple[str, ...] = (
+    "outlay.tag.",
+    "langfuse.trace.metadata.",
+    "traceloop.association.properties.",
+    "lmnr.association.properties.",
+    "ai.telemetry.metadata.",
+)
+# Attributes read as they are, whatever the dialect.
+OWN: dict[str, str] = {
+    "attempt": "outlay.attempt",
+    "request_id": "outlay.request_id",
+    "estimated": "outlay.usage.estimated",
+    "cache_kind": "outlay.cache.kind",
+    "cache_hit": "outlay.cache.hit",
+    "cache_similarity": "outlay.cache.similarity",
+    "avoided_input": "outlay.cache.avoided.input_tokens",
+    "avoided_output": "outlay.cache.avoided.output_tokens",
+    "http_status": "http.response.status_code",
+    "server_address": "server.address",
+    "base_url": "gen_ai.request.base_url",
+}
+# Whole prompts, in order of preference; the first that is there is hashed.
+PROMPTS: tuple[str, ...] = (
+    "gen_ai.input.messages",
+    "ai.prompt.messages",
+    "langfuse.observation.input",
+    "mlflow.spanInputs",
+    "input.value",
+    "gen_ai.prompt",
+    "ai.prompt",
+    "traceloop.entity.input",
+)
+PROMPT_PREFIXES: tuple[str, ...] = ("gen_ai.prompt.", "llm.input_messages.")
+SYSTEM_PROMPT = "gen_ai.system_instructions"

@@ -1,0 +1,475 @@
+"""Dialect tables to SQL: one set of expressions that reads any span, whatever wrote it.
+
+The dialect is found once per row. Every attribute name that some table mentions has a number; a row's names are turned
+into numbers once (`ids`), and each field then looks its numbers up by dialect and preference in constant arrays. So the
+SQL grows with the fields, not with the dialects, and adding a table adds data rather than branches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from outlay_collector.dialects import DEFAULT, DIALECTS, common, providers
+from outlay_collector.dialects.model import (
+    AGGREGATE,
+    CALL,
+    COUNT_FIELDS,
+    FIELDS,
+    PLAIN,
+    RAW,
+    TAIL,
+    TEXT_FIELDS,
+    Blob,
+    Dialect,
+)
+from outlay_collector.dialects.vocabulary import (
+    INPUT_EXCLUDES_CACHED,
+    OUTPUT_EXCLUDES_REASONING,
+    SERVICE_TIER,
+    STYLES,
+    WORDS,
+)
+
+NO_KEY = 65535
+ROLES = {"": 0, CALL: 1, AGGREGATE: 2, RAW: 3, TAIL: 4, PLAIN: 5}
+NUMBER = {dialect.name: number for number, dialect in enumerate(DIALECTS, start=1)}
+
+
+def text(value: str) -> str:
+    """A SQL string literal."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def texts(values: Iterable[str]) -> str:
+    return "[" + ", ".join(text(value) for value in values) + "]"
+
+
+def numbers(values: Iterable[int], kind: str = "UInt16") -> str:
+    return f"CAST([{', '.join(str(value) for value in values)}] AS Array({kind}))"
+
+
+def sources(dialect: Dialect, field: str) -> tuple[str, ...]:
+    """Where a dialect looks for a field: its own sources, then the common ones."""
+    own = tuple(dialect.fields.get(field, ()))
+    return (*own, *(key for key in common.FIELDS.get(field, ()) if key not in own))
+
+
+def kinds(dialect: Dialect) -> tuple[str, ...]:
+    own = tuple(kind.key for kind in dialect.kinds)
+    return (*own, *(kind.key for kind in common.KINDS if kind.key not in own))
+
+
+@cache
+def keys() -> dict[str, int]:
+    """Every attribute name that is looked up by number. The context's come first, in order of preference."""
+    names: dict[str, int] = {}
+
+    def add(name: str) -> None:
+        names.setdefault(name, len(names) + 1)
+
+    for found in common.CONTEXT.values():
+        for name in found:
+            add(name)
+    for dialect in DIALECTS:
+        for name in (*dialect.marks, *dialect.aggregate_input, *kinds(dialect)):
+            add(name)
+        if dialect.estimated_without:
+            add(dialect.estimated_without)
+        for blob in dialect.usage:
+            add(blob.key)
+        for field in FIELDS:
+            for source in sources(dialect, field):
+                add(source.split("#")[0])
+    for name in common.OWN.values():
+        add(name)
+    return names
+
+
+def context_count() -> int:
+    """Numbers up to here are attributes that calls inherit."""
+    return len({name for found in common.CONTEXT.values() for name in found})
+
+
+def key_ids() -> str:
+    """`k` (names of a row's attributes) to their numbers, 0 for names that no table mentions."""
+    names = keys()
+    return f"arrayMap(x -> transform(x, {texts(names)}, {numbers(names.values())}, toUInt16(0)), k)"
+
+
+def dialect_of_scope() -> str:
+    """Number of the dialect by the scope's name, 0 when no table knows it. The longest beginning wins."""
+    found = sorted(
+        ((scope, NUMBER[dialect.name]) for dialect in DIALECTS for scope in dialect.scopes),
+        key=lambda pair: -len(pair[0]),
+    )
+    tests = [
+        f"scope_name = {text(scope[:-1])}, {number}"
+        if scope.endswith("$")
+        else f"startsWith(scope_name, {text(scope)}), {number}"
+        for scope, number in found
+    ]
+    return f"toUInt8(multiIf({', '.join(tests)}, 0))"
+
+
+def dialect_of_marks() -> str:
+    """Number of the dialect by an attribute that gives it away, else of the default."""
+    names = keys()
+    tests = [
+        f"hasAny(ids, {numbers(names[mark] for mark in dialect.marks)}), {NUMBER[dialect.name]}"
+        for dialect in DIALECTS
+        if dialect.marks
+    ]
+    return f"toUInt8(multiIf({', '.join(tests)}, {NUMBER[DEFAULT.name]}))"
+
+
+def by_dialect(values: Sequence[int], kind: str = "UInt16") -> str:
+    """A constant per dialect: a literal where all agree, else an element of an array."""
+    if len(set(values)) == 1:
+        return f"to{kind}({values[0]})"
+    return f"{numbers(values, kind)}[dialect_id]"
+
+
+def first_value(lists: Sequence[Sequence[str]]) -> str:
+    """The value of the first key that is there, of the keys each dialect lists in order."""
+    names = keys()
+    positions = []
+    for rank in range(max(len(found) for found in lists)):
+        column = [names[found[rank]] if rank < len(found) else NO_KEY for found in lists]
+        positions.append(f"indexOf(ids, {by_dialect(column)})")
+    if not positions:
+        return "''"
+    if len(positions) == 1:
+        return f"v[{positions[0]}]"
+    return f"v[arrayFirst(x -> x > 0, [{', '.join(positions)}])]"
+
+
+def direct(field: str) -> str:
+    """A field from attributes of its own, as text."""
+    return first_value([[s for s in sources(dialect, field) if "#" not in s] for dialect in DIALECTS])
+
+
+@cache
+def documents() -> dict[str, str]:
+    """Attributes or contents that are read as JSON: key to the column that holds the text."""
+    found: dict[str, str] = {}
+    for dialect in DIALECTS:
+        for field in FIELDS:
+            for source in sources(dialect, field):
+                if "#" in source:
+                    found.setdefault(source.split("#")[0], f"j_{len(found)}")
+        for blob in dialect.usage:
+            if blob.path:
+                found.setdefault(blob.key, f"j_{len(found)}")
+    return found
+
+
+def document_columns() -> str:
+    """One column per document, empty where the row's dialect does not ask for it."""
+    out = []
+    for key, column in documents().items():
+        users = [
+            NUMBER[dialect.name]
+            for dialect in DIALECTS
+            if any(source.startswith(key + "#") for field in FIELDS for source in sources(dialect, field))
+            or any(blob.key == key and blob.path for blob in dialect.usage)
+        ]
+        number = keys()[key]
+        inner = f"if(has(ids, {number}), v[indexOf(ids, {number})], texts[{text(key)}])"
+        out.append(f"if(dialect_id IN ({', '.join(map(str, users))}), {inner}, '') AS {column}")
+    return ",\n".join(out)
+
+
+def inside(field: str) -> str:
+    """A field from inside JSON texts, for the dialects that have such sources; lazily, only where it is asked for."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for dialect in DIALECTS:
+        found = tuple(source for source in sources(dialect, field) if "#" in source)
+        if found:
+            groups.setdefault(found, []).append(NUMBER[dialect.name])
+    branches = []
+    for wanted, members in groups.items():
+        tried = []
+        for source in wanted:
+            key, path = source.split("#", 1)
+            column = documents()[key]
+            tried.append(f"trim(BOTH '\"' FROM JSONExtractRaw({column}, {_path(path)}))")
+        value = tried[0] if len(tried) == 1 else f"arrayFirst(x -> x NOT IN ('', 'null'), [{', '.join(tried)}])"
+        branches.append(f"dialect_id IN ({', '.join(map(str, members))}), {value}")
+    return f"multiIf({', '.join(branches)}, '')" if branches else "''"
+
+
+def has_inside(field: str) -> bool:
+    return any("#" in source for dialect in DIALECTS for source in sources(dialect, field))
+
+
+def _path(path: str) -> str:
+    return ", ".join(str(int(part) + 1) if part.isdigit() else text(part) for part in path.split("."))
+
+
+def blob_direct() -> str:
+    """Usage object of a row where an attribute holds nothing else."""
+    return first_value([[blob.key for blob in dialect.usage if not blob.path] for dialect in DIALECTS])
+
+
+def blob_inside() -> str:
+    """Usage object of a row from inside a larger document."""
+    groups: dict[tuple[Blob, ...], list[int]] = {}
+    for dialect in DIALECTS:
+        found = tuple(blob for blob in dialect.usage if blob.path)
+        if found:
+            groups.setdefault(found, []).append(NUMBER[dialect.name])
+    branches = []
+    for blobs, members in groups.items():
+        tried = [f"JSONExtractRaw({documents()[blob.key]}, {_path(blob.path)})" for blob in blobs]
+        value = f"arrayFirst(x -> startsWith(x, '{{'), [{', '.join(tried)}])"
+        branches.append(f"dialect_id IN ({', '.join(map(str, members))}), {value}")
+    return f"multiIf({', '.join(branches)}, '')"
+
+
+def blob_style() -> str:
+    """Style of the blob's counts, by dialect and by whether it stood alone."""
+    alone, within = [], []
+    for dialect in DIALECTS:
+        plain = [blob for blob in dialect.usage if not blob.path]
+        nested = [blob for blob in dialect.usage if blob.path]
+        alone.append(STYLES.index(plain[0].style) if plain else 0)
+        within.append(STYLES.index(nested[0].style) if nested else 0)
+    return f"if(blob_alone != '', {by_dialect(alone, 'UInt8')}, {by_dialect(within, 'UInt8')})"
+
+
+def blob_type() -> str:
+    """The Tuple type that reads every word of the vocabulary in one pass over the JSON."""
+    tree: dict[str, object] = {}
+    for paths in WORDS.values():
+        for path in paths:
+            node = tree
+            *outer, last = path.split(".")
+            for part in outer:
+                node = node.setdefault(part, {})  # type: ignore[assignment]
+            node.setdefault(last, None)
+    return "Tuple(" + _members(tree) + f", {SERVICE_TIER} String)"
+
+
+def _members(tree: dict[str, object]) -> str:
+    parts = []
+    for name, node in tree.items():
+        kind = "Nullable(Float64)" if node is None else f"Tuple({_members(node)})"  # type: ignore[arg-type]
+        parts.append(f"{name} {kind}")
+    return ", ".join(parts)
+
+
+def blob_count(field: str) -> str:
+    """A count of the blob as the blob says it."""
+    return f"coalesce({', '.join(f'b.{word}' for word in WORDS[field])})"
+
+
+def blob_excludes(field: str) -> str:
+    """Whether the word that gave input (or output) leaves cached tokens (or reasoning) out."""
+    table = INPUT_EXCLUDES_CACHED if field == "input_tokens" else OUTPUT_EXCLUDES_REASONING
+    branches = []
+    for word in WORDS[field]:
+        tests = []
+        for style, words in table.items():
+            if word in words:
+                beside = " OR ".join(f"b.{other} IS NOT NULL" for other in words[word])
+                tests.append(f"style = {STYLES.index(style)}" + (f" AND ({beside})" if beside else ""))
+        branches.append(f"b.{word} IS NOT NULL, {' OR '.join(tests) or 'false'}")
+    return f"multiIf({', '.join(branches)}, false)"
+
+
+def _meanings() -> list[tuple[str, int, str]]:
+    """Every value of every kind: what to compare, role, operation. Suffixes keep their asterisk."""
+    names = keys()
+    found: dict[str, tuple[str, int, str]] = {}
+    for kind in (*(kind for dialect in DIALECTS for kind in dialect.kinds), *common.KINDS):
+        for value, (meaning, operation) in kind.values.items():
+            test = f"{names[kind.key]}={value}"
+            found.setdefault(test, (test, ROLES[meaning], operation))
+        test = f"{names[kind.key]}="
+        found.setdefault(test, (test, ROLES[kind.otherwise], ""))
+    return list(found.values())
+
+
+def kind_code() -> str:
+    """Number of the meaning of a row's kind: exact value, else ending, else any other value of that attribute."""
+    meanings = _meanings()
+    exact = [(test, i) for i, (test, _, _) in enumerate(meanings, start=1) if "=*" not in test]
+    endings = [(test.split("=*"), i) for i, (test, _, _) in enumerate(meanings, start=1) if "=*" in test]
+    known = f"{texts(test for test, _ in exact)}, {numbers(i for _, i in exact)}, toUInt16(0)"
+    suffixes = ", ".join(
+        f"kind_id = {key} AND endsWith(kind_value, {text(end)}), toUInt16({i})" for (key, end), i in endings
+    )
+    return (
+        f"arrayFirst(x -> x > 0, [transform(concat(toString(kind_id), '=', kind_value), {known}), "
+        f"multiIf({suffixes}, toUInt16(0)), transform(concat(toString(kind_id), '='), {known})])"
+    )
+
+
+def role() -> str:
+    """Role by the first kind attribute that is there; 0 = none said."""
+    return f"{numbers([role for _, role, _ in _meanings()], 'UInt8')}[kind_code]"
+
+
+def operation() -> str:
+    return f"{texts(operation for _, _, operation in _meanings())}[kind_code]"
+
+
+def kind_id() -> str:
+    """Number of the first kind attribute of the row, in the dialect's order."""
+    names = keys()
+    lists = [kinds(dialect) for dialect in DIALECTS]
+    branches = []
+    for rank in range(max(len(found) for found in lists)):
+        column = [names[found[rank]] if rank < len(found) else NO_KEY for found in lists]
+        key = by_dialect(column)
+        branches.append(f"has(ids, {key}), {key}")
+    return f"toUInt16(multiIf({', '.join(branches)}, 0))"
+
+
+def per_dialect(values: Sequence[str | int]) -> str:
+    """An expression that picks a dialect's constant."""
+    if all(isinstance(value, int) for value in values):
+        return f"{numbers([int(value) for value in values], 'UInt8')}[dialect_id]"
+    return f"{texts([str(value) for value in values])}[dialect_id]"
+
+
+def provider_names() -> str:
+    """Canonical names for several spellings at once: '?' where a spelling is unknown, empty for frameworks."""
+    spelled = {spelling: name for name, found in providers.SPELLINGS.items() for spelling in found}
+    spelled |= dict.fromkeys(providers.FRAMEWORKS, "")
+    return f"arrayMap(x -> transform(x, {texts(spelled)}, {texts(spelled.values())}, '?'), provider_spellings)"
+
+
+def provider_of_model(value: str) -> str:
+    """Provider that the beginning of a model's name gives away, or empty."""
+    branches = []
+    for name, found in providers.MODEL_BEGINNINGS.items():
+        tests = " OR ".join(f"startsWith({value}, {text(beginning)})" for beginning in found)
+        branches.append(f"{tests}, {text(name)}")
+    return f"multiIf({', '.join(branches)}, '')"
+
+
+def provider_of_host(value: str) -> str:
+    tests = [f"position({value}, {text(host)}) > 0, {text(name)}" for host, name in providers.HOSTS.items()]
+    return f"multiIf({value} = '', '', {', '.join(tests)}, '')"
+
+
+def excludes(attribute: str) -> str:
+    """Whether a dialect's count leaves its part out for the row's provider."""
+    tests = []
+    for dialect in DIALECTS:
+        found = getattr(dialect, attribute)
+        if found:
+            who = "true" if "*" in found else f"provider IN ({', '.join(text(name) for name in found)})"
+            tests.append(f"(dialect_id = {NUMBER[dialect.name]} AND {who})")
+    return f"({' OR '.join(tests) or 'false'})"
+
+
+def billed_failure() -> str:
+    tests = [
+        f"({'true' if not who else f'provider = {text(who)}'} AND position(lower(error_type), {text(what)}) > 0)"
+        for who, what in providers.BILLED_FAILURES
+    ]
+    return f"({' OR '.join(tests)})"
+
+
+def fragments() -> dict[str, str]:
+    """Everything `store/sql/settle_read.sql` asks for."""
+    names = keys()
+    numbers_wanted = ("cost_usd", "ttft_s", "ttft_ms", "ttft_at", "streamed", "tail_s")
+    own = {f: f"v[indexOf(ids, {names[key]})] AS o_{f}" for f, key in common.OWN.items()}
+    raw = [
+        f"(dialect_id = {NUMBER[d.name]} AND name IN ({', '.join(text(n) for n in d.raw_names)}))"
+        for d in DIALECTS
+        if d.raw_names
+    ]
+    guessing = [
+        f"(dialect_id = {NUMBER[d.name]} AND NOT has(ids, {names[d.estimated_without]}))"
+        for d in DIALECTS
+        if d.estimated_without
+    ]
+    return {
+        "key_ids": key_ids(),
+        "dialect_of_scope": dialect_of_scope(),
+        "dialect_of_marks": dialect_of_marks(),
+        "default_dialect": str(NUMBER[DEFAULT.name]),
+        "kind_id": kind_id(),
+        "kind_code": kind_code(),
+        "role": role(),
+        "operation": operation(),
+        "context_keys": str(context_count()),
+        "context_names": _context_names(),
+        "tag_prefix": " OR ".join(f"startsWith(x, {text(prefix)})" for prefix in common.TAG_PREFIXES),
+        "tag_name": _tag_name(),
+        "documents": document_columns(),
+        "blob_alone": blob_direct(),
+        "blob_inside": blob_inside(),
+        "blob_style": blob_style(),
+        "blob_type": text(blob_type()),
+        "blob_counts": ",\n".join(f"{count(blob_count(field))} AS b_{field}" for field in WORDS),
+        "blob_input_excludes": blob_excludes("input_tokens"),
+        "blob_output_excludes": blob_excludes("output_tokens"),
+        "direct_counts": ",\n".join(
+            f"{count(f'toFloat64OrNull({direct(field)})')} AS n_{field}" for field in COUNT_FIELDS
+        ),
+        "counts": ",\n".join(
+            f"coalesce(n_{field}, b_{field}) AS {field}_said" if field in WORDS else f"n_{field} AS {field}_said"
+            for field in COUNT_FIELDS
+            if field not in ("input_tokens", "output_tokens")
+        ),
+        "direct_texts": ",\n".join(
+            f"trim(BOTH '\"' FROM {direct(field)}) AS d_{field}" for field in (*TEXT_FIELDS, *numbers_wanted)
+        ),
+        "text_fields": ",\n".join(_text_field(field) for field in (*TEXT_FIELDS, *numbers_wanted)),
+        "own_fields": ",\n".join(own.values()),
+        "own_names": ",\n".join(f"o_{field}" for field in own),
+        "count_names": ",\n".join(f"n_{field}" for field in COUNT_FIELDS),
+        "aggregate_input": _aggregate_input(),
+        "rank": per_dialect([dialect.rank for dialect in DIALECTS]),
+        "dialect_name": per_dialect([dialect.name for dialect in DIALECTS]),
+        "raw_name": " OR ".join(raw) or "false",
+        "estimated": " OR ".join(guessing) or "false",
+        "provider_names": provider_names(),
+        "provider_of_model": provider_of_model("any_model"),
+        "provider_of_host": provider_of_host("host"),
+        "never_openai": ", ".join(text(name) for name in providers.NEVER_OPENAI),
+        "input_excludes_cached": excludes("input_excludes_cached"),
+        "output_excludes_reasoning": excludes("output_excludes_reasoning"),
+        "billed_failure": billed_failure(),
+        "prompts": f"arrayFirst(x -> x != '', [{', '.join(f'texts[{text(key)}]' for key in common.PROMPTS)}])",
+        "prompt_prefix": " OR ".join(f"startsWith(x, {text(prefix)})" for prefix in common.PROMPT_PREFIXES),
+        "system_prompt": f"texts[{text(common.SYSTEM_PROMPT)}]",
+    }
+
+
+def count(value: str) -> str:
+    """A count from a number: rounded; NULL for anything below zero or too large."""
+    return f"accurateCastOrNull(round({value}), 'UInt64')"
+
+
+def _text_field(field: str) -> str:
+    if not has_inside(field):
+        return f"d_{field} AS f_{field}"
+    # A dialect whose own list begins inside a document asks there before it asks for the common names.
+    first = [NUMBER[d.name] for d in DIALECTS if d.fields.get(field) and "#" in d.fields[field][0]]
+    inner = inside(field)
+    if not first:
+        return f"if(d_{field} != '', d_{field}, {inner}) AS f_{field}"
+    return f"if(d_{field} != '' AND dialect_id NOT IN ({', '.join(map(str, first))}), d_{field}, coalesce(nullIf({inner}, ''), d_{field})) AS f_{field}"
+
+
+def _context_names() -> str:
+    names = {key: name for name, found in common.CONTEXT.items() for key in found}
+    ordered = [names[key] for key, number in sorted(keys().items(), key=lambda pair: pair[1])[: context_count()]]
+    return texts(ordered)
+
+
+def _tag_name() -> str:
+    branches = [f"startsWith(x, {text(prefix)}), substring(x, {len(prefix) + 1})" for prefix in common.TAG_PREFIXES]
+    return f"concat('tag.', multiIf({', '.join(branches)}, x))"
+
+
+def _aggregate_input() -> str:
+    found = [keys()[key] for dialect in DIALECTS for key in dialect.aggregate_input]
+    return f"hasAny(ids, {numbers(found)})" if found else "false"

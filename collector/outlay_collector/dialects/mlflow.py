@@ -1,0 +1,36 @@
+"""MLflow tracing: every value is a JSON text, usage in `mlflow.chat.tokenUsage`."""
+
+from outlay_collector.dialects.model import AGGREGATE, CALL, Blob, Dialect, Kind
+
+TABLE = Dialect(
+    name="mlflow",
+    title="MLflow",
+    scopes=("mlflow",),
+    marks=("mlflow.spanType",),
+    rank=40,
+    kinds=(
+        Kind(
+            "mlflow.spanType",
+            {
+                "chat_model": (CALL, "chat"),
+                "llm": (CALL, "chat"),
+                "embedding": (CALL, "embeddings"),
+                "reranker": (CALL, "rerank"),
+            },
+            otherwise=AGGREGATE,
+        ),
+    ),
+    fields={
+        "provider": ("mlflow.llm.provider",),
+        "request_model": ("model", "mlflow.spanInputs#model", "mlflow.llm.model"),
+        "response_model": ("mlflow.spanOutputs#model", "mlflow.llm.model"),
+        "response_id": ("mlflow.spanOutputs#id",),
+        "streamed": ("stream", "mlflow.spanInputs#stream"),
+        "cost_usd": ("mlflow.llm.cost#total_cost",),
+    },
+    usage=(
+        Blob("mlflow.chat.tokenUsage", style="inclusive"),
+        Blob("mlflow.spanOutputs", "usage"),
+        Blob("mlflow.spanOutputs", "usage_metadata"),
+    ),
+)

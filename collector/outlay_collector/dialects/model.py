@@ -1,0 +1,85 @@
+"""What a dialect table may say: plain, frozen data that `compile.py` turns into SQL.
+
+A source names where a value stands: `key` is a span attribute, `key#a.b.0` is the value at that path of the JSON (or
+Python repr) text in the attribute or content text `key`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# Roles a span can have. A call is one request to a model; an aggregate may repeat the sum of what is below it; a raw
+# span restates its parent's request; a tail carries the usage of a streamed request that an earlier span opened.
+CALL, AGGREGATE, RAW, TAIL, PLAIN = "call", "aggregate", "raw", "tail", "plain"
+
+# Fields a table may fill. Texts first, then counts, then other numbers.
+TEXT_FIELDS = (
+    "provider",
+    "request_model",
+    "response_model",
+    "response_id",
+    "service_tier",
+    "request_tier",
+    "error_type",
+)
+COUNT_FIELDS = (
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+    "input_audio_tokens",
+    "output_audio_tokens",
+    "cache_read_audio_tokens",
+    "input_image_tokens",
+    "output_image_tokens",
+    "web_searches",
+)
+NUMBER_FIELDS = ("cost_usd", "ttft_s", "ttft_ms", "ttft_at", "streamed", "tail_s")
+FIELDS = TEXT_FIELDS + COUNT_FIELDS + NUMBER_FIELDS
+
+
+@dataclass(frozen=True)
+class Kind:
+    """An attribute that says what a span is: value (lower case, `*x` = ends with x) to role and operation."""
+
+    key: str
+    values: Mapping[str, tuple[str, str]]
+    otherwise: str = ""  # role of any other value; empty = decided by whether the span has usage
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A text that holds a whole usage object, under `key`, at `path` inside it.
+
+    Style says how its counts relate: `wire` as the provider's API counts (Anthropic and Bedrock exclude cached input,
+    Gemini's candidates exclude thoughts), `inclusive` as OpenTelemetry counts, `disjoint` as Langfuse counts.
+    """
+
+    key: str
+    path: str = ""
+    style: str = "wire"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One way in which spans describe model calls."""
+
+    name: str
+    title: str
+    scopes: tuple[str, ...] = ()  # beginnings of the instrumentation scope's name; a final $ asks for the whole name
+    marks: tuple[str, ...] = ()  # attributes that give the dialect away in any scope
+    rank: int = 50  # of two spans of one request the lower rank is believed
+    kinds: tuple[Kind, ...] = ()  # asked in order, before the common ones
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # asked in order, before the common ones
+    usage: tuple[Blob, ...] = ()  # asked where a field is not an attribute of its own
+    raw_names: tuple[str, ...] = ()  # span names whose spans restate their parent
+    input_excludes_cached: tuple[str, ...] = ()  # providers for which the input count leaves cached tokens out
+    output_excludes_reasoning: tuple[str, ...] = ()  # providers for which the output count leaves reasoning out
+    aggregate_input: tuple[str, ...] = ()  # input keys that make a span an aggregate, whatever its kind
+    estimated_without: str = ""  # a streamed call without this attribute carries the library's own estimate
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,64 @@
+"""OpenInference (Arize Phoenix): `llm.*` and `openinference.span.kind`."""
+
+from outlay_collector.dialects.model import Blob, Dialect
+
+_RESPONSE = (
+    Blob("output.value", "usage"),
+    Blob("output.value", "usageMetadata"),
+    Blob("output.value", "usage_metadata"),
+)
+_FIELDS = {
+    "provider": ("llm.provider", "llm.system"),
+    "request_model": (
+        "llm.request.model_name",
+        "llm.invocation_parameters#model",
+        "embedding.invocation_parameters#model",
+        "input.value#model",
+    ),
+    "response_model": ("llm.response.model_name", "llm.model_name"),
+    "response_id": (
+        "gen_ai.response.id",
+        "output.value#id",
+        "output.value#responseId",
+        "output.value#response_id",
+        "output.value#generations.0.0.message.kwargs.response_metadata.id",
+        "output.value#raw.id",
+    ),
+    "streamed": ("llm.invocation_parameters#stream",),
+}
+
+PROVIDER = Dialect(
+    name="openinference",
+    title="OpenInference",
+    scopes=(
+        "openinference.instrumentation.openai$",
+        "openinference.instrumentation.anthropic",
+        "openinference.instrumentation.bedrock",
+        "openinference.instrumentation.google_genai",
+        "openinference.instrumentation.vertexai",
+        "openinference.instrumentation.mistralai",
+        "openinference.instrumentation.groq",
+        "openinference.instrumentation.litellm",
+        "@arizeai/openinference-instrumentation-openai",
+        "@arizeai/openinference-instrumentation-anthropic",
+        "@arizeai/openinference-instrumentation-bedrock",
+    ),
+    rank=30,
+    fields=_FIELDS,
+    usage=_RESPONSE,
+    notes=(
+        "`llm.model_name` is the response model, or the request model after an error.",
+        "Prompt counts include cached tokens for every provider, Bedrock too.",
+        "No response id of its own: it is read from the JSON of `output.value`.",
+    ),
+)
+
+FRAMEWORK = Dialect(
+    name="openinference_framework",
+    title="OpenInference for frameworks (LangChain, LlamaIndex, CrewAI, OpenAI Agents …)",
+    scopes=("openinference.", "@arizeai/openinference"),
+    marks=("openinference.span.kind",),
+    rank=40,
+    fields=_FIELDS,
+    usage=_RESPONSE,
+)

@@ -1,0 +1,15 @@
+"""Strands Agents."""
+
+from outlay_collector.dialects.model import Dialect
+
+TABLE = Dialect(
+    name="strands",
+    title="Strands Agents",
+    scopes=("strands",),
+    rank=40,
+    fields={"ttft_ms": ("gen_ai.server.time_to_first_token",), "ttft_s": ("gen_ai.response.time_to_first_chunk",)},
+    notes=(
+        "The agent's span repeats the sums under the same keys; old and new names stand side by side with one value.",
+        "Time to first token in milliseconds. The provider is nowhere: it is told from the model.",
+    ),
+)

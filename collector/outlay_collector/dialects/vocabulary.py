@@ -1,0 +1,118 @@
+"""The words of usage objects: where a field stands in the JSON that providers and libraries write.
+
+One vocabulary reads them all (OpenAI, Anthropic, Gemini, Bedrock, Cohere, LangChain, Langfuse, LiteLLM, Vercel,
+MLflow); what a count includes depends on the word and on the blob's style, not on guesses.
+"""
+
+from __future__ import annotations
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "input_tokens": (
+        "prompt_tokens",
+        "input_tokens",
+        "inputTokens",
+        "promptTokenCount",
+        "prompt_token_count",
+        "input",
+        "promptTokens",
+        "tokens.input_tokens",
+        "prompt_eval_count",
+    ),
+    "output_tokens": (
+        "completion_tokens",
+        "output_tokens",
+        "outputTokens",
+        "candidatesTokenCount",
+        "candidates_token_count",
+        "output",
+        "completionTokens",
+        "tokens.output_tokens",
+        "eval_count",
+    ),
+    "total_tokens": ("total_tokens", "totalTokens", "totalTokenCount", "total_token_count", "total"),
+    "cache_read_tokens": (
+        "prompt_tokens_details.cached_tokens",
+        "input_tokens_details.cached_tokens",
+        "input_token_details.cache_read",
+        "cache_read_input_tokens",
+        "cacheReadInputTokens",
+        "cacheReadInputTokenCount",
+        "cachedContentTokenCount",
+        "cached_content_token_count",
+        "input_cache_read",
+        "input_cached_tokens",
+        "prompt_cache_hit_tokens",
+        "inputTokenDetails.cacheReadTokens",
+        "cachedInputTokens",
+        "cache_read_tokens",
+    ),
+    "cache_write_tokens": (
+        "cache_creation_input_tokens",
+        "input_token_details.cache_creation",
+        "cacheWriteInputTokens",
+        "cacheWriteInputTokenCount",
+        "prompt_tokens_details.cache_creation_tokens",
+        "prompt_tokens_details.cache_write_tokens",
+        "input_cache_creation",
+        "inputTokenDetails.cacheWriteTokens",
+        "cache_write_tokens",
+    ),
+    "cache_write_5m_tokens": (
+        "cache_creation.ephemeral_5m_input_tokens",
+        "input_token_details.ephemeral_5m_input_tokens",
+        "prompt_tokens_details.cache_creation_token_details.ephemeral_5m_input_tokens",
+        "input_cache_creation_5m",
+    ),
+    "cache_write_1h_tokens": (
+        "cache_creation.ephemeral_1h_input_tokens",
+        "input_token_details.ephemeral_1h_input_tokens",
+        "prompt_tokens_details.cache_creation_token_details.ephemeral_1h_input_tokens",
+        "cache_creation_input_tokens_above_1hr",
+        "input_cache_creation_1h",
+    ),
+    "reasoning_tokens": (
+        "completion_tokens_details.reasoning_tokens",
+        "output_tokens_details.reasoning_tokens",
+        "output_token_details.reasoning",
+        "thoughtsTokenCount",
+        "thoughts_token_count",
+        "output_reasoning",
+        "output_reasoning_tokens",
+        "outputTokenDetails.reasoningTokens",
+        "reasoningTokens",
+        "reasoning_tokens",
+    ),
+    "input_audio_tokens": (
+        "prompt_tokens_details.audio_tokens",
+        "input_tokens_details.audio_tokens",
+        "input_token_details.audio",
+        "input_audio",
+    ),
+    "output_audio_tokens": (
+        "completion_tokens_details.audio_tokens",
+        "output_tokens_details.audio_tokens",
+        "output_token_details.audio",
+        "output_audio",
+    ),
+    "input_image_tokens": ("prompt_tokens_details.image_tokens", "input_tokens_details.image_tokens"),
+    "output_image_tokens": ("completion_tokens_details.image_tokens", "output_tokens_details.image_tokens"),
+    "web_searches": ("server_tool_use.web_search_requests", "tool_usage.web_search.num_requests"),
+}
+SERVICE_TIER = "service_tier"
+
+# Input counts that leave cached tokens out, by style. A condition names words of which one must be there too.
+INPUT_EXCLUDES_CACHED: dict[str, dict[str, tuple[str, ...]]] = {
+    "wire": {
+        "input_tokens": ("cache_creation_input_tokens", "cache_read_input_tokens"),
+        "inputTokens": ("cacheReadInputTokens", "cacheReadInputTokenCount", "cacheWriteInputTokens"),
+    },
+    "inclusive": {},
+    "disjoint": {"input": ()},
+}
+# Output counts that leave reasoning out, by style.
+OUTPUT_EXCLUDES_REASONING: dict[str, dict[str, tuple[str, ...]]] = {
+    "wire": {"candidatesTokenCount": (), "candidates_token_count": ()},
+    "inclusive": {},
+    "disjoint": {"output": ()},
+}
+STYLES = ("wire", "inclusive", "disjoint")

@@ -1,0 +1,233 @@
+"""Settle: traces that changed become calls, one row per billable request, each counted once.
+
+The work is SQL in ClickHouse (`store/sql/settle_*.sql`), a few statements over temporary tables of one connection:
+
+1. which traces: those that changed, and those that share a response with them
+2. read their spans through the dialect tables, counts in canonical form
+3. the tree: what is above a span, what it inherits
+4. which spans speak of the same request: nested, at a stream's end, by response id across traces
+5. sums bottom up: what an agent's span says beyond the calls below it
+6. price, and write calls, repeats, lookups and response ids, each with tombstones for what is no more
+
+Settling a trace again gives the same rows, in whatever order its spans came.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from outlay_collector.dialects import common
+from outlay_collector.dialects.compile import fragments, texts
+from outlay_collector.prices import PriceBook
+from outlay_collector.store import Store, load_sql
+
+logger = logging.getLogger(__name__)
+
+SQL = "outlay_collector.store.sql"
+MAX_DEPTH = 64
+MAX_ROUNDS = 3
+BATCH_SPANS = 50_000
+BATCH_TRACES = 20_000
+SCRATCH = (
+    "settle_traces",
+    "settle_hours",
+    "settle_raw",
+    "settle_spans",
+    "settle_tree",
+    "settle_usage",
+    "settle_pairs",
+    "settle_links",
+    "settle_aggregates",
+    "settle_tops",
+    "settle_joined",
+    "settle_members",
+    "settle_nodes",
+    "settle_sums",
+    "settle_requests",
+    "settle_known_ids",
+)
+AGREE = " OR ".join(
+    f"({a} = '' OR {b} = '' OR startsWith({a}, {b}) OR startsWith({b}, {a}))"
+    for a, b in (
+        ("L.request_model", "R.request_model"),
+        ("L.response_model", "R.response_model"),
+        ("L.request_model", "R.response_model"),
+        ("L.response_model", "R.request_model"),
+    )
+)
+BARE_MODEL = (
+    "replaceRegexpOne(lower({}), '^(.*/)?((us|eu|apac|global)[.])?((anthropic|amazon|meta|mistral|cohere)[.])?', '')"
+)
+
+
+class Settler:
+    """Turns changed traces into calls. For one thread; its connection is its own."""
+
+    def __init__(self, store: Store, prices: PriceBook) -> None:
+        self.store = store
+        self.prices = prices
+        self._writer = store.writer()
+        self._version = 0
+        self._ready = False
+        self._read = ""
+        self._canonical = ""
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def run_once(self) -> bool:
+        """Settle the next batch of changed traces. Returns whether more is waiting."""
+        batch = self._writer.query(load_sql(SQL, "settle_next"), {"max_spans": BATCH_SPANS, "max_traces": BATCH_TRACES})
+        if not batch:
+            return False
+        upto: dict[str, int] = {}
+        for row in batch:
+            upto[row["loader"]] = max(upto.get(row["loader"], 0), int(row["seq"]))
+        self.settle({(str(row["project"]), str(row["trace_id"])) for row in batch})
+        self._writer.insert("settle_progress", [{"loader": loader, "seq": seq} for loader, seq in upto.items()])
+        return len(self._writer.query(load_sql(SQL, "settle_next"), {"max_spans": 1, "max_traces": 1})) > 0
+
+    def resettle(self, project: str, start: datetime, end: datetime) -> int:
+        """Settle every trace with a span in [start, end) again. Returns how many traces that were."""
+        rows = self._writer.query(
+            "SELECT DISTINCT trace_id FROM spans WHERE project = {project:String} "
+            "AND toStartOfHour(started_at) >= toStartOfHour({start:DateTime64(6)}) "
+            "AND toStartOfHour(started_at) <= {end:DateTime64(6)} "
+            "AND started_at >= {start:DateTime64(6)} AND started_at < {end:DateTime64(6)} ORDER BY trace_id",
+            {"project": project, "start": start, "end": end},
+        )
+        traces = [(project, str(row["trace_id"])) for row in rows]
+        for at in range(0, len(traces), BATCH_TRACES // 4):
+            self.settle(traces[at : at + BATCH_TRACES // 4])
+        return len(traces)
+
+    def settle(self, traces: Iterable[tuple[str, str]]) -> None:
+        """Settle these traces, (project, trace id), and those that share a response with them."""
+        wanted = sorted(set(traces))
+        if not wanted:
+            return
+        self._prepare()
+        w = self._writer
+        w.insert("settle_traces", [{"project": p, "trace_id": t, "write": 1, "round": 0} for p, t in wanted])
+        self._gather()
+        if not self._count("settle_spans") and not self._count("settle_hours"):
+            return
+        self._tree()
+        self._requests()
+        self._sums()
+        self._write()
+
+    def _prepare(self) -> None:
+        """Scratch tables, empty; the compiled statements; the next version."""
+        w = self._writer
+        if not self._ready:
+            self._read = load_sql(SQL, "settle_read", source=load_sql(SQL, "settle_source"), **fragments())
+            self._canonical = load_sql(SQL, "settle_canonical", **fragments())
+            for statement in load_sql(SQL, "settle_tables").split(";\n"):
+                w.run(statement)
+            w.run(
+                "CREATE TEMPORARY TABLE IF NOT EXISTS settle_raw ENGINE = Memory AS " + self._read + " LIMIT 0",
+                {"round": 0},
+            )
+            self._version = int(
+                w.query(
+                    "SELECT max(version) AS v FROM (SELECT version FROM calls UNION ALL SELECT version FROM repeats)"
+                )[0]["v"]
+            )
+            self.prices.ensure(w)
+            self._ready = True
+        for table in SCRATCH:
+            w.run(f"TRUNCATE TABLE {table}")
+        self._version = max(self._version + 1, time.time_ns() // 1000)
+
+    def _gather(self) -> None:
+        """Read the spans of the traces, then of those that share a response with them, until there are no more."""
+        w = self._writer
+        for round_ in range(MAX_ROUNDS + 1):
+            params = {"round": round_, "write": int(round_ + 1 < MAX_ROUNDS)}
+            w.run(load_sql(SQL, "settle_hours"), params)
+            w.run("TRUNCATE TABLE settle_raw")
+            w.run("INSERT INTO settle_raw " + self._read, params)
+            w.run("INSERT INTO settle_spans " + self._canonical)
+            w.run(load_sql(SQL, "settle_known_ids"), params)
+            if round_ == MAX_ROUNDS:
+                return
+            w.run(load_sql(SQL, "settle_partners"), params)
+            if not self._count("settle_traces", f"round = {round_ + 1}"):
+                return
+
+    def _tree(self) -> None:
+        w = self._writer
+        w.run(load_sql(SQL, "settle_roots", which="pid = 0 OR pid = id OR pid NOT IN (SELECT id FROM settle_spans)"))
+        hidden = " OR ".join(
+            f"(x IN ({', '.join(repr(name) for name in names)}) AND hasAny(mapKeys(c.context), {texts(names)}))"
+            for names in common.CONTEXT_GROUPS.values()
+        )
+        level = load_sql(SQL, "settle_context", context_hidden=hidden)
+        for depth in range(1, MAX_DEPTH + 1):
+            w.run(level, {"depth": depth})
+            if not self._count("settle_tree", f"depth = {depth}"):
+                break
+        # What is in a ring, or deeper than anyone nests, stands for itself.
+        w.run(load_sql(SQL, "settle_roots", which="id NOT IN (SELECT id FROM settle_tree)"))
+
+    def _requests(self) -> None:
+        """Which spans speak of the same request."""
+        w = self._writer
+        bare = {f"model_of_{which}": BARE_MODEL.format(f"s.{which}_model") for which in ("request", "response")}
+        agree = AGREE.replace("L.", "p.").replace("R.", "c.")
+        w.run(
+            load_sql(
+                SQL,
+                "settle_usage",
+                model_of_request=bare["model_of_request"],
+                model_of_response=bare["model_of_response"],
+            )
+        )
+        w.run(load_sql(SQL, "settle_pairs", models_agree=f"({agree})"))
+        for name in ("settle_links", "settle_tails", "settle_aggregates", "settle_tops"):
+            w.run(load_sql(SQL, name))
+        agree = AGREE.replace("L.", "m.").replace("R.", "w.w_")
+        w.run(load_sql(SQL, "settle_joined", chains_agree=f"({agree})"))
+        w.run(load_sql(SQL, "settle_members"))
+        w.run(load_sql(SQL, "settle_single"))
+        if self._count("settle_members", "members > 1"):
+            w.run(f"INSERT INTO settle_requests ({REQUEST_COLUMNS}) " + load_sql(SQL, "settle_requests"))
+
+    def _sums(self) -> None:
+        """What aggregates say beyond what is below them, from the leaves up."""
+        w = self._writer
+        if not self._count("settle_aggregates"):
+            return
+        w.run(load_sql(SQL, "settle_nodes"))
+        deepest = int(w.query("SELECT max(usage_depth) AS d FROM settle_nodes")[0]["d"])
+        sums = load_sql(SQL, "settle_sums")
+        for depth in range(deepest, -1, -1):
+            w.run(sums, {"depth": depth})
+        w.run(load_sql(SQL, "settle_rests"))
+
+    def _write(self) -> None:
+        w = self._writer
+        params: dict[str, Any] = {"version": self._version}
+        billable = load_sql(SQL, "settle_billable")
+        self.prices.prepare(w, billable)
+        w.run(load_sql(SQL, "settle_dirty_hours"))
+        for name, more in (
+            ("settle_calls", {"priced": self.prices.price_select(billable)}),
+            ("settle_lookups", {}),
+            ("settle_repeats", {}),
+            ("settle_response_ids", {}),
+        ):
+            w.run(load_sql(SQL, name, **more), params)
+
+    def _count(self, table: str, where: str = "1") -> int:
+        return int(self._writer.query(f"SELECT count() AS n FROM {table} WHERE {where}")[0]["n"])
+
+
+REQUEST_COLUMNS = ", ".join(
+    ["id", "pid", "project", "trace_id", "span_id", "parent_span_id", "started_at", "duration_ns", "name", "service", "environment", "scope_name", "dialect", "rank", "usage_role", "failed", "cached", "provider", "request_model", "response_model", "response_id", "service_tier", "operation", "input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens", "reasoning_tokens", "other_usage", "has_usage", "estimated", "billed_failure", "reported_cost_usd", "streamed", "time_to_first_token_ms", "attempt", "request_id", "error_type", "cache_kind", "cache_hit", "cache_similarity", "avoided_input_tokens", "avoided_output_tokens", "prompt_parts", "prompt_hash", "prefix_hash", "flags", "lookup", "conflict", "context"]
+)

@@ -1,0 +1,18 @@
+-- The hours in which the traces of a round have spans: bounds every later read to the primary key.
+INSERT INTO settle_hours
+SELECT
+    project,
+    addHours(first_hour, arrayJoin(range(toUInt64(dateDiff('hour', first_hour, last_hour)) + 1))) AS hour,
+    trace_id,
+    {round:UInt8} AS round
+FROM
+(
+    SELECT
+        project,
+        trace_id,
+        min(first_hour) AS first_hour,
+        max(last_hour) AS last_hour
+    FROM trace_hours
+    WHERE (project, trace_id) IN (SELECT project, trace_id FROM settle_traces WHERE round = {round:UInt8})
+    GROUP BY project, trace_id
+)

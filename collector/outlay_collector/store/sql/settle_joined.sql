@@ -1,0 +1,80 @@
+-- Chains that share a response id: one request, if a different instrumentation saw it at the same time (5 s apart at
+-- most), the models agree and the counts do not contradict. The same scope twice is two requests: gateways repeat ids.
+INSERT INTO settle_joined
+WITH
+chains AS (
+    SELECT
+        t.head AS head,
+        any(u.project) AS project,
+        argMinIf(u.response_id, u.rank, u.response_id != '') AS response_id,
+        min(u.started_at) AS started_at,
+        max(u.ended_at) AS ended_at,
+        argMin(u.scope_name, u.id != t.head) AS scope_name,
+        argMinIf(u.input_tokens, (u.estimated, u.rank), u.input_tokens IS NOT NULL) AS input_tokens,
+        argMinIf(u.output_tokens, (u.estimated, u.rank), u.output_tokens IS NOT NULL) AS output_tokens,
+        argMinIf(u.request_model, u.rank, u.request_model != '') AS request_model,
+        argMinIf(u.response_model, u.rank, u.response_model != '') AS response_model,
+        min((u.rank, u.trace_id, u.span_id)) AS precedence
+    FROM settle_usage AS u
+    INNER JOIN settle_tops AS t ON u.id = t.id
+    WHERE NOT u.cached
+    GROUP BY t.head
+    HAVING response_id != ''
+),
+shared AS (
+    SELECT *
+    FROM chains
+    WHERE (project, response_id) IN (SELECT project, response_id FROM chains GROUP BY project, response_id HAVING count() > 1)
+),
+timed AS (
+    SELECT
+        *,
+        started_at > max(ended_at) OVER (PARTITION BY project, response_id ORDER BY started_at, precedence ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + toIntervalSecond(5) AS apart
+    FROM shared
+),
+clustered AS (
+    SELECT
+        *,
+        sum(apart) OVER (PARTITION BY project, response_id ORDER BY started_at, precedence) AS cluster
+    FROM timed
+),
+numbered AS (
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY project, response_id, cluster, scope_name ORDER BY started_at, precedence) AS n
+    FROM clustered
+),
+winners AS (
+    SELECT
+        project,
+        response_id,
+        cluster,
+        n,
+        count() AS chains,
+        argMin(head, precedence) AS winner,
+        argMin(started_at, precedence) AS w_started_at,
+        argMin(ended_at, precedence) AS w_ended_at,
+        argMin(input_tokens, precedence) AS w_input_tokens,
+        argMin(output_tokens, precedence) AS w_output_tokens,
+        argMin(request_model, precedence) AS w_request_model,
+        argMin(response_model, precedence) AS w_response_model
+    FROM numbered
+    GROUP BY project, response_id, cluster, n
+),
+judged AS (
+    SELECT
+        m.head AS head,
+        w.winner AS winner,
+        w.chains AS chains,
+        m.started_at <= w.w_ended_at + toIntervalSecond(5) AND w.w_started_at <= m.ended_at + toIntervalSecond(5)
+            AND $chains_agree
+            AND NOT (ifNull(m.input_tokens != w.w_input_tokens, false) AND ifNull(m.output_tokens != w.w_output_tokens, false)) AS fits
+    FROM numbered AS m
+    INNER JOIN winners AS w ON m.project = w.project AND m.response_id = w.response_id AND m.cluster = w.cluster AND m.n = w.n
+)
+SELECT
+    head,
+    if(fits, winner, head) AS into_head,
+    NOT fits AS conflict
+FROM judged
+WHERE chains > 1

@@ -1,0 +1,55 @@
+-- Write the spans that speak of a request another span stands for, with tombstones.
+INSERT INTO repeats
+WITH
+written AS (
+    SELECT project, trace_id
+    FROM settle_traces
+    WHERE write
+),
+repeating AS (
+    SELECT
+        m.id AS id,
+        multiIf(l.reason != '', l.reason, 'same_response') AS reason,
+        m.winner AS winner
+    FROM (SELECT * FROM settle_members WHERE id != winner) AS m
+    LEFT JOIN settle_links AS l ON m.id = l.child
+    UNION ALL
+    SELECT
+        id,
+        'repeats_descendants' AS reason,
+        0 AS winner
+    FROM settle_sums
+    WHERE aggregate AND (NOT surplus OR filled != 0)
+),
+found AS (
+    SELECT
+        s.project AS project,
+        s.trace_id AS trace_id,
+        s.span_id AS span_id,
+        s.started_at AS started_at,
+        r.reason AS reason,
+        w.trace_id AS of_trace_id,
+        w.span_id AS of_span_id,
+        s.response_id AS response_id,
+        s.dialect AS dialect
+    FROM repeating AS r
+    INNER JOIN settle_spans AS s ON r.id = s.id
+    LEFT JOIN settle_spans AS w ON r.winner = w.id
+    WHERE (s.project, s.trace_id) IN (SELECT project, trace_id FROM written)
+)
+SELECT
+    *,
+    {version:UInt64} AS version,
+    0 AS is_deleted
+FROM found
+UNION ALL
+SELECT
+    * REPLACE ({version:UInt64} AS version, 1 AS is_deleted)
+FROM
+(
+    SELECT *
+    FROM repeats FINAL
+    WHERE (project, toStartOfHour(started_at), trace_id) IN (SELECT project, hour, trace_id FROM settle_hours)
+)
+WHERE (project, trace_id) IN (SELECT project, trace_id FROM written)
+    AND (project, trace_id, span_id, toStartOfHour(started_at)) NOT IN (SELECT project, trace_id, span_id, toStartOfHour(started_at) FROM found)

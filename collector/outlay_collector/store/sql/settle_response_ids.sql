@@ -1,0 +1,31 @@
+-- Write which spans speak of which response, so that other traces with the same response are found, with tombstones.
+INSERT INTO response_ids
+WITH
+written AS (
+    SELECT project, trace_id
+    FROM settle_traces
+    WHERE write
+),
+found AS (
+    SELECT
+        project,
+        response_id,
+        trace_id,
+        span_id,
+        started_at,
+        started_at + toIntervalNanosecond(duration_ns) AS ended_at,
+        rank
+    FROM settle_spans
+    WHERE usage_role > 0 AND response_id != '' AND NOT cached AND (project, trace_id) IN (SELECT project, trace_id FROM written)
+)
+SELECT
+    *,
+    {version:UInt64} AS version,
+    0 AS is_deleted
+FROM found
+UNION ALL
+SELECT
+    * REPLACE ({version:UInt64} AS version, 1 AS is_deleted)
+FROM settle_known_ids
+WHERE (project, response_id, trace_id, span_id) NOT IN (SELECT project, response_id, trace_id, span_id FROM found)
+    AND (project, trace_id) IN (SELECT project, trace_id FROM written)

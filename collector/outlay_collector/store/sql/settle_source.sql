@@ -1,0 +1,5 @@
+(
+    SELECT *
+    FROM spans FINAL
+    WHERE (project, toStartOfHour(started_at), trace_id) IN (SELECT project, hour, trace_id FROM settle_hours WHERE round = {round:UInt8})
+)

@@ -1,0 +1,238 @@
+-- Scratch tables of one settle connection. Temporary: they live as long as the connection and are emptied per run.
+
+-- Traces of this run. write = 0: read only because a trace that is written shares a response id with it.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_traces
+(
+    project LowCardinality(String),
+    trace_id String,
+    write UInt8,
+    round UInt8
+)
+ENGINE = Memory;
+
+-- Hours in which those traces have spans: with trace_hours this is the whole of what has to be read.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_hours
+(
+    project LowCardinality(String),
+    hour DateTime('UTC'),
+    trace_id String,
+    round UInt8
+)
+ENGINE = Memory;
+
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_spans
+(
+    id UInt64,
+    pid UInt64,
+    project LowCardinality(String),
+    trace_id String,
+    span_id String,
+    parent_span_id String,
+    started_at DateTime64(9, 'UTC'),
+    duration_ns UInt64,
+    name String,
+    service LowCardinality(String),
+    environment LowCardinality(String),
+    scope_name LowCardinality(String),
+    dialect LowCardinality(String),
+    rank UInt8,
+    usage_role UInt8,
+    failed UInt8,
+    cached UInt8,
+    provider LowCardinality(String),
+    request_model LowCardinality(String),
+    response_model LowCardinality(String),
+    response_id String,
+    service_tier LowCardinality(String),
+    operation LowCardinality(String),
+    input_tokens Nullable(UInt64),
+    cache_read_tokens Nullable(UInt64),
+    cache_write_tokens Nullable(UInt64),
+    cache_write_1h_tokens Nullable(UInt64),
+    output_tokens Nullable(UInt64),
+    reasoning_tokens Nullable(UInt64),
+    other_usage Map(LowCardinality(String), UInt64),
+    has_usage UInt8,
+    estimated UInt8,
+    billed_failure UInt8,
+    reported_cost_usd Nullable(Decimal(38, 12)),
+    streamed Nullable(Bool),
+    time_to_first_token_ms Nullable(Float32),
+    attempt UInt16,
+    request_id String,
+    error_type LowCardinality(String),
+    context Map(String, String),
+    cache_kind LowCardinality(String),
+    cache_hit Nullable(Bool),
+    cache_similarity Nullable(Float64),
+    avoided_input_tokens Nullable(UInt64),
+    avoided_output_tokens Nullable(UInt64),
+    tail_s Nullable(Float64),
+    prompt_parts Map(LowCardinality(String), UInt64),
+    prompt_hash UInt64,
+    prefix_hash UInt64,
+    flags Array(LowCardinality(String)),
+    lookup UInt64,
+    conflict UInt8,
+    unattributed UInt8
+)
+ENGINE = Memory
+;
+
+-- Where a span stands in its trace: nearest span above it that speaks of usage, nearest cache lookup above it, and the
+-- inherited attributes, its own included.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_tree
+(
+    id UInt64,
+    depth UInt16,
+    above UInt64,
+    usage_depth UInt16,
+    here UInt64,
+    lookup UInt64,
+    lookup_here UInt64,
+    context Map(String, String)
+)
+ENGINE = Memory;
+
+-- Spans that speak of usage, with what is needed to tell which of them speak of the same request.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_usage
+(
+    id UInt64,
+    project LowCardinality(String),
+    trace_id String,
+    span_id String,
+    started_at DateTime64(9, 'UTC'),
+    ended_at DateTime64(9, 'UTC'),
+    scope_name LowCardinality(String),
+    usage_role UInt8,
+    rank UInt8,
+    failed UInt8,
+    cached UInt8,
+    has_usage UInt8,
+    estimated UInt8,
+    response_id String,
+    request_model String,
+    response_model String,
+    input_tokens Nullable(UInt64),
+    output_tokens Nullable(UInt64),
+    tail_s Nullable(Float64),
+    above UInt64,
+    usage_depth UInt16
+)
+ENGINE = Memory;
+
+-- Pairs within a trace: child and the span above it, and how surely they are one request (0 = they are not).
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_pairs
+(
+    child UInt64,
+    parent UInt64,
+    score UInt8,
+    conflict UInt8,
+    started_at DateTime64(9, 'UTC')
+)
+ENGINE = Memory;
+
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_links
+(
+    child UInt64,
+    parent UInt64,
+    reason LowCardinality(String)
+)
+ENGINE = Memory;
+
+-- Spans whose usage stands for what is below them.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_aggregates
+(
+    id UInt64
+)
+ENGINE = Memory;
+
+-- Span to the topmost span of its chain of links.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_tops
+(
+    id UInt64,
+    head UInt64
+)
+ENGINE = Memory;
+
+-- Chains that share a response id with another: chain to the chain it belongs to, or itself when they contradict.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_joined
+(
+    head UInt64,
+    into_head UInt64,
+    conflict UInt8
+)
+ENGINE = Memory;
+
+-- Span to the request it speaks of; winner is the span that becomes the call.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_members
+(
+    id UInt64,
+    request UInt64,
+    winner UInt64,
+    members UInt32,
+    conflict UInt8
+)
+ENGINE = Memory;
+
+-- Sums over the subtree of each usage span, and what an aggregate says beyond them.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_sums
+(
+    id UInt64,
+    above UInt64,
+    aggregate UInt8,
+    surplus UInt8,
+    covers UInt32,
+    input_tokens UInt64,
+    cache_read_tokens UInt64,
+    cache_write_tokens UInt64,
+    cache_write_1h_tokens UInt64,
+    output_tokens UInt64,
+    reasoning_tokens UInt64,
+    rest_input_tokens UInt64,
+    rest_cache_read_tokens UInt64,
+    rest_cache_write_tokens UInt64,
+    rest_cache_write_1h_tokens UInt64,
+    rest_output_tokens UInt64,
+    rest_reasoning_tokens UInt64,
+    blanks UInt32,
+    blank UInt64,
+    filled UInt64,
+    model String,
+    provider String
+)
+ENGINE = Memory
+;
+
+-- Usage spans of traces that have aggregates, with the counts of the request each of them stands for.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_nodes
+(
+    id UInt64,
+    above UInt64,
+    usage_depth UInt16,
+    aggregate UInt8,
+    counted UInt8,
+    has_usage UInt8,
+    failed UInt8,
+    request UInt64,
+    input_tokens Nullable(UInt64),
+    cache_read_tokens Nullable(UInt64),
+    cache_write_tokens Nullable(UInt64),
+    cache_write_1h_tokens Nullable(UInt64),
+    output_tokens Nullable(UInt64),
+    reasoning_tokens Nullable(UInt64),
+    model String,
+    provider String
+)
+ENGINE = Memory;
+
+-- Requests in the shape of settle_spans, whether one span speaks of them or several, and what aggregates say beyond.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_requests
+ENGINE = Memory
+AS SELECT * FROM settle_spans LIMIT 0
+;
+
+-- Rows of response_ids that earlier runs wrote for these traces.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_known_ids
+ENGINE = Memory
+AS SELECT * FROM response_ids LIMIT 0

@@ -1,0 +1,26 @@
+-- Spans that speak of usage, with their place in the tree.
+INSERT INTO settle_usage
+SELECT
+    s.id,
+    s.project,
+    s.trace_id,
+    s.span_id,
+    s.started_at,
+    s.started_at + toIntervalNanosecond(s.duration_ns) AS ended_at,
+    s.scope_name,
+    s.usage_role,
+    s.rank,
+    s.failed,
+    s.cached,
+    s.has_usage,
+    s.estimated,
+    s.response_id,
+    $model_of_request AS request_model,
+    $model_of_response AS response_model,
+    s.input_tokens,
+    s.output_tokens,
+    s.tail_s,
+    t.above,
+    t.usage_depth
+FROM (SELECT * FROM settle_spans WHERE usage_role > 0) AS s
+INNER JOIN settle_tree AS t ON s.id = t.id
