@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from outlay_collector.inflate import MAX_BODY_BYTES, TooLarge, unpack
@@ -39,8 +40,9 @@ class Accepted:
 class Door:
     """The one way in. Bounds how many bodies are read at once and how many bytes are held meanwhile."""
 
-    def __init__(self, spool: Spool) -> None:
+    def __init__(self, spool: Spool, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
         self.spool = spool
+        self.clock_ns = clock_ns
         self.held_bytes = 0
         self.bodies: Counter[str] = Counter()
         self._reading = asyncio.Semaphore(AT_ONCE)
@@ -84,7 +86,7 @@ class Door:
         """
         if len(body) > MAX_BODY_BYTES:
             raise TooLarge(f"the body is over {MAX_BODY_BYTES >> 20} MiB")
-        received_ns = time.time_ns()
+        received_ns = self.clock_ns()
         async with self._reading:
             arguments = (body, encoding, packing, kind, received_ns, max_age_days)
             if len(body) <= INLINE_BYTES and packing == "identity":

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from isal import isal_zlib
+from isal.igzip_lib import IsalError
 
 from outlay.errors import DecodeError
 
 MAX_BODY_BYTES = 20 << 20
-DAMAGED: type[Exception] = isal_zlib.IsalError
 ENCODINGS = {"gzip": 31, "deflate": 15}
 
 
@@ -38,7 +38,7 @@ def unpack(body: bytes, encoding: str, limit: int = MAX_BODY_BYTES) -> bytes:
                 rest = decoder.unconsumed_tail
                 if decoder.eof or not rest:
                     break
-        except DAMAGED as exc:
+        except IsalError as exc:  # type: ignore[misc]  # the stub calls it a value
             raise DecodeError(f"the body is not valid {encoding}: {exc}") from exc
         if not decoder.eof:
             raise DecodeError(f"the {encoding} body is cut short")

@@ -2,8 +2,8 @@
 
 The schema is the part of opentelemetry-proto v1 that Outlay keeps (field numbers are OTLP's; what is left out is
 skipped by every reader). ClickHouse gets it inline with each insert and parses the bytes into `otlp_in`; Python
-compiles the same text for the check at the door. Fields from 15008 on are Outlay's own: the envelope that says whose body it is,
-appended to the body when it is loaded, and never taken from a client.
+compiles the same text for the check at the door. Fields from 15008 on are Outlay's own: the envelope that says whose
+body it is, appended to the body when it is loaded, and never taken from a client.
 
 Source: https://github.com/open-telemetry/opentelemetry-proto/tree/main/opentelemetry/proto
 """
@@ -147,31 +147,26 @@ def message(name: str, *, lenient: bool = False) -> Any:
     return message_factory.GetMessageClass(_pool(lenient).FindMessageTypeByName(f"outlay.{name}"))
 
 
-def parse_shallow(name: str, body: bytes) -> Any:
-    """Parse a body that is valid, all UTF-8, and nested no deeper than `otlp_in` holds.
+def parse_shallow(body: bytes) -> Any:
+    """Parse a `Request` that is valid, all UTF-8, and nested no deeper than `otlp_in` holds.
 
     protobuf has a fixed limit of 100 levels. The body is put inside as many levels as leave it what is allowed, so one
     parse in C answers all three questions.
 
     Raises:
-        google.protobuf.message.DecodeError: If it is not; ask `parse_lenient` which.
+        google.protobuf.message.DecodeError: If it is not; a lenient parse tells which.
     """
-    wrapped = message(f"{name}Wrap").FromString(b"".join((_OPEN, b"\x12", varint(len(body)), body, _CLOSE)))
+    wrapped = message("Wrap").FromString(b"".join((_OPEN, b"\x12", varint(len(body)), body, _CLOSE)))
     for _ in range(_WRAPPED_LEVELS):
         wrapped = wrapped.inner
     return wrapped.body
-
-
-def parse_lenient(name: str, body: bytes) -> Any:
-    """Parse a body whose text may be invalid UTF-8, nested up to protobuf's own limit; text comes as bytes."""
-    return message(name, lenient=True).FromString(body)
 
 
 @cache
 def _pool(lenient: bool) -> descriptor_pool.DescriptorPool:
     pool = descriptor_pool.DescriptorPool()
     pool.Add(_compile(lenient))
-    pool.Add(_wrappers())
+    pool.Add(_wrapper())
     return pool
 
 
@@ -204,17 +199,13 @@ def _compile(lenient: bool) -> descriptor_pb2.FileDescriptorProto:
     return file
 
 
-def _wrappers() -> descriptor_pb2.FileDescriptorProto:
+def _wrapper() -> descriptor_pb2.FileDescriptorProto:
+    """`message Wrap { optional group Wrap inner = 1; optional Request body = 2; }`: groups need no lengths."""
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(
         name="outlay_wrap.proto", package="outlay", syntax="proto2", dependency=["outlay.proto"]
     )
-    for name in ("Request", "LogsRequest"):
-        made = file.message_type.add(name=f"{name}Wrap")
-        made.field.add(
-            name="inner", number=1, label=field.LABEL_OPTIONAL, type=field.TYPE_GROUP, type_name=f".outlay.{name}Wrap"
-        )
-        made.field.add(
-            name="body", number=2, label=field.LABEL_OPTIONAL, type=field.TYPE_MESSAGE, type_name=f".outlay.{name}"
-        )
+    wrap = file.message_type.add(name="Wrap")
+    for number, name, kind, of in ((1, "inner", field.TYPE_GROUP, "Wrap"), (2, "body", field.TYPE_MESSAGE, "Request")):
+        wrap.field.add(name=name, number=number, label=field.LABEL_OPTIONAL, type=kind, type_name=f".outlay.{of}")
     return file

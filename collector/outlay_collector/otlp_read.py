@@ -14,7 +14,7 @@ from typing import Any
 from google.protobuf.message import DecodeError as ProtobufError
 
 from outlay.errors import DecodeError
-from outlay_collector.otlp import OWN_FIELDS, OWN_TAG, parse_lenient, parse_shallow
+from outlay_collector.otlp import OWN_FIELDS, OWN_TAG, message, parse_shallow
 from outlay_collector.otlp_repair import repaired, repaired_logs
 
 DAY_NS = 86_400 * 10**9
@@ -81,7 +81,7 @@ def read_traces(body: bytes, limits: Bounds) -> ReadBody:
     Raises:
         DecodeError: If it is not protobuf, or not of that shape.
     """
-    request, read = _parse("Request", body)
+    request, read = _parse_traces(body)
     keys: list[bytes] = []
     for resource in request.resource_spans:
         for scope in resource.scope_spans:
@@ -102,7 +102,7 @@ def read_logs(body: bytes) -> ReadBody:
     Raises:
         DecodeError: If it is not protobuf, or not of that shape.
     """
-    request, read = _parse("LogsRequest", body)
+    request, read = _parse_logs(body)
     for resource in request.resource_logs:
         for scope in resource.scope_logs:
             for record in scope.log_records:
@@ -121,32 +121,39 @@ def event_name(record: Any) -> str:
     return next((str(pair.value.string_value) for pair in record.attributes if pair.key == "event.name"), "")
 
 
-def _parse(name: str, body: bytes) -> tuple[Any, ReadBody]:
+def _parse_traces(body: bytes) -> tuple[Any, ReadBody]:
     try:
-        request = parse_shallow(name, body)
+        request = parse_shallow(body)
+        if OWN_TAG not in body or not _has_own_fields(request):
+            return request, ReadBody(body)
     except ProtobufError:
-        return _repair(name, body)
-    if OWN_TAG in body and _has_own_fields(name, request):
-        return _repair(name, body)
-    return request, ReadBody(body)
+        pass
+    # The slow way, for the few bodies that ClickHouse could not take as they are.
+    new, why = repaired(_lenient("Request", body))
+    return parse_shallow(new), ReadBody(new, rewritten=why)
 
 
-def _has_own_fields(name: str, request: Any) -> bool:
-    if name != "Request":
-        return False
+def _parse_logs(body: bytes) -> tuple[Any, ReadBody]:
+    """Logs are read by Python when they are loaded, so only text that is not UTF-8 needs a repair."""
+    strict = message("LogsRequest")
+    try:
+        return strict.FromString(body), ReadBody(body)
+    except ProtobufError:
+        new = repaired_logs(_lenient("LogsRequest", body))
+        return strict.FromString(new), ReadBody(new, rewritten="not_utf8")
+
+
+def _lenient(name: str, body: bytes) -> Any:
+    try:
+        return message(name, lenient=True).FromString(body)
+    except ProtobufError as exc:
+        raise DecodeError("the body is not an OTLP request in protobuf, or it is nested over 100 levels") from exc
+
+
+def _has_own_fields(request: Any) -> bool:
     return any(getattr(request, own) for own in OWN_FIELDS) or any(
         span.outlay_flags
         for resource in request.resource_spans
         for scope in resource.scope_spans
         for span in scope.spans
     )
-
-
-def _repair(name: str, body: bytes) -> tuple[Any, ReadBody]:
-    """The slow way, for the few bodies ClickHouse could not take as they are."""
-    try:
-        lenient = parse_lenient(name, body)
-    except ProtobufError as exc:
-        raise DecodeError("the body is not an OTLP request in protobuf, or it is nested over 100 levels") from exc
-    new, why = repaired(lenient) if name == "Request" else repaired_logs(lenient)
-    return parse_shallow(name, new), ReadBody(new, rewritten=why)

@@ -21,7 +21,7 @@ def by_month(record: Record, body: bytes) -> list[tuple[Record, bytes]]:
     if len(months) <= MAX_MONTHS:
         return [(record, body)]
     group_of = {month: at // MAX_MONTHS for at, month in enumerate(months)}
-    request = parse_shallow("Request", body)
+    request = parse_shallow(body)
     limits = Bounds(record.oldest_ns, record.newest_ns)
     requests: dict[int, Any] = defaultdict(message("Request"))
     keys: dict[int, list[bytes]] = defaultdict(list)

@@ -23,7 +23,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from isal import isal_zlib
@@ -199,24 +199,35 @@ class Spool:
                     return
                 dropped = sum(len(item.packed) for item in group)
                 group = [item for item in group if item.done.set_running_or_notify_cancel()]
-            try:
-                self._write(group)
-            except OSError as exc:
-                logger.warning("the spool cannot be written: %s", exc.strerror)
-                error: Exception = SpoolFull(f"the spool cannot be written: {exc.strerror}")
-            else:
-                error = SpoolFull("")
+            for part in self._cut(group):
+                try:
+                    self._write(part)
+                except OSError as exc:
+                    logger.warning("the spool cannot be written: %s", exc.strerror)
+                    for item in part:
+                        item.done.set_exception(SpoolFull(f"the spool cannot be written: {exc.strerror}"))
+                else:
+                    for item in part:
+                        item.done.set_result(None)
             with self._changed:
                 self._waiting_bytes -= dropped
                 self._changed.notify_all()
-            for item in group:
-                if str(error):
-                    item.done.set_exception(error)
-                else:
-                    item.done.set_result(None)
+
+    def _cut(self, group: list[_Waiting]) -> Iterator[list[_Waiting]]:
+        """A group in parts that each fill the open segment at most: a segment is loaded in one go, from memory."""
+        part: list[_Waiting] = []
+        filled = replace(self._open, counts=replace(self._open.counts))
+        for item in group:
+            part.append(item)
+            filled.add(item.record, len(item.packed))
+            if filled.full():
+                yield part
+                part, filled = [], Segment(0, self.path)
+        if part:
+            yield part
 
     def _write(self, group: list[_Waiting]) -> None:
-        """Write a group and make it durable, or leave the segment as it was."""
+        """Write records and make them durable, or leave the segment as it was."""
         self._check_free(sum(len(item.packed) for item in group))
         with self._io:
             start = self._open.size
@@ -232,6 +243,7 @@ class Spool:
                 for item in group:
                     self._open.add(item.record, len(item.packed))
                     self._keep_warm(item)
+                self._changed.notify_all()
             if self._open.full():
                 self._roll()
 
