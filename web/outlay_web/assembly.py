@@ -6,20 +6,218 @@ files, tables before whoever reads them.
 
 from __future__ import annotations
 
+import functools
+import importlib
 import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
-from outlay_collector.store import migrate, open_store
+from starlette.types import ASGIApp
+
+from outlay.errors import ConfigError
+from outlay_analytics.model_tiers import parse_model_tiers
+from outlay_collector.accept import Door
+from outlay_collector.jobs import Job, Scheduler
+from outlay_collector.loader import Loader
+from outlay_collector.prices import PriceBook, parse_overlay
+from outlay_collector.receiver import Receiver
+from outlay_collector.rollup import Rollup
+from outlay_collector.settle import Settler
+from outlay_collector.spool import Spool
+from outlay_collector.store import Store, migrate, open_store
+from outlay_web.app import create_app
+from outlay_web.auth import Authenticator
 from outlay_web.config import Config
+from outlay_web.context import Context, utc_now
+from outlay_web.keys import parse_projects
 from outlay_web.lock import DataLock
 
 logger = logging.getLogger(__name__)
+
+SETTLE_S = 30.0  # a loader in this process wakes it; otherwise it looks every second
+SETTLE_POLL_S = 1.0
+ROLL_UP_S = 10.0
+KEYS_S = 5.0
+LAST_USED_S = 60.0
+LOADER_STOP_S = 3.0
+JOBS_STOP_S = 3.0
+
+
+class Assembly:
+    """Everything for one data directory: opened by the constructor, running after `start`.
+
+    Args:
+        command: What holds the directory, as another process will be told.
+
+    Raises:
+        ConfigError: For a section of outlay.toml that cannot be used, or a directory that another process holds.
+        StoreError: If the store cannot be opened or is newer than this program.
+    """
+
+    def __init__(self, config: Config, *, command: str) -> None:
+        self.config = config
+        settings = config.settings
+        sections = parse_sections(config.sections)
+        self.lock = DataLock(settings.data, command)
+        self._closers: list[Callable[[], object]] = [self.lock.release]
+        try:
+            use_own_temp_dir(settings.data / "tmp")
+            self.store: Store = open_store(settings.dsn)
+            self._closers.append(self.store.close)
+            migrate(self.store)
+            self.prices = PriceBook(self.store, sections.pop("overlay"))
+            self.spool: Spool | None = None
+            self.door: Door | None = None
+            self.loader: Loader | None = None
+            if "receive" in settings.roles:
+                self._open_spool()
+            authenticator = Authenticator(self.store, settings, utc_now, sections.pop("projects"))
+            authenticator.keys.refresh()
+            self.context = Context(
+                store=self.store,
+                settings=settings,
+                version=outlay_version(),
+                authenticator=authenticator,
+                prices=self.prices,
+                spool=self.spool,
+                door=self.door,
+                config=sections,
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def application(self) -> ASGIApp:
+        """What answers over HTTP, or in this process."""
+        receiver = None
+        if self.spool is not None:
+            receiver = Receiver(self.spool, self.context.authenticator.project_for_ingest, door=self.door)
+        return create_app(self.context, receiver)
+
+    def start(self) -> None:
+        """Warm up what the first request would wait for; then load, settle and roll up in the background."""
+        warm_up(self.store)
+        if "jobs" in self.config.settings.roles:
+            self._start_pipeline()
+        self._start_watch()
+        if self.loader is not None:
+            self.loader.start()
+
+    def drain(self) -> None:
+        """Load, settle and roll up all that waits, in this thread: for a command that has no server to do it."""
+        while self.loader is not None and self.loader.run_once():
+            pass
+        settler, rollup = self._workers()
+        while settler.run_once():
+            pass
+        while rollup.run_once():
+            pass
+
+    def close(self) -> None:
+        """Stop the background and let go of everything, in the opposite order. Safe to call twice.
+
+        A thread that does not end in time still uses the store, which then stays open until the process ends.
+        """
+        in_use = False
+        while self._closers:
+            closer = self._closers.pop()
+            if in_use and closer == self.store.close:
+                continue
+            try:
+                in_use = closer() is False or in_use
+            except Exception:
+                logger.exception("closing failed")
+
+    def _open_spool(self) -> None:
+        settings = self.config.settings
+        spool = Spool(settings.data / "spool", quota_bytes=settings.spool_quota_bytes)
+        self._closers.append(spool.close)
+        self.loader = Loader(self.store, spool, on_loaded=lambda: self.context.wake("settle"))
+        self._closers.append(functools.partial(self.loader.stop, LOADER_STOP_S))
+        self.spool, self.door = spool, Door(spool)
+
+    def _workers(self) -> tuple[Settler, Rollup]:
+        writer = self.store.writer()
+        self.prices.ensure(writer)
+        writer.close()
+        return Settler(self.store, self.prices), Rollup(self.store)
+
+    def _start_pipeline(self) -> None:
+        """Settle and roll up on one thread, one after the other."""
+        settler, rollup = self._workers()
+        pipeline = Scheduler("pipeline")
+        pipeline.add("settle", SETTLE_POLL_S if self.loader is None else SETTLE_S, settler.run_once)
+        pipeline.add("rollup", ROLL_UP_S, rollup.run_once)
+        self._run(pipeline)
+        self.context.wake = lambda job: pipeline.wake(job) if job in pipeline.jobs else None
+
+    def _start_watch(self) -> None:
+        """What looks at the store from time to time, on another thread."""
+        watch = Scheduler("watch")
+        keys = self.context.authenticator.keys
+        watch.add("keys", KEYS_S, keys.refresh)
+        watch.add("keys used", LAST_USED_S, self._write_last_used)
+        self._run(watch)
+
+    def _write_last_used(self) -> None:
+        with self.context.writing() as writer:
+            self.context.authenticator.keys.write_last_used(writer)
+
+    def _run(self, scheduler: Scheduler) -> None:
+        scheduler.start()
+        self._closers.append(functools.partial(scheduler.stop, JOBS_STOP_S))
+        before = self.context.jobs
+        self.context.jobs = lambda: [*before(), *(_shown(job) for job in scheduler.jobs.values())]
+
+
+def parse_sections(written: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of outlay.toml, each by its owner.
+
+    Raises:
+        ConfigError: Names the section, the value and what is allowed.
+    """
+    found: dict[str, Any] = {"overlay": parse_overlay(written), "projects": parse_projects(written)}
+    if "model_tiers" in written:
+        found["model_tiers"] = parse_model_tiers(_table(written, "model_tiers"))
+    return found
+
+
+def migrate_only(config: Config) -> list[str]:
+    """Bring the store's tables up to this version; return the names of the migrations that ran.
+
+    Raises:
+        ConfigError: If a server holds the data.
+        StoreError: If the store is newer than this program.
+    """
+    lock = DataLock(config.settings.data, "migrate")
+    try:
+        store = open_store(config.settings.dsn)
+        try:
+            return migrate(store)
+        finally:
+            store.close()
+    finally:
+        lock.release()
+
+
+def use_own_temp_dir(path: Path) -> None:
+    """Temporary files go beside the data: private, and emptied at each start."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+    os.environ["TMPDIR"] = str(path)
+    tempfile.tempdir = str(path)
+
+
+def warm_up(store: Store) -> None:
+    """Import what the first insert and the first answer need, and use a reader once."""
+    importlib.import_module("pandas")
+    store.query("SELECT 1 AS one")
 
 
 def outlay_version() -> str:
@@ -29,36 +227,18 @@ def outlay_version() -> str:
         return "0.0.0"
 
 
-class Assembly:
-    """Everything for one data directory, opened and not yet running.
-
-    Args:
-        command: What holds the directory, as another process will be told.
-        background: Whether this process loads, settles and rolls up by itself (`outlay serve`).
-    """
-
-    def __init__(self, config: Config, *, command: str, background: bool = False) -> None:
-        self.config = config
-        settings = config.settings
-        self.lock = DataLock(settings.data, command)
-        self._closers: list[Any] = []
-        try:
-            self._open(background)
-        except BaseException:
-            self.close()
-            raise
-
-    def _open(self, background: bool) -> None:
-        settings = self.config.settings
-        use_own_temp_dir(settings.data / "tmp")
-        self.sections = parse_sections(self.config.sections)
-        self.store = open_store(settings.dsn)
-        migrate(self.store)
+def _table(written: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = written[name]
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"[{name}] must be a table, not {table!r}")
+    return table
 
 
-def use_own_temp_dir(path: Path) -> None:
-    """Temporary files go beside the data: private, and emptied at each start."""
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(mode=0o700, exist_ok=True)
-    os.environ["TMPDIR"] = str(path)
-    tempfile.tempdir = str(path)
+def _shown(job: Job) -> dict[str, Any]:
+    return {
+        "name": job.name,
+        "runs": job.runs,
+        "failures": job.failures,
+        "last_error": job.last_error or None,
+        "busy_seconds": round(job.busy_s, 3),
+    }

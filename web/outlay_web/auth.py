@@ -14,7 +14,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from outlay.errors import ConfigError
@@ -68,8 +68,15 @@ class Throttle:
 class Authenticator:
     """Turns a credential into a `Principal`."""
 
-    def __init__(self, store: Store, settings: Settings, clock: Callable[[], datetime]) -> None:
-        self.keys = Keys(store, clock)
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        written: Mapping[str, Principal] | None = None,
+    ) -> None:
+        """Keys of the store, and those `written` in outlay.toml by their hash."""
+        self.keys = Keys(store, clock, written)
         self.keys_on = settings.keys_on
         self.login_on = settings.keys_on or bool(settings.password)
         self.throttle = Throttle()
@@ -102,7 +109,7 @@ class Authenticator:
             return DEFAULT_PROJECT
         principal = self.by_header(authorization)
         if principal is None:
-            raise Unauthorized("this server needs a key: send Authorization: Bearer KEY")
+            raise Unauthorized("a key is needed: Authorization: Bearer KEY")
         return principal.project or DEFAULT_PROJECT
 
     def by_cookie(self, cookie: str | None) -> Principal | None:

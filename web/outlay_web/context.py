@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from outlay_collector.store import Store
 
 if TYPE_CHECKING:
-    from outlay_collector.spool import Spool
-
+    from outlay_collector.accept import Door
     from outlay_collector.prices import PriceBook
+    from outlay_collector.spool import Spool
     from outlay_collector.store.client import Writer
     from outlay_web.auth import Authenticator
     from outlay_web.config import Settings
@@ -38,6 +38,7 @@ class Context:
         version: Outlay's version.
         prices: The price book, None where this process neither settles nor prices.
         spool: The receiver's spool, None where this process does not receive.
+        door: The one way into the spool, shared by HTTP, gRPC and recorded files.
         authenticator: Keys, password and sessions.
         config: Sections of outlay.toml as their owners parsed them: `budgets`, `alerts`, `projects`, `model_tiers` …
         clock: Returns the present instant; tests set it.
@@ -53,6 +54,7 @@ class Context:
     authenticator: Authenticator
     prices: PriceBook | None = None
     spool: Spool | None = None
+    door: Door | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     clock: Callable[[], datetime] = utc_now
     ready: bool = False

@@ -10,16 +10,17 @@ import hashlib
 import re
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from outlay.errors import OutlayError
+from outlay.errors import ConfigError, OutlayError
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 
 ROLES = ("ingest", "project", "admin")
+SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 LIVE_SQL = "SELECT * EXCEPT changed_at FROM ingest_keys FINAL ORDER BY created_at, prefix"
 USED_EVERY_S = 60.0
@@ -61,13 +62,42 @@ def check_project(name: str) -> str:
     return name
 
 
+def parse_projects(written: Mapping[str, Any]) -> dict[str, Principal]:
+    """Keys of `[[projects]]` in outlay.toml: `name`, and `key_sha256`, a list of hex SHA-256 of whole keys.
+
+    Raises:
+        ConfigError: For an unknown key, a name that is not one, or a hash that is not one.
+    """
+    found: dict[str, Principal] = {}
+    rows = written.get("projects", [])
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise ConfigError("projects must be a list of tables: write [[projects]]")
+    for number, row in enumerate(rows, 1):
+        where = f"[[projects]] #{number}"
+        unknown = sorted(set(row) - {"name", "key_sha256", "role"})
+        if unknown:
+            raise ConfigError(f"{where}: unknown key {unknown[0]!r}; allowed: key_sha256, name, role")
+        name, role, hashes = row.get("name"), row.get("role", "project"), row.get("key_sha256", [])
+        if not isinstance(name, str) or not PROJECT.fullmatch(name):
+            raise ConfigError(f"{where}: name = {name!r} is not 1 to 64 letters, digits, dots, dashes or underscores")
+        if role not in ("ingest", "project"):
+            raise ConfigError(f"{where}: role = {role!r} cannot be used; allowed: ingest, project")
+        if not isinstance(hashes, list) or not all(isinstance(h, str) and SHA256.fullmatch(h) for h in hashes):
+            raise ConfigError(f"{where}: key_sha256 must be a list of 64 hex digits each: printf %s KEY | sha256sum")
+        found |= {known.lower(): Principal(name, role, f"toml-{name}") for known in hashes}
+    return found
+
+
 class Keys:
     """The keys of a store. Reads are from memory and safe on the event loop; `refresh` runs in the background."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: Store, clock: Callable[[], datetime], written: Mapping[str, Principal] | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
-        self._live: dict[str, Principal] = {}
+        self._written = dict(written or {})
+        self._live: dict[str, Principal] = dict(self._written)
         self._used: dict[str, datetime] = {}
         self._lock = threading.Lock()
 
@@ -86,7 +116,7 @@ class Keys:
             if row["revoked_at"] is None
         }
         with self._lock:
-            self._live = live
+            self._live = {**self._written, **live}
 
     def write_last_used(self, writer: Writer) -> None:
         """Note when keys were last used; called now and then, so the figure is about right."""

@@ -8,7 +8,7 @@ import pytest
 
 from outlay.errors import ConfigError
 from outlay_web.auth import refuse_open_binding
-from outlay_web.config import OFF, SETTINGS, Settings, load_config, settings_table, unknown_variables
+from outlay_web.config import OFF, SETTINGS, Settings, load_config, markdown, unknown_variables
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -29,7 +29,7 @@ def test_every_setting_has_a_field_and_the_default_it_documents(tmp_path: Path) 
     for setting in SETTINGS:
         if setting.name != "data" and setting.default:
             assert setting.read(setting.default) == getattr(defaults, setting.name), setting.name
-        assert setting.variable in settings_table()
+        assert setting.variable in markdown()
 
 
 def test_the_file_of_the_data_directory_is_read_when_none_is_named(tmp_path: Path) -> None:

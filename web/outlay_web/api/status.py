@@ -1,3 +1,19 @@
-"""How the server is: the ledger that must add up, what waits, and the same for Prometheus."""
+"""How the server is: the ledger that must add up, and what waits."""
 
 from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from outlay_web.api.wire import answer, documented
+from outlay_web.context import Context
+from outlay_web.params import read_query
+from outlay_web.status import status
+
+
+def add_routes(routes: APIRouter, ctx: Context) -> None:
+    @routes.get("/status", openapi_extra=documented(window=False, filters=False), tags=["server"])
+    def get_status(request: Request) -> Response:
+        """Received = stored + rejected + quarantined + duplicate + pending, counted in spans, exactly."""
+        read_query(ctx, request, filters=False)
+        return answer(status(ctx))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import json
 import sys
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,20 +87,20 @@ def _add_keys(app: click.Group) -> None:
     @plain_command(keys, "create")
     @click.option("--project", metavar="NAME", default="default", help="Project its spans go to.")
     @click.option("--role", metavar="ROLE", default="project", help="ingest: send; project: send and read; admin.")
-    @click.option("--json", is_flag=True, help="The API's answer as JSON.")
-    def create(ask: Ask, project: str, role: str, json: bool) -> None:
+    @click.option("--json", "as_json", is_flag=True, help="The API's answer as JSON.")
+    def create(ask: Ask, project: str, role: str, as_json: bool) -> None:
         """Make a key; it is shown this once."""
         made = ask.post("/admin/keys", {"project": project, "role": role})
-        if json:
+        if as_json:
             ask.print_json(made)
         else:
             print(made["key"])
 
     @plain_command(keys, "list")
-    @click.option("--json", is_flag=True, help="The API's answer as JSON.")
-    def list_keys(ask: Ask, json: bool) -> None:
+    @click.option("--json", "as_json", is_flag=True, help="The API's answer as JSON.")
+    def list_keys(ask: Ask, as_json: bool) -> None:
         """Every key, without the secret."""
-        ask.form = "json" if json else "text"
+        ask.form = "json" if as_json else "text"
         ask.show("/admin/keys", "keys", ["prefix", "project", "role", "created_at", "last_used_at", "revoked_at"])
 
     @plain_command(keys, "revoke")
@@ -113,42 +115,37 @@ def _ingest(ask: Ask, files: Sequence[Path]) -> None:
     totals, failed = {"accepted": 0, "rejected": 0}, 0
     for path in _progress(files):
         try:
-            body, content_type = _read(path)
-            found = _send(ask, body, content_type)
+            for body, content_type in _requests(path):
+                found = json.loads(ask.send("POST", "/admin/ingest", None, body, content_type))
+                for name in totals:
+                    totals[name] += int(found[name])
+                if found["rejected"]:
+                    print(f"outlay: {path}: {found['rejected']} rejected: {found['message']}", file=sys.stderr)
         except (OutlayError, OSError) as exc:
             print(f"outlay: {path}: {exc}", file=sys.stderr)
             failed += 1
-            continue
-        for name in totals:
-            totals[name] += int(found[name])
-        if found["rejected"]:
-            print(f"outlay: {path}: {found['rejected']} rejected: {found['message']}", file=sys.stderr)
     ask.finish()
     print(f"{totals['accepted']} spans and log records from {len(files) - failed} files, {totals['rejected']} rejected")
     if failed:
         sys.exit(1)
 
 
-def _read(path: Path) -> tuple[bytes, str]:
-    """One recorded request: its bytes, inflated, and its content type by the file's name."""
+def _requests(path: Path) -> Iterable[tuple[bytes, str]]:
+    """The recorded requests of a file, inflated, with their content type by the file's name."""
+    from outlay_web.recorded import pieces
+
     body = path.read_bytes()
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] == ".gz":
         try:
             body = gzip.decompress(body)
-        except (OSError, EOFError) as exc:
+        except (OSError, EOFError, zlib.error) as exc:
             raise OutlayError(f"is not gzip: {exc}") from exc
         suffixes.pop()
     content_type = TYPES.get(suffixes[-1] if suffixes else "")
     if content_type is None:
         raise OutlayError("is neither .pb nor .json")
-    return body, content_type
-
-
-def _send(ask: Ask, body: bytes, content_type: str) -> Any:
-    import json
-
-    return json.loads(ask.send("POST", "/admin/ingest", None, body, content_type))
+    return [(piece, content_type) for piece in (pieces(body) if content_type == TYPES[".pb"] else [body])]
 
 
 def _progress(files: Sequence[Path]) -> Iterable[Path]:

@@ -1,0 +1,168 @@
+"""A real server in this process: real sockets, real store, every part that `outlay serve` has but the signals."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import uvicorn
+
+from outlay_web.assembly import Assembly
+from outlay_web.config import Config, Settings
+from outlay_web.protocol import BoundedProtocol
+from outlay_web.serve import Server, listen
+
+
+@dataclass
+class Answer:
+    """Status, headers in lower case, and body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def error(self) -> tuple[int, str, str]:
+        """Status, code and message of an error in the API's one shape."""
+        assert set(self.json) == {"error"}
+        assert set(self.json["error"]) == {"code", "message"}
+        return self.status, self.json["error"]["code"], self.json["error"]["message"]
+
+
+class Running:
+    """A server that listens, and a client for it."""
+
+    def __init__(self, assembly: Assembly, port: int) -> None:
+        self.assembly = assembly
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            response = connection.getresponse()
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, found, response.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, *pairs: tuple[str, str], headers: Mapping[str, str] | None = None) -> Answer:
+        query = "?" + urlencode(pairs) if pairs else ""
+        return self.request("GET", quote(path, safe="/%?=&-._~:") + query, None, headers)
+
+    def api(self, path: str, *pairs: tuple[str, str], headers: Mapping[str, str] | None = None) -> Answer:
+        return self.get("/api/v1" + path, *pairs, headers=headers)
+
+    def post(self, path: str, value: Any, headers: Mapping[str, str] | None = None, method: str = "POST") -> Answer:
+        given = {"content-type": "application/json", **(headers or {})}
+        return self.request(method, path, json.dumps(value).encode(), given)
+
+    def send_spans(self, spans: list[dict[str, Any]], headers: Mapping[str, str] | None = None) -> Answer:
+        scope = {"scope": {"name": "test"}, "spans": spans}
+        service = {"key": "service.name", "value": {"stringValue": "shop"}}
+        value = {"resourceSpans": [{"resource": {"attributes": [service]}, "scopeSpans": [scope]}]}
+        return self.post("/v1/traces", value, headers)
+
+    def wait(self, done: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
+        until = time.monotonic() + timeout_s
+        while not done():
+            assert time.monotonic() < until, f"still not {what} after {timeout_s:.0f} s"
+            time.sleep(0.02)
+
+    def wait_for_calls(self, count: int, *pairs: tuple[str, str], headers: Mapping[str, str] | None = None) -> None:
+        def there() -> bool:
+            return len(self.api("/calls", ("limit", "1000"), *pairs, headers=headers).json["calls"]) == count
+
+        self.wait(there, f"{count} calls")
+
+
+@contextmanager
+def running(settings: Settings, sections: Mapping[str, Any] | None = None) -> Iterator[Running]:
+    """Serve on a free port until the block ends."""
+    assembly = Assembly(Config(settings, sections or {}), command="serve")
+    try:
+        assembly.start()
+        listener = listen("127.0.0.1", 0)
+        server = Server(
+            uvicorn.Config(
+                assembly.application(),
+                http=BoundedProtocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+            )
+        )
+        thread = threading.Thread(target=_serve, args=(server, listener), daemon=True)
+        thread.start()
+        until = time.monotonic() + 10
+        while not server.started:
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        assembly.context.ready = True
+        try:
+            yield Running(assembly, listener.getsockname()[1])
+        finally:
+            server.should_exit = True
+            thread.join(10)
+    finally:
+        assembly.close()
+
+
+def _serve(server: Server, listener: socket.socket) -> None:
+    asyncio.run(server.serve(sockets=[listener]))
+
+
+def llm_span(trace: int, span: int, *, parent: int = 0, ago_s: float = 60.0, **attributes: Any) -> dict[str, Any]:
+    """A span of one call to gpt-4o-mini with 1,000 input and 100 output tokens, as OTLP/JSON."""
+    start = time.time_ns() - int(ago_s * 1e9)
+    given = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4o-mini",
+        "gen_ai.response.model": "gpt-4o-mini",
+        "gen_ai.usage.input_tokens": 1000,
+        "gen_ai.usage.output_tokens": 100,
+        **{name.replace("__", "."): value for name, value in attributes.items()},
+    }
+    found = {
+        "traceId": f"{trace:032x}",
+        "spanId": f"{span:016x}",
+        "name": "chat gpt-4o-mini",
+        "kind": 3,
+        "startTimeUnixNano": str(start),
+        "endTimeUnixNano": str(start + 500_000_000),
+        "attributes": [{"key": key, "value": _value(value)} for key, value in given.items()],
+        "status": {},
+    }
+    return found | ({"parentSpanId": f"{parent:016x}"} if parent else {})
+
+
+def _value(value: Any) -> dict[str, Any]:
+    if isinstance(value, bool):
+        return {"boolValue": value}
+    if isinstance(value, int):
+        return {"intValue": str(value)}
+    if isinstance(value, float):
+        return {"doubleValue": value}
+    return {"stringValue": str(value)}

@@ -1,0 +1,75 @@
+"""What the command line asks a running server to do: keys, recorded data, settling again, closing a month."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import anyio
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from outlay_collector.inflate import TooLarge
+from outlay_collector.spool import SpoolFull
+from outlay_web.api.wire import answer, documented
+from outlay_web.context import Context
+from outlay_web.keys import KeyRefused
+from outlay_web.params import read_query
+from outlay_web.problems import Problem
+from outlay_web.recorded import kind_of
+from outlay_web.schemas import KeyBody, RevokeBody
+
+PLAIN = documented(window=False, filters=False)
+TYPES = {"application/x-protobuf": "protobuf", "application/json": "json"}
+TAGS: list[str | Enum] = ["admin"]
+
+
+def add_routes(routes: APIRouter, ctx: Context) -> None:
+    keys = ctx.authenticator.keys
+
+    @routes.get("/admin/keys", openapi_extra=PLAIN, tags=TAGS)
+    def get_keys(request: Request) -> Response:
+        """Every key, without its secret."""
+        read_query(ctx, request, filters=False)
+        return answer({"keys": keys.list()})
+
+    @routes.post("/admin/keys", status_code=201, openapi_extra=PLAIN, tags=TAGS)
+    def post_key(request: Request, body: KeyBody) -> Response:
+        """Make a key. The answer holds it; nothing else ever will."""
+        read_query(ctx, request, filters=False)
+        try:
+            with ctx.writing() as writer:
+                key, shown = keys.create(writer, body.project, body.role)
+        except KeyRefused as exc:
+            raise Problem(400, str(exc)) from exc
+        return answer({"key": key, **shown}, 201)
+
+    @routes.post("/admin/keys/revoke", openapi_extra=PLAIN, tags=TAGS)
+    def revoke_key(request: Request, body: RevokeBody) -> Response:
+        """End a key's life at once."""
+        read_query(ctx, request, filters=False)
+        try:
+            with ctx.writing() as writer:
+                return answer(keys.revoke(writer, body.prefix))
+        except KeyRefused as exc:
+            raise Problem(404, str(exc)) from exc
+
+    @routes.post("/admin/ingest", openapi_extra=PLAIN, tags=TAGS)
+    async def ingest(request: Request) -> Response:
+        """Take one recorded OTLP request, however old: protobuf or JSON, traces or logs."""
+        project = read_query(ctx, request, filters=False).scope.project
+        encoding = TYPES.get(request.headers.get("content-type", "").partition(";")[0].strip().lower())
+        if encoding is None:
+            raise Problem(415, f"content type must be {' or '.join(TYPES)}")
+        if ctx.door is None:
+            raise Problem(503, "this process does not receive; ask one with the role receive")
+        body = await request.body()
+        kind = await anyio.to_thread.run_sync(kind_of, body, encoding)
+        try:
+            taken = await ctx.door.accept(body, encoding=encoding, project=project, max_age_days=None, kind=kind)
+        except TooLarge as exc:
+            raise Problem(413, str(exc)) from exc
+        except SpoolFull as exc:
+            raise Problem(503, str(exc), {"Retry-After": str(exc.retry_after_s)}) from exc
+        return answer(
+            {"kind": kind, "accepted": taken.spans, "rejected": taken.rejected, "message": taken.message or None}
+        )

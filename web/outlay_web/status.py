@@ -1,0 +1,72 @@
+"""What the server says about itself: the ledger that must add up, what waits, and all-time totals."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from outlay_analytics import spend
+from outlay_analytics.window import EVERYTHING, Scope
+from outlay_collector.store import load_sql
+from outlay_web.context import Context
+
+SQL = "outlay_web.sql"
+TOTALS_S = 30.0
+
+
+def status(ctx: Context) -> dict[str, Any]:
+    """`/api/v1/status`: received = stored + rejected + quarantined + duplicate + pending, counted in spans, exactly."""
+    found: dict[str, Any] = {"version": ctx.version, "ready": ctx.ready, **ctx.ledger()}
+    found["lag_seconds"] = round(ctx.spool.lag_s, 3) if ctx.spool is not None else None
+    found["unsettled_traces"] = ctx.store.query(load_sql(SQL, "waiting"))[0]["unsettled_traces"]
+    found["calls"] = sum(_total(ctx, project)["calls"] for project in projects(ctx))
+    found["price_version"] = ctx.prices.version if ctx.prices is not None else None
+    found["jobs"] = ctx.jobs()
+    return found
+
+
+def projects(ctx: Context) -> list[str]:
+    """Projects that have calls."""
+    return [row["project"] for row in ctx.store.query(load_sql(SQL, "projects"))]
+
+
+def spend_by_model(ctx: Context) -> Iterable[tuple[dict[str, str], dict[str, Any]]]:
+    """All-time measures by project, provider, model and team, at most half a minute old: for /metrics."""
+    cached: Kept = ctx.shared.setdefault("spend_by_model", Kept(TOTALS_S))
+    found: Iterable[tuple[dict[str, str], dict[str, Any]]] = cached.get(lambda: list(_by_model(ctx)))
+    return found
+
+
+class Kept:
+    """A value that is expensive to make, kept for a while."""
+
+    def __init__(self, for_s: float) -> None:
+        self._for_s = for_s
+        self._made_at = float("-inf")
+        self._value: Any = None
+        self._lock = threading.Lock()
+
+    def get(self, make: Callable[[], Any]) -> Any:
+        with self._lock:
+            if time.monotonic() - self._made_at > self._for_s:
+                self._value = make()
+                self._made_at = time.monotonic()
+            return self._value
+
+
+def _total(ctx: Context, project: str) -> dict[str, Any]:
+    total: dict[str, Any] = spend.spend(ctx.store, Scope(EVERYTHING, project=project))["total"]
+    return total
+
+
+def _by_model(ctx: Context) -> Iterable[tuple[dict[str, str], dict[str, Any]]]:
+    by = ("provider", "model", "team")
+    for project in projects(ctx):
+        found = spend.spend(ctx.store, Scope(EVERYTHING, project=project), group_by=by)
+        for row in found["rows"]:
+            ratio = row["priced_ratio"]
+            priced = 0 if ratio is None else round(ratio * row["calls"])
+            labels = {"project": project, **{name: str(row[name] or "") for name in by}}
+            yield labels, {**row, "priced_calls": priced}
