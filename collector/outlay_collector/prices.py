@@ -1,9 +1,9 @@
 """Catalogue and contracts → versioned rows in ClickHouse, and the one way to price calls with them.
 
 A price list is the catalogue, its corrections and the user's contracts of one day, named by their hash. It is written
-to `prices` once and never changed. `price_epochs` says which list is in force from when: calls keep the list that was in
-force when they started, however often they are settled again. A new list begins a new stretch at the moment it becomes
-known; only a repricing (`prices_reprice`) moves an older stretch.
+to `prices` once and never changed. `price_epochs` says which list is in force from when: calls keep the list that was
+in force when they started, however often they are settled again. A new list begins a new stretch at the moment it
+becomes known; only a repricing (`prices_reprice`) moves an older stretch.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ Name = tuple[str, str, str, str, str]  # price version, provider, request model,
 # Columns that price.sql works with and does not hand out.
 HELPERS = """
     p_epoch, p_second, p_names, p_match, p_kind, p_no_tier, p_slot_key, p_found, p_other_row, p_unknown, p_stands_in,
-    p_borrowed, p_input, p_read, p_write, p_write_1h, p_output, p_reasoning, p_requests, p_requests_usd, l_input, l_read,
-    l_write, l_write_1h, l_output, l_reasoning, l_requests, o_rates, o_list_rates, q_parts, q_part_input, q_part_read,
-    q_part_output, q_write_1h, q_read, q_write, q_input, q_reasoning, q_output, q_used, c_input, c_read, c_write,
-    c_write_1h, c_output, c_reasoning, c_parts, c_parts_usd, c_sum, c_state, c_counts
+    p_borrowed, p_input, p_read, p_write, p_write_1h, p_output, p_reasoning, p_requests, p_requests_usd,
+    l_input, l_read, l_write, l_write_1h, l_output, l_reasoning, l_requests, o_rates, o_list_rates,
+    q_parts, q_part_input, q_part_read, q_part_output, q_write_1h, q_read, q_write, q_input, q_reasoning, q_output,
+    q_used, c_input, c_read, c_write, c_write_1h, c_output, c_reasoning, c_parts, c_parts_usd, c_sum, c_state, c_counts
 """
 LIST_PARTS = ("input", "read", "write", "write_1h", "output", "reasoning", "requests")
 LIST_RATES = "".join(f", p.list_{part} AS l_{part}" for part in LIST_PARTS)
@@ -133,8 +133,10 @@ class PriceBook:
         with self._lock:
             self._open_projects(writer, {str(row["project"]) for row in names})
             versions = [version] if version else self._versions(writer)
-            columns = ("provider", "request_model", "response_model", "tier")
-            wanted = {tuple(str(row[column]) for column in columns) for row in names}
+            wanted = {
+                (str(row["provider"]), str(row["request_model"]), str(row["response_model"]), str(row["tier"]))
+                for row in names
+            }
             for each in versions:
                 self._resolve(writer, each, {(each, *name) for name in wanted} - self._seen)
 

@@ -1,0 +1,81 @@
+"""Calls to be priced: a small builder, and the two ways to price them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from outlay_collector.prices import PriceBook
+from outlay_collector.store.client import Writer
+
+COLUMNS = """
+    id String, project String, provider String, request_model String, response_model String, service_tier String,
+    started_at DateTime64(9, 'UTC'), input_tokens Nullable(UInt64), cache_read_tokens Nullable(UInt64),
+    cache_write_tokens Nullable(UInt64), cache_write_1h_tokens Nullable(UInt64), output_tokens Nullable(UInt64),
+    reasoning_tokens Nullable(UInt64), other_usage Map(LowCardinality(String), UInt64), state_hint String
+"""
+NOW = datetime(2026, 11, 3, 14, tzinfo=UTC)
+
+
+def call(model: str, provider: str = "openai", at: datetime = NOW, **changes: Any) -> dict[str, Any]:
+    """A call of 1,000 tokens in and 100 out, with `changes`."""
+    return {
+        "id": "",
+        "project": "default",
+        "provider": provider,
+        "request_model": model,
+        "response_model": "",
+        "service_tier": "",
+        "started_at": at.strftime("%Y-%m-%d %H:%M:%S.%f"),
+        "input_tokens": 1000,
+        "cache_read_tokens": None,
+        "cache_write_tokens": None,
+        "cache_write_1h_tokens": None,
+        "output_tokens": 100,
+        "reasoning_tokens": None,
+        "other_usage": {},
+        "state_hint": "",
+        **changes,
+    }
+
+
+def examples() -> list[tuple[dict[str, Any], Decimal | None]]:
+    """The rows of prices-examples.csv as calls, with what each costs."""
+    path = Path(__file__).parent / "data" / "prices-examples.csv"
+    found = []
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            write_1h = int(row["cache_write_1h_tokens"])
+            other = {name: int(row[name]) for name in ("web_searches", "input_audio_tokens") if int(row[name])}
+            made = call(
+                row["model"],
+                row["provider"],
+                datetime.fromisoformat(row["timestamp"]),
+                id=row["id"],
+                service_tier=row["service_tier"],
+                input_tokens=int(row["input_tokens"]),
+                output_tokens=int(row["output_tokens"]),
+                cache_read_tokens=int(row["cache_read_tokens"]),
+                cache_write_tokens=int(row["cache_write_tokens"]) + write_1h,
+                cache_write_1h_tokens=write_1h,
+                other_usage=other,
+            )
+            found.append((made, Decimal(row["expected_usd"]) if row["expected_usd"] else None))
+    return found
+
+
+def priced(
+    writer: Writer, book: PriceBook, calls: Iterable[dict[str, Any]], version: str | None = None
+) -> list[dict[str, Any]]:
+    """The calls as the server prices them, in the order given."""
+    writer.run(f"CREATE OR REPLACE TEMPORARY TABLE to_price (nth UInt32, {COLUMNS}) ENGINE = Memory")
+    body = "\n".join(json.dumps({"nth": nth, **one}) for nth, one in enumerate(calls))
+    writer.load("to_price", body.encode(), fmt="JSONEachRow")
+    source = "SELECT * FROM to_price"
+    book.prepare(writer, source, version=version)
+    return writer.query(f"SELECT * FROM ({book.price_select(source, version=version)}) ORDER BY nth")

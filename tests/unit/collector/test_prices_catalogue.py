@@ -1,0 +1,73 @@
+"""The compiled price document: it is what the catalogue says, and the shipped snapshot is that document."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import outlay.pricing
+from outlay.pricing.catalog import Catalog, slot_of
+from outlay_collector.prices_catalogue import PARTS, compile_document, load_corrections
+from outlay_collector.prices_snapshot import render
+
+
+def test_the_snapshot_of_the_sdk_is_compiled_from_the_installed_catalogue() -> None:
+    shipped = Path(outlay.pricing.__file__).with_name("prices.json").read_text(encoding="utf-8")
+    assert shipped == render(), "run: python -m outlay_collector.prices_snapshot"
+
+
+def test_every_correction_has_a_source_and_the_file_a_date() -> None:
+    corrections = load_corrections()
+    assert date.fromisoformat(corrections["checked"])
+    assert all(entry["source"] for entry in (*corrections["tiers"], *corrections["models"]))
+
+
+def test_standard_prices_are_those_of_the_catalogue_at_any_moment() -> None:
+    from genai_prices.data_snapshot import get_snapshot
+
+    catalog = Catalog(compile_document())
+    corrected = {(entry["provider"], entry["id"]) for entry in load_corrections()["models"]}
+    rng = random.Random(5)
+    compared = 0
+    for provider in get_snapshot().providers:
+        for entry in provider.models:
+            if (provider.id, entry.id) in corrected:
+                continue
+            model = catalog.get(provider.id, entry.id)
+            assert model is not None
+            for _ in range(3):
+                at = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=rng.randrange(94_000_000))
+                size = rng.randrange(len(model.thresholds) + 1)
+                tokens = model.thresholds[size - 1] + 1 if size else 1
+                row = model.at(slot_of(0, size, model.slot("standard", tokens, at) & 255), at)
+                assert (dict(row.rates) if row else {}) == _theirs(entry.get_prices(at), tokens), (entry.id, at, tokens)
+                compared += 1
+    assert compared > 6000
+
+
+def _theirs(prices: Any, tokens: int) -> dict[str, Decimal]:
+    rates = {}
+    for key, value in prices.__dict__.items():
+        if value is None or key not in PARTS:
+            continue
+        price = value
+        if hasattr(value, "tiers"):
+            price = value.base
+            for tier in value.tiers:
+                price = tier.price if tokens > tier.start else price
+        part, factor = PARTS[key]
+        rates[part] = (price * factor).quantize(Decimal("0.000000000001"))
+    return rates
+
+
+def test_midnight_belongs_to_the_new_price() -> None:
+    model = Catalog(compile_document()).get("openai", "gpt-5.6-luna")
+    assert model is not None
+    midnight = datetime.combine(date(2026, 7, 30), time(), UTC)
+    before, after = model.at(0, midnight - timedelta(microseconds=1)), model.at(0, midnight)
+    assert before is not None
+    assert after is not None
+    assert (before.rates["input"], after.rates["input"]) == (Decimal(1), Decimal("0.2"))

@@ -1,0 +1,131 @@
+"""The snapshot that the SDK carries: names, tiers, hours, and honesty about what it does not know."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from tests.pricing_world import examples
+
+import outlay.pricing
+from outlay.pricing import cost
+from outlay.pricing.catalog import Model, Row, Window, shipped, slot_of
+from outlay.pricing.names import spellings
+
+NOW = datetime(2026, 11, 3, 14, tzinfo=UTC)
+
+
+def test_every_worked_example_is_exact_to_the_last_digit() -> None:
+    for made, usd in examples():
+        usage = {**made, **made["other_usage"]}
+        at = datetime.fromisoformat(made["started_at"]).replace(tzinfo=UTC)
+        priced = cost(usage, made["provider"], made["request_model"], at, made["service_tier"])
+        assert (priced.usd if priced else None) == usd, made["id"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "matched", "kind"),
+    [
+        ("openai", "gpt-4o", "openai:gpt-4o", "exact"),
+        ("openai", "GPT-4o-2024-08-06", "openai:gpt-4o", "alias"),
+        ("openai", "gpt-5.2-20251211", "openai:gpt-5.2", "alias"),
+        ("litellm", "openai/gpt-4o", "openai:gpt-4o", "prefix_stripped"),
+        ("openai", "openai:gpt-4o", "openai:gpt-4o", "prefix_stripped"),
+        ("azure.ai.openai", "azure/gpt-4o", "openai:gpt-4o", "prefix_stripped"),
+        ("openai", "ft:gpt-4o-mini-2024-07-18:acme::x1", "openai:ft:gpt-4o-mini", "fine_tune"),
+        ("anthropic", "claude-haiku-4-5-20251001", "anthropic:claude-haiku-4-5", "dated"),
+        ("anthropic", "claude-opus-4-1-20250805", "anthropic:claude-opus-4-1", "dated"),
+        ("gcp.gemini", "models/gemini-2.5-pro", "google:gemini-2.5-pro", "prefix_stripped"),
+        ("gcp.vertex_ai", "publishers/google/models/gemini-2.5-flash", "google:gemini-2.5-flash", "prefix_stripped"),
+        ("gcp.vertex_ai", "claude-sonnet-4-5@20250929", "google:claude-sonnet-4-5", "dated"),
+        ("x_ai", "grok-3-mini", "x-ai:grok-3-mini", "exact"),
+        ("aws.bedrock", "amazon.nova-pro-v1:0", "aws:amazon.nova-pro-v1:0", "exact"),
+        ("openai", "claude-haiku-4-5", "anthropic:claude-haiku-4-5", "model_owner"),
+        ("", "gemini-2.5-flash", "google:gemini-2.5-flash", "model_owner"),
+    ],
+)
+def test_names_are_read_as_clients_report_them(provider: str, name: str, matched: str, kind: str) -> None:
+    match = shipped().find(provider, name)
+    assert match is not None
+    assert (match.model.key, match.kind) == (matched, kind)
+
+
+def test_a_bedrock_arn_and_its_profile_name_the_same_model() -> None:
+    arn = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    plain = shipped().find("aws.bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0")
+    through = shipped().find("aws.bedrock", arn)
+    assert plain is not None
+    assert through is not None
+    assert through.model is plain.model
+
+
+@pytest.mark.parametrize(
+    ("provider", "name"),
+    [
+        ("anthropic", "claude-opus-4-9"),
+        ("anthropic", "claude-haiku-4-5-1"),
+        ("anthropic", "claude-opus-4-1-mini"),
+        ("openai", "gpt-4o-nano"),
+        ("openai", "gpt-99"),
+        ("gcp.gemini", "gemini-2.5-pro-image"),
+        ("ollama", "gpt-4o"),
+        ("ollama", "deepseek-r1"),
+        ("openai", "ollama/deepseek-chat"),
+        ("azure.ai.openai", "my-deployment"),
+        ("nobody", "nothing"),
+        ("openai", ""),
+    ],
+)
+def test_what_only_looks_like_a_known_name_is_not_priced(provider: str, name: str) -> None:
+    assert shipped().find(provider, name) is None
+    assert cost({"input_tokens": 5, "output_tokens": 5}, provider, name, NOW) is None
+
+
+def test_a_path_of_a_vertex_model_is_taken_apart() -> None:
+    name = "projects/p/locations/us-central1/publishers/anthropic/models/claude-opus-4-5"
+    assert spellings(name)[-1] == ("claude-opus-4-5", "", True)
+
+
+def test_usage_may_be_an_object_a_mapping_or_nested() -> None:
+    flat = cost({"input_tokens": 1000, "output_tokens": 0, "web_searches": 1}, "openai", "gpt-4o", NOW)
+    nested = cost(
+        SimpleNamespace(input_tokens=1000, output_tokens=0, other={"web_searches": 1}), "openai", "gpt-4o", NOW
+    )
+    assert flat is not None
+    assert flat == nested
+    assert flat.usd == Decimal("0.0125")
+
+
+def test_absent_counts_are_unknown_and_not_zero() -> None:
+    assert cost({}, "openai", "gpt-4o", NOW) is None
+    assert cost({"input_tokens": 10}, "openai", "gpt-4o", NOW) is None
+    assert cost({"input_tokens": 10}, "openai", "text-embedding-3-large", NOW) is not None
+
+
+def test_a_window_over_midnight_holds_on_both_sides() -> None:
+    night = Window("22:00-02:00", 0b1111111, 22 * 3600, 2 * 3600)
+    hours = [hour for hour in range(24) if night.holds(NOW.replace(hour=hour))]
+    assert hours == [0, 1, 22, 23]
+
+
+def test_a_row_holds_from_its_start_and_there_is_none_before() -> None:
+    row = Row(slot_of(0, 0, 0), NOW, {"input": Decimal(1)})
+    model = Model("p", "m", ("standard",), (), (), (row,))
+    assert model.at(0, NOW) is row
+    assert model.at(0, datetime(2026, 11, 3, 13, 59, 59, tzinfo=UTC)) is None
+
+
+def test_the_snapshot_is_small_and_importing_the_door_does_not_read_it() -> None:
+    path = Path(outlay.pricing.__file__).with_name("prices.json")
+    assert path.stat().st_size < 600_000
+    code = (
+        "import sys, outlay.pricing as p; from outlay.pricing.catalog import shipped; "
+        "assert shipped.cache_info().currsize == 0; "
+        "assert not {'pandas', 'chdb', 'genai_prices', 'pydantic'} & set(sys.modules), 'heavy import'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "sdk"}, timeout=60)
