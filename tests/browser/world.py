@@ -26,6 +26,23 @@ HOSTILE = (
     "\t=1",
     "\u202eevil",
 )
+NAMES = (
+    "feature",
+    "team",
+    "customer",
+    "user",
+    "session",
+    "service",
+    "environment",
+    "provider",
+    "model",
+    "request_model",
+    "response_model",
+    "prompt",
+    "cascade_name",
+    "error_type",
+    "dialect",
+)
 # feature: (calls a day, team, model, input tokens, output tokens, cached share)
 FEATURES = {
     "support-triage": (46, "support", "gpt-5-mini", 2600, 320, 0.45),
@@ -193,9 +210,7 @@ def fill_hostile(store: Store, now: datetime) -> None:
     rows, spans = [], []
     for i, text in enumerate(HOSTILE):
         at = now - timedelta(hours=2 + 5 * i)
-        names = ("feature", "team", "customer", "user", "session", "service", "model", "request_model", "response_model",
-                 "provider", "prompt", "cascade_name", "error_type", "dialect", "environment")  # fmt: skip
-        about: dict[str, Any] = dict.fromkeys(names, text)
+        about: dict[str, Any] = dict.fromkeys(NAMES, text)
         usage = {"input_tokens": 100, "output_tokens": 10, "cascade_tier": i % 2, "cascade_run_id": f"r{i}"}
         row = call(at, "0.01", **about, **usage, tags={text: text}, cascade_outcome="accepted")
         rows.append(row)

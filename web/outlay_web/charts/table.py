@@ -141,6 +141,8 @@ class Table:
         if kind in ("usd", "delta_usd"):
             if kind == "delta_usd" and value == 0:
                 return Markup('<span class="muted">0</span>')
+            if value == 0:
+                return Markup('<span class="muted num">$0.00</span>')
             largest = self._scales.setdefault(column.title, self._largest(column)) if value else Decimal(0)
             signed = kind == "delta_usd"
             return fmt.usd_beside(value, largest) if self.light else fmt.usd(value, signed, largest)

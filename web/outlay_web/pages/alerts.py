@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from decimal import Decimal
 
 from markupsafe import Markup
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from outlay_analytics import alerts
@@ -19,7 +20,7 @@ from outlay_web.pages import calls as calls_page
 from outlay_web.pages.budgets import back
 from outlay_web.pages.explain import DRIVERS
 from outlay_web.pages.parts import Page, Row
-from outlay_web.pages.view import Link, View
+from outlay_web.pages.view import Link, View, url
 
 ALLOWED = ("state",)
 STATES = ("pending", "firing", "resolved")
@@ -33,20 +34,22 @@ class Shown:
 
     id: str
     state: str
-    badge: Markup
-    summary: str
+    badges: Markup
+    title: str
     reason: str
-    since: Any
-    until: Any
+    since: datetime
+    until: datetime | None
+    amounts: str
     drivers: list[str]
+    sentences: list[str]
     href: str
     acknowledged: bool
-    silenced_until: Any
+    silenced_until: datetime | None
 
 
 def page(view: View) -> Page:
     state = view.choice("state", ("", *STATES), "")
-    found = alerts.list_alerts(view.ctx.store, view.scope.project)["alerts"]
+    found = alerts.list_alerts(view.ctx.store, view.scope.project, view.now)
     chosen = [one for one in found if not state or one["state"] == state]
     links = [Link(f"all {len(found)}", view.here(state=None), not state)]
     for name in STATES:
@@ -63,64 +66,68 @@ def page(view: View) -> Page:
     return Page("alerts.html", "Alerts", "What needs somebody's attention?", data)
 
 
-def summary_of(one: Row) -> str:
-    return str(one.get("summary") or one.get("rule") or one.get("name") or "alert")
-
-
-def driver_texts(found: Sequence[Any]) -> list[str]:
+def driver_texts(found: Sequence[Row]) -> list[str]:
+    """Drivers with their amounts, those that did something."""
     out = []
     for one in found:
-        if isinstance(one, Mapping) and one.get("usd") is not None:
-            title = DRIVERS.get(str(one.get("driver")), (str(one.get("driver")), ""))[0]
-            out.append(f"{title} {fmt.usd_text(one['usd'], signed=True)}")
+        amount = Decimal(str(one["usd"]))
+        if amount:
+            title = DRIVERS.get(str(one["driver"]), (str(one["driver"]), ""))[0]
+            out.append(f"{title} {fmt.usd_text(amount, signed=True)}")
     return out
 
 
 def shown(view: View, one: Row) -> Shown:
-    state = str(one["state"])
-    began, ended = one.get("started_at"), one.get("resolved_at") or one.get("ended_at")
-    filters = {
-        str(k): str(v[0] if isinstance(v, list | tuple) and v else v) for k, v in dict(one.get("scope") or {}).items()
-    }
-    start = began - timedelta(hours=1) if isinstance(began, datetime) else None
-    href = view.to(
-        "/explain",
-        start=fmt.rfc3339(start) if start else None,
-        end=fmt.rfc3339(ended) if isinstance(ended, datetime) else None,
-        **filters,
-    )
+    state, severity = str(one["state"]), str(one["severity"])
+    filters = {str(dimension): tuple(map(str, values)) for dimension, values in dict(one["scope"]).items()}
+    base = [("project", view.scope.project)] if view.scope.project != "default" else []
+    span = [("start", fmt.rfc3339(one["window"]["start"])), ("end", fmt.rfc3339(one["window"]["end"]))]
+    pairs = [*base, *span, *((dimension, value) for dimension, values in filters.items() for value in values)]
+    badges = calls_page.badge(state, TONES.get(state, ""))
+    if state != "resolved":
+        badges += Markup(" ") + calls_page.badge(severity, "bad" if severity == "critical" else "warn")
+    actual, expected = one["actual_usd"], one["expected_usd"]
+    amounts = f"{fmt.usd_text(actual)} against {fmt.usd_text(expected)}" if actual is not None else ""
     return Shown(
         str(one["id"]),
         state,
-        calls_page.badge(state, TONES.get(state, "")),
-        fmt.name_text(summary_of(one)),
-        str(one.get("description") or one.get("reason") or ""),
-        began,
-        ended,
-        driver_texts(one.get("drivers") or []),
-        href,
-        bool(one.get("acknowledged_at") or one.get("acked")),
-        one.get("silenced_until"),
+        badges,
+        fmt.name_text(one["title"]),
+        str(one["reason"]),
+        one["started_at"],
+        one["resolved_at"],
+        amounts,
+        driver_texts(one["drivers"]),
+        [str(sentence) for sentence in one["sentences"]],
+        url("/explain", pairs),
+        one["acknowledged_at"] is not None,
+        one["silenced_until"],
     )
 
 
 def table(view: View, found: Sequence[Row]) -> Table:
     columns = [
         Column("State", "text", "state"),
-        Column("What", "text", "summary"),
+        Column("Severity", "text", "severity"),
+        Column("What", "text", "title"),
         Column("Since", "time", "started_at"),
         Column("Until", "time", "resolved_at"),
-        Column("Reason", "text", "reason"),
-        Column("Drivers", "text", "drivers"),
+        Column("Actual", "usd", "actual_usd"),
+        Column("Expected", "usd", "expected_usd"),
+        Column("Reason", "text", "reason", csv_only=True),
+        Column("Drivers", "text", "drivers", csv_only=True),
     ]
     rows = [
         [
             Cell(one["state"]),
-            Cell(summary_of(one)),
-            Cell(one.get("started_at")),
-            Cell(one.get("resolved_at") or one.get("ended_at")),
-            Cell(one.get("description") or one.get("reason")),
-            Cell("; ".join(driver_texts(one.get("drivers") or []))),
+            Cell(one["severity"]),
+            Cell(one["title"]),
+            Cell(one["started_at"]),
+            Cell(one["resolved_at"]),
+            Cell(one["actual_usd"]),
+            Cell(one["expected_usd"]),
+            Cell(one["reason"]),
+            Cell("; ".join(driver_texts(one["drivers"]))),
         ]
         for one in found
     ]
@@ -128,19 +135,30 @@ def table(view: View, found: Sequence[Row]) -> Table:
 
 
 def acknowledge(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
+    """Somebody is on it: no more repeats of this alert."""
     with ctx.writing() as writer:
-        alerts.acknowledge(ctx.store, writer, request.state.project, form.get("id", ""), now=ctx.now())
+        done = alerts.acknowledge(ctx.store, writer, request.state.project, form.get("id", ""), ctx.now())
+    if done is None:
+        raise HTTPException(404)
     return back(request, "/alerts")
 
 
 def silence(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
+    """Nothing is said about what this alert watches for a while.
+
+    Raises:
+        BadRequest: If the while is none of those offered.
+    """
     hours = {value: int(value[:-1]) for value, _ in SILENCES}
     chosen = form.get("for", "24h")
     if chosen not in hours:
         raise BadRequest(f"for must be one of {', '.join(hours)}, not {chosen[:80]!r}")
-    until = ctx.now() + timedelta(hours=hours[chosen])
+    now = ctx.now()
+    until = now + timedelta(hours=hours[chosen])
     with ctx.writing() as writer:
-        alerts.silence(ctx.store, writer, request.state.project, form.get("id", ""), until, now=ctx.now())
+        done = alerts.silence(ctx.store, writer, request.state.project, form.get("id", ""), now, until)
+    if done is None:
+        raise HTTPException(404)
     return back(request, "/alerts")
 
 

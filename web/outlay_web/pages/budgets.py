@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -44,7 +45,7 @@ class Card:
 
 
 def page(view: View) -> Page:
-    found = budgets.list_budgets(view.ctx.store, view.scope.project, now=view.now)["budgets"]
+    found = read(view)
     editing = view.get("edit")
     chosen = next((one for one in found if str(one["name"]) == editing), None)
     data = {
@@ -58,49 +59,56 @@ def page(view: View) -> Page:
     return Page("budgets.html", "Budgets", "Will the money last?", data)
 
 
+def read(view: View) -> list[dict[str, Any]]:
+    """The project's budgets, those of outlay.toml included."""
+    return budgets.list_budgets(view.ctx.store, view.scope.project, view.now, configured(view.ctx))
+
+
+def configured(ctx: Context) -> Sequence[budgets.Budget]:
+    """Budgets of outlay.toml."""
+    found: Sequence[budgets.Budget] = ctx.config.get("budgets", ())
+    return found
+
+
 def cards(view: View, found: Sequence[Row]) -> list[Card]:
     return [card(view, one) for one in found]
 
 
 def card(view: View, one: Row) -> Card:
-    name, whole = str(one["name"]), parts.money(one["amount_usd"])
-    spent, projected = one.get("spent_usd"), one.get("projected_usd")
-    ratio = parts.quotient(spent, whole)
-    filters = {
-        str(k): tuple(map(str, v)) if isinstance(v, list | tuple) else (str(v),)
-        for k, v in dict(one.get("scope") or {}).items()
-    }
-    span: dict[str, Any] = {}
-    if one.get("period_start"):
-        span = {"start": fmt.rfc3339(one["period_start"]), "end": None}
+    name, whole = str(one["name"]), one["amount_usd"]
+    filters = {str(dimension): tuple(map(str, values)) for dimension, values in one["scope"].items()}
     base = [("project", view.scope.project)] if view.scope.project != "default" else []
-    pairs = [*base, *((k, v) for k, v in span.items() if v), *((k, v) for k, values in filters.items() for v in values)]
+    span = [("start", fmt.rfc3339(one["window"]["start"]))]
+    pairs = [*base, *span, *((dimension, value) for dimension, values in filters.items() for value in values)]
+    projected = one["projected_usd"]
     return Card(
         name,
         whole,
-        spent,
-        ratio,
-        budget_bar(ratio or 0.0, parts.quotient(projected, whole)),
-        f"this {one.get('period', 'month')}",
-        " · ".join(f"{k} {', '.join(map(fmt.name_text, v))}" for k, v in filters.items()),
-        outlook(one, whole),
+        one["spent_usd"],
+        one["used_ratio"],
+        budget_bar(one["used_ratio"], None if projected is None else float(projected / whole)),
+        f"{fmt.ratio_text(one['elapsed_ratio'])} of the {one['period']} gone",
+        where_text(filters),
+        outlook(one),
         url("/spend", pairs),
         url("/budgets", [*base, ("edit", name)]),
-        str(one.get("source") or "") in ("config", "outlay.toml", "file"),
+        bool(one["configured"]),
     )
 
 
-def outlook(one: Row, whole: Decimal) -> str | Markup:
+def where_text(filters: Mapping[str, Sequence[str]]) -> str:
+    return " · ".join(f"{name} {', '.join(map(fmt.name_text, values))}" for name, values in filters.items())
+
+
+def outlook(one: Row) -> str | Markup:
     """Where a budget is heading, in a few words."""
-    projected, odds = one.get("projected_usd"), one.get("probability_over")
+    projected, odds = one["projected_usd"], one["probability_over"]
     if projected is None:
-        return "too little history for a projection"
+        return str(one.get("note") or "too little history for a projection")
     text = f"heading for {fmt.usd_text(projected)}"
-    if one.get("exhausted_at"):
-        text += f", used up on {fmt.instant_text(one['exhausted_at'], str(one.get('timezone') or 'UTC'))}"
     if odds is not None:
         text += f", {fmt.ratio_text(odds)} odds of passing it"
-    return Markup('<span class="warn-text">{}</span>').format(text) if projected > whole else text
+    return Markup('<span class="warn-text">{}</span>').format(text) if projected > one["amount_usd"] else text
 
 
 def table(view: View, found: Sequence[Row]) -> Table:
@@ -112,18 +120,20 @@ def table(view: View, found: Sequence[Row]) -> Table:
         Column("Spent", "usd", "spent_usd"),
         Column("Used", "ratio", "used_ratio"),
         Column("Projected", "usd", "projected_usd"),
+        Column("Odds of passing", "ratio", "probability_over"),
     ]
     lines = []
     for one, shown in zip(found, cards(view, found), strict=True):
         lines.append(
             [
                 Cell(shown.name, shown.edit_href),
-                Cell(shown.period),
+                Cell(one["period"]),
                 Cell(shown.where or "everything"),
                 Cell(shown.amount),
                 Cell(shown.spent, shown.href),
                 Cell(shown.ratio),
-                Cell(one.get("projected_usd")),
+                Cell(one["projected_usd"]),
+                Cell(one["probability_over"]),
             ]
         )
     return Table("budgets", "Budgets", columns, lines)
@@ -147,10 +157,8 @@ def form_values(one: Row | None) -> dict[str, Any]:
 
 
 def channel_text(channel: Any) -> str:
-    """A channel in one line of the form."""
-    if isinstance(channel, Mapping):
-        return str(channel.get("url") or channel.get("name") or channel.get("to") or "")
-    return str(channel)
+    """A channel in one line of the form: a name, an address, or a table as JSON."""
+    return channel if isinstance(channel, str) else json.dumps(channel, sort_keys=True)
 
 
 def save(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
@@ -173,14 +181,23 @@ def save(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
         "notify": notify,
     }
     with ctx.writing() as writer:
-        budgets.put_budget(ctx.store, writer, request.state.project, name, spec, now=ctx.now())
+        budgets.put_budget(
+            ctx.store,
+            writer,
+            request.state.project,
+            name,
+            spec,
+            ctx.now(),
+            configured(ctx),
+            ctx.config.get("channels"),
+        )
     ctx.wake("alerts")
     return back(request)
 
 
 def delete(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
     with ctx.writing() as writer:
-        budgets.delete_budget(ctx.store, writer, request.state.project, form.get("name", ""), now=ctx.now())
+        budgets.delete_budget(ctx.store, writer, request.state.project, form.get("name", ""), configured(ctx))
     return back(request)
 
 

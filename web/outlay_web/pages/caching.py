@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 from outlay_analytics import caching
 from outlay_web import format as fmt
@@ -27,10 +27,10 @@ def page(view: View) -> Page:
         return Page("caching.html", "Caching", question, empty=True)
     timed = caching.caching(store, scope, group_by=(), interval=view.interval)["rows"]
     data = {
-        "tiles": tiles(view, rows),
+        "tiles": tiles(view, found["total"]),
         "ratios": ratio_figure(view, timed),
         "savings": saving_figure(view, timed),
-        "table": caching_table(view, rows, group),
+        "table": caching_table(view, rows, group, [kind for kind in KINDS if found["total"][kind]["lookups"]]),
         "opportunities": opportunity_table(view, found.get("opportunities") or []),
         "group": group,
         "group_options": GROUPS,
@@ -39,43 +39,31 @@ def page(view: View) -> Page:
     return Page("caching.html", "Caching", question, data)
 
 
-def tally(rows: Sequence[Row], kind: str, measure: str) -> Any:
-    """A measure of one kind of cache over all rows; None where no row knows it."""
-    known = [row[kind][measure] for row in rows if (row.get(kind) or {}).get(measure) is not None]
-    return sum(known, type(known[0])(0)) if known else None
-
-
-def tiles(view: View, rows: Sequence[Row]) -> list[Tile]:
-    read, given = tally(rows, "provider", "cache_read_tokens"), tally(rows, "provider", "input_tokens")
-    net = tally(rows, "provider", "net_saving_usd")
-    premium = tally(rows, "provider", "write_premium_usd")
+def tiles(view: View, total: Row) -> list[Tile]:
+    provider = total["provider"]
+    net, saved, premium = (provider[name] for name in ("net_saving_usd", "saving_usd", "write_premium_usd"))
     out = [
         Tile(
             "Provider cache",
-            fmt.ratio(parts.quotient(read, given)),
+            fmt.ratio(provider["hit_ratio"]),
             view.to("/spend", measure="cache_read_tokens"),
-            "of input tokens read from it",
+            f"of {fmt.tokens_text(provider['input_tokens'])} input tokens read from it",
         ),
         Tile(
             "Net saving",
             fmt.usd(net),
-            None,
-            f"{fmt.usd_text(tally(rows, 'provider', 'saving_usd'))} saved, {fmt.usd_text(premium)} paid for writing",
+            "#figure-savings",
+            f"{fmt.usd_text(saved)} saved, {fmt.usd_text(premium)} paid for writing",
             tone="warn" if net is not None and net < 0 else "",
         ),
     ]
     for kind in KINDS:
-        lookups, hits = tally(rows, kind, "lookups"), tally(rows, kind, "hits")
-        if lookups:
-            avoided = fmt.usd_text(tally(rows, kind, "avoided_usd"))
-            out.append(
-                Tile(
-                    f"{kind.capitalize()} cache",
-                    fmt.ratio(parts.quotient(hits, lookups)),
-                    view.to("/calls", cost_state="cached"),
-                    f"{fmt.count_text(hits)} of {fmt.count_text(lookups)} lookups; avoided {avoided}",
-                )
-            )
+        one = total[kind]
+        if one["lookups"]:
+            hits, lookups = fmt.count_text(one["hits"]), fmt.count_text(one["lookups"])
+            note = f"{hits} of {lookups} lookups; avoided {fmt.usd_text(one['avoided_usd'])}"
+            href = view.to("/calls", cost_state="cached")
+            out.append(Tile(f"{kind.capitalize()} cache", fmt.ratio(one["hit_ratio"]), href, note))
     return out
 
 
@@ -137,7 +125,8 @@ def saving_figure(view: View, rows: Sequence[Row]) -> Figure:
     )
 
 
-def caching_table(view: View, rows: Sequence[Row], group: str) -> Table:
+def caching_table(view: View, rows: Sequence[Row], group: str, kinds: Sequence[str]) -> Table:
+    """Who uses which cache; `kinds` are the application's own that were looked up at all."""
     columns = [
         Column(parts.dimension_title(group).capitalize(), "name", group),
         Column("Input", "tokens", "input_tokens"),
@@ -145,29 +134,26 @@ def caching_table(view: View, rows: Sequence[Row], group: str) -> Table:
         Column("Saved", "usd", "saving_usd", "Against the same tokens without a cache", wide_only=True),
         Column("Write premium", "usd", "write_premium_usd", "What writing to the cache cost on top", wide_only=True),
         Column("Net", "usd", "net_saving_usd"),
-        Column("Exact hits", "ratio", "exact_hit_ratio"),
-        Column("Avoided", "usd", "exact_avoided_usd", wide_only=True),
-        Column("Semantic hits", "ratio", "semantic_hit_ratio"),
-        Column("Avoided", "usd", "semantic_avoided_usd", wide_only=True),
     ]
+    for kind in kinds:
+        columns.append(Column(f"{kind.capitalize()} lookups", "count", f"{kind}_lookups", wide_only=True))
+        columns.append(Column(f"{kind.capitalize()} hits", "ratio", f"{kind}_hit_ratio"))
+        columns.append(Column("Avoided", "usd", f"{kind}_avoided_usd"))
     lines = []
-    for row in sorted(rows, key=lambda r: -int((r.get("provider") or {}).get("input_tokens") or 0)):
+    for row in sorted(rows, key=lambda r: -int(r["provider"]["input_tokens"] or 0)):
         key = str(row.get(group) if row.get(group) is not None else "")
-        provider, exact, semantic = (row.get(kind) or {} for kind in ("provider", "exact", "semantic"))
-        lines.append(
-            [
-                Cell(key, view.narrowed(group, key)),
-                Cell(provider.get("input_tokens"), view.narrowed(group, key, "/spend", measure="input_tokens")),
-                Cell(provider.get("hit_ratio")),
-                Cell(provider.get("saving_usd")),
-                Cell(provider.get("write_premium_usd")),
-                Cell(provider.get("net_saving_usd"), view.narrowed(group, key, "/spend")),
-                Cell(exact.get("hit_ratio")),
-                Cell(exact.get("avoided_usd")),
-                Cell(semantic.get("hit_ratio")),
-                Cell(semantic.get("avoided_usd")),
-            ]
-        )
+        provider = row["provider"]
+        cells = [
+            Cell(key, view.narrowed(group, key)),
+            Cell(provider["input_tokens"], view.narrowed(group, key, "/spend", measure="input_tokens")),
+            Cell(provider["hit_ratio"]),
+            Cell(provider["saving_usd"]),
+            Cell(provider["write_premium_usd"]),
+            Cell(provider["net_saving_usd"], view.narrowed(group, key, "/spend")),
+        ]
+        for kind in kinds:
+            cells += [Cell(row[kind]["lookups"]), Cell(row[kind]["hit_ratio"]), Cell(row[kind]["avoided_usd"])]
+        lines.append(cells)
     return Table("caching", f"Caching by {parts.dimension_title(group)}", columns, lines)
 
 
@@ -179,21 +165,25 @@ def opportunity_table(view: View, found: Sequence[Row]) -> Table | None:
         Column("What repeats", "text", "kind"),
         Column("Feature", "name", "feature"),
         Column("Model", "name", "model"),
+        Column("Prompt", "name", "prompt", wide_only=True),
         Column("Paid again", "count", "repeats", "Calls that repeat an earlier prompt or prefix"),
+        Column("Of calls", "count", "calls", wide_only=True),
         Column("Saving", "usd", "saving_usd", "What a cache would have saved"),
         Column("Example", "text", "trace_id"),
     ]
     lines = []
     for one in found:
-        trace = str(one.get("trace_id") or one.get("example_trace_id") or "")
+        trace = str(one.get("trace_id") or "")
         lines.append(
             [
-                Cell(str(one.get("kind") or "prompt")),
+                Cell("whole prompt" if one["kind"] == "prompt" else "beginning of a prompt"),
                 Cell(one.get("feature"), view.narrowed("feature", one["feature"]) if one.get("feature") else None),
                 Cell(one.get("model")),
-                Cell(one.get("repeats") if one.get("repeats") is not None else one.get("calls")),
-                Cell(one.get("saving_usd") if one.get("saving_usd") is not None else Decimal(0)),
-                Cell(trace, f"/traces/{trace}" if trace else None, label=f"{trace[:8]}…" if trace else fmt.UNKNOWN),
+                Cell(one.get("prompt")),
+                Cell(one["repeats"]),
+                Cell(one["calls"]),
+                Cell(one["saving_usd"]),
+                Cell(trace, f"/traces/{quote(trace, safe='')}" if trace else None, label=f"{trace[:8]}…"),
             ]
         )
     return Table("opportunities", "Paid for again", columns, lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -172,7 +172,7 @@ def spend_figure(
     if len(shown) < len(names):
         series.append(Series(f"{len(names) - len(shown)} others", rest, OTHER))
     kind = "usd" if measure.endswith("_usd") else "tokens" if measure.endswith("_tokens") else "count"
-    unit = {"usd": fmt.usd_short, "tokens": fmt.tokens_text}.get(kind, _count_short)
+    units: dict[str, Callable[[float], str]] = {"usd": fmt.usd_short, "tokens": fmt.tokens_text}
     placed = {}
     for at, (label, href) in (marks or {}).items():
         i = next((k for k, step in enumerate(steps) if step.start <= at < step.end), None)
@@ -184,7 +184,7 @@ def spend_figure(
         steps,
         series,
         kind=kind,
-        unit=unit,
+        unit=units.get(kind, _count_short),
         markers=list(placed.values()),
         step_href=(lambda step: view.at(step, path))
         if view.interval != "hour"

@@ -83,7 +83,11 @@ def router(ctx: Context) -> APIRouter:
             raise HTTPException(404)
         return found
 
+    def favicon(request: Request) -> Response:
+        return static(request, "icon.svg")
+
     made.add_api_route("/static/{name}", static, methods=["GET", "HEAD"])
+    made.add_api_route("/favicon.ico", favicon, methods=["GET", "HEAD"])
     for path, change in (*budgets.FORMS, *alerts.FORMS):
         made.add_api_route(path, _change(ctx, change), methods=["POST"])
     return made

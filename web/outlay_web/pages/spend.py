@@ -88,7 +88,7 @@ def tiles(view: View, result: Row, timed: Sequence[Row]) -> list[Tile]:
             "Latency p95",
             fmt.duration(total.get("p95_ms")),
             view.to("/spend", group_by="model"),
-            fmt.Markup("half within {}").format(fmt.duration_text(total.get("p50_ms"))),
+            f"half within {fmt.duration_text(total.get('p50_ms'))}",
             parts.moved(total.get("p95_ms"), before.get("p95_ms")),
         ),
         Tile(

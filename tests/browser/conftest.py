@@ -1,0 +1,176 @@
+"""A real server over a filled store, and Chromium in front of it. Skipped where there is no Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tests.browser import world
+
+from outlay_collector.spool import Spool
+from outlay_collector.store import Store, migrate, open_store
+from outlay_web.app import create_app
+from outlay_web.auth import Authenticator
+from outlay_web.config import Settings
+from outlay_web.context import Context
+
+CHROMIUM = os.environ.get("OUTLAY_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NOW = datetime.now(UTC)
+
+
+@dataclass
+class Site:
+    """A running server and what is in it."""
+
+    url: str
+    ctx: Context
+    trace_id: str = ""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM:
+        pytest.skip("no Chromium on this machine; name one in OUTLAY_CHROMIUM")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+def _engine_path(config: pytest.Config) -> Path:
+    """Where this process keeps its databases: chDB opens one directory per process."""
+    plugins = config.pluginmanager.get_plugins()
+    return Path(next(plugin.ENGINE_PATH for plugin in plugins if hasattr(plugin, "ENGINE_PATH")))
+
+
+@pytest.fixture(scope="session")
+def start_site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[Callable[[Store], str]], Site]]:
+    """Starts a server over a database of its own, filled by the function given."""
+    stops: list[Callable[[], None]] = []
+
+    def start(fill: Callable[[Store], str]) -> Site:
+        store = open_store(f"chdb://{_engine_path(request.config)}?database=browser_{uuid.uuid4().hex[:12]}")
+        migrate(store)
+        trace_id = fill(store)
+        folder = tmp_path_factory.mktemp("site")
+        settings = Settings(data=folder)
+        spool = Spool(folder / "spool", collector="browser", quota_bytes=1 << 24)
+        ctx = Context(store, settings, "0.1.0", Authenticator(store, settings, lambda: NOW), spool=spool, ready=True)
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(create_app(ctx), log_level="warning", lifespan="off"))
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 10
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+        def stop() -> None:
+            server.should_exit = True
+            thread.join(10)
+            listener.close()
+            store.close()
+
+        stops.append(stop)
+        return Site(f"http://127.0.0.1:{listener.getsockname()[1]}", ctx, trace_id)
+
+    yield start
+    for stop in stops:
+        stop()
+
+
+@pytest.fixture(scope="session")
+def site(start_site: Callable[[Callable[[Store], str]], Site]) -> Site:
+    """A month of a small company."""
+
+    def fill(store: Store) -> str:
+        world.fill(store, NOW)
+        return world.fill_trace(store, NOW)
+
+    return start_site(fill)
+
+
+@pytest.fixture(scope="session")
+def empty_site(start_site: Callable[[Callable[[Store], str]], Site]) -> Site:
+    """Nothing has arrived yet."""
+    return start_site(lambda store: "0" * 32)
+
+
+@pytest.fixture(scope="session")
+def hostile_site(start_site: Callable[[Callable[[Store], str]], Site]) -> Site:
+    """Every name is an attack."""
+
+    def fill(store: Store) -> str:
+        world.fill_hostile(store, NOW)
+        return ""
+
+    return start_site(fill)
+
+
+@dataclass
+class Tab:
+    """A page with everything the console said."""
+
+    page: Page
+    site: Site
+    complaints: list[str] = field(default_factory=list)
+
+    def go(self, path: str) -> Page:
+        """Open a path; fails on anything but 200."""
+        answer = self.page.goto(self.site.url + path)
+        assert answer is not None
+        assert answer.status == 200, f"{path}: {answer.status} {self.page.inner_text('body')[:300]}"
+        return self.page
+
+    def quiet(self) -> None:
+        """Nothing was complained about: no error, no blocked style or script, no file missing."""
+        assert not self.complaints, self.complaints
+
+
+@pytest.fixture
+def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
+    """Opens a tab on a site; context options as keywords."""
+    contexts: list[BrowserContext] = []
+
+    def open_(site: Site, **options: Any) -> Tab:
+        options.setdefault("viewport", {"width": 1280, "height": 900})
+        context = browser.new_context(**options)
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        tab = Tab(context.new_page(), site)
+        tab.page.on("console", lambda m: tab.complaints.append(m.text) if m.type in ("error", "warning") else None)
+        tab.page.on("pageerror", lambda error: tab.complaints.append(str(error)))
+        tab.page.on("requestfailed", lambda r: tab.complaints.append(f"failed: {r.url}"))
+        return tab
+
+    yield open_
+    for context in contexts:
+        context.close()
