@@ -1,0 +1,55 @@
+"""A small collector to be killed: receiver and loader over a data directory; prints its port. Run with the directory."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from outlay_collector import status
+from outlay_collector.loader import Loader
+from outlay_collector.receiver import Receiver
+from outlay_collector.spool import Spool
+from outlay_collector.store import migrate, open_store
+
+EXPORT = "SELECT lower(trace_id) AS t, lower(span_id) AS s, count() AS n FROM spans FINAL GROUP BY t, s"
+
+
+def main(data: Path, port: int) -> None:
+    logging.basicConfig(level=logging.WARNING)
+    temporary = data / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    os.environ["TMPDIR"] = str(temporary)
+    store = open_store(f"chdb://{data}/store")
+    migrate(store)
+    spool = Spool(data / "spool")
+    loader = Loader(store, spool)
+    loader.start()
+    receiver = Receiver(spool, lambda header: "default")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] not in ("/ledger", "/spans"):
+            return await receiver(scope, receive, send)
+        answer: Any = status.ledger(store, spool) if scope["path"] == "/ledger" else store.query(EXPORT)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+        return None
+
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="off", access_log=False))
+    config = server.config
+    config.load()
+    listener = config.bind_socket()
+    print(listener.getsockname()[1], flush=True)
+    server.run(sockets=[listener])
+    loader.stop()
+    spool.close()
+    store.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)
