@@ -1,4 +1,4 @@
-"""A small collector to be killed: receiver and loader over a data directory; prints its port. Run with the directory."""
+"""A small collector to be killed: receiver and loader over the data directory given; prints its port."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_dying_at_any_step_of_a_batch_changes_nothing(
     first = Collector(store, tmp_path / "spool")
     first.send(body(spans[:20]))
     first.load()
-    first.send(body(spans[10:] + [span(rng, span_id=b"x")]))
+    first.send(body([*spans[10:], span(rng, span_id=b"x")]))
     first.send(logs_body([log]), kind="logs")
     with monkeypatch.context() as patch:
         patch.setattr(*MOMENTS[moment], die)
