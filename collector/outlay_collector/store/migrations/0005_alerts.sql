@@ -33,14 +33,11 @@ CREATE TABLE IF NOT EXISTS alerts
     sentences Array(String) COMMENT 'The explanation in words, when it fired',
     window_start DateTime64(6, 'UTC') COMMENT 'Start of the time it speaks of',
     window_end DateTime64(6, 'UTC') COMMENT 'End of the time it speaks of',
-    streak UInt32 COMMENT 'Evaluations in a row that said the same',
+    streak Int32 COMMENT 'Evaluations in a row that found it, negative: that did not',
     started_at DateTime64(6, 'UTC') COMMENT 'When the condition was first seen',
     fired_at Nullable(DateTime64(6, 'UTC')) COMMENT 'When it began to fire',
     resolved_at Nullable(DateTime64(6, 'UTC')) COMMENT 'When it was resolved',
     evaluated_at DateTime64(6, 'UTC') COMMENT 'Last evaluation',
-    acknowledged_at Nullable(DateTime64(6, 'UTC')) COMMENT 'Since when somebody is on it: no repeats',
-    acknowledged_by String COMMENT 'Who',
-    silenced_until Nullable(DateTime64(6, 'UTC')) COMMENT 'Nothing is sent before',
     notified_at Nullable(DateTime64(6, 'UTC')) COMMENT 'Last intent to send',
     notified_state LowCardinality(String) COMMENT 'State and severity that intent spoke of, for example firing:critical',
     notify Array(String) COMMENT 'Channels',
@@ -61,6 +58,17 @@ CREATE TABLE IF NOT EXISTS silences
 )
 ENGINE = ReplacingMergeTree(created_at)
 ORDER BY (project, fingerprint)
+SETTINGS $durable;
+
+CREATE TABLE IF NOT EXISTS acknowledgements
+(
+    project LowCardinality(String) COMMENT 'Project',
+    alert_id String COMMENT 'The occurrence that somebody is on: it is not told again',
+    acknowledged_by String COMMENT 'Who',
+    acknowledged_at DateTime64(6, 'UTC') COMMENT 'Since when'
+)
+ENGINE = ReplacingMergeTree(acknowledged_at)
+ORDER BY (project, alert_id)
 SETTINGS $durable;
 
 -- One row per message and channel. Written before the message is sent, so that a crash sends it again rather than never.
