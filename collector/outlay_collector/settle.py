@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from outlay_collector.dialects import common
+from outlay_collector.dialects import DIALECTS, common
 from outlay_collector.dialects.compile import fragments, texts
 from outlay_collector.prices import PriceBook
 from outlay_collector.store import Store, load_sql
@@ -59,6 +59,18 @@ AGREE = " OR ".join(
         ("L.response_model", "R.request_model"),
     )
 )
+# Stands in for a response id where a library does not pass it on: a span in a trace of its own, or one without an id.
+FINGERPRINT = (
+    "if(s.usage_role = 1 AND s.input_tokens > 0 AND s.output_tokens > 0 AND (s.parent_span_id = '' OR s.response_id = ''), "
+    "concat('usage:', toString(s.input_tokens), ':', toString(s.output_tokens), ':', s.service), '')"
+)
+# Ties a stream's usage to the request that opened it, for the dialects that report them in two spans.
+STREAM = (
+    f"if(s.dialect IN ({', '.join(repr(d.name) for d in DIALECTS if d.tail[0])}) AND "
+    "(s.usage_role = 4 OR (s.usage_role = 1 AND NOT s.has_usage AND NOT s.failed)), "
+    "concat('stream:', s.scope_name, ':', s.request_model, ':', s.service), '')"
+)
+OWN_KEYS = {"fingerprint": FINGERPRINT.replace("s.", ""), "stream": STREAM.replace("s.", "")}
 BARE_MODEL = (
     "replaceRegexpOne(lower({}), '^(.*/)?((us|eu|apac|global)[.])?((anthropic|amazon|meta|mistral|cohere)[.])?', '')"
 )
@@ -156,7 +168,7 @@ class Settler:
             w.run(load_sql(SQL, "settle_known_ids"), params)
             if round_ == MAX_ROUNDS:
                 return
-            w.run(load_sql(SQL, "settle_partners"), params)
+            w.run(load_sql(SQL, "settle_partners", **OWN_KEYS), params)
             if not self._count("settle_traces", f"round = {round_ + 1}"):
                 return
 
@@ -178,21 +190,29 @@ class Settler:
     def _requests(self) -> None:
         """Which spans speak of the same request."""
         w = self._writer
-        bare = {f"model_of_{which}": BARE_MODEL.format(f"s.{which}_model") for which in ("request", "response")}
+        bare = {f"model_of_{side}": BARE_MODEL.format(f"s.{side}_model") for side in ("request", "response")}
         agree = AGREE.replace("L.", "p.").replace("R.", "c.")
-        w.run(
-            load_sql(
-                SQL,
-                "settle_usage",
-                model_of_request=bare["model_of_request"],
-                model_of_response=bare["model_of_response"],
-            )
-        )
+        w.run(load_sql(SQL, "settle_usage", fingerprint=FINGERPRINT, stream=STREAM, **bare))
         w.run(load_sql(SQL, "settle_pairs", models_agree=f"({agree})"))
         for name in ("settle_links", "settle_tails", "settle_aggregates", "settle_tops"):
             w.run(load_sql(SQL, name))
         agree = AGREE.replace("L.", "m.").replace("R.", "w.w_")
-        w.run(load_sql(SQL, "settle_joined", chains_agree=f"({agree})"))
+        for key, which, ids_agree, slack_s in (
+            ("argMinIf(u.response_id, u.rank, u.response_id != '')", "true", "true", 5),
+            (
+                "if(max(u.response_id != '') AND countIf(u.above = 0 AND u.fingerprint != '') = 0, '', "
+                "argMinIf(u.fingerprint, u.rank, u.fingerprint != ''))",
+                "t.head NOT IN (SELECT head FROM settle_joined)",
+                "NOT (m.with_id AND w.w_with_id)",
+                1,
+            ),
+        ):
+            w.run(
+                load_sql(
+                    SQL, "settle_joined", chains_agree=f"({agree})", key=key, which=which, ids_agree=f"({ids_agree})"
+                ),
+                {"slack_s": slack_s},
+            )
         w.run(load_sql(SQL, "settle_members"))
         w.run(load_sql(SQL, "settle_single"))
         if self._count("settle_members", "members > 1"):
@@ -220,7 +240,7 @@ class Settler:
             ("settle_calls", {"priced": self.prices.price_select(billable)}),
             ("settle_lookups", {}),
             ("settle_repeats", {}),
-            ("settle_response_ids", {}),
+            ("settle_response_ids", OWN_KEYS),
         ):
             w.run(load_sql(SQL, name, **more), params)
 
@@ -229,5 +249,57 @@ class Settler:
 
 
 REQUEST_COLUMNS = ", ".join(
-    ["id", "pid", "project", "trace_id", "span_id", "parent_span_id", "started_at", "duration_ns", "name", "service", "environment", "scope_name", "dialect", "rank", "usage_role", "failed", "cached", "provider", "request_model", "response_model", "response_id", "service_tier", "operation", "input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens", "reasoning_tokens", "other_usage", "has_usage", "estimated", "billed_failure", "reported_cost_usd", "streamed", "time_to_first_token_ms", "attempt", "request_id", "error_type", "cache_kind", "cache_hit", "cache_similarity", "avoided_input_tokens", "avoided_output_tokens", "prompt_parts", "prompt_hash", "prefix_hash", "flags", "lookup", "conflict", "context"]
+    [
+        "id",
+        "pid",
+        "project",
+        "trace_id",
+        "span_id",
+        "parent_span_id",
+        "started_at",
+        "duration_ns",
+        "name",
+        "service",
+        "environment",
+        "scope_name",
+        "dialect",
+        "rank",
+        "usage_role",
+        "failed",
+        "cached",
+        "provider",
+        "request_model",
+        "response_model",
+        "response_id",
+        "service_tier",
+        "operation",
+        "input_tokens",
+        "cache_read_tokens",
+        "cache_write_tokens",
+        "cache_write_1h_tokens",
+        "output_tokens",
+        "reasoning_tokens",
+        "other_usage",
+        "has_usage",
+        "estimated",
+        "billed_failure",
+        "reported_cost_usd",
+        "streamed",
+        "time_to_first_token_ms",
+        "attempt",
+        "request_id",
+        "error_type",
+        "cache_kind",
+        "cache_hit",
+        "cache_similarity",
+        "avoided_input_tokens",
+        "avoided_output_tokens",
+        "prompt_parts",
+        "prompt_hash",
+        "prefix_hash",
+        "flags",
+        "lookup",
+        "conflict",
+        "context",
+    ]
 )

@@ -53,8 +53,8 @@ KINDS: tuple[Kind, ...] = (
         {"llm": (CALL, "chat"), "embedding": (CALL, "embeddings"), "reranker": (CALL, "rerank")},
         otherwise=AGGREGATE,
     ),
-    Kind("traceloop.span.kind", {"llm": (CALL, "chat")}, otherwise=AGGREGATE),
     Kind("gen_ai.operation.name", OPERATIONS),
+    Kind("traceloop.span.kind", {"llm": (CALL, "chat")}, otherwise=AGGREGATE),
     Kind("llm.request.type", OPERATIONS),
     Kind("gen_ai.request.type", OPERATIONS),
 )

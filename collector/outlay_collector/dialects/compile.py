@@ -76,6 +76,8 @@ def keys() -> dict[str, int]:
             add(name)
         if dialect.estimated_without:
             add(dialect.estimated_without)
+        if dialect.tail[0]:
+            add(dialect.tail[0])
         for blob in dialect.usage:
             add(blob.key)
         for field in FIELDS:
@@ -389,6 +391,11 @@ def fragments() -> dict[str, str]:
         for d in DIALECTS
         if d.estimated_without
     ]
+    tails = [
+        f"(dialect_id = {NUMBER[d.name]} AND v[indexOf(ids, {names[d.tail[0]]})] = {text(d.tail[1])})"
+        for d in DIALECTS
+        if d.tail[0]
+    ]
     return {
         "key_ids": key_ids(),
         "dialect_of_scope": dialect_of_scope(),
@@ -429,6 +436,7 @@ def fragments() -> dict[str, str]:
         "rank": per_dialect([dialect.rank for dialect in DIALECTS]),
         "dialect_name": per_dialect([dialect.name for dialect in DIALECTS]),
         "raw_name": " OR ".join(raw) or "false",
+        "tail": " OR ".join(tails) or "false",
         "estimated": " OR ".join(guessing) or "false",
         "provider_names": provider_names(),
         "provider_of_model": provider_of_model("any_model"),

@@ -1,13 +1,13 @@
 """Pydantic Logfire's OpenAI and Anthropic integrations."""
 
-from outlay_collector.dialects.model import TAIL, Blob, Dialect, Kind
+from outlay_collector.dialects.model import Blob, Dialect
 
 TABLE = Dialect(
     name="logfire",
     title="Logfire",
     scopes=("logfire",),
     rank=30,
-    kinds=(Kind("logfire.span_type", {"log": (TAIL, "chat")}),),
+    tail=("logfire.span_type", "log"),
     fields={"tail_s": ("duration",)},
     usage=(Blob("gen_ai.usage.raw"),),
     notes=(

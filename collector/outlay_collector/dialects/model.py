@@ -78,6 +78,7 @@ class Dialect:
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # asked in order, before the common ones
     usage: tuple[Blob, ...] = ()  # asked where a field is not an attribute of its own
     raw_names: tuple[str, ...] = ()  # span names whose spans restate their parent
+    tail: tuple[str, str] = ("", "")  # attribute and value of spans that carry a stream's usage after its end
     input_excludes_cached: tuple[str, ...] = ()  # providers for which the input count leaves cached tokens out
     output_excludes_reasoning: tuple[str, ...] = ()  # providers for which the output count leaves reasoning out
     aggregate_input: tuple[str, ...] = ()  # input keys that make a span an aggregate, whatever its kind

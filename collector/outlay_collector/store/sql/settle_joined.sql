@@ -1,12 +1,14 @@
--- Chains that share a response id: one request, if a different instrumentation saw it at the same time (5 s apart at
--- most), the models agree and the counts do not contradict. The same scope twice is two requests: gateways repeat ids.
+-- Chains that share a key (key: a response id, or a fingerprint of counts where one side has no id): one request, if a
+-- different instrumentation saw it at the same time ({slack_s} seconds apart at most), the models agree and the counts do
+-- not contradict. The same scope twice is two requests: gateways repeat ids.
 INSERT INTO settle_joined
 WITH
 chains AS (
     SELECT
         t.head AS head,
         any(u.project) AS project,
-        argMinIf(u.response_id, u.rank, u.response_id != '') AS response_id,
+        max(u.response_id != '') AS with_id,
+        $key AS response_id,
         min(u.started_at) AS started_at,
         max(u.ended_at) AS ended_at,
         argMin(u.scope_name, u.id != t.head) AS scope_name,
@@ -17,7 +19,7 @@ chains AS (
         min((u.rank, u.trace_id, u.span_id)) AS precedence
     FROM settle_usage AS u
     INNER JOIN settle_tops AS t ON u.id = t.id
-    WHERE NOT u.cached
+    WHERE NOT u.cached AND $which
     GROUP BY t.head
     HAVING response_id != ''
 ),
@@ -29,7 +31,7 @@ shared AS (
 timed AS (
     SELECT
         *,
-        started_at > max(ended_at) OVER (PARTITION BY project, response_id ORDER BY started_at, precedence ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + toIntervalSecond(5) AS apart
+        started_at > max(ended_at) OVER (PARTITION BY project, response_id ORDER BY started_at, precedence ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + toIntervalSecond({slack_s:UInt8}) AS apart
     FROM shared
 ),
 clustered AS (
@@ -52,6 +54,7 @@ winners AS (
         n,
         count() AS chains,
         argMin(head, precedence) AS winner,
+        argMin(with_id, precedence) AS w_with_id,
         argMin(started_at, precedence) AS w_started_at,
         argMin(ended_at, precedence) AS w_ended_at,
         argMin(input_tokens, precedence) AS w_input_tokens,
@@ -66,8 +69,9 @@ judged AS (
         m.head AS head,
         w.winner AS winner,
         w.chains AS chains,
-        m.started_at <= w.w_ended_at + toIntervalSecond(5) AND w.w_started_at <= m.ended_at + toIntervalSecond(5)
+        m.started_at <= w.w_ended_at + toIntervalSecond({slack_s:UInt8}) AND w.w_started_at <= m.ended_at + toIntervalSecond({slack_s:UInt8})
             AND $chains_agree
+            AND $ids_agree
             AND NOT (ifNull(m.input_tokens != w.w_input_tokens, false) AND ifNull(m.output_tokens != w.w_output_tokens, false)) AS fits
     FROM numbered AS m
     INNER JOIN winners AS w ON m.project = w.project AND m.response_id = w.response_id AND m.cluster = w.cluster AND m.n = w.n

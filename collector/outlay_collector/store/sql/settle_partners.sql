@@ -5,11 +5,11 @@ WITH
 spoken AS (
     SELECT
         project,
-        response_id,
-        min(started_at) AS began_at,
+        arrayJoin(arrayFilter(x -> x != '', [response_id, $fingerprint, if(parent_span_id = '', $stream, '')])) AS response_id,
+        min(started_at - toIntervalMicrosecond(toInt64(ifNull(tail_s, 0) * 1000000))) AS began_at,
         max(started_at + toIntervalNanosecond(duration_ns)) AS ended_at
     FROM settle_spans
-    WHERE response_id != '' AND usage_role > 0
+    WHERE usage_role > 0 AND NOT cached
         AND (project, trace_id) IN (SELECT project, trace_id FROM settle_traces WHERE round = {round:UInt8})
     GROUP BY project, response_id
     UNION ALL

@@ -102,7 +102,7 @@ SELECT
     version AS span_version,
     dialect_id,
     toUInt8(scope_dialect = 0 AND dialect_id = $default_dialect) AS unknown_library,
-    toUInt8(multiIf($raw_name, 3, $aggregate_input, 2, role_said)) AS role,
+    toUInt8(multiIf($raw_name, 3, $tail, 4, $aggregate_input, 2, role_said)) AS role,
     toUInt8($estimated) AS lacks_proof,
     toUInt8(failed) AS failed,
     operation,

@@ -9,14 +9,14 @@ written AS (
 found AS (
     SELECT
         project,
-        response_id,
+        arrayJoin(arrayFilter(x -> x != '', [response_id, $fingerprint, if(parent_span_id = '', $stream, '')])) AS response_id,
         trace_id,
         span_id,
-        started_at,
+        started_at - toIntervalMicrosecond(toInt64(ifNull(tail_s, 0) * 1000000)) AS began_at,
         started_at + toIntervalNanosecond(duration_ns) AS ended_at,
         rank
     FROM settle_spans
-    WHERE usage_role > 0 AND response_id != '' AND NOT cached AND (project, trace_id) IN (SELECT project, trace_id FROM written)
+    WHERE usage_role > 0 AND NOT cached AND (project, trace_id) IN (SELECT project, trace_id FROM written)
 )
 SELECT
     *,

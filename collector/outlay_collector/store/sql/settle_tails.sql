@@ -1,24 +1,37 @@
--- Usage that a library reports in a span of its own when the stream has ended, joined to the span that opened it: in
--- order, within a trace, scope and model.
+-- Usage that a library reports in a span of its own when the stream has ended, joined to the span that opened it. Both
+-- lie in one trace, or are roots of two. In order of time within a burst: gaps of two seconds part the bursts.
 INSERT INTO settle_links
-SELECT
-    tail.id AS child,
-    head.id AS parent,
-    'stream_usage' AS reason
-FROM
-(
+WITH
+events AS (
     SELECT
-        *,
-        row_number() OVER (PARTITION BY project, trace_id, scope_name, request_model ORDER BY began_at, id) AS n
-    FROM (SELECT *, started_at - toIntervalMicrosecond(toInt64(ifNull(tail_s, 0) * 1000000)) AS began_at FROM settle_usage WHERE usage_role = 4)
-) AS tail
-INNER JOIN
-(
-    SELECT
-        *,
-        row_number() OVER (PARTITION BY project, trace_id, scope_name, request_model ORDER BY ended_at, id) AS n
+        id,
+        usage_role = 4 AS is_tail,
+        if(is_tail, started_at - toIntervalMicrosecond(toInt64(ifNull(tail_s, 0) * 1000000)), ended_at) AS at,
+        (project, if(rooted, '', trace_id), stream) AS burst_of
     FROM settle_usage
-    WHERE usage_role = 1 AND NOT has_usage AND NOT failed
-        AND (project, trace_id, scope_name, request_model) IN (SELECT project, trace_id, scope_name, request_model FROM settle_usage WHERE usage_role = 4)
-) AS head
-ON tail.project = head.project AND tail.trace_id = head.trace_id AND tail.scope_name = head.scope_name AND tail.request_model = head.request_model AND tail.n = head.n
+    WHERE stream != ''
+),
+gaps AS (
+    SELECT
+        *,
+        at > max(at) OVER (PARTITION BY burst_of ORDER BY at, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + toIntervalSecond(2) AS apart
+    FROM events
+),
+bursts AS (
+    SELECT
+        *,
+        sum(apart) OVER (PARTITION BY burst_of ORDER BY at, id) AS burst
+    FROM gaps
+),
+numbered AS (
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY burst_of, burst, is_tail ORDER BY at, id) AS n
+    FROM bursts
+)
+SELECT
+    t.id AS child,
+    h.id AS parent,
+    'stream_usage' AS reason
+FROM (SELECT * FROM numbered WHERE is_tail) AS t
+INNER JOIN (SELECT * FROM numbered WHERE NOT is_tail) AS h ON t.burst_of = h.burst_of AND t.burst = h.burst AND t.n = h.n
