@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from outlay import _safely, semconv
+from outlay._cost import cost_of
 from outlay.returned import read_returned
 from outlay.settings import Settings
 
@@ -103,16 +104,6 @@ def _set(attributes: Any, key: str, value: str) -> None:
     attributes.add(key=key).value.string_value = value
 
 
-_USAGE_NAMES = {
-    "input_tokens": semconv.INPUT_TOKENS,
-    "cache_read_tokens": semconv.CACHE_READ_TOKENS,
-    "cache_write_tokens": semconv.CACHE_WRITE_TOKENS,
-    "cache_write_1h_tokens": semconv.CACHE_WRITE_1H_TOKENS,
-    "output_tokens": semconv.OUTPUT_TOKENS,
-    "reasoning_tokens": semconv.REASONING_TOKENS,
-}
-
-
 def _added(spans: Sequence[ReadableSpan], late: dict[int, Any]) -> dict[bytes, dict[str, Any]]:
     """Span id → attributes to add: what was returned, and the cost of our own spans that have usage and none yet."""
     found: dict[bytes, dict[str, Any]] = {}
@@ -130,9 +121,9 @@ def _added(spans: Sequence[ReadableSpan], late: dict[int, Any]) -> dict[bytes, d
             if (semconv.OUTPUT_TOKENS in attributes or semconv.INPUT_TOKENS in attributes) and not (
                 semconv.COST_USD in attributes or attributes.get(semconv.CACHE_HIT)
             ):
-                cost = _cost(attributes, span.start_time or 0)
+                cost = cost_of(attributes, span.start_time or 0)
                 if cost is not None:
-                    extra[semconv.COST_USD] = cost
+                    extra[semconv.COST_USD] = float(cost)
         except Exception:
             _safely.report("pricing")
         if extra:
@@ -153,29 +144,3 @@ def _put(value: Any, given: Any) -> None:
             _put(value.array_value.values.add(), item)
     else:
         value.string_value = str(given)
-
-
-def _cost(attributes: Any, start_ns: int) -> float | None:
-    try:
-        from outlay.pricing import cost
-    except ImportError:
-        return None
-    from datetime import UTC, datetime
-
-    usage: dict[str, int] = {}
-    for name, key in _USAGE_NAMES.items():
-        if key in attributes:
-            usage[name] = attributes[key]
-    prefix = semconv.OTHER_USAGE_PREFIX
-    for key, value in attributes.items():
-        if key.startswith(prefix) and type(value) is int and "." not in key[len(prefix) :]:
-            usage[key[len(prefix) :]] = value
-    tier = attributes.get(semconv.SERVICE_TIER) or attributes.get(semconv.SERVICE_TIER_ANTHROPIC) or ""
-    at = datetime.fromtimestamp(start_ns / 1e9, UTC)
-    provider = str(attributes.get(semconv.PROVIDER) or "")
-    for model in (attributes.get(semconv.RESPONSE_MODEL), attributes.get(semconv.REQUEST_MODEL)):
-        if model:
-            found = cost(usage, provider, str(model), at, service_tier=str(tier))
-            if found is not None:
-                return float(found.usd)
-    return None

@@ -140,6 +140,7 @@ def record(
     call = Call(span_context.trace_id, span_context.span_id)
     if scope.frame is not None:
         scope.frame.count(call)
+        scope.frame.collect(found)
     last_call.set(call)
     span.end(end_ns)
     return call

@@ -36,9 +36,14 @@ OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
 CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
 CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
 REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
+INPUT_AUDIO_TOKENS: Final = "gen_ai.usage.audio.input_tokens"
+INPUT_IMAGE_TOKENS: Final = "gen_ai.usage.image.input_tokens"
+CACHE_READ_AUDIO_TOKENS: Final = "gen_ai.usage.audio.cache_read.input_tokens"
+OUTPUT_AUDIO_TOKENS: Final = "gen_ai.usage.audio.output_tokens"
+OUTPUT_IMAGE_TOKENS: Final = "gen_ai.usage.image.output_tokens"
 CACHE_WRITE_1H_TOKENS: Final = "outlay.usage.cache_write_1h.input_tokens"
 USAGE_ESTIMATED: Final = "outlay.usage.estimated"
-OTHER_USAGE_PREFIX: Final = "outlay.usage."  # + name of `Usage`: input_audio_tokens, web_searches …
+OTHER_USAGE_PREFIX: Final = "outlay.usage."  # + name: web_searches, search_units, input_characters …
 COST_USD: Final = "outlay.cost.usd"
 
 # The billed tier. Anthropic's client established a name of its own; every other provider goes under OpenAI's.

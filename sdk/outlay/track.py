@@ -6,7 +6,6 @@ Sync, async, generator and async generator functions each have a branch; signatu
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
@@ -30,13 +29,24 @@ from outlay.usage import Usage
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_NOT_ERRORS = (GeneratorExit, asyncio.CancelledError, KeyboardInterrupt, SystemExit)
+_NOT_ERRORS = frozenset({"CancelledError", "KeyboardInterrupt", "SystemExit"})
 
 
 class Frame:
     """One run of a tracked function or block."""
 
-    __slots__ = ("_client", "_end_ns", "_token", "call_count", "context", "last_call", "parent", "span", "span_context")
+    __slots__ = (
+        "_client",
+        "_end_ns",
+        "_token",
+        "call_count",
+        "context",
+        "last_call",
+        "parent",
+        "span",
+        "span_context",
+        "used",
+    )
 
     def __init__(self, client: Client, span: Span, parent: Frame | None, context: Context, end_ns: int | None) -> None:
         self._client = client
@@ -48,6 +58,7 @@ class Frame:
         self.context = context
         self.call_count = 0
         self.last_call: Call | None = None
+        self.used: list[dict[str, Any]] | None = None  # a list collects what the calls inside turned out to use
 
     @property
     def call(self) -> Call:
@@ -60,6 +71,14 @@ class Frame:
         while frame is not None:
             frame.call_count += 1
             frame.last_call = call
+            frame = frame.parent
+
+    def collect(self, attributes: dict[str, Any]) -> None:
+        """A call inside ended with these attributes."""
+        frame: Frame | None = self
+        while frame is not None:
+            if frame.used is not None:
+                frame.used.append(attributes)
             frame = frame.parent
 
     def attach(self) -> None:
@@ -98,7 +117,7 @@ class Frame:
         if error is not None and not isinstance(error, GeneratorExit):
             kind = type(error).__qualname__
             self.span.set_attribute(semconv.ERROR_TYPE, kind)
-            if not isinstance(error, _NOT_ERRORS):
+            if kind not in _NOT_ERRORS:
                 self.span.set_status(Status(StatusCode.ERROR, kind))
         end_ns = self._end_ns
         if end_ns is None and self._client.clock is not None:

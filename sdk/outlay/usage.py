@@ -106,12 +106,31 @@ class Usage:
 
 
 _COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("other", "estimated"))
-_STANDARD = {
+USAGE_ATTRIBUTES = {
     "input_tokens": semconv.INPUT_TOKENS,
     "cache_read_tokens": semconv.CACHE_READ_TOKENS,
     "cache_write_tokens": semconv.CACHE_WRITE_TOKENS,
     "cache_write_1h_tokens": semconv.CACHE_WRITE_1H_TOKENS,
     "output_tokens": semconv.OUTPUT_TOKENS,
     "reasoning_tokens": semconv.REASONING_TOKENS,
+    "input_audio_tokens": semconv.INPUT_AUDIO_TOKENS,
+    "input_image_tokens": semconv.INPUT_IMAGE_TOKENS,
+    "cache_read_audio_tokens": semconv.CACHE_READ_AUDIO_TOKENS,
+    "output_audio_tokens": semconv.OUTPUT_AUDIO_TOKENS,
+    "output_image_tokens": semconv.OUTPUT_IMAGE_TOKENS,
+    "web_searches": semconv.OTHER_USAGE_PREFIX + "web_searches",
 }
-_ATTRIBUTES = tuple((_STANDARD.get(name, semconv.OTHER_USAGE_PREFIX + name), attrgetter(name)) for name in _COUNTS)
+_ATTRIBUTES = tuple((USAGE_ATTRIBUTES[name], attrgetter(name)) for name in _COUNTS)
+
+
+def usage_of_attributes(attributes: Mapping[str, Any]) -> dict[str, int]:
+    """The counts that span attributes carry, by the names of `Usage`."""
+    found: dict[str, int] = {}
+    for name, key in USAGE_ATTRIBUTES.items():
+        if key in attributes:
+            found[name] = attributes[key]
+    prefix = semconv.OTHER_USAGE_PREFIX
+    for key, value in attributes.items():
+        if key.startswith(prefix) and type(value) is int and "." not in key[len(prefix) :]:
+            found[key[len(prefix) :]] = value
+    return found

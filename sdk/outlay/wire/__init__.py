@@ -6,16 +6,17 @@ is a model call; for any other request that is one regular expression.
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import sys
 import threading
 from collections.abc import Sequence
+from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from outlay import _safely
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
 
 # Library → our module that hooks it.
 _HOOKS = {
@@ -46,14 +47,14 @@ def install() -> None:
 
 def _hook(name: str, module: ModuleType) -> None:
     try:
-        importlib.import_module(_HOOKS[name]).hook(module)
+        import_module(_HOOKS[name]).hook(module)
     except Exception:
         if _safely.raise_errors:
             raise
         _safely.report(f"hook for {name}")
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _Finder:
     """Lets the real finders find, and hooks the module after it ran."""
 
     def __init__(self) -> None:
@@ -61,29 +62,31 @@ class _Finder(importlib.abc.MetaPathFinder):
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
+    ) -> ModuleSpec | None:
         if fullname not in _HOOKS or getattr(self._busy, "name", None) == fullname:
             return None
+        from importlib.util import find_spec
+
         self._busy.name = fullname
         try:
-            spec = importlib.util.find_spec(fullname)
+            spec = find_spec(fullname)
         finally:
             self._busy.name = None
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader)
+            spec.loader = cast(Any, _Loader(spec.loader))
         return spec
 
 
-class _Loader(importlib.abc.Loader):
+class _Loader:
     def __init__(self, inner: Any) -> None:
         self._inner = inner
 
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         created: ModuleType | None = self._inner.create_module(spec)
         return created
 
     def exec_module(self, module: ModuleType) -> None:
-        if module.__spec__ is not None and module.__spec__.loader is self:
+        if module.__spec__ is not None and cast(Any, module.__spec__.loader) is self:
             module.__spec__.loader = self._inner
             module.__loader__ = self._inner
         self._inner.exec_module(module)

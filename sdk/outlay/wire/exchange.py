@@ -6,13 +6,12 @@ measurement, never a request.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -27,6 +26,9 @@ from outlay.usage import Usage
 from outlay.wire import formats
 from outlay.wire.body import BodyReader, make_body_reader
 from outlay.wire.reading import Reading
+
+if TYPE_CHECKING:
+    from outlay.track import Frame
 
 _MAX_JSON = 4 << 20  # larger request bodies are not parsed
 _RETRIED = frozenset({408, 409, 425, 429})
@@ -54,7 +56,9 @@ class Exchange:
         "_ended",
         "_endpoint",
         "_first_ns",
+        "_frame",
         "_key",
+        "_model",
         "_provider",
         "_request",
         "_request_id",
@@ -85,6 +89,8 @@ class Exchange:
         self._token: Any = None
         self._ended = False
         self._first_ns: int | None = None
+        self._frame: Frame | None = None
+        self._model: str | None = None
         self._status = 0
         self._key: tuple[Any, ...] = ()
         self._request_id = ""
@@ -166,7 +172,7 @@ class Exchange:
             return
         if self._body is not None:
             self._body.finish()
-        if isinstance(error, (GeneratorExit, asyncio.CancelledError)):
+        if isinstance(error, GeneratorExit) or type(error).__name__ == "CancelledError":
             self._end("cancelled", cut=True)
         else:
             self._end(type(error).__qualname__, cut=True, failed=True)
@@ -231,6 +237,9 @@ class Exchange:
         if error_type:
             found[semconv.ERROR_TYPE] = error_type
         self.span.set_attributes(found)
+        if self._frame is not None and usage:
+            known = {semconv.PROVIDER: self._provider, semconv.REQUEST_MODEL: self._model}
+            self._frame.collect({**known, **found})
         if failed:
             self.span.set_status(Status(StatusCode.ERROR, reading.error))
             if not self._status or self._status in _RETRIED or self._status >= 500 or cut:
@@ -351,6 +360,7 @@ def _begin(
     exchange._context = Context({**context, _SPAN_KEY: span, SCOPE_KEY: Scope(scope.attributes, scope.frame, True)})
     if client.keeps_content(identity.trace_id):
         exchange.reading.text = []
+    exchange._frame, exchange._model = scope.frame, model
     call = Call(identity.trace_id, identity.span_id)
     if scope.frame is not None:
         scope.frame.count(call)

@@ -41,7 +41,7 @@ def test_every_count_has_its_attribute(sent: Capture) -> None:
         "outlay.usage.cache_write_1h.input_tokens": 50,
         "gen_ai.usage.output_tokens": 100,
         "gen_ai.usage.reasoning.output_tokens": 40,
-        "outlay.usage.input_audio_tokens": 7,
+        "gen_ai.usage.audio.input_tokens": 7,
         "outlay.usage.web_searches": 2,
         "outlay.usage.search_units": 1,
     }
