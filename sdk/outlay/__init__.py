@@ -16,6 +16,7 @@ from outlay.estimate import Estimate, estimate
 from outlay.evaluate import Evaluation, evaluate
 from outlay.experiment import assign
 from outlay.prompt_parts import prompt_parts
+from outlay.propagation import extract
 from outlay.recording import record, score
 from outlay.route import Router, Rule
 from outlay.semantic_cache import SemanticCache
@@ -36,6 +37,7 @@ __all__ = [
     "cached",
     "estimate",
     "evaluate",
+    "extract",
     "flush",
     "init",
     "prompt_parts",

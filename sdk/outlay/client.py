@@ -47,6 +47,7 @@ class Client:
         self._tracer: trace.Tracer = trace.NoOpTracer()
         self._seen: Any = None
         self._attached: list[Any] = []
+        self._counted = False
 
     def configure(
         self,
@@ -85,6 +86,7 @@ class Client:
         own = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False, id_generator=ids)
         own.add_span_processor(OutlayProcessor(self))
         self.pipeline = pipeline
+        self._count_drops()
         self._own_provider = own
         self._own_tracer = own.get_tracer(
             semconv.SCOPE, _version(), f"https://opentelemetry.io/schemas/{semconv.VERSION}"
@@ -96,6 +98,20 @@ class Client:
         elif settings.set_global and (lent or isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)):
             _lend(own)
         self.enabled = True
+
+    def _count_drops(self) -> None:
+        """Show what was dropped in the application's own metrics, if it has any."""
+        from opentelemetry import metrics
+
+        if self._counted:
+            return
+        self._counted = True
+        metrics.get_meter(semconv.SCOPE).create_observable_counter(
+            "outlay.sdk.spans.dropped",
+            [lambda options: [metrics.Observation(self.pipeline.dropped if self.pipeline is not None else 0)]],
+            unit="{span}",
+            description="Spans that did not fit the queue or that the server refused.",
+        )
 
     def tracer(self) -> trace.Tracer:
         """The tracer of the application's provider, or of our own while it has none."""

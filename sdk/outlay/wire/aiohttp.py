@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from outlay import _safely
+from outlay.propagation import inject
 from outlay.wire import formats
 from outlay.wire.decode import make_decoder
 from outlay.wire.exchange import Exchange, begin
@@ -35,6 +36,9 @@ def _request(original: Any, module: ModuleType) -> Any:
     async def request(self: Any, method: str, str_or_url: Any, **kwargs: Any) -> Any:
         exchange = _begin(self, method, str_or_url, kwargs)
         if exchange is None:
+            carried = inject()
+            if carried:
+                kwargs["headers"] = {**carried, **dict(kwargs.get("headers") or {})}
             return await original(self, method, str_or_url, **kwargs)
         exchange.enter()
         try:

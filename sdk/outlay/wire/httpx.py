@@ -13,8 +13,10 @@ from types import ModuleType
 from typing import Any
 
 from outlay import _safely
+from outlay.propagation import inject
 from outlay.wire.decode import make_decoder
 from outlay.wire.exchange import Exchange, begin
+from outlay.wire.formats import recognize
 
 _MARK = "__outlay__"
 
@@ -73,7 +75,9 @@ def _async(original: Any, tap: Any) -> Any:
 def _begin(request: Any) -> tuple[Exchange | None, Any]:
     try:
         url = request.url
-        if request.method != "POST":
+        if request.method != "POST" or not recognize(url.path):
+            for name, value in inject().items():
+                request.headers.setdefault(name, value)
             return None, request
         body, form = getattr(request, "_content", None), None
         if body is None:

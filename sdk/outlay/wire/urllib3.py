@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from outlay import _safely
+from outlay.propagation import inject
 from outlay.wire.decode import make_decoder
 from outlay.wire.exchange import Exchange, Header, begin
 
@@ -35,6 +36,9 @@ def _wrap(original: Any, skip: int) -> Any:
     def make_request(self: Any, *args: Any, **kwargs: Any) -> Any:
         exchange = _begin(self, args[skip:], kwargs)
         if exchange is None:
+            carried = inject()
+            if carried and "headers" in kwargs:
+                kwargs["headers"] = {**carried, **dict(kwargs["headers"] or {})}
             return original(self, *args, **kwargs)
         exchange.enter()
         try:
