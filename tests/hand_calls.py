@@ -156,7 +156,7 @@ def put(store: Store, *rows: dict[str, Any]) -> None:
 
 def mark(writer: Writer, table: str, column: str, hours: Iterable[tuple[str, datetime]]) -> None:
     """Write one row per hour into `dirty_hours` or `rolled_hours`, each time a little later."""
-    at = DAY + timedelta(days=100, milliseconds=next(_ids))
+    at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(milliseconds=next(_ids))
     writer.insert(table, [{"project": project, "hour": hour, column: at} for project, hour in sorted(hours)])
 
 
@@ -165,12 +165,12 @@ def roll_up(store: Store, hours: Sequence[datetime] | None = None) -> None:
     writer = store.writer()
     known = writer.query("SELECT project, hour FROM dirty_hours FINAL")
     chosen = {(row["project"], row["hour"]) for row in known if hours is None or row["hour"] in hours}
-    for project, hour in sorted(chosen):
-        for statement in ROLL_UP:
-            writer.run(statement, {"p": project, "h": hour})
+    for project in sorted({project for project, _ in chosen}):
+        mine = sorted(hour for name, hour in chosen if name == project)
+        params = {"p": project, "hours": mine, "days": sorted({hour.replace(hour=0) for hour in mine})}
+        for statement in (*ROLL_UP, ROLL_DAY):
+            writer.run(statement, params)
     mark(writer, "rolled_hours", "rolled_at", chosen)
-    for project, day in {(project, hour.replace(hour=0)) for project, hour in chosen}:
-        writer.run(ROLL_DAY, {"p": project, "h": day})
     writer.close()
 
 
@@ -184,7 +184,7 @@ FROM_CALLS = (
 )
 LINES = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
 TOKENS = ["input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning"]
-WHERE = "FROM calls FINAL WHERE project = {p:String} AND toStartOfHour(started_at) = {h:DateTime('UTC')}"
+WHERE = "FROM calls FINAL WHERE project = {p:String} AND toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}"
 SUMS = ", ".join(
     [
         "count() AS calls",
@@ -206,17 +206,19 @@ COLUMNS = (
 )
 VERSION = "toUInt64(toUnixTimestamp64Milli(now64(3)))"
 BUCKET = "toUInt16(floor(log2(greatest(duration_ns / 1000, 1)) * 16))"
+HOUR_OF = "toStartOfHour(started_at) AS hour"
+BUCKETS = f"SELECT {HOUR_OF}, {FROM_CALLS}, {BUCKET} AS bucket, count() AS times {WHERE} GROUP BY hour, {KEYS}, bucket"
 ROLL_UP = (
     f"INSERT INTO spend_hourly (project, hour, {KEYS}, {COLUMNS}, version, is_deleted) "
-    f"SELECT {{p:String}}, {{h:DateTime('UTC')}}, {FROM_CALLS}, {SUMS}, {VERSION}, 0 {WHERE} GROUP BY {KEYS}",
+    f"SELECT {{p:String}}, {HOUR_OF}, {FROM_CALLS}, {SUMS}, {VERSION}, 0 {WHERE} GROUP BY hour, {KEYS}",
     f"INSERT INTO latency_hourly (project, hour, {KEYS}, buckets, counts, version, is_deleted) "
-    f"SELECT {{p:String}}, {{h:DateTime('UTC')}}, {KEYS}, groupArray(bucket), groupArray(times), {VERSION}, 0 "
-    f"FROM (SELECT {FROM_CALLS}, {BUCKET} AS bucket, count() AS times {WHERE} GROUP BY {KEYS}, bucket) GROUP BY {KEYS}",
+    f"SELECT {{p:String}}, hour, {KEYS}, groupArray(bucket), groupArray(times), {VERSION}, 0 "
+    f"FROM ({BUCKETS}) GROUP BY hour, {KEYS}",
 )
 ROLL_DAY = (
     f"INSERT INTO spend_daily (project, hour, {KEYS}, {COLUMNS}, version, is_deleted) "
-    f"SELECT {{p:String}}, {{h:DateTime('UTC')}}, {KEYS}, "
+    f"SELECT {{p:String}}, toStartOfDay(h.hour) AS day, {KEYS}, "
     + ", ".join(f"sum(h.{name})" for name in COLUMNS.split(", "))
     + f", {VERSION}, 0 FROM spend_hourly AS h FINAL WHERE project = {{p:String}} AND "
-    f"toStartOfDay(hour) = {{h:DateTime('UTC')}} GROUP BY {KEYS}"
+    f"toStartOfDay(h.hour) IN {{days:Array(DateTime('UTC'))}} GROUP BY day, {KEYS}"
 )
