@@ -3,7 +3,7 @@
 -- Result: one row: score (the name given most often), distinct confidences of first attempts, thresholds in use.
 SELECT
     (
-        SELECT toString(name)
+        SELECT CAST(name, 'String') AS given
         FROM scores FINAL
         WHERE project = {project:String}
           AND isNotNull(value)
