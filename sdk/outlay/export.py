@@ -130,6 +130,10 @@ class Pipeline:
             for value in getattr(attributes, "_dict", attributes).values():
                 if type(value) is str:
                     size += len(value)
+        if self.late and span.context is not None:
+            late = self.late.get(span.context.span_id)
+            if late is not None and late.words is not None:
+                size += late.words.size()
         with self._lock:
             if len(self._spans) >= self._max_spans or self._bytes + size > self._max_bytes:
                 self.dropped += 1

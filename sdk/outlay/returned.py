@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from outlay import semconv
 from outlay.usage import Usage
 from outlay.wire import usage as counts
-
-if TYPE_CHECKING:
-    from outlay.client import Client
+from outlay.wire.content import flatten
 
 _MODULES = {
     "anthropic": "anthropic",
@@ -36,6 +34,29 @@ _SNAKE = {
 }
 
 
+class Words(NamedTuple):
+    """Prompt and completion of a tracked function that is a model call itself, redacted; written as JSON later."""
+
+    asked: list[tuple[str, str]]  # role, text
+    said: str
+
+    def size(self) -> int:
+        """Characters of text."""
+        return len(self.said) + sum(len(text) for _, text in self.asked)
+
+    def attributes(self, reason: object) -> dict[str, str]:
+        """The texts in the shape of the GenAI conventions."""
+        found: dict[str, str] = {}
+        if self.asked:
+            asked = [{"role": role, "parts": [{"type": "text", "content": text}]} for role, text in self.asked]
+            found[semconv.INPUT_MESSAGES] = json.dumps(asked, ensure_ascii=False)
+        if self.said:
+            parts = [{"type": "text", "content": self.said}]
+            said = [{"role": "assistant", "parts": parts, "finish_reason": reason if isinstance(reason, str) else ""}]
+            found[semconv.OUTPUT_MESSAGES] = json.dumps(said, ensure_ascii=False)
+        return found
+
+
 class Returned(NamedTuple):
     """The small facts of a returned response; its usage is read later, on the export thread."""
 
@@ -45,6 +66,7 @@ class Returned(NamedTuple):
     identity: object
     tier: object
     finish: object
+    words: Words | None = None
 
 
 def look(value: object) -> Returned | None:
@@ -86,6 +108,8 @@ def read_returned(returned: Returned) -> dict[str, Any]:
             found[attribute] = fact
     if isinstance(returned.finish, str):
         found[semconv.FINISH_REASONS] = (returned.finish,)
+    if returned.words is not None:
+        found.update(returned.words.attributes(returned.finish))
     return found
 
 
@@ -153,25 +177,34 @@ def _plain(value: object, depth: int = 2) -> dict[str, Any]:
     return found
 
 
-def read_content(
-    client: Client, value: object, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Prompt and completion of a tracked function that is a model call itself."""
-    from outlay.wire.content import content_attributes, flatten
-    from outlay.wire.reading import Reading
-
-    request: dict[str, Any] = {}
-    for key in ("messages", "prompt", "input", "contents", "system"):
-        if keywords.get(key):
-            request[key] = keywords[key]
-    if not request and arguments and isinstance(arguments[0], (str, list)):
-        request["messages"] = arguments[0]
-    answer = Reading()
+def read_words(
+    redact: Callable[[str], str] | None, value: object, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
+) -> Words:
+    """What was asked and said. Texts are taken now: the application may go on to change its messages."""
+    given: Any = None
+    for key in _ASKING:
+        given = keywords.get(key)
+        if given:
+            break
+    else:
+        if arguments and isinstance(arguments[0], (str, list)):
+            given = arguments[0]
+    asked: list[tuple[str, str]] = []
+    for message in given if isinstance(given, list) else [given] if given else ():
+        if type(message) is dict:
+            text = message.get("content")
+            asked.append((str(message.get("role") or "user"), text if type(text) is str else flatten(message)))
+        else:
+            asked.append(("user", flatten(message)))
     choices = _get(value, "choices")
-    if isinstance(choices, list) and choices:
+    if type(choices) is list and choices:
         text = _get(_get(choices[0], "message"), "content")
     else:
         text = _get(value, "output_text") or _get(value, "text") or _get(value, "content")
-    if text:
-        answer.text = [text if isinstance(text, str) else flatten(json.loads(json.dumps(text, default=_plain)))]
-    return dict(content_attributes(client.redact, request, answer))
+    said = text if type(text) is str else flatten(json.loads(json.dumps(text, default=_plain))) if text else ""
+    if redact is not None:
+        return Words([(role, redact(text)) for role, text in asked], redact(said))
+    return Words(asked, said)
+
+
+_ASKING = ("messages", "prompt", "input", "contents")

@@ -23,7 +23,7 @@ from outlay._time import Instant, to_ns
 from outlay.call import Call
 from outlay.client import Client, get_client
 from outlay.context import EMPTY, SCOPE_KEY, Scope, tag_attributes
-from outlay.returned import look, read_content
+from outlay.returned import look, read_words
 from outlay.usage import Usage
 
 P = ParamSpec("P")
@@ -106,9 +106,10 @@ class Frame:
         pipeline = self._client.pipeline
         if returned is None or pipeline is None:
             return
-        pipeline.late[self.span_context.span_id] = returned
         if self._client.keeps_content(self.span_context.trace_id):
-            self.span.set_attributes(read_content(self._client, value, arguments, keywords or {}))
+            words = read_words(self._client.redact, value, arguments, keywords or {})
+            returned = returned._replace(words=words)
+        pipeline.late[self.span_context.span_id] = returned
 
     @_safely.safely()
     def end(self, error: BaseException | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -307,3 +308,29 @@ def test_the_same_code_gives_the_same_spans_with_counting_ids_and_a_fake_clock()
         return [(s.trace_id, s.span_id, s.start_ns, s.end_ns, s.attributes) for s in spans]
 
     assert comparable(run()) == comparable(run())
+
+
+def test_content_of_an_unknown_client_is_kept_only_when_asked_for() -> None:
+    messages = [{"role": "user", "content": "card 4111"}]
+    response = {
+        "model": "m",
+        "usage": {"prompt_tokens": 3, "completion_tokens": 4},
+        "choices": [{"message": {"content": "yes 4111"}}],
+    }
+
+    @outlay.track(feature="odd-client")
+    def ask(messages: list[dict[str, str]]) -> dict[str, Any]:
+        return response
+
+    with capture() as sent:
+        ask(messages)
+        assert not any("messages" in key for key in sent.calls[0].attributes)
+    with capture(capture_content=True, redact=lambda text: text.replace("4111", "****")) as sent:
+        ask(messages)
+        messages.append({"role": "assistant", "content": "later"})
+        attributes = sent.calls[0].attributes
+    assert json.loads(attributes["gen_ai.input.messages"]) == [
+        {"role": "user", "parts": [{"type": "text", "content": "card ****"}]}
+    ]
+    (said,) = json.loads(attributes["gen_ai.output.messages"])
+    assert said["parts"] == [{"type": "text", "content": "yes ****"}]

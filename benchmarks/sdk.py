@@ -1,0 +1,359 @@
+"""What the SDK costs its host: caller CPU per call, import CPU, and installed size, beside raw OpenTelemetry and peers.
+
+    python benchmarks/sdk.py                       # raw OpenTelemetry and Outlay, and peers that are installed
+    python benchmarks/sdk.py --peers DIR           # also a virtual environment per peer, made in DIR with pip
+    python benchmarks/sdk.py --calls 1000 --rounds 5
+
+The instrumented function gets about 1.5 KB of messages and returns a ready OpenAI-like response object; nothing else
+happens in it. Every variant exports to nowhere. Each runs in a process of its own, variants interleaved over the
+rounds; shown is the median, and the ratio to a raw OpenTelemetry span with the same content.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import venv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+PEERS = {
+    "langfuse": "langfuse",
+    "openlit": "openlit",
+    "traceloop": "traceloop-sdk",
+    "logfire": "logfire",
+    "mlflow": "mlflow-tracing",
+}
+BASELINE = {
+    "outlay": "otel",
+    "outlay+content": "otel+content",
+    "outlay record": "otel",
+    "otel+batch": "otel+content",
+    **dict.fromkeys(PEERS, "otel+content"),
+}
+OTEL_IMPORT = (
+    "import opentelemetry.sdk.trace, opentelemetry.sdk.trace.export; "
+    "from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter"
+)
+IMPORTS = {
+    "otel sdk + exporter": OTEL_IMPORT,
+    "outlay": "import outlay",
+    "outlay + init()": "import outlay; outlay.init()",
+    "langfuse": "import langfuse",
+    "openlit": "import openlit",
+    "traceloop": "import traceloop.sdk",
+    "logfire": "import logfire",
+    "mlflow": "import mlflow",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peers", type=Path)
+    parser.add_argument("--variant", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.variant:
+        print(json.dumps(measure(options.variant, options.calls)))
+        sys.stdout.flush()
+        os._exit(0)
+    pythons = dict.fromkeys(PEERS, sys.executable)
+    if options.peers:
+        pythons = {name: str(install(options.peers / name, package)) for name, package in PEERS.items()}
+    variants = ["otel", "otel+content", "otel+batch", "outlay", "outlay+content", "outlay record", *PEERS]
+    show_calls(variants, pythons, options.calls, options.rounds)
+    show_imports(pythons, options.rounds)
+    show_sizes(options.peers, pythons)
+
+
+def install(folder: Path, package: str) -> Path:
+    """A virtual environment with one peer in it."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        venv.create(folder, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", package, "pydantic"], check=True)
+    return python
+
+
+def show_calls(variants: list[str], pythons: dict[str, str], calls: int, rounds: int) -> None:
+    found: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(rounds):
+        for name in variants:
+            command = [pythons.get(name, sys.executable), __file__, "--variant", name, "--calls", str(calls)]
+            done = subprocess.run(command, capture_output=True, text=True, env=environment())
+            if done.returncode == 0 and done.stdout.strip():
+                found[name].append(json.loads(done.stdout.splitlines()[-1]))
+    print(f"{'caller CPU per call':24s} {'median µs':>10s} {'best µs':>10s} {'ratio':>7s}")
+    medians = {name: statistics.median(values) for name, values in found.items() if values}
+    for name in variants:
+        if name not in medians:
+            print(f"{name:24s} not installed")
+            continue
+        base = medians.get(BASELINE.get(name, name), 0.0)
+        ratio = f"{medians[name] / base:7.2f}" if base else ""
+        print(f"{name:24s} {medians[name]:10.1f} {min(found[name]):10.1f} {ratio}")
+
+
+def show_imports(pythons: dict[str, str], rounds: int) -> None:
+    template = (
+        "import time; t = time.process_time(); {}; print((time.process_time() - t) * 1000); import os; os._exit(0)"
+    )
+    found: dict[str, list[float]] = {name: [] for name in IMPORTS}
+    for _ in range(rounds):
+        for name, statement in IMPORTS.items():
+            command = [
+                pythons.get(name, sys.executable),
+                "-c",
+                template.format(statement).replace("os._exit", "import sys; sys.stdout.flush(); os._exit"),
+            ]
+            done = subprocess.run(command, capture_output=True, text=True, env=environment())
+            if done.returncode == 0:
+                found[name].append(float(done.stdout.splitlines()[-1]))
+    base = statistics.median(found["otel sdk + exporter"])
+    print(f"\n{'import CPU':24s} {'median ms':>10s} {'ratio':>7s}")
+    for name, values in found.items():
+        if values:
+            print(f"{name:24s} {statistics.median(values):10.1f} {statistics.median(values) / base:7.2f}")
+
+
+def show_sizes(folder: Path | None, pythons: dict[str, str]) -> None:
+    """Size of `pip install` into an empty environment, and how many distributions that is."""
+    print(f"\n{'installed':24s} {'MB':>10s} {'distributions':>14s}")
+    ours = {"outlay": distributions("outlay")}
+    for name, found in ours.items():
+        print(f"{name:24s} {sum(found.values()) / 1e6:10.1f} {len(found):14d}")
+    if folder:
+        code = (
+            "import importlib.metadata as m; found = list(m.distributions()); "
+            "print(len(found), sum(file.size or 0 for entry in found for file in entry.files or ()))"
+        )
+        for name, python in pythons.items():
+            done = subprocess.run([python, "-c", code], capture_output=True, text=True)
+            count, size = done.stdout.split()
+            print(f"{name:24s} {int(size) / 1e6:10.1f} {count:>14s}")
+
+
+def distributions(root: str) -> dict[str, int]:
+    """Distribution → bytes of everything that a distribution needs without extras; of ourselves only the SDK."""
+    import re
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    sdk = Path(__file__).parents[1] / "sdk" / "outlay"
+    found: dict[str, int] = {
+        root: sum(path.stat().st_size for path in sdk.rglob("*") if path.suffix in (".py", ".json"))
+    }
+    waiting = ["opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        try:
+            entry = distribution(name)
+        except PackageNotFoundError:
+            continue
+        found[name] = sum(file.size or 0 for file in entry.files or () if not str(file).endswith(".pyc"))
+        for requirement in entry.requires or ():
+            spec, _, marker = requirement.partition(";")
+            if "extra ==" not in marker and not re.search(r"python_version\s*<", marker):
+                waiting.append(re.split(r"[\s\[<>=~!(]", spec.strip())[0].lower().replace("_", "-"))
+    return found
+
+
+def environment() -> dict[str, str]:
+    """Without settings of the shell, and with the source tree on the path."""
+    root = Path(__file__).parents[1]
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "OUTLAY_"))}
+    return {**kept, "PYTHONPATH": str(root / "sdk")}
+
+
+# --- one variant, in a process of its own
+
+Function = Callable[..., Any]
+Instrumented = tuple[Function, Callable[[], object]]
+
+
+def measure(variant: str, calls: int) -> float:
+    """Added CPU of the calling thread per call, in µs: the median of five passes."""
+    import logging
+    import time
+
+    logging.disable(logging.CRITICAL)
+    response, messages = make_response(), make_messages()
+
+    def chat(messages: list[dict[str, str]], model: str = "gpt-4o", temperature: float = 0.2) -> object:
+        return response
+
+    instrumented, flush = instrument(variant, chat)
+
+    def run(function: Function, count: int) -> float:
+        started = time.thread_time()
+        for _ in range(count):
+            function(messages, model="gpt-4o", temperature=0.2)
+        spent = time.thread_time() - started
+        flush()
+        return spent / count * 1e6
+
+    run(instrumented, 200)
+    bare = min(run(chat, 5000) for _ in range(3))
+    return statistics.median(run(instrumented, calls) for _ in range(5)) - bare
+
+
+def make_messages() -> list[dict[str, str]]:
+    return [
+        {"role": "system", "content": "You are a helpful support agent. " * 10},
+        {"role": "user", "content": "prompt text word " * 70},
+    ]
+
+
+def make_response() -> object:
+    from types import SimpleNamespace as Plain
+
+    class Response(Plain):
+        """Shaped like a chat completion."""
+
+    details = Plain(cached_tokens=128)
+    usage = Plain(prompt_tokens=412, completion_tokens=220, total_tokens=632, prompt_tokens_details=details)
+    message = Plain(role="assistant", content="completion text word " * 50)
+    choice = Plain(index=0, finish_reason="stop", message=message)
+    return Response(id="chatcmpl-123", model="gpt-4o-2024-11-20", choices=[choice], usage=usage)
+
+
+def instrument(variant: str, chat: Function) -> Instrumented:
+    """The instrumented function, and what waits until its spans are gone."""
+    if variant.startswith("outlay"):
+        return instrument_outlay(variant, chat)
+    if variant.startswith("otel"):
+        return instrument_otel(variant, chat)
+    exporter = no_exporter()
+    if variant == "langfuse":
+        from langfuse import Langfuse, observe  # type: ignore[import-not-found]
+
+        client = Langfuse(public_key="pk", secret_key="sk", base_url="http://127.0.0.1:9", span_exporter=exporter)
+        return observe(as_type="generation")(chat), client.flush
+    if variant == "openlit":
+        import openlit  # type: ignore[import-not-found]
+        from opentelemetry.exporter.otlp.proto.http import trace_exporter
+
+        trace_exporter.OTLPSpanExporter.export = exporter.export  # type: ignore[method-assign]
+        openlit.init(otlp_endpoint="http://127.0.0.1:9", disable_metrics=True, disable_events=True)
+        return openlit.trace(chat), nothing
+    if variant == "traceloop":
+        from traceloop.sdk import Traceloop  # type: ignore[import-not-found]
+        from traceloop.sdk.decorators import task  # type: ignore[import-not-found]
+
+        Traceloop.init(app_name="x", exporter=exporter, telemetry_enabled=False, instruments=set())
+        return task(name="chat")(chat), nothing
+    if variant == "logfire":
+        import logfire  # type: ignore[import-not-found]
+        from opentelemetry.sdk.trace import SpanProcessor
+
+        logfire.configure(send_to_logfire=False, console=False, additional_span_processors=[SpanProcessor()])
+        return logfire.instrument("chat", record_return=True)(chat), nothing
+    if variant == "mlflow":
+        import tempfile
+
+        import mlflow  # type: ignore[import-not-found]
+
+        mlflow.set_tracking_uri("file://" + tempfile.mkdtemp())
+        return mlflow.trace(name="chat", span_type="LLM")(chat), nothing
+    raise SystemExit(f"unknown variant {variant}")
+
+
+def instrument_outlay(variant: str, chat: Function) -> Instrumented:
+    import outlay
+    from outlay._encode import Encoder
+    from outlay.export import Sender
+
+    def encode(self: Encoder, spans: object, late: dict[int, object]) -> bytes:
+        late.clear()
+        return b""
+
+    Encoder.spans = encode  # type: ignore[method-assign]
+    Sender.send = lambda self, signal, body, timeout_s: (200, 0.0)  # type: ignore[method-assign]
+    outlay.init("bench", capture_content=variant.endswith("content"), endpoint="http://127.0.0.1:9")
+    facts: dict[str, Any] = {"feature": "support-chat", "user": "user_1", "customer": "acme", "prompt_version": "v3"}
+    if variant == "outlay record":
+        usage = {"input_tokens": 412, "cache_read_tokens": 128, "output_tokens": 220}
+
+        def record(messages: object, model: str, temperature: float) -> None:
+            outlay.record(
+                usage=usage,
+                model=model,
+                provider="openai",
+                response_model="gpt-4o-2024-11-20",
+                started_at=1772366400.0,
+                ended_at=1772366401.5,
+                **facts,
+            )
+
+        return record, outlay.flush
+    return outlay.track(**facts)(chat), outlay.flush
+
+
+def instrument_otel(variant: str, chat: Function) -> Instrumented:
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.trace import SpanKind
+
+    provider = TracerProvider()
+    flush: Callable[[], object] = nothing
+    if variant.endswith("batch"):
+        provider.add_span_processor(BatchSpanProcessor(no_exporter(), max_queue_size=1 << 16))
+        flush = provider.force_flush
+    else:
+        provider.add_span_processor(SpanProcessor())
+    tracer = provider.get_tracer("floor")
+    content = variant != "otel"
+
+    def call(messages: list[dict[str, str]], model: str, temperature: float) -> object:
+        with tracer.start_as_current_span("chat gpt-4o", kind=SpanKind.CLIENT) as span:
+            response = chat(messages, model=model, temperature=temperature)
+            usage = response.usage
+            found = {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.provider.name": "openai",
+                "gen_ai.request.model": model,
+                "gen_ai.response.model": response.model,
+                "gen_ai.response.id": response.id,
+                "gen_ai.request.temperature": temperature,
+                "gen_ai.usage.input_tokens": usage.prompt_tokens,
+                "gen_ai.usage.output_tokens": usage.completion_tokens,
+                "gen_ai.usage.cache_read.input_tokens": usage.prompt_tokens_details.cached_tokens,
+                "gen_ai.response.finish_reasons": ("stop",),
+                "outlay.feature": "support-chat",
+                "user.id": "user_1",
+                "outlay.customer": "acme",
+                "outlay.prompt.version": "v3",
+            }
+            if content:
+                said = [{"role": "assistant", "content": response.choices[0].message.content}]
+                found["gen_ai.input.messages"] = json.dumps(messages)
+                found["gen_ai.output.messages"] = json.dumps(said)
+            span.set_attributes(found)
+            return response
+
+    return call, flush
+
+
+def no_exporter() -> Any:
+    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+    class Nowhere(SpanExporter):
+        def export(self, spans: object) -> SpanExportResult:
+            return SpanExportResult.SUCCESS
+
+    return Nowhere()
+
+
+def nothing() -> None:
+    """Nothing to wait for."""
+
+
+if __name__ == "__main__":
+    main()
