@@ -151,6 +151,18 @@ def direct(field: str) -> str:
     return first_value([[s for s in sources(dialect, field) if "#" not in s] for dialect in DIALECTS])
 
 
+def direct_around(field: str) -> tuple[str, str]:
+    """A field from attributes of its own: those asked before a dialect opens documents for it, and those after."""
+    before: list[list[str]] = []
+    after: list[list[str]] = []
+    for dialect in DIALECTS:
+        found = sources(dialect, field)
+        first = next((i for i, source in enumerate(found) if "#" in source), len(found))
+        before.append(list(found[:first]))
+        after.append([source for source in found[first:] if "#" not in source])
+    return first_value(before), first_value(after)
+
+
 @cache
 def documents() -> dict[str, str]:
     """Attributes or contents that are read as JSON: key to the column that holds the text."""
@@ -230,14 +242,23 @@ def blob_inside() -> str:
 
 
 def blob_style() -> str:
-    """Style of the blob's counts, by dialect and by whether it stood alone."""
-    alone, within = [], []
+    """Style of the blob's counts: by dialect, by whether it stood alone, and by its key where a dialect has several."""
+    names = keys()
+    alone, within, special = [], [], []
     for dialect in DIALECTS:
         plain = [blob for blob in dialect.usage if not blob.path]
         nested = [blob for blob in dialect.usage if blob.path]
-        alone.append(STYLES.index(plain[0].style) if plain else 0)
+        usual = STYLES.index(plain[-1].style) if plain else 0
+        alone.append(usual)
         within.append(STYLES.index(nested[0].style) if nested else 0)
-    return f"if(blob_alone != '', {by_dialect(alone, 'UInt8')}, {by_dialect(within, 'UInt8')})"
+        special += [
+            f"dialect_id = {NUMBER[dialect.name]} AND has(ids, {names[blob.key]}), {STYLES.index(blob.style)}"
+            for blob in plain
+            if STYLES.index(blob.style) != usual
+        ]
+    usual_style = by_dialect(alone, "UInt8")
+    found = f"multiIf({', '.join(special)}, {usual_style})" if special else usual_style
+    return f"if(blob_alone != '', {found}, {by_dialect(within, 'UInt8')})"
 
 
 def blob_type() -> str:
@@ -425,9 +446,8 @@ def fragments() -> dict[str, str]:
             for field in COUNT_FIELDS
             if field not in ("input_tokens", "output_tokens")
         ),
-        "direct_texts": ",\n".join(
-            f"trim(BOTH '\"' FROM {direct(field)}) AS d_{field}" for field in (*TEXT_FIELDS, *numbers_wanted)
-        ),
+        "direct_texts": _direct_texts((*TEXT_FIELDS, *numbers_wanted)),
+        "inside_texts": _inside_texts((*TEXT_FIELDS, *numbers_wanted)),
         "text_fields": ",\n".join(_text_field(field) for field in (*TEXT_FIELDS, *numbers_wanted)),
         "own_fields": ",\n".join(own.values()),
         "own_names": ",\n".join(f"o_{field}" for field in own),
@@ -459,12 +479,22 @@ def count(value: str) -> str:
 def _text_field(field: str) -> str:
     if not has_inside(field):
         return f"d_{field} AS f_{field}"
-    # A dialect whose own list begins inside a document asks there before it asks for the common names.
-    first = [NUMBER[d.name] for d in DIALECTS if d.fields.get(field) and "#" in d.fields[field][0]]
-    inner = inside(field)
-    if not first:
-        return f"if(d_{field} != '', d_{field}, {inner}) AS f_{field}"
-    return f"if(d_{field} != '' AND dialect_id NOT IN ({', '.join(map(str, first))}), d_{field}, coalesce(nullIf({inner}, ''), d_{field})) AS f_{field}"
+    # The analyzer evaluates a branch only where it is needed.
+    return f"multiIf(d_{field} != '', d_{field}, i_{field} != '', i_{field}, e_{field}) AS f_{field}"
+
+
+def _direct_texts(fields: Iterable[str]) -> str:
+    out = []
+    for field in fields:
+        before, after = direct_around(field) if has_inside(field) else (direct(field), "''")
+        out.append(f"trim(BOTH '\"' FROM {before}) AS d_{field}")
+        if has_inside(field):
+            out.append(f"trim(BOTH '\"' FROM {after}) AS e_{field}")
+    return ",\n".join(out)
+
+
+def _inside_texts(fields: Iterable[str]) -> str:
+    return ",\n".join(f"if(d_{field} != '', '', {inside(field)}) AS i_{field}" for field in fields if has_inside(field))
 
 
 def _context_names() -> str:

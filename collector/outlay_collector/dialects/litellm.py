@@ -48,7 +48,7 @@ TABLE = Dialect(
         Blob("llm.vertex_ai.usageMetadata"),
     ),
     notes=(
-        "Usage details are Python repr texts; Anthropic's raw input excludes cached tokens, the request's includes them.",
+        "Usage details are Python repr texts; Anthropic's raw input excludes cached tokens, the request's does not.",
         "A stream without usage has zeros for tokens and cost: read as unknown.",
     ),
 )

@@ -129,12 +129,14 @@ SELECT
     environment,
     scope_name,
     $dialect_name AS dialect,
-    toUInt8($rank) AS rank,
+    -- What came off the wire untouched is believed before the span that wraps it.
+    toUInt8($rank - if(usage_role = 3, 1, 0)) AS rank,
     usage_role,
     failed,
     cached,
     provider,
-    f_request_model AS request_model,
+    -- After a failure the one model that is named is the one asked for.
+    if(f_request_model = '' AND failed AND NOT has_counts AND f_response_id = '', f_response_model, f_request_model) AS request_model,
     if(failed AND NOT has_counts AND f_response_id = '', '', f_response_model) AS response_model,
     f_response_id AS response_id,
     multiIf(f_service_tier != '', f_service_tier, b_service_tier != '', b_service_tier, lower(f_request_tier) IN ('auto', 'default'), '', f_request_tier) AS service_tier,

@@ -45,11 +45,17 @@ opened AS (
     SELECT
         *,
         lower(replaceAll(v[indexOf(ids, kind_id)], '"', '')) AS kind_value,
-        $text_fields,
+        $inside_texts,
         if(blob_alone != '', blob_alone, $blob_inside) AS usage_raw,
         toUInt8($blob_style) AS style,
         if(whole_prompt != '', whole_prompt, arrayStringConcat(arraySort(arrayFilter(x -> x != '', arrayMap((x, y) -> if($prompt_prefix, concat(x, '=', y), ''), mapKeys(texts), mapValues(texts)))), '\n')) AS prompt
     FROM looked_up
+),
+chosen AS (
+    SELECT
+        *,
+        $text_fields
+    FROM opened
 ),
 understood AS (
     SELECT
@@ -72,7 +78,7 @@ understood AS (
             toFloat64OrNull(f_ttft_s) * 1000,
             if(f_ttft_at = '', NULL, toFloat64(dateDiff('microsecond', toDateTime64(started_at, 6, 'UTC'), parseDateTime64BestEffortOrNull(f_ttft_at, 6, 'UTC'))) / 1000)
         )) AS ttft_ms
-    FROM opened
+    FROM chosen
 ),
 parsed AS (
     SELECT
