@@ -1,0 +1,131 @@
+"""The daily cost report: a day by model, feature and team, against yesterday, the forecast and the budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from outlay_analytics.anomalies import find
+from outlay_analytics.budgets import Budget, list_budgets
+from outlay_analytics.explain import changes
+from outlay_analytics.forecast import money
+from outlay_analytics.history import spend_series, with_window
+from outlay_analytics.messages import usd
+from outlay_analytics.outlook import LEARN, LEAST
+from outlay_analytics.seasonal import forecast
+from outlay_analytics.spend import spend
+from outlay_analytics.window import BadRequest, Scope, Window, parse_timezone
+from outlay_collector.store import Store
+
+GROUPS = ("model", "feature", "team")
+MOST_ROWS = 10
+
+
+def daily_report(
+    store: Store,
+    project: str,
+    day: date,
+    *,
+    now: datetime | None = None,
+    timezone: str = "UTC",
+    budgets: Sequence[Budget] = (),
+) -> dict[str, Any]:
+    """The report of one day (in `timezone`).
+
+    Returns:
+        `day`, `window`, `total` and `yesterday` (measures), `change_usd`, `drivers`, `sentences`, `forecast` (what
+        was expected of the day, None without history), `groups` (`model`, `feature`, `team`: largest rows with the
+        day before), `budgets`, `anomalies`, `text` (the same to read).
+    """
+    window = _day_window(day, timezone)
+    before = _day_window(day - timedelta(days=1), timezone)
+    as_of = min(now or window.end, window.end)
+    if as_of <= window.start:
+        raise BadRequest(f"day {day.isoformat()} has not begun")
+    scope = Scope(window, {}, project, timezone)
+    total = spend(store, scope)["total"]
+    yesterday = spend(store, with_window(scope, before.start, before.end))["total"]
+    drivers, sentences = changes(store, scope, before)
+    report: dict[str, Any] = {
+        "day": day,
+        "window": {"start": window.start, "end": window.end},
+        "complete": as_of >= window.end,
+        "total": total,
+        "yesterday": yesterday,
+        "change_usd": sum((driver["usd"] for driver in drivers), Decimal(0)),
+        "drivers": drivers,
+        "sentences": sentences,
+        "forecast": _expected(store, scope, window),
+        "groups": {name: _rows(store, scope, before, name) for name in GROUPS},
+        "budgets": list_budgets(store, project, as_of - timedelta(microseconds=1), budgets),
+        "anomalies": find(store, scope, now=as_of)["anomalies"],
+    }
+    return report | {"text": report_text(report)}
+
+
+def _day_window(day: date, timezone: str) -> Window:
+    zone = parse_timezone(timezone)
+    start, end = (datetime.combine(d, time(), zone).astimezone(UTC) for d in (day, day + timedelta(days=1)))
+    return Window(start, end)
+
+
+def _expected(store: Store, scope: Scope, window: Window) -> dict[str, Decimal] | None:
+    """What the days before let one expect of this one."""
+    series = spend_series(store, with_window(scope, window.start - LEARN, window.start), "day").since_first()
+    if len(series.usd) < LEAST:
+        return None
+    found = forecast(series.values, None, "D", 1)
+    return {f"{name}_usd": money(float(found[name][0])) for name in ("mean", "lo80", "hi80")}
+
+
+def _rows(store: Store, scope: Scope, before: Window, name: str) -> list[dict[str, Any]]:
+    now = {row[name]: row for row in spend(store, scope, (name,))["rows"]}
+    then = {row[name]: row for row in spend(store, with_window(scope, before.start, before.end), (name,))["rows"]}
+    rows = []
+    for value in {**now, **then}:
+        costs = [table[value]["cost_usd"] if value in table else Decimal(0) for table in (now, then)]
+        calls = now[value]["calls"] if value in now else 0
+        rows.append({name: value, "cost_usd": costs[0], "yesterday_usd": costs[1], "calls": calls})
+    rows.sort(key=lambda row: (-(row["cost_usd"] or 0), -(row["yesterday_usd"] or 0), str(row[name])))
+    return rows[:MOST_ROWS]
+
+
+def report_text(report: dict[str, Any]) -> str:
+    """The report as plain text, for the terminal and for e-mail."""
+    day: date = report["day"]
+    total = report["total"]
+    lines = [f"Outlay, {day:%A} {day.day} {day:%B %Y}" + ("" if report["complete"] else " (so far)"), ""]
+    lines.append(f"Spent {usd(total['cost_usd'])} in {total['calls']:,} calls, {total['errors']:,} of them failed.")
+    if report["forecast"]:
+        expected = report["forecast"]
+        bounds = f"{usd(expected['lo80_usd'])} to {usd(expected['hi80_usd'])}"
+        lines.append(f"Expected were {usd(expected['mean_usd'])} (80 %: {bounds}).")
+    lines += report["sentences"]
+    for name in GROUPS:
+        lines += ["", f"By {name}".ljust(34) + "today".rjust(14) + "yesterday".rjust(14)]
+        for row in report["groups"][name]:
+            shown = str(row[name] or f"(no {name})")[:32]
+            lines.append(f"  {shown}".ljust(34) + _cell(row["cost_usd"]) + _cell(row["yesterday_usd"]))
+    if report["budgets"]:
+        lines += ["", "Budgets"]
+        lines += [f"  {_budget_line(budget)}" for budget in report["budgets"]]
+    if report["anomalies"]:
+        lines += ["", "Unusual"]
+        for anomaly in report["anomalies"]:
+            where = ", ".join(f"{name} {value}" for name, value in anomaly["scope"].items()) or "all spend"
+            lines.append(f"  since {anomaly['started_at']:%H:%M} UTC in {where}: {anomaly['summary']}")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(amount: Decimal | None) -> str:
+    return ("unpriced" if amount is None else usd(amount)).rjust(14)
+
+
+def _budget_line(budget: dict[str, Any]) -> str:
+    line = f"{budget['name']}: {usd(budget['spent_usd'])} of {usd(budget['amount_usd'])} per {budget['period']}"
+    line += f" ({budget['used_ratio']:.0%})"
+    if budget["projected_usd"] is not None:
+        line += f", heading for {usd(budget['projected_usd'])}"
+    return line

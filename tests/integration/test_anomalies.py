@@ -1,0 +1,153 @@
+"""Incidents put into five quiet weeks are found, named by their channel, priced, and told once."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.hand_calls import call, put
+from tests.receiver import receiver
+
+from outlay_analytics import alerts
+from outlay_analytics.alert_settings import parse_alerts
+from outlay_analytics.anomalies import find, score
+from outlay_analytics.detector import LEARN_H
+from outlay_analytics.report import daily_report
+from outlay_analytics.window import BadRequest, Scope, Window
+from outlay_collector.store import Store
+
+NOW = datetime(2026, 3, 20, 18, tzinfo=UTC)
+BEGAN = NOW - timedelta(hours=6)
+SCOPE = Scope(Window(NOW - timedelta(days=2), NOW))
+
+
+def hour_of_calls(at: datetime, feature: str, noise: np.random.Generator, **changes: Any) -> list[dict[str, Any]]:
+    """Twelve calls of $0.0112 to $0.0180, more by day than by night."""
+    calls = 8 + round(4 * math.sin(at.hour / 24 * 2 * math.pi))
+    rows = []
+    for k in range(calls):
+        read = changes.get("read", 800)
+        tokens = round(1000 * float(noise.normal(1, 0.03)))
+        output = round(100 * float(noise.normal(1, 0.03)) * changes.get("wordy", 1))
+        lines = {"input": (tokens - read) * 1e-4, "cache_read": read * 1e-5, "output": output * 4e-4}
+        cost = {name: f"{usd * changes.get('price', 1):.6f}" for name, usd in lines.items()}
+        rows.append(
+            call(
+                at + timedelta(minutes=k),
+                str(sum(map(Decimal, cost.values()))),
+                feature=feature,
+                input_tokens=tokens,
+                cache_read_tokens=read,
+                output_tokens=output,
+                cost_lines=cost,
+            )
+        )
+    return rows
+
+
+def world(store: Store, days: int = 35, **changes: Any) -> None:
+    """Two features; the changes apply to `search` from BEGAN on."""
+    noise = np.random.default_rng(3)
+    rows: list[dict[str, Any]] = []
+    for k in range(days * 24):
+        at = NOW - timedelta(hours=days * 24 - k)
+        rows += hour_of_calls(at, "search", noise, **(changes if at >= BEGAN else {}))
+        rows += hour_of_calls(at, "triage", noise)
+    put(store, *rows)
+
+
+@pytest.mark.parametrize(
+    ("channel", "changes", "driver"),
+    [
+        ("uncached_share", {"read": 0}, "cache_share"),
+        ("usd_per_token", {"price": 1.5}, "unit_price"),
+        ("tokens_per_call", {"wordy": 3}, "output_tokens"),
+    ],
+)
+def test_an_incident_is_found_within_hours_and_named(
+    store: Store, channel: str, changes: dict[str, Any], driver: str
+) -> None:
+    world(store, **changes)
+    (anomaly,) = find(store, SCOPE, now=NOW, floor_usd=Decimal("0.1"))["anomalies"]
+    assert anomaly["channel"] == channel
+    assert anomaly["scope"] == {"feature": "search", "model": "gpt-5"}
+    assert BEGAN <= anomaly["started_at"] <= BEGAN + timedelta(hours=2)
+    assert anomaly["ended_at"] == NOW
+    assert anomaly["impact_usd"] == anomaly["actual_usd"] - anomaly["expected_usd"] > 0
+    assert 0.5 < anomaly["score"] <= 1
+    assert anomaly["explain"]["drivers"][0]["driver"] == driver
+    again = find(store, SCOPE, now=NOW, floor_usd=Decimal("0.1"))["anomalies"]
+    assert again[0]["id"] == anomaly["id"]
+    assert find(store, SCOPE, now=NOW, floor_usd=Decimal(10_000))["anomalies"] == []
+
+
+def test_a_quiet_world_has_none_and_a_young_one_says_it_cannot_tell(store: Store) -> None:
+    world(store, days=10)
+    found = find(store, SCOPE, now=NOW)
+    assert found["anomalies"] == []
+    assert "15 days" in found["notes"][0]
+    assert find(store, Scope(Window(NOW - timedelta(days=900), NOW - timedelta(days=890))), now=NOW)["anomalies"] == []
+
+
+def test_an_anomaly_is_told_once_and_resolved_when_it_is_over(store: Store) -> None:
+    world(store, read=0)
+    with receiver() as hook:
+        settings = parse_alerts({"allow": ["127.0.0.1"], "notify": [hook.url], "anomaly_floor_usd": "0.1"})
+        writer = store.writer()
+        assert alerts.evaluate_anomalies(store, writer, NOW, settings) == 1
+        assert alerts.evaluate_anomalies(store, writer, NOW + timedelta(minutes=15), settings) == 0
+        first = hook.json[0]["alerts"][0]
+        assert first["labels"]["channel"] == "uncached_share"
+        assert first["labels"]["feature"] == "search"
+        assert "cache_share" in first["annotations"]["drivers"]
+        calm = np.random.default_rng(4)
+        later = [NOW + timedelta(hours=k) for k in range(5)]
+        put(store, *[r for at in later for f in ("search", "triage") for r in hour_of_calls(at, f, calm)])
+        assert alerts.evaluate_anomalies(store, writer, NOW + timedelta(hours=5), settings) == 1
+        assert hook.json[1]["status"] == "resolved"
+
+
+def test_the_daily_report_tells_the_day(store: Store) -> None:
+    world(store, days=20, price=2)
+    report = daily_report(store, "default", NOW.date(), now=NOW)
+    assert report["complete"] is False
+    assert sum(d["usd"] for d in report["drivers"]) == report["change_usd"]
+    assert report["change_usd"] == report["total"]["cost_usd"] - report["yesterday"]["cost_usd"]
+    assert [row["feature"] for row in report["groups"]["feature"]] == ["search", "triage"]
+    assert sum(row["cost_usd"] for row in report["groups"]["model"]) == report["total"]["cost_usd"]
+    assert report["forecast"] is not None
+    assert report["text"].startswith("Outlay, Friday 20 March 2026 (so far)\n\nSpent $")
+    assert "By feature" in report["text"]
+    whole = daily_report(store, "default", NOW.date() - timedelta(days=1), now=NOW)
+    assert whole["complete"] is True
+    with pytest.raises(BadRequest):
+        daily_report(store, "default", NOW.date() + timedelta(days=3), now=NOW)
+
+
+def test_scores_are_causal_and_stay_between_zero_and_one() -> None:
+    r = np.random.default_rng(0)
+    hours = 24 * 25
+    t = np.arange(hours).astype("datetime64[h]").astype("datetime64[s]")
+    calls = r.poisson(50, hours).astype(float)
+    aux = {
+        "calls": calls,
+        "in_tok": calls * 1000,
+        "cached_tok": calls * 500,
+        "out_tok": calls * 100,
+        "retries": calls * 0,
+    }
+    y = calls * 0.01 * r.normal(1, 0.02, hours)
+    y[-3:] *= 20
+    whole = score(t, y, aux)
+    assert ((whole >= 0) & (whole <= 1)).all()
+    assert whole[:LEARN_H].max() < 0.5 <= whole[-3:].max()
+    for n in (LEARN_H + 5, hours - 30):
+        assert score(t[:n], y[:n], {k: v[:n] for k, v in aux.items()}) == pytest.approx(whole[:n])
+    minutes = np.arange(3000).astype("datetime64[m]").astype("datetime64[s]")
+    metric = r.normal(10, 1, 3000)
+    assert score(minutes[:2500], metric[:2500]) == pytest.approx(score(minutes, metric)[:2500])
+    assert len(score(t[:1], y[:1])) == 1
