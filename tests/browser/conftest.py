@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-import socket
-import threading
-import time
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,16 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.browser import world
+from tests.web_server import running
 
-from outlay_collector.spool import Spool
-from outlay_collector.store import Store, migrate, open_store
-from outlay_web.app import create_app
-from outlay_web.auth import Authenticator
-from outlay_web.config import Settings
-from outlay_web.context import Context
+from outlay_collector.store import Store
+from outlay_web.config import OFF, Settings
 
 CHROMIUM = os.environ.get("OUTLAY_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
 FLAGS = [
@@ -44,7 +39,6 @@ class Site:
     """A running server and what is in it."""
 
     url: str
-    ctx: Context
     trace_id: str = ""
 
 
@@ -75,36 +69,21 @@ def start_site(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[Callable[[Store], str]], Site]]:
     """Starts a server over a database of its own, filled by the function given."""
-    stops: list[Callable[[], None]] = []
+    place, tempdir = os.environ.get("TMPDIR"), tempfile.tempdir
+    with contextlib.ExitStack() as stack:
 
-    def start(fill: Callable[[Store], str]) -> Site:
-        store = open_store(f"chdb://{_engine_path(request.config)}?database=browser_{uuid.uuid4().hex[:12]}")
-        migrate(store)
-        trace_id = fill(store)
-        folder = tmp_path_factory.mktemp("site")
-        settings = Settings(data=folder)
-        spool = Spool(folder / "spool", collector="browser", quota_bytes=1 << 24)
-        ctx = Context(store, settings, "0.1.0", Authenticator(store, settings, lambda: NOW), spool=spool, ready=True)
-        listener = socket.create_server(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(ctx), log_level="warning", lifespan="off"))
-        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-        thread.start()
-        deadline = time.monotonic() + 10
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.01)
+        def start(fill: Callable[[Store], str]) -> Site:
+            dsn = f"chdb://{_engine_path(request.config)}?database=browser_{uuid.uuid4().hex[:12]}"
+            settings = Settings(data=tmp_path_factory.mktemp("site"), store_dsn=dsn, grpc_port=OFF)
+            server = stack.enter_context(running(settings))
+            return Site(server.url, fill(server.assembly.context.store))
 
-        def stop() -> None:
-            server.should_exit = True
-            thread.join(10)
-            listener.close()
-            store.close()
-
-        stops.append(stop)
-        return Site(f"http://127.0.0.1:{listener.getsockname()[1]}", ctx, trace_id)
-
-    yield start
-    for stop in stops:
-        stop()
+        yield start
+    tempfile.tempdir = tempdir
+    if place is None:
+        os.environ.pop("TMPDIR", None)
+    else:
+        os.environ["TMPDIR"] = place
 
 
 @pytest.fixture(scope="session")

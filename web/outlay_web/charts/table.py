@@ -91,7 +91,7 @@ class Table:
         foot = f"<tfoot><tr>{self._row(self.foot)}</tr></tfoot>" if self.foot is not None else ""
         kind = ' class="sortable"' if self.sortable and len(self.rows) > 1 else ""
         return Markup(
-            f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(self.caption)}"><table{kind}>'
+            f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(self.caption)}"><table{kind}>'
             f'<caption class="sr">{escape(self.caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody>'
             f"{foot}</table></div>"
         )
@@ -143,7 +143,7 @@ class Table:
                 return Markup('<span class="muted">0</span>')
             if value == 0:
                 return Markup('<span class="muted num">$0.00</span>')
-            largest = self._scales.setdefault(column.title, self._largest(column)) if value else Decimal(0)
+            largest = self._scales.setdefault(column.title + column.key, self._largest(column)) if value else Decimal(0)
             signed = kind == "delta_usd"
             return fmt.usd_beside(value, largest) if self.light else fmt.usd(value, signed, largest)
         if kind == "each":

@@ -8,18 +8,20 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics import anomalies, forecast
-from outlay_analytics.window import BadRequest, Scope, Window
+from outlay_analytics import anomalies, budgets, forecast
+from outlay_analytics.outlook import look_ahead
+from outlay_analytics.window import EVERYTHING, BadRequest
 from outlay_web import format as fmt
 from outlay_web.charts import Band, Bucket, Cell, Column, Figure, Limit, Line, Marker, Table, buckets, line_chart
 from outlay_web.charts.scale import floor, following
 from outlay_web.pages import parts
 from outlay_web.pages.parts import Page, Row, Tile
+from outlay_web.pages.recall import Recall
 from outlay_web.pages.view import View
 
 ALLOWED = ("horizon", "budget_usd")
 HORIZONS = (("7d", "7 days"), ("14d", "14 days"), ("30d", "30 days"), ("60d", "60 days"))
-HISTORY = timedelta(days=60)
+WEEK = timedelta(days=7)
 
 CHANNELS = {
     "spend": "spend",
@@ -33,17 +35,26 @@ CHANNELS = {
 
 def page(view: View) -> Page:
     horizon = view.choice("horizon", [value for value, _ in HORIZONS], "30d")
-    found = ask(view, view.scope, int(horizon[:-1]))
+    given = amount(view.get("budget_usd"))
+    found = forecast.spend_forecast(
+        view.ctx.store,
+        view.scope,
+        horizon_days=int(horizon[:-1]),
+        interval="day",
+        budget_usd=given if given is not None else budgeted(view),
+        now=view.now,
+    )
     question = "What will the month cost?"
-    if not any(row["cost_usd"] for row in history(found)):
+    if not any(row["cost_usd"] for row in found["history"]) and not found["month_end"]["spent_usd"]:
         return Page("forecast.html", "Forecast", question, empty=True)
-    odd = anomalies.find(view.ctx.store, view.scope)["anomalies"]
+    odd = find_anomalies(view)
     data = {
         "tiles": tiles(view, found),
         "figure": daily_figure(view, found, odd),
         "month": month_figure(view, found),
         "anomalies": anomaly_table(view, odd),
-        "backtest": found.get("backtest") or {},
+        "backtest": found["backtest"],
+        "notes": [str(note) for note in found["notes"]],
         "horizon": horizon,
         "horizons": HORIZONS,
         "budget": view.get("budget_usd"),
@@ -51,16 +62,23 @@ def page(view: View) -> Page:
     return Page("forecast.html", "Forecast", question, data)
 
 
-def ask(view: View, scope: Scope, horizon_days: int) -> Row:
-    found: Row = forecast.spend_forecast(
-        view.ctx.store,
-        scope,
-        horizon_days=horizon_days,
-        interval="day",
-        budget_usd=amount(view.get("budget_usd")),
-        now=view.now,
+def find_anomalies(view: View) -> list[dict[str, Any]]:
+    """What was out of the ordinary in the view's window, at most a minute old."""
+    recall: Recall = view.ctx.shared.setdefault("recall", Recall())
+    key = ("anomalies", view.scope.project, view.timezone, tuple(sorted(view.shared)), view.default_days)
+    found: list[dict[str, Any]] = recall.get(
+        key, lambda: anomalies.find(view.ctx.store, view.scope, now=view.now)["anomalies"]
     )
     return found
+
+
+def budgeted(view: View) -> Decimal | None:
+    """The amount of the monthly budget that is about just what the page is about, None if there is none."""
+    wanted = {name: sorted(values) for name, values in view.scope.filters.items()}
+    for one in budgets.all_budgets(view.ctx.store, view.ctx.config.get("budgets", ()), view.scope.project):
+        if one.period == "month" and {name: sorted(values) for name, values in one.scope.items()} == wanted:
+            return one.amount_usd
+    return None
 
 
 def amount(text: str) -> Decimal | None:
@@ -80,64 +98,56 @@ def amount(text: str) -> Decimal | None:
     return value
 
 
-def month_end(view: View) -> Row:
-    """The month's end for the overview: the same answer as this page's, over the history it would use."""
-    window = Window(view.now - HISTORY, view.now)
-    found = ask(view, replace(view.scope, window=window), 31)
-    month: Row = found.get("month_end") or {}
-    return month
-
-
-def history(found: Row) -> list[dict[str, Any]]:
-    """Past days with their cost, whatever the key is called."""
-    return [{"time": row["time"], "cost_usd": row.get("cost_usd", row.get("actual_usd"))} for row in found["history"]]
-
-
 def tiles(view: View, found: Row) -> list[Tile]:
-    month, test = found.get("month_end") or {}, found.get("backtest") or {}
-    out = []
-    if month.get("mean_usd") is not None:
-        out.append(
-            Tile(
-                "Month end",
-                fmt.usd(month["mean_usd"]),
-                "#figure-month",
-                f"80 %: {fmt.usd_short(month['lo80_usd'])} – {fmt.usd_short(month['hi80_usd'])}",
-            )
-        )
-    if month.get("budget_usd") is not None:
-        odds = month.get("probability_over")
-        out.append(
-            Tile(
-                "Budget",
-                fmt.usd(month["budget_usd"]),
-                view.to("/budgets"),
-                f"{fmt.ratio_text(odds)} odds of passing it" if odds is not None else "",
-                tone="warn" if (odds or 0) >= 0.5 else "",
-            )
-        )
-    ahead = found["forecast"]
-    total = sum((row["mean_usd"] for row in ahead), Decimal(0))
-    out.append(
-        Tile(
-            f"Next {len(ahead)} days",
-            fmt.usd(total),
-            "#figure-forecast",
-            f"{fmt.usd_text(parts.per(total, len(ahead)))} a day",
-        )
-    )
-    if test.get("coverage80") is not None:
-        better = test.get("beats_seasonal_naive")
-        out.append(
-            Tile(
-                "Its own error",
-                f"MASE {float(test['mase']):.2f}" if test.get("mase") is not None else fmt.UNKNOWN,
-                "#backtest",
-                "better than repeating last week" if better else "no better than repeating last week",
-                tone="" if better else "warn",
-            )
-        )
+    month, test = found["month_end"], found["backtest"]
+    out = [month_tile(view, month, "#figure-month")]
+    if month["budget_usd"] is not None:
+        odds = month["probability_over"]
+        note = f"{fmt.ratio_text(odds)} odds of passing it" if odds is not None else ""
+        tone = "warn" if (odds or 0) >= 0.5 else ""
+        out.append(Tile("Budget", fmt.usd(month["budget_usd"]), view.to("/budgets"), note, tone=tone))
+    ahead = [row["mean_usd"] for row in found["forecast"] if row["mean_usd"] is not None]
+    if ahead:
+        total = sum(ahead, Decimal(0))
+        each = f"{fmt.usd_text(total / len(ahead))} a day"
+        out.append(Tile(f"Next {len(ahead)} days", fmt.usd(total), "#figure-forecast", each))
+    if test["mase"] is not None:
+        better = test["beats_seasonal_naive"]
+        note = "better than repeating last week" if better else "no better than repeating last week"
+        tone = "" if better else "warn"
+        out.append(Tile("Its own error", f"MASE {float(test['mase']):.2f}", "#backtest", note, tone=tone))
     return out
+
+
+def month_tile(view: View, month: Row, href: str) -> Tile:
+    """The month's end as expected, with its range."""
+    if month["mean_usd"] is None:
+        spent = fmt.usd_text(month["spent_usd"])
+        return Tile("Month end", fmt.UNKNOWN, href, f"{spent} so far; too little history to tell")
+    note = f"80 %: {fmt.usd_short(month['lo80_usd'])} – {fmt.usd_short(month['hi80_usd'])}"
+    odds = month["probability_over"]
+    if odds is not None:
+        note = f"{fmt.ratio_text(odds)} odds of passing {fmt.usd_short(month['budget_usd'])}"
+    return Tile(
+        "Month end, expected", fmt.usd(month["mean_usd"]), href, note, tone="warn" if (odds or 0) >= 0.5 else ""
+    )
+
+
+def month_end(view: View) -> Row:
+    """The month's end without days and backtest, for the overview."""
+    found = look_ahead(view.ctx.store, replace(view.scope, window=EVERYTHING), "month", view.now)
+    whole = budgeted(view)
+    means: dict[str, Any] = {
+        f"{name}_usd": Decimal(f"{found.total[name]:.6f}") if found.total else None for name in ("mean", "lo80", "hi80")
+    }
+    odds = None if whole is None else found.probability_over(whole)
+    return {**means, "spent_usd": found.spent_usd, "budget_usd": whole, "probability_over": odds}
+
+
+def since_first(rows: Sequence[Row]) -> Sequence[Row]:
+    """History from the first day that cost anything."""
+    first = next((i for i, row in enumerate(rows) if row["cost_usd"]), 0)
+    return rows[first:]
 
 
 def _at(row: Row) -> datetime:
@@ -147,7 +157,7 @@ def _at(row: Row) -> datetime:
 
 def daily_figure(view: View, found: Row, odd: Sequence[Row]) -> Figure:
     """Days past and to come with the bands of the forecast; anomalies marked on the days they began."""
-    past, ahead = history(found), found["forecast"]
+    past, ahead = since_first(found["history"]), found["forecast"]
     first = _at(past[0]) if past else _at(ahead[0])
     last = _at(ahead[-1]) if ahead else _at(past[-1])
     steps = buckets(first, following(last, "day", view.timezone), "day", view.timezone)
@@ -182,22 +192,23 @@ def daily_figure(view: View, found: Row, odd: Sequence[Row]) -> Figure:
 
 def month_figure(view: View, found: Row) -> Figure | None:
     """The present month, summed up day by day, towards its end and its budget."""
-    month = found.get("month_end") or {}
-    if month.get("mean_usd") is None:
+    month = found["month_end"]
+    if month["mean_usd"] is None:
         return None
     first = floor(view.now, "month", view.timezone)
     end = following(first, "month", view.timezone)
     steps = buckets(first, end, "day", view.timezone)
     index = {step.start: i for i, step in enumerate(steps)}
-    past = _spread(steps, index, history(found), "cost_usd")
+    past = _spread(steps, index, found["history"], "cost_usd")
     ahead = _spread(steps, index, found["forecast"], "mean_usd")
     today = max((i for i, step in enumerate(steps) if step.start <= view.now), default=0)
     spent: list[Any] = [None] * len(steps)
     expected: list[Any] = [None] * len(steps)
     total = Decimal(0)
-    for i in range(today + 1):
+    for i in range(today):
         total += parts.money(past[i])
         spent[i] = total
+    total = spent[today] = max(total, month["spent_usd"])  # today's part included
     expected[today], path = total, [Decimal(0)]
     for i in range(today + 1, len(steps)):
         path.append(path[-1] + parts.money(ahead[i]))
@@ -212,7 +223,7 @@ def month_figure(view: View, found: Row) -> Figure | None:
         lows[i] = total + (month["lo80_usd"] - total) * share
         highs[i] = total + (month["hi80_usd"] - total) * share
     limits = []
-    if month.get("budget_usd") is not None:
+    if month["budget_usd"] is not None:
         limits.append(Limit(f"budget {fmt.usd_short(month['budget_usd'])}", month["budget_usd"]))
     return line_chart(
         "month",
@@ -244,20 +255,20 @@ def anomaly_table(view: View, found: Sequence[Row]) -> Table | None:
         Column("Began", "time", "started_at"),
         Column("Ended", "time", "ended_at"),
         Column("Where", "text", "scope"),
-        Column("What", "text", "channel"),
-        Column("Actual", "text", "actual"),
-        Column("Expected", "text", "expected"),
+        Column("What moved", "text", "channel"),
+        Column("Spent", "usd", "actual_usd", "In its hours"),
+        Column("Expected", "usd", "expected_usd"),
         Column("Impact", "delta_usd", "impact_usd", "What it cost on top of what was expected"),
-        Column("Score", "number", "score"),
+        Column("Score", "number", "score", "0 to 1"),
     ]
     rows = [
         [
             Cell(one["started_at"], anomaly_href(view, one)),
-            Cell(one.get("ended_at"), label=None if one.get("ended_at") else "goes on"),
+            Cell(one["ended_at"], label=None if one["ended_at"] else "goes on"),
             Cell(where_text(one["scope"])),
             Cell(CHANNELS.get(one["channel"], one["channel"])),
-            Cell(value_text(one["channel"], one["actual"])),
-            Cell(value_text(one["channel"], one["expected"])),
+            Cell(one["actual_usd"], anomaly_href(view, one, "/spend")),
+            Cell(one["expected_usd"]),
             Cell(one["impact_usd"], anomaly_href(view, one)),
             Cell(one["score"]),
         ]
@@ -266,35 +277,24 @@ def anomaly_table(view: View, found: Sequence[Row]) -> Table | None:
     return Table("anomalies", "Out of the ordinary", columns, rows, timezone=view.timezone)
 
 
-def value_text(channel: str, value: Any) -> str:
-    """A channel's value in its own unit."""
-    if value is None:
-        return fmt.UNKNOWN
-    if channel.endswith("share"):
-        return fmt.ratio_text(value)
-    if channel == "tokens_per_call":
-        return fmt.tokens_text(float(value))
-    return fmt.usd_text(value if isinstance(value, Decimal) else Decimal(str(value)))
+def where_text(scope: Mapping[str, Any]) -> str:
+    return " · ".join(f"{key} {fmt.name_text(value)}" for key, value in filters_of(scope).items()) or "everything"
 
 
-def where_text(scope: Any) -> str:
-    return " · ".join(f"{key} {fmt.name_text(value)}" for key, value in dict(scope).items()) or "everything"
+def filters_of(scope: Mapping[str, Any]) -> dict[str, str]:
+    """An anomaly's scope as filters of one value each."""
+    return {str(name): "" if value is None else str(value) for name, value in scope.items()}
 
 
 def anomaly_text(one: Row) -> str:
-    """An anomaly in a line: `search: cost of a call $0.031, expected $0.012`."""
-    scope = dict(one["scope"])
-    where = ", ".join(fmt.name_text(value) for value in scope.values()) or "all"
-    what = CHANNELS.get(one["channel"], one["channel"])
-    actual, expected = (value_text(one["channel"], one[name]) for name in ("actual", "expected"))
-    return f"{where}: {what} {actual}, expected {expected}"
+    """An anomaly in a line."""
+    return f"{where_text(one['scope'])}: {one['summary']}"
 
 
-def anomaly_href(view: View, one: Row) -> str:
-    """Where an anomaly is explained: its hours against the ones just before, or the address the answer gives."""
-    given = one.get("explain")
-    if isinstance(given, str) and given.startswith("/") and not given.startswith(("//", "/api")):
-        return given
-    filters = {str(key): str(value) for key, value in dict(one["scope"]).items()}
-    end = one.get("ended_at") or view.now
-    return view.to("/explain", start=fmt.rfc3339(one["started_at"]), end=fmt.rfc3339(end), **filters)
+def anomaly_href(view: View, one: Row, path: str = "/explain") -> str:
+    """An anomaly's hours, against the same hours a week before where they are explained."""
+    start, end = one["started_at"], one["ended_at"] or view.now
+    span: dict[str, str] = {"start": fmt.rfc3339(start), "end": fmt.rfc3339(end)}
+    if path == "/explain" and end - start <= WEEK:
+        span |= {"base_start": fmt.rfc3339(start - WEEK), "base_end": fmt.rfc3339(end - WEEK)}
+    return view.to(path, **span, **filters_of(one["scope"]))

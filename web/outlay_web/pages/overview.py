@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from outlay_analytics import alerts, anomalies, explain, spend
+from outlay_analytics import alerts, explain, spend
 from outlay_analytics.window import Window
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table, sparkline
@@ -32,7 +32,7 @@ def page(view: View) -> Page:
     question = "What do model calls cost, and why?"
     if not timed["total"]["calls"]:
         return Page("overview.html", "Overview", question, empty=True)
-    found = anomalies.find(store, scope)["anomalies"]
+    found = forecast_page.find_anomalies(view)
     why, period = why_window(view)
     explained = explain.explain(store, replace(scope, window=why))
     data = {
@@ -71,7 +71,7 @@ def tiles(view: View, timed: Row) -> list[Tile]:
     saved = uncached - cost if uncached is not None and cost is not None else None
     return [
         parts.total_tile(view, timed, parts.series_of(view, timed["rows"], "cost_usd")),
-        month_tile(view),
+        forecast_page.month_tile(view, forecast_page.month_end(view), view.to("/forecast", start=None, end=None)),
         Tile(
             "Per call",
             fmt.usd(each),
@@ -95,24 +95,6 @@ def tiles(view: View, timed: Row) -> list[Tile]:
         ),
         spend_page.tiles(view, timed, timed["rows"])[-1],
     ]
-
-
-def month_tile(view: View) -> Tile:
-    """The month's end as forecast, with its range and the odds of passing the budget."""
-    month = forecast_page.month_end(view)
-    if not month or month.get("mean_usd") is None:
-        return Tile("Month end", fmt.UNKNOWN, view.to("/forecast"), "too little history to tell")
-    note = f"80 %: {fmt.usd_short(month['lo80_usd'])} – {fmt.usd_short(month['hi80_usd'])}"
-    odds = month.get("probability_over")
-    if odds is not None:
-        note = f"{fmt.ratio_text(odds)} odds of passing {fmt.usd_short(month['budget_usd'])}"
-    return Tile(
-        "Month end, forecast",
-        fmt.usd(month["mean_usd"]),
-        view.to("/forecast", start=None, end=None),
-        note,
-        tone="warn" if (odds or 0) >= 0.5 else "",
-    )
 
 
 def marks(view: View, found: list[Any]) -> dict[datetime, tuple[str, str]]:

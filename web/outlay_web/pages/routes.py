@@ -50,7 +50,7 @@ PAGES = (
     Route("/explain", explain.page, explain.ALLOWED, 7),
     Route("/caching", caching.page, caching.ALLOWED),
     Route("/cascades", cascades.page, cascades.ALLOWED),
-    Route("/forecast", forecast.page, forecast.ALLOWED, 60),
+    Route("/forecast", forecast.page, forecast.ALLOWED),
     Route("/budgets", budgets.page, budgets.ALLOWED),
     Route("/alerts", alerts.page, alerts.ALLOWED),
     Route("/calls", calls.page, calls.ALLOWED),
