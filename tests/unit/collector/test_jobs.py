@@ -11,8 +11,13 @@ def test_jobs_run_in_the_order_they_were_added_and_again_when_woken() -> None:
     ran: list[str] = []
     done = threading.Event()
     scheduler = Scheduler("test")
-    scheduler.add("settle", 3600, lambda: ran.append("settle"))
-    scheduler.add("rollup", 3600, lambda: (ran.append("rollup"), done.set())[0])
+
+    def rollup() -> None:
+        ran.append("rollup")
+        done.set()
+
+    scheduler.add("settle", 3600, lambda: bool(ran.append("settle")))  # type: ignore[func-returns-value]
+    scheduler.add("rollup", 3600, rollup)
     scheduler.start()
     assert done.wait(5)
     done.clear()

@@ -72,14 +72,21 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Person:
+    """Who asked, for which customer, in which session."""
+
+    customer: str
+    user: str
+    session: str
+
+
+@dataclass(frozen=True)
 class Interaction:
     """What one user action caused: the calls under one tracked function."""
 
     feature: str
     team: str
-    customer: str
-    user: str
-    session: str
+    who: Person
     prompt: str
     prompt_version: str
     started_at: datetime
@@ -175,10 +182,10 @@ def _latency(rng: random.Random, output_tokens: int, ms_per_token: float, first_
     return first + int(output_tokens * ms_per_token * rng.uniform(0.8, 1.3)), first
 
 
-def _who(rng: random.Random) -> dict[str, str]:
+def _who(rng: random.Random) -> Person:
     customer = rng.choices(CUSTOMERS, weights=(34, 22, 16, 12, 10, 6))[0]
     number = int(180 * rng.random() ** 2)
-    return {"customer": customer, "user": f"{customer}-{number:03d}", "session": f"s-{rng.getrandbits(40):010x}"}
+    return Person(customer, f"{customer}-{number:03d}", f"s-{rng.getrandbits(40):010x}")
 
 
 def support_chat(company: Company, rng: random.Random, moment: datetime) -> Interaction:
@@ -215,7 +222,7 @@ def support_chat(company: Company, rng: random.Random, moment: datetime) -> Inte
     return Interaction(
         "support-chat",
         "support",
-        **_who(rng),
+        _who(rng),
         prompt="support-reply",
         prompt_version=version,
         started_at=moment,
@@ -266,7 +273,7 @@ def ticket_triage(company: Company, rng: random.Random, moment: datetime) -> Int
     return Interaction(
         "ticket-triage",
         "support",
-        **_who(rng),
+        _who(rng),
         prompt="triage",
         prompt_version="4",
         started_at=moment,
@@ -317,7 +324,7 @@ def doc_search(company: Company, rng: random.Random, moment: datetime) -> Intera
     return Interaction(
         "doc-search",
         "search",
-        **_who(rng),
+        _who(rng),
         prompt="answer",
         prompt_version="8" if grown else "7",
         started_at=moment,
@@ -349,7 +356,7 @@ def code_review(company: Company, rng: random.Random, moment: datetime) -> Inter
     return Interaction(
         "code-review",
         "platform",
-        **_who(rng),
+        _who(rng),
         prompt="review",
         prompt_version="21",
         started_at=moment,
@@ -361,7 +368,7 @@ def code_review(company: Company, rng: random.Random, moment: datetime) -> Inter
 def summarize(company: Company, rng: random.Random, moment: datetime) -> Interaction:
     """An experiment: which of two models writes the nightly summaries."""
     who = _who(rng)
-    arm = "small" if sum(map(ord, who["user"])) % 2 else "large"
+    arm = "small" if sum(map(ord, who.user)) % 2 else "large"
     provider, model = (
         ("anthropic", "claude-haiku-4-5-20251001") if arm == "small" else ("mistral_ai", "mistral-large-2512")
     )
@@ -372,7 +379,7 @@ def summarize(company: Company, rng: random.Random, moment: datetime) -> Interac
     return Interaction(
         "summarize",
         "growth",
-        **who,
+        who,
         prompt="summary",
         prompt_version="3",
         started_at=moment,
@@ -392,7 +399,7 @@ def translate(company: Company, rng: random.Random, moment: datetime) -> Interac
     return Interaction(
         "translate",
         "growth",
-        **_who(rng),
+        _who(rng),
         prompt="translate",
         prompt_version="2",
         started_at=moment,
@@ -408,7 +415,7 @@ def lab(company: Company, rng: random.Random, moment: datetime) -> Interaction:
     return Interaction(
         "lab",
         "platform",
-        **_who(rng),
+        _who(rng),
         prompt="probe",
         prompt_version="1",
         started_at=moment,
