@@ -97,6 +97,15 @@ EXPERIMENT_ARM: Final = "outlay.experiment.arm"
 PROMPT_PART_PREFIX: Final = "outlay.prompt.part."  # + name + PROMPT_PART_SUFFIX
 PROMPT_PART_SUFFIX: Final = ".tokens"
 
+_PASSED_ON: Final = (*TAG_ATTRIBUTES.values(), EXPERIMENT_NAME, EXPERIMENT_ARM, ROUTE_TIER, ROUTE_REASON)
+_PASSED_ON_PREFIXES: Final = (TAG_PREFIX, PROMPT_PART_PREFIX)
+
+
+def is_passed_on(attribute: str) -> bool:
+    """Whether what a tracked function says of itself holds for the calls inside, too."""
+    return attribute in _PASSED_ON or attribute.startswith(_PASSED_ON_PREFIXES)
+
+
 # --- evaluations
 EVALUATION_EVENT: Final = "gen_ai.evaluation.result"
 EVALUATION_NAME: Final = "gen_ai.evaluation.name"

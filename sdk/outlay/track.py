@@ -129,7 +129,7 @@ class Frame:
 class Tracker:
     """What `track(...)` returns: decorates a function, or is entered as a block."""
 
-    __slots__ = ("_attributes", "_end_ns", "_frames", "_inherit", "_name", "_start_ns")
+    __slots__ = ("_attributes", "_end_ns", "_frames", "_inherit", "_name", "_passed_on", "_start_ns")
 
     def __init__(
         self,
@@ -141,6 +141,8 @@ class Tracker:
     ) -> None:
         self._name = name
         self._attributes = attributes
+        # What calls inside carry, too; a cascade's attempt or a cache's lookup is this span alone.
+        self._passed_on = {key: value for key, value in attributes.items() if semconv.is_passed_on(key)}
         self._inherit = inherit
         self._start_ns = start_ns
         self._end_ns = end_ns
@@ -156,15 +158,17 @@ class Tracker:
             outer = context.get(SCOPE_KEY)
             if not isinstance(outer, Scope):
                 outer = EMPTY
-            if self._inherit:
-                attributes = {**self._attributes, **outer.attributes}
-            elif outer.attributes:
-                attributes = {**outer.attributes, **self._attributes}
-            else:
-                attributes = self._attributes
+            passed_on, attributes = self._passed_on, self._attributes
+            if outer.attributes:
+                if self._inherit:
+                    passed_on = {**passed_on, **outer.attributes}
+                    attributes = {**attributes, **outer.attributes}
+                else:
+                    passed_on = {**outer.attributes, **passed_on}
+                    attributes = {**outer.attributes, **attributes}
             span = client.start_span(name, SpanKind.INTERNAL, attributes, context, self._start_ns)
             frame = Frame(client, span, outer.frame, context, self._end_ns)
-            frame.context = Context({**context, _SPAN_KEY: span, SCOPE_KEY: Scope(attributes, frame)})
+            frame.context = Context({**context, _SPAN_KEY: span, SCOPE_KEY: Scope(passed_on, frame)})
             if attach:
                 frame.attach()
             return frame

@@ -82,6 +82,7 @@ def test_an_unconvincing_answer_escalates_and_both_attempts_share_the_run(sent: 
     spans = {span.span_id: span for span in sent.spans}
     parents = [spans[span.parent_span_id].attributes["outlay.cascade.tier"] for span in sent.calls]
     assert parents == [0, 1, 0]
+    assert not any("cascade" in key for span in sent.calls for key in span.attributes)
 
 
 def test_a_failing_tier_hands_over_and_the_last_ones_exception_is_the_callers(sent: Capture) -> None:
