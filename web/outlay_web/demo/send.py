@@ -159,15 +159,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", help="where outlay serve answers")
     parser.add_argument("--scale", type=float, default=1.0, help="1.0 is about 60,000 calls")
-    parser.add_argument("--live", type=int, default=1000, help="calls through a real HTTP client today")
     options = parser.parse_args()
     company = Company(datetime.now(UTC), scale=options.scale)
     outlay.init(service="acme-app", environment="prod", endpoint=options.url)
     bill = Bill()
-    expected = round(61_400 * options.scale) + options.live
+    live_calls = round(1000 * options.scale)
+    expected = round(61_400 * options.scale) + live_calls
     with _bar(expected) as progress:
         send_month(company, bill, progress)
-        live.run(options.live, bill.add, lambda done: progress(bill.calls))
+        live.run(live_calls, bill.add, lambda done: progress(bill.calls))
     outlay.flush()
     dropped = {name: count for name, count in outlay.stats().items() if "dropped" in name and count}
     if dropped:
