@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import os
 import socket
+import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ from outlay_web.assembly import Assembly
 from outlay_web.config import Config, Settings
 from outlay_web.protocol import BoundedProtocol
 from outlay_web.serve import Server, listen
+from tests.conftest import ENGINE_PATH
 
 
 @dataclass
@@ -49,17 +53,25 @@ class Answer:
 class Running:
     """A server that listens, and a client for it."""
 
-    def __init__(self, assembly: Assembly, port: int) -> None:
+    def __init__(self, assembly: Assembly, port: int, credential: Mapping[str, str] | None = None) -> None:
         self.assembly = assembly
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
+        self.credential = dict(credential or {})
+
+    def project(self, name: str) -> Running:
+        """The same server, asked with an administrator's key made for a project of its own."""
+        keys = self.assembly.context.authenticator.keys
+        with self.assembly.context.writing() as writer:
+            key, _ = keys.create(writer, name, "admin")
+        return Running(self.assembly, self.port, {"authorization": f"Bearer {key}"})
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            connection.request(method, path, body, dict(headers or {}))
+            connection.request(method, path, body, {**self.credential, **(headers or {})})
             response = connection.getresponse()
             found = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, found, response.read())
@@ -83,7 +95,7 @@ class Running:
         value = {"resourceSpans": [{"resource": {"attributes": [service]}, "scopeSpans": [scope]}]}
         return self.post("/v1/traces", value, headers)
 
-    def wait(self, done: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
+    def wait(self, done: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
         until = time.monotonic() + timeout_s
         while not done():
             assert time.monotonic() < until, f"still not {what} after {timeout_s:.0f} s"
@@ -98,7 +110,8 @@ class Running:
 
 @contextmanager
 def running(settings: Settings, sections: Mapping[str, Any] | None = None) -> Iterator[Running]:
-    """Serve on a free port until the block ends."""
+    """Serve on a free port until the block ends; TMPDIR, which a server moves into its data, is put back."""
+    before = os.environ.get("TMPDIR"), tempfile.tempdir
     assembly = Assembly(Config(settings, sections or {}), command="serve")
     try:
         assembly.start()
@@ -119,14 +132,23 @@ def running(settings: Settings, sections: Mapping[str, Any] | None = None) -> It
         while not server.started:
             assert time.monotonic() < until
             time.sleep(0.005)
-        assembly.context.ready = True
+        found = Running(assembly, listener.getsockname()[1])
+        assembly.announce(found.url)
         try:
-            yield Running(assembly, listener.getsockname()[1])
+            yield found
         finally:
             server.should_exit = True
             thread.join(10)
     finally:
         assembly.close()
+        tempfile.tempdir = before[1]
+        os.environ.pop("TMPDIR", None)
+        os.environ.update({"TMPDIR": before[0]} if before[0] else {})
+
+
+def own_store() -> str:
+    """DSN of a database of its own on the tests' engine, for a server that a whole module shares."""
+    return f"chdb://{ENGINE_PATH}?database=web_{uuid.uuid4().hex[:12]}"
 
 
 def _serve(server: Server, listener: socket.socket) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +9,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from tests.web_server import Answer, Running, llm_span, running
+from tests.web_server import Answer, Running, llm_span, own_store, running
 
-from outlay_collector.store import Store
 from outlay_web.auth import Throttle
 from outlay_web.config import Settings
 from outlay_web.security import local_path
@@ -21,17 +19,17 @@ ROOT = {"authorization": "Bearer " + "r" * 32}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
-@pytest.fixture
-def settings(empty_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return Settings(data=tmp_path, store_dsn=empty_store.dsn.shown, grpc_port=-1)
-
-
-@pytest.fixture
-def keyed(settings: Settings) -> Iterator[Running]:
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    data = tmp_path_factory.mktemp("data")
+    settings = Settings(data=data, store_dsn=own_store(), grpc_port=-1)
     with running(replace(settings, bootstrap_key="r" * 32, password="open sesame")) as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def _forgotten_failures(keyed: Running) -> None:
+    keyed.assembly.context.authenticator.throttle.passed("127.0.0.1")
 
 
 def new_key(server: Running, project: str, role: str = "project") -> dict[str, str]:
@@ -55,7 +53,7 @@ def test_without_a_key_nothing_is_taken_or_told(keyed: Running) -> None:
 
 
 def test_a_key_decides_the_project_and_sees_no_other(keyed: Running) -> None:
-    first, second = new_key(keyed, "first"), new_key(keyed, "second")
+    first, second = new_key(keyed, "alpha"), new_key(keyed, "beta")
     assert keyed.send_spans([llm_span(1, n) for n in (1, 2)], first).status == 200
     assert keyed.send_spans([llm_span(2, 1)], second).status == 200
     keyed.wait_for_calls(2, headers=first)
@@ -63,14 +61,14 @@ def test_a_key_decides_the_project_and_sees_no_other(keyed: Running) -> None:
     trace = f"/traces/{1:032x}"
     assert keyed.api(trace, headers=first).status == 200
     assert keyed.api(trace, headers=second).error[:2] == (404, "not_found")
-    assert keyed.api("/calls", ("project", "first"), headers=second).error[:2] == (403, "forbidden")
+    assert keyed.api("/calls", ("project", "alpha"), headers=second).error[:2] == (403, "forbidden")
     assert keyed.api("/calls", ("trace_id", f"{1:032x}"), headers=second).json["calls"] == []
-    assert len(keyed.api("/calls", ("project", "first"), headers=ROOT).json["calls"]) == 2
+    assert len(keyed.api("/calls", ("project", "alpha"), headers=ROOT).json["calls"]) == 2
     assert keyed.api("/calls", headers=ROOT).json["calls"] == []
 
 
 def test_the_same_ids_in_two_projects_stay_two_calls(keyed: Running) -> None:
-    first, second = new_key(keyed, "first"), new_key(keyed, "second")
+    first, second = new_key(keyed, "gamma"), new_key(keyed, "delta")
     span = llm_span(5, 1)
     for key in (first, second):
         assert keyed.send_spans([span], key).status == 200
@@ -101,9 +99,9 @@ def test_a_project_key_may_not_administer(keyed: Running) -> None:
 
 
 def test_a_revoked_key_stops_working_at_once_and_lists_show_no_secret(keyed: Running) -> None:
-    key = new_key(keyed, "shop")
+    key = new_key(keyed, "epsilon")
     listed = keyed.api("/admin/keys", headers=ROOT)
-    (row,) = listed.json["keys"]
+    (row,) = [one for one in listed.json["keys"] if one["project"] == "epsilon"]
     secret = key["authorization"].removeprefix("Bearer ")
     assert secret.startswith(row["prefix"])
     assert secret not in listed.text
@@ -172,22 +170,19 @@ def test_guessing_over_http_ends_in_429_with_retry_after(keyed: Running) -> None
     assert int(answers[-1].headers["retry-after"]) >= 1
 
 
-def test_foreign_hosts_and_origins_are_refused(settings: Settings) -> None:
-    with running(replace(settings, allowed_hosts=("outlay.internal",))) as server:
+def test_foreign_hosts_and_origins_are_refused_where_no_login_protects(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, store_dsn=own_store(), grpc_port=-1, allowed_hosts=("outlay.internal",))
+    score: dict[str, Any] = {"trace_id": "0" * 31 + "1", "name": "x", "value": 1}
+    foreign = {"origin": "http://evil.example"}
+    with running(settings) as server:
         assert server.get("/", headers={"host": "evil.example"}).status == 403
         assert server.api("/status", headers={"host": "evil.example"}).error[:2] == (403, "forbidden")
         assert server.api("/status", headers={"host": "outlay.internal:4318"}).status == 200
         assert server.api("/status", headers={"host": f"localhost:{server.port}"}).status == 200
-        score: dict[str, Any] = {"trace_id": "0" * 31 + "1", "name": "x", "value": 1}
-        foreign = {"origin": "http://evil.example"}
         assert server.post("/api/v1/scores", score, foreign).error[:2] == (403, "forbidden")
         assert server.send_spans([llm_span(1, 1)], foreign).status == 403
         assert server.post("/api/v1/scores", score, {"sec-fetch-site": "cross-site"}).error[0] == 403
-        own = {"origin": server.url}
-        assert server.post("/api/v1/scores", score, own).status == 201
-
-
-def test_the_cross_site_form_of_another_page_cannot_change_anything(settings: Settings) -> None:
-    with running(settings) as server:
-        headers = {**FORM, "origin": "http://evil.example"}
-        assert server.request("POST", "/logout", b"", headers).status == 403
+        assert server.request("POST", "/logout", b"", {**FORM, **foreign}).status == 403
+        assert server.post("/api/v1/scores", score, {"origin": server.url}).status == 201
+        assert server.get("/nothing-here").status == 404
+        assert "text/html" in server.get("/nothing-here").headers["content-type"]

@@ -6,6 +6,7 @@ files, tables before whoever reads them.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import logging
@@ -21,20 +22,26 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from outlay.errors import ConfigError
+from outlay_analytics import alerts
+from outlay_analytics.alert_settings import parse_alerts
+from outlay_analytics.budgets import parse_budgets
 from outlay_analytics.model_tiers import parse_model_tiers
 from outlay_collector.accept import Door
 from outlay_collector.jobs import Job, Scheduler
 from outlay_collector.loader import Loader
 from outlay_collector.prices import PriceBook, parse_overlay
+from outlay_collector.prices_reprice import resume
 from outlay_collector.receiver import Receiver
 from outlay_collector.rollup import Rollup
 from outlay_collector.settle import Settler
 from outlay_collector.spool import Spool
 from outlay_collector.store import Store, migrate, open_store
+from outlay_web import status
 from outlay_web.app import create_app
 from outlay_web.auth import Authenticator
 from outlay_web.config import Config
 from outlay_web.context import Context, utc_now
+from outlay_web.errands import Errands
 from outlay_web.keys import parse_projects
 from outlay_web.lock import DataLock
 
@@ -43,8 +50,11 @@ logger = logging.getLogger(__name__)
 SETTLE_S = 30.0  # a loader in this process wakes it; otherwise it looks every second
 SETTLE_POLL_S = 1.0
 ROLL_UP_S = 10.0
+ERRANDS_S = 3600.0
 KEYS_S = 5.0
 LAST_USED_S = 60.0
+BUDGETS_S = 60.0
+ANOMALIES_S = 900.0
 LOADER_STOP_S = 3.0
 JOBS_STOP_S = 3.0
 
@@ -62,6 +72,7 @@ class Assembly:
 
     def __init__(self, config: Config, *, command: str) -> None:
         self.config = config
+        self.url = ""
         settings = config.settings
         sections = parse_sections(config.sections)
         self.lock = DataLock(settings.data, command)
@@ -93,6 +104,11 @@ class Assembly:
             self.close()
             raise
 
+    def open_pipeline(self) -> None:
+        """Let requests settle in this thread: for a command that has no server to do it."""
+        settler, _ = self._workers()
+        self.context.on_pipeline = lambda errand: errand(settler)
+
     def application(self) -> ASGIApp:
         """What answers over HTTP, or in this process."""
         receiver = None
@@ -109,6 +125,12 @@ class Assembly:
         if self.loader is not None:
             self.loader.start()
 
+    def announce(self, url: str) -> None:
+        """It answers at `url` now: for other processes, and for the links in alerts."""
+        self.url = url
+        self.lock.say(url)
+        self.context.ready = True
+
     def drain(self) -> None:
         """Load, settle and roll up all that waits, in this thread: for a command that has no server to do it."""
         while self.loader is not None and self.loader.run_once():
@@ -118,6 +140,8 @@ class Assembly:
             pass
         while rollup.run_once():
             pass
+        settler.close()
+        rollup.close()
 
     def close(self) -> None:
         """Stop the background and let go of everything, in the opposite order. Safe to call twice.
@@ -143,9 +167,9 @@ class Assembly:
         self.spool, self.door = spool, Door(spool)
 
     def _workers(self) -> tuple[Settler, Rollup]:
-        writer = self.store.writer()
-        self.prices.ensure(writer)
-        writer.close()
+        with self.context.own_writer() as writer:
+            self.prices.ensure(writer)
+            resume(self.prices, writer)
         return Settler(self.store, self.prices), Rollup(self.store)
 
     def _start_pipeline(self) -> None:
@@ -154,16 +178,43 @@ class Assembly:
         pipeline = Scheduler("pipeline")
         pipeline.add("settle", SETTLE_POLL_S if self.loader is None else SETTLE_S, settler.run_once)
         pipeline.add("rollup", ROLL_UP_S, rollup.run_once)
+        errands = Errands(settler, lambda: pipeline.wake("errands"))
+        pipeline.add("errands", ERRANDS_S, errands.run_all)
+        self.context.on_pipeline = errands.ask
         self._run(pipeline)
         self.context.wake = lambda job: pipeline.wake(job) if job in pipeline.jobs else None
 
     def _start_watch(self) -> None:
-        """What looks at the store from time to time, on another thread."""
+        """What looks at the store from time to time, on another thread: keys, budgets, anomalies."""
         watch = Scheduler("watch")
         keys = self.context.authenticator.keys
         watch.add("keys", KEYS_S, keys.refresh)
         watch.add("keys used", LAST_USED_S, self._write_last_used)
+        if "jobs" in self.config.settings.roles:
+            self._add_alerts(watch)
         self._run(watch)
+        wake = self.context.wake
+        self.context.wake = lambda job: watch.wake(job) if job in watch.jobs else wake(job)
+
+    def _add_alerts(self, watch: Scheduler) -> None:
+        """Evaluate budgets every minute and anomalies every quarter of an hour, on a connection of their own."""
+        config = self.context.config
+        configured: alerts.AlertSettings = config["alerts"]
+        writer = self.store.writer()
+
+        def rules() -> alerts.AlertSettings:
+            url = self.config.settings.public_url or self.url or configured.public_url
+            return dataclasses.replace(configured, public_url=url)
+
+        def budgets() -> None:
+            alerts.evaluate(self.store, writer, self.context.now(), rules(), config["budgets"])
+
+        def anomalies() -> None:
+            alerts.evaluate_anomalies(self.store, writer, self.context.now(), rules(), status.projects(self.context))
+
+        watch.add("alerts", BUDGETS_S, budgets)
+        if configured.anomalies:
+            watch.add("anomalies", ANOMALIES_S, anomalies)
 
     def _write_last_used(self) -> None:
         with self.context.writing() as writer:
@@ -183,8 +234,10 @@ def parse_sections(written: Mapping[str, Any]) -> dict[str, Any]:
         ConfigError: Names the section, the value and what is allowed.
     """
     found: dict[str, Any] = {"overlay": parse_overlay(written), "projects": parse_projects(written)}
-    if "model_tiers" in written:
-        found["model_tiers"] = parse_model_tiers(_table(written, "model_tiers"))
+    found["alerts"] = parse_alerts(_table(written, "alerts"))
+    found["channels"] = found["alerts"].channels
+    found["budgets"] = parse_budgets(written.get("budgets", []), found["channels"])
+    found["model_tiers"] = parse_model_tiers(_table(written, "model_tiers"))
     return found
 
 
@@ -228,7 +281,7 @@ def outlay_version() -> str:
 
 
 def _table(written: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    table = written[name]
+    table = written.get(name, {})
     if not isinstance(table, Mapping):
         raise ConfigError(f"[{name}] must be a table, not {table!r}")
     return table

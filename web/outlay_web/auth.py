@@ -21,11 +21,10 @@ from outlay.errors import ConfigError
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 from outlay_web.config import Settings
-from outlay_web.keys import Keys, Principal, digest
+from outlay_web.keys import DEFAULT_PROJECT, Keys, Principal, digest
 
-DEFAULT_PROJECT = "default"
 COOKIE = "outlay_session"
-ANYBODY = Principal(None, "admin")
+ANYBODY = Principal(DEFAULT_PROJECT, "admin")
 SESSION_SQL = """
 SELECT expires_at, revoked_at
 FROM sessions FINAL
@@ -94,7 +93,7 @@ class Authenticator:
         if not secret:
             return None
         if self._bootstrap and hmac.compare_digest(digest(secret), self._bootstrap):
-            return Principal(None, "admin", "bootstrap")
+            return Principal(DEFAULT_PROJECT, "admin", "bootstrap")
         return self.keys.find(secret)
 
     def project_for_ingest(self, authorization: str | None) -> str:
@@ -110,7 +109,7 @@ class Authenticator:
         principal = self.by_header(authorization)
         if principal is None:
             raise Unauthorized("a key is needed: Authorization: Bearer KEY")
-        return principal.project or DEFAULT_PROJECT
+        return principal.project
 
     def by_cookie(self, cookie: str | None) -> Principal | None:
         """The person logged in with this session cookie, or None."""
@@ -124,7 +123,7 @@ class Authenticator:
             if len(self._sessions) > 10_000:
                 self._sessions.clear()
             self._sessions[name] = (time.monotonic(), ends)
-        return Principal(None, "admin") if ends is not None and ends > self._clock() else None
+        return Principal(DEFAULT_PROJECT, "admin") if ends is not None and ends > self._clock() else None
 
     def check_password(self, given: str) -> bool:
         """Whether this opens the pages: the password, or an administrator's key where no password is set."""

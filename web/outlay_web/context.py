@@ -14,6 +14,7 @@ from outlay_collector.store import Store
 if TYPE_CHECKING:
     from outlay_collector.accept import Door
     from outlay_collector.prices import PriceBook
+    from outlay_collector.settle import Settler
     from outlay_collector.spool import Spool
     from outlay_collector.store.client import Writer
     from outlay_web.auth import Authenticator
@@ -36,7 +37,7 @@ class Context:
         store: The store; thread-safe reads.
         settings: Server settings, read once.
         version: Outlay's version.
-        prices: The price book, None where this process neither settles nor prices.
+        prices: The price book.
         spool: The receiver's spool, None where this process does not receive.
         door: The one way into the spool, shared by HTTP, gRPC and recorded files.
         authenticator: Keys, password and sessions.
@@ -44,21 +45,23 @@ class Context:
         clock: Returns the present instant; tests set it.
         ready: Whether start-up is finished.
         wake: Makes a background job due now: `wake("settle")`.
+        on_pipeline: Runs a function on the thread that settles and returns its value; None where nothing settles.
         jobs: Name, runs, failures and last error of every background job.
-        shared: Parts that only some routes need, by name, for example `settler`.
+        shared: What routes keep between requests, by name.
     """
 
     store: Store
     settings: Settings
     version: str
     authenticator: Authenticator
-    prices: PriceBook | None = None
+    prices: PriceBook
     spool: Spool | None = None
     door: Door | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     clock: Callable[[], datetime] = utc_now
     ready: bool = False
     wake: Callable[[str], None] = no_wake
+    on_pipeline: Callable[[Callable[[Settler], Any]], Any] | None = None
     jobs: Callable[[], list[dict[str, Any]]] = list
     shared: dict[str, Any] = field(default_factory=dict)
     _write_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -74,6 +77,15 @@ class Context:
             if self._writer is None:
                 self._writer = self.store.writer()
             yield self._writer
+
+    @contextmanager
+    def own_writer(self) -> Iterator[Writer]:
+        """A connection for one long request, so that short ones need not wait for it."""
+        writer = self.store.writer()
+        try:
+            yield writer
+        finally:
+            writer.close()
 
     def ledger(self) -> dict[str, int]:
         """Spans received, stored, rejected, quarantined, duplicate and pending: one consistent snapshot."""

@@ -26,6 +26,9 @@ LIVE_SQL = "SELECT * EXCEPT changed_at FROM ingest_keys FINAL ORDER BY created_a
 USED_EVERY_S = 60.0
 
 
+DEFAULT_PROJECT = "default"
+
+
 class KeyRefused(OutlayError):
     """A key cannot be created or revoked as asked."""
 
@@ -35,12 +38,12 @@ class Principal:
     """Who is asking.
 
     Attributes:
-        project: The project of the credential, or None where it may choose.
+        project: The project of the credential; an administrator may choose another.
         role: `ingest`, `project` or `admin`.
         prefix: Start of the key, empty for a login or where no key is needed.
     """
 
-    project: str | None
+    project: str
     role: str
     prefix: str = ""
 
@@ -111,7 +114,7 @@ class Keys:
     def refresh(self) -> None:
         """Read the live keys again: a key revoked elsewhere stops working after this."""
         live = {
-            row["sha256"]: Principal(None if row["role"] == "admin" else row["project"], row["role"], row["prefix"])
+            row["sha256"]: Principal(row["project"], row["role"], row["prefix"])
             for row in self._store.query(LIVE_SQL)
             if row["revoked_at"] is None
         }

@@ -39,13 +39,20 @@ class BudgetBody(Body):
 class WindowBody(Body):
     """A stretch of history: RFC 3339 or relative instants."""
 
-    start: str
-    end: str
-    project: str | None = None
+    start: Annotated[str, Field(max_length=64)]
+    end: Annotated[str, Field(max_length=64)] = "now"
 
 
 class RepriceBody(WindowBody):
+    """`reopen`: also change closed books; the difference is kept as an adjustment."""
+
     dry_run: bool = False
+    reopen: bool = False
+
+
+class UndoBody(Body):
+    id: Name
+    reopen: bool = False
 
 
 class CloseBody(Body):
@@ -61,16 +68,28 @@ class RevokeBody(Body):
     prefix: Name
 
 
+class AckBody(Body):
+    by: Annotated[str, Field(max_length=200)] = ""
+
+
 class SilenceBody(Body):
-    until: str = "24h"
+    """`until`: RFC 3339; empty for a day; a time in the past ends a silence."""
+
+    until: Annotated[str, Field(max_length=64)] = ""
+    by: Annotated[str, Field(max_length=200)] = ""
+    comment: Annotated[str, Field(max_length=1000)] = ""
+
+
+class TestBody(Body):
+    """Channels as in a budget's `notify`."""
+
+    notify: Annotated[list[str], Field(max_length=20)] = Field(default_factory=list)
 
 
 class PricesBody(Body):
-    """Rows as in outlay.toml."""
+    """Rows of `[[prices]]` as in outlay.toml."""
 
-    prices: list[dict[str, Any]] = Field(default_factory=list)
-    discounts: list[dict[str, Any]] = Field(default_factory=list)
-    aliases: list[dict[str, Any]] = Field(default_factory=list)
+    prices: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=10_000)]
 
 
 class UsageBody(Body):
@@ -98,12 +117,17 @@ class EstimateCall(Body):
     usage: UsageBody
 
 
-class CascadeEstimate(Body):
-    """Indexes into `calls`, or whole calls: the cheap and the expensive attempt."""
+class ModelBody(Body):
+    provider: Name
+    model: Name
 
-    cheap: EstimateCall
-    expensive: EstimateCall
-    escalation_rate: Annotated[float, Field(ge=0, le=1)]
+
+class CascadeEstimate(Body):
+    """The same calls by a cheap model first, then by an expensive one: models by name, or with their provider."""
+
+    cheap: Name | ModelBody
+    expensive: Name | ModelBody
+    escalation_rate: Annotated[Decimal, Field(ge=0, le=1)]
 
 
 class EstimateBody(Body):

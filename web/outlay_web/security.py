@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from outlay_web.auth import ANYBODY, COOKIE, DEFAULT_PROJECT
+from outlay_web.auth import ANYBODY, COOKIE
 from outlay_web.config import Settings
 from outlay_web.context import Context
 from outlay_web.keys import PROJECT, Principal
@@ -178,10 +178,10 @@ def chosen_project(principal: Principal, query_string: bytes) -> str:
         Problem: If the name is not one, or the credential belongs to another project.
     """
     given = parse_qs(query_string.decode("latin-1"), keep_blank_values=True).get("project", [])
-    name = given[0] if given else principal.project or DEFAULT_PROJECT
+    name = given[0] if given else principal.project
     if not PROJECT.fullmatch(name):
         raise Problem(400, f"project {name[:80]!r} is not a name: letters, digits, dots, dashes, underscores")
-    if principal.project is not None and name != principal.project:
+    if principal.role != "admin" and name != principal.project:
         raise Problem(403, "this key belongs to another project")
     return name
 

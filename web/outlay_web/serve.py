@@ -91,8 +91,7 @@ async def _serve(assembly: Assembly, listener: socket.socket, began: float) -> N
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.005)
-    assembly.lock.say(url)
-    assembly.context.ready = True
+    assembly.announce(url)
     also = f", OTLP/gRPC on port {rpc.port}" if rpc is not None else ""
     print(f"Outlay is ready at {url}{also}, data in {settings.data} ({time.monotonic() - began:.1f} s)", flush=True)
     try:

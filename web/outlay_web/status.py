@@ -22,7 +22,7 @@ def status(ctx: Context) -> dict[str, Any]:
     found["lag_seconds"] = round(ctx.spool.lag_s, 3) if ctx.spool is not None else None
     found["unsettled_traces"] = ctx.store.query(load_sql(SQL, "waiting"))[0]["unsettled_traces"]
     found["calls"] = sum(_total(ctx, project)["calls"] for project in projects(ctx))
-    found["price_version"] = ctx.prices.version if ctx.prices is not None else None
+    found["price_version"] = ctx.prices.version or None
     found["jobs"] = ctx.jobs()
     return found
 

@@ -8,7 +8,10 @@ import anyio
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from outlay_analytics import spend
+from outlay_analytics.window import Scope, parse_window
 from outlay_collector.inflate import TooLarge
+from outlay_collector.prices_reprice import close_month
 from outlay_collector.spool import SpoolFull
 from outlay_web.api.wire import answer, documented
 from outlay_web.context import Context
@@ -16,7 +19,7 @@ from outlay_web.keys import KeyRefused
 from outlay_web.params import read_query
 from outlay_web.problems import Problem
 from outlay_web.recorded import kind_of
-from outlay_web.schemas import KeyBody, RevokeBody
+from outlay_web.schemas import CloseBody, KeyBody, RevokeBody, WindowBody
 
 PLAIN = documented(window=False, filters=False)
 TYPES = {"application/x-protobuf": "protobuf", "application/json": "json"}
@@ -52,6 +55,25 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
                 return answer(keys.revoke(writer, body.prefix))
         except KeyRefused as exc:
             raise Problem(404, str(exc)) from exc
+
+    @routes.post("/admin/resettle", openapi_extra=PLAIN, tags=TAGS)
+    def resettle(request: Request, body: WindowBody) -> Response:
+        """Read the spans of a window again, with today's dialects."""
+        project = read_query(ctx, request, filters=False).scope.project
+        window = parse_window(body.start, body.end, ctx.now())
+        if ctx.on_pipeline is None:
+            raise Problem(503, "this process does not settle; ask one with the role jobs")
+        before = spend.spend(ctx.store, Scope(window, project=project))["total"]
+        traces = ctx.on_pipeline(lambda settler: settler.resettle(project, window.start, window.end))
+        after = spend.spend(ctx.store, Scope(window, project=project))["total"]
+        return answer({"traces": traces, "before": before, "after": after})
+
+    @routes.post("/admin/close", openapi_extra=PLAIN, tags=TAGS)
+    def close(request: Request, body: CloseBody) -> Response:
+        """Close a month: its prices stay, and later changes show as an adjustment."""
+        project = read_query(ctx, request, filters=False).scope.project
+        with ctx.own_writer() as writer:
+            return answer(close_month(ctx.prices, writer, body.month, project=project))
 
     @routes.post("/admin/ingest", openapi_extra=PLAIN, tags=TAGS)
     async def ingest(request: Request) -> Response:

@@ -20,6 +20,8 @@ WINDOW_DOC = {
     "timezone": "IANA zone of day, week and month; default UTC.",
 }
 OWN_DOC = {
+    "as_of": "The list as it was known at this moment.",
+    "at": "Only prices in force at this moment.",
     "by": "Dimension to break the change down by.",
     "base_end": "End of the window to compare with.",
     "base_start": "Start of the window to compare with; default the window just before.",

@@ -163,6 +163,8 @@ class Ask:
             from outlay_web.assembly import Assembly
 
             self._assembly = Assembly(self._config, command=sys.argv[1] if len(sys.argv) > 1 else "command")
+            if method != "GET":
+                self._assembly.open_pipeline()
         return request(self._assembly.application(), method, target, body, headers)
 
 

@@ -1,0 +1,235 @@
+"""The command line as a process: against a running server, and alone on the same data, with the same answers."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.web_server import llm_span
+
+ROOT = Path(__file__).parents[2]
+READY_S = 60
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OUTLAY_", "OTEL_"))}
+    paths = ":".join(str(ROOT / name) for name in ("sdk", "collector", "analytics", "web"))
+    return {**kept, "PYTHONPATH": paths, "HOME": str(home), "XDG_DATA_HOME": str(home), "TERM": "dumb", **more}
+
+
+def outlay(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "outlay_web", *words]
+    return subprocess.run(command, env=environment(home, **more), capture_output=True, text=True, timeout=120)
+
+
+class Server:
+    """`outlay serve` as a process of its own."""
+
+    def __init__(self, home: Path, *words: str, **more: str) -> None:
+        command = [sys.executable, "-m", "outlay_web", "serve", "--port", "0", "--grpc-port", "0", *words]
+        self.log = open(home / "server.log", "ab")  # noqa: SIM115 - open as long as the process
+        self.process = subprocess.Popen(
+            command, env=environment(home, **more), stdout=subprocess.PIPE, stderr=self.log, text=True
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert "ready at http://" in line, (home / "server.log").read_text()
+        self.url = line.split("ready at ")[1].split(",")[0].split()[0]
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
+        began = time.monotonic()
+        self.process.send_signal(number)
+        code = self.process.wait(30)
+        self.close()
+        return code, time.monotonic() - began
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.log.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    found = Server(tmp_path)
+    yield found
+    found.close()
+
+
+def recording(path: Path, *spans: dict[str, Any]) -> Path:
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": list(spans)}]}]}
+    path.write_bytes(json.dumps(body).encode())
+    return path
+
+
+def test_commands_answer_the_same_from_a_server_and_alone(tmp_path: Path, server: Server) -> None:
+    first = recording(tmp_path / "a.json", llm_span(1, 1, ago_s=500 * 86400), llm_span(1, 2, outlay__feature="chat"))
+    second = tmp_path / "b.json.gz"
+    second.write_bytes(gzip.compress(recording(tmp_path / "b.json", llm_span(2, 1)).read_bytes()))
+    loaded = outlay(tmp_path, "ingest", str(first), str(second))
+    assert loaded.returncode == 0, loaded.stderr
+    assert loaded.stdout.startswith("3 spans")
+    window = ("--start", "2025-01-01T00:00:00Z", "--end", "2027-01-01T00:00:00Z")
+
+    def calls() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(outlay(tmp_path, "calls", *window, "--json").stdout)["calls"]
+        return found
+
+    until = time.monotonic() + 20
+    while len(calls()) < 3:
+        assert time.monotonic() < until
+    questions = [
+        ("spend", "--by", "feature", "--json", *window),
+        ("spend", "--by", "feature", "--csv", *window),
+        ("spend", *window),
+        ("explain", "--json", *window),
+        ("calls", "--csv", *window),
+        ("calls", "--json", "--feature", "chat", *window),
+        ("caching", "--json", *window),
+        ("cascades", "--json", *window),
+        ("trace", f"{1:032x}", "--json"),
+        ("anomalies", "--json", *window),
+    ]
+    served = [outlay(tmp_path, *words) for words in questions]
+    assert server.stop()[0] == 0
+    alone = [outlay(tmp_path, *words) for words in questions]
+    for words, one, other in zip(questions, served, alone, strict=True):
+        assert (one.returncode, other.returncode) == (0, 0), (words, one.stderr, other.stderr)
+        assert one.stdout == other.stdout, words
+    assert Decimal(json.loads(served[0].stdout)["total"]["cost_usd"]) == 3 * Decimal("0.00021")
+
+
+def test_recordings_go_in_without_a_server_and_an_unknown_trace_exits_1(tmp_path: Path) -> None:
+    path = recording(tmp_path / "a.json", llm_span(1, 1))
+    assert outlay(tmp_path, "ingest", str(path)).returncode == 0
+    found = outlay(tmp_path, "spend", "--json")
+    assert json.loads(found.stdout)["total"]["calls"] == 1
+    unknown = outlay(tmp_path, "trace", "f" * 32)
+    assert unknown.returncode == 1
+    assert "no trace" in unknown.stderr
+    assert "Traceback" not in unknown.stderr
+
+
+def test_a_bad_recording_is_named_and_the_good_ones_go_in(tmp_path: Path) -> None:
+    good, bad = recording(tmp_path / "good.json", llm_span(1, 1)), tmp_path / "bad.json"
+    bad.write_text("{")
+    text = tmp_path / "notes.txt"
+    text.write_text("no")
+    done = outlay(tmp_path, "ingest", str(bad), str(good), str(text), str(tmp_path / "absent.pb"))
+    assert done.returncode == 1
+    assert "bad.json" in done.stderr
+    assert "notes.txt" in done.stderr
+    assert "absent.pb" in done.stderr
+    assert "1 spans" in done.stdout
+
+
+def test_a_second_server_on_the_same_data_names_the_holder(tmp_path: Path, server: Server) -> None:
+    began = time.monotonic()
+    second = outlay(tmp_path, "serve", "--port", "0", "--grpc-port", "off")
+    assert second.returncode == 2
+    assert f"pid {server.process.pid}" in second.stderr
+    assert f"--url {server.url}" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert time.monotonic() - began < 5
+    assert outlay(tmp_path, "spend").returncode == 0
+
+
+def test_fail_over_exits_3_and_keys_are_made_listed_and_revoked(tmp_path: Path, server: Server) -> None:
+    assert outlay(tmp_path, "ingest", str(recording(tmp_path / "a.json", llm_span(1, 1)))).returncode == 0
+    until = time.monotonic() + 20
+    while json.loads(outlay(tmp_path, "spend", "--json").stdout)["total"]["calls"] < 1:
+        assert time.monotonic() < until
+    assert outlay(tmp_path, "spend", "--fail-over", "1").returncode == 0
+    over = outlay(tmp_path, "spend", "--fail-over", "0.0002", "--json")
+    assert over.returncode == 3
+    assert "0.0002 USD" in over.stderr
+    key = outlay(tmp_path, "keys", "create", "--project", "shop").stdout.strip()
+    listed = outlay(tmp_path, "keys", "list").stdout
+    assert key.rpartition("_")[0].startswith("olk_")
+    assert key not in listed
+    prefix = "_".join(key.split("_")[:2])
+    assert prefix in listed
+    assert outlay(tmp_path, "keys", "revoke", prefix).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("spend", "--no-such"), 2, "no-such"),
+        (("nonsense",), 2, "nonsense"),
+        (("spend", "--since", "1d", "--start", "-2d"), 2, "--since and --start"),
+        (("spend", "--json", "--csv"), 2, "exclude"),
+        (("spend", "--fail-over", "lots"), 2, "lots"),
+        (("spend", "--url", "nowhere"), 2, "nowhere"),
+        (("spend", "--url", "http://127.0.0.1:9"), 1, "no answer"),
+        (("spend",), 2, "no data"),
+        (("serve", "--port", "99999"), 2, "99999"),
+        (("serve", "--roles", "cook"), 2, "cook"),
+        (("serve", "--host", "0.0.0.0", "--port", "0"), 2, "without authentication"),
+        (("serve", "--store", "mysql://x"), 2, "mysql"),
+        (("serve", "--config", "/nonexistent.toml"), 2, "nonexistent"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(tmp_path: Path, words: tuple[str, ...], code: int, said: str) -> None:
+    done = outlay(tmp_path, *words)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bad_section_of_the_config_file_stops_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "outlay.toml"
+    for text, said in (
+        ('[model_tiers]\nhuge = ["x"]', "huge"),
+        ('[[prices]]\nprovider = "openai"\nmodel = "x"\nprice = "1"', "price"),
+        ("[retention]\ndays = 1", "retention"),
+    ):
+        file.write_text(text)
+        done = outlay(tmp_path, "serve", "--port", "0", "--grpc-port", "off", "--config", str(file))
+        assert done.returncode == 2, done.stderr
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_said_clearly(tmp_path: Path, server: Server) -> None:
+    port = server.url.rpartition(":")[2]
+    done = outlay(tmp_path, "serve", "--data", str(tmp_path / "other"), "--port", port, "--grpc-port", "off")
+    assert done.returncode == 2
+    assert port in done.stderr
+    assert "another program has it" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_server_leaves_within_ten_seconds_with_0(tmp_path: Path, number: int) -> None:
+    server = Server(tmp_path)
+    code, took_s = server.stop(number)
+    assert code == 0
+    assert took_s < 10
+    assert outlay(tmp_path, "spend", "--json").returncode == 0
+
+
+def test_help_is_quick() -> None:
+    def took_s() -> float:
+        began = os.times()
+        done = subprocess.run(
+            [sys.executable, "-m", "outlay_web", "--help"], env=environment(Path("/")), capture_output=True, text=True
+        )
+        ended = os.times()
+        assert done.returncode == 0
+        assert "serve" in done.stdout
+        return ended.children_user + ended.children_system - began.children_user - began.children_system
+
+    assert min(took_s() for _ in range(3)) < 0.4

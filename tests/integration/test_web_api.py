@@ -1,0 +1,227 @@
+"""The API over real HTTP: what is sent comes back counted, and every error has one shape."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from tests.web_server import Running, llm_span, own_store, running
+
+from outlay_web.config import Settings
+
+COST = Decimal("0.00021")  # 1,000 × 0.15 + 100 × 0.60 USD per million tokens
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    data = tmp_path_factory.mktemp("data")
+    with running(Settings(data=data, store_dsn=own_store(), grpc_port=-1, bootstrap_key="r" * 32)) as found:
+        yield found
+
+
+@pytest.fixture
+def server(shared: Running) -> Running:
+    """The module's server, in a project of the test's own."""
+    return shared.project(f"p{uuid.uuid4().hex[:8]}")
+
+
+def test_what_is_sent_is_counted_priced_and_reconciled(server: Running) -> None:
+    assert server.send_spans([llm_span(1, n, outlay__feature="search") for n in range(1, 4)]).status == 200
+    server.wait_for_calls(3)
+    call = server.api("/calls").json["calls"][0]
+    assert (call["feature"], call["provider"], call["cost_state"]) == ("search", "openai", "computed")
+    assert Decimal(call["cost_usd"]) == COST
+    spend = server.api("/spend", ("group_by", "feature")).json
+    assert Decimal(spend["total"]["cost_usd"]) == 3 * COST
+    assert [(row["feature"], row["calls"]) for row in spend["rows"]] == [("search", 3)]
+    status = server.api("/status").json
+    parts = ("stored", "rejected", "quarantined", "duplicate", "pending")
+    assert status["received"] == sum(status[part] for part in parts) >= 3
+    assert status["calls"] >= 3
+    assert status["ready"]
+
+
+def test_sending_twice_counts_once_and_the_ledger_says_so(server: Running) -> None:
+    before = server.api("/status").json
+    spans = [llm_span(2, n) for n in range(1, 6)]
+    for _ in range(3):
+        assert server.send_spans(spans).status == 200
+    server.wait(lambda: server.api("/status").json["pending"] == 0, "loaded")
+    server.wait_for_calls(5)
+    status = server.api("/status").json
+    more = [status[name] - before[name] for name in ("received", "stored", "duplicate", "calls")]
+    assert more == [15, 5, 10, 5]
+
+
+def test_a_trace_shows_what_was_counted_and_why(server: Running) -> None:
+    server.send_spans([llm_span(3, 1), llm_span(3, 2, parent=1)])
+    server.wait_for_calls(1)
+    spans = server.api(f"/traces/{3:032x}").json["spans"]
+    assert sorted((span["span_id"][-1], span["counted"]) for span in spans) == [("1", False), ("2", True)]
+    assert all(span["reason"] for span in spans)
+
+
+def test_a_score_reaches_its_call(server: Running) -> None:
+    server.send_spans([llm_span(4, 1)])
+    server.wait_for_calls(1)
+    score = {"trace_id": f"{4:032x}", "span_id": f"{1:016x}", "name": "correct", "value": 0.9}
+    assert server.post("/api/v1/scores", score).status == 201
+    found = {"name": "correct", "value": 0.9}
+
+    def scored() -> bool:
+        scores = server.api("/calls").json["calls"][0]["scores"]
+        return any(found.items() <= one.items() for one in scores)
+
+    server.wait(scored, "scored")
+
+
+@pytest.mark.parametrize("path", ["/calls", "/spend", "/caching", "/cascades", "/anomalies", "/traces", "/prices"])
+def test_tables_come_as_csv_with_the_names_of_the_interface(server: Running, path: str) -> None:
+    server.send_spans([llm_span(5, 1, outlay__feature="=cmd()")])
+    server.wait_for_calls(1)
+    answer = server.api(path, ("format", "csv"))
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert "attachment" in answer.headers["content-disposition"]
+    lines = list(csv.reader(io.StringIO(answer.text, newline="")))
+    assert lines[0]
+    assert not [cell for line in lines for cell in line if cell.startswith("=")]
+
+
+QUESTIONS = ("/calls", "/spend", "/explain", "/caching", "/cascades", "/forecast", "/anomalies", "/traces")
+
+
+@pytest.mark.parametrize("path", QUESTIONS)
+def test_every_question_has_an_answer_where_there_is_no_data(server: Running, path: str) -> None:
+    answer = server.api(path)
+    assert answer.status == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("path", [*QUESTIONS, "/status", "/prices", "/budgets", "/alerts"])
+def test_an_unknown_parameter_is_an_error_everywhere(server: Running, path: str) -> None:
+    status, code, message = server.api(path, ("featur", "x")).error
+    assert (status, code) == (400, "bad_request")
+    assert "featur" in message
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([("start", "yesterday")], "start"),
+        ([("start", "now"), ("end", "-1d")], "start"),
+        ([("start", "-1d"), ("start", "-2d")], "start"),
+        ([("group_by", "nothing")], "nothing"),
+        ([("interval", "minute")], "interval"),
+        ([("timezone", "Mars/Olympus")], "timezone"),
+        ([("format", "xml")], "format"),
+        ([("project", "../x")], "project"),
+        ([("compare", "later")], "compare"),
+        ([("group_by", "feature); DROP TABLE spans")], "group_by"),
+    ],
+)
+def test_a_bad_value_is_named_in_a_400(server: Running, pairs: list[tuple[str, str]], said: str) -> None:
+    status, code, message = server.api("/spend", *pairs).error
+    assert (status, code) == (400, "bad_request")
+    assert said in message
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "-1", "ten", "1e3"])
+def test_a_bad_limit_is_a_400(server: Running, limit: str) -> None:
+    assert server.api("/calls", ("limit", limit)).error[:2] == (400, "bad_request")
+
+
+def test_a_bad_cursor_is_a_400(server: Running) -> None:
+    assert server.api("/calls", ("cursor", "not a cursor")).error[:2] == (400, "bad_request")
+
+
+def test_what_is_not_there_is_a_404_and_what_is_not_done_a_405(server: Running) -> None:
+    assert server.api("/nothing").error[:2] == (404, "not_found")
+    assert server.api(f"/traces/{9:032x}").error[:2] == (404, "not_found")
+    assert server.api("/budgets/none").error[:2] == (404, "not_found")
+    assert server.post("/api/v1/spend", {}).error[:2] == (405, "method_not_allowed")
+    assert "GET" in server.post("/api/v1/spend", {}).headers["allow"]
+    assert server.get("/nothing-here").status == 303  # to the login
+
+
+def test_a_body_that_does_not_fit_says_which_field_and_not_its_value(server: Running) -> None:
+    status, code, message = server.post("/api/v1/scores", {"trace_id": "sesame", "name": "x"}).error
+    assert (status, code) == (422, "unprocessable")
+    assert "trace_id" in message
+    assert "sesame" not in message
+    assert server.post("/api/v1/scores", {"trace_id": "0" * 32, "name": "x", "colour": 1}).error[0] == 422
+
+
+def test_a_body_that_is_not_json_is_a_400_and_one_too_large_a_413(server: Running) -> None:
+    headers = {"content-type": "application/json"}
+    assert server.request("POST", "/api/v1/scores", b"{", headers).error[:2] == (400, "bad_request")
+    assert server.request("POST", "/api/v1/scores", b" " * (2 << 20), headers).error[:2] == (413, "too_large")
+
+
+def test_health_and_metrics_are_answered(server: Running) -> None:
+    server.send_spans([llm_span(6, 1)])
+    server.wait_for_calls(1)
+    assert server.get("/healthz").status == 200
+    assert server.get("/readyz").status == 200
+    metrics = server.get("/metrics")
+    assert metrics.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert re.search(r'^outlay_ingest_spans_total\{state="stored"\} [1-9]', metrics.text, re.MULTILINE)
+    assert "outlay_cost_usd_total{" in metrics.text
+
+
+def test_the_document_describes_every_route_and_its_parameters(server: Running) -> None:
+    document = server.get("/openapi.json").json
+    assert {"/api/v1/calls", "/api/v1/spend", "/api/v1/status", "/api/v1/explain"} <= set(document["paths"])
+    names = {parameter["name"] for parameter in document["paths"]["/api/v1/spend"]["get"]["parameters"]}
+    assert {"start", "end", "group_by", "feature", "trace_id", "project"} <= names
+    assert not [path for path in document["paths"] if not path.startswith("/api/v1/")]
+
+
+def test_old_recordings_go_in_through_the_admin_route_and_not_through_the_door(server: Running) -> None:
+    old = llm_span(7, 1, ago_s=500 * 86400)
+    refused = server.send_spans([old]).json
+    assert int(refused["partialSuccess"]["rejectedSpans"]) == 1
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": [old]}]}]}
+    taken = server.post("/api/v1/admin/ingest", body)
+    assert taken.json["accepted"] == 1
+    server.wait_for_calls(1, ("start", "-600d"))
+
+
+def test_an_estimate_is_priced_as_of_its_day(server: Running) -> None:
+    usage = {"input_tokens": 1_000_000, "output_tokens": 0}
+    call = {"provider": "openai", "model": "gpt-4o-mini", "at": "2026-06-01T00:00:00Z", "usage": usage}
+    found = server.post("/api/v1/estimate", {"calls": [call, {**call, "model": "no-such-model-x"}]}).json["calls"]
+    assert Decimal(found[0]["cost_usd"]) == Decimal("0.15")
+    assert (found[1]["cost_usd"], found[1]["cost_state"]) == (None, "unpriced")
+
+
+def test_answers_carry_the_security_headers(server: Running) -> None:
+    for path in ("/login", "/api/v1/status", "/api/v1/nothing"):
+        headers = server.get(path).headers
+        assert "default-src 'self'" in headers["content-security-policy"]
+        assert "unsafe-inline" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"]
+        assert headers["x-frame-options"] == "DENY"
+
+
+def test_errors_reveal_nothing_of_the_inside(server: Running) -> None:
+    for path in ("/api/v1/spend?tag.%00=1", "/api/v1/calls?feature=%ff", "/api/v1/spend?model=" + "a" * 9000):
+        answer = server.request("GET", path)
+        assert answer.status < 500, path
+        assert b"DB::Exception" not in answer.body
+        assert b"Traceback" not in answer.body
+
+
+def test_answers_are_valid_json_with_money_as_text(server: Running) -> None:
+    server.send_spans([llm_span(8, 1)])
+    server.wait_for_calls(1)
+    total = json.loads(server.api("/spend").body)["total"]
+    assert isinstance(total["cost_usd"], str)
+    assert total["p50_ms"] is not None

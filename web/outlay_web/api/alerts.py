@@ -1,0 +1,127 @@
+"""Budgets and the alerts they raise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from outlay_analytics import alerts, budgets
+from outlay_analytics.window import parse_instant
+from outlay_web.api.wire import DEFAULT_LIMIT, MAX_LIMIT, answer, documented, table
+from outlay_web.context import Context
+from outlay_web.encode import columns
+from outlay_web.params import Query, read_query
+from outlay_web.problems import Problem
+from outlay_web.schemas import AckBody, BudgetBody, SilenceBody, TestBody
+
+BUDGET_COLUMNS = columns(
+    "name amount_usd period scope timezone notify configured spent_usd remaining_usd used_ratio elapsed_ratio "
+    "projected_usd probability_over note"
+)
+ALERT_COLUMNS = columns(
+    "id state severity rule title reason budget actual_usd expected_usd started_at fired_at resolved_at "
+    "acknowledged_at silenced_until"
+)
+PLAIN = documented(window=False, filters=False)
+LISTED = ("limit", "format")
+TAGS: list[str | Enum] = ["budgets and alerts"]
+
+
+def add_routes(routes: APIRouter, ctx: Context) -> None:
+    _add_budgets(routes, ctx)
+    _add_alerts(routes, ctx)
+
+
+def _add_budgets(routes: APIRouter, ctx: Context) -> None:
+    configured: Sequence[budgets.Budget] = ctx.config.get("budgets", ())
+
+    @routes.get("/budgets", openapi_extra=documented("format", window=False, filters=False), tags=TAGS)
+    def get_budgets(request: Request) -> Response:
+        """Every budget and how it stands, the most used first."""
+        query = read_query(ctx, request, ("format",), filters=False)
+        found = budgets.list_budgets(ctx.store, query.scope.project, ctx.now(), configured)
+        return table(query, {"budgets": found}, "budgets", BUDGET_COLUMNS)
+
+    @routes.get("/budgets/{name}", openapi_extra=PLAIN, tags=TAGS)
+    def get_budget(request: Request, name: str) -> Response:
+        """One budget and how it stands."""
+        project = read_query(ctx, request, filters=False).scope.project
+        found = budgets.get_budget(ctx.store, project, name, ctx.now(), configured)
+        return answer(_found(found, f"no budget {name[:80]!r}"))
+
+    @routes.put("/budgets/{name}", openapi_extra=PLAIN, tags=TAGS)
+    def put_budget(request: Request, name: str, body: BudgetBody) -> Response:
+        """Create or replace a budget."""
+        project = read_query(ctx, request, filters=False).scope.project
+        given = body.model_dump(exclude_unset=True)
+        channels = ctx.config["alerts"].channels
+        with ctx.writing() as writer:
+            made = budgets.put_budget(ctx.store, writer, project, name, given, ctx.now(), configured, channels)
+        ctx.wake("alerts")
+        return answer(made)
+
+    @routes.delete("/budgets/{name}", status_code=204, openapi_extra=PLAIN, tags=TAGS)
+    def delete_budget(request: Request, name: str) -> Response:
+        """Delete a budget."""
+        project = read_query(ctx, request, filters=False).scope.project
+        with ctx.writing() as writer:
+            if not budgets.delete_budget(ctx.store, writer, project, name, configured):
+                raise Problem(404, f"no budget {name[:80]!r}")
+        return Response(status_code=204)
+
+
+def _add_alerts(routes: APIRouter, ctx: Context) -> None:
+    settings: alerts.AlertSettings = ctx.config["alerts"]
+
+    @routes.get("/alerts", openapi_extra=documented("state", *LISTED, window=False, filters=False), tags=TAGS)
+    def get_alerts(request: Request) -> Response:
+        """Alerts: those that are open first, then the newest."""
+        query = read_query(ctx, request, ("state", *LISTED), filters=False)
+        limit = query.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+        found = alerts.list_alerts(ctx.store, query.scope.project, ctx.now(), query.get("state") or None, limit)
+        return table(query, {"alerts": found, "next_cursor": None}, "alerts", ALERT_COLUMNS)
+
+    @routes.post("/alerts/test", openapi_extra=PLAIN, tags=TAGS)
+    def test_alerts(request: Request, body: TestBody | None = None) -> Response:
+        """Send a test message to the given channels, or to those of outlay.toml."""
+        project = read_query(ctx, request, filters=False).scope.project
+        notify = (body.notify if body is not None else None) or settings.notify
+        if not notify:
+            raise Problem(400, "no channel to test: give notify, or set it in [alerts] of outlay.toml")
+        with ctx.writing() as writer:
+            found = alerts.send_test(ctx.store, writer, project, ctx.now(), settings, notify)
+        return answer({"deliveries": found})
+
+    @routes.post("/alerts/{alert_id}/ack", openapi_extra=PLAIN, tags=TAGS)
+    def acknowledge(request: Request, alert_id: str, body: AckBody | None = None) -> Response:
+        """Somebody is on it: no more repeats of this occurrence."""
+        query, by = _asked(ctx, request, body.by if body is not None else "")
+        with ctx.writing() as writer:
+            found = alerts.acknowledge(ctx.store, writer, query.scope.project, alert_id, ctx.now(), by)
+        return answer(_found(found, f"no alert {alert_id[:80]!r}"))
+
+    @routes.post("/alerts/{alert_id}/silence", openapi_extra=PLAIN, tags=TAGS)
+    def silence(request: Request, alert_id: str, body: SilenceBody | None = None) -> Response:
+        """Say nothing about what this alert watches until then, by default for a day."""
+        given = body or SilenceBody()
+        query, by = _asked(ctx, request, given.by)
+        until = parse_instant("until", given.until, ctx.now()) if given.until else None
+        project = query.scope.project
+        with ctx.writing() as writer:
+            found = alerts.silence(ctx.store, writer, project, alert_id, ctx.now(), until, by, given.comment)
+        return answer(_found(found, f"no alert {alert_id[:80]!r}"))
+
+
+def _asked(ctx: Context, request: Request, by: str) -> tuple[Query, str]:
+    """The query, and who asks: as they say, else by their key."""
+    return read_query(ctx, request, filters=False), by or request.state.principal.prefix
+
+
+def _found(value: dict[str, Any] | None, message: str) -> dict[str, Any]:
+    if value is None:
+        raise Problem(404, message)
+    return value

@@ -1,0 +1,112 @@
+"""Prices: what is in force, what is missing, contracts, pricing again, and estimates without traffic."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from outlay_analytics.window import BadRequest, parse_instant, parse_window
+from outlay_collector import prices_lists, prices_reprice
+from outlay_collector.prices_epochs import BooksClosed
+from outlay_web.api.wire import DEFAULT_LIMIT, MAX_LIMIT, answer, documented, table
+from outlay_web.context import Context
+from outlay_web.encode import columns
+from outlay_web.estimate import estimate
+from outlay_web.params import Query, read_query
+from outlay_web.problems import Problem
+from outlay_web.schemas import EstimateBody, PricesBody, RepriceBody, UndoBody
+
+PRICE_COLUMNS = columns(
+    "provider model service_tier min_input_tokens valid_from input_usd_per_mtok cache_read_usd_per_mtok "
+    "cache_write_usd_per_mtok cache_write_1h_usd_per_mtok output_usd_per_mtok origin source"
+)
+MISSING_COLUMNS = columns("provider request_model response_model calls")
+PLAIN = documented(window=False, filters=False)
+ASKED = ("provider", "model", "at", "as_of", "missing", "limit", "cursor", "format")
+TAGS: list[str | Enum] = ["prices"]
+
+
+def add_routes(routes: APIRouter, ctx: Context) -> None:
+    book = ctx.prices
+
+    @routes.get("/prices", openapi_extra=documented(*ASKED, filters=False), tags=TAGS)
+    def get_prices(request: Request) -> Response:
+        """The price list; with `missing=true` the models of a window's calls that it lacks."""
+        query = read_query(ctx, request, ASKED, filters=False)
+        limit = query.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+        if _wants_missing(query):
+            scope = query.scope
+            found = prices_lists.missing_prices(
+                ctx.store, scope.window.start, scope.window.end, project=scope.project, limit=limit
+            )
+            return table(query, {"prices": found, "next_cursor": None}, "prices", MISSING_COLUMNS)
+        offset = query.integer("cursor", 0, 0, 10_000_000)
+        moments = {name: parse_instant(name, query.get(name), ctx.now()) for name in ("at", "as_of") if query.get(name)}
+        listed = prices_lists.list_prices(
+            ctx.store,
+            provider=query.get("provider"),
+            model=query.get("model"),
+            at=moments.get("at"),
+            as_of=moments.get("as_of"),
+            limit=limit,
+            offset=offset,
+        )
+        after = listed.pop("next_offset")
+        return table(query, {**listed, "next_cursor": None if after is None else str(after)}, "prices", PRICE_COLUMNS)
+
+    @routes.put("/prices", openapi_extra=PLAIN, tags=TAGS)
+    def put_prices(request: Request, body: PricesBody) -> Response:
+        """Add your own prices; they are in force for calls from now on, and for others after a repricing."""
+        read_query(ctx, request, filters=False)
+        with ctx.writing() as writer:
+            version = book.put(writer, body.prices, ctx.now())
+        return answer({"price_version": version, "prices": body.prices})
+
+    @routes.post("/reprice", openapi_extra=PLAIN, tags=TAGS)
+    def post_reprice(request: Request, body: RepriceBody) -> Response:
+        """Price a window's calls with the newest list: the difference, and unless `dry_run` the change."""
+        project = read_query(ctx, request, filters=False).scope.project
+        window = parse_window(body.start, body.end, ctx.now())
+        with ctx.own_writer() as writer:
+            book.ensure(writer)
+            try:
+                found = prices_reprice.reprice(
+                    book, writer, window.start, window.end, project=project, dry_run=body.dry_run, reopen=body.reopen
+                )
+            except BooksClosed as exc:
+                raise Problem(409, str(exc)) from exc
+        return answer({"dry_run": body.dry_run, **found})
+
+    @routes.get("/reprice", openapi_extra=PLAIN, tags=TAGS)
+    def get_repricings(request: Request) -> Response:
+        """Every repricing with both figures, newest first."""
+        project = read_query(ctx, request, filters=False).scope.project
+        return answer({"repricings": prices_reprice.repricings(ctx.store, project)})
+
+    @routes.post("/reprice/undo", openapi_extra=PLAIN, tags=TAGS)
+    def undo_reprice(request: Request, body: UndoBody) -> Response:
+        """Put back the prices that a repricing moved, and the calls' figures with them."""
+        read_query(ctx, request, filters=False)
+        with ctx.own_writer() as writer:
+            book.ensure(writer)
+            try:
+                prices_reprice.undo(book, writer, body.id, reopen=body.reopen)
+            except BooksClosed as exc:
+                raise Problem(409, str(exc)) from exc
+        return answer({"undone": body.id})
+
+    @routes.post("/estimate", openapi_extra=PLAIN, tags=TAGS)
+    def post_estimate(request: Request, body: EstimateBody) -> Response:
+        """What calls would cost, priced as of any date; per month and as a cascade where asked."""
+        project = read_query(ctx, request, filters=False).scope.project
+        with ctx.writing() as writer:
+            return answer(estimate(book, writer, project, body, ctx.now()))
+
+
+def _wants_missing(query: Query) -> bool:
+    wanted = query.get("missing", "false")
+    if wanted not in ("true", "false"):
+        raise BadRequest(f"missing must be true or false, not {wanted[:80]!r}")
+    return wanted == "true"
