@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,9 @@ def main(data: Path, port: int) -> None:
     config.load()
     listener = config.bind_socket()
     print(listener.getsockname()[1], flush=True)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: setattr(server, "should_exit", True))
+    server.capture_signals = nullcontext  # type: ignore[assignment,method-assign]
     server.run(sockets=[listener])
     loader.stop()
     spool.close()

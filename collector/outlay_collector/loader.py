@@ -34,8 +34,8 @@ from outlay_collector.store import Store, load_sql
 
 logger = logging.getLogger(__name__)
 
-LINGER_S = 0.05
-LINGER_MAX_S = 1.0
+LINGER_S = 0.02
+LINGER_MAX_S = 0.5
 BACKOFF_S = (0.5, 1, 2, 5, 10, 30)
 MAX_MONTHS = 90
 
@@ -57,7 +57,6 @@ class Loader:
         self._writer = store.writer()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._took_s = 0.0
         rows = store.query(load_sql("outlay_collector.store.sql", "ledger"), {"collector": spool.name})
         spool.resume(Snapshot(**{name: rows[0][name] for name in asdict(Snapshot())}) if rows else Snapshot())
 
@@ -85,14 +84,13 @@ class Loader:
     _deadline = float("inf")
 
     def _loop(self) -> None:
-        failures = 0
+        failures, rest_until = 0, 0.0
         while True:
             something = self.spool.wait(stop=self._stop)
             if self._stop.is_set() and (not something or time.monotonic() > self._deadline):
                 return
-            if not self._stop.is_set():
-                # Let a little more arrive when loading is slow: at most as long as the last batch took, twice.
-                self._stop.wait(min(max(LINGER_S, 2 * self._took_s), LINGER_MAX_S))
+            # The first spans after a pause go at once; a trickle is gathered, so that a batch costs a share of the time.
+            self._stop.wait(max(LINGER_S, rest_until - time.monotonic()))
             started = time.monotonic()
             try:
                 self.run_once()
@@ -102,7 +100,8 @@ class Loader:
                 if self._stop.wait(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]):
                     return
                 failures += 1
-            self._took_s = time.monotonic() - started
+            ended = time.monotonic()
+            rest_until = ended + min(2 * (ended - started), LINGER_MAX_S)
 
     def _complain(self, exc: Exception) -> None:
         """Say once per kind of trouble that loading is stuck; nothing is lost, the segment is tried again."""

@@ -107,7 +107,7 @@ LOAD_SETTINGS: dict[str, Any] = {
 
 # Levels of messages below the request that the structure of `otlp_in` can hold in every place: an attribute of a span
 # may be an array or list of scalars, or of arrays or lists of scalars. protobuf stops at 100 levels.
-SHALLOW_LEVELS = 10
+SHALLOW_LEVELS = 7
 PROTOBUF_LEVELS = 100
 _WRAPPED_LEVELS = PROTOBUF_LEVELS - SHALLOW_LEVELS - 1
 _OPEN, _CLOSE = b"\x0b" * _WRAPPED_LEVELS, b"\x0c" * _WRAPPED_LEVELS

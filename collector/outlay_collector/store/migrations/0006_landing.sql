@@ -8,37 +8,13 @@ CREATE TABLE IF NOT EXISTS otlp_in
     resource_spans Array(Tuple(
         resource Tuple(attributes Array(Tuple(key LowCardinality(String), value Tuple(
                 string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
                 array_value Tuple(values Array(Tuple(
                     string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                    value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
-                    array_value Tuple(values Array(Tuple(
-                        string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                        value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
-                        array_value Tuple(values Array(Tuple(
-                            string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                            value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7))))))),
-                    kvlist_value Tuple(values Array(Tuple(key String, value Tuple(
-                        string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                        value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
-                        array_value Tuple(values Array(Tuple(
-                            string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                            value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7))))))))))),
+                    value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)))),
                 kvlist_value Tuple(values Array(Tuple(key String, value Tuple(
                     string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                    value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
-                    array_value Tuple(values Array(Tuple(
-                        string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                        value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
-                        array_value Tuple(values Array(Tuple(
-                            string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                            value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7))))))),
-                    kvlist_value Tuple(values Array(Tuple(key String, value Tuple(
-                        string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                        value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
-                        array_value Tuple(values Array(Tuple(
-                            string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                            value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)))))))))))))))),
+                    value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7))))),
+                value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7))))),
         scope_spans Array(Tuple(
             scope Tuple(name String, version String),
             spans Array(Tuple(
@@ -46,49 +22,16 @@ CREATE TABLE IF NOT EXISTS otlp_in
                 start_time_unix_nano UInt64, end_time_unix_nano UInt64,
                 attributes Array(Tuple(key LowCardinality(String), value Tuple(
                         string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                        value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
                         array_value Tuple(values Array(Tuple(
                             string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                            value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
-                            array_value Tuple(values Array(Tuple(
-                                string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                                value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)))),
-                            kvlist_value Tuple(values Array(Tuple(key String, value Tuple(
-                                string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                                value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)))))))),
-                        kvlist_value Tuple(values Array(Tuple(key String, value Tuple(
-                            string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                            value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
-                            array_value Tuple(values Array(Tuple(
-                                string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                                value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)))),
-                            kvlist_value Tuple(values Array(Tuple(key String, value Tuple(
-                                string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                                value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)))))))))))),
+                            value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)))),
+                        value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)))),
                 dropped_attributes_count UInt32,
                 events Array(Tuple(
                     time_unix_nano UInt64, name String,
                     attributes Array(Tuple(key String, value Tuple(
                             string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                            value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
-                            array_value Tuple(values Array(Tuple(
-                                string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                                value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
-                                array_value Tuple(values Array(Tuple(
-                                    string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                                    value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)))),
-                                kvlist_value Tuple(values Array(Tuple(key String, value Tuple(
-                                    string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                                    value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)))))))),
-                            kvlist_value Tuple(values Array(Tuple(key String, value Tuple(
-                                string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                                value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
-                                array_value Tuple(values Array(Tuple(
-                                    string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                                    value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)))),
-                                kvlist_value Tuple(values Array(Tuple(key String, value Tuple(
-                                    string_value String, bool_value UInt8, int_value Int64, double_value Float64, bytes_value String,
-                                    value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)))))))))))))),
+                            value Enum8('none' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)))))),
                 dropped_events_count UInt32,
                 links Array(Tuple(trace_id String, span_id String)),
                 dropped_links_count UInt32,
@@ -104,29 +47,22 @@ ENGINE = Null;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS otlp_to_spans TO spans AS
 WITH
+    -- Anything but text, arrays and lists. An array or list that comes here is empty.
     (v -> multiIf(
         v.value = 'int_value', toString(v.int_value),
         v.value = 'bool_value', if(v.bool_value, 'true', 'false'),
         v.value = 'double_value', toString(v.double_value),
         v.value = 'bytes_value', base64Encode(v.bytes_value),
+        v.value = 'array_value', '[]',
+        v.value = 'kvlist_value', '{}',
         '')) AS number_text,
     (v -> multiIf(
         v.value = 'string_value', toJSONString(v.string_value),
         v.value = 'none', 'null',
         v.value = 'bytes_value' OR (v.value = 'double_value' AND NOT isFinite(v.double_value)), concat('"', number_text(v), '"'),
-        number_text(v))) AS scalar_json,
-    (items -> concat('[', arrayStringConcat(items, ','), ']')) AS list_json,
-    (items -> concat('{', arrayStringConcat(items, ','), '}')) AS object_json,
-    (v -> multiIf(
-        v.value = 'array_value', list_json(arrayMap(x -> scalar_json(x), v.array_value.values)),
-        v.value = 'kvlist_value', object_json(arrayMap(x -> concat(toJSONString(x.key), ':', scalar_json(x.value)), v.kvlist_value.values)),
-        scalar_json(v))) AS inner_json,
-    (v -> if(
-        v.value = 'array_value',
-        list_json(arrayMap(x -> inner_json(x), v.array_value.values)),
-        object_json(arrayMap(x -> concat(toJSONString(x.key), ':', inner_json(x.value)), v.kvlist_value.values)))) AS nested_json,
-    (v -> v.value IN ('array_value', 'kvlist_value')) AS is_nested,
-    (pairs -> arrayMap(a -> (a.key, if(is_nested(a.value), nested_json(a.value), concat(a.value.string_value, number_text(a.value)))), pairs)) AS as_text,
+        number_text(v))) AS json,
+    (values -> concat('[', arrayStringConcat(arrayMap(x -> json(x), values), ','), ']')) AS json_array,
+    (pairs -> concat('{', arrayStringConcat(arrayMap(x -> concat(toJSONString(x.key), ':', json(x.value)), pairs), ','), '}')) AS json_object,
     '^(gen_ai\\.(input\\.messages|output\\.messages|system_instructions|content\\..*|(prompt|completion)(\\.[0-9].*)?)|gen_ai\\.tool\\.(definitions|json_schema|call\\.arguments|call\\.result)|gen_ai\\.(task|workflow|agent)\\.(input|output)|(input|output)\\.value|llm\\.((input|output)_messages|prompts|completions|tools|prompt_template)(\\..*)?|llm\\.[a-z_]+\\.(messages|choices|content|system|tools)|(traceloop\\.entity|langfuse\\.observation|langfuse\\.trace|lmnr\\.span|haystack\\.component)\\.(input|output)|mlflow\\.span(Inputs|Outputs)|mlflow\\.chat\\.(messages|tools)|ai\\.(prompt|value|values|embedding|embeddings|schema)(\\..*)?|ai\\.(response\\.(text|object|reasoning|toolCalls|files)|toolCall\\.(args|result))|(embedding\\.embeddings|retrieval\\.documents|reranker\\.(input|output)_documents)(\\..*)?|pydantic_ai\\.all_messages|all_messages_events|final_result|tool_arguments|tool_response|request_data|response_data|crew_agents|crew_tasks)$' AS content_keys,
     '(?i)usage|token|cost|metadata|metrics' AS kept_keys,
     ((k, size) -> match(k, content_keys) OR (size > 4096 AND NOT match(k, kept_keys))) AS is_content
@@ -148,12 +84,12 @@ SELECT
     scope_version,
     resource_attributes,
     mapFromArrays(
-        arrayConcat(arrayFilter((k, p) -> p = 0, s.attributes.key, places), arrayFilter((k, c) -> NOT c, nested_keys, nested_content)),
-        arrayConcat(small_values, arrayFilter((v, c) -> NOT c, nested_values, nested_content))) AS attributes,
+        arrayConcat(arrayFilter((k, p) -> p = 0, s.attributes.key, places), arrayFilter((k, c) -> NOT c, array_keys, array_content)),
+        arrayConcat(small_values, arrayFilter((v, c) -> NOT c, array_texts, array_content))) AS attributes,
     mapFromArrays(
-        arrayConcat(arrayFilter((k, p) -> p = 1, s.attributes.key, places), arrayFilter((k, c) -> c, nested_keys, nested_content)),
-        arrayConcat(large_values, arrayFilter((v, c) -> c, nested_values, nested_content))) AS texts,
-    arrayMap(e -> (fromUnixTimestamp64Nano(toInt64(least(e.time_unix_nano, 9223372036854775807)), 'UTC'), e.name, CAST(as_text(e.attributes), 'Map(String, String)')), s.events) AS events,
+        arrayConcat(arrayFilter((k, p) -> p = 1, s.attributes.key, places), arrayFilter((k, c) -> c, array_keys, array_content)),
+        arrayConcat(large_values, arrayFilter((v, c) -> c, array_texts, array_content))) AS texts,
+    arrayMap(e -> (fromUnixTimestamp64Nano(toInt64(least(e.time_unix_nano, 9223372036854775807)), 'UTC'), e.name, CAST(arrayMap(a -> (a.key, concat(a.value.string_value, number_text(a.value))), e.attributes), 'Map(String, String)')), s.events) AS events,
     arrayMap(l -> (lower(hex(l.trace_id)), lower(hex(l.span_id))), s.links) AS links,
     arrayConcat(
         s.outlay_flags,
@@ -167,48 +103,73 @@ SELECT
     fromUnixTimestamp64Nano(toInt64(outlay_received_ns), 'UTC') AS received_at,
     bitOr(
         bitShiftLeft(toUInt64(least(2 * (length(s.attributes.key) + length(s.events)) + (s.end_time_unix_nano > 0), 16777215)), 40),
-        bitShiftRight(cityHash64(s.name, s.kind, s.end_time_unix_nano, s.status, s.attributes.key, small_values, large_values, nested_values), 24)) AS version
+        bitShiftRight(cityHash64(s.name, s.kind, s.end_time_unix_nano, s.status, s.attributes.key, small_values, large_values, array_texts), 24)) AS version
 FROM
 (
     SELECT
         *,
-        arrayFilter(a -> is_nested(a.value), s.attributes) AS nested,
-        nested.key AS nested_keys,
-        arrayMap(v -> nested_json(v), nested.value) AS nested_values,
-        arrayMap((k, v) -> is_content(k, length(v)), nested_keys, nested_values) AS nested_content,
-        arrayMap((k, v, size) -> if(is_nested(v), 2, is_content(k, size)), s.attributes.key, s.attributes.value, arrayMap(t -> length(t), s.attributes.value.string_value)) AS places,
-        arrayFilter((t, p) -> p = 1, s.attributes.value.string_value, places) AS large_values,
-        arrayMap((t, n) -> concat(t, n), arrayFilter((t, p) -> p = 0, s.attributes.value.string_value, places), arrayFilter((n, p) -> p = 0, arrayMap(v -> number_text(v), s.attributes.value), places)) AS small_values
+        arrayMap((k, v) -> is_content(k, length(v)), array_keys, array_texts) AS array_content,
+        arrayFilter((t, p) -> p = 1, strings, places) AS large_values,
+        arrayMap((t, n) -> concat(t, n), arrayFilter((t, p) -> p = 0, strings, places), arrayFilter((n, p) -> p = 0, numbers, places)) AS small_values
     FROM
     (
         SELECT
-            outlay_project, outlay_body_id, outlay_received_ns, outlay_oldest_ns, outlay_newest_ns,
-            resource_attributes, service, service_version, environment,
-            toLowCardinality(ss.scope.name) AS scope_name,
-            toLowCardinality(ss.scope.version) AS scope_version,
-            arrayJoin(ss.spans) AS s
+            *,
+            s.attributes.value.string_value AS strings,
+            arrayMap(v -> number_text(v), s.attributes.value) AS numbers,
+            arrayMap((k, v, size) -> if(v.value = 'array_value', 2, is_content(k, size)), s.attributes.key, s.attributes.value, arrayMap(t -> length(t), s.attributes.value.string_value)) AS places,
+            arrays.key AS array_keys,
+            arrayMap(v -> json_array(v.array_value.values), arrays.value) AS array_texts
         FROM
         (
             SELECT
-                outlay_project, outlay_body_id, outlay_received_ns, outlay_oldest_ns, outlay_newest_ns,
-                CAST(as_text(rs.resource.attributes), 'Map(LowCardinality(String), String)') AS resource_attributes,
-                toLowCardinality(resource_attributes['service.name']) AS service,
-                toLowCardinality(resource_attributes['service.version']) AS service_version,
-                toLowCardinality(if(resource_attributes['deployment.environment.name'] != '', resource_attributes['deployment.environment.name'], resource_attributes['deployment.environment'])) AS environment,
-                arrayJoin(rs.scope_spans) AS ss
+                *,
+                arrayFilter(a -> a.value.value = 'array_value', s.attributes) AS arrays
             FROM
             (
                 SELECT
                     outlay_project, outlay_body_id, outlay_received_ns, outlay_oldest_ns, outlay_newest_ns,
-                    arrayJoin(resource_spans) AS rs
-                FROM otlp_in
+                    resource_attributes, service, service_version, environment,
+                    toLowCardinality(ss.scope.name) AS scope_name,
+                    toLowCardinality(ss.scope.version) AS scope_version,
+                    arrayJoin(ss.spans) AS s
+                FROM
+                (
+                    SELECT
+                        *,
+                        toLowCardinality(resource_attributes['service.name']) AS service,
+                        toLowCardinality(resource_attributes['service.version']) AS service_version,
+                        toLowCardinality(coalesce(nullIf(resource_attributes['deployment.environment.name'], ''), resource_attributes['deployment.environment'])) AS environment,
+                        arrayJoin(rs.scope_spans) AS ss
+                    FROM
+                    (
+                        SELECT
+                            *,
+                            CAST(
+                                arrayMap(
+                                    (k, v) -> (k, multiIf(
+                                        v.value = 'array_value', json_array(v.array_value.values),
+                                        v.value = 'kvlist_value', json_object(v.kvlist_value.values),
+                                        concat(v.string_value, number_text(v)))),
+                                    rs.resource.attributes.key,
+                                    rs.resource.attributes.value),
+                                'Map(LowCardinality(String), String)') AS resource_attributes
+                        FROM
+                        (
+                            SELECT
+                                outlay_project, outlay_body_id, outlay_received_ns, outlay_oldest_ns, outlay_newest_ns,
+                                arrayJoin(resource_spans) AS rs
+                            FROM otlp_in
+                        )
+                    )
+                )
             )
+            WHERE length(s.trace_id) = 16 AND s.trace_id != repeat('\0', 16)
+                AND length(s.span_id) = 8 AND s.span_id != repeat('\0', 8)
+                AND length(s.parent_span_id) IN (0, 8)
+                AND s.start_time_unix_nano BETWEEN outlay_oldest_ns AND outlay_newest_ns
         )
     )
-    WHERE length(s.trace_id) = 16 AND s.trace_id != repeat('\0', 16)
-        AND length(s.span_id) = 8 AND s.span_id != repeat('\0', 8)
-        AND length(s.parent_span_id) IN (0, 8)
-        AND s.start_time_unix_nano BETWEEN outlay_oldest_ns AND outlay_newest_ns
 );
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS spans_to_trace_hours TO trace_hours AS
