@@ -1,0 +1,181 @@
+"""What caches saved, computed by hand from a small world."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from outlay_analytics.caching import caching
+from outlay_analytics.window import BadRequest, Scope, Window
+from outlay_collector.store import Store
+
+from tests.hand_calls import DAY, call, lookup, put, roll_up
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+WEEK = Scope(Window(DAY, DAY + timedelta(days=7)))
+D = Decimal
+
+# Per million tokens: plain 3, read 0.30, write 3.75, write for an hour 6, output 15 (claude-sonnet-4-5 of late 2025).
+PLAIN, READ, WRITE, WRITE_1H, OUTPUT = (D(usd) / 1_000_000 for usd in ("3", "0.3", "3.75", "6", "15"))
+
+
+def sonnet(
+    at: timedelta, plain: int, read: int = 0, write: int = 0, write_1h: int = 0, output: int = 0, **fields: Any
+) -> dict[str, Any]:
+    """A call with these disjoint tokens, priced."""
+    lines = {
+        "input": plain * PLAIN, "cache_read": read * READ, "cache_write": write * WRITE,
+        "cache_write_1h": write_1h * WRITE_1H, "output": output * OUTPUT,
+    }  # fmt: skip
+    given = plain + read + write + write_1h
+    return call(
+        at,
+        str(sum(lines.values())),
+        uncached_cost_usd=str(given * PLAIN + output * OUTPUT),
+        cost_lines={name: str(usd) for name, usd in lines.items()},
+        input_tokens=given,
+        cache_read_tokens=read,
+        cache_write_tokens=write + write_1h,
+        cache_write_1h_tokens=write_1h,
+        output_tokens=output,
+        **{"provider": "anthropic", "model": "claude-sonnet-4-5", **fields},
+    )
+
+
+def rows_of(answer: dict[str, Any], name: str = "feature") -> dict[Any, dict[str, Any]]:
+    return {row[name]: row for row in answer["rows"]}
+
+
+def test_reads_save_writes_cost_extra_and_the_net_is_their_difference(store: Store) -> None:
+    put(
+        store,
+        sonnet(HOUR, 2000, read=6000, write=1500, write_1h=500, output=300, feature="agent"),
+        sonnet(2 * HOUR, 1000, feature="chat", output=10),
+        call(3 * HOUR, None, feature="chat", model="unheard-of", input_tokens=500),
+    )
+    for _ in range(2):
+        rows = rows_of(caching(store, WEEK))
+        saving, premium = 6000 * (PLAIN - READ), 1500 * (WRITE - PLAIN) + 500 * (WRITE_1H - PLAIN)
+        assert rows["agent"]["provider"] == {
+            "input_tokens": 10_000,
+            "cache_read_tokens": 6000,
+            "cache_write_tokens": 2000,
+            "hit_ratio": 0.6,
+            "saving_usd": saving,
+            "write_premium_usd": premium,
+            "net_saving_usd": saving - premium,
+        }
+        assert (saving, premium) == (D("0.0162"), D("0.002625"))
+        assert rows["chat"]["provider"]["input_tokens"] == 1500
+        assert rows["chat"]["provider"]["hit_ratio"] == 0.0
+        assert rows["chat"]["provider"]["net_saving_usd"] == 0
+        roll_up(store)
+
+
+def test_a_cache_that_is_written_and_never_read_is_a_loss(store: Store) -> None:
+    put(store, sonnet(HOUR, 0, write=4000))
+    provider = caching(store, WEEK, ())["rows"][0]["provider"]
+    assert (provider["saving_usd"], provider["write_premium_usd"]) == (0, D("0.003"))
+    assert provider["net_saving_usd"] == D("-0.003")
+
+
+def test_lookups_are_counted_by_kind_and_hits_avoid_cost(store: Store) -> None:
+    put(
+        store,
+        lookup(HOUR, feature="faq", hit=True, avoided_usd="0.5"),
+        lookup(HOUR, feature="faq", hit=True, avoided_usd=None),
+        lookup(HOUR, feature="faq", hit=False),
+        lookup(HOUR, feature="faq", hit=False, avoided_usd="9"),
+        lookup(HOUR, feature="search", kind="semantic", hit=True),
+        call(HOUR, "0", feature="faq", cost_state="cached", cache_kind="exact", cache_hit=True),
+    )
+    answer = caching(store, WEEK)
+    rows = rows_of(answer)
+    assert rows["faq"]["exact"] == {"lookups": 4, "hits": 2, "hit_ratio": 0.5, "avoided_usd": D("0.5")}
+    assert rows["faq"]["semantic"] == {"lookups": 0, "hits": 0, "hit_ratio": None, "avoided_usd": 0}
+    assert rows["search"]["semantic"] == {"lookups": 1, "hits": 1, "hit_ratio": 1.0, "avoided_usd": None}
+    assert rows["search"]["provider"]["input_tokens"] == 0
+    assert rows["search"]["provider"]["saving_usd"] == 0
+    assert answer["total"]["exact"]["lookups"] == 4
+
+
+def test_a_deleted_lookup_is_gone(store: Store) -> None:
+    one = lookup(HOUR, avoided_usd="1")
+    put(store, one)
+    put(store, {**one, "version": 2, "is_deleted": 1})
+    assert caching(store, WEEK, ())["rows"] == []
+
+
+def test_nothing_gives_no_rows(store: Store) -> None:
+    answer = caching(store, WEEK)
+    assert (answer["rows"], answer["opportunities"]) == ([], [])
+    assert answer["total"]["provider"]["net_saving_usd"] == 0
+    assert answer["total"]["provider"]["hit_ratio"] is None
+
+
+def test_unpriced_calls_leave_the_saving_unknown(store: Store) -> None:
+    put(store, call(HOUR, None, input_tokens=100, cache_read_tokens=50))
+    provider = caching(store, WEEK, ())["rows"][0]["provider"]
+    assert (provider["hit_ratio"], provider["saving_usd"], provider["net_saving_usd"]) == (0.5, None, None)
+
+
+def test_by_day_the_newest_comes_first_and_zones_shift_days(store: Store) -> None:
+    put(store, sonnet(23 * HOUR, 100, read=100), lookup(47 * HOUR, avoided_usd="1"))
+    days = [row["time"] for row in caching(store, WEEK, (), "day")["rows"]]
+    assert days == [DAY + timedelta(days=1), DAY]
+    berlin = Scope(WEEK.window, timezone="Europe/Berlin")
+    days = [row["time"] for row in caching(store, berlin, (), "day")["rows"]]
+    assert days == [DAY + 47 * HOUR, DAY + 23 * HOUR]
+
+
+def test_filters_hold_for_lookups_and_tokens_alike(store: Store) -> None:
+    put(store, sonnet(HOUR, 10, read=90, team="a"), sonnet(HOUR, 100, team="b"))
+    put(store, lookup(HOUR, team="a"), lookup(HOUR, team="b", hit=False), lookup(HOUR, team="b", tags={"plan": "pro"}))
+    row = caching(store, Scope(WEEK.window, {"team": ("a",)}), ())["rows"][0]
+    assert (row["provider"]["hit_ratio"], row["exact"]["lookups"]) == (0.9, 1)
+    tagged = caching(store, Scope(WEEK.window, {"tag.plan": ("pro",)}), ())["total"]
+    assert (tagged["exact"]["lookups"], tagged["provider"]["input_tokens"]) == (1, 0)
+
+
+def test_what_lookups_do_not_know_is_unknown_for_them_not_zero(store: Store) -> None:
+    put(store, sonnet(HOUR, 10, read=90, status="error"), lookup(HOUR))
+    row = caching(store, WEEK, ("status",))["rows"][0]
+    assert row["exact"] == {"lookups": None, "hits": None, "hit_ratio": None, "avoided_usd": None}
+    assert row["provider"]["hit_ratio"] == 0.9
+
+
+def test_a_prompt_paid_for_again_is_an_opportunity_worth_its_repeats(store: Store) -> None:
+    put(
+        store,
+        call(1 * HOUR, "0.10", feature="faq", prompt_hash=7, prompt="welcome"),
+        call(2 * HOUR, "0.20", feature="faq", prompt_hash=7, prompt="welcome"),
+        call(3 * HOUR, "0.30", feature="faq", prompt_hash=7, prompt="welcome"),
+        call(4 * HOUR, "9", feature="faq", prompt_hash=8),
+        call(5 * HOUR, "9", feature="faq"),
+        call(6 * HOUR, "9", feature="faq"),
+        call(7 * HOUR, "0", feature="faq", prompt_hash=8, cost_state="cached"),
+    )
+    [found] = caching(store, WEEK)["opportunities"]
+    assert (found["kind"], found["feature"], found["prompt"]) == ("prompt", "faq", "welcome")
+    assert (found["calls"], found["repeats"], found["cost_usd"], found["saving_usd"]) == (3, 2, D("0.6"), D("0.5"))
+
+
+def test_a_prefix_sent_again_within_minutes_is_worth_the_read_discount(store: Store) -> None:
+    put(
+        store,
+        sonnet(1 * HOUR, 5000, feature="agent", prefix_hash=9, prompt_hash=1),
+        sonnet(1 * HOUR + 2 * MINUTE, 5000, feature="agent", prefix_hash=9, prompt_hash=2),
+        sonnet(1 * HOUR + 4 * MINUTE, 500, read=4500, feature="agent", prefix_hash=9, prompt_hash=3),
+        sonnet(2 * HOUR, 5000, feature="agent", prefix_hash=9, prompt_hash=4),
+    )
+    [found] = caching(store, WEEK)["opportunities"]
+    assert (found["kind"], found["calls"], found["repeats"], found["read_price_ratio"]) == ("prefix", 4, 1, 0.1)
+    assert found["saving_usd"] == 1024 * (PLAIN - READ)
+
+
+def test_an_unknown_group_is_refused(store: Store) -> None:
+    with pytest.raises(BadRequest, match="group_by"):
+        caching(store, WEEK, ["nonsense"])
