@@ -111,7 +111,8 @@ def _added(spans: Sequence[ReadableSpan], late: dict[int, Any]) -> dict[bytes, d
         scope = span.instrumentation_scope
         if scope is None or scope.name != semconv.SCOPE or span.context is None:
             continue
-        attributes: Mapping[str, Any] = span._attributes or {}
+        bounded = span._attributes
+        attributes: Mapping[str, Any] = getattr(bounded, "_dict", bounded) or {}  # ended: nobody writes any more
         extra: dict[str, Any] = {}
         try:
             returned = late.pop(span.context.span_id, None)
