@@ -33,15 +33,12 @@ TIER_SQL = "transform(lower(service_tier), {names}, {tiers}, lower(service_tier)
 )
 Name = tuple[str, str, str, str, str]  # price version, provider, request model, response model, service tier
 # Columns that price.sql works with and does not hand out.
-HELPERS = """
-    p_epoch, p_second, p_names, p_match, p_kind, p_no_tier, p_slot_key, p_found, p_other_row, p_unknown, p_stands_in,
-    p_borrowed, p_input, p_read, p_write, p_write_1h, p_output, p_reasoning, p_requests, p_requests_usd,
-    l_input, l_read, l_write, l_write_1h, l_output, l_reasoning, l_requests, o_rates, o_list_rates,
-    q_parts, q_part_input, q_part_read, q_part_output, q_write_1h, q_read, q_write, q_input, q_reasoning, q_output,
-    q_used, c_input, c_read, c_write, c_write_1h, c_output, c_reasoning, c_parts, c_parts_usd, c_sum, c_state, c_counts
-"""
-LIST_PARTS = ("input", "read", "write", "write_1h", "output", "reasoning", "requests")
-LIST_RATES = "".join(f", p.list_{part} AS l_{part}" for part in LIST_PARTS)
+HELPERS = (
+    "p_epoch, p_second, p_names, p_match, p_kind, p_no_tier, p_slot_key, p_found, p_other_row, p_unknown, p_stands_in, "
+    "p_borrowed, p_rates, l_rates, o_rates, o_list_rates, q_parts, q_lines, q_used, q_stands_in, c_lines, c_parts, "
+    "c_sum, c_state, c_counts, c_free"
+)
+LIST_RATES = ", arrayResize(p.list_rates, 7) AS l_rates"
 EPOCHS_SQL = "SELECT project, starts_at, price_version FROM price_epochs FINAL"
 
 
@@ -131,7 +128,7 @@ class PriceBook:
             params,
         )
         with self._lock:
-            self._open_projects(writer, {str(row["project"]) for row in names})
+            self.open_projects(writer, {str(row["project"]) for row in names})
             versions = [version] if version else self._versions(writer)
             wanted = {
                 (str(row["provider"]), str(row["request_model"]), str(row["response_model"]), str(row["tier"]))
@@ -204,8 +201,11 @@ class PriceBook:
         stale = [row for row in last if row["price_version"] != self._version]
         write_epochs(writer, [(row["project"], max(now, row["last_start"]), self._version, False) for row in stale])
 
-    def _open_projects(self, writer: Writer, projects: set[str]) -> None:
-        """A project seen for the first time has no history to keep: the newest list holds for all of its past."""
+    def open_projects(self, writer: Writer, projects: set[str]) -> None:
+        """Begin the time line of new projects.
+
+        A project seen for the first time has no history to keep: the newest list holds for all of its past.
+        """
         new = projects - self._projects
         if new:
             known = {row["project"] for row in writer.query("SELECT DISTINCT project FROM price_epochs FINAL")}

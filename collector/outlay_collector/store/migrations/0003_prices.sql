@@ -124,6 +124,21 @@ ENGINE = ReplacingMergeTree
 ORDER BY (repricing, day, feature, provider, model, closed)
 SETTINGS $durable;
 
+-- Closed months: what the books said when they were closed. What arrives or is repriced later is the difference.
+CREATE TABLE IF NOT EXISTS closed_months
+(
+    project LowCardinality(String) COMMENT 'Project',
+    month Date COMMENT 'First day of the month, UTC',
+    closed_at DateTime64(3, 'UTC') COMMENT 'When it was closed',
+    calls UInt64 COMMENT 'Calls at that moment',
+    cost_usd Decimal(38, 12) COMMENT 'Cost at that moment',
+    version UInt64 COMMENT 'Newest row of a month wins',
+    is_deleted UInt8 COMMENT '1 = reopened'
+)
+ENGINE = ReplacingMergeTree(version, is_deleted)
+ORDER BY (project, month)
+SETTINGS $durable;
+
 -- Prices that were put through the interface instead of the configuration file; deleted ones stay as tombstones.
 CREATE TABLE IF NOT EXISTS put_prices
 (

@@ -17,45 +17,44 @@
 -- `outlay.pricing.cost` does the same arithmetic in Python, and a test holds the two together.
 -- A part without a price of its own takes the one above it and says so in match_kind; without any, there is no cost.
 --
--- Every figure feeds several others, so that evaluating branches lazily would compute them over and over: it is off.
+-- Figures that others are made of get a level of their own: an alias used twice in one SELECT is analyzed and, in lazy
+-- branches, computed twice. No SETTINGS here, so that read-only connections may price too.
 WITH
     (quantity, usd_per_million) -> (
         quantity * toDecimal128(usd_per_million, 12) + toDecimal128('0.0000005', 12)
     ) / 1000000 AS money,
     (whole, part) -> if(whole > part, toUInt64(whole - part), toUInt64(0)) AS minus_or_0
 SELECT
-    * EXCEPT (
-        $helpers
-    ),
-    multiIf(c_counts, c_sum, c_state IN ('not_billed', 'cached'), toDecimal128(0, 12), NULL) AS cost_usd,
-    multiIf(c_counts, $list_cost, c_state IN ('not_billed', 'cached'), toDecimal128(0, 12), NULL) AS list_cost_usd,
+    * EXCEPT ($helpers),
+    multiIf(c_counts, c_sum, c_free, toDecimal128(0, 12), NULL) AS cost_usd,
+    multiIf(c_counts, $list_cost, c_free, toDecimal128(0, 12), NULL) AS list_cost_usd,
     multiIf(
         c_counts,
-            money(q_input + q_read + q_write + q_write_1h, p_input) + c_output + c_reasoning + p_requests_usd
-            + c_parts_usd + arraySum(
+            c_sum - arraySum(arraySlice(c_lines, 1, 4)) + money(arraySum(arraySlice(q_lines, 1, 4)), p_rates[1])
+            + arraySum(
                 (part, line) -> if(
-                    part.3 = 'cache_read',
+                    part.3 = 2,
                     money(part.2, if(
                         mapContains(o_rates, replaceOne(part.1, 'cache_read', 'input')),
                         o_rates[replaceOne(part.1, 'cache_read', 'input')],
-                        toDecimal128(p_input, 12)
+                        toDecimal128(p_rates[1], 12)
                     )) - line,
                     toDecimal128(0, 12)
                 ),
                 q_parts, c_parts
             ),
-        c_state IN ('not_billed', 'cached'), toDecimal128(0, 12),
+        c_free, toDecimal128(0, 12),
         NULL
     ) AS uncached_cost_usd,
     CAST(
         mapFilter(
-            (part, usd) -> c_counts AND usd != 0,
-            mapUpdate(
-                map(
-                    'input', c_input, 'cache_read', c_read, 'cache_write', c_write, 'cache_write_1h', c_write_1h,
-                    'output', c_output, 'reasoning', c_reasoning, 'requests', p_requests_usd
+            (line, usd) -> c_counts AND usd != 0,
+            mapFromArrays(
+                arrayConcat(
+                    ['input', 'cache_read', 'cache_write', 'cache_write_1h', 'output', 'reasoning', 'requests'],
+                    q_parts.1
                 ),
-                mapFromArrays(q_parts.1, c_parts)
+                arrayConcat(c_lines, c_parts)
             )
         ),
         'Map(LowCardinality(String), Decimal(38, 12))'
@@ -72,16 +71,16 @@ SELECT
                 bitAnd(p_borrowed, q_used) != 0, '+standard_part',
                 ''
             ),
-            if(q_read > 0 AND bitTest(p_stands_in, 1), '+read_at_input', ''),
+            if(bitTest(q_stands_in, 1), '+read_at_input', ''),
+            -- One-hour writes without a price of their own cost what five-minute writes do, and those what input does.
             multiIf(
-                bitTest(p_stands_in, 2) AND (q_write > 0 OR (q_write_1h > 0 AND bitTest(p_stands_in, 3))),
-                '+write_at_input',
-                q_write_1h > 0 AND bitTest(p_stands_in, 3), '+write_1h_at_5m',
+                bitTest(p_stands_in, 2) AND bitAnd(q_stands_in, 12) != 0, '+write_at_input',
+                bitTest(q_stands_in, 3), '+write_1h_at_5m',
                 ''
             ),
             if(
                 p_found AND arrayExists(
-                    part -> part.3 != '' AND part.1 != 'input_image' AND NOT mapContains(o_rates, part.1), q_parts
+                    part -> part.3 != 0 AND part.1 != 'input_image' AND NOT mapContains(o_rates, part.1), q_parts
                 ),
                 '+modality_at_text',
                 ''
@@ -89,198 +88,177 @@ SELECT
         )),
         'LowCardinality(String)'
     ) AS match_kind,
-    if(c_state = 'cached' AND (isNotNull(input_tokens) OR isNotNull(output_tokens)), c_sum, NULL) AS avoided_usd
+    if(c_state = 'cached' AND isNotNull(coalesce(input_tokens, output_tokens)), c_sum, NULL) AS avoided_usd
 FROM
 (
-    SELECT *, c_state IN ('computed', 'estimated') AS c_counts
-    FROM
-    (
-    SELECT
-        *,
-        multiIf(
-            state_hint IN ('not_billed', 'cached', 'no_usage'), toString(state_hint),
-            isNull(input_tokens) AND isNull(output_tokens) AND empty(q_parts), 'no_usage',
-            (isNull(input_tokens) AND p_input > 0) OR (isNull(output_tokens) AND p_output > 0), 'no_usage',
-            isNull(c_sum), 'unpriced',
-            state_hint = 'estimated', 'estimated',
-            'computed'
-        ) AS c_state
-    FROM
-    (
-    SELECT
-        *,
-        if(
-            p_found AND bitAnd(p_unknown, q_used) = 0 AND NOT arrayExists(
-                part -> NOT mapContains(o_rates, part.1) AND multiIf(
-                    part.3 = 'input', bitTest(p_unknown, 0),
-                    part.3 = 'cache_read', bitTest(p_unknown, 1),
-                    part.3 = 'output', bitTest(p_unknown, 4),
-                    true
-                ),
-                q_parts
-            ),
-            c_input + c_read + c_write + c_write_1h + c_output + c_reasoning + p_requests_usd + c_parts_usd,
-            NULL
-        ) AS c_sum
-    FROM
-    (
-    SELECT *, arraySum(c_parts) AS c_parts_usd
-    FROM
-    (
-    SELECT
-        *,
-        toUInt8(
-            (q_input > 0) + (q_read > 0) * 2 + (q_write > 0) * 4 + (q_write_1h > 0) * 8 + (q_output > 0) * 16
-            + (q_reasoning > 0) * 32 + notEmpty(q_parts) * 64
-        ) AS q_used,
-        money(q_input, p_input) AS c_input,
-        money(q_read, p_read) AS c_read,
-        money(q_write, p_write) AS c_write,
-        money(q_write_1h, p_write_1h) AS c_write_1h,
-        money(q_output, p_output) AS c_output,
-        money(q_reasoning, p_reasoning) AS c_reasoning,
-        money(1, p_requests) AS p_requests_usd,
-        arrayMap(
-            part -> money(part.2, multiIf(
-                mapContains(o_rates, part.1), o_rates[part.1],
-                part.3 = 'input', toDecimal128(p_input, 12),
-                part.3 = 'cache_read', toDecimal128(p_read, 12),
-                part.3 = 'output', toDecimal128(p_output, 12),
-                toDecimal128(0, 12)
-            )),
-            q_parts
-        ) AS c_parts
-    FROM
-    (
-    SELECT *, minus_or_0(ifNull(output_tokens, 0), q_part_output + q_reasoning) AS q_output
-    FROM
-    (
-    SELECT
-        *,
-        minus_or_0(ifNull(input_tokens, 0), q_read + q_part_read + q_write + q_write_1h + q_part_input) AS q_input,
-        if(
-            bitTest(p_stands_in, 5),
-            toUInt64(0),
-            least(ifNull(reasoning_tokens, 0), minus_or_0(ifNull(output_tokens, 0), q_part_output))
-        ) AS q_reasoning
-    FROM
-    (
-    SELECT
-        *,
-        minus_or_0(ifNull(cache_read_tokens, 0), q_part_read) AS q_read,
-        minus_or_0(ifNull(cache_write_tokens, 0), q_write_1h) AS q_write
-    FROM
-    (
-    SELECT
-        *,
-        arraySum(part -> if(part.3 = 'input', part.2, 0), q_parts) AS q_part_input,
-        arraySum(part -> if(part.3 = 'cache_read', part.2, 0), q_parts) AS q_part_read,
-        arraySum(part -> if(part.3 = 'output', part.2, 0), q_parts) AS q_part_output,
-        ifNull(cache_write_1h_tokens, 0) AS q_write_1h
-    FROM
-    (
-    SELECT
-        s.*,
-        o.rates AS o_rates,
-        o.list_rates AS o_list_rates,
-        -- (line, quantity, whose price stands in) of what is neither text nor a plain cache read or write.
-        arrayFilter(
-            part -> part.2 > 0,
-            arrayMap(
-                (name, quantity) -> (
-                    replaceOne(name, '_tokens', ''),
-                    multiIf(
-                        name IN ('input_audio_tokens', 'input_image_tokens', 'input_video_tokens'),
-                        minus_or_0(quantity, other_usage[replaceOne(name, 'input', 'cache_read')]),
-                        name IN (
-                            'cache_read_audio_tokens', 'cache_read_image_tokens', 'cache_read_video_tokens',
-                            'output_audio_tokens', 'output_image_tokens', 'output_video_tokens',
-                            'web_searches', 'file_searches'
-                        ),
-                        toUInt64(quantity),
-                        name IN (
-                            'audio_seconds', 'input_audio_seconds', 'input_pages', 'input_annotated_pages',
-                            'input_characters', 'input_messages'
-                        ) AND mapContains(o_rates, name),
-                        toUInt64(quantity),
-                        toUInt64(0)
-                    ),
-                    multiIf(
-                        name LIKE 'input_%_tokens', 'input',
-                        name LIKE 'cache_read_%_tokens', 'cache_read',
-                        name LIKE 'output_%_tokens', 'output',
-                        ''
-                    )
-                ),
-                mapKeys(other_usage), mapValues(other_usage)
-            )
-        ) AS q_parts
+    SELECT *, c_state IN ('computed', 'estimated') AS c_counts, c_state IN ('not_billed', 'cached') AS c_free
     FROM
     (
         SELECT
-            s.*,
-            p.row != 0 AS p_found,
-            if(empty(other_usage), 0, p.row) AS p_other_row,
-            p.unknown AS p_unknown,
-            p.stands_in AS p_stands_in,
-            p.borrowed AS p_borrowed,
-            p.input AS p_input,
-            p.read AS p_read,
-            p.write AS p_write,
-            p.write_1h AS p_write_1h,
-            p.output AS p_output,
-            p.reasoning AS p_reasoning,
-            p.requests AS p_requests
-            $list_rates
+            *,
+            multiIf(
+                state_hint IN ('not_billed', 'cached', 'no_usage'), toString(state_hint),
+                isNull(coalesce(input_tokens, output_tokens)) AND empty(q_parts), 'no_usage',
+                (isNull(input_tokens) AND p_rates[1] > 0) OR (isNull(output_tokens) AND p_rates[5] > 0), 'no_usage',
+                isNull(c_sum), 'unpriced',
+                state_hint = 'estimated', 'estimated',
+                'computed'
+            ) AS c_state
         FROM
         (
             SELECT
-                s.*,
-                m.matched_model AS p_match,
-                m.match_kind AS p_kind,
-                m.no_tier AS p_no_tier,
-                m.model_key + m.tier_slot + arrayCount(above -> ifNull(input_tokens, 0) > above, m.thresholds) * 256
-                + arrayLastIndex(
-                    hours -> bitTest(hours.weekdays, toDayOfWeek(started_at, 0, 'UTC') - 1) AND if(
-                        hours.start_s < hours.end_s,
-                        p_second >= hours.start_s AND p_second < hours.end_s,
-                        p_second >= hours.start_s OR p_second < hours.end_s
+                *,
+                bitAnd(p_stands_in, q_used) AS q_stands_in,
+                if(
+                    p_found AND bitAnd(p_unknown, q_used) = 0 AND NOT arrayExists(
+                        part -> NOT mapContains(o_rates, part.1) AND bitTest(p_unknown, (part.3 + 7) % 8),
+                        q_parts
                     ),
-                    m.windows
-                ) AS p_slot_key
+                    arraySum(c_lines) + arraySum(c_parts),
+                    NULL
+                ) AS c_sum
             FROM
             (
                 SELECT
-                    s.*,
-                    e.price_version AS p_epoch,
-                    toUInt32(toUnixTimestamp(started_at) % 86400) AS p_second,
-                    cityHash64(p_epoch, provider, request_model, response_model, $tier) AS p_names
-                FROM ($source) AS s
-                ASOF LEFT JOIN ($epochs) AS e ON s.project = e.project AND s.started_at >= e.starts_at
-            ) AS s
-            LEFT ANY JOIN
-            (
-                SELECT names, matched_model, match_kind, no_tier, model_key, tier_slot, thresholds, windows
-                FROM model_matches
-                WHERE price_version IN (SELECT price_version FROM ($epochs))
-            ) AS m ON s.p_names = m.names
-        ) AS s
-        ASOF LEFT JOIN ($prices) AS p ON s.p_slot_key = p.slot_key AND s.started_at >= p.valid_from
-    ) AS s
-    LEFT ANY JOIN
-    (
-        SELECT row, other_usd_per_million AS rates, list_other_usd_per_million AS list_rates
-        FROM prices
-        WHERE (price_version, provider, model) IN ($matched)
-    ) AS o ON s.p_other_row = o.row
-    )
-    )
-    )
-    )
-    )
-    )
-    )
-    )
+                    *,
+                    toUInt8(arraySum(
+                        (quantity, bit) -> (quantity > 0) * bit, q_lines, [1, 2, 4, 8, 16, 32, 0]
+                    ) + notEmpty(q_parts) * 64) AS q_used,
+                    arrayMap((quantity, rate) -> money(quantity, rate), q_lines, p_rates) AS c_lines,
+                    arrayMap(
+                        part -> money(part.2, if(
+                            mapContains(o_rates, part.1), o_rates[part.1], toDecimal128(p_rates[part.3], 12)
+                        )),
+                        q_parts
+                    ) AS c_parts
+                FROM
+                (
+                    SELECT
+                        * EXCEPT (q_write_1h, q_write, q_read, q_reasoning, q_of),
+                        [
+                            minus_or_0(ifNull(input_tokens, 0), q_read + q_of[2] + q_write + q_write_1h + q_of[1]),
+                            q_read,
+                            q_write,
+                            q_write_1h,
+                            minus_or_0(ifNull(output_tokens, 0), q_of[3] + q_reasoning),
+                            q_reasoning,
+                            toUInt64(p_found)
+                        ] AS q_lines
+                    FROM
+                    (
+                        SELECT
+                            *,
+                            ifNull(cache_write_1h_tokens, 0) AS q_write_1h,
+                            minus_or_0(ifNull(cache_read_tokens, 0), q_of[2]) AS q_read,
+                            minus_or_0(ifNull(cache_write_tokens, 0), ifNull(cache_write_1h_tokens, 0)) AS q_write,
+                            if(
+                                bitTest(p_stands_in, 5),
+                                toUInt64(0),
+                                least(ifNull(reasoning_tokens, 0), minus_or_0(ifNull(output_tokens, 0), q_of[3]))
+                            ) AS q_reasoning
+                        FROM
+                        (
+                            SELECT
+                                *,
+                                -- Tokens of other parts by the text part that includes them: input, cache read, output.
+                                arrayMap(
+                                    text -> arraySum(part -> (part.3 = text) * part.2, q_parts), [1, 2, 5]
+                                ) AS q_of
+                            FROM
+                            (
+                                SELECT
+                                    s.*,
+                                    o.rates AS o_rates,
+                                    o.list_rates AS o_list_rates,
+                                    -- What is neither text nor a plain cache read or write: (line, quantity, nth rate that stands in).
+                                    arrayFilter(
+                                        part -> part.2 > 0,
+                                        arrayMap(
+                                            (name, quantity) -> (
+                                                replaceOne(name, '_tokens', ''),
+                                                multiIf(
+                                                    name IN ('input_audio_tokens', 'input_image_tokens', 'input_video_tokens'),
+                                                    minus_or_0(quantity, other_usage[replaceOne(name, 'input', 'cache_read')]),
+                                                    name IN (
+                                                        'cache_read_audio_tokens', 'cache_read_image_tokens', 'cache_read_video_tokens',
+                                                        'output_audio_tokens', 'output_image_tokens', 'output_video_tokens',
+                                                        'web_searches', 'file_searches'
+                                                    ),
+                                                    toUInt64(quantity),
+                                                    name IN (
+                                                        'audio_seconds', 'input_audio_seconds', 'input_pages', 'input_annotated_pages',
+                                                        'input_characters', 'input_messages'
+                                                    ) AND mapContains(o_rates, name),
+                                                    toUInt64(quantity),
+                                                    toUInt64(0)
+                                                ),
+                                                toUInt8(multiIf(
+                                                    name LIKE 'input_%_tokens', 1,
+                                                    name LIKE 'cache_read_%_tokens', 2,
+                                                    name LIKE 'output_%_tokens', 5,
+                                                    0
+                                                ))
+                                            ),
+                                            mapKeys(other_usage), mapValues(other_usage)
+                                        )
+                                    ) AS q_parts
+                                FROM
+                                (
+                                    SELECT
+                                        s.*,
+                                        p.row != 0 AS p_found,
+                                        if(empty(other_usage), 0, p.row) AS p_other_row,
+                                        p.unknown AS p_unknown,
+                                        p.stands_in AS p_stands_in,
+                                        p.borrowed AS p_borrowed,
+                                        arrayResize(p.rates, 7) AS p_rates
+                                        $list_rates
+                                    FROM
+                                    (
+                                        SELECT
+                                            s.*,
+                                            m.matched_model AS p_match,
+                                            m.match_kind AS p_kind,
+                                            m.no_tier AS p_no_tier,
+                                            m.model_key + m.tier_slot + arrayCount(above -> ifNull(input_tokens, 0) > above, m.thresholds) * 256
+                                            + arrayLastIndex(
+                                                hours -> bitTest(hours.weekdays, toDayOfWeek(started_at, 0, 'UTC') - 1) AND if(
+                                                    hours.start_s < hours.end_s,
+                                                    p_second >= hours.start_s AND p_second < hours.end_s,
+                                                    p_second >= hours.start_s OR p_second < hours.end_s
+                                                ),
+                                                m.windows
+                                            ) AS p_slot_key
+                                        FROM
+                                        (
+                                            SELECT
+                                                s.*,
+                                                e.price_version AS p_epoch,
+                                                toUInt32(toUnixTimestamp(started_at) % 86400) AS p_second,
+                                                cityHash64(p_epoch, provider, request_model, response_model, $tier) AS p_names
+                                            FROM ($source) AS s
+                                            ASOF LEFT JOIN ($epochs) AS e ON s.project = e.project AND s.started_at >= e.starts_at
+                                        ) AS s
+                                        LEFT ANY JOIN
+                                        (
+                                            SELECT names, matched_model, match_kind, no_tier, model_key, tier_slot, thresholds, windows
+                                            FROM model_matches
+                                            WHERE price_version IN (SELECT price_version FROM ($epochs))
+                                        ) AS m ON s.p_names = m.names
+                                    ) AS s
+                                    ASOF LEFT JOIN ($prices) AS p ON s.p_slot_key = p.slot_key AND s.started_at >= p.valid_from
+                                ) AS s
+                                LEFT ANY JOIN
+                                (
+                                    SELECT row, other_usd_per_million AS rates, list_other_usd_per_million AS list_rates
+                                    FROM prices
+                                    WHERE (price_version, provider, model) IN ($matched)
+                                ) AS o ON s.p_other_row = o.row
+                            )
+                        )
+                    )
+                )
+            )
+        )
     )
 )
-SETTINGS short_circuit_function_evaluation = 'disable'

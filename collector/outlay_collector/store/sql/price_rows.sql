@@ -2,37 +2,39 @@
 --
 -- matched which models: a SELECT of price_version, provider, model
 --
--- Bits by part: 0 input, 1 cache read, 2 cache write, 3 one-hour write, 4 output, 5 reasoning, 6 any other part,
--- 7 the whole row. `unknown`: there is no price; `stands_in`: another part's price is used; `borrowed`: from the
--- standard tier.
+-- Rates, and bits from 0 on, by part: input, cache read, cache write, one-hour write, output, reasoning; then bit 6 for
+-- any other part. `unknown`: there is no price (bit 7: nothing stands in for a fee); `stands_in`: another part's price is
+-- used; `borrowed`: it is the standard tier's (bit 7: all of it is).
 SELECT
     row,
     slot_key,
     valid_from,
-    toDecimal64(ifNull(input_usd_per_mtok, 0), 12) AS input,
-    toDecimal64(coalesce(cache_read_usd_per_mtok, input_usd_per_mtok, 0), 12) AS read,
-    toDecimal64(coalesce(cache_write_usd_per_mtok, input_usd_per_mtok, 0), 12) AS write,
-    toDecimal64(
-        coalesce(cache_write_1h_usd_per_mtok, cache_write_usd_per_mtok, input_usd_per_mtok, 0), 12
-    ) AS write_1h,
-    toDecimal64(ifNull(output_usd_per_mtok, 0), 12) AS output,
-    toDecimal64(coalesce(reasoning_usd_per_mtok, output_usd_per_mtok, 0), 12) AS reasoning,
-    toDecimal64(other_usd_per_million['requests'], 12) AS requests,
-    toDecimal64(ifNull(list_input_usd_per_mtok, 0), 12) AS list_input,
-    toDecimal64(coalesce(list_cache_read_usd_per_mtok, list_input_usd_per_mtok, 0), 12) AS list_read,
-    toDecimal64(coalesce(list_cache_write_usd_per_mtok, list_input_usd_per_mtok, 0), 12) AS list_write,
-    toDecimal64(
-        coalesce(list_cache_write_1h_usd_per_mtok, list_cache_write_usd_per_mtok, list_input_usd_per_mtok, 0), 12
-    ) AS list_write_1h,
-    toDecimal64(ifNull(list_output_usd_per_mtok, 0), 12) AS list_output,
-    toDecimal64(coalesce(list_reasoning_usd_per_mtok, list_output_usd_per_mtok, 0), 12) AS list_reasoning,
-    toDecimal64(list_other_usd_per_million['requests'], 12) AS list_requests,
+    [
+        toDecimal64(ifNull(input_usd_per_mtok, 0), 12),
+        toDecimal64(coalesce(cache_read_usd_per_mtok, input_usd_per_mtok, 0), 12),
+        toDecimal64(coalesce(cache_write_usd_per_mtok, input_usd_per_mtok, 0), 12),
+        toDecimal64(coalesce(cache_write_1h_usd_per_mtok, cache_write_usd_per_mtok, input_usd_per_mtok, 0), 12),
+        toDecimal64(ifNull(output_usd_per_mtok, 0), 12),
+        toDecimal64(coalesce(reasoning_usd_per_mtok, output_usd_per_mtok, 0), 12),
+        toDecimal64(other_usd_per_million['requests'], 12)
+    ] AS rates,
+    [
+        toDecimal64(ifNull(list_input_usd_per_mtok, 0), 12),
+        toDecimal64(coalesce(list_cache_read_usd_per_mtok, list_input_usd_per_mtok, 0), 12),
+        toDecimal64(coalesce(list_cache_write_usd_per_mtok, list_input_usd_per_mtok, 0), 12),
+        toDecimal64(
+            coalesce(list_cache_write_1h_usd_per_mtok, list_cache_write_usd_per_mtok, list_input_usd_per_mtok, 0), 12
+        ),
+        toDecimal64(ifNull(list_output_usd_per_mtok, 0), 12),
+        toDecimal64(coalesce(list_reasoning_usd_per_mtok, list_output_usd_per_mtok, 0), 12),
+        toDecimal64(list_other_usd_per_million['requests'], 12)
+    ] AS list_rates,
     toUInt8(
         isNull(input_usd_per_mtok) + isNull(coalesce(cache_read_usd_per_mtok, input_usd_per_mtok)) * 2
         + isNull(coalesce(cache_write_usd_per_mtok, input_usd_per_mtok)) * 4
         + isNull(coalesce(cache_write_1h_usd_per_mtok, cache_write_usd_per_mtok, input_usd_per_mtok)) * 8
         + isNull(output_usd_per_mtok) * 16
-        + isNull(coalesce(reasoning_usd_per_mtok, output_usd_per_mtok)) * 32
+        + isNull(coalesce(reasoning_usd_per_mtok, output_usd_per_mtok)) * 32 + 128
     ) AS unknown,
     toUInt8(
         isNull(cache_read_usd_per_mtok) * 2 + isNull(cache_write_usd_per_mtok) * 4

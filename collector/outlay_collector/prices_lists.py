@@ -1,0 +1,93 @@
+"""Price lists for people: what is in them, what was believed on a day, what is missing, and how old they are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from outlay_collector.prices_catalogue import source
+from outlay_collector.store import Store, load_sql
+
+SQL = "outlay_collector.store.sql"
+OLD_DAYS = 30
+
+
+def list_prices(
+    store: Store,
+    *,
+    provider: str = "",
+    model: str = "",
+    at: datetime | None = None,
+    as_of: datetime | None = None,
+    limit: int = 100,
+    offset: int = 0,
+) -> dict[str, Any]:
+    """The rows of a price list.
+
+    Args:
+        provider: Only this provider, by the price list's name.
+        model: Only models whose name contains this.
+        at: Only the prices in force at this moment.
+        as_of: The list as it was known at this moment instead of the newest: what did we believe on that day?
+        limit: Rows at most.
+        offset: Rows to skip.
+
+    Returns:
+        `prices`, `price_version`, `known_since`, `catalogue`, `catalogue_checked`, `catalogue_age_days`,
+        `next_offset` (None at the end). Without any list, or before the first was known, `prices` is empty and the rest
+        None.
+    """
+    version = version_known(store, as_of)
+    if version is None:
+        keys = ("price_version", "known_since", "catalogue", "catalogue_checked", "catalogue_age_days", "next_offset")
+        return {"prices": [], **dict.fromkeys(keys)}
+    only = ["1"]
+    params: dict[str, Any] = {"price_version": version["price_version"], "limit": limit + 1, "offset": offset}
+    if provider:
+        only.append("provider = {provider:String}")
+        params["provider"] = provider
+    if model:
+        only.append("positionCaseInsensitive(model, {model:String}) > 0")
+        params["model"] = model
+    if at is not None:
+        only.append("prices.valid_from <= {at:DateTime64(6)} AND until > {at:DateTime64(6)}")
+        params["at"] = at
+    rows = store.query(load_sql(SQL, "prices_list", only=" AND ".join(only)), params)
+    checked = version["catalogue_checked"]
+    return {
+        "prices": rows[:limit],
+        **version,
+        "catalogue_age_days": (datetime.now(UTC).date() - checked).days,
+        "next_offset": offset + limit if len(rows) > limit else None,
+    }
+
+
+def version_known(store: Store, as_of: datetime | None = None) -> dict[str, Any] | None:
+    """The newest price list, or the newest that was known at `as_of`."""
+    rows = store.query(
+        "SELECT price_version, min(v.known_since) AS known_since, any(v.catalogue) AS catalogue, "
+        "any(v.catalogue_checked) AS catalogue_checked FROM price_versions AS v GROUP BY price_version "
+        "HAVING known_since <= {as_of:DateTime64(3)} ORDER BY known_since DESC LIMIT 1",
+        {"as_of": as_of or datetime(2299, 1, 1, tzinfo=UTC)},
+    )
+    return rows[0] if rows else None
+
+
+def missing_prices(
+    store: Store, start: datetime, end: datetime, *, project: str = "default", limit: int = 100
+) -> list[dict[str, Any]]:
+    """Models that calls name and no price list knows, with their calls and tokens, the weightiest first."""
+    return store.query(
+        load_sql(SQL, "prices_missing"), {"project": project, "start": start, "end": end, "limit": limit}
+    )
+
+
+def catalogue_warning(store: Store, now: datetime | None = None) -> str | None:
+    """A sentence when the price list is older than 30 days, None while it is fresh."""
+    version = version_known(store)
+    if version is None:
+        return None
+    days = ((now or datetime.now(UTC)).date() - version["catalogue_checked"]).days
+    if days <= OLD_DAYS:
+        return None
+    return f"the price list ({source()}) was last checked {days} days ago; update Outlay or genai-prices"

@@ -1,0 +1,35 @@
+-- The prices of one list, for people: one row per model, tier, size, hours and start.
+-- only: conditions on the columns.
+SELECT
+    provider,
+    model,
+    service_tier,
+    min_input_tokens,
+    hours,
+    if(valid_from = toDateTime64(0, 9, 'UTC'), NULL, valid_from) AS valid_from,
+    origin,
+    source,
+    checked,
+    input_usd_per_mtok,
+    cache_read_usd_per_mtok,
+    cache_write_usd_per_mtok,
+    cache_write_1h_usd_per_mtok,
+    output_usd_per_mtok,
+    reasoning_usd_per_mtok,
+    other_usd_per_million,
+    list_input_usd_per_mtok,
+    list_output_usd_per_mtok,
+    is_list,
+    borrowed
+FROM
+(
+    SELECT *, leadInFrame(valid_from, 1, toDateTime64('2262-01-01 00:00:00', 9, 'UTC')) OVER (
+        PARTITION BY provider, model, service_tier, min_input_tokens, hours ORDER BY valid_from
+        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+    ) AS until
+    FROM prices FINAL
+    WHERE price_version = {price_version:String}
+)
+WHERE $only
+ORDER BY provider, model, service_tier != 'standard', service_tier, min_input_tokens, hours, prices.valid_from
+LIMIT {limit:UInt32} OFFSET {offset:UInt64}

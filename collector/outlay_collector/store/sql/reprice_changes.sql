@@ -1,0 +1,10 @@
+-- The calls of a window whose figures another price list changes. priced is price.sql over reprice_source.sql.
+SELECT *
+FROM ($priced)
+WHERE (
+    cost_state, ifNull(toString(cost_usd), ''), ifNull(toString(list_cost_usd), ''),
+    ifNull(toString(uncached_cost_usd), ''), ifNull(toString(avoided_usd), ''), cost_lines
+) != (
+    old_cost_state, ifNull(toString(old_cost_usd), ''), ifNull(toString(old_list_cost_usd), ''),
+    ifNull(toString(old_uncached_cost_usd), ''), ifNull(toString(old_avoided_usd), ''), old_cost_lines
+)
