@@ -32,8 +32,10 @@ def where(site: Site, path: str) -> str:
     return path.replace("TRACE", site.trace_id)
 
 
-def axe_findings(tab: Tab) -> list[str]:
-    found = Axe().run(tab.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
+def axe_findings(tab: Tab, *, only_contrast: bool = False) -> list[str]:
+    rules = {"type": "rule", "values": ["color-contrast"]}
+    tags = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
+    found = Axe().run(tab.page, options={"runOnly": rules if only_contrast else tags, "resultTypes": ["violations"]})
     return [f"{one['id']}: {[node['html'][:160] for node in one['nodes'][:3]]}" for one in found.response["violations"]]
 
 
@@ -45,7 +47,7 @@ def test_every_page_with_data_is_quiet_and_accessible(open_tab: OpenTab, site: S
         page = tab.go(where(site, path))
         assert page.locator("h1").count() == 1, path
         assert page.screenshot(path=tmp_path / f"{mode}{path.replace('/', '_')}.png")
-        wrong += [f"{path}: {finding}" for finding in axe_findings(tab)]
+        wrong += [f"{path}: {finding}" for finding in axe_findings(tab, only_contrast=mode == "dark")]
     assert not wrong, "\n".join(wrong)
     tab.quiet()
 
@@ -119,7 +121,7 @@ def test_the_tooltip_shows_the_amounts_of_the_step(open_tab: OpenTab, site: Site
     page.locator("#figure-spend .hit").nth(9).hover()
     shown = page.locator("#tip").inner_text()
     row = page.locator("#figure-spend .twin tbody tr").nth(9)
-    assert row.locator("td").first.text_content() in shown
+    assert (row.locator("td").first.text_content() or "?") in shown
     assert "Total" in shown
 
 

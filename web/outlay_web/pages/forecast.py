@@ -22,6 +22,7 @@ from outlay_web.pages.view import View
 ALLOWED = ("horizon", "budget_usd")
 HORIZONS = (("7d", "7 days"), ("14d", "14 days"), ("30d", "30 days"), ("60d", "60 days"))
 WEEK = timedelta(days=7)
+WAIT_S = 0.3
 
 CHANNELS = {
     "spend": "spend",
@@ -50,9 +51,10 @@ def page(view: View) -> Page:
     odd = find_anomalies(view)
     data = {
         "tiles": tiles(view, found),
-        "figure": daily_figure(view, found, odd),
+        "figure": daily_figure(view, found, odd or []),
         "month": month_figure(view, found),
-        "anomalies": anomaly_table(view, odd),
+        "anomalies": anomaly_table(view, odd or []),
+        "pending": odd is None,
         "backtest": found["backtest"],
         "notes": [str(note) for note in found["notes"]],
         "horizon": horizon,
@@ -62,12 +64,12 @@ def page(view: View) -> Page:
     return Page("forecast.html", "Forecast", question, data)
 
 
-def find_anomalies(view: View) -> list[dict[str, Any]]:
-    """What was out of the ordinary in the view's window, at most a minute old."""
+def find_anomalies(view: View) -> list[dict[str, Any]] | None:
+    """What was out of the ordinary in the view's window; None while it is being looked for, which takes seconds."""
     recall: Recall = view.ctx.shared.setdefault("recall", Recall())
     key = ("anomalies", view.scope.project, view.timezone, tuple(sorted(view.shared)), view.default_days)
-    found: list[dict[str, Any]] = recall.get(
-        key, lambda: anomalies.find(view.ctx.store, view.scope, now=view.now)["anomalies"]
+    found: list[dict[str, Any]] | None = recall.get(
+        key, lambda: anomalies.find(view.ctx.store, view.scope, now=view.now)["anomalies"], WAIT_S
     )
     return found
 

@@ -37,7 +37,9 @@ def page(view: View) -> Page:
     explained = explain.explain(store, replace(scope, window=why))
     data = {
         "tiles": tiles(view, timed),
-        "figure": parts.spend_figure(view, timed["rows"], group, marks=marks(view, found), height=270, path="/spend"),
+        "figure": parts.spend_figure(
+            view, timed["rows"], group, marks=marks(view, found or []), height=270, path="/spend"
+        ),
         "tabs": [Link(name, view.here(group_by=None if name == "feature" else name), name == group) for name in TABS],
         "why": explain_page.figure(view, explained) if explained["current"].get("calls") else None,
         "why_sentences": explained["sentences"][:4],
@@ -47,7 +49,8 @@ def page(view: View) -> Page:
         "tops": [top_table(view, name) for name in ("feature", "model", "team")],
         "budgets": budgets_page.cards(view, budgets_page.read(view)[:3]),
         "firing": alerts.list_alerts(store, scope.project, view.now, "firing"),
-        "anomalies": [anomaly_line(view, one) for one in found[:4]],
+        "anomalies": [anomaly_line(view, one) for one in (found or [])[:4]],
+        "pending": found is None,
         "group": group,
     }
     return Page("overview.html", "Overview", question, data)

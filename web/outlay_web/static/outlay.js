@@ -164,25 +164,32 @@
     });
   }
 
-  // Live: the page's content again every ten seconds, unless somebody is in the middle of something.
+  // The page's content again: every ten seconds when live, soon where something is still being computed; but not while
+  // somebody is in the middle of something.
+  const busy = "details[open], :focus, [aria-pressed=false], [aria-sort]";
+  const refresh = async () => {
+    const old = document.getElementById("fragment");
+    if (document.hidden || drag || !tip.hidden || old.querySelector(busy)) return;
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+    if (!answer || !answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("fragment");
+    if (fresh) { old.replaceWith(document.importNode(fresh, true)); setUp(document.getElementById("fragment")); }
+  };
+  const awaiting = setInterval(() => {
+    if (document.querySelector("[data-pending]")) refresh(); else clearInterval(awaiting);
+  }, 2500);
+
   const live = document.querySelector("[data-live]");
   if (live) {
     live.hidden = false;
     const on = () => live.getAttribute("aria-pressed") === "true";
-    const refresh = async () => {
-      const old = document.getElementById("fragment");
-      if (!on() || document.hidden || !tip.hidden || old.querySelector("details[open], :focus, [aria-pressed=false], [aria-sort]")) return;
-      const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
-      if (!answer || !answer.ok) return;
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("fragment");
-      if (fresh) { old.replaceWith(document.importNode(fresh, true)); setUp(document.getElementById("fragment")); }
-    };
+    const remember = (value) => { try { sessionStorage.setItem("outlay-live", value); } catch { /* private mode */ } };
     live.addEventListener("click", () => {
       live.setAttribute("aria-pressed", String(!on()));
-      try { sessionStorage.setItem("outlay-live", on() ? "1" : ""); } catch { /* private mode */ }
-      refresh();
+      remember(on() ? "1" : "");
+      if (on()) refresh();
     });
     try { if (sessionStorage.getItem("outlay-live")) live.setAttribute("aria-pressed", "true"); } catch { /* private mode */ }
-    setInterval(refresh, 10000);
+    setInterval(() => { if (on()) refresh(); }, 10000);
   }
 })();

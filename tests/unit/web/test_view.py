@@ -1,0 +1,130 @@
+"""A page's URL: what a form means by it, and the links that lead on from it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from starlette.requests import Request
+
+from outlay_analytics.window import BadRequest
+from outlay_web.context import Context
+from outlay_web.pages.view import View, canonical, read_view
+
+NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
+
+
+def request(query: str, path: str = "/spend") -> Request:
+    return Request(
+        {
+            "type": "http",
+            "method": "GET",
+            "path": path,
+            "query_string": query.encode(),
+            "headers": [(b"host", b"localhost:4318")],
+            "state": {"project": "default"},
+            "scheme": "http",
+            "server": ("localhost", 4318),
+            "root_path": "",
+        }
+    )
+
+
+def view(query: str, path: str = "/spend", **options: Any) -> View:
+    settings = SimpleNamespace(public_url="")
+    ctx = cast(Context, SimpleNamespace(config={}, now=lambda: NOW, settings=settings))
+    return read_view(ctx, request(query, path), ("group_by", "interval", "cursor"), **options)
+
+
+def pairs(address: str | None) -> list[tuple[str, str]]:
+    return parse_qsl(urlsplit(address or "").query, keep_blank_values=True)
+
+
+@pytest.mark.parametrize(
+    "query", ["", "start=-7d", "feature=", "group_by=feature%2Cmodel", "feature=a&feature=b&tag.plan=x"]
+)
+def test_a_clean_address_is_left_alone(query: str) -> None:
+    assert canonical(request(query)) is None
+
+
+def test_a_forms_empty_fields_vanish_and_its_groups_join() -> None:
+    better = canonical(request("start=-7d&interval=&group_by=feature&group_by=model&measure="))
+    assert pairs(better) == [("start", "-7d"), ("group_by", "feature,model")]
+    assert canonical(request(urlsplit(better or "").query)) is None
+
+
+def test_a_filter_of_the_form_becomes_a_parameter_of_its_own() -> None:
+    assert pairs(canonical(request("team=x&dim=feature&value=a+%26+b"))) == [("team", "x"), ("feature", "a & b")]
+    assert pairs(canonical(request("dim=tag&value=plan%3Dpro"))) == [("tag.plan", "pro")]
+
+
+def test_a_forms_local_time_is_read_in_the_readers_zone() -> None:
+    better = canonical(request("timezone=Europe/Berlin&start=2026-07-01T00:00&end=2026-07-02T12:30"))
+    assert ("start", "2026-06-30T22:00:00Z") in pairs(better)
+    assert ("end", "2026-07-02T10:30:00Z") in pairs(better)
+
+
+def test_links_to_other_pages_keep_window_and_filters_and_nothing_else() -> None:
+    shown = view("start=-7d&feature=a&tag.plan=pro&group_by=model&interval=day&cursor=c")
+    assert pairs(shown.to("/calls")) == [("start", "-7d"), ("feature", "a"), ("tag.plan", "pro")]
+    assert pairs(shown.to("/calls", start=None, status="error")) == [
+        ("feature", "a"),
+        ("tag.plan", "pro"),
+        ("status", "error"),
+    ]
+
+
+def test_changing_something_starts_paging_again() -> None:
+    assert pairs(view("start=-7d&cursor=c", "/calls").here(start="-30d")) == [("start", "-30d")]
+
+
+def test_narrowing_replaces_the_filter_of_that_name() -> None:
+    shown = view("feature=a&feature=b&group_by=feature")
+    assert pairs(shown.narrowed("feature", "c")) == [("feature", "c"), ("group_by", "feature")]
+    assert pairs(shown.narrowed("feature", None)) == [("feature", ""), ("group_by", "feature")]
+
+
+def test_each_filter_is_a_chip_whose_link_takes_only_it_away() -> None:
+    chips = view("feature=a&feature=b").chips
+    assert [(name, value, pairs(without)) for name, value, without in chips] == [
+        ("feature", "a", [("feature", "b")]),
+        ("feature", "b", [("feature", "a")]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "interval"),
+    [("-24h", "hour"), ("-72h", "hour"), ("-7d", "day"), ("-90d", "day"), ("-365d", "week"), ("-800d", "month")],
+)
+def test_the_step_suits_the_window(start: str, interval: str) -> None:
+    shown = view(f"start={start}")
+    assert shown.interval == interval
+    assert 2 <= len(shown.steps) <= 110
+
+
+def test_the_default_range_is_marked_as_chosen() -> None:
+    assert [link.label for link in view("").ranges if link.on] == ["30 d"]
+    assert [link.label for link in view("", default_days=7).ranges if link.on] == ["7 d"]
+    assert [link.label for link in view("start=2026-11-01").ranges if link.on] == []
+
+
+def test_a_step_of_a_chart_leads_to_its_own_window() -> None:
+    shown = view("start=-7d&feature=a&interval=day")
+    step = shown.steps[2]
+    assert pairs(shown.at(step)) == [
+        ("start", step.start.strftime("%Y-%m-%dT%H:%M:%SZ")),
+        ("feature", "a"),
+        ("end", (step.start + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "query", ["group_by=cost", "group_by=feature,team,model", "interval=year", "interval=hour&start=-90d", "nonsense=1"]
+)
+def test_what_makes_no_sense_is_refused_with_its_name(query: str) -> None:
+    with pytest.raises(BadRequest, match=query.partition("=")[0]):
+        shown = view(query)
+        _ = (shown.groups("feature"), shown.interval)
