@@ -140,7 +140,7 @@ def running(settings: Settings, sections: Mapping[str, Any] | None = None) -> It
             server.should_exit = True
             thread.join(10)
     finally:
-        assembly.close()
+        assembly.close(60)
         tempfile.tempdir = before[1]
         os.environ.pop("TMPDIR", None)
         os.environ.update({"TMPDIR": before[0]} if before[0] else {})

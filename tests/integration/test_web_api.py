@@ -60,7 +60,8 @@ def test_sending_twice_counts_once_and_the_ledger_says_so(server: Running) -> No
 
 
 def test_a_trace_shows_what_was_counted_and_why(server: Running) -> None:
-    server.send_spans([llm_span(3, 1), llm_span(3, 2, parent=1)])
+    agent = llm_span(3, 1, gen_ai__operation__name="invoke_agent")
+    server.send_spans([agent, llm_span(3, 2, parent=1)])
     server.wait_for_calls(1)
     spans = server.api(f"/traces/{3:032x}").json["spans"]
     assert sorted((span["span_id"][-1], span["counted"]) for span in spans) == [("1", False), ("2", True)]

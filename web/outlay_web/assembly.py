@@ -7,7 +7,6 @@ files, tables before whoever reads them.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import importlib
 import logging
 import os
@@ -55,8 +54,7 @@ KEYS_S = 5.0
 LAST_USED_S = 60.0
 BUDGETS_S = 60.0
 ANOMALIES_S = 900.0
-LOADER_STOP_S = 3.0
-JOBS_STOP_S = 3.0
+STOP_S = 3.0
 
 
 class Assembly:
@@ -73,6 +71,7 @@ class Assembly:
     def __init__(self, config: Config, *, command: str) -> None:
         self.config = config
         self.url = ""
+        self._stop_s = STOP_S
         settings = config.settings
         sections = parse_sections(config.sections)
         self.lock = DataLock(settings.data, command)
@@ -143,11 +142,12 @@ class Assembly:
         settler.close()
         rollup.close()
 
-    def close(self) -> None:
+    def close(self, stop_s: float = STOP_S) -> None:
         """Stop the background and let go of everything, in the opposite order. Safe to call twice.
 
-        A thread that does not end in time still uses the store, which then stays open until the process ends.
+        A thread that does not end within `stop_s` still uses the store, which then stays open until the process ends.
         """
+        self._stop_s = stop_s
         in_use = False
         while self._closers:
             closer = self._closers.pop()
@@ -162,8 +162,8 @@ class Assembly:
         settings = self.config.settings
         spool = Spool(settings.data / "spool", quota_bytes=settings.spool_quota_bytes)
         self._closers.append(spool.close)
-        self.loader = Loader(self.store, spool, on_loaded=lambda: self.context.wake("settle"))
-        self._closers.append(functools.partial(self.loader.stop, LOADER_STOP_S))
+        self.loader = loader = Loader(self.store, spool, on_loaded=lambda: self.context.wake("settle"))
+        self._closers.append(lambda: loader.stop(self._stop_s))
         self.spool, self.door = spool, Door(spool)
 
     def _workers(self) -> tuple[Settler, Rollup]:
@@ -222,7 +222,7 @@ class Assembly:
 
     def _run(self, scheduler: Scheduler) -> None:
         scheduler.start()
-        self._closers.append(functools.partial(scheduler.stop, JOBS_STOP_S))
+        self._closers.append(lambda: scheduler.stop(self._stop_s))
         before = self.context.jobs
         self.context.jobs = lambda: [*before(), *(_shown(job) for job in scheduler.jobs.values())]
 
