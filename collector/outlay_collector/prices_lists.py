@@ -50,7 +50,7 @@ def list_prices(
         only.append("positionCaseInsensitive(model, {model:String}) > 0")
         params["model"] = model
     if at is not None:
-        only.append("prices.valid_from <= {at:DateTime64(6)} AND until > {at:DateTime64(6)}")
+        only.append("p.valid_from <= {at:DateTime64(6)} AND until > {at:DateTime64(6)}")
         params["at"] = at
     rows = store.query(load_sql(SQL, "prices_list", only=" AND ".join(only)), params)
     checked = version["catalogue_checked"]

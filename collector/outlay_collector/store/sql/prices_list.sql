@@ -6,7 +6,7 @@ SELECT
     service_tier,
     min_input_tokens,
     hours,
-    if(valid_from = toDateTime64(0, 9, 'UTC'), NULL, valid_from) AS valid_from,
+    if(p.valid_from = toDateTime64(0, 9, 'UTC'), NULL, p.valid_from) AS valid_from,
     origin,
     source,
     checked,
@@ -29,7 +29,7 @@ FROM
     ) AS until
     FROM prices FINAL
     WHERE price_version = {price_version:String}
-)
+) AS p
 WHERE $only
-ORDER BY provider, model, service_tier != 'standard', service_tier, min_input_tokens, hours, prices.valid_from
+ORDER BY provider, model, service_tier != 'standard', service_tier, min_input_tokens, hours, p.valid_from
 LIMIT {limit:UInt32} OFFSET {offset:UInt64}
