@@ -297,7 +297,7 @@ def _entry(alert: Alert, settings: AlertSettings) -> Entry:
         expected_usd=None if alert.expected_usd is None else f"{alert.expected_usd:f}",
         drivers=[{"driver": driver["driver"], "usd": f"{driver['usd']:f}"} for driver in alert.drivers[:3]],
         link=_link(alert, settings),
-        silence=f'{settings.public_url}/alerts, or POST {url} with {{"hours": 24}}',
+        silence=f'{settings.public_url}/alerts, or POST {url} (for a day unless it says "until")',
     )
 
 

@@ -28,7 +28,7 @@ SPREAD_H = 14 * DAY
 HOURLY_S = 1800.0
 # Window in hours, threshold in robust deviations.
 VOLUME_WINDOWS = ((1, 4.3), (24, 3.4), (72, 3.0), (168, 2.8))
-DRIVER_WINDOWS = ((1, 5.4), (3, 4.7), (12, 4.3), (36, 4.3))
+DRIVER_WINDOWS = ((1, 5.6), (3, 4.9), (12, 4.5), (36, 4.4))
 SLOW_WINDOWS = ((96, 4.6),)
 Series = Any  # pandas is without useful types for rolling results
 
@@ -50,7 +50,8 @@ def score(t: Any, y: Any, aux: Mapping[str, Any] | None = None) -> Floats:
     worst: Floats = np.maximum.reduce(list(statistics.values()))
     scores: Floats = 1 - 0.5**worst
     scores[:LEARN_H] = np.minimum(scores[:LEARN_H], 0.49)
-    return scores
+    # Alone, a series alerts when something begins; with its drivers known, as long as it lasts.
+    return scores if aux is not None else _once(scores, quiet=12, louder=0.1)
 
 
 def channels(y: Floats, aux: Mapping[str, Any] | None = None) -> dict[str, Floats]:
@@ -197,15 +198,15 @@ def generic(y: Floats) -> Floats:
     return _once(1 - 0.5 ** np.maximum(worst / 8.0, 0.0))
 
 
-def _once(scores: Floats, quiet: int = 150) -> Floats:
+def _once(scores: Floats, quiet: int = 150, louder: float = 0.25) -> Floats:
     """Let an incident speak when it begins, and again only when it grows."""
     out = scores.copy()
     last, loudest = -quiet - 1, 0.0
     for k, value in enumerate(scores):
         if value < 0.3:
             continue
-        if k - last > quiet or value > loudest + 0.25:
+        if k - last > quiet or value > loudest + louder:
             last, loudest = k, float(value)
         else:
-            out[k] = 0.29
+            out[k] = min(float(value), 0.29)
     return out

@@ -1,8 +1,10 @@
 """Find the slice of the data that a change happened in: at most three dimensions, judged by purity.
 
 A slice is good when its leaves moved alike and everything outside stayed alike: then two factors, one inside and one
-outside, reproduce the actual values. `score` = 1 - (absolute error of the two factors ÷ absolute error of one factor
-for all), with a small price per extra condition and a small reward for the share of the change that the slice holds.
+outside, reproduce the actual values. Purity = 1 - (misfit of the two factors ÷ misfit of one factor for all); a small
+price per extra condition and a small reward for the share of the change that the slice holds decide between near
+equals. The misfit is the squared Hellinger distance, Σ (√actual - √predicted)², which weighs large and small leaves
+as counts deserve.
 
 The idea of judging a slice by how alike its leaves moved is that of Squeeze (Li et al., ISSRE 2019) and RiskLoc
 (Kalander, 2022); the "largest mover" of ordinary drill-downs finds one dimension at a time and is right far less often.
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-CONDITION_PRICE = 0.02
+CONDITION_PRICE = 0.03
 SHARE_REWARD = 0.1
 
 
@@ -49,7 +51,10 @@ def drill(
     if not len(e) or total == 0:
         return {}, 0.0
     values, codes = _encode(rows, len(dims))
-    nothing = _misfit(e, change)
+    before, after = np.maximum(e, 0.0), np.maximum(a, 0.0)
+    nothing = _misfit(before, after)
+    if nothing <= 1e-9 * float(after.sum() + before.sum()):  # everything moved alike
+        return {}, 0.0
     best: tuple[float, dict[str, Any]] = (0.0, {})
     for layer in range(1, min(max_layer, len(dims)) + 1):
         for picked in itertools.combinations(range(len(dims)), layer):
@@ -58,19 +63,20 @@ def drill(
             leaves = np.bincount(slices)
             for number in np.flatnonzero(held >= min_share):
                 inside = slices == number
-                fit = _misfit(e[inside], change[inside])
-                fit += _misfit(e[~inside], change[~inside]) if leaves[number] < len(e) else 0.0
-                score = 1 - fit / max(nothing, 1e-12) - CONDITION_PRICE * layer + SHARE_REWARD * min(1.0, held[number])
+                fit = _misfit(before[inside], after[inside])
+                fit += _misfit(before[~inside], after[~inside]) if leaves[number] < len(e) else 0.0
+                purity = 1 - fit / nothing
+                score = purity * (1 - CONDITION_PRICE * (layer - 1)) + SHARE_REWARD * min(1.0, held[number])
                 if score > best[0]:
                     first = int(np.argmax(inside))
                     best = (score, {dims[d]: values[d][codes[first, d]] for d in picked})
     return best[1], best[0]
 
 
-def _misfit(expected: Floats, change: Floats) -> float:
-    """Absolute error left when all leaves are said to move by the same ratio."""
-    ratio = change.sum() / max(float(expected.sum()), 1e-9)
-    return float(np.abs(change - ratio * expected).sum())
+def _misfit(expected: Floats, actual: Floats) -> float:
+    """Squared Hellinger distance left when all leaves are said to move by the same ratio."""
+    ratio = float(actual.sum()) / max(float(expected.sum()), 1e-9)
+    return float(((np.sqrt(actual) - np.sqrt(expected * ratio)) ** 2).sum())
 
 
 def _encode(rows: Sequence[tuple[Any, ...]], width: int) -> tuple[list[list[Any]], NDArray[np.int64]]:

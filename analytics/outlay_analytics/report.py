@@ -41,7 +41,7 @@ def daily_report(
     """
     window = _day_window(day, timezone)
     before = _day_window(day - timedelta(days=1), timezone)
-    as_of = min(now or window.end, window.end)
+    as_of = min(now or datetime.now(UTC), window.end)
     if as_of <= window.start:
         raise BadRequest(f"day {day.isoformat()} has not begun")
     scope = Scope(window, {}, project, timezone)

@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 
 ORIGINS = 24
 TREND_POINTS = 21
+SUM_SPREAD = 2.8  # errors of steps go together: a sum is off by this much more than if they were independent
 
 
 @dataclass(frozen=True)
@@ -281,15 +282,14 @@ def _total(mean: Floats, errors: Floats, predicted: Floats, past: _Past, width80
     h, total = len(mean), float(mean.sum())
     steps = past.known.sum(axis=1)
     whole = steps >= min(h, 4 * past.day)
-    independent = float(np.sqrt(((width80 / 1.2816) ** 2).sum())) / max(total, 1e-12)
+    independent = float(np.sqrt((width80**2).sum())) / max(total, 1e-12)
     if whole.any():
         sums = predicted.sum(axis=1)[whole]
         relative = np.abs(errors.sum(axis=1)[whole]) / np.maximum(sums, 1e-12) * (h / steps[whole]) ** 0.1
-        wider = 1 + 1.5 / past.cases
-        width = max(quantile(relative, past.age[whole], 0.88) * wider, 1.2816 * independent * 1.5)
-        far = max(quantile(relative, past.age[whole], 0.97) * wider * 1.15, 1.6 * width)
+        width = max(quantile(relative, past.age[whole], 0.78), SUM_SPREAD * independent)
+        far = max(quantile(relative, past.age[whole], 0.97) * 1.15, 1.6 * width)
     else:
-        width, far = 1.2816 * independent * 2, 1.96 * independent * 2.5
+        width, far = SUM_SPREAD * independent, 1.6 * SUM_SPREAD * independent
     return {
         "mean": total,
         "lo80": max(0.0, total * (1 - width)),
