@@ -12,10 +12,34 @@ from outlay_analytics.window import Interval, Scope, bucket_sql, filter_sql
 MAX_ROWS = 20_000
 
 
-def attempts_sql(scope: Scope, step: Interval = "total", name: str = "") -> tuple[str, dict[str, Any]]:
-    """The relation of cascade_attempts.sql over a scope, of one cascade or of all, and its parameters."""
+LINES = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
+SPANS = "arrayDistinct(arrayConcat(groupUniqArray(50)(c.span_id), groupUniqArray(50)(c.parent_span_id)))"
+
+
+def attempts_sql(
+    scope: Scope, step: Interval = "total", name: str = "", *, scored: bool = False
+) -> tuple[str, dict[str, Any]]:
+    """The relation of cascade_attempts.sql over a scope, and its parameters.
+
+    Args:
+        scope: Window, filters, project.
+        step: What `time` is the start of.
+        name: One cascade, or all.
+        scored: Whether `trace` and `spans` are filled, to join scores to; otherwise `lines` are.
+    """
     params: dict[str, Any] = {"project": scope.project, "timezone": scope.timezone, "name": name, "max_rows": MAX_ROWS}
     params |= {"start": instant_text(scope.window.start), "end": instant_text(scope.window.end)}
-    filters = filter_sql(scope, "calls", params) or "1"
-    time = bucket_sql(step, "run_started")
-    return load_sql("outlay_analytics.sql", "cascade_attempts", time=time, filters=filters), params
+    lines = ", ".join(
+        f"sum(c.cost_lines['{line}']" + (" + c.cost_lines['reasoning'])" if line == "output" else ")")
+        for line in LINES
+    )
+    sql = load_sql(
+        "outlay_analytics.sql",
+        "cascade_attempts",
+        time=bucket_sql(step, "run_started"),
+        filters=filter_sql(scope, "calls", params) or "1",
+        lines="0" if scored else f"({lines})",
+        trace="any(c.trace_id)" if scored else "''",
+        spans=SPANS if scored else "0",
+    )
+    return sql, params

@@ -17,13 +17,14 @@ from outlay_collector.store import Row, Store, load_sql
 
 from outlay_analytics.cascade_attempts import attempts_sql
 from outlay_analytics.thresholds import thresholds
-from outlay_analytics.window import Interval, Scope, check_interval, filter_sql
+from outlay_analytics.window import Scope, check_interval, filter_sql
 
 __all__ = ["cascades", "thresholds"]
 
 MILLION = 1_000_000
 DIGITS = Decimal("0.000000000001")
 PARTS = ("input", "read", "write", "write_1h", "output")
+Key = tuple[Any, str]
 
 
 def cascades(store: Store, scope: Scope, interval: str = "total") -> dict[str, Any]:
@@ -39,21 +40,22 @@ def cascades(store: Store, scope: Scope, interval: str = "total") -> dict[str, A
     """
     step = check_interval(interval)
     attempts, params = attempts_sql(scope, step)
-    tiers: dict[tuple[Any, str], list[Row]] = defaultdict(list)
-    for row in store.query(load_sql("outlay_analytics.sql", "cascade_tiers", attempts=attempts), params):
-        tiers[row["time"], row["cascade"]].append(row)
-    tops: dict[str, int] = {}
-    for (_, name), rows in tiers.items():
-        tops[name] = max(tops.get(name, 0), *(row["tier"] for row in rows))
+    tiers: dict[Key, list[Row]] = defaultdict(list)
+    runs: dict[Key, list[Row]] = defaultdict(list)
+    for row in store.query(load_sql("outlay_analytics.sql", "cascades", attempts=attempts), params):
+        (tiers if row["of_tiers"] else runs)[row["time"], row["cascade"]].append(row)
     everything: dict[str, list[Row]] = defaultdict(list)
     for (_, name), rows in tiers.items():
         everything[name] += rows
+    tops = {name: max(row["tier"] for row in rows) for name, rows in everything.items()}
     rates = {name: _top_rates(store, scope, name, tops[name], rows) for name, rows in everything.items()}
-    params |= {"cascades": list(tops), "tops": list(tops.values())}
     found = [
-        _cascade(scope, step, row, tiers[row["time"], row["cascade"]], tops[row["cascade"]], rates[row["cascade"]])
-        for row in store.query(load_sql("outlay_analytics.sql", "cascade_runs", attempts=attempts), params)
-        if (row["time"], row["cascade"]) in tiers
+        {
+            "time": time if step != "total" else scope.window.start,
+            "name": name,
+            **_figures(runs[time, name], rows, tops[name], rates[name]),
+        }
+        for (time, name), rows in tiers.items()
     ]
     found.sort(key=lambda one: (-one["time"].timestamp(), -(one["cost_usd"] or 0), one["name"]))
     return {"window": {"start": scope.window.start, "end": scope.window.end}, "currency": "USD", "cascades": found}
@@ -82,9 +84,9 @@ def _top_rates(store: Store, scope: Scope, name: str, top: int, tiers: Sequence[
     if top == 0:
         return Rates({})
     rates: dict[str, Fraction] = {}
-    tokens = _tokens(rows, "")
-    for part in PARTS:
-        usd = sum((Decimal(row[f"usd_{part}"]) for row in rows), Decimal(0))
+    tokens = _tokens(rows, "priced_tokens")
+    for number, part in enumerate(PARTS):
+        usd = sum((Decimal(row["priced_usd"][number]) for row in rows), Decimal(0))
         if tokens[part] > 0 and usd > 0:
             rates[part] = Fraction(usd) / tokens[part]
     if len(rates) < len(PARTS):
@@ -99,32 +101,29 @@ def _top_rates(store: Store, scope: Scope, name: str, top: int, tiers: Sequence[
     return Rates(rates)
 
 
-def _tokens(rows: Iterable[Mapping[str, Any]], prefix: str) -> dict[str, int]:
-    """Disjoint token counts by part from columns where input and writes include their parts."""
-    sums = {part: sum(int(row[prefix + part]) for row in rows) for part in PARTS}
-    return {
-        "input": max(sums["input"] - sums["read"] - sums["write"], 0),
-        "read": sums["read"],
-        "write": max(sums["write"] - sums["write_1h"], 0),
-        "write_1h": sums["write_1h"],
-        "output": sums["output"],
-    }
+def _tokens(rows: Iterable[Row], name: str) -> dict[str, int]:
+    """Disjoint token counts by part from tuples in which input and writes include their parts."""
+    given, read, write, write_1h, output = (sum(int(row[name][number]) for row in rows) for number in range(len(PARTS)))
+    plain = max(given - read - write, 0)
+    return dict(zip(PARTS, (plain, read, max(write - write_1h, 0), write_1h, output), strict=True))
 
 
-def _cascade(scope: Scope, step: Interval, row: Row, tiers: Sequence[Row], top: int, rates: Rates) -> dict[str, Any]:
-    cost = Decimal(row["cost_usd"]) if row["priced_calls"] else None
-    alone = _top_tier_only(row, top, rates)
+def _figures(runs: Sequence[Row], tiers: Sequence[Row], top: int, rates: Rates) -> dict[str, Any]:
+    count = sum(row["runs"] for row in runs)
+    escalated = sum(row["runs"] for row in runs if row["run_tier"] > 0)
+    accepted = sum(row["accepted_runs"] for row in runs)
+    priced = sum(row["all_priced"] for row in runs)
+    cost = _usd(runs, "usd") if priced else None
+    alone = _top_tier_only(runs, top, rates)
     return {
-        "time": row["time"] if step != "total" else scope.window.start,
-        "name": row["cascade"],
-        "runs": row["runs"],
-        "escalated_runs": row["escalated_runs"],
-        "escalation_rate": row["escalated_runs"] / row["runs"],
+        "runs": count,
+        "escalated_runs": escalated,
+        "escalation_rate": escalated / count,
         "cost_usd": cost,
-        "priced_ratio": row["priced_calls"] / row["calls"],
-        "wasted_usd": None if cost is None else Decimal(row["wasted_usd"]),
-        "accepted_runs": row["accepted_runs"],
-        "cost_per_accepted_usd": _per(cost, row["accepted_runs"]),
+        "priced_ratio": priced / sum(row["all_calls"] for row in runs),
+        "wasted_usd": None if cost is None else _usd(runs, "wasted_usd"),
+        "accepted_runs": accepted,
+        "cost_per_accepted_usd": _per(cost, accepted),
         "top_tier_only_usd": alone,
         "saving_usd": None if alone is None or cost is None else alone - cost,
         "break_even_escalation_rate": _break_even(tiers, top),
@@ -139,33 +138,37 @@ def _tier(row: Row) -> dict[str, Any]:
         "attempts": row["attempts"],
         "accepted": row["accepted"],
         "acceptance_rate": row["accepted"] / row["attempts"],
-        "cost_usd": Decimal(row["tier_cost_usd"]) if row["priced_attempts"] else None,
+        "cost_usd": Decimal(row["usd"]) if row["priced_attempts"] else None,
         "p95_ms": round(row["p95_ms"], 3),
     }
 
 
-def _top_tier_only(row: Row, top: int, rates: Rates) -> Decimal | None:
+def _top_tier_only(runs: Sequence[Row], top: int, rates: Rates) -> Decimal | None:
     """The runs at the top tier alone: its attempts where they exist, else the first attempt's tokens at its rates."""
     if top == 0:
         return None
-    known = Decimal(row["top_usd"]) if row["top_runs"] else None
-    if row["repriced_runs"]:
-        repriced = rates.cost(_tokens([row], "first_"))
-        known = known if repriced is None else (known or Decimal(0)) + repriced
-    return known
+    at_top = [row for row in runs if row["run_tier"] == top and row["last_known"]]
+    below = [row for row in runs if row["run_tier"] < top and row["first_known"]]
+    repriced = rates.cost(_tokens(below, "first_tokens")) if below else None
+    if not at_top:
+        return repriced
+    return _usd(at_top, "last_usd") + (repriced or 0)
 
 
 def _break_even(tiers: Sequence[Row], top: int) -> float | None:
     """1 - mean cost of a tier-0 attempt ÷ mean cost of a top-tier attempt, over priced attempts."""
-    first, last = _mean_cost(tiers, 0), _mean_cost(tiers, top)
+    first, last = (_mean_cost([row for row in tiers if row["tier"] == tier]) for tier in (0, top))
     if top == 0 or first is None or not last:
         return None
     return float(1 - first / last)
 
 
-def _mean_cost(tiers: Sequence[Row], tier: int) -> Decimal | None:
-    rows = [row for row in tiers if row["tier"] == tier]
-    return _per(sum((Decimal(row["tier_cost_usd"]) for row in rows), Decimal(0)), sum(r["priced_attempts"] for r in rows))
+def _mean_cost(tiers: Sequence[Row]) -> Decimal | None:
+    return _per(_usd(tiers, "usd"), sum(row["priced_attempts"] for row in tiers))
+
+
+def _usd(rows: Iterable[Row], name: str) -> Decimal:
+    return sum((Decimal(row[name]) for row in rows), Decimal(0))
 
 
 def _per(usd: Decimal | None, count: int) -> Decimal | None:

@@ -14,7 +14,7 @@ from typing import Any
 from outlay_collector.store import Row, Store, load_sql
 
 from outlay_analytics.cascade_attempts import attempts_sql
-from outlay_analytics.window import Scope
+from outlay_analytics.window import Scope, filter_sql
 
 DIGITS = Decimal("0.000000000001")
 STEPS = 20
@@ -31,8 +31,9 @@ def thresholds(store: Store, scope: Scope, name: str) -> dict[str, Any]:
         and its `reason` (see `recommend`); `score` (which one quality is), `runs` (with a confidence), `in_use`
         (thresholds that the runs reported).
     """
-    attempts, params = attempts_sql(scope, name=name)
-    seen = store.query(load_sql("outlay_analytics.sql", "cascade_scores", attempts=attempts), params)[0]
+    attempts, params = attempts_sql(scope, name=name, scored=True)
+    filters = filter_sql(scope, "calls", params) or "1"
+    seen = store.query(load_sql("outlay_analytics.sql", "cascade_scores", filters=filters), params)[0]
     if not name or not seen["confidences"]:
         return {"rows": [], "recommended": None, "reason": None, "score": None, "runs": 0, "in_use": []}
     params |= {"digits": 15 if len(seen["confidences"]) <= EXACT else 3, "score": seen["score"] or ""}

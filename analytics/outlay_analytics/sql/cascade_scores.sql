@@ -1,19 +1,40 @@
 -- Question: by which score are the runs of a cascade judged, which confidences do they report, at which thresholds?
--- Fragments: attempts (see cascade_attempts.sql). Parameters: those of the attempts.
--- Result: one row: score (the name given most often), distinct confidences of first attempts, thresholds in use.
+-- Fragments: filters. Parameters: project, start, end, name (of the cascade).
+-- Result: one row: score (the name given most often, empty without any), up to 101 distinct confidences of attempts at
+-- tier 0, the lowest and highest, up to 20 thresholds in use.
 SELECT
+    arraySort(groupUniqArray(101)(assumeNotNull(c.cascade_confidence))) AS confidences,
+    min(c.cascade_confidence) AS lowest,
+    max(c.cascade_confidence) AS highest,
+    arraySort(groupUniqArrayIf(20)(assumeNotNull(c.cascade_threshold), isNotNull(c.cascade_threshold))) AS thresholds,
     (
-        SELECT CAST(name, 'String') AS given
-        FROM scores FINAL
-        WHERE project = {project:String}
-          AND isNotNull(value)
-          AND trace_id IN (SELECT arrayJoin(spans).1 FROM ($attempts))
-        GROUP BY name
-        ORDER BY count() DESC, name
-        LIMIT 1
-    ) AS score,
-    arraySort(groupUniqArrayIf(101)(assumeNotNull(confidence), tier = 0 AND isNotNull(confidence))) AS confidences,
-    minIf(confidence, tier = 0) AS lowest,
-    maxIf(confidence, tier = 0) AS highest,
-    arraySort(groupUniqArrayIf(20)(assumeNotNull(threshold), tier = 0 AND isNotNull(threshold))) AS thresholds
-FROM ($attempts) AS attempts
+        SELECT any(name)
+        FROM
+        (
+            SELECT toString(s.name) AS name
+            FROM scores AS s FINAL
+            WHERE s.project = {project:String}
+              AND isNotNull(s.value)
+              AND s.trace_id IN
+              (
+                SELECT c.trace_id
+                FROM calls AS c FINAL
+                WHERE c.project = {project:String}
+                  AND c.started_at >= toDateTime64({start:String}, 9, 'UTC')
+                  AND c.started_at < toDateTime64({end:String}, 9, 'UTC')
+                  AND c.cascade_name = {name:String}
+                  AND ($filters)
+              )
+            GROUP BY name
+            ORDER BY count() DESC, name
+            LIMIT 1
+        )
+    ) AS score
+FROM calls AS c FINAL
+WHERE c.project = {project:String}
+  AND c.started_at >= toDateTime64({start:String}, 9, 'UTC')
+  AND c.started_at < toDateTime64({end:String}, 9, 'UTC')
+  AND c.cascade_name = {name:String}
+  AND c.cascade_tier = 0
+  AND isNotNull(c.cascade_confidence)
+  AND ($filters)

@@ -1,8 +1,9 @@
 -- Question: who spent what, and in total?
--- Fragments: source (see spend_source.py), keys (`time`, d0 …), sets (grouping sets), is_total.
+-- Fragments: source (see spend_source.py), keys (`time`, d0 …), sets (grouping sets), is_total, quantiles (of 0.5 and
+-- 0.95 over bucket and bucket_calls).
 -- Parameters: max_rows, and those of the source.
 -- Result: the total first (is_total = 1), then the groups by cost, largest first: counts, tokens, USD over priced calls,
--- p50_ms and p95_ms interpolated between histogram buckets (within 3 %), NULL without calls.
+-- quantiles_ms interpolated between histogram buckets (within 3 %).
 SELECT
     $keys,
     $is_total AS is_total,
@@ -17,7 +18,7 @@ SELECT
     sum(reasoning_tokens) AS reasoning_tokens,
     sum(cost_usd) AS cost_usd,
     sum(uncached_cost_usd) AS uncached_cost_usd,
-    quantilesExactWeightedInterpolatedIf(0.5, 0.95)(exp2((bucket + 0.5) / 16) / 1000, bucket_calls, bucket_calls > 0) AS quantiles_ms
+    $quantiles AS quantiles_ms
 FROM $source AS source
 GROUP BY GROUPING SETS ($sets)
 ORDER BY is_total DESC, cost_usd DESC, calls DESC, $keys

@@ -1,0 +1,46 @@
+-- Question: how did the runs of each cascade go, and what did each tier and model do?
+-- Fragments: attempts (see cascade_attempts.sql). Parameters: those of the attempts, max_rows.
+-- Result: two kinds of rows. of_tiers = 1: one per time, cascade, tier and model: attempts, accepted, priced_attempts,
+-- cost, p95 of their durations; tokens and lines of priced attempts by part (input, read, write, write 1 h, output;
+-- input and writes as counted, with their parts). of_tiers = 0: one per time, cascade and highest tier of a run: runs,
+-- accepted runs, calls, cost, cost of what was not accepted; cost of the attempts at that tier and how many know
+-- it; of the first attempts the tokens by part, and the runs that know them.
+SELECT
+    time,
+    cascade,
+    run_tier,
+    tier,
+    model,
+    grouping(run_tier) AS of_tiers,
+    count() AS attempts,
+    countIf(outcome = 'accepted') AS accepted,
+    countIf(priced_calls > 0) AS priced_attempts,
+    sum(cost_usd) AS usd,
+    quantileExactInclusive(0.95)(duration_ns) / 1e6 AS p95_ms,
+    tuple(
+        sumIf(tokens.1, priced_calls > 0),
+        sumIf(tokens.2, priced_calls > 0),
+        sumIf(tokens.3, priced_calls > 0),
+        sumIf(tokens.4, priced_calls > 0),
+        sumIf(tokens.5, priced_calls > 0)
+    ) AS priced_tokens,
+    tuple(sum(lines.1), sum(lines.2), sum(lines.3), sum(lines.4), sum(lines.5)) AS priced_usd,
+    countIf(first) AS runs,
+    countIf(first AND run_accepted) AS accepted_runs,
+    sum(calls) AS all_calls,
+    sum(priced_calls) AS all_priced,
+    sumIf(cost_usd, outcome != 'accepted') AS wasted_usd,
+    sumIf(cost_usd, tier = run_tier) AS last_usd,
+    countIf(tier = run_tier AND priced_calls > 0) AS last_known,
+    countIf(first AND counted) AS first_known,
+    tuple(
+        sumIf(tokens.1, first),
+        sumIf(tokens.2, first),
+        sumIf(tokens.3, first),
+        sumIf(tokens.4, first),
+        sumIf(tokens.5, first)
+    ) AS first_tokens
+FROM ($attempts) AS attempts
+GROUP BY GROUPING SETS ((time, cascade, tier, model), (time, cascade, run_tier))
+ORDER BY time DESC, cascade, tier, model, run_tier
+LIMIT {max_rows:UInt64}
