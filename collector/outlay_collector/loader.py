@@ -28,6 +28,7 @@ from outlay_collector.known import KEY_BYTES, known_keys
 from outlay_collector.logs import log_rows
 from outlay_collector.otlp import LOAD_FORMAT, LOAD_SETTINGS, envelope, varint
 from outlay_collector.otlp_read import KEY
+from outlay_collector.seen import Seen
 from outlay_collector.spool import Record, Segment, Spool
 from outlay_collector.spool_counts import Snapshot
 from outlay_collector.store import Store, load_sql
@@ -35,7 +36,7 @@ from outlay_collector.store import Store, load_sql
 logger = logging.getLogger(__name__)
 
 LINGER_S = 0.02
-LINGER_MAX_S = 0.5
+LINGER_MAX_S = 1.0
 BACKOFF_S = (0.5, 1, 2, 5, 10, 30)
 MAX_MONTHS = 90
 
@@ -54,6 +55,8 @@ class Loader:
         self.on_loaded = on_loaded
         self.retries = 0
         self.last_error = ""
+        # Only where this loader is the one writer does it know what is stored; elsewhere ClickHouse is asked.
+        self.seen = Seen(store) if store.embedded else None
         self._writer = store.writer()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -89,7 +92,7 @@ class Loader:
             something = self.spool.wait(stop=self._stop)
             if self._stop.is_set() and (not something or time.monotonic() > self._deadline):
                 return
-            # The first spans after a pause go at once; a trickle is gathered, so that a batch costs a share of the time.
+            # The first spans after a pause go at once; a trickle is gathered: a batch has a cost of its own.
             self._stop.wait(max(LINGER_S, rest_until - time.monotonic()))
             started = time.monotonic()
             try:
@@ -141,6 +144,7 @@ class _Batch:
         self.records = records
         self.spool = loader.spool
         self.writer = loader._writer
+        self.seen = loader.seen
         self.hash = hashlib.sha256(b"".join(_fingerprint(record) for record in records)).hexdigest()
         self.dead: list[Record] = []
         self._scored: Counter[tuple[str, str]] = Counter()
@@ -149,7 +153,7 @@ class _Batch:
     def load(self, before: Snapshot) -> Snapshot:
         traces = [record for record in self.records if record.kind == "traces" and record.spans]
         logs = [record for record in self.records if record.kind == "logs" and record.spans]
-        known = known_keys(self.writer, self.segment.path.with_suffix(".known"), traces)
+        known = known_keys(self.writer, self.segment.path.with_suffix(".known"), traces, self.seen)
         for part in _by_partitions(traces):
             self._insert_spans(part)
         taken = [record for record in traces if record not in self.dead]
@@ -173,6 +177,9 @@ class _Batch:
         row = {"collector": self.spool.name, "segment_hash": self.hash, **asdict(after)}
         self._load_rows("ledger", [row], "ledger")
         self._forget_revived()
+        if self.seen is not None:
+            for project, keys in _keys_by_project(taken).items():
+                self.seen.add(project, b"".join(keys))
         return after
 
     def _insert_spans(self, records: Sequence[Record]) -> None:
@@ -180,7 +187,7 @@ class _Batch:
         if not records:
             return
         try:
-            body = b"".join(self._framed(record) for record in records)
+            body = b"".join(piece for record in records for piece in self._framed(record))
             token = hashlib.sha256("".join(r.body_id for r in records).encode()).hexdigest()
             settings = {**LOAD_SETTINGS, "insert_deduplication_token": f"{self.hash}:{token}"}
             self.writer.load("otlp_in", body, fmt=LOAD_FORMAT, settings=settings)
@@ -194,7 +201,8 @@ class _Batch:
             self._insert_spans(records[:middle])
             self._insert_spans(records[middle:])
 
-    def _framed(self, record: Record) -> bytes:
+    def _framed(self, record: Record) -> tuple[bytes, bytes, bytes]:
+        """One message of a length-delimited stream: its length, the body, the envelope."""
         raw = self._unpacked(record)
         trailer = envelope(
             project=record.project,
@@ -203,7 +211,7 @@ class _Batch:
             oldest_ns=record.oldest_ns,
             newest_ns=record.newest_ns,
         )
-        return b"".join((varint(len(raw) + len(trailer)), raw, trailer))
+        return varint(len(raw) + len(trailer)), raw, trailer
 
     def _unpacked(self, record: Record) -> bytes:
         if record.body_id not in self._raw:
@@ -249,18 +257,23 @@ class _Batch:
         for record in records:
             keys, project = record.keys, record.project
             touched.update((project, keys[at + 4 : at + 20]) for at in range(0, len(keys), KEY_BYTES))
-        spans = Counter({(project, trace.hex()): n for (project, trace), n in touched.items()})
+        spans = {(project, trace.hex()): n for (project, trace), n in touched.items()}
         for pair in self._scored:
             spans.setdefault(pair, 0)
-        rows = [
-            {"loader": self.spool.name, "seq": self.segment.number, "project": project, "trace_id": trace, "spans": n}
+        start = json.dumps({"loader": self.spool.name, "seq": self.segment.number})[:-1]
+        projects = {project: json.dumps(project, ensure_ascii=False) for project, _ in spans}
+        lines = [
+            f'{start},"project":{projects[project]},"trace_id":"{trace}","spans":{n}}}'
             for (project, trace), n in sorted(spans.items())
         ]
-        self._load_rows("dirty_traces", rows, "dirty")
+        self._load_lines("dirty_traces", lines, "dirty")
 
     def _load_rows(self, table: str, rows: Sequence[dict[str, Any]], step: str) -> None:
-        if rows:
-            body = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode()
+        self._load_lines(table, [json.dumps(row, ensure_ascii=False) for row in rows], step)
+
+    def _load_lines(self, table: str, lines: Sequence[str], step: str) -> None:
+        if lines:
+            body = "\n".join(lines).encode()
             settings = {"insert_deduplication_token": f"{self.hash}:{step}", "date_time_input_format": "best_effort"}
             self.writer.load(table, body, fmt="JSONEachRow", settings=settings)
 
@@ -287,6 +300,13 @@ def _months(record: Record) -> set[str]:
         return {f"{datetime.fromtimestamp(hour * 3600, UTC):%Y%m}" for hour in set(hours)}
     ends = {*days[::28], days[-1]}
     return {f"{datetime.fromtimestamp(day * 86_400, UTC):%Y%m}" for day in ends}
+
+
+def _keys_by_project(records: Sequence[Record]) -> dict[str, list[bytes]]:
+    out: dict[str, list[bytes]] = {}
+    for record in records:
+        out.setdefault(record.project, []).append(record.keys)
+    return out
 
 
 def _count_new(records: Sequence[Record], known: dict[str, set[bytes]]) -> int:

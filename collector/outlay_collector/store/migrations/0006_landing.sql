@@ -68,15 +68,15 @@ WITH
     ((k, size) -> match(k, content_keys) OR (size > 4096 AND NOT match(k, kept_keys))) AS is_content
 SELECT
     outlay_project AS project,
-    lower(hex(s.trace_id)) AS trace_id,
-    lower(hex(s.span_id)) AS span_id,
-    if(s.parent_span_id = repeat('\0', 8), '', lower(hex(s.parent_span_id))) AS parent_span_id,
-    fromUnixTimestamp64Nano(toInt64(s.start_time_unix_nano), 'UTC') AS started_at,
-    if(s.end_time_unix_nano < s.start_time_unix_nano, 0, least(toUInt64(s.end_time_unix_nano - s.start_time_unix_nano), 34560000000000000)) AS duration_ns,
-    s.name AS name,
-    transform(s.kind, [1, 2, 3, 4, 5], ['internal', 'server', 'client', 'producer', 'consumer'], 'unspecified') AS kind,
-    transform(s.status.code, [1, 2], ['ok', 'error'], 'unset') AS status,
-    s.status.message AS status_message,
+    lower(hex(raw_trace_id)) AS trace_id,
+    lower(hex(raw_span_id)) AS span_id,
+    if(raw_parent_id = repeat('\0', 8), '', lower(hex(raw_parent_id))) AS parent_span_id,
+    fromUnixTimestamp64Nano(toInt64(start_ns), 'UTC') AS started_at,
+    if(end_ns < start_ns, 0, least(toUInt64(end_ns - start_ns), 34560000000000000)) AS duration_ns,
+    name,
+    transform(kind_code, [1, 2, 3, 4, 5], ['internal', 'server', 'client', 'producer', 'consumer'], 'unspecified') AS kind,
+    transform(status_code, [1, 2], ['ok', 'error'], 'unset') AS status,
+    status_message,
     service,
     service_version,
     environment,
@@ -84,90 +84,125 @@ SELECT
     scope_version,
     resource_attributes,
     mapFromArrays(
-        arrayConcat(arrayFilter((k, p) -> p = 0, s.attributes.key, places), arrayFilter((k, c) -> NOT c, array_keys, array_content)),
+        arrayConcat(arrayFilter((k, p) -> p = 0, keys, places), arrayFilter((k, c) -> NOT c, array_keys, array_content)),
         arrayConcat(small_values, arrayFilter((v, c) -> NOT c, array_texts, array_content))) AS attributes,
     mapFromArrays(
-        arrayConcat(arrayFilter((k, p) -> p = 1, s.attributes.key, places), arrayFilter((k, c) -> c, array_keys, array_content)),
+        arrayConcat(arrayFilter((k, p) -> p = 1, keys, places), arrayFilter((k, c) -> c, array_keys, array_content)),
         arrayConcat(large_values, arrayFilter((v, c) -> c, array_texts, array_content))) AS texts,
-    arrayMap(e -> (fromUnixTimestamp64Nano(toInt64(least(e.time_unix_nano, 9223372036854775807)), 'UTC'), e.name, CAST(arrayMap(a -> (a.key, concat(a.value.string_value, number_text(a.value))), e.attributes), 'Map(String, String)')), s.events) AS events,
-    arrayMap(l -> (lower(hex(l.trace_id)), lower(hex(l.span_id))), s.links) AS links,
+    arrayMap(
+        e -> (
+            fromUnixTimestamp64Nano(toInt64(least(e.time_unix_nano, 9223372036854775807)), 'UTC'),
+            e.name,
+            CAST(arrayMap(a -> (a.key, concat(a.value.string_value, number_text(a.value))), e.attributes), 'Map(String, String)')),
+        raw_events) AS events,
+    arrayMap((t, s) -> (lower(hex(t)), lower(hex(s))), link_traces, link_spans) AS links,
     arrayConcat(
-        s.outlay_flags,
-        if(s.end_time_unix_nano = 0, ['no_end'], []),
-        if(s.end_time_unix_nano != 0 AND s.end_time_unix_nano < s.start_time_unix_nano, ['end_before_start'], []),
-        if(s.end_time_unix_nano > s.start_time_unix_nano AND toUInt64(s.end_time_unix_nano - s.start_time_unix_nano) > 34560000000000000, ['duration_capped'], []),
-        if(s.dropped_attributes_count > 0, ['sender_dropped_attributes'], []),
-        if(s.dropped_events_count > 0, ['sender_dropped_events'], []),
-        if(s.dropped_links_count > 0, ['sender_dropped_links'], [])) AS flags,
+        outlay_flags,
+        arrayFilter(
+            (flag, wanted) -> wanted,
+            ['no_end', 'end_before_start', 'duration_capped', 'sender_dropped_attributes', 'sender_dropped_events', 'sender_dropped_links'],
+            [
+                end_ns = 0,
+                end_ns != 0 AND end_ns < start_ns,
+                end_ns > start_ns AND toUInt64(end_ns - start_ns) > 34560000000000000,
+                dropped_attributes > 0,
+                dropped_events > 0,
+                dropped_links > 0])) AS flags,
     outlay_body_id AS body_id,
     fromUnixTimestamp64Nano(toInt64(outlay_received_ns), 'UTC') AS received_at,
     bitOr(
-        bitShiftLeft(toUInt64(least(2 * (length(s.attributes.key) + length(s.events)) + (s.end_time_unix_nano > 0), 16777215)), 40),
-        bitShiftRight(cityHash64(s.name, s.kind, s.end_time_unix_nano, s.status, s.attributes.key, small_values, large_values, array_texts), 24)) AS version
+        bitShiftLeft(toUInt64(least(2 * (length(keys) + length(raw_events)) + (end_ns > 0), 16777215)), 40),
+        bitShiftRight(cityHash64(name, kind_code, end_ns, status_code, status_message, keys, small_values, large_values, array_texts), 24)) AS version
 FROM
 (
     SELECT
-        *,
+        * EXCEPT (strings, numbers),
         arrayMap((k, v) -> is_content(k, length(v)), array_keys, array_texts) AS array_content,
         arrayFilter((t, p) -> p = 1, strings, places) AS large_values,
         arrayMap((t, n) -> concat(t, n), arrayFilter((t, p) -> p = 0, strings, places), arrayFilter((n, p) -> p = 0, numbers, places)) AS small_values
     FROM
     (
         SELECT
-            *,
-            s.attributes.value.string_value AS strings,
-            arrayMap(v -> number_text(v), s.attributes.value) AS numbers,
-            arrayMap((k, v, size) -> if(v.value = 'array_value', 2, is_content(k, size)), s.attributes.key, s.attributes.value, arrayMap(t -> length(t), s.attributes.value.string_value)) AS places,
+            * EXCEPT (pairs, arrays),
+            pairs.key AS keys,
+            pairs.value.string_value AS strings,
+            arrayMap(v -> number_text(v), pairs.value) AS numbers,
+            arrayMap(
+                (k, kind, size) -> if(kind = 'array_value', 2, is_content(k, size)),
+                pairs.key,
+                pairs.value.value,
+                arrayMap(t -> length(t), pairs.value.string_value)) AS places,
             arrays.key AS array_keys,
             arrayMap(v -> json_array(v.array_value.values), arrays.value) AS array_texts
         FROM
         (
             SELECT
                 *,
-                arrayFilter(a -> a.value.value = 'array_value', s.attributes) AS arrays
+                arrayFilter(a -> a.value.value = 'array_value', pairs) AS arrays
             FROM
             (
                 SELECT
-                    outlay_project, outlay_body_id, outlay_received_ns, outlay_oldest_ns, outlay_newest_ns,
-                    resource_attributes, service, service_version, environment,
-                    toLowCardinality(ss.scope.name) AS scope_name,
-                    toLowCardinality(ss.scope.version) AS scope_version,
-                    arrayJoin(ss.spans) AS s
+                    * EXCEPT (s),
+                    s.trace_id AS raw_trace_id,
+                    s.span_id AS raw_span_id,
+                    s.parent_span_id AS raw_parent_id,
+                    s.start_time_unix_nano AS start_ns,
+                    s.end_time_unix_nano AS end_ns,
+                    s.name AS name,
+                    s.kind AS kind_code,
+                    s.status.code AS status_code,
+                    s.status.message AS status_message,
+                    s.attributes AS pairs,
+                    s.events AS raw_events,
+                    s.links.trace_id AS link_traces,
+                    s.links.span_id AS link_spans,
+                    s.dropped_attributes_count AS dropped_attributes,
+                    s.dropped_events_count AS dropped_events,
+                    s.dropped_links_count AS dropped_links,
+                    s.outlay_flags AS outlay_flags
                 FROM
                 (
                     SELECT
-                        *,
-                        toLowCardinality(resource_attributes['service.name']) AS service,
-                        toLowCardinality(resource_attributes['service.version']) AS service_version,
-                        toLowCardinality(coalesce(nullIf(resource_attributes['deployment.environment.name'], ''), resource_attributes['deployment.environment'])) AS environment,
-                        arrayJoin(rs.scope_spans) AS ss
+                        * EXCEPT (ss),
+                        toLowCardinality(ss.scope.name) AS scope_name,
+                        toLowCardinality(ss.scope.version) AS scope_version,
+                        arrayJoin(ss.spans) AS s
                     FROM
                     (
                         SELECT
                             *,
-                            CAST(
-                                arrayMap(
-                                    (k, v) -> (k, multiIf(
-                                        v.value = 'array_value', json_array(v.array_value.values),
-                                        v.value = 'kvlist_value', json_object(v.kvlist_value.values),
-                                        concat(v.string_value, number_text(v)))),
-                                    rs.resource.attributes.key,
-                                    rs.resource.attributes.value),
-                                'Map(LowCardinality(String), String)') AS resource_attributes
+                            toLowCardinality(resource_attributes['service.name']) AS service,
+                            toLowCardinality(resource_attributes['service.version']) AS service_version,
+                            toLowCardinality(coalesce(nullIf(resource_attributes['deployment.environment.name'], ''), resource_attributes['deployment.environment'])) AS environment
                         FROM
                         (
                             SELECT
-                                outlay_project, outlay_body_id, outlay_received_ns, outlay_oldest_ns, outlay_newest_ns,
-                                arrayJoin(resource_spans) AS rs
-                            FROM otlp_in
+                                * EXCEPT (rs),
+                                CAST(
+                                    arrayMap(
+                                        (k, v) -> (k, multiIf(
+                                            v.value = 'array_value', json_array(v.array_value.values),
+                                            v.value = 'kvlist_value', json_object(v.kvlist_value.values),
+                                            concat(v.string_value, number_text(v)))),
+                                        rs.resource.attributes.key,
+                                        rs.resource.attributes.value),
+                                    'Map(LowCardinality(String), String)') AS resource_attributes,
+                                arrayJoin(rs.scope_spans) AS ss
+                            FROM
+                            (
+                                SELECT
+                                    outlay_project, outlay_body_id, outlay_received_ns, outlay_oldest_ns, outlay_newest_ns,
+                                    arrayJoin(resource_spans) AS rs
+                                FROM otlp_in
+                            )
                         )
                     )
                 )
             )
-            WHERE length(s.trace_id) = 16 AND s.trace_id != repeat('\0', 16)
-                AND length(s.span_id) = 8 AND s.span_id != repeat('\0', 8)
-                AND length(s.parent_span_id) IN (0, 8)
-                AND s.start_time_unix_nano BETWEEN outlay_oldest_ns AND outlay_newest_ns
+            WHERE length(raw_trace_id) = 16 AND raw_trace_id != repeat('\0', 16)
+                AND length(raw_span_id) = 8 AND raw_span_id != repeat('\0', 8)
+                AND length(raw_parent_id) IN (0, 8)
+                AND start_ns BETWEEN outlay_oldest_ns AND outlay_newest_ns
         )
     )
 );
