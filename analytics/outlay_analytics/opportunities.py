@@ -46,9 +46,13 @@ def opportunities(store: Store, scope: Scope, calls: int) -> list[dict[str, Any]
     params: dict[str, Any] = {"project": scope.project, "max_rows": SHOWN}
     params |= {"start": instant_text(scope.window.start), "end": instant_text(scope.window.end)}
     filters = filter_sql(scope, "calls", params) or "1"
-    prompts = store.query(load_sql("outlay_analytics.sql", "opportunities_prompts", filters=filters), params)
-    params |= {"ttl_s": PREFIX_TTL_S, "prefix_tokens": PREFIX_TOKENS, "max_rows": 2 * SHOWN}
-    prefixes = store.query(load_sql("outlay_analytics.sql", "opportunities_prefixes", filters=filters), params)
+    captured = store.query(load_sql("outlay_analytics.sql", "opportunities_captured"), params)[0]
+    prompts, prefixes = [], []
+    if captured["prompts"]:
+        prompts = store.query(load_sql("outlay_analytics.sql", "opportunities_prompts", filters=filters), params)
+    if captured["prefixes"]:
+        params |= {"ttl_s": PREFIX_TTL_S, "prefix_tokens": PREFIX_TOKENS, "max_rows": 2 * SHOWN}
+        prefixes = store.query(load_sql("outlay_analytics.sql", "opportunities_prefixes", filters=filters), params)
     ratios = _read_price_ratios(store, scope) if prefixes else {}
     found = [_shown("prompt", row, Decimal(row["saving_usd"]), None) for row in prompts]
     for row in prefixes:
