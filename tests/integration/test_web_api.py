@@ -13,6 +13,7 @@ from decimal import Decimal
 import pytest
 from tests.web_server import Running, llm_span, own_store, running
 
+from outlay_analytics.window import DIMENSIONS
 from outlay_web.config import Settings
 
 COST = Decimal("0.00021")  # 1,000 × 0.15 + 100 × 0.60 USD per million tokens
@@ -200,6 +201,59 @@ def test_an_estimate_is_priced_as_of_its_day(server: Running) -> None:
     found = server.post("/api/v1/estimate", {"calls": [call, {**call, "model": "no-such-model-x"}]}).json["calls"]
     assert Decimal(found[0]["cost_usd"]) == Decimal("0.15")
     assert (found[1]["cost_usd"], found[1]["cost_state"]) == (None, "unpriced")
+
+
+@pytest.mark.parametrize("path", QUESTIONS)
+def test_every_question_can_be_filtered_by_every_dimension(server: Running, path: str) -> None:
+    for name in (*DIMENSIONS, "tag.plan", "trace_id", "response_id"):
+        answer = server.api(path, (name, "x"))
+        assert answer.status == 200, (name, answer.text)
+
+
+def test_repricing_a_project_without_calls_changes_nothing(server: Running) -> None:
+    found = server.post("/api/v1/reprice", {"start": "-1d", "end": "now", "dry_run": True})
+    assert found.status == 200, found.text
+    assert (found.json["calls"], found.json["change_usd"]) == (0, "0")
+
+
+def test_contracts_price_calls_from_their_start_and_repricing_shows_the_difference(server: Running) -> None:
+    server.send_spans(
+        [llm_span(10, 1, ago_s=7200, gen_ai__request__model="house-1", gen_ai__response__model="house-1")]
+    )
+    server.wait_for_calls(1)
+    assert server.api("/calls").json["calls"][0]["cost_state"] == "unpriced"
+    window = {"start": "-1d", "end": "now"}
+    row = {"provider": "openai", "model": "house-1", "valid_from": "2026-01-01", "source": "contract"}
+    rows = [{**row, "input_usd_per_mtok": "1", "output_usd_per_mtok": "10"}]
+    assert server.post("/api/v1/prices", {"prices": rows}, method="PUT").status == 200
+    shown = server.post("/api/v1/reprice", {**window, "dry_run": True}).json
+    assert (shown["calls"], Decimal(shown["change_usd"])) == (1, Decimal("0.002"))
+    assert server.api("/calls").json["calls"][0]["cost_usd"] is None
+    assert server.post("/api/v1/reprice", window).status == 200
+    assert Decimal(server.api("/calls").json["calls"][0]["cost_usd"]) == Decimal("0.002")
+    wrong = server.post("/api/v1/prices", {"prices": [{**row, "price": "1"}]}, method="PUT")
+    assert wrong.error[:2] == (400, "bad_request")
+
+
+def test_budgets_are_kept_changed_and_deleted(server: Running) -> None:
+    body = {"amount_usd": "100.50", "scope": {"feature": ["search"]}, "period": "month"}
+    made = server.post("/api/v1/budgets/search", body, method="PUT")
+    assert made.status == 200, made.text
+    assert server.api("/budgets/search").json["amount_usd"] == "100.5"
+    assert [one["name"] for one in server.api("/budgets").json["budgets"]] == ["search"]
+    for wrong in ({"amount_usd": "-1"}, {"amount_usd": "1", "period": "eon"}, {"amount_usd": "1", "color": "red"}):
+        assert server.post("/api/v1/budgets/search", wrong, method="PUT").status in (400, 422)
+    assert server.request("DELETE", "/api/v1/budgets/search").status == 204
+    assert server.request("DELETE", "/api/v1/budgets/search").status == 404
+
+
+def test_a_stretch_of_history_can_be_settled_again_to_the_same_figures(server: Running) -> None:
+    server.send_spans([llm_span(11, n) for n in (1, 2)])
+    server.wait_for_calls(2)
+    found = server.post("/api/v1/admin/resettle", {"start": "-1d", "end": "now"}).json
+    assert found["traces"] == 1
+    assert found["before"] == found["after"]
+    assert found["after"]["calls"] == 2
 
 
 def test_answers_carry_the_security_headers(server: Running) -> None:

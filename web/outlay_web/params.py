@@ -50,7 +50,13 @@ class Query:
 
 
 def read_query(
-    ctx: Context, request: Request, allowed: Collection[str] = (), *, filters: bool = True, default_days: int = 30
+    ctx: Context,
+    request: Request,
+    allowed: Collection[str] = (),
+    *,
+    filters: bool = True,
+    default_days: int = 30,
+    comparing: bool = False,
 ) -> Query:
     """Read a query string as scope and the endpoint's own parameters.
 
@@ -58,6 +64,7 @@ def read_query(
         allowed: The endpoint's own parameters.
         filters: Whether dimensions, `trace_id`, `call_id` and `response_id` may filter.
         default_days: Length of the window when none is given; a look-up by id then looks at all of time.
+        comparing: The answer compares with another time, so that a look-up by id has the default window too.
 
     Raises:
         BadRequest: For an unknown parameter, a single one given twice, a window or time zone that cannot be read.
@@ -78,7 +85,7 @@ def read_query(
     if sum(map(len, chosen.values())) > MAX_VALUES:
         raise BadRequest(f"at most {MAX_VALUES} filter values at once")
     windowed = "start" in values or "end" in values
-    by_id = not windowed and any(name in chosen for name in ID_FILTERS)
+    by_id = not windowed and not comparing and any(name in chosen for name in ID_FILTERS)
     window = EVERYTHING if by_id else parse_window(values.get("start"), values.get("end"), ctx.now(), default_days)
     scope = Scope(
         window,

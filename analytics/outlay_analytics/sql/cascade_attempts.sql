@@ -40,7 +40,7 @@ FROM
         max(tier) AS run_tier,
         min((tier, started_at, attempt_key)) AS run_first,
         groupArray((
-            tier, started_at, model, said, failed, confidence, threshold, duration_ns, calls, priced_calls, cost_usd,
+            tier, started_at, first_model, said, failed, confidence, threshold, duration_ns, calls, priced_calls, cost_usd,
             counted, tokens, lines, trace, spans, attempt_key
         )) AS attempts
     FROM
@@ -53,7 +53,7 @@ FROM
             c.cascade_confidence AS confidence,
             sipHash64(said, ifNull(confidence, -1)) AS attempt_key,
             any(c.cascade_threshold) AS threshold,
-            argMin(c.model, c.started_at) AS model,
+            argMin(c.model, c.started_at) AS first_model,
             min(c.started_at) AS started_at,
             max(toUnixTimestamp64Nano(c.started_at) + toInt64(c.duration_ns))
                 - toUnixTimestamp64Nano(started_at) AS duration_ns,

@@ -54,7 +54,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.get("/explain", openapi_extra=documented("base_start", "base_end", "by", "format"), tags=["answers"])
     def get_explain(request: Request) -> Response:
         """Why spend changed, as drivers that add up exactly."""
-        query = read_query(ctx, request, ("base_start", "base_end", "by", "format"))
+        query = read_query(ctx, request, ("base_start", "base_end", "by", "format"), comparing=True)
         by = query.get("by", "feature")
         found = explain.explain(ctx.store, query.scope, base=_base(query, ctx.now()), by=by)
         return table(query, found, "cells", [by, "driver", "usd"])
@@ -89,7 +89,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.get("/forecast", openapi_extra=documented(*own), tags=["answers"])
     def get_forecast(request: Request) -> Response:
         """Spend to come with prediction intervals, the month's end, and how good such forecasts have been."""
-        query = read_query(ctx, request, own)
+        query = read_query(ctx, request, own, comparing=True)
         found = forecast.spend_forecast(
             ctx.store,
             query.scope,
@@ -103,7 +103,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.get("/anomalies", openapi_extra=documented("format"), tags=["answers"])
     def get_anomalies(request: Request) -> Response:
         """Hours that cost more or less than expected, worst first."""
-        query = read_query(ctx, request, ("format",))
+        query = read_query(ctx, request, ("format",), comparing=True)
         return table(query, anomalies.find(ctx.store, query.scope), "anomalies", ANOMALY_COLUMNS)
 
     @routes.get("/report", openapi_extra=documented("day", window=False, filters=False), tags=["answers"])

@@ -71,6 +71,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         window = parse_window(body.start, body.end, ctx.now())
         with ctx.own_writer() as writer:
             book.ensure(writer)
+            book.open_projects(writer, {project})
             try:
                 found = prices_reprice.reprice(
                     book, writer, window.start, window.end, project=project, dry_run=body.dry_run, reopen=body.reopen
