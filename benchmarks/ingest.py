@@ -183,39 +183,40 @@ def body(seed: int) -> bytes:
         else:
             span.parent_span_id = root
         model = rng.choice(MODELS)
-        span.trace_id, span.name, span.kind = trace, f"chat {model}", 3
+        span.trace_id, span.name, span.kind = trace, f"chat {model}", span.SPAN_KIND_CLIENT
         span.start_time_unix_nano = hour - rng.randrange(3600 * 10**9)
         span.end_time_unix_nano = span.start_time_unix_nano + int(rng.lognormvariate(0.2, 0.7) * 1e9)
         prompt, answer = text(rng, words, 1000, 2000), text(rng, words, 600, 1600)
-        for key, value in (
-            ("gen_ai.operation.name", "chat"),
-            ("gen_ai.provider.name", "openai"),
-            ("gen_ai.request.model", model),
-            ("gen_ai.response.model", model),
-            ("gen_ai.response.id", "chatcmpl-" + rng.randbytes(12).hex()),
-            ("gen_ai.request.temperature", round(rng.random(), 2)),
-            ("gen_ai.request.top_p", 1.0),
-            ("gen_ai.request.max_tokens", 1024),
-            ("gen_ai.response.finish_reasons", ["stop"]),
-            ("gen_ai.usage.input_tokens", len(prompt) // 4),
-            ("gen_ai.usage.output_tokens", len(answer) // 4),
-            ("gen_ai.usage.cache_read.input_tokens", len(prompt) // 8 if rng.random() < 0.35 else 0),
-            ("gen_ai.usage.cache_creation.input_tokens", 0),
-            ("gen_ai.conversation.id", "conv_" + rng.randbytes(8).hex()),
-            ("gen_ai.input.messages", json.dumps([{"role": "user", "parts": [{"type": "text", "content": prompt}]}])),
-            ("gen_ai.output.messages", json.dumps([{"role": "assistant", "parts": [{"content": answer}]}])),
-            ("server.address", "api.example.com"),
-            ("server.port", 443),
-            ("outlay.feature", rng.choice(FEATURES)),
-            ("user.id", f"user_{rng.randrange(20_000):05d}"),
-            ("outlay.customer", f"customer-{rng.randrange(40)}"),
-            ("outlay.team", f"team-{rng.randrange(6)}"),
-            ("outlay.cache.hit", rng.random() < 0.2),
-            ("outlay.prompt.version", f"v{rng.randrange(1, 9)}"),
-            ("gen_ai.response.time_to_first_chunk", round(rng.lognormvariate(-1, 0.5), 3)),
-            ("gen_ai.request.stream", rng.random() < 0.5),
-        ):
-            put(span.attributes, key, value)
+        attributes: dict[str, Any] = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "openai",
+            "gen_ai.request.model": model,
+            "gen_ai.response.model": model,
+            "gen_ai.response.id": "chatcmpl-" + rng.randbytes(12).hex(),
+            "gen_ai.request.temperature": round(rng.random(), 2),
+            "gen_ai.request.top_p": 1.0,
+            "gen_ai.request.max_tokens": 1024,
+            "gen_ai.response.finish_reasons": ["stop"],
+            "gen_ai.usage.input_tokens": len(prompt) // 4,
+            "gen_ai.usage.output_tokens": len(answer) // 4,
+            "gen_ai.usage.cache_read.input_tokens": len(prompt) // 8 if rng.random() < 0.35 else 0,
+            "gen_ai.usage.cache_creation.input_tokens": 0,
+            "gen_ai.conversation.id": "conv_" + rng.randbytes(8).hex(),
+            "gen_ai.input.messages": json.dumps([{"role": "user", "parts": [{"type": "text", "content": prompt}]}]),
+            "gen_ai.output.messages": json.dumps([{"role": "assistant", "parts": [{"content": answer}]}]),
+            "server.address": "api.example.com",
+            "server.port": 443,
+            "outlay.feature": rng.choice(FEATURES),
+            "user.id": f"user_{rng.randrange(20_000):05d}",
+            "outlay.customer": f"customer-{rng.randrange(40)}",
+            "outlay.team": f"team-{rng.randrange(6)}",
+            "outlay.cache.hit": rng.random() < 0.2,
+            "outlay.prompt.version": f"v{rng.randrange(1, 9)}",
+            "gen_ai.response.time_to_first_chunk": round(rng.lognormvariate(-1, 0.5), 3),
+            "gen_ai.request.stream": rng.random() < 0.5,
+        }
+        for name, given in attributes.items():
+            put(span.attributes, name, given)
     return bytes(out.SerializeToString())
 
 

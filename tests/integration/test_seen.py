@@ -1,4 +1,4 @@
-"""The filter of known keys never misses one, rules nearly all new ones out, and agrees with the store after a restart."""
+"""The filter of known keys never misses one, rules nearly all new ones out, and is the same after a restart."""
 
 from __future__ import annotations
 
