@@ -36,6 +36,7 @@ SCRATCH = (
     "settle_traces",
     "settle_hours",
     "settle_raw",
+    "settle_blobs",
     "settle_spans",
     "settle_tree",
     "settle_usage",
@@ -43,6 +44,7 @@ SCRATCH = (
     "settle_links",
     "settle_aggregates",
     "settle_tops",
+    "settle_shared",
     "settle_joined",
     "settle_members",
     "settle_nodes",
@@ -86,6 +88,7 @@ class Settler:
         self._version = 0
         self._ready = False
         self._read = ""
+        self._blobs = ""
         self._canonical = ""
 
     def close(self) -> None:
@@ -138,6 +141,7 @@ class Settler:
         w = self._writer
         if not self._ready:
             self._read = load_sql(SQL, "settle_read", source=load_sql(SQL, "settle_source"), **fragments())
+            self._blobs = load_sql(SQL, "settle_blobs", **fragments())
             self._canonical = load_sql(SQL, "settle_canonical", **fragments())
             for statement in load_sql(SQL, "settle_tables").split(";\n"):
                 w.run(statement)
@@ -163,7 +167,10 @@ class Settler:
             params = {"round": round_, "write": int(round_ + 1 < MAX_ROUNDS)}
             w.run(load_sql(SQL, "settle_hours"), params)
             w.run("TRUNCATE TABLE settle_raw")
+            w.run("TRUNCATE TABLE settle_blobs")
             w.run("INSERT INTO settle_raw " + self._read, params)
+            if self._count("settle_raw", "usage_text != ''"):
+                w.run(self._blobs)
             w.run("INSERT INTO settle_spans " + self._canonical)
             w.run(load_sql(SQL, "settle_known_ids"), params)
             if round_ == MAX_ROUNDS:
@@ -196,6 +203,17 @@ class Settler:
         w.run(load_sql(SQL, "settle_pairs", models_agree=f"({agree})"))
         for name in ("settle_links", "settle_tails", "settle_aggregates", "settle_tops"):
             w.run(load_sql(SQL, name))
+        w.run(load_sql(SQL, "settle_shared"))
+        if self._count("settle_shared"):
+            self._join()
+        w.run(load_sql(SQL, "settle_members"))
+        w.run(load_sql(SQL, "settle_single"))
+        if self._count("settle_members", "members > 1"):
+            w.run(f"INSERT INTO settle_requests ({REQUEST_COLUMNS}) " + load_sql(SQL, "settle_requests"))
+
+    def _join(self) -> None:
+        """Chains of spans, in one trace or several, that share a response id, or failing that their counts."""
+        w = self._writer
         agree = AGREE.replace("L.", "m.").replace("R.", "w.w_")
         for key, which, ids_agree, slack_s in (
             ("argMinIf(u.response_id, u.rank, u.response_id != '')", "true", "true", 5),
@@ -213,10 +231,6 @@ class Settler:
                 ),
                 {"slack_s": slack_s},
             )
-        w.run(load_sql(SQL, "settle_members"))
-        w.run(load_sql(SQL, "settle_single"))
-        if self._count("settle_members", "members > 1"):
-            w.run(f"INSERT INTO settle_requests ({REQUEST_COLUMNS}) " + load_sql(SQL, "settle_requests"))
 
     def _sums(self) -> None:
         """What aggregates say beyond what is below them, from the leaves up."""

@@ -4,7 +4,8 @@
 WITH
 named AS (
     SELECT
-        *,
+        r.*,
+        b.* EXCEPT (id),
         $counts,
         multiIf(
             f_provider = '', '?',
@@ -14,7 +15,8 @@ named AS (
             lower(f_provider)
         ) AS provider_said,
         if(provider_found[4] NOT IN ('?', ''), provider_found[4], model_provider) AS provider_guessed
-    FROM settle_raw
+    FROM settle_raw AS r
+    ANY LEFT JOIN settle_blobs AS b ON r.id = b.id
 ),
 attributed AS (
     SELECT
@@ -165,8 +167,8 @@ SELECT
     coalesce(accurateCastOrNull(round(toFloat64OrNull(o_avoided_output)), 'UInt64'), if(cached, output_counted_tokens, NULL)) AS avoided_output_tokens,
     tail_s,
     prompt_parts,
-    if(usage_role = 1 AND prompt != '', cityHash64(system_prompt, prompt), 0) AS prompt_hash,
-    if(usage_role = 1 AND length(system_prompt) + length(prompt) >= 4096, cityHash64(substring(concat(system_prompt, prompt), 1, 4096)), 0) AS prefix_hash,
+    if(usage_role = 1, s_prompt_hash, 0) AS prompt_hash,
+    if(usage_role = 1, s_prefix_hash, 0) AS prefix_hash,
     arrayFilter(x -> x != '', [
         if(zero_usage AND usage_role > 0, 'zero_usage', ''),
         if(has_usage AND input_excludes AND n_input_tokens IS NOT NULL AND NOT input_table_excludes, 'input_excludes_cached', ''),

@@ -12,14 +12,14 @@ chains AS (
         min(u.started_at) AS started_at,
         max(u.ended_at) AS ended_at,
         argMin(u.scope_name, u.id != t.head) AS scope_name,
-        argMinIf(u.input_tokens, (u.estimated, u.rank), u.input_tokens IS NOT NULL) AS input_tokens,
-        argMinIf(u.output_tokens, (u.estimated, u.rank), u.output_tokens IS NOT NULL) AS output_tokens,
+        argMinIf(u.input_tokens, u.estimated * 256 + u.rank, u.input_tokens IS NOT NULL) AS input_tokens,
+        argMinIf(u.output_tokens, u.estimated * 256 + u.rank, u.output_tokens IS NOT NULL) AS output_tokens,
         argMinIf(u.request_model, u.rank, u.request_model != '') AS request_model,
         argMinIf(u.response_model, u.rank, u.response_model != '') AS response_model,
         min((u.rank, u.trace_id, u.span_id)) AS precedence
     FROM settle_usage AS u
     INNER JOIN settle_tops AS t ON u.id = t.id
-    WHERE NOT u.cached AND $which
+    WHERE NOT u.cached AND $which AND t.head IN (SELECT head FROM settle_shared)
     GROUP BY t.head
     HAVING response_id != ''
 ),

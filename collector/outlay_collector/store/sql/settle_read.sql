@@ -7,48 +7,70 @@ interned AS (
     SELECT
         *,
         $dialect_of_scope AS scope_dialect,
-        mapKeys(attributes) AS k,
-        mapValues(attributes) AS v,
-        $key_ids AS ids
+        mapKeys(attributes) AS k_all,
+        mapValues(attributes) AS v_all,
+        $key_ids AS ids_all
     FROM $source
 ),
 recognized AS (
     SELECT
-        *,
+        * EXCEPT (ids_all),
+        arrayFilter(x -> x > 0, ids_all) AS ids,
+        arrayFilter((y, x) -> x > 0, v_all, ids_all) AS v,
         if(scope_dialect > 0, scope_dialect, $dialect_of_marks) AS dialect_id,
-        arraySort(arrayFilter(x -> x > 0 AND x <= $context_keys, ids)) AS own_context_ids,
-        arrayFilter(x -> ($tag_prefix), k) AS tag_keys,
-        arrayFilter(x -> startsWith(x, 'outlay.prompt.part.') AND endsWith(x, '.tokens'), k) AS part_keys
+        arraySort(arrayFilter(x -> x > 0 AND x <= $context_keys, ids_all)) AS own_context_ids,
+        arrayFilter(x -> ($tag_prefix), k_all) AS tag_keys,
+        arrayFilter(x -> startsWith(x, 'outlay.prompt.part.') AND endsWith(x, '.tokens'), k_all) AS part_keys
     FROM interned
+),
+-- Which of the row's attributes the dialect looks for: value, preference and place, packed and sorted.
+placed AS (
+    SELECT
+        *,
+        arraySort(arrayFlatten(arrayMap(
+            (x, n) -> arrayMap(hit -> hit * 65536 + n, $hits[dialect_id * $keys + x + 1]),
+            ids,
+            arrayEnumerate(ids)
+        ))) AS places,
+        arrayFirst(x -> has(ids, x), $kind_keys[dialect_id]) AS kind_id
+    FROM recognized
+),
+heard AS (
+    SELECT
+        * EXCEPT (places),
+        -- Looking up a name in a map gives the first entry of that name: the preferred spelling.
+        CAST((
+            arrayMap(x -> bitShiftRight(x, 24), places),
+            arrayMap(x -> trim(BOTH '"' FROM v[bitAnd(x, 65535)]), places)
+        ), 'Map(UInt8, String)') AS said
+    FROM placed
 ),
 looked_up AS (
     SELECT
-        *,
-        $kind_id AS kind_id,
+        * EXCEPT (said, k_all, v_all),
         $documents,
         $direct_texts,
         $direct_counts,
-        $own_fields,
         $blob_alone AS blob_alone,
         $prompts AS whole_prompt,
         $system_prompt AS system_prompt,
         -- What calls below inherit: of several spellings of a name the first wins.
         arrayConcat(arrayMap(x -> $context_names[x], own_context_ids), arrayMap(x -> $tag_name, tag_keys)) AS context_keys,
-        arrayConcat(arrayMap(x -> v[indexOf(ids, x)], own_context_ids), arrayMap(x -> v[indexOf(k, x)], tag_keys)) AS context_values,
+        arrayConcat(arrayMap(x -> v[indexOf(ids, x)], own_context_ids), arrayMap(x -> v_all[indexOf(k_all, x)], tag_keys)) AS context_values,
         CAST((
             arrayMap(x -> substring(x, 20, length(x) - 26), part_keys),
-            arrayMap(x -> ifNull(accurateCastOrNull(toFloat64OrNull(v[indexOf(k, x)]), 'UInt64'), 0), part_keys)
+            arrayMap(x -> ifNull(accurateCastOrNull(toFloat64OrNull(v_all[indexOf(k_all, x)]), 'UInt64'), 0), part_keys)
         ), 'Map(LowCardinality(String), UInt64)') AS prompt_parts
-    FROM recognized
+    FROM heard
 ),
 opened AS (
     SELECT
         *,
-        lower(replaceAll(v[indexOf(ids, kind_id)], '"', '')) AS kind_value,
+        toLowCardinality(if(kind_id = 0, '', concat(toString(kind_id), '=', lower(replaceAll(v[indexOf(ids, kind_id)], '"', ''))))) AS kind_value,
         $inside_texts,
         if(blob_alone != '', blob_alone, $blob_inside) AS usage_raw,
         toUInt8($blob_style) AS style,
-        if(whole_prompt != '', whole_prompt, arrayStringConcat(arraySort(arrayFilter(x -> x != '', arrayMap((x, y) -> if($prompt_prefix, concat(x, '=', y), ''), mapKeys(texts), mapValues(texts)))), '\n')) AS prompt
+        multiIf(whole_prompt != '', whole_prompt, NOT arrayExists(x -> ($prompt_prefix), mapKeys(texts)), '', arrayStringConcat(arraySort(arrayFilter(x -> x != '', arrayMap((x, y) -> if($prompt_prefix, concat(x, '=', y), ''), mapKeys(texts), mapValues(texts)))), '\n')) AS prompt
     FROM looked_up
 ),
 chosen AS (
@@ -67,9 +89,9 @@ understood AS (
         ), 'Map(String, String)') AS context,
         -- A Python repr of plain values becomes JSON; JSON stays as it is.
         if(startsWith(usage_raw, '{\''), replaceAll(replaceAll(replaceAll(replaceAll(usage_raw, '\'', '"'), 'None', 'null'), 'True', 'true'), 'False', 'false'), usage_raw) AS usage_text,
-        lower(if(f_request_model != '', f_request_model, f_response_model)) AS any_model,
+        toLowCardinality(lower(if(f_request_model != '', f_request_model, f_response_model))) AS any_model,
+        toLowCardinality(lower(f_provider)) AS provider_written,
         if(o_server_address != '', o_server_address, o_base_url) AS host,
-        splitByChar('.', lower(f_provider)) AS provider_parts,
         status = 'error' OR toUInt16OrZero(o_http_status) >= 400 AS failed,
         multiIf(lower(f_streamed) IN ('true', '1'), toNullable(true), lower(f_streamed) IN ('false', '0'), toNullable(false), position(kind_value, 'dostream') > 0, toNullable(true), NULL) AS streamed,
         multiIf(lower(o_cache_hit) IN ('true', '1'), toNullable(true), o_cache_kind != '', toNullable(false), NULL) AS cache_hit,
@@ -83,12 +105,17 @@ understood AS (
 parsed AS (
     SELECT
         *,
-        JSONExtract(usage_text, $blob_type) AS b,
         $role AS role_said,
         $operation AS operation,
         $provider_of_model AS model_provider,
         $provider_of_host AS host_provider,
-        [lower(f_provider), concat(provider_parts[1], '.', provider_parts[2]), provider_parts[1], if(position(any_model, '/') > 0, splitByChar('/', any_model)[1], '?')] AS provider_spellings,
+        -- As it is written, then without what follows the second dot, then the first.
+        [
+            $provider_whole,
+            $provider_two,
+            $provider_one,
+            $provider_prefix
+        ] AS provider_found,
         if(f_error_type != '' OR NOT failed, f_error_type, arrayFirst(x -> x != '', arrayMap(x -> x['exception.type'], events.attributes))) AS error_type
     FROM understood
 )
@@ -113,14 +140,13 @@ SELECT
     toUInt8(failed) AS failed,
     operation,
     f_provider,
-    $provider_names AS provider_found,
+    provider_found,
     model_provider,
     host_provider,
     f_request_model,
     f_response_model,
     f_response_id,
     f_service_tier,
-    b.service_tier AS b_service_tier,
     f_request_tier,
     error_type,
     f_cost_usd,
@@ -131,10 +157,9 @@ SELECT
     $own_names,
     context,
     prompt_parts,
-    system_prompt,
-    prompt,
+    if(prompt = '', 0, cityHash64(system_prompt, prompt)) AS s_prompt_hash,
+    if(length(system_prompt) + length(prompt) < 4096, 0, cityHash64(substring(concat(system_prompt, prompt), 1, 4096))) AS s_prefix_hash,
     $count_names,
-    $blob_counts,
-    $blob_input_excludes AS blob_input_excludes,
-    $blob_output_excludes AS blob_output_excludes
+    usage_text,
+    style
 FROM parsed

@@ -55,7 +55,8 @@ SELECT
 FROM
 (
     SELECT s.* EXCEPT (context), t.context AS context, t.lookup AS lookup, m.winner AS winner, m.conflict AS conflict,
-        (s.rank, s.trace_id, s.span_id) AS precedence, (s.estimated, s.rank, s.trace_id, s.span_id) AS trust
+        row_number() OVER (PARTITION BY m.winner ORDER BY s.rank, s.trace_id, s.span_id) AS precedence,
+        s.estimated * 1000000 + precedence AS trust
     FROM (SELECT * FROM settle_members WHERE members > 1) AS m
     INNER JOIN settle_spans AS s ON m.id = s.id
     INNER JOIN settle_tree AS t ON m.id = t.id

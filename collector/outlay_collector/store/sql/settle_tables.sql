@@ -20,6 +20,28 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_hours
 )
 ENGINE = Memory;
 
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_blobs
+(
+    id UInt64,
+    b_service_tier String,
+    b_input_tokens Nullable(UInt64),
+    b_output_tokens Nullable(UInt64),
+    b_total_tokens Nullable(UInt64),
+    b_cache_read_tokens Nullable(UInt64),
+    b_cache_write_tokens Nullable(UInt64),
+    b_cache_write_5m_tokens Nullable(UInt64),
+    b_cache_write_1h_tokens Nullable(UInt64),
+    b_reasoning_tokens Nullable(UInt64),
+    b_input_audio_tokens Nullable(UInt64),
+    b_output_audio_tokens Nullable(UInt64),
+    b_input_image_tokens Nullable(UInt64),
+    b_output_image_tokens Nullable(UInt64),
+    b_web_searches Nullable(UInt64),
+    blob_input_excludes UInt8,
+    blob_output_excludes UInt8
+)
+ENGINE = Memory;
+
 CREATE TEMPORARY TABLE IF NOT EXISTS settle_spans
 (
     id UInt64,
@@ -155,6 +177,12 @@ ENGINE = Memory;
 CREATE TEMPORARY TABLE IF NOT EXISTS settle_tops
 (
     id UInt64,
+    head UInt64
+)
+ENGINE = Memory;
+
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_shared
+(
     head UInt64
 )
 ENGINE = Memory;
