@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from outlay_collector.store import Store, load_sql
-
 from outlay_analytics.opportunities import opportunities
 from outlay_analytics.spend_source import instant_text, spend_source
 from outlay_analytics.window import (
@@ -24,6 +22,7 @@ from outlay_analytics.window import (
     expression,
     filter_sql,
 )
+from outlay_collector.store import Store, load_sql
 
 MAX_ROWS = 20_000
 KINDS = ("exact", "semantic")
@@ -39,10 +38,10 @@ def caching(
     """Hit ratios and savings of a scope's caches by group and interval.
 
     Returns:
-        `window`, `total` and `rows` (newest first, then largest) with `exact` and `semantic` `{lookups, hits, hit_ratio,
-        avoided_usd}` and `provider` `{input_tokens, cache_read_tokens, cache_write_tokens, hit_ratio, saving_usd,
-        write_premium_usd, net_saving_usd}`; `opportunities` (see `opportunities.py`). A lookup does not know every
-        dimension: by one that it does not know, its figures are None.
+        `window`, `total` and `rows` (newest first, then largest) with `exact` and `semantic` `{lookups, hits,
+        hit_ratio, avoided_usd}` and `provider` `{input_tokens, cache_read_tokens, cache_write_tokens, hit_ratio,
+        saving_usd, write_premium_usd, net_saving_usd}`; `opportunities` (see `opportunities.py`). A lookup does not
+        know every dimension: by one that it does not know, its figures are None.
 
     Raises:
         BadRequest: For an unknown dimension or interval.
@@ -173,7 +172,10 @@ def _added_kinds(
 
 def _newest_then_largest(row: Mapping[str, Any]) -> tuple[Any, ...]:
     saved = sum(
-        (row[kind][name] or Decimal(0) for kind, name in (*((k, "avoided_usd") for k in KINDS), ("provider", "saving_usd"))),
+        (
+            row[kind][name] or Decimal(0)
+            for kind, name in (*((k, "avoided_usd") for k in KINDS), ("provider", "saving_usd"))
+        ),
         Decimal(0),
     )
     return (-row["time"].timestamp(), -saved, -(row["provider"]["input_tokens"] or 0))

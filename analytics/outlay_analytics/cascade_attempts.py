@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from outlay_collector.store import load_sql
-
 from outlay_analytics.spend_source import instant_text
 from outlay_analytics.window import Interval, Scope, bucket_sql, filter_sql
+from outlay_collector.store import load_sql
 
 MAX_ROWS = 20_000
 
@@ -30,8 +29,7 @@ def attempts_sql(
     params: dict[str, Any] = {"project": scope.project, "timezone": scope.timezone, "name": name, "max_rows": MAX_ROWS}
     params |= {"start": instant_text(scope.window.start), "end": instant_text(scope.window.end)}
     lines = ", ".join(
-        f"sum(c.cost_lines['{line}']" + (" + c.cost_lines['reasoning'])" if line == "output" else ")")
-        for line in LINES
+        f"sum(c.cost_lines['{line}']" + (" + c.cost_lines['reasoning'])" if line == "output" else ")") for line in LINES
     )
     sql = load_sql(
         "outlay_analytics.sql",

@@ -13,11 +13,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
 
-from outlay_collector.store import Row, Store, load_sql
-
 from outlay_analytics.cascade_attempts import attempts_sql
 from outlay_analytics.thresholds import thresholds
 from outlay_analytics.window import Scope, check_interval, filter_sql
+from outlay_collector.store import Row, Store, load_sql
 
 __all__ = ["cascades", "thresholds"]
 

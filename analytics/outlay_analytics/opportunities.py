@@ -12,10 +12,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from outlay_collector.store import Store, load_sql
-
 from outlay_analytics.spend_source import instant_text, spend_source
 from outlay_analytics.window import Scope, Window, filter_sql
+from outlay_collector.store import Store, load_sql
 
 SHOWN = 20
 MAX_CALLS = 1_000_000

@@ -1,8 +1,8 @@
 """Where a cascade's threshold should be: what every threshold would have meant for the runs that were seen.
 
-A run is answered by its first attempt when that one's confidence reaches the threshold. Its cost is the first attempt's,
-and, when it escalates, the mean of what escalating cost. Quality is the mean score of the answers that would have been
-given; it is unknown where runs would be answered at confidences at which no answer was ever scored.
+A run is answered by its first attempt when that one's confidence reaches the threshold. Its cost is the first
+attempt's, and, when it escalates, the mean of what escalating cost. Quality is the mean score of the answers that would
+have been given; it is unknown where runs would be answered at confidences at which no answer was ever scored.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from outlay_collector.store import Row, Store, load_sql
-
 from outlay_analytics.cascade_attempts import attempts_sql
 from outlay_analytics.window import Scope, filter_sql
+from outlay_collector.store import Row, Store, load_sql
 
 DIGITS = Decimal("0.000000000001")
 STEPS = 20

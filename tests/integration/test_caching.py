@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.hand_calls import DAY, call, lookup, put, roll_up
+
 from outlay_analytics.caching import caching
 from outlay_analytics.window import BadRequest, Scope, Window
 from outlay_collector.store import Store
-
-from tests.hand_calls import DAY, call, lookup, put, roll_up
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)

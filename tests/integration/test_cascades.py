@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.hand_calls import DAY, call, put
+
 from outlay_analytics.cascades import cascades, thresholds
 from outlay_analytics.window import BadRequest, Scope, Window
 from outlay_collector.store import Store
-
-from tests.hand_calls import DAY, call, put
 
 HOUR = timedelta(hours=1)
 WEEK = Scope(Window(DAY, DAY + timedelta(days=7)))
@@ -21,7 +21,14 @@ RATES = {"gpt-5-mini": (D("0.25"), D("2")), "gpt-5": (D("1.25"), D("10"))}
 
 
 def attempt(
-    hours: float, run: str, tier: int, outcome: str, confidence: float | None = None, *, tokens: int = 1000, **fields: Any
+    hours: float,
+    run: str,
+    tier: int,
+    outcome: str,
+    confidence: float | None = None,
+    *,
+    tokens: int = 1000,
+    **fields: Any,
 ) -> dict[str, Any]:
     """An attempt of cascade `triage`: `tokens` in, a tenth of it out; 0.00045 USD at tier 0, 0.00225 at tier 1."""
     model = fields.pop("model", ("gpt-5-mini", "gpt-5")[tier])
@@ -52,7 +59,15 @@ def world() -> list[dict[str, Any]]:
 
 def score(store: Store, rows: list[dict[str, Any]], values: list[float | None], name: str = "correct") -> None:
     given = [
-        {"project": "default", "trace_id": r["trace_id"], "span_id": r["span_id"], "name": name, "value": v, "label": "", "at": DAY}
+        {
+            "project": "default",
+            "trace_id": r["trace_id"],
+            "span_id": r["span_id"],
+            "name": name,
+            "value": v,
+            "label": "",
+            "at": DAY,
+        }
         for r, v in zip(rows, values, strict=False)
         if v is not None
     ]  # fmt: skip
