@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from outlay_collector.jobs import Scheduler
 
@@ -72,3 +73,30 @@ def test_stopping_twice_or_before_the_start_is_fine() -> None:
     scheduler.start()
     assert scheduler.stop()
     assert scheduler.stop()
+
+
+def test_many_wakes_while_a_job_runs_make_one_more_run_after_a_rest() -> None:
+    started = threading.Event()
+    release = threading.Event()
+    times: list[float] = []
+    scheduler = Scheduler("test")
+
+    def settle() -> None:
+        times.append(time.monotonic())
+        started.set()
+        release.wait(5)
+
+    scheduler.add("settle", 3600, settle)
+    scheduler.start()
+    assert started.wait(5)
+    started.clear()
+    for _ in range(50):
+        scheduler.wake("settle")
+    time.sleep(0.05)
+    release.set()
+    assert started.wait(5)
+    for _ in range(3):
+        scheduler.wake("settle")
+    assert scheduler.stop(5)
+    assert times[1] - times[0] >= 0.09, "the rest is as long as the run was"
+    assert 2 <= len(times) <= 3
