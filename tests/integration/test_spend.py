@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.hand_calls import DAY, call, put, roll_up
+
 from outlay_analytics.spend import spend
 from outlay_analytics.window import DIMENSIONS, BadRequest, Scope, Window
 from outlay_collector.store import Store
-
-from tests.hand_calls import DAY, call, put, roll_up
 
 HOUR = timedelta(hours=1)
 WEEK = Window(DAY, DAY + timedelta(days=7))
@@ -137,7 +137,7 @@ def test_filters_combine_and_their_values_are_alternatives(store: Store) -> None
 
 
 def test_every_dimension_groups_and_filters_alike(store: Store) -> None:
-    values = {
+    values: dict[str, Any] = {
         "feature": "f", "team": "t", "customer": "c", "user": "u", "session": "s", "environment": "e", "service": "v",
         "provider": "anthropic", "model": "claude-opus-4-1", "request_model": "claude-opus", "service_tier": "flex",
         "operation": "chat", "task": "k", "prompt": "p", "prompt_version": "14", "route_tier": "cheap",
@@ -149,7 +149,8 @@ def test_every_dimension_groups_and_filters_alike(store: Store) -> None:
         call(cost="2", service="", environment="", provider="", model="", request_model="", operation="", dialect=""),
     )
     expected: dict[str, Any] = {
-        **values, "model_tier": "frontier", "cascade": "n", "cascade_tier": 1, "cache": "exact", "tag.plan": "it's \\ 5%"
+        **values, "model_tier": "frontier", "cascade": "n", "cascade_tier": 1, "cache": "exact",
+        "tag.plan": "it's \\ 5%",
     }  # fmt: skip
     assert set(expected) == {*DIMENSIONS, "tag.plan"}
     for name, value in expected.items():
@@ -245,4 +246,4 @@ def test_ten_decimals_of_many_calls_add_up_exactly(store: Store) -> None:
 def test_what_cannot_be_asked_is_refused(store: Store) -> None:
     for wrong in ({"group_by": ["nonsense"]}, {"interval": "minute"}, {"compare": "next"}):
         with pytest.raises(BadRequest):
-            spend(store, SEVEN, **wrong)  # type: ignore[arg-type]
+            spend(store, SEVEN, **wrong)

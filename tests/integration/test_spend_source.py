@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.hand_calls import DAY, call, put, roll_up
+
 from outlay_analytics.spend import spend
 from outlay_analytics.spend_source import spend_source
 from outlay_analytics.window import Scope, Window
 from outlay_collector.rollup import Rollup
 from outlay_collector.store import Store
-
-from tests.hand_calls import DAY, call, put, roll_up
 
 HOUR = timedelta(hours=1)
 NOON = DAY + 12 * HOUR
@@ -34,7 +34,7 @@ def break_rollups(store: Store) -> None:
     writer = store.writer()
     for table in ("spend_hourly", "spend_daily"):
         writer.run(
-            f"INSERT INTO {table} SELECT * REPLACE (cost_usd + 1000 AS cost_usd, version + 1 AS version) "  # noqa: S608
+            f"INSERT INTO {table} SELECT * REPLACE (cost_usd + 1000 AS cost_usd, version + 1 AS version) "
             f"FROM {table} FINAL"
         )
     writer.close()

@@ -8,19 +8,19 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.hand_calls import DAY, call, lookup, put
+
 from outlay_analytics.traces import get_trace, list_traces
 from outlay_analytics.window import BadRequest, Scope, Window
 from outlay_collector.store import Store
 
-from tests.hand_calls import DAY, call, lookup, put
-
 TRACE = "a" * 32
 WEEK = Scope(Window(DAY, DAY + timedelta(days=7)))
 SPAN: dict[str, Any] = {
-    "project": "default", "parent_span_id": "", "duration_ns": 10**9, "name": "work", "kind": "internal", "status": "ok",
-    "status_message": "", "service": "shop", "service_version": "", "environment": "prod", "scope_name": "scope",
-    "scope_version": "", "resource_attributes": {}, "attributes": {}, "texts": {}, "events": [], "links": [], "flags": [],
-    "body_id": "", "received_at": DAY, "version": 1,
+    "project": "default", "parent_span_id": "", "duration_ns": 10**9, "name": "work", "kind": "internal",
+    "status": "ok", "status_message": "", "service": "shop", "service_version": "", "environment": "prod",
+    "scope_name": "scope", "scope_version": "", "resource_attributes": {}, "attributes": {}, "texts": {},
+    "events": [], "links": [], "flags": [], "body_id": "", "received_at": DAY, "version": 1,
 }  # fmt: skip
 
 
@@ -122,7 +122,9 @@ def test_twenty_thousand_spans_stay_bounded(store: Store) -> None:
     writer.insert("spans", [span(f"{n:x}", f"{n // 3:x}" if n else "", n / 1000) for n in range(count)])
     writer.insert("trace_hours", [{"project": "default", "trace_id": TRACE, "first_hour": DAY, "last_hour": DAY}])
     writer.close()
-    put(store, *(call(timedelta(milliseconds=n), "0.001", trace_id=TRACE, span_id=f"{n:x}") for n in range(0, count, 7)))
+    put(
+        store, *(call(timedelta(milliseconds=n), "0.001", trace_id=TRACE, span_id=f"{n:x}") for n in range(0, count, 7))
+    )
     started = time.process_time()
     trace = get_trace(store, "default", TRACE)
     assert time.process_time() - started < 5

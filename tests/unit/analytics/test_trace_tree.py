@@ -7,11 +7,18 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from outlay_analytics.trace import in_tree_order
 
 
 def span(span_id: str, parent: str | None = None, at: int = 0) -> dict[str, Any]:
-    return {"span_id": span_id, "parent_span_id": parent, "started_ns": at, "started_at": datetime.now(UTC), "orphan": False}
+    return {
+        "span_id": span_id,
+        "parent_span_id": parent,
+        "started_ns": at,
+        "started_at": datetime.now(UTC),
+        "orphan": False,
+    }
 
 
 def shape(spans: list[dict[str, Any]]) -> list[tuple[str, int, bool]]:
@@ -37,7 +44,9 @@ def test_a_chain_of_ten_thousand_is_no_recursion() -> None:
     assert in_tree_order(spans)[-1]["depth"] == 9_999
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 12), st.integers(0, 3)), max_size=10, unique_by=lambda t: t[0]))
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 12), st.integers(0, 3)), max_size=10, unique_by=lambda t: t[0])
+)
 def test_every_span_appears_once_whatever_the_parents_say(links: list[tuple[int, int, int]]) -> None:
     spans = [span(str(one), str(parent), at) for one, parent, at in links]
     ordered = in_tree_order(spans)
