@@ -1,5 +1,6 @@
 # make demo   a running Outlay with a month of data        make test   every test, browser included
 # make check  lint and types                                make lock   refresh the locked dependencies
+# make docs   print docs/ pages that come from the code     make prices compile the price list that ships
 
 PY ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell command -v $(p) 2>/dev/null)))
 VENV := .venv
@@ -54,6 +55,15 @@ browser:
 lock: $(BIN)/python
 	$(BIN)/uv pip compile -q --no-header --no-emit-index-url --extra server -o requirements.lock pyproject.toml
 	$(BIN)/uv pip compile -q --no-header --no-emit-index-url --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+# The price list that ships with the SDK, from the installed genai-prices and prices_corrections.toml.
+prices: $(SERVER)
+	$(BIN)/python -m outlay_collector.prices_snapshot
+
+docs: $(SERVER)
+	$(BIN)/python -m outlay_web.config_docs > docs/settings.md
+	$(BIN)/python -m outlay_collector.store.describe > docs/data-model.md
+	$(BIN)/python -m outlay_collector.dialects.docs docs/dialects.md
 
 clean:
 	rm -rf $(VENV) build dist

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 HEAD = """# Data model
 
-Printed from the migrations by `python -m outlay_collector.store.describe`. Every table survives a power cut (fsync on
+Printed from the migrations by `make docs`; a test compares the two. Every table survives a power cut (fsync on
 insert and merge); times are UTC; unknown counts and costs are NULL, unknown names are empty. Tables with `version` keep
 the newest row of a key and are read with FINAL; `is_deleted` = 1 marks a key that is gone.
 """
@@ -18,6 +18,11 @@ TABLE = re.compile(
     r"(?P<comment>(?:^--[^\n]*\n)*)^CREATE TABLE IF NOT EXISTS (?P<name>\w+)\n\((?P<body>.*?)^\)\n"
     r"ENGINE = (?P<engine>[^\n]+)\n(?:PARTITION BY (?P<partition>[^\n]+)\n)?ORDER BY (?P<key>[^\n]+)",
     re.DOTALL | re.MULTILINE,
+)
+SAME_COLUMNS = re.compile(
+    r"^CREATE TABLE IF NOT EXISTS (?P<name>\w+) AS (?P<model>\w+)\n"
+    r"ENGINE = (?P<engine>[^\n]+)\n(?:PARTITION BY (?P<partition>[^\n]+)\n)?ORDER BY (?P<key>[^\n]+)",
+    re.MULTILINE,
 )
 COLUMN = re.compile(
     r"^    (?P<name>\w+) (?P<type>.+?)(?: (?:DEFAULT|ALIAS|MATERIALIZED) .+?)? COMMENT '(?P<comment>(?:[^']|'')*)'",
@@ -32,8 +37,10 @@ def markdown() -> str:
     for entry in sorted(folder.iterdir(), key=lambda file: file.name):
         if not entry.name.endswith(".sql"):
             continue
-        for table in TABLE.finditer(entry.read_text(encoding="utf-8")):
-            parts.append(_table(table))
+        text = entry.read_text(encoding="utf-8")
+        found = [(table.start(), _table(table)) for table in TABLE.finditer(text)]
+        found += [(table.start(), _same_columns(table)) for table in SAME_COLUMNS.finditer(text)]
+        parts += [page for _, page in sorted(found)]
     return "\n".join(parts)
 
 
@@ -44,15 +51,12 @@ def _table(table: re.Match[str]) -> str:
         f"| `{column['name']}` | {column['type'].replace('|', '&#124;')} | {_cell(column['comment'])} |"
         for column in COLUMN.finditer(table["body"])
     ]
-    place = f"{table['engine']}, ordered by `{table['key']}`" + (
-        f", partitioned by `{table['partition']}`" if table["partition"] else ""
-    )
     return "\n".join(
         [
             f"## {table['name']}",
             "",
             *([about, ""] if about else []),
-            place,
+            _place(table),
             "",
             "| column | type | meaning |",
             "|---|---|---|",
@@ -60,6 +64,15 @@ def _table(table: re.Match[str]) -> str:
             "",
         ]
     )
+
+
+def _same_columns(table: re.Match[str]) -> str:
+    return f"## {table['name']}\n\nThe columns of `{table['model']}`.\n\n{_place(table)}\n"
+
+
+def _place(table: re.Match[str]) -> str:
+    partition = f", partitioned by `{table['partition']}`" if table["partition"] else ""
+    return f"{table['engine']}, ordered by `{table['key']}`{partition}"
 
 
 def _cell(text: str) -> str:

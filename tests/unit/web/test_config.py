@@ -8,7 +8,8 @@ import pytest
 
 from outlay.errors import ConfigError
 from outlay_web.auth import refuse_open_binding
-from outlay_web.config import OFF, SETTINGS, Settings, load_config, markdown, unknown_variables
+from outlay_web.config import OFF, SETTINGS, Settings, load_config, unknown_variables
+from outlay_web.config_docs import markdown
 
 
 def written(tmp_path: Path, text: str) -> Path:
