@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from zoneinfo import ZoneInfo
 
@@ -194,16 +194,6 @@ def rfc3339(at: datetime) -> str:
     """An instant as RFC 3339 in UTC, with as many digits of a second as it has."""
     text = at.astimezone(ZoneInfo("UTC")).isoformat()
     return text.replace("+00:00", "Z")
-
-
-def ago_text(at: datetime | None, now: datetime) -> str:
-    """How long ago: `3 min ago`."""
-    if at is None:
-        return UNKNOWN
-    passed = max(now - at, timedelta(0))
-    if passed < timedelta(seconds=5):
-        return "just now"
-    return duration_text(1000 * (passed.total_seconds() // 1)) + " ago"
 
 
 def name_text(value: object, empty: str = "(none)") -> str:

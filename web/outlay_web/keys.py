@@ -23,9 +23,6 @@ ROLES = ("ingest", "project", "admin")
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 LIVE_SQL = "SELECT * EXCEPT changed_at FROM ingest_keys FINAL ORDER BY created_at, prefix"
-USED_EVERY_S = 60.0
-
-
 DEFAULT_PROJECT = "default"
 
 

@@ -176,25 +176,6 @@ NEVER_OPENAI: tuple[str, ...] = (
     "moonshot_ai",
     "perplexity",
 )
-# A gateway or prefix before the model, as LiteLLM and OpenRouter write it.
-MODEL_PREFIXES: tuple[str, ...] = (
-    "openai/",
-    "anthropic/",
-    "azure/",
-    "bedrock/",
-    "vertex_ai/",
-    "gemini/",
-    "mistral/",
-    "groq/",
-    "deepseek/",
-    "xai/",
-    "cohere/",
-    "ollama/",
-    "openrouter/",
-    "together_ai/",
-    "fireworks_ai/",
-    "perplexity/",
-)
 # Hosts that say more than the client library does.
 HOSTS: dict[str, str] = {
     "openai.azure.com": "azure.ai.openai",

@@ -18,7 +18,6 @@ from outlay_web.pages.view import Link, View
 
 ALLOWED = ("base_start", "base_end", "by")
 BY = ("feature", "model", "team", "service", "environment", "provider", "operation", "cascade")
-SHOWN_CELLS = 15
 
 DRIVERS = {
     "requests": ("Requests", "more or fewer requests"),

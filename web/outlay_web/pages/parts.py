@@ -17,7 +17,6 @@ from outlay_web.charts import (
     Cell,
     Column,
     Figure,
-    Key,
     Marker,
     Series,
     Table,
@@ -314,7 +313,3 @@ def total_tile(view: View, result: Row, spark: Sequence[Any] = ()) -> Tile:
         moved(total.get("cost_usd"), previous(total)),
         sparkline(list(spark)) if spark else "",
     )
-
-
-def mark_key(label: str) -> Key:
-    return Key(label, mark="mark")
