@@ -32,6 +32,8 @@ CASCADES = columns(
 )
 FORECAST = columns("time mean_usd lo80_usd hi80_usd lo95_usd hi95_usd")
 ANOMALIES = columns("started_at ended_at channel scope actual expected impact_usd score")
+BUDGETS = columns("name period amount_usd spent_usd used_ratio projected_usd probability_over")
+ALERTS = columns("id state title started_at reason")
 SPANS = columns("tree counted reason cost_usd duration_ms span_id")
 
 
@@ -129,15 +131,13 @@ def add_commands(app: click.Group) -> None:
     @command(app, "budgets")
     def budgets(ask: Ask) -> None:
         """Budgets and how much of them is used."""
-        ask.show(
-            "/budgets", "budgets", ["name", "period", "amount_usd", "spent_usd", "used_ratio", "projected_usd", "state"]
-        )
+        ask.show("/budgets", "budgets", BUDGETS)
 
     @command(app, "alerts")
     @click.option("--state", metavar="STATE", help="pending, firing or resolved.")
     def alerts(ask: Ask, state: str | None) -> None:
         """Alerts: pending, firing, resolved."""
-        ask.show("/alerts", "alerts", ["id", "state", "name", "started_at", "reason"], state=state)
+        ask.show("/alerts", "alerts", ALERTS, state=state)
 
     @command(app, "calls")
     @limit_option
