@@ -69,6 +69,8 @@ def test_recordings_go_in_without_a_server_and_an_unknown_trace_exits_1(tmp_path
     assert outlay(tmp_path, "ingest", str(path)).returncode == 0
     found = outlay(tmp_path, "spend", "--json")
     assert json.loads(found.stdout)["total"]["calls"] == 1
+    status = json.loads(outlay(tmp_path, "status", "--json").stdout)
+    assert (status["received"], status["stored"], status["pending"], status["calls"]) == (1, 1, 0, 1)
     unknown = outlay(tmp_path, "trace", "f" * 32)
     assert unknown.returncode == 1
     assert "no trace" in unknown.stderr

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from outlay_web.cli.ask import Ask
-from outlay_web.cli.options import Usd, command
+from outlay_web.cli.options import Usd, command, plain_command
 from outlay_web.cli.show import print_table
 from outlay_web.encode import columns
 
@@ -159,6 +159,16 @@ def add_commands(app: click.Group) -> None:
             )
         else:
             ask.show(f"/traces/{trace_id}", "spans", SPANS)
+
+    @plain_command(app, "status")
+    @click.option("--json", "as_json", is_flag=True, help="The API's answer as JSON.")
+    def status(ask: Ask, as_json: bool) -> None:
+        """What was received, what became of it, and what waits."""
+        found = ask.get("/status")
+        if as_json:
+            ask.print_json(found)
+        else:
+            print_table([{"what": name, "value": found[name]} for name in found if name != "jobs"], ["what", "value"])
 
 
 def _ratio(found: dict[str, Any]) -> Any:
