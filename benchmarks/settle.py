@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """CPU of settle per 100,000 spans, pricing included, and what a run costs however little there is to do.
 
     .venv/bin/python benchmarks/settle.py [--spans 100000]
@@ -87,7 +88,11 @@ def main() -> None:
             cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
             per = f", {cpu * 100_000 / count:.2f} CPU-s per 100k spans" if count > 1000 else ""
             print(f"{count:>7} spans: {cpu:.2f} CPU-s, {wall:.2f} s{per}")
-        print(store.query("SELECT cost_state, count() AS calls, sum(cost_usd) AS usd FROM calls FINAL GROUP BY cost_state"))
+        print(
+            store.query(
+                "SELECT cost_state, count() AS calls, sum(cost_usd) AS usd FROM calls FINAL GROUP BY cost_state"
+            )
+        )
         print(store.query("SELECT reason, count() AS spans FROM repeats FINAL GROUP BY reason ORDER BY reason"))
     finally:
         settler.close()

@@ -35,7 +35,6 @@ def mark_dirty(writer: Writer, project: str, trace_id: str, spans: int = 0) -> N
     global _last_seq
     with _lock:
         _last_seq = max(_last_seq + 1, time.time_ns())
-        seq = _last_seq
-    writer.insert(
-        "dirty_traces", [{"loader": LOADER, "seq": seq, "project": project, "trace_id": trace_id, "spans": spans}]
-    )
+        row = {"loader": LOADER, "seq": _last_seq, "project": project, "trace_id": trace_id, "spans": spans}
+        # Inside the lock: settle must never see a later mark before an earlier one.
+        writer.insert("dirty_traces", [row])

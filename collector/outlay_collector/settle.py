@@ -63,7 +63,8 @@ AGREE = " OR ".join(
 )
 # Stands in for a response id where a library does not pass it on: a span in a trace of its own, or one without an id.
 FINGERPRINT = (
-    "if(s.usage_role = 1 AND s.input_tokens > 0 AND s.output_tokens > 0 AND (s.parent_span_id = '' OR s.response_id = ''), "
+    "if(s.usage_role = 1 AND s.input_tokens > 0 AND s.output_tokens > 0 "
+    "AND (s.parent_span_id = '' OR s.response_id = ''), "
     "concat('usage:', toString(s.input_tokens), ':', toString(s.output_tokens), ':', s.service), '')"
 )
 # Ties a stream's usage to the request that opened it, for the dialects that report them in two spans.
@@ -215,22 +216,22 @@ class Settler:
         """Chains of spans, in one trace or several, that share a response id, or failing that their counts."""
         w = self._writer
         agree = AGREE.replace("L.", "m.").replace("R.", "w.w_")
-        for key, which, ids_agree, slack_s in (
-            ("argMinIf(u.response_id, u.rank, u.response_id != '')", "true", "true", 5),
-            (
-                "if(max(u.response_id != '') AND countIf(u.above = 0 AND u.fingerprint != '') = 0, '', "
-                "argMinIf(u.fingerprint, u.rank, u.fingerprint != ''))",
-                "t.head NOT IN (SELECT head FROM settle_joined)",
-                "NOT (m.with_id AND w.w_with_id)",
-                1,
-            ),
-        ):
-            w.run(
-                load_sql(
-                    SQL, "settle_joined", chains_agree=f"({agree})", key=key, which=which, ids_agree=f"({ids_agree})"
-                ),
-                {"slack_s": slack_s},
-            )
+        by_id = {
+            "key": "argMinIf(u.response_id, u.rank, u.response_id != '')",
+            "which": "true",
+            "ids_agree": "true",
+            "flagged": "true",
+        }
+        # Equal counts may be chance: one side must lack the id, the other be the root of a trace; nothing is flagged.
+        by_counts = {
+            "key": "if(max(u.response_id != '') AND countIf(u.above = 0 AND u.fingerprint != '') = 0, '', "
+            "argMinIf(u.fingerprint, u.rank, u.fingerprint != ''))",
+            "which": "t.head NOT IN (SELECT head FROM settle_joined)",
+            "ids_agree": "(m.head = w.winner OR m.with_id != w.w_with_id)",
+            "flagged": "false",
+        }
+        for how, slack_s in ((by_id, 5), (by_counts, 1)):
+            w.run(load_sql(SQL, "settle_joined", chains_agree=f"({agree})", **how), {"slack_s": slack_s})
 
     def _sums(self) -> None:
         """What aggregates say beyond what is below them, from the leaves up."""

@@ -400,7 +400,7 @@ def excludes(attribute: str) -> str:
 
 def billed_failure() -> str:
     tests = [
-        f"({'true' if not who else f'provider = {text(who)}'} AND position(lower(error_type), {text(what)}) > 0)"
+        f"({'true' if not who else f'provider = {text(who)}'} AND position(lower(rest.error_type), {text(what)}) > 0)"
         for who, what in providers.BILLED_FAILURES
     ]
     return f"({' OR '.join(tests)})"
@@ -460,7 +460,6 @@ def fragments() -> dict[str, str]:
         ),
         "inside_texts": _inside_texts((*TEXT_FIELDS, *NUMBERS_WANTED)),
         "text_fields": ",\n".join(_text_field(field) for field in (*TEXT_FIELDS, *NUMBERS_WANTED)),
-        "own_names": ",\n".join(f"o_{field}" for field in common.OWN),
         "count_names": ",\n".join(f"n_{field}" for field in COUNT_FIELDS),
         "aggregate_input": _aggregate_input(),
         "rank": per_dialect([dialect.rank for dialect in DIALECTS]),

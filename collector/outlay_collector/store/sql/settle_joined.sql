@@ -79,6 +79,6 @@ judged AS (
 SELECT
     head,
     if(fits, winner, head) AS into_head,
-    NOT fits AS conflict
+    $flagged AND max(NOT fits) OVER (PARTITION BY winner) AS conflict
 FROM judged
 WHERE chains > 1

@@ -1,4 +1,5 @@
--- Every usage span that is no aggregate, the request it speaks of and the span that stands for it.
+-- Every usage span that is no aggregate, the request it speaks of and the span that stands for it: of equal rank the
+-- innermost, since what repeats its descendants is no call; across traces the first.
 INSERT INTO settle_members
 WITH placed AS (
     SELECT
@@ -19,7 +20,7 @@ INNER JOIN
 (
     SELECT
         p.request AS request,
-        argMin(p.id, (u.rank, u.trace_id, u.span_id)) AS winner,
+        argMin(p.id, (u.rank, u.trace_id, -u.usage_depth, u.span_id)) AS winner,
         count() AS members,
         max(p.conflict) AS conflict
     FROM placed AS p

@@ -9,10 +9,11 @@ written AS (
 repeating AS (
     SELECT
         m.id AS id,
-        multiIf(l.reason != '', l.reason, 'same_response') AS reason,
+        multiIf(c.reason != '', c.reason, p.reason = 'raw_child', 'same_request', p.reason != '', p.reason, 'same_response') AS reason,
         m.winner AS winner
     FROM (SELECT * FROM settle_members WHERE id != winner) AS m
-    LEFT JOIN settle_links AS l ON m.id = l.child
+    LEFT JOIN settle_links AS c ON m.id = c.child
+    LEFT JOIN settle_links AS p ON m.id = p.parent
     UNION ALL
     SELECT
         id,

@@ -55,7 +55,7 @@ SELECT
 FROM
 (
     SELECT s.* EXCEPT (context), t.context AS context, t.lookup AS lookup, m.winner AS winner, m.conflict AS conflict,
-        row_number() OVER (PARTITION BY m.winner ORDER BY s.rank, s.trace_id, s.span_id) AS precedence,
+        row_number() OVER (PARTITION BY m.winner ORDER BY s.rank, s.trace_id, t.usage_depth DESC, s.span_id) AS precedence,
         s.estimated * 1000000 + precedence AS trust
     FROM (SELECT * FROM settle_members WHERE members > 1) AS m
     INNER JOIN settle_spans AS s ON m.id = s.id

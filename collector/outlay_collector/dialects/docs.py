@@ -1,0 +1,126 @@
+"""docs/dialects.md from the tables: `python -m outlay_collector.dialects.docs` writes it, a test holds it current."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from outlay_collector.dialects import DIALECTS, common
+from outlay_collector.dialects.compile import sources
+from outlay_collector.dialects.model import COUNT_FIELDS, Dialect
+from outlay_collector.dialects.vocabulary import WORDS
+
+INTRODUCTION = """\
+# Dialects
+
+How Outlay reads the spans of each library. Generated from the tables in `collector/outlay_collector/dialects/` by
+`python -m outlay_collector.dialects.docs docs/dialects.md`; a test keeps it current.
+
+Whatever a library counts, a call's `input_tokens` include cached reads and writes and its `output_tokens` include
+reasoning. A table says how to recognize a dialect (the instrumentation scope, else an attribute that gives it
+away), where each field stands, and which counts leave parts out. Sizes and totals overrule a table: a cached part
+that is larger than the input cannot be inside it. Where nothing is said, a field is unknown, never zero. Of two
+spans that speak of one request the lower rank is believed.
+
+`a#b.0` is the value at path `b.0` of the JSON text in attribute `a`. After a dialect's own names for a field, the
+common names at the end of this page are asked.
+
+A library without a table is read by the OpenTelemetry GenAI conventions and the common names; its calls carry the flag
+`unknown_library`.
+
+## Adding a library
+
+One table and one capture. Say the library *Acme Trace* calls its scope `acme.trace`, marks model calls with
+`acme.kind = "model"`, counts Anthropic's prompt tokens without cached ones, and times the first token in milliseconds:
+
+```python
+# collector/outlay_collector/dialects/acme.py
+TABLE = Dialect(
+    name="acme",
+    title="Acme Trace",
+    scopes=("acme.trace",),
+    rank=30,
+    kinds=(Kind("acme.kind", {"model": (CALL, "chat"), "embedding": (CALL, "embeddings")}, otherwise=AGGREGATE),),
+    fields={
+        "request_model": ("acme.model",),
+        "input_tokens": ("acme.tokens.in",),
+        "output_tokens": ("acme.tokens.out",),
+        "cache_read_tokens": ("acme.tokens.cached",),
+        "ttft_ms": ("acme.first_token_ms",),
+    },
+    input_excludes_cached=("anthropic",),
+)
+```
+
+Add `acme.TABLE` to `DIALECTS` in `dialects/__init__.py`, put a recorded export with its `expected.json` into
+`tests/data/otlp-corpus`, and run `tests/integration/test_settle_corpus.py`. There is no code to write: the tables
+compile to the SQL that settle runs.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [INTRODUCTION, "## Libraries\n", _overview()]
+    parts += [_section(dialect) for dialect in DIALECTS]
+    parts.append(_common())
+    return "\n".join(parts)
+
+
+def _overview() -> str:
+    rows = [
+        "| dialect | recognized by | input leaves out cached | output leaves out reasoning | rank |",
+        "|---|---|---|---|---:|",
+    ]
+    for d in DIALECTS:
+        scopes = ", ".join(f"`{scope.rstrip('$')}`" for scope in d.scopes[:3]) + (" …" if len(d.scopes) > 3 else "")
+        rows.append(
+            f"| [{d.title}](#{d.name}) | {scopes} | {', '.join(d.input_excludes_cached) or '–'} "
+            f"| {', '.join(d.output_excludes_reasoning) or '–'} | {d.rank} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def _section(dialect: Dialect) -> str:
+    lines = [f'<a id="{dialect.name}"></a>', f"### {dialect.title}", ""]
+    lines += [f"- {note}" for note in dialect.notes]
+    if dialect.scopes:
+        lines.append(
+            "- scopes: " + ", ".join(f"`{s.rstrip('$')}`" + ("" if s.endswith("$") else "…") for s in dialect.scopes)
+        )
+    if dialect.marks:
+        lines.append("- or by attributes: " + ", ".join(f"`{mark}`" for mark in dialect.marks))
+    for kind in dialect.kinds:
+        values = ", ".join(f"{value} = {role}" for value, (role, _) in kind.values.items())
+        lines.append(f"- `{kind.key}`: {values}" + (f", anything else = {kind.otherwise}" if kind.otherwise else ""))
+    for blob in dialect.usage:
+        lines.append(f"- usage object in `{blob.key}{'#' + blob.path if blob.path else ''}`, counted {blob.style}")
+    if dialect.fields:
+        lines += ["", "| field | stands in |", "|---|---|"]
+        lines += [f"| {field} | {_list(found)} |" for field, found in dialect.fields.items()]
+    return "\n".join([*lines, ""])
+
+
+def _common() -> str:
+    lines = ["## Common names", "", "| field | stands in |", "|---|---|"]
+    lines += [f"| {field} | {_list(found)} |" for field, found in common.FIELDS.items()]
+    lines += ["", "Inherited from the nearest span above that says them:", "", "| field | stands in |", "|---|---|"]
+    lines += [f"| {field} | {_list(found)} |" for field, found in common.CONTEXT.items()]
+    lines += ["", "Words of usage objects in JSON:", "", "| field | words |", "|---|---|"]
+    lines += [f"| {field} | {_list(found)} |" for field, found in WORDS.items()]
+    return "\n".join([*lines, ""])
+
+
+def _list(found: tuple[str, ...]) -> str:
+    return ", ".join(f"`{source}`" for source in found)
+
+
+def check() -> None:
+    """Fail early on a table that names a field which does not exist."""
+    for dialect in DIALECTS:
+        for field in COUNT_FIELDS:
+            sources(dialect, field)
+
+
+if __name__ == "__main__":
+    check()
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")

@@ -1,0 +1,355 @@
+"""What a call carries: counts in one meaning, honest states, inherited attributes, caches, cascades, times, tiers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from tests.settle_world import CHAT, NOON, World, hex_of, new_world, shared_settler, usage
+
+from outlay_collector.scores import add_score
+from outlay_collector.settle import Settler
+from outlay_collector.store import Store
+
+CLAUDE = {"gen_ai.provider.name": "anthropic", "gen_ai.request.model": "claude-sonnet-4-5"}
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[Store, Settler]]:
+    with shared_settler() as made:
+        yield made
+
+
+@pytest.fixture
+def world(shared: tuple[Store, Settler]) -> World:
+    return new_world(shared)
+
+
+def test_each_way_of_counting_comes_to_the_same(world: World) -> None:
+    read, write = "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens"
+    parts = {read: "1000", write: "500"}
+    world.span("inclusive", {**usage(2000, 50), **CLAUDE, **parts}, trace="a")
+    world.span("too small to include", {**usage(500, 50), **CLAUDE, **parts}, trace="b")
+    world.span("excluded by its table", {**usage(2000, 50), **CLAUDE, **parts}, trace="c", scope="openlit.x")
+    world.span(
+        "excluded by its total",
+        {**usage(2000, 50), **CLAUDE, **parts, "gen_ai.usage.total_tokens": "3550"},
+        trace="d",
+    )
+    assert {row["name"]: row["input_tokens"] for row in world.calls()} == {
+        "inclusive": 2000,
+        "too small to include": 2000,
+        "excluded by its table": 3500,
+        "excluded by its total": 3500,
+    }
+    flags = {row["name"]: row["flags"] for row in world.calls()}
+    assert "input_excludes_cached" in flags["too small to include"]
+    assert "input_excludes_cached" not in flags["inclusive"]
+
+
+def test_reasoning_is_part_of_the_output_however_it_is_counted(world: World) -> None:
+    thoughts = "gen_ai.usage.reasoning.output_tokens"
+    world.span("inside", {**usage(10, 100), thoughts: "60"}, trace="a")
+    world.span("beside", {**usage(10, 40), thoughts: "60"}, trace="b")
+    gemini = {"gen_ai.provider.name": "gemini", "gen_ai.request.model": "gemini-2.5-flash"}
+    world.span("beside by table", {**usage(10, 100), **gemini, thoughts: "60"}, trace="c", scope="openlit.x")
+    assert {r["name"]: (r["output_tokens"], r["reasoning_tokens"]) for r in world.calls()} == {
+        "inside": (100, 60),
+        "beside": (100, 60),
+        "beside by table": (160, 60),
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("281", 281), ("281.0", 281), ("2.81e2", 281), ("-5", None), ("x", None)]
+)
+def test_numbers_come_as_any_text_and_are_never_negative(world: World, written: str, meant: int | None) -> None:
+    world.span("call", {**usage(0, 7), "gen_ai.usage.input_tokens": written})
+    assert world.call()["input_tokens"] == meant
+
+
+def test_usage_is_read_from_json_and_from_python_reprs(world: World) -> None:
+    world.span(
+        "json",
+        {
+            "mlflow.spanType": '"CHAT_MODEL"',
+            "mlflow.llm.model": '"gpt-4o-mini"',
+            "mlflow.chat.tokenUsage": '{"input_tokens": 100, "output_tokens": 10, "cache_read_input_tokens": 40}',
+        },
+        trace="a",
+    )
+    world.span(
+        "repr",
+        {
+            **CHAT,
+            "litellm.call_id": "1",
+            "metadata.usage_object": "{'prompt_tokens': 100, 'completion_tokens': 10, 'total_tokens': None, "
+            "'prompt_tokens_details': {'cached_tokens': 40}}",
+        },
+        trace="b",
+    )
+    assert {(r["name"], r["input_tokens"], r["output_tokens"], r["cache_read_tokens"]) for r in world.calls()} == {
+        ("json", 100, 10, 40),
+        ("repr", 100, 10, 40),
+    }
+
+
+def test_cache_writes_of_an_hour_are_part_of_all_writes(world: World) -> None:
+    world.span(
+        "call",
+        {
+            **usage(1000, 5),
+            **CLAUDE,
+            "anthropic.usage.cache_creation.ephemeral_5m_input_tokens": "100",
+            "anthropic.usage.cache_creation.ephemeral_1h_input_tokens": "300",
+        },
+    )
+    call = world.call()
+    assert (call["input_tokens"], call["cache_write_tokens"], call["cache_write_1h_tokens"]) == (1000, 400, 300)
+    assert set(call["cost_lines"]) == {"input", "cache_write", "cache_write_1h", "output"}
+
+
+def test_a_stream_without_usage_is_unknown_not_free(world: World) -> None:
+    world.span("none", {**CHAT, "gen_ai.request.stream": "true"}, trace="a")
+    world.span("zeros", {**usage(0, 0), "gen_ai.usage.cost": "0"}, trace="b")
+    for row in world.calls():
+        assert (row["cost_state"], row["cost_usd"], row["input_tokens"]) == ("no_usage", None, None)
+        assert row["reported_cost_usd"] is None
+
+
+@pytest.mark.parametrize(
+    ("attributes", "state"),
+    [
+        ({"error.type": "RateLimitError"}, "not_billed"),
+        ({"error.type": "APIConnectionError", "gen_ai.request.stream": "true", "gen_ai.response.id": "x"}, "no_usage"),
+        ({"error.type": "ReadTimeoutError", "gen_ai.provider.name": "aws.bedrock"}, "no_usage"),
+        ({"error.type": "ReadTimeoutError"}, "not_billed"),
+    ],
+)
+def test_a_failure_is_billed_only_where_the_provider_is_known_to_charge(
+    world: World, attributes: dict[str, str], state: str
+) -> None:
+    world.span("call", {**CHAT, **attributes}, status="error")
+    call = world.call()
+    assert (call["cost_state"], call["status"]) == (state, "error")
+    assert call["cost_usd"] == (0 if state == "not_billed" else None)
+
+
+def test_an_estimate_is_priced_and_marked(world: World) -> None:
+    world.span("call", usage(100, 10, outlay__usage__estimated="true"))
+    call = world.call()
+    assert call["cost_state"] == "estimated"
+    assert call["cost_usd"] > 0
+
+
+def test_an_unknown_model_is_unpriced(world: World) -> None:
+    world.span("call", {**usage(100, 10), "gen_ai.request.model": "house-model-7", "gen_ai.provider.name": "us"})
+    assert (world.call()["cost_state"], world.call()["cost_usd"]) == ("unpriced", None)
+
+
+def test_a_call_inherits_from_the_nearest_span_that_says_it(world: World) -> None:
+    world.span("root", {"outlay.feature": "a", "outlay.team": "t", "user.id": "u", "outlay.tag.plan": "pro"})
+    world.span("middle", {"outlay.feature": "b", "outlay.tag.region": "eu"}, parent="root", at_ms=1)
+    world.span("call", usage(100, 10, outlay__customer="c"), parent="middle", at_ms=2)
+    call = world.call()
+    assert (call["feature"], call["team"], call["user"], call["customer"]) == ("b", "t", "u", "c")
+    assert call["tags"] == {"plan": "pro", "region": "eu"}
+
+
+def test_a_late_parent_gives_its_attributes_to_the_calls_below(world: World) -> None:
+    world.span("call", usage(100, 10), parent="root", at_ms=2)
+    assert world.call()["feature"] == ""
+    world.span("root", {"outlay.feature": "late"})
+    assert world.call()["feature"] == "late"
+
+
+def test_calls_below_an_attempt_belong_to_that_attempt(world: World) -> None:
+    cascade = {"outlay.cascade.name": "answer", "outlay.cascade.run_id": "r"}
+    world.span(
+        "cheap",
+        {
+            **cascade,
+            "outlay.cascade.tier": "0",
+            "outlay.cascade.outcome": "escalated",
+            "outlay.cascade.confidence": "0.4",
+            "outlay.cascade.threshold": "0.7",
+        },
+    )
+    world.span("cheap call", usage(100, 10), parent="cheap", at_ms=1)
+    world.span(
+        "strong",
+        {**cascade, "outlay.cascade.tier": "1", "outlay.cascade.outcome": "accepted"},
+        parent="cheap",
+        at_ms=50,
+    )
+    world.span("strong call", usage(100, 20), parent="strong", at_ms=51)
+    rows = {row["name"]: row for row in world.calls()}
+    assert [
+        rows["cheap call"][f"cascade_{x}"] for x in ("name", "run_id", "tier", "outcome", "confidence", "threshold")
+    ] == ["answer", "r", 0, "escalated", 0.4, 0.7]
+    # An attempt's fields come as a whole: nothing of the span around it shines through.
+    assert [rows["strong call"][f"cascade_{x}"] for x in ("tier", "outcome", "confidence")] == [1, "accepted", None]
+
+
+def test_a_hit_of_the_applications_cache_is_a_free_call_that_says_what_it_avoided(world: World) -> None:
+    world.span(
+        "hit",
+        {
+            **CHAT,
+            "outlay.cache.kind": "semantic",
+            "outlay.cache.hit": "true",
+            "outlay.cache.similarity": "0.93",
+            "outlay.cache.avoided.input_tokens": "1000000",
+            "outlay.cache.avoided.output_tokens": "1000000",
+            "outlay.feature": "faq",
+        },
+    )
+    call = world.call()
+    assert (call["cost_state"], call["cost_usd"], call["input_tokens"], call["output_tokens"]) == (
+        "cached",
+        0,
+        None,
+        None,
+    )
+    assert (call["cache_kind"], call["cache_hit"], call["cache_similarity"]) == ("semantic", True, 0.93)
+    assert (call["cache_avoided_input_tokens"], call["cache_avoided_usd"]) == (1_000_000, Decimal("0.75"))
+    lookup = world.lookups()[0]
+    assert (lookup["kind"], lookup["hit"], lookup["avoided_usd"], lookup["feature"], lookup["model"]) == (
+        "semantic",
+        True,
+        Decimal("0.75"),
+        "faq",
+        "gpt-4o-mini",
+    )
+
+
+def test_a_miss_above_the_call_is_a_lookup_and_marks_the_call(world: World) -> None:
+    world.span("lookup", {"outlay.cache.kind": "exact", "outlay.cache.hit": "false"})
+    world.span("call", usage(100, 10), parent="lookup", at_ms=1)
+    call = world.call()
+    assert (call["name"], call["cache_kind"], call["cache_hit"], call["cost_state"]) == (
+        "call",
+        "exact",
+        False,
+        "computed",
+    )
+    assert [(row["hit"], row["model"]) for row in world.lookups()] == [(False, "gpt-4o-mini")]
+
+
+def test_a_miss_on_the_calls_own_span_is_a_lookup_too(world: World) -> None:
+    world.span("call", usage(100, 10, outlay__cache__kind="exact", outlay__cache__hit="false"))
+    assert (world.call()["cache_kind"], world.call()["input_tokens"]) == ("exact", 100)
+    assert [row["hit"] for row in world.lookups()] == [False]
+
+
+def test_a_lookup_that_is_gone_leaves_a_tombstone(world: World) -> None:
+    world.span("call", usage(100, 10, outlay__cache__kind="exact", outlay__cache__hit="false"))
+    world.settle()
+    world.span("call", usage(100, 10), version=2)
+    world.settle()
+    assert world.lookups() == []
+    assert world.call()["cache_kind"] == ""
+
+
+def test_the_tier_of_the_response_beats_that_of_the_request(world: World) -> None:
+    world.span(
+        "both",
+        usage(1, 1, gen_ai__openai__request__service_tier="priority", openai__response__service_tier="default"),
+        trace="a",
+    )
+    world.span("request", usage(1, 1, gen_ai__openai__request__service_tier="flex"), trace="b")
+    world.span("auto", usage(1, 1, gen_ai__openai__request__service_tier="auto"), trace="c")
+    assert {r["name"]: r["service_tier"] for r in world.calls()} == {"both": "default", "request": "flex", "auto": ""}
+
+
+def test_time_to_first_token_is_in_milliseconds_whatever_the_library_writes(world: World) -> None:
+    world.span("seconds", usage(1, 1, gen_ai__response__time_to_first_chunk="0.25"), trace="a")
+    world.span("openlit", usage(1, 1, gen_ai__server__time_to_first_token="0.25"), trace="b", scope="openlit.x")
+    world.span(
+        "strands", usage(1, 1, gen_ai__server__time_to_first_token="250"), trace="c", scope="strands.telemetry.tracer"
+    )
+    world.span(
+        "vercel",
+        {**usage(1, 1), "ai.operationId": "ai.streamText.doStream", "ai.response.msToFirstChunk": "250"},
+        trace="d",
+        scope="ai",
+    )
+    assert {row["time_to_first_token_ms"] for row in world.calls()} == {250.0}
+
+
+def test_embeddings_images_and_reranks_are_calls_and_tools_are_not(world: World) -> None:
+    for i, name in enumerate(("embeddings", "image_generation", "rerank")):
+        world.span(name, {**CHAT, "gen_ai.operation.name": name, "gen_ai.usage.input_tokens": "9"}, trace=f"t{i}")
+    world.span("tool", {"gen_ai.operation.name": "execute_tool", "gen_ai.request.model": "x"}, trace="x")
+    world.span("retriever", {"openinference.span.kind": "RETRIEVER", "llm.model_name": "x"}, trace="y")
+    assert {row["operation"] for row in world.calls()} == {"embeddings", "image_generation", "rerank"}
+
+
+@pytest.mark.parametrize(
+    ("said", "model", "meant"),
+    [
+        ("openai.chat", "gpt-4o", "openai"),
+        ("google.generative-ai", "gemini-2.5-flash", "gcp.gemini"),
+        ("Ollama", "llama3", "ollama"),
+        ("langchain", "claude-sonnet-4-5", "anthropic"),
+        ("strands-agents", "gpt-4o-mini", "openai"),
+        ("", "openai/gpt-4o-mini", "openai"),
+        ("openai", "deepseek-chat", "deepseek"),
+        ("azure", "my-deployment", "azure.ai.openai"),
+        ("amazon-bedrock", "us.anthropic.claude-sonnet-4-5-v1:0", "aws.bedrock"),
+        ("house", "house-1", "house"),
+    ],
+)
+def test_providers_have_one_name_each(world: World, said: str, model: str, meant: str) -> None:
+    world.span("call", {**usage(1, 1), "gen_ai.provider.name": said, "gen_ai.request.model": model})
+    assert world.call()["provider"] == meant
+
+
+def test_a_library_without_a_table_is_read_by_the_conventions_and_flagged(world: World) -> None:
+    world.span("known", usage(1, 1), scope="opentelemetry.instrumentation.genai.openai", trace="a")
+    world.span("unknown", usage(1, 1), scope="acme.trace", trace="b")
+    flags = {row["name"]: row["flags"] for row in world.calls()}
+    assert flags == {"known": [], "unknown": ["unknown_library"]}
+
+
+def test_equal_prompts_and_prefixes_have_equal_hashes(world: World) -> None:
+    long = "x" * 5000
+    for i, prompt in enumerate((long + "a", long + "b", long + "a", "short")):
+        world.span(f"c{i}", usage(1, 1), trace=f"t{i}", at_ms=i, texts={"gen_ai.input.messages": prompt})
+    a, b, c, short = world.calls()
+    assert a["prompt_hash"] == c["prompt_hash"] != b["prompt_hash"]
+    assert a["prefix_hash"] == b["prefix_hash"] != 0
+    assert short["prefix_hash"] == 0 != short["prompt_hash"]
+
+
+def test_prompt_parts_and_reported_cost_are_kept(world: World) -> None:
+    world.span(
+        "call",
+        usage(
+            30,
+            1,
+            outlay__prompt__part__system__tokens="20",
+            outlay__prompt__part__user__tokens="10",
+            outlay__cost__usd="9.675e-05",
+        ),
+    )
+    assert world.call()["prompt_parts"] == {"system": 20, "user": 10}
+    assert world.call()["reported_cost_usd"] == Decimal("0.00009675")
+
+
+def test_a_score_settles_its_trace_again(world: World) -> None:
+    world.span("call", usage(100, 10))
+    before = world.call()["version"]
+    add_score(world.writer, world.project, hex_of("t", 32), hex_of("call", 16), "correct", 0.9, "yes")
+    world.settle()
+    assert world.call()["version"] > before
+
+
+def test_history_is_read_again_by_hour(world: World) -> None:
+    world.span("call", usage(100, 10))
+    before = world.call()["version"]
+    assert world.settler.resettle(world.project, NOON, NOON + timedelta(seconds=1)) == 1
+    assert world.settler.resettle(world.project, NOON + timedelta(hours=1), NOON + timedelta(hours=2)) == 0
+    assert world.call()["version"] > before
