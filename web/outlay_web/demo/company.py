@@ -203,11 +203,12 @@ def support_chat(company: Company, rng: random.Random, moment: datetime) -> Inte
         call = replace(call, cache_kind="semantic", cache_hit=True, duration_ms=24, cache_similarity=similarity)
     else:
         warm = rng.random() < 0.86 and not company.hit("cache outage", moment)
+        missed = rng.choice(("exact", "semantic"))
         reasoning = int(tokens_out * rng.uniform(0.1, 0.4))
         call = replace(
             call,
-            cache_kind="semantic",
-            cache_similarity=round(rng.uniform(0.3, 0.9), 4),
+            cache_kind=missed,
+            cache_similarity=round(rng.uniform(0.3, 0.9), 4) if missed == "semantic" else 0.0,
             cache_read_tokens=prefix if warm else 0,
             streamed=True,
             time_to_first_token_ms=first,
