@@ -160,6 +160,22 @@ def test_a_body_that_does_not_fit_says_which_field_and_not_its_value(server: Run
     assert server.post("/api/v1/scores", {"trace_id": "0" * 32, "name": "x", "colour": 1}).error[0] == 422
 
 
+def test_a_score_says_a_number_or_a_label_about_a_trace_in_either_case(server: Running) -> None:
+    assert server.send_spans([llm_span(0xABCDEF, 1)]).status == 200
+    server.wait_for_calls(1)
+    trace = server.api("/calls").json["calls"][0]["trace_id"]
+    said = server.post("/api/v1/scores", {"trace_id": trace.upper(), "name": "tone", "label": "kind"})
+    assert (said.status, said.json) == (
+        201,
+        {"trace_id": trace, "span_id": None, "name": "tone", "value": None, "label": "kind"},
+    )
+    expected = [{"name": "tone", "value": None, "label": "kind"}]
+    server.wait(lambda: server.api("/calls").json["calls"][0]["scores"] == expected, "scored")
+    status, code, message = server.post("/api/v1/scores", {"trace_id": trace, "name": "tone"}).error
+    assert (status, code) == (422, "unprocessable")
+    assert "value" in message
+
+
 def test_a_body_that_is_not_json_is_a_400_and_one_too_large_a_413(server: Running) -> None:
     headers = {"content-type": "application/json"}
     assert server.request("POST", "/api/v1/scores", b"{", headers).error[:2] == (400, "bad_request")

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Usd = Annotated[Decimal, Field(ge=0, le=Decimal(10) ** 15, max_digits=27, decimal_places=12)]
@@ -19,11 +19,17 @@ class Body(BaseModel):
 class ScoreBody(Body):
     """An evaluation of a trace or span."""
 
-    trace_id: Annotated[str, Field(pattern="^[0-9a-fA-F]{32}$")]
-    span_id: Annotated[str, Field(pattern="^([0-9a-fA-F]{16})?$")] = ""
+    trace_id: Annotated[str, Field(pattern="^[0-9a-fA-F]{32}$"), AfterValidator(str.lower)]
+    span_id: Annotated[str, Field(pattern="^([0-9a-fA-F]{16})?$"), AfterValidator(str.lower)] | None = None
     name: Name
     value: Annotated[float, Field(ge=-1e15, le=1e15)] | None = None
-    label: Annotated[str, Field(max_length=1024)] = ""
+    label: Annotated[str, Field(max_length=1024)] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> ScoreBody:
+        if self.value is None and not self.label:
+            raise ValueError("value, or a label where there is no number, is required")
+        return self
 
 
 class BudgetBody(Body):

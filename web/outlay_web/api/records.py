@@ -57,7 +57,13 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         query = read_query(ctx, request, filters=False)
         with ctx.writing() as writer:
             scores.add_score(
-                writer, query.scope.project, body.trace_id, body.span_id, body.name, body.value, body.label
+                writer,
+                query.scope.project,
+                body.trace_id,
+                body.span_id or "",
+                body.name,
+                body.value,
+                body.label or "",
             )
         ctx.wake("settle")
         return answer(body.model_dump(), 201)
