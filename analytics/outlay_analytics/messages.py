@@ -89,11 +89,11 @@ def usd(amount: Decimal | str | None) -> str:
 
 
 def driver_words(drivers: Sequence[Mapping[str, Any]], limit: int = 3) -> str:
-    """The largest drivers in one phrase: `input_tokens +$12.40, cache_share +$3.10`."""
+    """The largest drivers in one phrase: `input tokens +$12.40, cache share +$3.10`."""
     parts = []
     for driver in drivers[:limit]:
         amount = Decimal(str(driver["usd"]))
-        parts.append(f"{driver['driver']} {'+' if amount >= 0 else ''}{usd(amount)}")
+        parts.append(f"{driver['driver'].replace('_', ' ')} {'+' if amount >= 0 else ''}{usd(amount)}")
     return ", ".join(parts) or "not known"
 
 

@@ -93,9 +93,10 @@ def _cell_sentence(leaves: Leaves, cell: dict[str, Any], by: str, change: Decima
     sums = (Sums([pair[0] for pair in picked]), Sums([pair[1] for pair in picked]))
     name = f"calls without a {by}" if cell[by] is None else str(cell[by])
     sign = "+" if cell["usd"] > 0 else ""
-    share = _ratio(abs(cell["usd"]), abs(change))
+    # Where parts cancel, one of them can be many times the change: its share of it would say nothing.
+    share = f" ({_ratio(cell['usd'], change)} of the change)" if 0 < cell["usd"] / change <= 1 else ""
     evidence = _EVIDENCE[cell["driver"]](sums)
-    return f"{name}: {_TITLES[cell['driver']]} {sign}{usd(cell['usd'])} ({share} of the change); {evidence}."
+    return f"{name}: {_TITLES[cell['driver']]} {sign}{usd(cell['usd'])}{share}; {evidence}."
 
 
 _TITLES = {

@@ -219,6 +219,17 @@ def test_the_slice_names_who_it_was_and_the_examples_come_from_it(store: Store) 
     assert set(answer["examples"]) <= known
 
 
+def test_a_part_larger_than_the_change_has_no_share_of_it(store: Store) -> None:
+    put(
+        store,
+        *[billed(YESTERDAY + k * HOUR, feature=name) for k in range(4) for name in ("up", "down")],
+        *[billed(k * HOUR, feature="up") for k in range(8)],
+        *[billed(k * HOUR, feature="down") for k in range(1)],
+    )
+    said = next(line for line in explain(store, SCOPE)["sentences"] if line.startswith("up:"))
+    assert said == "up: requests +$0.0112; 8 requests after 4 (+100%)."
+
+
 def test_examples_of_retries_are_retries(store: Store) -> None:
     again = [billed(k * HOUR, attempt=2) for k in range(2)]
     put(store, *[billed(YESTERDAY + k * HOUR) for k in range(4)], *[billed(k * HOUR) for k in range(4)], *again)

@@ -21,11 +21,11 @@ BY = ("feature", "model", "team", "service", "environment", "provider", "operati
 
 DRIVERS = {
     "requests": ("Requests", "more or fewer requests"),
-    "escalation": ("Escalations", "calls at a second or later tier of a cascade"),
+    "escalation": ("Escalation", "calls at a second or later tier of a cascade"),
     "retries": ("Retries", "billed repeats of the same request"),
     "model_mix": ("Model mix", "requests moved between models"),
-    "input_tokens": ("Prompt length", "input tokens of a call"),
-    "output_tokens": ("Output length", "output tokens of a call"),
+    "input_tokens": ("Input tokens", "input tokens of a call"),
+    "output_tokens": ("Output tokens", "output tokens of a call"),
     "cache_share": ("Cache share", "how much of the input came from the provider's cache"),
     "unit_price": ("Unit price", "price of a token, tiers and tool fees included"),
     "unexplained": ("Unexplained", "costs with no tokens behind them"),
