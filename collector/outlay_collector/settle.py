@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from outlay.errors import StoreError
 from outlay_collector.dialects import DIALECTS, common
 from outlay_collector.dialects.compile import fragments, texts
 from outlay_collector.prices import PriceBook
@@ -28,6 +29,7 @@ from outlay_collector.store import Store, load_sql
 logger = logging.getLogger(__name__)
 
 SQL = "outlay_collector.store.sql"
+UNKNOWN_TABLE = 60
 MAX_DEPTH = 64
 MAX_ROUNDS = 3
 BATCH_SPANS = 50_000
@@ -87,7 +89,6 @@ class Settler:
         self.prices = prices
         self._writer = store.writer()
         self._version = 0
-        self._ready = False
         self._read = ""
         self._blobs = ""
         self._canonical = ""
@@ -139,27 +140,38 @@ class Settler:
 
     def _prepare(self) -> None:
         """Scratch tables, empty; the compiled statements; the next version."""
-        w = self._writer
-        if not self._ready:
-            self._read = load_sql(SQL, "settle_read", source=load_sql(SQL, "settle_source"), **fragments())
-            self._blobs = load_sql(SQL, "settle_blobs", **fragments())
-            self._canonical = load_sql(SQL, "settle_canonical", **fragments())
-            for statement in load_sql(SQL, "settle_tables").split(";\n"):
-                w.run(statement)
-            w.run(
-                "CREATE TEMPORARY TABLE IF NOT EXISTS settle_raw ENGINE = Memory AS " + self._read + " LIMIT 0",
-                {"round": 0},
-            )
-            self._version = int(
-                w.query(
-                    "SELECT max(version) AS v FROM (SELECT version FROM calls UNION ALL SELECT version FROM repeats)"
-                )[0]["v"]
-            )
-            self.prices.ensure(w)
-            self._ready = True
-        for table in SCRATCH:
-            w.run(f"TRUNCATE TABLE {table}")
+        if not self._read:
+            self._compile()
+        try:
+            self._empty()
+        except StoreError as exc:
+            # The first run, or a server's session that ended while nothing changed.
+            if exc.code != UNKNOWN_TABLE:
+                raise
+            self._create()
+            self._empty()
         self._version = max(self._version + 1, time.time_ns() // 1000)
+
+    def _compile(self) -> None:
+        """The statements that the dialect tables make, and the version to go on from."""
+        tables = fragments()
+        self._read = load_sql(SQL, "settle_read", source=load_sql(SQL, "settle_source"), **tables)
+        self._blobs = load_sql(SQL, "settle_blobs", **tables)
+        self._canonical = load_sql(SQL, "settle_canonical", **tables)
+        newest = "SELECT max(version) AS v FROM (SELECT version FROM calls UNION ALL SELECT version FROM repeats)"
+        self._version = int(self._writer.query(newest)[0]["v"])
+        self.prices.ensure(self._writer)
+
+    def _create(self) -> None:
+        w = self._writer
+        for statement in load_sql(SQL, "settle_tables").split(";\n"):
+            w.run(statement)
+        shape = "CREATE TEMPORARY TABLE IF NOT EXISTS settle_raw ENGINE = Memory AS "
+        w.run(shape + self._read + " LIMIT 0", {"round": 0})
+
+    def _empty(self) -> None:
+        for table in SCRATCH:
+            self._writer.run(f"TRUNCATE TABLE {table}")
 
     def _gather(self) -> None:
         """Read the spans of the traces, then of those that share a response with them, until there are no more."""
