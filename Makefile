@@ -63,7 +63,7 @@ prices: $(SERVER)
 docs: $(SERVER)
 	$(BIN)/python -m outlay_web.config_docs > docs/settings.md
 	$(BIN)/python -m outlay_collector.store.describe > docs/data-model.md
-	$(BIN)/python -m outlay_collector.dialects.docs docs/dialects.md
+	$(BIN)/python -m outlay_collector.dialects.docs > docs/dialects.md
 
 clean:
 	rm -rf $(VENV) build dist
