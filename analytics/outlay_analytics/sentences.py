@@ -65,12 +65,13 @@ def sentences(
         out += [_slice_sentence(found) for found in slices[:1] if len(found["where"]) > 1]
     elif cells:
         out.append("Changes cancelled each other out: " + _listed(drivers[:4]) + ".")
-    missing = every[1].unpriced
-    if missing:
-        share = _percent(missing, every[1].calls)
-        out.append(
-            f"{missing:,} of {every[1].calls:,} calls ({share}) have no known cost and are not in these figures."
-        )
+    for side, where in ((every[1], ""), (every[0], " of the base")):
+        if side.unpriced:
+            share = _percent(side.unpriced, side.calls)
+            out.append(
+                f"{side.unpriced:,} of {side.calls:,} calls{where} ({share}) have no known cost and are not in these "
+                "figures."
+            )
     return out
 
 

@@ -142,6 +142,16 @@ def test_calls_without_usage_move_nothing_and_are_mentioned(store: Store) -> Non
     assert answer["sentences"][-1] == "1 of 2 calls (50%) have no known cost and are not in these figures."
 
 
+def test_a_base_without_known_cost_is_said_to_be_unknown(store: Store) -> None:
+    mystery = {"cost_state": "unpriced", "feature": "search", "model": "mystery", "input_tokens": 5, "output_tokens": 5}
+    put(store, call(YESTERDAY, None, **mystery), billed(HOUR))
+    answer = explain(store, SCOPE)
+    check_sums(answer)
+    assert answer["base"]["cost_usd"] is None
+    said = "1 of 1 calls of the base (100%) have no known cost and are not in these figures."
+    assert answer["sentences"][-1] == said
+
+
 def test_traffic_that_moves_to_an_unpriced_model_is_a_change_of_mix(store: Store) -> None:
     mystery = {"cost_state": "unpriced", "feature": "search", "model": "mystery", "input_tokens": 5, "output_tokens": 5}
     put(store, billed(YESTERDAY), billed(YESTERDAY), billed(timedelta(0)), call(HOUR, None, **mystery))
