@@ -2,7 +2,7 @@
 
 `evaluate` is one round, meant to run every minute: rules → states (`alert_states.py`) → what must be said, written
 down as intent (`outbox.py`) → sent. All of it starts from what the store holds now, so late spans correct the next
-round, and a crash between two steps repeats the later one.
+round, and a crash between two steps repeats the later one. What people see of alerts is in `alert_list.py`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import numpy as np
 
-from outlay.errors import OutlayError
+from outlay.errors import ConfigError, OutlayError
 from outlay_analytics.alert_rows import OPEN, read_acknowledgements, read_alerts, read_silences, write_alerts
-from outlay_analytics.alert_settings import AlertSettings, parse_alerts
+from outlay_analytics.alert_settings import AlertSettings
 from outlay_analytics.alert_states import Alert, advance, begin, fingerprint, inhibited, why_notify
 from outlay_analytics.budget_rules import (
     LONGEST_BURN_H,
@@ -32,26 +32,17 @@ from outlay_analytics.budget_rules import (
     week_profile,
 )
 from outlay_analytics.budgets import Budget, all_budgets
+from outlay_analytics.channels import parse_channel
 from outlay_analytics.explain import changes
 from outlay_analytics.history import spend_series, start_of, with_window
 from outlay_analytics.messages import Entry, Message, instant, usd
+from outlay_analytics.notify import send
 from outlay_analytics.outbox import deliver, intend
 from outlay_analytics.outlook import LEARN, LEAST, elapsed_share, look_ahead
 from outlay_analytics.seasonal import forecast
-from outlay_analytics.window import BadRequest, Scope, Window
+from outlay_analytics.window import Scope, Window
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
-
-__all__ = [
-    "AlertSettings",
-    "acknowledge",
-    "evaluate",
-    "evaluate_anomalies",
-    "list_alerts",
-    "parse_alerts",
-    "send_test",
-    "silence",
-]
 
 logger = logging.getLogger(__name__)
 
@@ -310,111 +301,10 @@ def _link(alert: Alert, settings: AlertSettings) -> str:
     return f"{settings.public_url}/explain?{urlencode(pairs)}"
 
 
-def list_alerts(
-    store: Store, project: str, now: datetime, state: str | None = None, limit: int = 100
-) -> list[dict[str, Any]]:
-    """The project's alerts as the API shows them: those that are open first, then the newest.
-
-    Raises:
-        BadRequest: If `state` is not `pending`, `firing` or `resolved`.
-    """
-    if state not in (None, "pending", "firing", "resolved"):
-        raise BadRequest(f"state must be pending, firing or resolved, not {state[:40]!r}")
-    condition = {
-        None: "1",
-        "pending": "state = 'pending'",
-        "firing": "state = 'firing'",
-        "resolved": "state = 'resolved'",
-    }
-    silences = read_silences(store, now)
-    found = read_alerts(store, project=project, condition=condition[state], limit=limit)
-    order = {"firing": 0, "pending": 1, "resolved": 2}
-    found.sort(key=lambda alert: order[alert.state])
-    on_it = read_acknowledgements(store, found)
-    return [_shown(alert, silences.get((project, alert.fingerprint)), on_it.get(alert.alert_id)) for alert in found]
-
-
-def _shown(alert: Alert, silenced_until: datetime | None, on_it: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {
-        "id": alert.alert_id,
-        "fingerprint": alert.fingerprint,
-        "rule": alert.rule,
-        "title": title(alert),
-        "severity": alert.severity,
-        "state": alert.state,
-        "reason": alert.reason,
-        "budget": alert.budget or None,
-        "scope": {dim: list(values) for dim, values in alert.scope.items()},
-        "window": {"start": alert.window_start, "end": alert.window_end},
-        "actual_usd": alert.actual_usd,
-        "expected_usd": alert.expected_usd,
-        "drivers": [dict(driver) for driver in alert.drivers],
-        "sentences": list(alert.sentences),
-        "started_at": alert.started_at,
-        "fired_at": alert.fired_at,
-        "resolved_at": alert.resolved_at,
-        "evaluated_at": alert.evaluated_at,
-        "notified_at": alert.notified_at,
-        "acknowledged_at": on_it["acknowledged_at"] if on_it else None,
-        "acknowledged_by": (on_it["acknowledged_by"] or None) if on_it else None,
-        "silenced_until": silenced_until,
-    }
-
-
-def acknowledge(
-    store: Store, writer: Writer, project: str, alert_id: str, now: datetime, by: str = ""
-) -> dict[str, Any] | None:
-    """Somebody is on it: no more repeats of this occurrence. None if there is no such alert."""
-    found = read_alerts(store, project=project, alert_id=alert_id)
-    if not found:
-        return None
-    row = {"project": project, "alert_id": alert_id, "acknowledged_by": by[:200], "acknowledged_at": now}
-    writer.insert("acknowledgements", [row])
-    return _shown(found[0], read_silences(store, now).get((project, found[0].fingerprint)), row)
-
-
-def silence(
-    store: Store,
-    writer: Writer,
-    project: str,
-    alert_id: str,
-    now: datetime,
-    until: datetime | None = None,
-    by: str = "",
-    comment: str = "",
-) -> dict[str, Any] | None:
-    """Say nothing about what this alert watches until `until` (by default a day), over its occurrences.
-
-    Returns None if there is no such alert. A time in the past ends a silence.
-    """
-    found = read_alerts(store, project=project, alert_id=alert_id)
-    if not found:
-        return None
-    end = until or now + timedelta(days=1)
-    writer.insert(
-        "silences",
-        [
-            {
-                "project": project,
-                "fingerprint": found[0].fingerprint,
-                "until": end.astimezone(UTC),
-                "comment": comment[:1000],
-                "created_by": by[:200],
-                "created_at": datetime.now(UTC),
-            }
-        ],
-    )
-    return _shown(found[0], end if end > now else None, read_acknowledgements(store, found).get(alert_id))
-
-
 def send_test(
     store: Store, writer: Writer, project: str, now: datetime, settings: AlertSettings, notify: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Send a test message to every channel at once and say what became of each."""
-    from outlay.errors import ConfigError
-    from outlay_analytics.channels import parse_channel
-    from outlay_analytics.notify import send
-
     sample = Alert(
         project=project,
         alert_id="test",

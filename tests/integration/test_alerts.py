@@ -17,7 +17,7 @@ from tests.hand_calls import call, put
 from tests.receiver import Received, receiver
 
 from outlay.errors import ConfigError
-from outlay_analytics import alerts, outbox
+from outlay_analytics import alert_list, alerts, outbox
 from outlay_analytics.alert_settings import AlertSettings, parse_alerts
 from outlay_analytics.budgets import delete_budget, get_budget, list_budgets, parse_budgets, put_budget
 from outlay_analytics.channels import Channel, parse_channel
@@ -146,7 +146,7 @@ def test_a_budget_that_is_passed_posts_one_alertmanager_message(store: Store, wr
     # The same again says nothing: it was told, and its weaker siblings are inhibited.
     for minute in range(1, 4):
         assert alerts.evaluate(store, writer, NOW + minute * MINUTE, SETTINGS) == 0
-    states = {a["rule"]: a["state"] for a in alerts.list_alerts(store, "default", NOW)}
+    states = {a["rule"]: a["state"] for a in alert_list.list_alerts(store, "default", NOW)}
     assert states["over_budget"] == "firing"
     assert len(hook.bodies) == 1
 
@@ -165,7 +165,7 @@ def test_an_alert_repeats_resolves_and_begins_anew(store: Store, writer: Writer,
     resolved = hook.json[2]["alerts"][0]
     assert resolved["endsAt"] == "2026-03-21T14:31:00Z"
     assert resolved["fingerprint"] == hook.json[0]["alerts"][0]["fingerprint"]
-    found = alerts.list_alerts(store, "default", later, state="resolved")
+    found = alert_list.list_alerts(store, "default", later, state="resolved")
     assert any(a["reason"].startswith("over; it was: spent $") for a in found)
 
 
@@ -182,7 +182,7 @@ def test_projected_overspend_waits_for_a_second_evaluation(store: Store, writer:
     spend(store, 60, "0.5")
     put_small(store, writer, hook, amount_usd="300")
     assert alerts.evaluate(store, writer, NOW, SETTINGS) == 0
-    (pending,) = alerts.list_alerts(store, "default", NOW)
+    (pending,) = alert_list.list_alerts(store, "default", NOW)
     assert (pending["rule"], pending["state"], pending["severity"]) == ("projected_over_budget", "pending", "critical")
     assert alerts.evaluate(store, writer, NOW + MINUTE, SETTINGS) == 1
     annotations = hook.json[0]["alerts"][0]["annotations"]
@@ -196,7 +196,7 @@ def test_ten_times_the_usual_spend_burns(store: Store, writer: Writer, hook: Rec
     put_small(store, writer, hook, amount_usd="120")
     for minute in (0, 1):
         alerts.evaluate(store, writer, NOW + minute * MINUTE, SETTINGS)
-    found = {a["rule"]: a for a in alerts.list_alerts(store, "default", NOW, state="firing")}
+    found = {a["rule"]: a for a in alert_list.list_alerts(store, "default", NOW, state="firing")}
     assert found["burn_rate"]["severity"] == "critical"
     assert "times as fast" in found["burn_rate"]["reason"]
 
@@ -205,16 +205,16 @@ def test_silenced_and_acknowledged_alerts_keep_quiet(store: Store, writer: Write
     spend(store, 20, "0.5")
     put_small(store, writer, hook)
     alerts.evaluate(store, writer, NOW, SETTINGS)
-    (alert,) = [a for a in alerts.list_alerts(store, "default", NOW) if a["rule"] == "over_budget"]
-    assert alerts.acknowledge(store, writer, "default", alert["id"], NOW, by="kim")["acknowledged_by"] == "kim"  # type: ignore[index]
+    (alert,) = [a for a in alert_list.list_alerts(store, "default", NOW) if a["rule"] == "over_budget"]
+    assert alert_list.acknowledge(store, writer, "default", alert["id"], NOW, by="kim")["acknowledged_by"] == "kim"  # type: ignore[index]
     assert alerts.evaluate(store, writer, NOW + timedelta(hours=25), SETTINGS) == 0
     until = NOW + timedelta(days=3)
-    assert alerts.silence(store, writer, "default", alert["id"], NOW, until)["silenced_until"] == until  # type: ignore[index]
+    assert alert_list.silence(store, writer, "default", alert["id"], NOW, until)["silenced_until"] == until  # type: ignore[index]
     delete_budget(store, writer, "default", "search")
     assert alerts.evaluate(store, writer, NOW + timedelta(hours=26), SETTINGS) == 0
     assert len(hook.bodies) == 1
-    assert alerts.acknowledge(store, writer, "default", "nothing", NOW) is None
-    assert alerts.silence(store, writer, "default", "nothing", NOW) is None
+    assert alert_list.acknowledge(store, writer, "default", "nothing", NOW) is None
+    assert alert_list.silence(store, writer, "default", "nothing", NOW) is None
 
 
 def test_a_crash_between_intent_and_sending_sends_after_the_restart(

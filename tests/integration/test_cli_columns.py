@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from tests.hand_calls import DAY, call, put
 
-from outlay_analytics import alerts
+from outlay_analytics import alert_list, alerts
 from outlay_analytics.alert_settings import AlertSettings
 from outlay_analytics.budgets import list_budgets, put_budget
 from outlay_collector.store import Store
@@ -22,6 +22,6 @@ def test_the_columns_of_budgets_and_alerts_exist(store: Store) -> None:
     alerts.evaluate(store, writer, NOW, AlertSettings())
     [budget] = list_budgets(store, "default", NOW)
     assert set(BUDGETS) <= set(budget)
-    first = alerts.list_alerts(store, "default", NOW)[0]
+    first = alert_list.list_alerts(store, "default", NOW)[0]
     assert set(ALERTS) <= set(first)
     assert first["title"]

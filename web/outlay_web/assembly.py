@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 
 from outlay.errors import ConfigError
 from outlay_analytics import alerts
-from outlay_analytics.alert_settings import parse_alerts
+from outlay_analytics.alert_settings import AlertSettings, parse_alerts
 from outlay_analytics.budgets import parse_budgets
 from outlay_analytics.model_tiers import parse_model_tiers
 from outlay_collector.accept import Door
@@ -199,10 +199,10 @@ class Assembly:
     def _add_alerts(self, watch: Scheduler) -> None:
         """Evaluate budgets every minute and anomalies every quarter of an hour, on a connection of their own."""
         config = self.context.config
-        configured: alerts.AlertSettings = config["alerts"]
+        configured: AlertSettings = config["alerts"]
         writer = self.store.writer()
 
-        def rules() -> alerts.AlertSettings:
+        def rules() -> AlertSettings:
             url = self.config.settings.public_url or self.url or configured.public_url
             return dataclasses.replace(configured, public_url=url)
 

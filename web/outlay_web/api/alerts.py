@@ -9,7 +9,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics import alerts, budgets
+from outlay_analytics import alert_list, alerts, budgets
+from outlay_analytics.alert_settings import AlertSettings
 from outlay_analytics.window import parse_instant
 from outlay_web.api.wire import DEFAULT_LIMIT, MAX_LIMIT, answer, documented, table
 from outlay_web.context import Context
@@ -75,14 +76,14 @@ def _add_budgets(routes: APIRouter, ctx: Context) -> None:
 
 
 def _add_alerts(routes: APIRouter, ctx: Context) -> None:
-    settings: alerts.AlertSettings = ctx.config["alerts"]
+    settings: AlertSettings = ctx.config["alerts"]
 
     @routes.get("/alerts", openapi_extra=documented("state", *LISTED, window=False, filters=False), tags=TAGS)
     def get_alerts(request: Request) -> Response:
         """Alerts: those that are open first, then the newest."""
         query = read_query(ctx, request, ("state", *LISTED), filters=False)
         limit = query.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
-        found = alerts.list_alerts(ctx.store, query.scope.project, ctx.now(), query.get("state") or None, limit)
+        found = alert_list.list_alerts(ctx.store, query.scope.project, ctx.now(), query.get("state") or None, limit)
         return table(query, {"alerts": found, "next_cursor": None}, "alerts", ALERT_COLUMNS)
 
     @routes.post("/alerts/test", openapi_extra=PLAIN, tags=TAGS)
@@ -101,7 +102,7 @@ def _add_alerts(routes: APIRouter, ctx: Context) -> None:
         """Somebody is on it: no more repeats of this occurrence."""
         query, by = _asked(ctx, request, body.by if body is not None else "")
         with ctx.writing() as writer:
-            found = alerts.acknowledge(ctx.store, writer, query.scope.project, alert_id, ctx.now(), by)
+            found = alert_list.acknowledge(ctx.store, writer, query.scope.project, alert_id, ctx.now(), by)
         return answer(_found(found, f"no alert {alert_id[:80]!r}"))
 
     @routes.post("/alerts/{alert_id}/silence", openapi_extra=PLAIN, tags=TAGS)
@@ -112,7 +113,7 @@ def _add_alerts(routes: APIRouter, ctx: Context) -> None:
         until = parse_instant("until", given.until, ctx.now()) if given.until else None
         project = query.scope.project
         with ctx.writing() as writer:
-            found = alerts.silence(ctx.store, writer, project, alert_id, ctx.now(), until, by, given.comment)
+            found = alert_list.silence(ctx.store, writer, project, alert_id, ctx.now(), until, by, given.comment)
         return answer(_found(found, f"no alert {alert_id[:80]!r}"))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from outlay_analytics import alerts, explain, spend
+from outlay_analytics import alert_list, explain, spend
 from outlay_analytics.window import Window
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table, sparkline
@@ -48,7 +48,7 @@ def page(view: View) -> Page:
         "why_change": parts.moved(explained["current"].get("cost_usd"), explained["base"].get("cost_usd")),
         "tops": [top_table(view, name) for name in ("feature", "model", "team")],
         "budgets": budgets_page.cards(view, budgets_page.read(view)[:3]),
-        "firing": alerts.list_alerts(store, scope.project, view.now, "firing"),
+        "firing": alert_list.list_alerts(store, scope.project, view.now, "firing"),
         "anomalies": [anomaly_line(view, one) for one in (found or [])[:4]],
         "pending": found is None,
         "group": group,
