@@ -2,8 +2,8 @@
 
 What runs is registered by the program's start-up, so that this module knows nothing of its jobs. A job that returns
 True has more work waiting and runs again after the others had their turn; one that raises is logged, counted and tried
-again at its next time. A woken job first rests half as long as its last run took, half a second at most: many small wakes
-make few runs, and what was just received is not kept waiting for long.
+again at its next time. A woken job first rests half as long as its last run took, half a second at most: many small
+wakes make few runs, and what was just received is not kept waiting for long.
 """
 
 from __future__ import annotations
