@@ -18,7 +18,7 @@ from outlay_collector.prices import PriceBook
 from outlay_collector.settle import Settler
 from outlay_collector.store import migrate, open_store
 
-BATCH = 50_000
+BATCH = 100_000
 SPANS = """
 INSERT INTO spans (project, trace_id, span_id, parent_span_id, started_at, duration_ns, name, kind, status, service,
     environment, scope_name, scope_version, attributes, texts, version)

@@ -32,7 +32,7 @@ SQL = "outlay_collector.store.sql"
 UNKNOWN_TABLE = 60
 MAX_DEPTH = 64
 MAX_ROUNDS = 3
-BATCH_SPANS = 50_000
+BATCH_SPANS = 100_000
 BATCH_TRACES = 20_000
 SCRATCH = (
     "settle_traces",

@@ -2,24 +2,47 @@
 -- last: only where the spans overlap (5 s), or an id repeated all day by a gateway would pull in the whole day.
 INSERT INTO settle_traces
 WITH
-spoken AS (
-    SELECT
-        project,
-        arrayJoin(arrayFilter(x -> x != '', [response_id, $fingerprint, if(parent_span_id = '', $stream, '')])) AS response_id,
-        min(started_at - toIntervalMicrosecond(toInt64(ifNull(tail_s, 0) * 1000000))) AS began_at,
-        max(started_at + toIntervalNanosecond(duration_ns)) AS ended_at
-    FROM settle_spans
-    WHERE usage_role > 0 AND NOT cached
-        AND (project, trace_id) IN (SELECT project, trace_id FROM settle_traces WHERE round = {round:UInt8})
-    GROUP BY project, response_id
-    UNION ALL
+spans_of_round AS (
     SELECT
         project,
         response_id,
-        min(started_at) AS began_at,
-        max(ended_at) AS ended_at
+        started_at - toIntervalMicrosecond(toInt64(ifNull(tail_s, 0) * 1000000)) AS began_at,
+        started_at + toIntervalNanosecond(duration_ns) AS ended_at,
+        $fingerprint AS fingerprint,
+        if(parent_span_id = '', $stream, '') AS stream,
+        arrayMap(x -> toString(toUnixTimestamp(toStartOfMinute(began_at)) + x), [-60, 0, 60]) AS minutes
+    FROM settle_spans
+    WHERE usage_role > 0 AND NOT cached
+        AND (project, trace_id) IN (SELECT project, trace_id FROM settle_traces WHERE round = {round:UInt8})
+),
+spoken AS (
+    SELECT
+        project,
+        arrayJoin(arrayConcat(
+            if(response_id = '', [], [response_id]),
+            if(fingerprint = '', [], arrayMap(x -> concat(fingerprint, '@', x), minutes)),
+            if(stream = '', [], arrayMap(x -> concat(stream, '@', x), minutes))
+        )) AS key,
+        began_at,
+        ended_at
+    FROM spans_of_round
+    UNION ALL
+    SELECT
+        project,
+        response_id AS key,
+        started_at AS began_at,
+        ended_at
     FROM settle_known_ids
-    GROUP BY project, response_id
+),
+-- One stretch per key and quarter of a minute: many equal keys of one moment are looked up once.
+stretches AS (
+    SELECT
+        project,
+        key,
+        min(k.began_at) AS began_at,
+        max(k.ended_at) AS ended_at
+    FROM spoken AS k
+    GROUP BY project, key, toUnixTimestamp(k.began_at) DIV 15
 )
 SELECT DISTINCT
     r.project AS project,
@@ -30,8 +53,8 @@ FROM
 (
     SELECT project, response_id, trace_id, started_at, ended_at
     FROM response_ids FINAL
-    WHERE (project, response_id) IN (SELECT project, response_id FROM spoken)
+    WHERE (project, response_id) IN (SELECT project, key FROM stretches)
 ) AS r
-INNER JOIN spoken AS s ON r.project = s.project AND r.response_id = s.response_id
+INNER JOIN stretches AS s ON r.project = s.project AND r.response_id = s.key
 WHERE r.started_at <= s.ended_at + toIntervalSecond(5) AND s.began_at <= r.ended_at + toIntervalSecond(5)
     AND (r.project, r.trace_id) NOT IN (SELECT project, trace_id FROM settle_traces)

@@ -6,17 +6,35 @@ written AS (
     FROM settle_traces
     WHERE write
 ),
+spoken AS (
+    SELECT
+        project,
+        trace_id,
+        span_id,
+        response_id,
+        started_at - toIntervalMicrosecond(toInt64(ifNull(tail_s, 0) * 1000000)) AS began_at,
+        started_at + toIntervalNanosecond(duration_ns) AS ended_at,
+        rank,
+        $fingerprint AS fingerprint,
+        if(parent_span_id = '', $stream, '') AS stream
+    FROM settle_spans
+    WHERE usage_role > 0 AND NOT cached AND (project, trace_id) IN (SELECT project, trace_id FROM written)
+),
+-- Stand-ins for ids are common ones: with the minute in the key a look-up reads no more than that minute's.
 found AS (
     SELECT
         project,
-        arrayJoin(arrayFilter(x -> x != '', [response_id, $fingerprint, if(parent_span_id = '', $stream, '')])) AS response_id,
+        arrayJoin(arrayFilter(x -> x != '', [
+            response_id,
+            if(fingerprint = '', '', concat(fingerprint, '@', toString(toUnixTimestamp(toStartOfMinute(began_at))))),
+            if(stream = '', '', concat(stream, '@', toString(toUnixTimestamp(toStartOfMinute(began_at)))))
+        ])) AS response_id,
         trace_id,
         span_id,
-        started_at - toIntervalMicrosecond(toInt64(ifNull(tail_s, 0) * 1000000)) AS began_at,
-        started_at + toIntervalNanosecond(duration_ns) AS ended_at,
+        began_at AS started_at,
+        ended_at,
         rank
-    FROM settle_spans
-    WHERE usage_role > 0 AND NOT cached AND (project, trace_id) IN (SELECT project, trace_id FROM written)
+    FROM spoken
 )
 SELECT
     *,
