@@ -10,7 +10,7 @@ from statistics import median
 import pytest
 
 from outlay_web.demo.bill import PRICES, cost, exact
-from outlay_web.demo.company import Call, Company, Interaction
+from outlay_web.demo.company import PREFIX, Call, Company, Interaction
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
@@ -42,7 +42,7 @@ def test_it_is_about_sixty_thousand_calls_of_four_providers_all_in_the_past(mont
 
 def test_chat_has_the_published_median_lengths(month: list[Interaction]) -> None:
     chats = [call for one in month if one.feature == "support-chat" for call in one.calls if call.input_tokens]
-    assert median(call.input_tokens - 1536 for call in chats) == pytest.approx(1035, rel=0.05)
+    assert median(call.input_tokens - PREFIX for call in chats) == pytest.approx(1035, rel=0.05)
     assert median(call.output_tokens for call in chats) == pytest.approx(141, rel=0.05)
 
 

@@ -12,8 +12,8 @@ from outlay_web.demo.company import Call
 
 # USD per million tokens: input, cache read, cache write (5 minutes), output; list prices checked 2026-11-22.
 PRICES: dict[str, tuple[str, str, str, str]] = {
+    "gpt-5-2025-08-07": ("1.25", "0.125", "1.25", "10"),
     "gpt-5-mini-2025-08-07": ("0.25", "0.025", "0.25", "2"),
-    "gpt-5-nano-2025-08-07": ("0.05", "0.005", "0.05", "0.4"),
     "text-embedding-3-small": ("0.02", "0.02", "0.02", "0"),
     "claude-sonnet-4-5-20250929": ("3", "0.3", "3.75", "15"),
     "claude-opus-4-5-20251101": ("5", "0.5", "6.25", "25"),

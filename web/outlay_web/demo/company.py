@@ -25,6 +25,7 @@ CUSTOMERS = ("acme", "globex", "initech", "umbrella", "hooli", "stark")
 # Share of a weekday's calls in each hour, UTC: quiet nights, two humps around lunch.
 HOURS = (8, 6, 5, 5, 7, 12, 26, 52, 84, 100, 104, 96, 82, 92, 102, 98, 88, 70, 50, 38, 30, 24, 17, 12)
 WEEKEND = 0.34
+PREFIX = 6144  # tokens of instructions and tools that every support chat begins with
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Shape:
 CHAT = Shape(1035, 0.55, 141, 0.6)
 CODE = Shape(1454, 0.9, 13, 0.8)
 LONG = Shape(7590, 0.5, 356, 0.45)
-SHORT = Shape(420, 0.5, 12, 0.4)
+SHORT = Shape(1400, 0.5, 12, 0.4)
 
 
 @dataclass(frozen=True)
@@ -191,10 +192,10 @@ def _who(rng: random.Random) -> Person:
 def support_chat(company: Company, rng: random.Random, moment: datetime) -> Interaction:
     """Streamed chat behind an exact and a semantic cache; a long stable prefix that the provider caches."""
     tokens_in, tokens_out = _tokens(rng, CHAT)
-    prefix = 1536
+    prefix = PREFIX
     tokens_in += prefix
     duration, first = _latency(rng, tokens_out, 9, 420)
-    call = Call("openai", "gpt-5-mini-2025-08-07", moment + timedelta(milliseconds=8), duration, tokens_in, tokens_out)
+    call = Call("openai", "gpt-5-2025-08-07", moment + timedelta(milliseconds=8), duration, tokens_in, tokens_out)
     draw = rng.random()
     if draw < 0.09:
         call = replace(call, cache_kind="exact", cache_hit=True, duration_ms=6)
@@ -234,14 +235,14 @@ def support_chat(company: Company, rng: random.Random, moment: datetime) -> Inte
 
 
 def ticket_triage(company: Company, rng: random.Random, moment: datetime) -> Interaction:
-    """A cascade: a nano model first, a large one when it is not sure. During the retry storm calls are billed twice."""
+    """A cascade: a small model first, a large one when it is not sure. In the retry storm calls are billed twice."""
     tokens_in, tokens_out = _tokens(rng, SHORT)
     confidence = round(rng.betavariate(7, 2), 4)
     escalated = confidence < 0.62
     duration, _ = _latency(rng, tokens_out, 4, 240)
     first = Call(
         "openai",
-        "gpt-5-nano-2025-08-07",
+        "gpt-5-mini-2025-08-07",
         moment + timedelta(milliseconds=5),
         duration,
         tokens_in,

@@ -23,7 +23,7 @@ READY = re.compile(r"ready at (http://\S+?)[,\s]")
 BUDGETS = """
 [[budgets]]
 name = "everything"
-amount_usd = "170"
+amount_usd = "260"
 period = "month"
 
 [[budgets]]
