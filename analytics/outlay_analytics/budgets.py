@@ -22,7 +22,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from outlay.errors import ConfigError
-from outlay_analytics.channels import Channel, parse_channel, shown_form, stored_form
+from outlay_analytics.channel_masks import masked, unmasked
+from outlay_analytics.channels import Channel, parse_channel, stored_form
 from outlay_analytics.history import PERIODS
 from outlay_analytics.outlook import Outlook, look_ahead
 from outlay_analytics.window import EVERYTHING, BadRequest, Scope, Window
@@ -65,8 +66,9 @@ def read_budget(
     project: str = "default",
     channels: Mapping[str, Channel] | None = None,
     configured: bool = False,
+    kept: Sequence[str] = (),
 ) -> Budget:
-    """A budget from a JSON body or a table of outlay.toml.
+    """A budget from a JSON body or a table of outlay.toml; `kept` are its channels so far, for masked credentials.
 
     Raises:
         BadRequest: Naming what is wrong, its value and what is allowed.
@@ -84,6 +86,7 @@ def read_budget(
     notify = body.get("notify", [])
     entries = [notify] if isinstance(notify, str | Mapping) else list(notify or [])
     try:
+        entries = unmasked(entries, kept)
         for entry in entries:
             parse_channel(entry, channels)
     except ConfigError as exc:
@@ -200,13 +203,15 @@ def put_budget(
     configured: Sequence[Budget] = (),
     channels: Mapping[str, Channel] | None = None,
 ) -> dict[str, Any]:
-    """Create or replace a budget and return it as `get_budget` does.
+    """Create or replace a budget and return it as `get_budget` does. A masked credential keeps its stored value.
 
     Raises:
         BadRequest: If the body is wrong, or the budget is one of outlay.toml.
     """
     _not_configured(project, name, configured)
-    budget = read_budget(name, body, project=project, channels=channels)
+    before = all_budgets(store, (), project, name)
+    kept = before[0].notify if before else ()
+    budget = read_budget(name, body, project=project, channels=channels, kept=kept)
     _write(writer, budget, deleted=False)
     return describe(budget, look_ahead(store, budget.question(), budget.period, now), now)
 
@@ -258,7 +263,7 @@ def describe(budget: Budget, outlook: Outlook, now: datetime) -> dict[str, Any]:
         "period": budget.period,
         "scope": {dim: list(values) for dim, values in budget.scope.items()},
         "timezone": budget.timezone,
-        "notify": [shown_form(entry) for entry in budget.notify],
+        "notify": [masked(entry) for entry in budget.notify],
         "configured": budget.configured,
         "window": {"start": outlook.window.start, "end": outlook.window.end},
         "spent_usd": outlook.spent_usd,

@@ -117,8 +117,3 @@ def _build(name: str, kind: str, table: Mapping[str, Any]) -> Channel:
 def stored_form(entry: object) -> str:
     """An entry of `notify` as the text that is kept: itself, or its table as JSON."""
     return entry.strip() if isinstance(entry, str) else json.dumps(entry, sort_keys=True)
-
-
-def shown_form(text: str) -> object:
-    """The stored text as the API shows it: a table again where it was one."""
-    return json.loads(text) if text.startswith("{") else text

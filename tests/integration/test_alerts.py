@@ -19,7 +19,7 @@ from tests.receiver import Received, receiver
 from outlay.errors import ConfigError
 from outlay_analytics import alert_list, alerts, outbox
 from outlay_analytics.alert_settings import AlertSettings, parse_alerts
-from outlay_analytics.budgets import delete_budget, get_budget, list_budgets, parse_budgets, put_budget
+from outlay_analytics.budgets import all_budgets, delete_budget, get_budget, list_budgets, parse_budgets, put_budget
 from outlay_analytics.channels import Channel, parse_channel
 from outlay_analytics.notify import send
 from outlay_analytics.window import BadRequest
@@ -83,6 +83,44 @@ def test_periods_begin_in_the_budgets_own_time_zone(store: Store, writer: Writer
         body = {"amount_usd": "1", "period": period, "timezone": "Europe/Berlin"}
         shown = put_budget(store, writer, "default", period, body, NOW)
         assert shown["window"]["start"] == datetime(*start, tzinfo=UTC)
+
+
+SECRETS = [
+    {"kind": "webhook", "url": "https://x.example/h?token=tok-2", "secret": "sign-3"},
+    {"kind": "pagerduty", "routing_key": "route-4"},
+    "pagerduty:route-5",
+    "https://hooks.slack.com/services/T0/B0/path-6",
+    "https://hooks.slack.com/services/T0/B0/path-7",
+    "a@b.example",
+]
+
+
+def test_credentials_of_channels_are_shown_masked_and_kept_when_the_mask_is_put_back(
+    store: Store, writer: Writer
+) -> None:
+    put_budget(store, writer, "default", "b", {"amount_usd": "1", "notify": SECRETS}, NOW)
+    found = get_budget(store, "default", "b", NOW)
+    assert found is not None
+    assert found["notify"] == [
+        {"kind": "webhook", "url": "https://x.example/h?token=***", "secret": "***"},
+        {"kind": "pagerduty", "routing_key": "***"},
+        "pagerduty:***",
+        "https://hooks.slack.com/***",
+        "https://hooks.slack.com/***",
+        "a@b.example",
+    ]
+    kept = all_budgets(store)[0].notify
+    put_budget(store, writer, "default", "b", {"amount_usd": "2", "notify": found["notify"]}, NOW)
+    assert all_budgets(store)[0].amount_usd == 2
+    assert all_budgets(store)[0].notify == kept
+
+
+def test_a_mask_with_another_address_or_in_a_new_budget_is_refused(store: Store, writer: Writer) -> None:
+    put_budget(store, writer, "default", "b", {"amount_usd": "1", "notify": SECRETS[:1]}, NOW)
+    elsewhere = {"kind": "webhook", "url": "https://evil.example/h", "secret": "***"}
+    for name, entry in (("b", elsewhere), ("new", "pagerduty:***")):
+        with pytest.raises(BadRequest, match="masked"):
+            put_budget(store, writer, "default", name, {"amount_usd": "1", "notify": [entry]}, NOW)
 
 
 @pytest.mark.parametrize(
