@@ -11,31 +11,23 @@ the provider's cache and of the application's own), `unit_price` (effective pric
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.cells import cells_of
 from outlay_analytics.drill import drill
 from outlay_analytics.examples import examples
 from outlay_analytics.leaves import Leaves, read_leaves
 from outlay_analytics.sentences import sentences
-from outlay_analytics.shapley import (
-    DRIVERS,
-    PICODOLLARS,
-    apportion,
-    contributions,
-    decompose,
-)
+from outlay_analytics.shapley import decompose
 from outlay_analytics.slices import find_slices
 from outlay_analytics.spend import spend
-from outlay_analytics.window import BadRequest, Scope, Window, check_dimension, dimension_value
+from outlay_analytics.window import BadRequest, Scope, Window, check_dimension
 from outlay_collector.store import Row, Store
 
 __all__ = ["changes", "decompose", "drill", "explain"]
 
-UNEXPLAINED = "unexplained"
 ZERO = Decimal(0)
 
 
@@ -50,8 +42,8 @@ def explain(store: Store, scope: Scope, base: Window | None = None, by: str = "f
 
     Returns:
         `base` and `current` (measures as in spend), `change_usd`, `drivers` (all eight, largest first; money adds up to
-        `change_usd` exactly), `cells` (`{by, driver, usd}`, adding up likewise), `slices` (`where`, `change_usd`,
-        `share`), `sentences` and `examples` (trace ids).
+        `change_usd` exactly, whatever `by` is), `cells` (`{by, driver, usd}`, adding up likewise), `slices` (`where`,
+        `change_usd`, `share`), `sentences` and `examples` (trace ids).
 
     Raises:
         BadRequest: If `by` is not a dimension.
@@ -61,8 +53,7 @@ def explain(store: Store, scope: Scope, base: Window | None = None, by: str = "f
     if before.start >= before.end or scope.window.start >= scope.window.end:
         raise BadRequest("explain needs two windows that are not empty")
     leaves = read_leaves(store, scope, before, by)
-    cells = cells_of(leaves, by)
-    drivers = total_drivers(cells)
+    cells, drivers = cells_of(leaves, by)
     change = sum((driver["usd"] for driver in drivers), ZERO)
     calls = sum(row["calls"] for pair in leaves.rows for row in pair if row is not None)
     slices = find_slices(store, scope, before, change, calls)
@@ -83,53 +74,8 @@ def explain(store: Store, scope: Scope, base: Window | None = None, by: str = "f
 def changes(store: Store, scope: Scope, base: Window) -> tuple[list[dict[str, Any]], list[str]]:
     """Only the drivers (largest first) and the sentences, for alerts and reports."""
     leaves = read_leaves(store, scope, base, "feature")
-    cells = cells_of(leaves, "feature")
-    drivers = total_drivers(cells)
+    cells, drivers = cells_of(leaves, "feature")
     return drivers, sentences(leaves, cells, drivers, [], "feature", scope.window, base)
-
-
-def cells_of(leaves: Leaves, by: str) -> list[dict[str, Any]]:
-    """Each value's change by driver in exact money, largest first; without the zeros."""
-    parts = contributions(leaves.cells, leaves.base, leaves.current)
-    floats: dict[str, list[float]] = defaultdict(lambda: [0.0] * len(DRIVERS))
-    explained: dict[str, Decimal] = defaultdict(Decimal)
-    unexplained: dict[str, Decimal] = defaultdict(Decimal)
-    for leaf, value in enumerate(leaves.part):
-        sums = floats[value]
-        for driver, usd in enumerate(parts[leaf]):
-            sums[driver] += float(usd)
-        explained[value] += leaves.change(leaf) - leaves.unexplained[leaf]
-        unexplained[value] += leaves.unexplained[leaf]
-    cells = []
-    for value, sums in floats.items():
-        whole = apportion(_without_dust(sums), int(explained[value] * PICODOLLARS))
-        amounts = [Decimal(units) / PICODOLLARS for units in whole] + [unexplained[value]]
-        shown = dimension_value(by, value)
-        cells += [
-            {by: shown, "driver": driver, "usd": usd}
-            for driver, usd in zip((*DRIVERS, UNEXPLAINED), amounts, strict=True)
-            if usd
-        ]
-    return sorted(cells, key=lambda cell: (-abs(cell["usd"]), str(cell[by]), cell["driver"]))
-
-
-def _without_dust(sums: Sequence[float]) -> list[float]:
-    """What is only floating-point noise beside the largest part becomes a true zero."""
-    largest = max(abs(value) for value in sums)
-    return [0.0 if abs(value) < 1e-13 * largest else value for value in sums]
-
-
-def total_drivers(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """All eight drivers, largest first, and `unexplained` when there is any."""
-    sums: dict[str, Decimal] = dict.fromkeys(DRIVERS, ZERO)
-    for cell in cells:
-        sums[cell["driver"]] = sums.get(cell["driver"], ZERO) + cell["usd"]
-    if not any(cell["driver"] == UNEXPLAINED for cell in cells):
-        sums.pop(UNEXPLAINED, None)
-    order = {driver: number for number, driver in enumerate((*DRIVERS, UNEXPLAINED))}
-    return [
-        {"driver": driver, "usd": usd} for driver, usd in sorted(sums.items(), key=lambda d: (-abs(d[1]), order[d[0]]))
-    ]
 
 
 def _measures(store: Store, scope: Scope, leaves: Leaves, side: int) -> dict[str, Any]:

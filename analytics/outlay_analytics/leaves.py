@@ -37,6 +37,7 @@ SERVED = frozenset(
     )
 )
 LEAF = ("feature", "operation", "repeated", "cascade_tier", "provider", "model", "cost_state")
+KEY = ("feature", "embeds", "kind", "provider", "model")
 ZERO = Decimal(0)
 
 
@@ -81,7 +82,7 @@ def build(before: Sequence[Row], after: Sequence[Row], by: str) -> Leaves:
     table: dict[tuple[Any, ...], list[Row | None]] = {}
     for side, rows in enumerate((before, after)):
         for row in rows:
-            key = (row["part"], row["feature"], row["embeds"], row["kind"], row["provider"], row["model"])
+            key = (row["part"], *(row[name] for name in KEY))
             table.setdefault(key, [None, None])[side] = row
     keys = sorted(table)
     group_keys = [(key[1], key[2]) if by in SERVED else (key[0], key[1], key[2]) for key in keys]
@@ -92,6 +93,29 @@ def build(before: Sequence[Row], after: Sequence[Row], by: str) -> Leaves:
     sides = [_side([pair[number] for pair in pairs], group, kind, len(groups)) for number in (0, 1)]
     unexplained = [_without_tokens(after) - _without_tokens(before) for before, after in pairs]
     return Leaves([str(key[0]) for key in keys], pairs, Cells(group, kind), sides[0], sides[1], unexplained)
+
+
+def merged(leaves: Leaves) -> tuple[Leaves, list[int]]:
+    """The same leaves by feature, and for each given leaf the number of the one that holds it."""
+    sides: tuple[dict[tuple[Any, ...], Row], ...] = ({}, {})
+    keys = []
+    for pair in leaves.rows:
+        key: tuple[Any, ...] = ()
+        for side, row in zip(sides, pair, strict=True):
+            if row is None:
+                continue
+            key = tuple(row[name] for name in KEY)
+            held = side.get(key)
+            side[key] = {**row, "part": row["feature"]} if held is None else _added(held, row)
+        keys.append(key)
+    whole = build(list(sides[0].values()), list(sides[1].values()), "feature")
+    names = [tuple((pair[0] or pair[1] or {})[name] for name in KEY) for pair in whole.rows]
+    number = {key: k for k, key in enumerate(names)}
+    return whole, [number[key] for key in keys]
+
+
+def _added(a: Row, b: Row) -> Row:
+    return {name: value if name in KEY or name == "part" else value + b[name] for name, value in a.items()}
 
 
 def _cost(row: Row | None) -> Decimal:

@@ -42,6 +42,11 @@ class Sums:
         self.unpriced = total("unpriced") + total("unknown")
         self.calls = total("calls")
 
+    @property
+    def known(self) -> bool:
+        """Whether some of the calls have a known cost, or there are none."""
+        return not self.calls or self.unpriced < self.calls
+
 
 def sentences(
     leaves: Leaves,
@@ -80,6 +85,11 @@ def _headline(every: Pair, change: Decimal, window: Window, base: Window) -> str
     against = (
         f"the {_span(base.length)} before" if base.end == window.start else f"the {_span(base.length)} of the base"
     )
+    if not every[0].known or not every[1].known:
+        now = usd(after if every[1].known else None)
+        return (
+            f"Spend was {usd(before if every[0].known else None)} in {against} and is {now}; the change is not known."
+        )
     if not change:
         return f"Spend stayed at {usd(after)}, as in {against}."
     verb = "rose" if change > 0 else "fell"

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.hand_calls import DAY, call, put, roll_up
 
-from outlay_analytics.explain import cells_of, explain, total_drivers
+from outlay_analytics.cells import cells_of
+from outlay_analytics.explain import explain
 from outlay_analytics.leaves import build
 from outlay_analytics.shapley import DRIVERS
 from outlay_analytics.window import BadRequest, Scope, Window
@@ -148,6 +149,8 @@ def test_a_base_without_known_cost_is_said_to_be_unknown(store: Store) -> None:
     answer = explain(store, SCOPE)
     check_sums(answer)
     assert answer["base"]["cost_usd"] is None
+    begin = "Spend was an unknown amount in the 24 hours before and is $0.0028; the change is not known."
+    assert answer["sentences"][0] == begin
     said = "1 of 1 calls of the base (100%) have no known cost and are not in these figures."
     assert answer["sentences"][-1] == said
 
@@ -183,6 +186,23 @@ def test_by_model_cells_carry_the_model_and_the_drivers_stay_the_same(store: Sto
         ("gpt-5-pro", "model_mix"),
         ("gpt-5", "model_mix"),
     }
+
+
+@pytest.mark.parametrize("by", ["cascade", "customer", "prompt_version", "service_tier"])
+def test_the_drivers_do_not_depend_on_how_the_change_is_broken_down(store: Store, by: str) -> None:
+    column = {"cascade": "cascade_name"}.get(by, by)
+    put(store, *[billed(YESTERDAY + k * HOUR, **{column: "a" if k % 3 else "b"}) for k in range(9)])
+    put(store, *[billed(k * HOUR, uncached=700 * k, **{column: "b" if k % 3 else ""}) for k in range(8)])
+    put(store, *[billed(k * HOUR, attempt=2, **{column: "a"}) for k in range(3)])
+    plain, broken_down = explain(store, SCOPE), explain(store, SCOPE, by=by)
+    assert broken_down["drivers"] == plain["drivers"]
+    for found in plain["drivers"]:
+        mine = [cell["usd"] for cell in broken_down["cells"] if cell["driver"] == found["driver"]]
+        assert sum(mine, Decimal(0)) == found["usd"]
+    for value in ("a", "b", None):
+        mine = [cell["usd"] for cell in broken_down["cells"] if cell[by] == value]
+        where = replace(SCOPE, filters={by: (value or "",)})
+        assert sum(mine, Decimal(0)) == explain(store, where)["change_usd"]
 
 
 @pytest.mark.parametrize("by", ["customer", "user", "tag.plan", "cascade_tier", "cost_state", "model_tier", "cache"])
@@ -275,7 +295,8 @@ money = st.decimals(0, 100_000, places=12, allow_nan=False)
 count = st.integers(0, 10**6)
 leaf = st.fixed_dictionaries(
     {
-        "part": st.sampled_from(["search", "triage"]),
+        "part": st.sampled_from(["acme", "bolt"]),
+        "feature": st.sampled_from(["search", "triage"]),
         "embeds": st.just(0),
         "kind": st.sampled_from([0, 1, 2]),
         "provider": st.just("openai"),
@@ -292,10 +313,17 @@ leaf = st.fixed_dictionaries(
 @settings(max_examples=60, deadline=None)
 def test_drivers_add_up_exactly_for_every_input(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
     def distinct(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return list({(r["part"], r["kind"], r["model"]): r | {"feature": r["part"]} for r in rows}.values())
+        return list({(r["part"], r["feature"], r["kind"], r["model"]): r for r in rows}.values())
 
-    first, second = distinct(before), distinct(after)
-    cells = cells_of(build(first, second, "feature"), "feature")
-    change = sum((r["usd"] for r in second), Decimal(0)) - sum((r["usd"] for r in first), Decimal(0))
-    assert sum((c["usd"] for c in cells), Decimal(0)) == change
-    assert sum((d["usd"] for d in total_drivers(cells)), Decimal(0)) == change
+    def cost(rows: list[dict[str, Any]]) -> Decimal:
+        return sum((r["usd"] for r in rows), Decimal(0))
+
+    for by in ("customer", "feature"):
+        sides = (before, after)
+        if by == "feature":
+            sides = ([r | {"part": r["feature"]} for r in before], [r | {"part": r["feature"]} for r in after])
+        first, second = map(distinct, sides)
+        cells, drivers = cells_of(build(first, second, by), by)
+        assert sum((c["usd"] for c in cells), Decimal(0)) == cost(second) - cost(first)
+        for found in drivers:
+            assert sum((c["usd"] for c in cells if c["driver"] == found["driver"]), Decimal(0)) == found["usd"]

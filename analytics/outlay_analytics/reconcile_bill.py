@@ -1,0 +1,127 @@
+"""What a bill is made of, once read: charges per day, provider, model, tier and kind; and its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+
+from outlay_analytics.window import BadRequest
+
+SHOWN_PROBLEMS = 10
+
+
+class BadBill(BadRequest):
+    """A file that cannot be read as a bill: says where, what is there and what is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """An amount of the bill.
+
+    Attributes:
+        day: Day in UTC.
+        provider: Family of the provider, as `family` names it.
+        model: As billed; empty where the bill does not say.
+        service_tier: `standard`, `batch` …; empty where the bill does not say.
+        kind: `usage`; `fee` for tools that are billed apart from models; `credit`; `tax` and `other` are not compared.
+        usd: What was billed.
+        list_usd: The same at list price, None where the bill does not say.
+    """
+
+    day: date
+    provider: str
+    model: str
+    service_tier: str
+    kind: str
+    usd: Decimal
+    list_usd: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Bill:
+    """A file that was read.
+
+    Attributes:
+        left_out: USD of lines that are not compared, by reason.
+        lines: How many lines charge something.
+    """
+
+    format: str
+    first_day: date
+    last_day: date
+    charges: Sequence[Charge]
+    lines: int
+    left_out: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+# By what a provider, a service or an issuer is called; the first that occurs in the name.
+FAMILIES = (
+    ("aws", ("bedrock", "aws", "amazon")),
+    ("azure", ("azure", "microsoft")),
+    ("google", ("gcp", "google", "vertex", "gemini")),
+    ("anthropic", ("anthropic", "claude")),
+    ("openai", ("openai",)),
+)
+
+
+def family(name: str) -> str:
+    """Who bills for a provider: `aws.bedrock`, `Amazon Bedrock` and `AWS` are all `aws`."""
+    lower = name.strip().lower()
+    return next((found for found, words in FAMILIES if any(word in lower for word in words)), lower)
+
+
+def gather(format: str, days: Iterable[date], charges: Iterable[Charge]) -> Bill:
+    """Sum charges that are alike, and set aside what is not compared.
+
+    Args:
+        days: Every day the file covers, days without charges included.
+
+    Raises:
+        BadBill: If nothing is left to compare.
+    """
+    sums: dict[Charge, tuple[Decimal, Decimal | None]] = {}
+    left_out: dict[str, Decimal] = {}
+    covered = set(days)
+    lines = 0
+    for charge in charges:
+        lines += 1
+        if charge.kind in ("tax", "other"):
+            name = "tax" if charge.kind == "tax" else "other services"
+            left_out[name] = left_out.get(name, Decimal(0)) + charge.usd
+            continue
+        covered.add(charge.day)
+        # Lines that state a list price are kept apart from those that do not.
+        key = replace(charge, usd=Decimal(0), list_usd=None if charge.list_usd is None else Decimal(0))
+        usd, listed = sums.get(key, (Decimal(0), key.list_usd))
+        sums[key] = (usd + charge.usd, None if charge.list_usd is None or listed is None else listed + charge.list_usd)
+    if not covered:
+        raise BadBill("the bill has no charges for model usage")
+    found = [replace(key, usd=usd, list_usd=listed) for key, (usd, listed) in sums.items()]
+    found.sort(key=lambda one: (one.day, one.provider, one.model, one.service_tier, one.kind))
+    return Bill(format, min(covered), max(covered), found, lines, left_out)
+
+
+class Problems:
+    """Collects what is wrong with a file, so that one reading tells all of it."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+        self._count = 0
+
+    def add(self, where: str, column: str, value: object, expected: str) -> None:
+        self._count += 1
+        if len(self._found) < SHOWN_PROBLEMS:
+            shown = f"{str(value)[:60]!r}" if value not in (None, "") else "nothing"
+            self._found.append(f"{where}, {column}: {shown} where {expected} is expected")
+
+    def check(self) -> None:
+        """Refuse the file if anything was wrong: a bill that is read in part shows a difference that is not there.
+
+        Raises:
+            BadBill: Naming the first ten places.
+        """
+        if self._count:
+            more = f"; and {self._count - len(self._found)} more" if self._count > len(self._found) else ""
+            raise BadBill(f"the bill was not read, {self._count} wrong: " + "; ".join(self._found) + more)
