@@ -28,8 +28,8 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/favicon.ico"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 MAX_JSON_BYTES = 1 << 20
-MAX_INGEST_BYTES = 64 << 20
-INGEST_PATH = "/api/v1/admin/ingest"
+MAX_FILE_BYTES = 64 << 20
+FILE_PATHS = frozenset({"/api/v1/admin/ingest", "/api/v1/reconcile", "/reconcile"})
 SENDING_PATHS = frozenset({"/api/v1/scores"})
 PROJECT_WRITES = frozenset({"/api/v1/scores", "/api/v1/estimate", "/api/v1/simulate"})
 LOCAL = "outlay.local"
@@ -98,8 +98,10 @@ class Gate:
         try:
             if refusal is not None:
                 raise refusal
-            limit = MAX_INGEST_BYTES if path == INGEST_PATH else MAX_JSON_BYTES
+            limit = MAX_FILE_BYTES if path in FILE_PATHS else MAX_JSON_BYTES
             receive = bounded(receive, headers, limit)
+            if scope["method"] == "HEAD":  # like GET; the server sends no body, as it knows what was asked
+                scope = {**scope, "method": "GET"}
             redirect = await self._admit(scope, headers)
             if redirect:
                 await send_redirect(answer, redirect)

@@ -25,6 +25,7 @@ OWN_DOC = {
     "by": "Dimension to break the change down by.",
     "base_end": "End of the window to compare with.",
     "base_start": "Start of the window to compare with; default the window just before.",
+    "bill": "Identifier of an imported bill.",
     "budget_usd": "Budget for the month, in USD.",
     "compare": "previous: add the figures of the window just before.",
     "cursor": "next_cursor of the page before.",
@@ -36,6 +37,7 @@ OWN_DOC = {
     "limit": f"Rows of a page, 1 to {MAX_LIMIT}; default {DEFAULT_LIMIT}.",
     "missing": "true: the models of calls that have no price.",
     "model": "Only this model.",
+    "name": "Name of the file.",
     "provider": "Only this provider.",
     "state": "pending, firing or resolved.",
 }
