@@ -31,8 +31,10 @@ def cascades(store: Store, scope: Scope, interval: str = "total") -> dict[str, A
 
     Returns:
         `window` and `cascades`, newest first, then most expensive: `time name runs escalated_runs escalation_rate
-        cost_usd priced_ratio wasted_usd cost_per_accepted_usd top_tier_only_usd saving_usd break_even_escalation_rate
-        tiers`. What only a top tier could tell is None while no run has reached a tier above 0.
+        cost_usd priced_ratio wasted_usd cost_per_accepted_usd top_tier_only_usd saving_usd compared_runs
+        break_even_escalation_rate tiers`. `top_tier_only_usd` and `saving_usd` speak of the `compared_runs`: those
+        whose cost is known both as they went and at the top tier. What only a top tier could tell is None while no
+        run has reached a tier above 0.
 
     Raises:
         BadRequest: For an unknown interval.
@@ -113,7 +115,7 @@ def _figures(runs: Sequence[Row], tiers: Sequence[Row], top: int, rates: Rates) 
     accepted = sum(row["accepted_runs"] for row in runs)
     priced = sum(row["all_priced"] for row in runs)
     cost = _usd(runs, "usd") if priced else None
-    alone = _top_tier_only(runs, top, rates)
+    compared = _compared(runs, top, rates)
     return {
         "runs": count,
         "escalated_runs": escalated,
@@ -123,8 +125,9 @@ def _figures(runs: Sequence[Row], tiers: Sequence[Row], top: int, rates: Rates) 
         "wasted_usd": None if cost is None else _usd(runs, "wasted_usd"),
         "accepted_runs": accepted,
         "cost_per_accepted_usd": _per(cost, accepted),
-        "top_tier_only_usd": alone,
-        "saving_usd": None if alone is None or cost is None else alone - cost,
+        "top_tier_only_usd": compared.alone_usd,
+        "saving_usd": None if compared.alone_usd is None else compared.alone_usd - compared.usd,
+        "compared_runs": compared.runs,
         "break_even_escalation_rate": _break_even(tiers, top),
         "tiers": [_tier(tier) for tier in tiers],
     }
@@ -142,16 +145,25 @@ def _tier(row: Row) -> dict[str, Any]:
     }
 
 
-def _top_tier_only(runs: Sequence[Row], top: int, rates: Rates) -> Decimal | None:
-    """The runs at the top tier alone: its attempts where they exist, else the first attempt's tokens at its rates."""
-    if top == 0:
-        return None
-    at_top = [row for row in runs if row["run_tier"] == top and row["last_known"]]
-    below = [row for row in runs if row["run_tier"] < top and row["first_known"]]
-    repriced = rates.cost(_tokens(below, "first_tokens")) if below else None
-    if not at_top:
-        return repriced
-    return _usd(at_top, "last_usd") + (repriced or 0)
+@dataclass(frozen=True)
+class Compared:
+    """Runs known on both sides: what they cost, and what the top tier alone would have."""
+
+    runs: int
+    usd: Decimal
+    alone_usd: Decimal | None
+
+
+def _compared(runs: Sequence[Row], top: int, rates: Rates) -> Compared:
+    """At the top tier alone: its attempts where they exist, else the first attempt's tokens at its rates."""
+    reached = [row for row in runs if row["run_tier"] == top and row["priced_runs"]]
+    below = [row for row in runs if row["run_tier"] < top and row["counted_runs"]]
+    repriced = rates.cost(_tokens(below, "first_tokens")) if below else Decimal(0)
+    count = sum(row["priced_runs"] for row in reached) + sum(row["counted_runs"] for row in below)
+    if top == 0 or repriced is None or not count:
+        return Compared(0, Decimal(0), None)
+    usd = _usd(reached, "priced_runs_usd") + _usd(below, "counted_runs_usd")
+    return Compared(count, usd, _usd(reached, "last_usd") + repriced)
 
 
 def _break_even(tiers: Sequence[Row], top: int) -> float | None:

@@ -22,8 +22,8 @@ EXACT = 100
 TOLERANCE = 0.01
 
 
-def thresholds(store: Store, scope: Scope, name: str) -> dict[str, Any]:
-    """What each threshold of one cascade would mean, lowest first, and the recommended one.
+def thresholds(store: Store, scope: Scope, name: str) -> dict[str, Any] | None:
+    """What each threshold of one cascade would mean, lowest first, and the recommended one; None if it has no calls.
 
     Returns:
         `rows` of `threshold escalation_rate cost_per_run_usd quality`; `recommended`, the threshold of one of them,
@@ -33,7 +33,9 @@ def thresholds(store: Store, scope: Scope, name: str) -> dict[str, Any]:
     attempts, params = attempts_sql(scope, name=name, scored=True)
     filters = filter_sql(scope, "calls", params) or "1"
     seen = store.query(load_sql("outlay_analytics.sql", "cascade_scores", filters=filters), params)[0]
-    if not name or not seen["confidences"]:
+    if not name or not seen["calls"]:
+        return None
+    if not seen["confidences"]:
         return {"rows": [], "recommended": None, "reason": None, "score": None, "runs": 0, "in_use": []}
     params |= {"digits": 15 if len(seen["confidences"]) <= EXACT else 3, "score": seen["score"] or ""}
     bins = store.query(load_sql("outlay_analytics.sql", "cascade_confidences", attempts=attempts), params)

@@ -29,8 +29,9 @@ def get_trace(store: Store, project: str, trace_id: str) -> dict[str, Any] | Non
         status_message flags counted reason cost_usd subtree_cost_usd`; a counted one its `calls` as in `/calls`; a
         repeat `of` (trace and span of the call counted instead); a look-up in the application's cache `lookup`. Up to
         2,000 spans also carry `attributes resource_attributes texts events`. `reason` is `call` for what was counted,
-        settle's word for a repeat, `plain` for the rest. A span whose parent is missing stands at the top with
-        `orphan`. At most 20,000 spans are returned, the earliest; `truncated` says that there are more.
+        settle's word for a repeat, `plain` for the rest, and `pending` instead while the trace waits to be settled. A
+        span whose parent is missing stands at the top with `orphan`. At most 20,000 spans are returned, the earliest;
+        `truncated` says that there are more.
     """
     hours, params = _hours(store, project, trace_id)
     spans = _read(store, "trace_spans", hours, {**params, "max_spans": MAX_SPANS})
@@ -52,6 +53,10 @@ def get_trace(store: Store, project: str, trace_id: str) -> dict[str, Any] | Non
         for row in _read(store, "trace_details", hours, {**params, "max_chars": longest}):
             if row["span_id"] in by_id:
                 by_id[row["span_id"]] |= _details(row)
+    if any(span["reason"] == "plain" for span in by_id.values()) and _is_pending(store, params):
+        for span in by_id.values():
+            if span["reason"] == "plain":
+                span["reason"] = "pending"
     ordered = in_tree_order(list(by_id.values()))
     _sum_subtrees(ordered)
     priced = [call for call in light if call["cost_usd"] is not None]
@@ -155,6 +160,19 @@ def _hours(store: Store, project: str, trace_id: str) -> tuple[str, dict[str, An
     params |= {"from": row["first"], "until": row["last"] + HOUR}
     low, high = "toDateTime({from:UInt32}, 'UTC')", "toDateTime({until:UInt32}, 'UTC')"
     return f"s.started_at >= {low} AND s.started_at < {high}", params
+
+
+def _is_pending(store: Store, params: Mapping[str, Any]) -> bool:
+    """Whether settle has not yet seen the trace as it is now; only the marks that wait are read."""
+    progress = store.query(load_sql("outlay_analytics.sql", "settle_progress"))
+    own: dict[str, Any] = {"project": params["project"], "trace_id": params["trace_id"]}
+    own["loaders"] = [row["loader"] for row in progress]
+    waiting = ["loader NOT IN {loaders:Array(String)}"]
+    for number, row in enumerate(progress):
+        own |= {f"loader_{number}": row["loader"], f"seq_{number}": row["seq"]}
+        waiting.append(f"(loader = {{loader_{number}:String}} AND seq > {{seq_{number}:UInt64}})")
+    sql = load_sql("outlay_analytics.sql", "trace_pending", waiting=" OR ".join(waiting))
+    return bool(store.query(sql, own)[0]["pending"])
 
 
 def _read(store: Store, file: str, hours: str, params: Mapping[str, Any]) -> list[Row]:

@@ -76,6 +76,13 @@ def score(store: Store, rows: list[dict[str, Any]], values: list[float | None], 
     writer.close()
 
 
+def swept(store: Store) -> list[dict[str, Any]]:
+    answer = thresholds(store, WEEK, "triage")
+    assert answer is not None
+    rows: list[dict[str, Any]] = answer["rows"]
+    return rows
+
+
 def only(answer: dict[str, Any]) -> dict[str, Any]:
     [one] = answer["cascades"]
     assert isinstance(one, dict)
@@ -165,6 +172,22 @@ def test_unpriced_attempts_leave_costs_unknown(store: Store) -> None:
     assert (one["tiers"][0]["cost_usd"], one["priced_ratio"], one["runs"]) == (None, 0.0, 1)
 
 
+def test_the_saving_is_over_the_runs_whose_cost_is_known_on_both_sides(store: Store) -> None:
+    unpriced: dict[str, Any] = {"cost_usd": None, "cost_state": "unpriced", "cost_lines": {}}
+    put(
+        store,
+        *world(),
+        attempt(5, "r5", 0, "accepted", 0.95, **unpriced),  # cheap, but nobody knows how cheap
+        attempt(6, "r6", 0, "escalated", 0.1, **unpriced),
+        attempt(6.1, "r6", 1, "accepted"),
+        attempt(7, "r7", 0, "accepted", 0.9, input_tokens=None, output_tokens=None),  # priced, no tokens to reprice
+    )
+    one = only(cascades(store, WEEK))
+    assert (one["runs"], one["compared_runs"]) == (7, 4)
+    assert one["top_tier_only_usd"] == 4 * D("0.00225")
+    assert one["saving_usd"] == 4 * D("0.00225") - D("0.0063")
+
+
 def test_by_interval_a_run_belongs_to_its_first_attempt(store: Store) -> None:
     late = [attempt(23.9999, "r9", 0, "escalated", 0.1), attempt(24.5, "r9", 1, "accepted")]
     put(store, *world(), *late, attempt(30, "r10", 0, "accepted", 0.9))
@@ -188,6 +211,7 @@ def test_thresholds_tell_rate_cost_and_quality(store: Store) -> None:
     put(store, *rows)
     score(store, rows, [1.0, 0.5, 0.1, 1.0, 0.0, 0.6])
     answer = thresholds(store, WEEK, "triage")
+    assert answer is not None
     assert (answer["score"], answer["runs"], answer["in_use"]) == ("correct", 4, [0.7])
     found = {row["threshold"]: row for row in answer["rows"]}
     assert sorted(found) == [row["threshold"] for row in answer["rows"]]
@@ -207,7 +231,7 @@ def test_quality_is_unknown_where_no_answer_so_unsure_was_ever_scored(store: Sto
     rows = world()
     put(store, *rows)
     score(store, rows, [1.0, 0.5, None, 1.0])
-    found = {row["threshold"]: row["quality"] for row in thresholds(store, WEEK, "triage")["rows"]}
+    found = {row["threshold"]: row["quality"] for row in swept(store)}
     assert found[0.3] is None
     assert found[0.7] == pytest.approx(0.5 * 0.75 + 0.5 * 1.0)
 
@@ -217,13 +241,14 @@ def test_a_score_of_the_span_around_or_of_the_trace_judges_the_answer(store: Sto
     whole = attempt(2, "r2", 0, "accepted", 0.8)
     put(store, inner, whole)
     score(store, [{**inner, "span_id": "aa" * 8}, {**whole, "span_id": ""}], [0.25, 0.75])
-    found = {row["threshold"]: row["quality"] for row in thresholds(store, WEEK, "triage")["rows"]}
+    found = {row["threshold"]: row["quality"] for row in swept(store)}
     assert found[0.8] == pytest.approx(0.5)
 
 
 def test_without_scores_the_most_careful_threshold_that_pays_is_recommended(store: Store) -> None:
     put(store, *world())
     answer = thresholds(store, WEEK, "triage")
+    assert answer is not None
     assert {row["quality"] for row in answer["rows"]} == {None}
     # 0.9 escalates three of four: 0.00045 + 0.75 × 0.00225 = 0.0021375; all of them would cost 0.0027 > 0.00225
     assert (answer["recommended"], answer["reason"]) == (0.9, "cost")
@@ -232,13 +257,17 @@ def test_without_scores_the_most_careful_threshold_that_pays_is_recommended(stor
 def test_an_unknown_cascade_has_no_thresholds(store: Store) -> None:
     put(store, *world())
     for name in ("none", "", "'; DROP TABLE calls --"):
-        answer = thresholds(store, WEEK, name)
-        assert (answer["rows"], answer["recommended"]) == ([], None)
+        assert thresholds(store, WEEK, name) is None
+    put(store, attempt(1, "r1", 1, "accepted", cascade_name="unsure"))
+    answer = thresholds(store, WEEK, "unsure")
+    assert answer is not None
+    assert (answer["rows"], answer["recommended"], answer["runs"]) == ([], None, 0)
 
 
 def test_many_confidences_are_swept_on_a_grid(store: Store) -> None:
     put(store, *(attempt(1 + n / 100, f"r{n}", 0, "accepted", n / 1000) for n in range(300)))
     answer = thresholds(store, WEEK, "triage")
+    assert answer is not None
     assert [row["threshold"] for row in answer["rows"]] == [round(step / 20, 2) for step in range(21)]
     assert {row["threshold"]: row["escalation_rate"] for row in answer["rows"]}[0.15] == 0.5
 

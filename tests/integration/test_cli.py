@@ -82,11 +82,14 @@ def test_a_bad_recording_is_named_and_the_good_ones_go_in(tmp_path: Path) -> Non
     bad.write_text("{")
     text = tmp_path / "notes.txt"
     text.write_text("no")
-    done = outlay(tmp_path, "ingest", str(bad), str(good), str(text), str(tmp_path / "absent.pb"))
+    empty = tmp_path / "empty.json"
+    empty.write_text('{"spans": []}')
+    done = outlay(tmp_path, "ingest", str(bad), str(good), str(text), str(empty), str(tmp_path / "absent.pb"))
     assert done.returncode == 1
     assert "bad.json" in done.stderr
     assert "notes.txt" in done.stderr
     assert "absent.pb" in done.stderr
+    assert "empty.json: no spans or log records in it" in done.stderr
     assert "1 spans" in done.stdout
 
 

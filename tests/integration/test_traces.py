@@ -85,6 +85,30 @@ def test_one_trace_shows_every_span_in_tree_order_with_what_was_counted_and_why(
     assert (llm["attributes"], llm["texts"]) == ({"gen_ai.request.model": "gpt-5"}, {"prompt": "hello"})
 
 
+def test_spans_are_pending_until_settle_has_read_them(store: Store) -> None:
+    land(store, span("root"), span("llm", "root", 1))
+    writer = store.writer()
+    mark = {"project": "default", "trace_id": TRACE, "spans": 2}
+    settled = {"loader": "one", "seq": 4}
+    writer.insert("settle_progress", [settled])
+
+    def reasons() -> set[str]:
+        found = get_trace(store, "default", TRACE)
+        assert found is not None
+        return {one["reason"] for one in found["spans"]}
+
+    writer.insert("dirty_traces", [{**mark, "loader": "one", "seq": 4}])
+    assert reasons() == {"plain"}
+    writer.insert("dirty_traces", [{**mark, "loader": "two", "seq": 1}])
+    assert reasons() == {"pending"}
+    writer.insert("settle_progress", [{"loader": "two", "seq": 1}])
+    assert reasons() == {"plain"}
+    writer.insert("dirty_traces", [{**mark, "loader": "one", "seq": 5}])
+    put(store, call(timedelta(seconds=1), trace_id=TRACE, span_id="llm"))
+    assert reasons() == {"pending", "call"}
+    writer.close()
+
+
 def test_an_unpriced_call_makes_its_own_cost_unknown_and_not_that_of_its_neighbours(store: Store) -> None:
     land(store, span("root"), span("a", "root", 1), span("b", "root", 2))
     put(store, call(trace_id=TRACE, span_id="a"), call(cost="2", trace_id=TRACE, span_id="b"))

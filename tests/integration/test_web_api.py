@@ -147,9 +147,19 @@ def test_what_is_not_there_is_a_404_and_what_is_not_done_a_405(server: Running) 
     assert server.api("/nothing").error[:2] == (404, "not_found")
     assert server.api(f"/traces/{9:032x}").error[:2] == (404, "not_found")
     assert server.api("/budgets/none").error[:2] == (404, "not_found")
+    assert server.api("/cascades/none/thresholds").error[:2] == (404, "not_found")
     assert server.post("/api/v1/spend", {}).error[:2] == (405, "method_not_allowed")
     assert "GET" in server.post("/api/v1/spend", {}).headers["allow"]
     assert server.get("/nothing-here").status == 303  # to the login
+
+
+@pytest.mark.parametrize("path", ["/api/v1/spend", "/api/v1/status", "/api/v1/budgets", "/openapi.json", "/healthz"])
+def test_head_is_answered_like_get_without_a_body(server: Running, path: str) -> None:
+    got, head = server.get(path), server.request("HEAD", path)
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+    assert int(head.headers["content-length"]) > 0
+    assert server.request("HEAD", "/api/v1/nothing").status == 404
 
 
 def test_a_body_that_does_not_fit_says_which_field_and_not_its_value(server: Running) -> None:
@@ -217,6 +227,23 @@ def test_an_estimate_is_priced_as_of_its_day(server: Running) -> None:
     found = server.post("/api/v1/estimate", {"calls": [call, {**call, "model": "no-such-model-x"}]}).json["calls"]
     assert Decimal(found[0]["cost_usd"]) == Decimal("0.15")
     assert (found[1]["cost_usd"], found[1]["cost_state"]) == (None, "unpriced")
+
+
+@pytest.mark.parametrize(
+    ("usage", "said"),
+    [
+        ({"input_tokens": 100, "cache_read_tokens": 60, "cache_write_tokens": 50}, "cannot exceed input_tokens (100)"),
+        ({"cache_read_tokens": 60}, "cache_read_tokens (60) cannot exceed input_tokens (0)"),
+        ({"output_tokens": 5, "reasoning_tokens": 6}, "reasoning_tokens (6) cannot exceed output_tokens (5)"),
+    ],
+)
+def test_an_estimate_of_parts_larger_than_their_whole_is_refused(
+    server: Running, usage: dict[str, int], said: str
+) -> None:
+    call = {"provider": "openai", "model": "gpt-4o-mini", "usage": usage}
+    status, code, message = server.post("/api/v1/estimate", {"calls": [call]}).error
+    assert (status, code) == (422, "unprocessable")
+    assert said in message
 
 
 @pytest.mark.parametrize("path", QUESTIONS)

@@ -98,6 +98,13 @@ class PricesBody(Body):
     prices: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=10_000)]
 
 
+PARTS_OF = (
+    (("cache_read_tokens", "cache_write_tokens"), "input_tokens"),
+    (("cache_write_1h_tokens",), "cache_write_tokens"),
+    (("reasoning_tokens",), "output_tokens"),
+)
+
+
 class UsageBody(Body):
     """Token counts of a call, as `/calls` has them."""
 
@@ -113,6 +120,16 @@ class UsageBody(Body):
     output_image_tokens: Annotated[int, Field(ge=0, le=1 << 40)] | None = None
     cache_read_audio_tokens: Annotated[int, Field(ge=0, le=1 << 40)] | None = None
     web_searches: Annotated[int, Field(ge=0, le=1 << 40)] | None = None
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> UsageBody:
+        for parts, whole in PARTS_OF:
+            given = {name: getattr(self, name) or 0 for name in parts}
+            total = getattr(self, whole) or 0
+            if sum(given.values()) > total:
+                named = " + ".join(f"{name} ({count})" for name, count in given.items() if count)
+                raise ValueError(f"{named} cannot exceed {whole} ({total}), which includes them")
+        return self
 
 
 class EstimateCall(Body):

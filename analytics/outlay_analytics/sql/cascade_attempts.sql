@@ -3,7 +3,7 @@
 -- Fragments: time (start of the interval that `run_started` lies in), filters. Parameters: project, start, end, name
 -- (one cascade, or empty for all).
 -- Result: cascade, run (hashed), time, run_tier (its highest), first (the run's lowest attempt, once a run),
--- run_accepted; tier, model (of the first call), outcome (accepted, escalated, failed; where nobody said, the last
+-- run_accepted, run_priced (every call of the run), run_counted (its first attempt knows its tokens); tier, model (of the first call), outcome (accepted, escalated, failed; where nobody said, the last
 -- attempt of a run counts as accepted unless it failed), confidence, threshold, cost, tokens and lines by part; trace
 -- and spans for scores.
 SELECT
@@ -15,6 +15,8 @@ SELECT
     arrayExists(
         one -> one.4 = 'accepted' OR (one.4 = '' AND one.1 = run_tier AND NOT one.5), attempts
     ) AS run_accepted,
+    run_priced,
+    run_counted,
     attempt.1 AS tier,
     attempt.3 AS model,
     multiIf(
@@ -38,7 +40,9 @@ FROM
         run,
         min(started_at) AS run_started,
         max(tier) AS run_tier,
+        sum(priced_calls) = sum(calls) AS run_priced,
         min((tier, started_at, attempt_key)) AS run_first,
+        argMin(counted, (tier, started_at, attempt_key)) AS run_counted,
         groupArray((
             tier, started_at, first_model, said, failed, confidence, threshold, duration_ns, calls, priced_calls, cost_usd,
             counted, tokens, lines, trace, spans, attempt_key

@@ -1,12 +1,14 @@
 -- Question: by which score are the runs of a cascade judged, which confidences do they report, at which thresholds?
 -- Fragments: filters. Parameters: project, start, end, name (of the cascade).
--- Result: one row: score (the name given most often, empty without any), up to 101 distinct confidences of attempts at
+-- Result: one row: calls (whether there are any), score (the name given most often, empty without any), up to 101 distinct confidences of attempts at
 -- tier 0, the lowest and highest, up to 20 thresholds in use.
+WITH c.cascade_tier = 0 AND isNotNull(c.cascade_confidence) AS sure
 SELECT
-    arraySort(groupUniqArray(101)(assumeNotNull(c.cascade_confidence))) AS confidences,
-    min(c.cascade_confidence) AS lowest,
-    max(c.cascade_confidence) AS highest,
-    arraySort(groupUniqArrayIf(20)(assumeNotNull(c.cascade_threshold), isNotNull(c.cascade_threshold))) AS thresholds,
+    count() AS calls,
+    arraySort(groupUniqArrayIf(101)(assumeNotNull(c.cascade_confidence), sure)) AS confidences,
+    minIf(c.cascade_confidence, sure) AS lowest,
+    maxIf(c.cascade_confidence, sure) AS highest,
+    arraySort(groupUniqArrayIf(20)(assumeNotNull(c.cascade_threshold), sure AND isNotNull(c.cascade_threshold))) AS thresholds,
     (
         SELECT any(name)
         FROM
@@ -35,6 +37,4 @@ WHERE c.project = {project:String}
   AND c.started_at >= toDateTime64({start:String}, 9, 'UTC')
   AND c.started_at < toDateTime64({end:String}, 9, 'UTC')
   AND c.cascade_name = {name:String}
-  AND c.cascade_tier = 0
-  AND isNotNull(c.cascade_confidence)
   AND ($filters)

@@ -3,8 +3,8 @@
 -- Result: two kinds of rows. of_tiers = 1: one per time, cascade, tier and model: attempts, accepted, priced_attempts,
 -- cost, p95 of their durations; tokens and lines of priced attempts by part (input, read, write, write 1 h, output;
 -- input and writes as counted, with their parts). of_tiers = 0: one per time, cascade and highest tier of a run: runs,
--- accepted runs, calls, cost, cost of what was not accepted; cost of the attempts at that tier and how many know
--- it; of the first attempts the tokens by part, and the runs that know them.
+-- accepted runs, calls, cost, cost of what was not accepted; of the runs whose every call is priced: how many, how many of
+-- them know the tokens of their first attempt, and of these the cost and those tokens by part; their cost at that tier.
 SELECT
     time,
     cascade,
@@ -30,15 +30,17 @@ SELECT
     sum(calls) AS all_calls,
     sum(priced_calls) AS all_priced,
     sumIf(cost_usd, outcome != 'accepted') AS wasted_usd,
-    sumIf(cost_usd, tier = run_tier) AS last_usd,
-    countIf(tier = run_tier AND priced_calls > 0) AS last_known,
-    countIf(first AND counted) AS first_known,
+    countIf(first AND run_priced) AS priced_runs,
+    sumIf(cost_usd, run_priced) AS priced_runs_usd,
+    sumIf(cost_usd, run_priced AND tier = run_tier) AS last_usd,
+    countIf(first AND run_priced AND counted) AS counted_runs,
+    sumIf(cost_usd, run_priced AND run_counted) AS counted_runs_usd,
     tuple(
-        sumIf(tokens.1, first),
-        sumIf(tokens.2, first),
-        sumIf(tokens.3, first),
-        sumIf(tokens.4, first),
-        sumIf(tokens.5, first)
+        sumIf(tokens.1, first AND run_priced),
+        sumIf(tokens.2, first AND run_priced),
+        sumIf(tokens.3, first AND run_priced),
+        sumIf(tokens.4, first AND run_priced),
+        sumIf(tokens.5, first AND run_priced)
     ) AS first_tokens
 FROM ($attempts) AS attempts
 GROUP BY GROUPING SETS ((time, cascade, tier, model), (time, cascade, run_tier))

@@ -15,6 +15,7 @@ from outlay_web.api.wire import answer, documented, table
 from outlay_web.context import Context
 from outlay_web.encode import columns
 from outlay_web.params import Query, read_query
+from outlay_web.problems import Problem
 
 MEASURES = columns(
     "cost_usd calls errors input_tokens cache_read_tokens cache_write_tokens output_tokens reasoning_tokens "
@@ -31,7 +32,7 @@ CACHING_COLUMNS = [
 ]
 CASCADE_COLUMNS = columns(
     "name runs escalated_runs escalation_rate cost_usd wasted_usd cost_per_accepted_usd top_tier_only_usd "
-    "saving_usd break_even_escalation_rate tiers"
+    "saving_usd compared_runs break_even_escalation_rate tiers"
 )
 FORECAST_COLUMNS = columns("time mean_usd lo80_usd hi80_usd lo95_usd hi95_usd")
 ANOMALY_COLUMNS = columns("id started_at ended_at scope channel actual expected impact_usd score explain")
@@ -82,6 +83,8 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         """What each confidence threshold would have cost, and the recommended one."""
         query = read_query(ctx, request, ("format",))
         found = cascades.thresholds(ctx.store, query.scope, name)
+        if found is None:
+            raise Problem(404, f"no cascade {name[:80]!r} in this window")
         return table(query, found, "rows", ["threshold", "escalation_rate", "cost_per_run_usd", "quality"])
 
     own = ("horizon", "interval", "budget_usd", "format")

@@ -114,13 +114,17 @@ def _ingest(ask: Ask, files: Sequence[Path]) -> None:
     """Send each file; a bad one is named, the others still go in."""
     totals, failed = {"accepted": 0, "rejected": 0}, 0
     for path in _progress(files):
+        held = 0
         try:
             for body, content_type in _requests(path):
                 found = json.loads(ask.send("POST", "/admin/ingest", None, body, content_type))
                 for name in totals:
                     totals[name] += int(found[name])
+                    held += int(found[name])
                 if found["rejected"]:
                     print(f"outlay: {path}: {found['rejected']} rejected: {found['message']}", file=sys.stderr)
+            if not held:
+                raise OutlayError("no spans or log records in it")
         except (OutlayError, OSError) as exc:
             print(f"outlay: {path}: {exc}", file=sys.stderr)
             failed += 1

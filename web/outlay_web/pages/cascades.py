@@ -77,10 +77,13 @@ def rate_figure(view: View, rows: Sequence[Row], names: Sequence[str]) -> Figure
 
 def cascade(view: View, i: int, one: Row) -> Cascade:
     name = str(one["name"])
-    swept = cascades.thresholds(view.ctx.store, view.scope, name)
+    swept = cascades.thresholds(view.ctx.store, view.scope, name) or {}
     rate, even = one.get("escalation_rate"), one.get("break_even_escalation_rate")
     late = rate is not None and even is not None and rate > even
     saving = one.get("saving_usd")
+    alone = f"top tier alone: {fmt.usd_text(one.get('top_tier_only_usd'))}"
+    if saving is not None and one["compared_runs"] < one["runs"]:
+        alone += f"; over the {fmt.count(one['compared_runs'])} runs whose cost is known"
     calls = view.narrowed("cascade", name, "/calls")
     tiles = [
         Tile("Runs", fmt.count(one.get("runs")), calls),
@@ -102,7 +105,7 @@ def cascade(view: View, i: int, one: Row) -> Cascade:
             "Saved" if saving is None or saving >= 0 else "Lost",
             fmt.usd(saving),
             None,
-            f"top tier alone: {fmt.usd_text(one.get('top_tier_only_usd'))}",
+            alone,
             tone="warn" if saving is not None and saving < 0 else "",
         ),
     ]

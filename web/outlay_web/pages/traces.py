@@ -28,6 +28,7 @@ SHOWN_SPANS = 1000
 REASONS = {
     "call": "a billable call",
     "plain": "carries no usage",
+    "pending": "has arrived, not read yet; reload in a moment",
     "repeats_descendants": "repeats what the spans below it used",
     "same_response": "describes the same response as another span",
     "same_request": "describes the same request as another span",
@@ -100,10 +101,10 @@ def calls_href(view: View, found: Row) -> str:
 
 
 def kind_of(span: Row) -> str:
-    """How a span is drawn: counted, repeat, plain; failed where a counted one failed."""
+    """How a span is drawn: counted, repeat, plain (also while it waits); failed where a counted one failed."""
     if span["counted"]:
         return "failed" if any(call.get("status") == "error" for call in span["calls"]) else "counted"
-    return "plain" if span["reason"] == "plain" else "repeat"
+    return "plain" if span["reason"] in ("plain", "pending") else "repeat"
 
 
 def line(view: View, found: Row, span: Row) -> Line:
@@ -123,7 +124,7 @@ def line(view: View, found: Row, span: Row) -> Line:
         tree=tree(span["depth"]),
         bar=span_bar(offset / length, float(span["duration_ms"]) / length, kind),
         kind=kind,
-        badge=calls_page.badge(label, tone),
+        badge=calls_page.badge("pending" if span["reason"] == "pending" else label, tone),
         note=why(span),
         of_href=of_href(found, span),
         model=", ".join(dict.fromkeys(calls_page.model(call) for call in calls)),
