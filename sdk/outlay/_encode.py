@@ -46,11 +46,12 @@ class Encoder:
         """An ExportTraceServiceRequest.
 
         Args:
-            spans: What ended.
+            spans: What ended, and items of batch results.
             late: Span id → what a tracked function returned; what belongs to `spans` is taken out.
         """
         from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
+        spans = [span.readable() if hasattr(span, "readable") else span for span in spans]
         added = _added(spans, late)
         request = encode_spans(spans)
         for resource_spans in request.resource_spans:

@@ -23,6 +23,7 @@ from outlay import _safely, semconv
 from outlay.settings import Settings
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.id_generator import IdGenerator
 
@@ -123,6 +124,13 @@ class Client:
             elif provider is self._own_provider or isinstance(provider, trace.ProxyTracerProvider):
                 self._tracer = self._own_tracer
         return self._tracer
+
+    @property
+    def resource(self) -> Resource:
+        """What spans say about this service."""
+        provider: Any = self._own_provider
+        resource: Resource = provider.resource
+        return resource
 
     def _adopt(self, provider: Any) -> None:
         from outlay._processor import OutlayProcessor

@@ -23,11 +23,14 @@ from outlay.settings import Settings
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
+    from outlay.wire.batch_items import Item
+
 RETRYABLE = frozenset({429, 502, 503, 504})
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _MAX_RETRY_AFTER_S = 60.0
 _SPAN_BYTES = 400  # what a span takes beside its texts
 _EXIT_BATCH = 8
+_MAX_ITEMS = 65_536  # of batch results, which arrive by the ten thousand and are small until they are encoded
 
 _pipelines: weakref.WeakSet[Pipeline] = weakref.WeakSet()
 
@@ -109,9 +112,10 @@ class Pipeline:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._idle = threading.Condition(self._lock)
-        self._spans: deque[tuple[ReadableSpan, int]] = deque()
+        self._spans: deque[tuple[Any, int]] = deque()  # span and size; 0 marks an item of a batch
         self._scores: deque[Any] = deque()
         self._bytes = 0
+        self._items = 0
         self._in_flight = 0
         self._flushes = 0  # callers waiting in flush()
         self._failures = 0  # batches that were given up, for flush() to notice
@@ -135,7 +139,7 @@ class Pipeline:
             if late is not None and late.words is not None:
                 size += late.words.size()
         with self._lock:
-            if len(self._spans) >= self._max_spans or self._bytes + size > self._max_bytes:
+            if len(self._spans) - self._items >= self._max_spans or self._bytes + size > self._max_bytes:
                 self.dropped += 1
                 full = True
                 if self.late and span.context is not None:
@@ -151,6 +155,20 @@ class Pipeline:
             self._wake.set()
         if full:
             _safely.warn("queue", "queue is full (%d spans); newer spans are dropped", self._max_spans)
+
+    def put_item(self, item: Item) -> None:
+        """Queue one line of a batch's results; it becomes a span on the export thread."""
+        with self._lock:
+            if self._items >= _MAX_ITEMS:
+                self.dropped += 1
+                return
+            self._spans.append((item, 0))
+            self._items += 1
+            waiting = len(self._spans)
+            if self._thread is None:
+                self._start()
+        if waiting >= self._batch:
+            self._wake.set()
 
     def put_score(self, score: Any) -> None:
         """Queue an evaluation."""
@@ -196,10 +214,13 @@ class Pipeline:
             spans, scores = list(self._spans), list(self._scores)
             self._spans.clear()
             self._scores.clear()
-            self._bytes = 0
+            self._bytes = self._items = 0
         other.late.update(self.late)
-        for span, _ in spans:
-            other.put(span)
+        for span, size in spans:
+            if size:
+                other.put(span)
+            else:
+                other.put_item(span)
         for score in scores:
             other.put_score(score)
 
@@ -220,6 +241,7 @@ class Pipeline:
                 self.dropped += lost
                 self._spans.clear()
                 self._scores.clear()
+                self._bytes = self._items = 0
             self._thread = None
             self._deadline = None
 
@@ -263,11 +285,12 @@ class Pipeline:
         while True:
             limit = self._batch * (_EXIT_BATCH if self._deadline is not None else 1)
             with self._lock:
-                spans: list[ReadableSpan] = []
+                spans: list[Any] = []
                 while self._spans and len(spans) < limit:
                     span, size = self._spans.popleft()
                     spans.append(span)
                     self._bytes -= size
+                    self._items -= not size
                 scores = list(self._scores)
                 self._scores.clear()
                 self._in_flight = len(spans) + len(scores)

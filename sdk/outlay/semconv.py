@@ -50,6 +50,12 @@ COST_USD: Final = "outlay.cost.usd"
 SERVICE_TIER: Final = "openai.response.service_tier"
 SERVICE_TIER_ANTHROPIC: Final = "anthropic.response.service_tier"
 
+
+def service_tier_key(provider: str) -> str:
+    """The name that a provider's tier goes under."""
+    return SERVICE_TIER_ANTHROPIC if provider == "anthropic" else SERVICE_TIER
+
+
 # --- what the call was for
 FEATURE: Final = "outlay.feature"
 TEAM: Final = "outlay.team"
@@ -89,6 +95,8 @@ CACHE_AVOIDED_INPUT_TOKENS: Final = "outlay.cache.avoided.input_tokens"
 CACHE_AVOIDED_OUTPUT_TOKENS: Final = "outlay.cache.avoided.output_tokens"
 ATTEMPT: Final = "outlay.attempt"
 REQUEST_ID: Final = "outlay.request_id"
+BATCH_ID: Final = "outlay.batch.id"  # batch or results file that the call was read from
+BATCH_CUSTOM_ID: Final = "outlay.batch.custom_id"  # what the application called the request in its batch
 STREAM_END: Final = "outlay.stream.end"  # complete, abandoned or cut
 ROUTE_TIER: Final = "outlay.route.tier"
 ROUTE_REASON: Final = "outlay.route.reason"

@@ -87,6 +87,15 @@ class Usage:
                 f" output_tokens ({self.output_tokens}), which includes them"
             )
 
+    def plus(self, more: Usage) -> Usage:
+        """Both together; a count that only one of them knows stays."""
+        sums: dict[str, Any] = {}
+        for name in _COUNTS:
+            mine, theirs = getattr(self, name), getattr(more, name)
+            sums[name] = mine if theirs is None else theirs if mine is None else mine + theirs
+        other = {name: self.other.get(name, 0) + more.other.get(name, 0) for name in {*self.other, *more.other}}
+        return Usage(**sums, other=other, estimated=self.estimated or more.estimated)
+
     def __bool__(self) -> bool:
         """Whether anything at all is known."""
         return any(getattr(self, name) is not None for name in _COUNTS) or bool(self.other)

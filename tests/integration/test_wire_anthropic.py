@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anthropic
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from tests.fake_provider import Answer, FakeProvider
+from tests.landing import collector
 
 import outlay
 from outlay import semconv
 from outlay.testing import Capture, capture
+from outlay_collector.prices import PriceBook
+from outlay_collector.settle import Settler
+from outlay_collector.store import Store
 
 USAGE = Answer(
     text="four words of answer",
@@ -159,3 +164,95 @@ def test_the_clients_own_span_can_be_joined_by_response_id(provider: FakeProvide
         ours = sent.calls[0]
         assert ours.attributes["gen_ai.response.id"] == "msg_1"
         client.close()
+
+
+def iteration(kind: str, given: int, produced: int, **more: Any) -> dict[str, Any]:
+    counts = {"input_tokens": given, "output_tokens": produced}
+    return {"type": kind, **counts, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0, **more}
+
+
+def ask_twice(client: anthropic.Anthropic, provider: FakeProvider, answer: Answer) -> None:
+    """Plain and streamed."""
+    provider.queue(answer, answer)
+    with outlay.track(feature="f"):
+        client.beta.messages.create(**ASK)
+        for _ in client.beta.messages.create(**ASK, stream=True):
+            pass
+
+
+def test_what_compaction_took_is_billed_with_the_call(
+    sent: Capture, provider: FakeProvider, client: anthropic.Anthropic
+) -> None:
+    steps = [
+        iteration("compaction", 180_000, 3_500, cache_read_input_tokens=2_000),
+        iteration("message", 23_000, 1_000),
+    ]
+    ask_twice(client, provider, Answer(input_tokens=23_000, output_tokens=1_000, iterations=steps))
+    for span in sent.calls:
+        assert span.attributes[semconv.INPUT_TOKENS] == 205_000
+        assert span.attributes[semconv.CACHE_READ_TOKENS] == 2_000
+        assert span.attributes[semconv.OUTPUT_TOKENS] == 4_500
+    assert len(sent.calls) == 2
+
+
+def test_an_advisor_is_a_call_of_its_own_model(
+    sent: Capture, provider: FakeProvider, client: anthropic.Anthropic
+) -> None:
+    steps = [
+        iteration("message", 1_000, 50),
+        iteration("advisor_message", 1_100, 600, model="claude-opus-4-8"),
+        iteration("message", 1_700, 80),
+        iteration("advisor_message", 1_900, 400, model="claude-opus-4-8"),
+    ]
+    answer = Answer(input_tokens=2_700, output_tokens=130, iterations=steps, model="claude-sonnet-4-6")
+    ask_twice(client, provider, answer)
+    spans = sent.calls
+    assert [span.attributes[semconv.RESPONSE_MODEL] for span in spans].count("claude-opus-4-8") == 2
+    for span in spans:
+        advisor = span.attributes[semconv.RESPONSE_MODEL] == "claude-opus-4-8"
+        assert (span.attributes[semconv.INPUT_TOKENS], span.attributes[semconv.OUTPUT_TOKENS]) == (
+            (3_000, 1_000) if advisor else (2_700, 130)
+        )
+        assert span.attributes[semconv.FEATURE] == "f"
+    assert len({span.attributes["outlay.request_id"] for span in spans}) == 2
+    assert len({span.parent_span_id for span in spans}) == 1  # beside each other: none repeats another
+
+
+def test_a_refusal_is_billed_only_for_what_was_said_before_it(
+    sent: Capture, provider: FakeProvider, client: anthropic.Anthropic
+) -> None:
+    steps = [
+        iteration("message", 400, 0, model="claude-fable-5"),
+        iteration("message", 400, 30, model="claude-opus-4-9"),
+        iteration("fallback_message", 400, 90, model="claude-opus-4-8"),
+    ]
+    ask_twice(client, provider, Answer(input_tokens=400, output_tokens=90, iterations=steps, model="claude-opus-4-8"))
+    found = sorted(
+        (span.attributes[semconv.RESPONSE_MODEL], span.attributes[semconv.OUTPUT_TOKENS]) for span in sent.calls
+    )
+    assert found == [("claude-opus-4-8", 90)] * 2 + [("claude-opus-4-9", 30)] * 2
+
+
+def test_an_advisor_counts_beside_the_call_it_advised(
+    store: Store, provider: FakeProvider, client: anthropic.Anthropic, tmp_path: Path
+) -> None:
+    steps = [iteration("message", 1_000, 50), iteration("advisor_message", 1_100, 600, model="claude-opus-4-8")]
+    with capture() as sent:
+        ask_twice(
+            client, provider, Answer(input_tokens=1_000, output_tokens=50, iterations=steps, model="claude-sonnet-4-6")
+        )
+    with collector(store, tmp_path) as made:
+        for _, body in sent.sender.requests:
+            made.send(body)
+        made.load()
+        settler = Settler(store, PriceBook(store))
+        while settler.run_once():
+            pass
+        settler.close()
+    rows = store.query("SELECT model, input_tokens, cost_state FROM calls FINAL ORDER BY model, input_tokens")
+    assert [tuple(row.values()) for row in rows] == [
+        ("claude-opus-4-8", 1_100, "computed"),
+        ("claude-opus-4-8", 1_100, "computed"),
+        ("claude-sonnet-4-6", 1_000, "computed"),
+        ("claude-sonnet-4-6", 1_000, "computed"),
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 from collections.abc import Iterator
 from typing import Any
@@ -25,6 +26,13 @@ CACHED = Answer(
     reasoning_tokens=20,
     response_id="r1",
 )
+
+
+@pytest.fixture(autouse=True)
+def _clients_are_collected_here() -> Iterator[None]:
+    """What the libraries leave open, they leave to the garbage collector: let it warn while warnings are theirs."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ class Answer:
         cut_after: Close the connection after that many pieces of a stream.
         usage: False leaves usage out, as servers that do not report it.
         vectors: Length of each embedding.
+        iterations: Entries of Anthropic's `usage.iterations`, for compaction, advisors and fallbacks.
     """
 
     text: str = "Hello from the fake provider."
@@ -66,6 +67,7 @@ class Answer:
     cut_after: int | None = None
     usage: bool = True
     vectors: int = 8
+    iterations: list[Json] = field(default_factory=list)
 
     @property
     def pieces(self) -> list[str]:
@@ -262,6 +264,8 @@ def anthropic_usage(answer: Answer) -> Json:
         "output_tokens": answer.output_tokens,
         "service_tier": answer.service_tier or "standard",
     }
+    if answer.iterations:
+        found["iterations"] = answer.iterations
     if answer.web_searches:
         found["server_tool_use"] = {"web_search_requests": answer.web_searches}
     return found
@@ -289,7 +293,8 @@ def anthropic_message(answer: Answer) -> Json:
 def anthropic_events(answer: Answer) -> Iterator[Json | str]:
     """Events of a message stream."""
     whole = anthropic_message(answer)
-    start = {**whole, "content": [], "stop_reason": None, "usage": {**whole["usage"], "output_tokens": 1}}
+    begun = {key: value for key, value in whole["usage"].items() if key != "iterations"}
+    start = {**whole, "content": [], "stop_reason": None, "usage": {**begun, "output_tokens": 1}}
     yield {"type": "message_start", "message": start}
     if answer.tool:
         block = {"type": "tool_use", "id": "toolu_1", "name": answer.tool, "input": {}}
@@ -303,7 +308,10 @@ def anthropic_events(answer: Answer) -> Iterator[Json | str]:
             yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}
     yield {"type": "content_block_stop", "index": 0}
     final = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
-    yield {"type": "message_delta", "delta": final, "usage": {"output_tokens": answer.output_tokens}}
+    ended: Json = {"output_tokens": answer.output_tokens}
+    if answer.iterations:
+        ended["iterations"] = answer.iterations
+    yield {"type": "message_delta", "delta": final, "usage": ended}
     yield {"type": "message_stop"}
 
 

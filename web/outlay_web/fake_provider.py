@@ -25,10 +25,12 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from outlay_web import fake_batches
 from outlay_web import fake_formats as formats
+from outlay_web.fake_batches import Batch
 from outlay_web.fake_formats import Answer
 
-__all__ = ["Answer", "FakeProvider", "Request"]
+__all__ = ["Answer", "Batch", "FakeProvider", "Request"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,13 @@ class FakeProvider:
     Attributes:
         requests: What arrived, in order.
         answer: Called for each request that no queued answer is left for.
+        batches: Finished batches by id.
     """
 
     def __init__(self, answer: Callable[[Request], Answer] | None = None, port: int = 0) -> None:
         self.requests: list[Request] = []
         self.answer = answer or plain_answer
+        self.batches: dict[str, Batch] = {}
         self._queue: deque[Answer] = deque()
         self._count = 0
         self._lock = threading.Lock()
@@ -124,7 +128,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
     def do_GET(self) -> None:
-        self._json({"object": "list", "data": []})
+        provider = self.server.provider
+        found = fake_batches.serve(provider.batches, urlsplit(self.path).path, provider.url)
+        if isinstance(found, bytes):
+            size = max(len(found) // 7, 1)  # pieces that end anywhere
+            pieces = (found[at : at + size] for at in range(0, len(found), size))
+            self._stream(pieces, Answer(), "application/octet-stream")
+        else:
+            self._json(found or {"object": "list", "data": []})
 
     def do_POST(self) -> None:
         raw = self._read()

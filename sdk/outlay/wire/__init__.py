@@ -1,7 +1,7 @@
 """Metering at the HTTP layer: one hook per library, installed once, also for libraries imported later.
 
-The hooks patch classes, so clients made before `init()` are metered, too. Each asks `exchange.begin` whether a request
-is a model call; for any other request that is one regular expression.
+The hooks patch classes, so clients made before `init()` are metered, too. Each asks `begin.wanted` whether a request
+is worth watching; for any other request that is one regular expression.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """aiohttp: google-genai's async client, litellm's async providers, aiobotocore.
 
 `ClientSession._request` is what every verb calls. The response's `content` is replaced by a reader that shows the
-exchange what the application reads.
+meter what the application reads.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Any
 
 from outlay import _safely
 from outlay.propagation import inject
-from outlay.wire import formats
+from outlay.wire.begin import begin, wanted
 from outlay.wire.decode import make_decoder
-from outlay.wire.exchange import Exchange, begin
+from outlay.wire.meter import Meter
 from outlay.wire.urllib3 import _header
 
 _MARK = "__outlay__"
+_SET = ("content-type", "content-length")
 
 
 def hook(module: ModuleType) -> None:
@@ -34,35 +35,36 @@ def hook(module: ModuleType) -> None:
 def _request(original: Any, module: ModuleType) -> Any:
     @functools.wraps(original)
     async def request(self: Any, method: str, str_or_url: Any, **kwargs: Any) -> Any:
-        exchange = _begin(self, method, str_or_url, kwargs)
-        if exchange is None:
+        meter = _begin(self, method, str_or_url, kwargs)
+        if meter is None:
             carried = inject()
             if carried:
                 kwargs["headers"] = {**carried, **dict(kwargs.get("headers") or {})}
             return await original(self, method, str_or_url, **kwargs)
-        exchange.enter()
-        try:
+        if meter.new_body is not None:
+            headers = {
+                key: value for key, value in dict(kwargs.get("headers") or {}).items() if key.lower() not in _SET
+            }
+            kwargs["headers"] = {**headers, "Content-Type": "application/json"}
+            kwargs.pop("json", None)
+            kwargs["data"] = meter.new_body
+        with meter:
             response = await original(self, method, str_or_url, **kwargs)
-        except BaseException as error:
-            exchange.fail(error)
-            raise
-        finally:
-            exchange.leave()
-        _answered(exchange, response, module, self, kwargs)
+        _answered(meter, response, module, self, kwargs)
         return response
 
     setattr(request, _MARK, True)
     return request
 
 
-def _begin(session: Any, method: str, str_or_url: Any, kwargs: Mapping[str, Any]) -> Exchange | None:
+def _begin(session: Any, method: str, str_or_url: Any, kwargs: Mapping[str, Any]) -> Meter | None:
     try:
-        if method.upper() != "POST" or formats.recognize(str(str_or_url)) is None:
+        if not wanted(method.upper(), str(str_or_url).partition("?")[0]):
             return None
         url = session._build_url(str_or_url)
         body, form = _body(kwargs)
         headers = {**dict(session.headers or {}), **dict(kwargs.get("headers") or {})}
-        return begin("POST", url.host or "", url.port, url.path, _header(headers), body, form)
+        return begin(method.upper(), url.host or "", url.port, url.path, _header(headers), body, form)
     except Exception:
         if _safely.raise_errors:
             raise
@@ -91,18 +93,18 @@ def _body(kwargs: Mapping[str, Any]) -> tuple[bytes | str | None, dict[str, Any]
 
 
 @_safely.safely()
-def _answered(exchange: Exchange, response: Any, module: ModuleType, session: Any, kwargs: Mapping[str, Any]) -> None:
-    exchange.answered(response.status, response.headers.get)
+def _answered(meter: Meter, response: Any, module: ModuleType, session: Any, kwargs: Mapping[str, Any]) -> None:
+    meter.answered(response.status, response.headers.get)
     body = getattr(response, "_body", None)
     if body is not None:
-        exchange.feed(body)
-        exchange.finish()
+        meter.feed(body)
+        meter.finish()
         return
     inflated = kwargs.get("auto_decompress")
     if inflated is None:
         inflated = session.auto_decompress
     decode = make_decoder(None if inflated else response.headers.get("content-encoding"))
-    response.content = TappedReader(response.content, exchange, decode, module)
+    response.content = TappedReader(response.content, meter, decode, module)
 
 
 def _closing(original: Any) -> Any:
@@ -113,7 +115,7 @@ def _closing(original: Any) -> Any:
         finally:
             content = getattr(self, "content", None)
             if type(content) is TappedReader:
-                content.exchange.close()
+                content.meter.close()
 
     return close
 
@@ -121,23 +123,23 @@ def _closing(original: Any) -> Any:
 class TappedReader:
     """Reads from the real reader and shows what was read."""
 
-    def __init__(self, inner: Any, exchange: Exchange, decode: Any, module: ModuleType) -> None:
+    def __init__(self, inner: Any, meter: Meter, decode: Any, module: ModuleType) -> None:
         self._inner = inner
-        self.exchange = exchange
+        self.meter = meter
         self._decode = decode
         self._streams = module.streams
 
     def _show(self, data: bytes) -> bytes:
-        self.exchange.feed(self._decode(data))
+        self.meter.feed(self._decode(data))
         if self._inner.at_eof():
-            self.exchange.finish()
+            self.meter.finish()
         return data
 
     async def _read(self, reading: Awaitable[bytes]) -> bytes:
         try:
             data = await reading
         except BaseException as error:
-            self.exchange.fail(error)
+            self.meter.fail(error)
             raise
         return self._show(data)
 
@@ -166,7 +168,7 @@ class TappedReader:
         try:
             data, end = await self._inner.readchunk()
         except BaseException as error:
-            self.exchange.fail(error)
+            self.meter.fail(error)
             raise
         return self._show(data), end
 

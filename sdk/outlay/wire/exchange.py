@@ -1,73 +1,44 @@
-"""Exchange: one HTTP attempt of a model call, from request to the last byte that the application read.
-
-The hooks of the HTTP libraries feed it; it keeps one span. Everything it does is guarded: a mistake here costs a
-measurement, never a request.
-"""
+"""Exchange: one HTTP attempt of a model call, from request to the last byte that the application read, as one span."""
 
 from __future__ import annotations
 
-import json
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-from opentelemetry import context as otel_context
 from opentelemetry.context import Context
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from outlay import _safely, semconv
 from outlay.call import Call, last_call
-from outlay.client import Client, get_client
-from outlay.context import EMPTY, SCOPE_KEY, Scope
+from outlay.client import Client
+from outlay.context import SCOPE_KEY, Scope
 from outlay.usage import Usage
-from outlay.wire import formats
+from outlay.wire import attempts, formats
+from outlay.wire import usage as counts
 from outlay.wire.body import BodyReader, make_body_reader
+from outlay.wire.meter import Header, Meter
 from outlay.wire.reading import Reading
 
-if TYPE_CHECKING:
-    from outlay.track import Frame
 
-_MAX_JSON = 4 << 20  # larger request bodies are not parsed
-_RETRIED = frozenset({408, 409, 425, 429})
-_RETRY_WINDOW_S = 120.0
-_RETRIES_KEPT = 512
-
-# Failed attempts by (parent, format, body): the next equal request from there is the next attempt of the same one.
-_failed: OrderedDict[tuple[Any, ...], tuple[str, int, float]] = OrderedDict()
-_failed_lock = threading.Lock()
-
-Header = Callable[[str], str | None]
-
-
-def _no_header(name: str) -> str | None:
-    return None
-
-
-class Exchange:
-    """One attempt. Made by `begin`; then `answered`, `feed` per chunk, and `finish`, `fail` or `close`."""
+class Exchange(Meter):
+    """One attempt. Made by `begin`."""
 
     __slots__ = (
+        "_asked",
         "_body",
         "_client",
-        "_context",
         "_ended",
         "_endpoint",
         "_first_ns",
         "_frame",
-        "_key",
-        "_model",
-        "_provider",
+        "_outer",
         "_request",
-        "_request_id",
         "_start_ns",
         "_status",
-        "_token",
         "attempt",
-        "new_body",
         "reading",
+        "retry_key",
         "span",
         "stream",
     )
@@ -75,45 +46,39 @@ class Exchange:
     def __init__(
         self,
         client: Client,
+        span: Span,
         endpoint: formats.Endpoint,
-        provider: str,
+        asked: Mapping[str, Any],
         request: Mapping[str, Any],
-        stream: bool,
+        context: Context,
+        scope: Scope,
+        start_ns: int,
     ) -> None:
+        # The span is current while the request is under way, and hooks further down keep quiet.
+        super().__init__(Context({**context, _SPAN_KEY: span, SCOPE_KEY: Scope(scope.attributes, scope.frame, True)}))
         self._client = client
         self._endpoint = endpoint
-        self._provider = provider
+        self._asked = asked  # what the span said at its start
         self._request = request
-        self._body: BodyReader | None = None
-        self._context: Context | None = None
-        self._token: Any = None
-        self._ended = False
+        self._outer = context
+        self._frame = scope.frame
+        self._start_ns = start_ns
         self._first_ns: int | None = None
-        self._frame: Frame | None = None
-        self._model: str | None = None
         self._status = 0
-        self._key: tuple[Any, ...] = ()
-        self._request_id = ""
-        self._start_ns = 0
-        self.attempt = 1
-        self.new_body: bytes | None = None  # what to send instead, when init(stream_usage=True) asks for it
+        self._ended = False
+        self._body: BodyReader | None = None
+        self.attempt = attempts.Attempt("", 1)
+        self.retry_key: attempts.Key = ()
         self.reading = Reading()
-        self.span: Any = None
-        self.stream = stream
-
-    # --- around the request
-
-    def enter(self) -> None:
-        """Make the span current while the request is under way, and keep hooks further down quiet."""
-        self._token = otel_context.attach(self._context or otel_context.get_current())
-
-    def leave(self) -> None:
-        """The other half of `enter`."""
-        if self._token is not None:
-            otel_context.detach(self._token)
-            self._token = None
-
-    # --- what the hooks report
+        self.span = span
+        self.stream = asked[semconv.REQUEST_STREAM] is True
+        identity = span.get_span_context()
+        if client.keeps_content(identity.trace_id):
+            self.reading.text = []
+        call = Call(identity.trace_id, identity.span_id)
+        if scope.frame is not None:
+            scope.frame.count(call)
+        last_call.set(call)
 
     @_safely.safely()
     def answered(self, status: int, header: Header) -> None:
@@ -126,25 +91,8 @@ class Exchange:
             self.stream,
             keep=self._client.settings.estimate_usage and self.stream and status < 400,
         )
-        tokens = header("x-amzn-bedrock-input-token-count")
-        if tokens:
-            self._bedrock_headers(header)
-
-    def _bedrock_headers(self, header: Header) -> None:
-        def number(name: str) -> int | None:
-            text = header(f"x-amzn-bedrock-{name}-token-count")
-            return int(text) if text and text.isdigit() else None
-
-        from outlay.wire import usage as counts
-
-        self.reading.usage = counts.converse(
-            {
-                "inputTokens": number("input"),
-                "outputTokens": number("output"),
-                "cacheReadInputTokens": number("cache-read-input"),
-                "cacheWriteInputTokens": number("cache-write-input"),
-            }
-        )
+        if header("x-amzn-bedrock-input-token-count"):
+            self.reading.usage = counts.bedrock_headers(header)
 
     @_safely.safely()
     def feed(self, chunk: bytes) -> None:
@@ -189,224 +137,74 @@ class Exchange:
         self._end(None, cut=not complete)
 
     def __del__(self) -> None:
-        if not getattr(self, "_ended", True) and self.span is not None:
+        if not getattr(self, "_ended", True):
             self.close()
-
-    # --- the end
 
     def _end(self, error_type: str | None = None, *, cut: bool = False, failed: bool = False) -> None:
         self._ended = True
-        reading, found = self.reading, dict[str, Any]()
+        reading = self.reading
         end_ns = self._client.now_ns()
-        if self._status:
-            if self._status >= 400:
-                failed = True
-                error_type = str(self._status)
-                found[semconv.HTTP_STATUS] = self._status
-            elif reading.error and not cut:
-                failed = True
-                error_type = reading.error
-        if reading.response_id:
-            found[semconv.RESPONSE_ID] = reading.response_id
-        if reading.response_model:
-            found[semconv.RESPONSE_MODEL] = reading.response_model
-        if reading.finish_reasons:
-            found[semconv.FINISH_REASONS] = tuple(reading.finish_reasons[i] for i in sorted(reading.finish_reasons))
-        if reading.service_tier:
-            key = semconv.SERVICE_TIER_ANTHROPIC if self._provider == "anthropic" else semconv.SERVICE_TIER
-            found[key] = reading.service_tier
-        if reading.cost_usd is not None:
-            found[semconv.COST_USD] = reading.cost_usd
+        status = self._status
+        if status >= 400:
+            failed, error_type = True, str(status)
+        elif status and reading.error and not cut:
+            failed, error_type = True, reading.error
+        found = reading.attributes(self._asked[semconv.PROVIDER])
+        if status >= 400:
+            found[semconv.HTTP_STATUS] = status
+        if error_type:
+            found[semconv.ERROR_TYPE] = error_type
         if self.stream and self._first_ns is not None:
             found[semconv.TIME_TO_FIRST_CHUNK] = (self._first_ns - self._start_ns) / 1e9
-        usage = reading.usage
-        if self._status and self._status < 400:
-            if self.stream:
-                found[semconv.STREAM_END] = ("cut" if failed else "abandoned") if cut else "complete"
-                if usage is None or usage.output_tokens is None:
-                    usage = self._estimate(usage)
-            elif self._endpoint.operation == "speech" and usage is None:
-                text = self._request.get("input")
-                usage = Usage(other={"input_characters": len(text)}) if isinstance(text, str) else None
+        if self.stream and 0 < status < 400:
+            found[semconv.STREAM_END] = ("cut" if failed else "abandoned") if cut else "complete"
+        usage = self._usage()
         if usage:
             found.update(usage.attributes())
         if self._client.keeps_content(self.span.get_span_context().trace_id):
             from outlay.wire.content import content_attributes
 
             found.update(content_attributes(self._client.redact, self._request, reading))
-        if error_type:
-            found[semconv.ERROR_TYPE] = error_type
         self.span.set_attributes(found)
-        if self._frame is not None and usage:
-            known = {semconv.PROVIDER: self._provider, semconv.REQUEST_MODEL: self._model}
-            self._frame.collect({**known, **found})
+        if usage and self._frame is not None:
+            self._frame.collect({**self._asked, **found})
         if failed:
             self.span.set_status(Status(StatusCode.ERROR, reading.error))
-            if not self._status or self._status in _RETRIED or self._status >= 500 or cut:
-                self._remember_failure()
+            if cut or attempts.is_retried(status):
+                attempts.remember(self.retry_key, self.attempt)
         self.span.end(end_ns)
+        for model, used in reading.elsewhere:
+            self._record_elsewhere(model, used, end_ns)
         self._request = {}
         self._body = None
 
-    def _estimate(self, known: Usage | None) -> Usage | None:
-        """Tokens of a stream that ended without usage, marked as an estimate; None where there is nothing to go by."""
-        if self._body is None or not self._client.settings.estimate_usage or self._endpoint.operation == "embeddings":
-            return known
-        from outlay.wire.estimate import estimate_usage
+    def _usage(self) -> Usage | None:
+        """What was used, as far as it is known, or can be estimated for a stream that ended without saying so."""
+        usage = self.reading.usage
+        if not 0 < self._status < 400:
+            return usage
+        if self.stream:
+            if (usage is None or usage.output_tokens is None) and self._body is not None:
+                if not self._client.settings.estimate_usage or self._endpoint.operation == "embeddings":
+                    return usage
+                from outlay.wire.estimate import estimate_usage
 
-        return estimate_usage(known, self._request, self._body.kept_text())
+                return estimate_usage(usage, self._request, self._body.kept_text())
+        elif self._endpoint.operation == "speech" and usage is None:
+            text = self._request.get("input")
+            return Usage(other={"input_characters": len(text)}) if isinstance(text, str) else None
+        return usage
 
-    def _remember_failure(self) -> None:
-        with _failed_lock:
-            _failed[self._key] = (self._request_id, self.attempt, time.monotonic())
-            while len(_failed) > _RETRIES_KEPT:
-                _failed.popitem(last=False)
-
-
-def _previous_attempt(key: tuple[Any, ...]) -> tuple[str, int] | None:
-    if not _failed:
-        return None
-    with _failed_lock:
-        entry = _failed.pop(key, None)
-    if entry is None or time.monotonic() - entry[2] > _RETRY_WINDOW_S:
-        return None
-    return entry[0], entry[1]
-
-
-def begin(
-    method: str,
-    host: str,
-    port: int | None,
-    path: str,
-    header: Header = _no_header,
-    body: bytes | str | None = None,
-    form: Mapping[str, Any] | None = None,
-) -> Exchange | None:
-    """Start an exchange if the request is a model call that nobody further up is metering already."""
-    try:
-        if method != "POST":
-            return None
-        endpoint = formats.recognize(path)
-        if endpoint is None:
-            return None
-        return _begin(endpoint, host, port, header, body, form)
-    except Exception:
-        if _safely.raise_errors:
-            raise
-        _safely.report("wire")
-        return None
-
-
-def _begin(
-    endpoint: formats.Endpoint,
-    host: str,
-    port: int | None,
-    header: Header,
-    body: bytes | str | None,
-    form: Mapping[str, Any] | None,
-) -> Exchange | None:
-    client = get_client()
-    if not client.enabled:
-        return None
-    context = otel_context.get_current()
-    scope = context.get(SCOPE_KEY)
-    if not isinstance(scope, Scope):
-        scope = EMPTY
-    if scope.metering:
-        return None
-    request = _parse(body, form)
-    if not _is_model_call(endpoint, request):
-        return None
-    model = request.get("model")
-    model = model if isinstance(model, str) and model else endpoint.model
-    stream = endpoint.streams or request.get("stream") is True
-    if endpoint.format is formats.OLLAMA and endpoint.operation != "embeddings":
-        stream = request.get("stream") is not False
-    provider = formats.provider_of(host, endpoint, header("user-agent") or "")
-    exchange = Exchange(client, endpoint, provider, request, stream)
-    parent = context.get(_SPAN_KEY)
-    parent_id: Any = parent.get_span_context().span_id if parent is not None else threading.get_ident()  # type: ignore[attr-defined]
-    exchange._key = (parent_id, endpoint.format.name, model, len(body or ""), hash(body))
-    previous = _previous_attempt(exchange._key)
-    retries = header("x-stainless-retry-count")
-    if retries and retries.isdigit():
-        exchange.attempt = int(retries) + 1
-    if previous is not None:
-        exchange.attempt = max(exchange.attempt, previous[1] + 1)
-    found: dict[str, Any] = {
-        **scope.attributes,
-        semconv.OPERATION: endpoint.operation,
-        semconv.PROVIDER: provider,
-        semconv.REQUEST_STREAM: stream,
-        semconv.SERVER_ADDRESS: host,
-        semconv.ATTEMPT: exchange.attempt,
-    }
-    if model:
-        found[semconv.REQUEST_MODEL] = model
-    if port:
-        found[semconv.SERVER_PORT] = port
-    for key in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
-        if type(request.get(key)) is int:
-            found[semconv.REQUEST_MAX_TOKENS] = request[key]
-    temperature = request.get("temperature")
-    if type(temperature) in (int, float):
-        found[semconv.REQUEST_TEMPERATURE] = float(temperature)  # type: ignore[arg-type]
-    exchange._start_ns = start_ns = client.now_ns()
-    span = client.start_span(f"{endpoint.operation} {model or ''}".rstrip(), SpanKind.CLIENT, found, context, start_ns)
-    exchange.span = span
-    identity = span.get_span_context()
-    exchange._request_id = previous[0] if previous is not None else f"{identity.span_id:016x}"
-    span.set_attribute(semconv.REQUEST_ID, exchange._request_id)
-    exchange._context = Context({**context, _SPAN_KEY: span, SCOPE_KEY: Scope(scope.attributes, scope.frame, True)})
-    if client.keeps_content(identity.trace_id):
-        exchange.reading.text = []
-    exchange._frame, exchange._model = scope.frame, model
-    call = Call(identity.trace_id, identity.span_id)
-    if scope.frame is not None:
-        scope.frame.count(call)
-    last_call.set(call)
-    if stream and client.settings.stream_usage and endpoint.format is formats.CHAT and endpoint.operation == "chat":
-        exchange.new_body = _with_usage(request)
-    return exchange
-
-
-def _parse(body: bytes | str | None, form: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    if form:
-        return form
-    if not body or len(body) > _MAX_JSON:
-        return {}
-    try:
-        parsed = json.loads(body)
-    except ValueError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
-
-
-def _is_model_call(endpoint: formats.Endpoint, request: Mapping[str, Any]) -> bool:
-    """Whether the body is what the path promises; other APIs end in /messages or /api/chat, too."""
-    wire_format = endpoint.format
-    if not wire_format.request_model_needed:
-        return True
-    if wire_format is formats.RESPONSES:
-        return "model" in request or "prompt" in request or endpoint.deployment
-    if (
-        not isinstance(request.get("model"), str)
-        and not endpoint.model
-        and not (wire_format is formats.COHERE and request)
-    ):
-        return False
-    if wire_format is formats.MESSAGES:
-        return isinstance(request.get("messages"), list)
-    if wire_format is formats.OLLAMA or wire_format is formats.COHERE:
-        return any(
-            key in request for key in ("messages", "message", "prompt", "input", "texts", "inputs", "images", "query")
-        )
-    return True
-
-
-def _with_usage(request: Mapping[str, Any]) -> bytes | None:
-    options = request.get("stream_options")
-    options = dict(options) if isinstance(options, Mapping) else {}
-    if "include_usage" in options:
-        return None
-    return json.dumps({**request, "stream_options": {**options, "include_usage": True}}, ensure_ascii=False).encode()
+    def _record_elsewhere(self, model: str, used: Usage, end_ns: int) -> None:
+        """A call of its own beside this one: the provider let another model work on the same request."""
+        skipped = (semconv.REQUEST_MAX_TOKENS, semconv.REQUEST_TEMPERATURE, semconv.REQUEST_MODEL)
+        found = {key: value for key, value in self._asked.items() if key not in skipped}
+        found[semconv.RESPONSE_MODEL] = model
+        found[semconv.REQUEST_ID] = self.attempt.request_id
+        found.update(used.attributes())
+        if self.reading.service_tier:
+            found[semconv.service_tier_key(found[semconv.PROVIDER])] = self.reading.service_tier
+        name = f"{self._endpoint.operation} {model}"
+        self._client.start_span(name, SpanKind.CLIENT, found, self._outer, self._start_ns).end(end_ns)
+        if self._frame is not None:
+            self._frame.collect(found)

@@ -174,17 +174,24 @@ def recognize(path: str) -> Endpoint | None:
     return None
 
 
-def provider_of(host: str, endpoint: Endpoint, user_agent: str = "") -> str:
-    """The provider's OpenTelemetry name."""
+def provider_of(host: str, likely: str, deployment: bool = False, user_agent: str = "") -> str:
+    """The provider's OpenTelemetry name.
+
+    Args:
+        host: Known hosts decide.
+        likely: The provider whose format it is.
+        deployment: The path names an Azure deployment.
+        user_agent: Clients of compatible providers name themselves.
+    """
     host = host.lower()
     for part, name in _HOSTS:
         if part in host:
             return name
-    if endpoint.deployment:
+    if deployment:
         return "azure.ai.openai"
-    if endpoint.format.provider == "openai" and user_agent:
+    if likely == "openai" and user_agent:
         agent = user_agent.lower()
         for part, name in _AGENTS:
             if part in agent:
                 return name
-    return endpoint.format.provider
+    return likely

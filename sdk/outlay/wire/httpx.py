@@ -14,9 +14,9 @@ from typing import Any
 
 from outlay import _safely
 from outlay.propagation import inject
+from outlay.wire.begin import begin, wanted
 from outlay.wire.decode import make_decoder
-from outlay.wire.exchange import Exchange, begin
-from outlay.wire.formats import recognize
+from outlay.wire.meter import Meter
 
 _MARK = "__outlay__"
 
@@ -33,18 +33,12 @@ def hook(module: ModuleType) -> None:
 def _sync(original: Any, tap: Any) -> Any:
     @functools.wraps(original)
     def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        exchange, request = _begin(request)
-        if exchange is None:
+        meter, request = _begin(request)
+        if meter is None:
             return original(self, request, *args, **kwargs)
-        exchange.enter()
-        try:
+        with meter:
             response = original(self, request, *args, **kwargs)
-        except BaseException as error:
-            exchange.fail(error)
-            raise
-        finally:
-            exchange.leave()
-        _answered(exchange, response, tap)
+        _answered(meter, response, tap)
         return response
 
     setattr(send, _MARK, True)
@@ -54,41 +48,35 @@ def _sync(original: Any, tap: Any) -> Any:
 def _async(original: Any, tap: Any) -> Any:
     @functools.wraps(original)
     async def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        exchange, request = _begin(request)
-        if exchange is None:
+        meter, request = _begin(request)
+        if meter is None:
             return await original(self, request, *args, **kwargs)
-        exchange.enter()
-        try:
+        with meter:
             response = await original(self, request, *args, **kwargs)
-        except BaseException as error:
-            exchange.fail(error)
-            raise
-        finally:
-            exchange.leave()
-        _answered(exchange, response, tap)
+        _answered(meter, response, tap)
         return response
 
     setattr(send, _MARK, True)
     return send
 
 
-def _begin(request: Any) -> tuple[Exchange | None, Any]:
+def _begin(request: Any) -> tuple[Meter | None, Any]:
     try:
         url = request.url
-        if request.method != "POST" or not recognize(url.path):
+        if not wanted(request.method, url.path):
             for name, value in inject().items():
                 request.headers.setdefault(name, value)
             return None, request
         body, form = getattr(request, "_content", None), None
         if body is None:
             form = _form(request)
-        exchange = begin("POST", url.host, url.port, url.path, request.headers.get, body, form)
-        if exchange is not None and exchange.new_body is not None:
+        meter = begin(request.method, url.host, url.port, url.path, request.headers.get, body, form)
+        if meter is not None and meter.new_body is not None:
             headers = [(k, v) for k, v in request.headers.multi_items() if k.lower() != "content-length"]
             request = type(request)(
-                request.method, url, headers=headers, content=exchange.new_body, extensions=request.extensions
+                request.method, url, headers=headers, content=meter.new_body, extensions=request.extensions
             )
-        return exchange, request
+        return meter, request
     except Exception:
         if _safely.raise_errors:
             raise
@@ -109,61 +97,49 @@ def _form(request: Any) -> dict[str, Any] | None:
 
 
 @_safely.safely()
-def _answered(exchange: Exchange, response: Any, tap: Any) -> None:
-    exchange.answered(response.status_code, response.headers.get)
+def _answered(meter: Meter, response: Any, tap: Any) -> None:
+    meter.answered(response.status_code, response.headers.get)
     if response.is_stream_consumed or getattr(response, "_content", None) is not None:
-        exchange.feed(response.content)
-        exchange.finish()
+        meter.feed(response.content)
+        meter.finish()
     else:
-        response.stream = tap(response.stream, exchange, make_decoder(response.headers.get("content-encoding")))
+        response.stream = tap(response.stream, meter, make_decoder(response.headers.get("content-encoding")))
 
 
 def _make_tap(module: ModuleType) -> Any:
-    """A stream that shows the exchange what passes through it."""
+    """A stream that shows the meter what passes through it."""
 
     class Tap(module.SyncByteStream, module.AsyncByteStream):  # type: ignore[name-defined, misc]
-        def __init__(self, inner: Any, exchange: Exchange, decode: Any) -> None:
+        def __init__(self, inner: Any, meter: Meter, decode: Any) -> None:
             self._inner = inner
-            self._exchange = exchange
+            self._meter = meter
             self._decode = decode
 
         def __iter__(self) -> Iterator[bytes]:
-            exchange, decode = self._exchange, self._decode
-            try:
+            feed, decode = self._meter.feed, self._decode
+            with self._meter.watch():
                 for chunk in self._inner:
-                    exchange.feed(decode(chunk))
+                    feed(decode(chunk))
                     yield chunk
-            except GeneratorExit:
-                raise
-            except BaseException as error:
-                exchange.fail(error)
-                raise
-            exchange.finish()
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            exchange, decode = self._exchange, self._decode
-            try:
+            feed, decode = self._meter.feed, self._decode
+            with self._meter.watch():
                 async for chunk in self._inner:
-                    exchange.feed(decode(chunk))
+                    feed(decode(chunk))
                     yield chunk
-            except GeneratorExit:
-                raise
-            except BaseException as error:
-                exchange.fail(error)
-                raise
-            exchange.finish()
 
         def close(self) -> None:
             try:
                 self._inner.close()
             finally:
-                self._exchange.close()
+                self._meter.close()
 
         async def aclose(self) -> None:
             try:
                 await self._inner.aclose()
             finally:
-                self._exchange.close()
+                self._meter.close()
 
         def __getattr__(self, name: str) -> Any:
             return getattr(self._inner, name)

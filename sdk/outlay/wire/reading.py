@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from outlay import semconv
 from outlay.usage import Usage
 from outlay.wire import usage as counts
 
@@ -22,6 +23,7 @@ class Reading:
     __slots__ = (
         "cost_usd",
         "done",
+        "elsewhere",
         "error",
         "finish_reasons",
         "parts",
@@ -35,6 +37,7 @@ class Reading:
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
+        self.elsewhere: list[tuple[str, Usage]] = []  # billed beside it, at another model's price
         self.raw_usage: dict[str, Any] = {}
         self.response_id: str | None = None
         self.response_model: str | None = None
@@ -44,6 +47,21 @@ class Reading:
         self.error: str | None = None
         self.done = False  # the provider has said everything that matters
         self.text: list[str] | None = None  # filled only when somebody wants the words
+
+    def attributes(self, provider: str) -> dict[str, Any]:
+        """What a span says of the answer, usage apart."""
+        found: dict[str, Any] = {}
+        if self.response_id:
+            found[semconv.RESPONSE_ID] = self.response_id
+        if self.response_model:
+            found[semconv.RESPONSE_MODEL] = self.response_model
+        if self.finish_reasons:
+            found[semconv.FINISH_REASONS] = tuple(self.finish_reasons[i] for i in sorted(self.finish_reasons))
+        if self.service_tier:
+            found[semconv.service_tier_key(provider)] = self.service_tier
+        if self.cost_usd is not None:
+            found[semconv.COST_USD] = self.cost_usd
+        return found
 
     def say(self, text: Any) -> None:
         """Keep words of the answer, if they are wanted."""
@@ -202,6 +220,7 @@ def anthropic(reading: Reading, body: Json) -> None:
         if kind == "message_start":
             reading.raw_usage.pop("output_tokens", None)  # a first guess; the final count follows
         reading.usage = counts.anthropic(reading.raw_usage)
+        reading.elsewhere = counts.anthropic_elsewhere(reading.raw_usage, reading.response_model or "")
         reading.service_tier = _text(usage.get("service_tier")) or reading.service_tier
     # Some readers never ask for message_stop: the reason to stop comes with the final counts.
     reading.done = reading.done or kind == "message_stop" or (kind == "message_delta" and bool(reason and usage))

@@ -1,7 +1,7 @@
 """urllib3, and with it requests, botocore (Bedrock) and everything else that stands on it.
 
 `_make_request` runs once per attempt, below urllib3's own retries. The response keeps its class's behavior: it becomes
-an instance of a subclass that shows the exchange what is read.
+an instance of a subclass that shows the meter what is read.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 from outlay import _safely
 from outlay.propagation import inject
+from outlay.wire.begin import begin, wanted
 from outlay.wire.decode import make_decoder
-from outlay.wire.exchange import Exchange, Header, begin
+from outlay.wire.meter import Header, Meter
 
 _MARK = "__outlay__"
 
@@ -34,39 +35,37 @@ def hook(module: ModuleType) -> None:
 def _wrap(original: Any, skip: int) -> Any:
     @functools.wraps(original)
     def make_request(self: Any, *args: Any, **kwargs: Any) -> Any:
-        exchange = _begin(self, args[skip:], kwargs)
-        if exchange is None:
+        meter = _begin(self, args[skip:], kwargs)
+        if meter is None:
             carried = inject()
             if carried and "headers" in kwargs:
                 kwargs["headers"] = {**carried, **dict(kwargs["headers"] or {})}
             return original(self, *args, **kwargs)
-        exchange.enter()
-        try:
+        if meter.new_body is not None and "body" in kwargs:
+            headers = {key: value for key, value in kwargs["headers"].items() if key.lower() != "content-length"}
+            kwargs["headers"] = {**headers, "Content-Length": str(len(meter.new_body))}
+            kwargs["body"] = meter.new_body
+        with meter:
             response = original(self, *args, **kwargs)
-        except BaseException as error:
-            exchange.fail(error)
-            raise
-        finally:
-            exchange.leave()
-        _answered(exchange, response)
+        _answered(meter, response)
         return response
 
     setattr(make_request, _MARK, True)
     return make_request
 
 
-def _begin(pool: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Exchange | None:
+def _begin(pool: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Meter | None:
     try:
         method, url, body, headers = (*args, *(None,) * 4)[:4]
-        method = method or kwargs.get("method")
-        if method != "POST":
-            return None
+        method = str(method or kwargs.get("method") or "")
         url = str(url or kwargs.get("url") or "")
-        path = urlsplit(url).path if "://" in url else url
+        path = urlsplit(url).path if "://" in url else url.partition("?")[0]
+        if not wanted(method, path):
+            return None
         body = body if body is not None else kwargs.get("body")
         headers = headers if headers is not None else kwargs.get("headers")
         return begin(
-            "POST", pool.host, pool.port, path, _header(headers), body if isinstance(body, (bytes, str)) else None
+            method, pool.host, pool.port, path, _header(headers), body if isinstance(body, (bytes, str)) else None
         )
     except Exception:
         if _safely.raise_errors:
@@ -87,15 +86,15 @@ def _header(headers: Any) -> Header:
 
 
 @_safely.safely()
-def _answered(exchange: Exchange, response: Any) -> None:
-    exchange.answered(response.status, response.headers.get)
+def _answered(meter: Meter, response: Any) -> None:
+    meter.answered(response.status, response.headers.get)
     if getattr(response, "_body", None):
-        exchange.feed(response.data)
-        exchange.finish()
+        meter.feed(response.data)
+        meter.finish()
         return
     decode = make_decoder(response.headers.get("content-encoding"))
     response.__class__ = _tapped(type(response))
-    response._outlay = (exchange, decode)
+    response._outlay = (meter, decode)
     response._outlay_reading = False
 
 
@@ -111,24 +110,24 @@ def _tapped(base: type) -> type:
 
 def _make_tapped(base: Any) -> type:
     class Tapped(base):  # type: ignore[misc]
-        _outlay: tuple[Exchange, Any]
+        _outlay: tuple[Meter, Any]
         _outlay_reading: bool
 
         def read(self, amt: Any = None, decode_content: Any = None, *args: Any, **kwargs: Any) -> Any:
             if self._outlay_reading:
                 return super().read(amt, decode_content, *args, **kwargs)
-            exchange = self._outlay[0]
+            meter = self._outlay[0]
             self._outlay_reading = True
             try:
                 data = super().read(amt, decode_content, *args, **kwargs)
             except BaseException as error:
-                exchange.fail(error)
+                meter.fail(error)
                 raise
             finally:
                 self._outlay_reading = False
             _show(self, data, decode_content)
             if amt is None or (amt != 0 and not data) or _is_spent(self):
-                exchange.finish()
+                meter.finish()
             return data
 
         def read1(self, amt: Any = None, decode_content: Any = None) -> Any:
@@ -139,7 +138,7 @@ def _make_tapped(base: Any) -> type:
             return data
 
         def read_chunked(self, amt: Any = None, decode_content: Any = None) -> Iterator[Any]:
-            exchange = self._outlay[0]
+            meter = self._outlay[0]
             chunks = super().read_chunked(amt, decode_content)
             while True:
                 self._outlay_reading = True
@@ -148,13 +147,13 @@ def _make_tapped(base: Any) -> type:
                 except StopIteration:
                     break
                 except BaseException as error:
-                    exchange.fail(error)
+                    meter.fail(error)
                     raise
                 finally:
                     self._outlay_reading = False
                 _show(self, chunk, decode_content)
                 yield chunk
-            exchange.finish()
+            meter.finish()
 
         def close(self) -> None:
             try:
@@ -170,9 +169,9 @@ def _make_tapped(base: Any) -> type:
 
 
 def _show(response: Any, data: bytes, decode_content: bool | None) -> None:
-    exchange, decode = response._outlay
+    meter, decode = response._outlay
     decoded = response.decode_content if decode_content is None else decode_content
-    exchange.feed(data if decoded else decode(data))
+    meter.feed(data if decoded else decode(data))
 
 
 def _is_spent(response: Any) -> bool:

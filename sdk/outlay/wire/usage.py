@@ -7,7 +7,7 @@ thoughts beside the candidates, some gateways inside them. Where a total is on t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from outlay.usage import Usage
@@ -75,7 +75,37 @@ def openai(usage: Json) -> Usage:
 
 
 def anthropic(usage: Json) -> Usage:
-    """Anthropic messages: cached input is counted beside the input."""
+    """Anthropic messages: cached input is counted beside the input, compaction beside everything."""
+    found = _anthropic_counts(usage)
+    for entry in _iterations(usage):
+        if entry.get("type") == "compaction":
+            found = found.plus(_anthropic_counts(entry))
+    return found
+
+
+def anthropic_elsewhere(usage: Json, served_by: str) -> list[tuple[str, Usage]]:
+    """What other models did for the same request, by model: advisors, and models that refused in mid-answer.
+
+    The counts at the top are those of the model that answered; a refusal before any output is not billed.
+    """
+    found: dict[str, Usage] = {}
+    for entry in _iterations(usage):
+        model = entry.get("model")
+        if not isinstance(model, str) or entry.get("type") == "compaction":
+            continue
+        if entry.get("type") != "advisor_message" and (model == served_by or not entry.get("output_tokens")):
+            continue
+        used = _anthropic_counts(entry)
+        found[model] = found[model].plus(used) if model in found else used
+    return list(found.items())
+
+
+def _iterations(usage: Json) -> list[Json]:
+    entries = usage.get("iterations")
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+
+def _anthropic_counts(usage: Json) -> Usage:
     reads = count(usage.get("cache_read_input_tokens"))
     writes = count(usage.get("cache_creation_input_tokens"))
     split_1h = _part(usage, "cache_creation", "ephemeral_1h_input_tokens")
@@ -148,6 +178,23 @@ def converse(usage: Json) -> Usage:
         cache_write_tokens=writes,
         cache_write_1h_tokens=hour,
         output_tokens=produced,
+    )
+
+
+def bedrock_headers(header: Callable[[str], str | None]) -> Usage:
+    """Bedrock InvokeModel says its counts in headers, too, whatever the model's own body looks like."""
+
+    def number(name: str) -> int | None:
+        text = header(f"x-amzn-bedrock-{name}-token-count")
+        return int(text) if text and text.isdigit() else None
+
+    return converse(
+        {
+            "inputTokens": number("input"),
+            "outputTokens": number("output"),
+            "cacheReadInputTokens": number("cache-read-input"),
+            "cacheWriteInputTokens": number("cache-write-input"),
+        }
     )
 
 
