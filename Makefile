@@ -1,6 +1,7 @@
 # make demo   a running Outlay with a month of data        make test   every test, browser included
 # make check  lint and types                                make lock   refresh the locked dependencies
 # make docs   print docs/ pages that come from the code     make prices compile the price list that ships
+# make clients  the SDK's tests with client libraries that share no environment with the others
 
 PY ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell command -v $(p) 2>/dev/null)))
 VENV := .venv
@@ -8,13 +9,21 @@ BIN := $(VENV)/bin
 SERVER := $(VENV)/.server-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: demo test check lint types lock prices docs browser clean
+.PHONY: demo test clients check lint types lock prices docs browser clean
 
 demo: $(SERVER)
 	@$(BIN)/outlay demo
 
 test: $(DEV) browser
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope $(ARGS)
+
+CLIENT = $(BIN)/uv run -q --isolated --no-project --with . --with pytest --with "$(1)" python -m pytest -q --noconftest \
+	tests/integration/test_wire_clients.py -k "$(2)"
+
+clients: $(BIN)/python
+	$(call CLIENT,litellm>=1.106,litellm)
+	$(call CLIENT,llama-index-llms-openai>=0.7,llama_index)
+	$(call CLIENT,instructor>=1.17,instructor)
 
 check: lint types
 
@@ -53,8 +62,8 @@ browser:
 	echo "no Chromium found: browser tests will be skipped (install chromium, or set OUTLAY_CHROMIUM)" >&2
 
 lock: $(BIN)/python
-	$(BIN)/uv pip compile -q --no-header --no-emit-index-url --extra server -o requirements.lock pyproject.toml
-	$(BIN)/uv pip compile -q --no-header --no-emit-index-url --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	$(BIN)/uv pip compile -q --no-header --no-emit-index-url --extra dev -o requirements-dev.lock pyproject.toml
+	$(BIN)/uv pip compile -q --no-header --no-emit-index-url --extra server -c requirements-dev.lock -o requirements.lock pyproject.toml
 
 # The price list that ships with the SDK, from the installed genai-prices and prices_corrections.toml.
 prices: $(SERVER)

@@ -17,6 +17,7 @@ from outlay.testing import Capture, capture
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # theirs
 
+APART = "needs another openai than the other clients: make clients runs it"
 USAGE = Answer(text="four words of answer", input_tokens=900, output_tokens=60, response_id="r1")
 CACHED = Answer(
     text="four words of answer",
@@ -225,7 +226,7 @@ def test_openai_agents(sent: Capture, provider: FakeProvider) -> None:
 
 
 def test_litellm(sent: Capture, provider: FakeProvider) -> None:
-    litellm = pytest.importorskip("litellm")
+    litellm = pytest.importorskip("litellm", reason=APART)
     provider.queue(*[CACHED] * 5)
     messages = [{"role": "user", "content": "hi"}]
     base = {"messages": messages, "api_key": "none"}
@@ -246,14 +247,14 @@ def test_litellm(sent: Capture, provider: FakeProvider) -> None:
 
 
 def test_llama_index(sent: Capture, provider: FakeProvider) -> None:
-    llama = pytest.importorskip("llama_index.llms.openai")
+    llama = pytest.importorskip("llama_index.llms.openai", reason=APART)
     provider.queue(CACHED)
     llama.OpenAI(model="gpt-4o", api_base=f"{provider.url}/v1", api_key="none").complete("hi")
     assert counts(sent.calls) == [(900, 60)]
 
 
 def test_instructor(sent: Capture, provider: FakeProvider) -> None:
-    instructor = pytest.importorskip("instructor")
+    instructor = pytest.importorskip("instructor", reason=APART)
     import openai
     from pydantic import BaseModel
 
