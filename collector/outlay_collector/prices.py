@@ -4,6 +4,10 @@ A price list is the catalogue, its corrections and the user's contracts of one d
 to `prices` once and never changed. `price_epochs` says which list is in force from when: calls keep the list that was
 in force when they started, however often they are settled again. A new list begins a new stretch at the moment it
 becomes known; only a repricing (`prices_reprice`) moves an older stretch.
+
+One thing reaches back: a name that the list of a call's own stretch does not know at all is looked up in the newest
+list when the call is settled, unless its books are closed. No price that was known changes by that, and calls that
+arrive late, or in a recording, need no repricing. Such names are kept under the list's version and `LATER`.
 """
 
 from __future__ import annotations
@@ -17,29 +21,28 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
-from outlay.pricing.catalog import EPOCH, STANDARD_TIERS, TIER_NAMES, Catalog, Model, Window, slot_of
+from outlay.pricing.catalog import EPOCH, STANDARD_TIERS, TIER_NAMES, Catalog, Match
 from outlay_collector.prices_catalogue import TOKEN_PARTS, compile_document, source
 from outlay_collector.prices_overlay import Overlay, PriceRow, apply, parse_overlay, parse_price
+from outlay_collector.prices_rows import Name, match_row, model_key, price_rows, stored_model
 from outlay_collector.store import Params, Store, load_sql
 from outlay_collector.store.client import Writer
 
 SQL = "outlay_collector.store.sql"
 MAX_NAME_LENGTH = 300
 MAX_NEW_NAMES = 20_000
-COLUMNS = ("input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning")
 TIER_SQL = "transform(lower(service_tier), {names}, {tiers}, lower(service_tier))".format(
     names=[*sorted(STANDARD_TIERS), *sorted(TIER_NAMES)],
     tiers=["standard"] * len(STANDARD_TIERS) + [TIER_NAMES[name] for name in sorted(TIER_NAMES)],
 )
-Name = tuple[str, str, str, str, str]  # price version, provider, request model, response model, service tier
 # Columns that price.sql works with and does not hand out.
 HELPERS = (
-    "p_epoch, p_second, p_names, p_match, p_kind, p_no_tier, p_slot_key, p_found, p_other_row, p_unknown, p_stands_in, "
-    "p_borrowed, p_rates, l_rates, o_rates, o_list_rates, q_parts, q_lines, q_used, q_stands_in, c_lines, c_parts, "
-    "c_sum, c_state, c_counts, c_free"
+    "p_epoch, p_list, p_second, p_names, p_match, p_kind, p_no_tier, p_slot_key, p_found, p_other_row, p_unknown, "
+    "p_stands_in, p_borrowed, p_rates, l_rates, o_rates, o_list_rates, q_parts, q_lines, q_used, q_stands_in, c_lines, "
+    "c_parts, c_sum, c_state, c_counts, c_free"
 )
 LIST_RATES = ", arrayResize(p.list_rates, 7) AS l_rates"
-EPOCHS_SQL = "SELECT project, starts_at, price_version FROM price_epochs FINAL"
+LATER = "+"
 
 
 class PriceBook:
@@ -52,6 +55,7 @@ class PriceBook:
         self._catalogs: dict[str, Catalog] = {}
         self._seen: set[Name] = set()
         self._projects: set[str] = set()
+        self._foreign: set[str] = set()
         self._version = ""
         self._has_contracts = False
 
@@ -78,6 +82,8 @@ class PriceBook:
                 "SELECT 1 FROM price_versions WHERE price_version = {version:String} LIMIT 1", {"version": version}
             ):
                 self._write(writer, version, overlay, document)
+            if version != self._version:
+                self._seen.clear()  # what was unknown may be in this list
             self._version = version
             self._has_contracts = bool(writer.query("SELECT 1 FROM prices WHERE NOT is_list LIMIT 1"))
             self._open_epochs(writer, now or datetime.now(UTC))
@@ -110,7 +116,13 @@ class PriceBook:
             return self.ensure(writer, now)
 
     def prepare(
-        self, writer: Writer, source_sql: str, params: Params | None = None, *, version: str | None = None
+        self,
+        writer: Writer,
+        source_sql: str,
+        params: Params | None = None,
+        *,
+        version: str | None = None,
+        later: bool = True,
     ) -> None:
         """Resolve the names in `source_sql` that were not seen before, so that `price_select` finds them.
 
@@ -118,7 +130,8 @@ class PriceBook:
             writer: The connection that will price; sees its temporary tables.
             source_sql: As for `price_select`.
             params: Values that `source_sql` binds.
-            version: Resolve for this list only, not for those in force.
+            version: As for `price_select`.
+            later: As for `price_select`.
         """
         if not self._version:
             self.ensure(writer)
@@ -129,7 +142,7 @@ class PriceBook:
         )
         with self._lock:
             self.open_projects(writer, {str(row["project"]) for row in names})
-            versions = [version] if version else self._versions(writer)
+            versions = [version] if version else self._versions(writer, later)
             wanted = {
                 (str(row["provider"]), str(row["request_model"]), str(row["response_model"]), str(row["tier"]))
                 for row in names
@@ -137,23 +150,26 @@ class PriceBook:
             for each in versions:
                 self._resolve(writer, each, {(each, *name) for name in wanted} - self._seen)
 
-    def price_select(self, source_sql: str, *, version: str | None = None) -> str:
+    def price_select(self, source_sql: str, *, version: str | None = None, later: bool = True) -> str:
         """A SELECT of `source_sql`'s columns and the price of each row; `store/sql/price.sql` tells both sides.
 
         Args:
             source_sql: SQL of our own code. Its parameters stay parameters.
             version: Price all rows with this list instead of the one in force when they started.
+            later: Whether names that the list in force does not know may be looked up in the newest one.
         """
-        epochs = EPOCHS_SQL
+        versions = "SELECT price_version FROM price_epochs FINAL"
+        epochs = f"SELECT project, starts_at, {_key_sql(later)} AS price_version FROM price_epochs FINAL"
         if version is not None:
             if not version.isalnum():
                 raise ValueError(f"not a price version: {version!r}")
+            versions = f"'{version}'"
             epochs = (
                 "SELECT DISTINCT project, toDateTime64(0, 9, 'UTC') AS starts_at, "
                 f"'{version}' AS price_version FROM price_epochs FINAL"
             )
         matched = (
-            "SELECT price_version, matched_provider, matched_name FROM model_matches "
+            "SELECT matched_provider, matched_name FROM model_matches "
             f"WHERE price_version IN (SELECT price_version FROM ({epochs}))"
         )
         return load_sql(
@@ -163,7 +179,8 @@ class PriceBook:
             epochs=epochs,
             tier=TIER_SQL,
             matched=matched,
-            prices=load_sql(SQL, "price_rows", matched=matched),
+            versions=versions,
+            prices=load_sql(SQL, "price_rows", matched=matched, versions=versions),
             list_cost=load_sql(SQL, "price_list_cost") if self._has_contracts else "c_sum",
             list_rates=LIST_RATES if self._has_contracts else "",
             helpers=HELPERS,
@@ -175,7 +192,7 @@ class PriceBook:
 
     def _write(self, writer: Writer, version: str, overlay: Overlay, document: Mapping[str, Any]) -> None:
         catalog = self._catalogs[version]
-        rows = [row for model in catalog.models() for row in _price_rows(version, model)]
+        rows = [row for model in catalog.models() for row in price_rows(version, model)]
         body = "\n".join(json.dumps(row) for row in rows)
         writer.load("prices", body.encode(), fmt="JSONEachRow")
         writer.insert(
@@ -212,29 +229,54 @@ class PriceBook:
             write_epochs(writer, [(project, EPOCH, self._version, False) for project in sorted(new - known)])
             self._projects |= new
 
-    def _versions(self, writer: Writer) -> list[str]:
-        return [row["price_version"] for row in writer.query("SELECT DISTINCT price_version FROM price_epochs FINAL")]
+    def _versions(self, writer: Writer, later: bool) -> list[str]:
+        """The lists in force at any time, as `model_matches` names them.
+
+        A list that this process did not compile was put by another one since: this process takes it over.
+        """
+        found = writer.query(f"SELECT DISTINCT price_version, {_key_sql(later)} AS key FROM price_epochs FINAL")
+        foreign = {str(row["price_version"]) for row in found} - self._catalogs.keys() - self._foreign
+        if foreign:
+            self._foreign |= foreign
+            before = self._version
+            if self.ensure(writer) != before:
+                return self._versions(writer, later)
+        return [str(row["key"]) for row in found]
 
     def _resolve(self, writer: Writer, version: str, names: set[Name]) -> None:
         if not names:
             return
         if len(self._seen) > 200_000:
             self._seen.clear()
-        known = self._catalogs.get(version)
         found = []
         for name in sorted(names):
-            _, provider, request_model, response_model, _ = name
-            if max(len(request_model), len(response_model)) > MAX_NAME_LENGTH:
+            if max(len(name[2]), len(name[3])) > MAX_NAME_LENGTH:
                 continue
-            match = (known or self.catalog).resolve(provider, request_model, response_model)
-            model = match.model if match else None
-            if model is not None and known is None:
-                model = _stored_model(writer, version, model)
-            if match is not None and model is not None:
-                found.append(_match_row(name, model, match.kind))
+            listed = version.removesuffix(LATER)
+            match = self._match(writer, listed, name)
+            if match is not None:
+                found.append(match_row(name, listed, match.model, match.kind))
+            elif version != listed and listed != self._version:
+                match = self._match(writer, self._version, name)
+                if match is not None:
+                    found.append(match_row(name, self._version, match.model, f"{match.kind}+later_list"))
         if found:
             writer.load("model_matches", "\n".join(json.dumps(row) for row in found).encode(), fmt="JSONEachRow")
         self._seen |= names
+
+    def _match(self, writer: Writer, version: str, name: Name) -> Match | None:
+        """The model that a list means by the names on a call; lists of the past are only in the store."""
+        known = self._catalogs.get(version)
+        match = (known or self.catalog).resolve(*name[1:4])
+        if match is None or known is not None:
+            return match
+        model = stored_model(writer, version, match.model)
+        return Match(model, match.kind) if model else None
+
+
+def _key_sql(later: bool) -> str:
+    """How `model_matches` names the list of a stretch."""
+    return f"if(closed, price_version, concat(price_version, '{LATER}'))" if later else "price_version"
 
 
 def write_epochs(writer: Writer, epochs: Iterable[tuple[str, datetime, str, bool]], *, is_deleted: int = 0) -> None:
@@ -255,105 +297,11 @@ def write_epochs(writer: Writer, epochs: Iterable[tuple[str, datetime, str, bool
     )
 
 
-def model_key(version: str, provider: str, model: str) -> int:
-    """The number of a model in a list; a slot's key is this plus the slot."""
-    digest = hashlib.sha256(f"{version}|{provider}:{model}".encode()).digest()
-    return int.from_bytes(digest[:8]) >> 1
-
-
-def _row_id(slot_key: int, valid_from: datetime) -> int:
-    digest = hashlib.sha256(f"{slot_key}|{valid_from.isoformat()}".encode()).digest()
-    return int.from_bytes(digest[:8]) | 1
-
-
 def _document() -> dict[str, Any]:
     """The price document: the shipped snapshot if it was made from the installed catalogue, else compiled now."""
     text = files("outlay.pricing").joinpath("prices.json").read_text(encoding="utf-8")
     shipped: dict[str, Any] = json.loads(text)
     return shipped if shipped["source"] == source() else compile_document()
-
-
-def _price_rows(version: str, model: Model) -> Iterable[dict[str, Any]]:
-    """The rows of one model for the table `prices`."""
-    key = model_key(version, model.provider, model.id)
-    sizes, hours = (0, *model.thresholds), ("", *(window.name for window in model.windows))
-    for row in model.rows:
-        listed = row.list_rates or row.rates
-        body: dict[str, Any] = {
-            "price_version": version,
-            "row": str(_row_id(key + row.slot, row.valid_from)),
-            "slot_key": str(key + row.slot),
-            "provider": model.provider,
-            "model": model.id,
-            "service_tier": model.tiers[row.slot >> 16],
-            "min_input_tokens": sizes[row.slot >> 8 & 255],
-            "hours": hours[row.slot & 255],
-            "valid_from": row.valid_from.strftime("%Y-%m-%d %H:%M:%S.%f"),
-            "origin": row.origin,
-            "source": row.source,
-            "checked": row.checked,
-            "is_list": listed == row.rates,
-            "borrowed": sorted(row.borrowed),
-        }
-        for prefix, rates in (("", row.rates), ("list_", listed)):
-            for part in COLUMNS:
-                body[f"{prefix}{part}_usd_per_mtok"] = str(rates[part]) if part in rates else None
-            body[f"{prefix}other_usd_per_million"] = {p: str(rate) for p, rate in rates.items() if p not in COLUMNS}
-        yield body
-
-
-def _match_row(name: Name, model: Model, kind: str) -> dict[str, Any]:
-    version, provider, request_model, response_model, tier = name
-    return {
-        "price_version": version,
-        "provider": provider,
-        "request_model": request_model,
-        "response_model": response_model,
-        "service_tier": tier,
-        "matched_provider": model.provider,
-        "matched_name": model.id,
-        "matched_model": model.key,
-        "match_kind": kind,
-        "model_key": str(model_key(version, model.provider, model.id)),
-        "no_tier": tier not in model.tiers,
-        "tier_slot": slot_of(model.tiers.index(tier) if tier in model.tiers else 0, 0, 0),
-        "thresholds": list(model.thresholds),
-        "windows": [
-            {"weekdays": window.weekdays, "start_s": window.start_s, "end_s": window.end_s} for window in model.windows
-        ],
-    }
-
-
-def _stored_model(writer: Writer, version: str, like: Model) -> Model | None:
-    """The grid of a model in a list that is only in the store; None if that list does not have it."""
-    rows = writer.query(
-        "SELECT DISTINCT slot_key, service_tier, min_input_tokens, hours FROM prices "
-        "WHERE price_version = {version:String} AND provider = {provider:String} AND model = {model:String}",
-        {"version": version, "provider": like.provider, "model": like.id},
-    )
-    if not rows:
-        return None
-    base = model_key(version, like.provider, like.id)
-    slots = {row["slot_key"] - base: row for row in rows}
-    tiers = {slot >> 16: str(row["service_tier"]) for slot, row in slots.items()}
-    sizes = {slot >> 8 & 255: int(row["min_input_tokens"]) for slot, row in slots.items()}
-    hours = {slot & 255: str(row["hours"]) for slot, row in slots.items()}
-    return Model(
-        like.provider,
-        like.id,
-        tuple(tiers[index] for index in sorted(tiers)),
-        tuple(sizes[index] for index in sorted(sizes) if index),
-        tuple(_window(hours[index]) for index in sorted(hours) if index),
-        (),
-    )
-
-
-def _window(name: str) -> Window:
-    """`mon-fri 01:00-04:00` as a window."""
-    days, _, text = name.rpartition(" ")
-    mask = {"": 0b1111111, "mon-fri": 0b0011111, "sat-sun": 0b1100000}[days]
-    start, end = (int(part[:2]) * 3600 + int(part[3:]) * 60 for part in text.split("-"))
-    return Window(name, mask, start, end)
 
 
 __all__ = ["TOKEN_PARTS", "Overlay", "PriceBook", "model_key", "parse_overlay", "write_epochs"]

@@ -239,8 +239,8 @@ def agree(book: PriceBook, writer: Writer, project: str, start: datetime, end: d
     values = ", ".join(f"{FIGURES.get(name, name)} AS {name}" for name in names)
     source = load_sql(SQL, "reprice_source")
     for params in _parts(writer, project, start, end):
-        book.prepare(writer, source, params)
-        changes = load_sql(SQL, "reprice_changes", priced=book.price_select(source))
+        book.prepare(writer, source, params, later=False)
+        changes = load_sql(SQL, "reprice_changes", priced=book.price_select(source, later=False))
         writer.run(f"CREATE OR REPLACE TEMPORARY TABLE repriced_calls ENGINE = Memory AS {changes}", params)
         _mark_dirty(writer)
         writer.run(f"INSERT INTO calls ({', '.join(names)}) SELECT {values} FROM repriced_calls")

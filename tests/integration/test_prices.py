@@ -387,10 +387,52 @@ def test_a_project_without_history_takes_the_newest_list_for_all_of_its_past(des
         "output_usd_per_mtok": "1",
     }
     desk.book.put(desk.writer, [row], now=NOW)
-    early = NOW - timedelta(days=30)
-    known, fresh = desk.price(call("mine", "ollama", early), call("mine", "ollama", early, project="new"))
-    assert known["cost_usd"] is None
-    assert fresh["cost_usd"] == Decimal("0.0011")
+    fresh = desk.one("mine", "ollama", NOW - timedelta(days=30), project="new")
+    assert (fresh["cost_usd"], fresh["match_kind"]) == (Decimal("0.0011"), "contract")
+
+
+LATE_PRICE = {
+    "provider": "ollama",
+    "model": "mine",
+    "valid_from": "2026-11-01",
+    "source": "own",
+    "input_usd_per_mtok": "1",
+    "output_usd_per_mtok": "1",
+}
+
+
+def test_a_late_call_of_a_model_that_was_unknown_takes_the_price_that_is_known_now(desk: Desk) -> None:
+    first = desk.one("gpt-4o")
+    assert desk.one("mine", "ollama")["cost_state"] == "unpriced"
+    cheaper = {**LATE_PRICE, "provider": "openai", "model": "gpt-4o"}
+    desk.book.put(desk.writer, [LATE_PRICE, cheaper], now=NOW + timedelta(minutes=1))
+    late, known, early = desk.price(
+        call("mine", "ollama"), call("gpt-4o"), call("mine", "ollama", datetime(2026, 10, 31, tzinfo=UTC))
+    )
+    assert (late["cost_usd"], late["match_kind"]) == (Decimal("0.0011"), "contract+later_list")
+    assert late["price_version"] == desk.book.version != first["price_version"]
+    assert (known["cost_usd"], known["price_version"]) == (first["cost_usd"], first["price_version"])
+    assert (early["cost_state"], early["match_kind"]) == ("unpriced", "contract+later_list+no_price_yet")
+
+
+def test_closed_books_and_repricing_do_not_look_at_later_lists(desk: Desk) -> None:
+    desk.one("gpt-4o")
+    desk.writer.run(
+        "INSERT INTO price_epochs SELECT * REPLACE (true AS closed, version + 1 AS version) FROM price_epochs"
+    )
+    desk.book.put(desk.writer, [LATE_PRICE], now=NOW + timedelta(minutes=1))
+    assert desk.one("mine", "ollama")["cost_state"] == "unpriced"
+    assert desk.one("mine", "ollama", NOW + timedelta(minutes=2))["cost_usd"] == Decimal("0.0011")
+    again = priced(desk.writer, desk.book, [call("mine", "ollama")], version=desk.book.version)
+    assert again[0]["cost_usd"] == Decimal("0.0011")
+
+
+def test_prices_that_another_process_put_are_taken_over(desk: Desk) -> None:
+    desk.one("gpt-4o")
+    other = PriceBook(desk.store)
+    other.put(desk.store.writer(), [LATE_PRICE])
+    assert desk.one("mine", "ollama")["cost_usd"] == Decimal("0.0011")
+    assert desk.book.version == other.version
 
 
 def test_hostile_counts_and_names_are_survived(desk: Desk) -> None:

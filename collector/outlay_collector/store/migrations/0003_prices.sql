@@ -54,7 +54,7 @@ SETTINGS $durable;
 -- were not found, or not seen yet.
 CREATE TABLE IF NOT EXISTS model_matches
 (
-    price_version LowCardinality(String) COMMENT 'Price list',
+    price_version LowCardinality(String) COMMENT 'Price list; with a + names that it lacks may be of a later one',
     provider LowCardinality(String) COMMENT 'As on the call',
     request_model String COMMENT 'As on the call' CODEC(ZSTD(1)),
     response_model String COMMENT 'As on the call' CODEC(ZSTD(1)),

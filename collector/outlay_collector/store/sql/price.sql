@@ -4,7 +4,7 @@
 --            token counts, other_usage and state_hint, plus any columns that pass through
 -- epochs    which price list holds from when: a SELECT of project, starts_at, price_version
 -- tier      the price list's name of service_tier
--- prices    `price_rows.sql` for matched, a SELECT of price_version, provider, model
+-- prices    `price_rows.sql` for matched, a SELECT of provider, model, and versions, the lists that may be used
 -- list_cost the cost at list prices, from list_rates where contracts differ from them
 -- helpers   the columns that are worked with and not handed out
 --
@@ -60,7 +60,7 @@ SELECT
         'Map(LowCardinality(String), Decimal(38, 12))'
     ) AS cost_lines,
     c_state AS cost_state,
-    if(p_found, p_epoch, '') AS price_version,
+    if(p_found, p_list, '') AS price_version,
     p_match AS matched_model,
     CAST(
         if(p_match = '', '', concat(
@@ -207,6 +207,7 @@ FROM
                                     SELECT
                                         s.*,
                                         p.row != 0 AS p_found,
+                                        p.price_version AS p_list,
                                         if(empty(other_usage), 0, p.row) AS p_other_row,
                                         p.unknown AS p_unknown,
                                         p.stands_in AS p_stands_in,
@@ -252,7 +253,7 @@ FROM
                                 (
                                     SELECT row, other_usd_per_million AS rates, list_other_usd_per_million AS list_rates
                                     FROM prices
-                                    WHERE (price_version, provider, model) IN ($matched)
+                                    WHERE price_version IN ($versions) AND (provider, model) IN ($matched)
                                 ) AS o ON s.p_other_row = o.row
                             )
                         )

@@ -1,12 +1,13 @@
 -- The prices of the matched models as `price.sql` multiplies them: each part at its own price or the one standing in.
 --
--- matched which models: a SELECT of price_version, provider, model
+-- matched which models: a SELECT of provider, model; versions: of which lists
 --
 -- Rates, and bits from 0 on, by part: input, cache read, cache write, one-hour write, output, reasoning; then bit 6 for
 -- any other part. `unknown`: there is no price (bit 7: nothing stands in for a fee); `stands_in`: another part's price is
 -- used; `borrowed`: it is the standard tier's (bit 7: all of it is).
 SELECT
     row,
+    price_version,
     slot_key,
     valid_from,
     [
@@ -46,4 +47,4 @@ SELECT
         + arrayExists(part -> match(part, '_(audio|image|video)$$'), borrowed) * 64 + has(borrowed, '*') * 128
     ) AS borrowed
 FROM prices
-WHERE (price_version, provider, model) IN ($matched)
+WHERE price_version IN ($versions) AND (provider, model) IN ($matched)
