@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from outlay.errors import ConfigError, OutlayError
 from outlay_analytics.alert_rows import OPEN, read_acknowledgements, read_alerts, read_silences, write_alerts
 from outlay_analytics.alert_settings import AlertSettings
 from outlay_analytics.alert_states import Alert, advance, begin, fingerprint, inhibited, why_notify
+from outlay_analytics.anomalies import find
 from outlay_analytics.budget_rules import (
     LONGEST_BURN_H,
     Finding,
@@ -55,6 +56,7 @@ TITLES = {
 }
 RULES = ("over_budget", "projected_over_budget", "above_projection", "burn_rate", "evaluation_failed")
 FORGOTTEN = timedelta(days=2)
+Finder = Callable[..., dict[str, Any]]
 
 
 def evaluate(
@@ -100,10 +102,13 @@ def evaluate_anomalies(
     now: datetime,
     settings: AlertSettings | None = None,
     projects: Sequence[str] = ("default",),
+    finder: Finder = find,
 ) -> int:
-    """One round over the anomalies of the last two days, for every quarter of an hour. Returns messages accepted."""
-    from outlay_analytics.anomalies import find
+    """One round over the anomalies of the last two days. Returns how many messages were accepted.
 
+    Args:
+        finder: Looks for the anomalies of a scope, as `anomalies.find`; one that remembers them spares the work.
+    """
     settings = settings or AlertSettings()
     if not settings.anomalies:
         return 0
@@ -111,7 +116,7 @@ def evaluate_anomalies(
     round_: list[Alert] = []
     for project in projects:
         scope = Scope(Window(now - FORGOTTEN, now), {}, project)
-        for found in find(store, scope, now=now, floor_usd=settings.anomaly_floor_usd)["anomalies"]:
+        for found in finder(store, scope, now=now, floor_usd=settings.anomaly_floor_usd)["anomalies"]:
             round_.append(_anomaly_alert(project, found, known, settings, now))
     round_ += [advance(alert, None, now) for alert in known.values()]
     _notify(store, writer, round_, settings, now)

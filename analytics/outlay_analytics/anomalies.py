@@ -7,7 +7,8 @@ incident the most telling one is kept: the narrowest scope, the most specific ch
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -21,15 +22,17 @@ from outlay_analytics.history import HOUR, start_of, ticks, with_window
 from outlay_analytics.messages import usd
 from outlay_analytics.shapley import Floats
 from outlay_analytics.spend_source import spend_source
-from outlay_analytics.window import Scope, Window
+from outlay_analytics.window import EARLIEST, Scope, Window
 from outlay_collector.store import Store, load_sql
 
-__all__ = ["CHANNELS", "find", "score"]
+__all__ = ["CHANNELS", "as_of", "find", "score", "sight", "usual_window", "watch"]
 
 # Most specific first: which of several signs of one incident is told.
 CHANNELS = ("retry_share", "uncached_share", "tokens_per_call", "usd_per_token", "cost_per_call", "spend")
 LEARN = timedelta(days=35)
+SIGHT = timedelta(days=30)
 MERGE = 24
+SILENCE_H = 72  # longer than a weekend, whose few calls say little
 MOST_SERIES = 24
 MOST_SHOWN = 100
 FLOOR_USD = Decimal(1)
@@ -37,18 +40,21 @@ MEASURES = ("usd", "calls", "in_tok", "cached_tok", "out_tok", "retries")
 WORDS = {
     "spend": "more was spent than these hours usually bring",
     "cost_per_call": "each call cost more",
-    "tokens_per_call": "tokens per call changed",
+    "tokens_per_call": "each call used more tokens",
     "uncached_share": "less of the input came from the cache",
     "usd_per_token": "each token cost more",
     "retry_share": "more calls were repeats",
 }
 
 
+Where = tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True)
 class Incident:
     """Hours [first, last] of one series in which one channel alerts."""
 
-    scope: tuple[tuple[str, str], ...]
+    scope: Where
     channel: str
     first: int
     last: int
@@ -64,38 +70,58 @@ class Incident:
 def find(
     store: Store, scope: Scope, *, now: datetime | None = None, floor_usd: Decimal = FLOOR_USD, limit: int = MOST_SHOWN
 ) -> dict[str, Any]:
-    """Anomalies that began in the scope's window, newest first.
+    """Anomalies of the scope's window, newest first: those that were not over when it began.
+
+    The same incident looks the same through every window: at least 30 days are looked at, whatever was asked for.
 
     Args:
         store: The store.
-        scope: Window, filters, project; up to five weeks before it are learned from.
+        scope: Window, filters, project; five weeks before it are learned from.
         now: The present; the hour under way is left out.
         floor_usd: Least impact (actual minus expected) that is shown.
         limit: Most anomalies to return.
 
     Returns:
-        `anomalies`: `id`, `started_at`, `ended_at`, `scope`, `channel`, `actual_usd` and `expected_usd` (spend of those
-        hours; also as `actual`, `expected`), `impact_usd`, `score` (0–1), `summary`, `explain` (drivers and sentences
-        against the same hours a week before). `notes`: what could not be watched.
+        `anomalies`: `id`, `started_at`, `ended_at`, `ongoing`, `scope`, `channel`, `actual_usd` and `expected_usd`
+        (spend of those hours; also as `actual`, `expected`), `impact_usd`, `score` (0–1), `summary`, `explain` (drivers
+        and sentences against the same hours of an earlier week). `notes`: what could not be watched.
     """
-    end = start_of(min(now, scope.window.end) if now else scope.window.end, "hour", "UTC")
-    start = start_of(scope.window.start, "hour", "UTC")
+    seen = sight(scope, now)
+    start, end = seen.window.start, seen.window.end
     if end <= start:
         return {"anomalies": [], "notes": []}
     times = ticks(Window(start - LEARN, end), "hour", "UTC")
     table = _hours(store, with_window(scope, times[0], end), len(times), times[0])
-    shown_from = len(times) - round((end - start) / HOUR)
-    found: list[Incident] = []
     notes: list[str] = []
     total = sum(table.values(), np.zeros((len(times), len(MEASURES)))) if table else None
     if total is None or not total[:, 0].any():
         return {"anomalies": [], "notes": notes}
     if int(np.flatnonzero(total[:, 1])[0]) > len(times) - LEARN_H:
         notes.append(f"anomalies need {LEARN_H // 24} days of history to compare with")
-    for where, data in _series(table, total):
-        found += _incidents(where, data, shown_from, float(floor_usd))
-    kept = sorted(_most_telling(found), key=lambda incident: -incident.first)[:limit]
+    found = watch(series_of(table, total), len(times) - round((end - start) / HOUR), float(floor_usd))
+    told = sorted(most_telling(found), key=lambda incident: -incident.first)
+    shown_from = scope.window.start
+    kept = [incident for incident in told if times[incident.last] + HOUR > shown_from][:limit]
     return {"anomalies": [_shown(store, scope, incident, times) for incident in kept], "notes": notes}
+
+
+def sight(scope: Scope, now: datetime | None = None) -> Scope:
+    """The scope with the whole hours that are looked at for its anomalies: to its end or now, from a month before."""
+    end = start_of(min(now, scope.window.end) if now else scope.window.end, "hour", "UTC")
+    start = min(start_of(scope.window.start, "hour", "UTC"), end)
+    return with_window(scope, min(start, end - SIGHT) if start < end else end, end)
+
+
+def as_of(store: Store, scope: Scope) -> Hashable:
+    """A value that changes when the hours that `find` reads for a scope do."""
+    seen = sight(scope).window
+    params = {
+        "project": scope.project,
+        "first": int((seen.start - LEARN).timestamp()) if seen.start - LEARN > EARLIEST else 0,
+        "last": int(seen.end.timestamp()),
+    }
+    row = store.query(load_sql("outlay_analytics.sql", "anomalies_as_of"), params)[0]
+    return seen.end, row["hours"], row["changed_at"]
 
 
 def _hours(store: Store, scope: Scope, count: int, first: datetime) -> dict[tuple[str, str], Floats]:
@@ -111,15 +137,37 @@ def _hours(store: Store, scope: Scope, count: int, first: datetime) -> dict[tupl
     return table
 
 
-def _series(table: dict[tuple[str, str], Floats], total: Floats) -> list[tuple[tuple[tuple[str, str], ...], Floats]]:
-    """The series to watch: the largest (feature, model), and the total of all."""
-    largest = sorted(table, key=lambda key: -float(table[key][:, 0].sum()))[:MOST_SERIES]
-    named = [(tuple(zip(("feature", "model"), key, strict=True)), table[key]) for key in largest]
-    return named if len(table) == 1 else [((), total), *named]
+def series_of(table: dict[tuple[str, str], Floats], total: Floats) -> list[tuple[Where, Floats]]:
+    """The series to watch: everything, the largest features, and the largest models of features that use several."""
+    features: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for key in table:
+        features[key[0]].append(key)
+    found: list[tuple[Where, Floats]] = []
+    for feature, keys in features.items():
+        if len(keys) > 1:
+            found.append(((("feature", feature),), sum((table[key] for key in keys), np.zeros_like(total))))
+        found += [((("feature", key[0]), ("model", key[1])), table[key]) for key in keys]
+    found.sort(key=lambda one: -float(one[1][:, 0].sum()))
+    return found if len(table) == 1 else [((), total), *found[:MOST_SERIES]]
 
 
-def _incidents(where: tuple[tuple[str, str], ...], data: Floats, shown_from: int, floor: float) -> list[Incident]:
-    """What one series has to report from hour `shown_from` on."""
+def watch(series: Sequence[tuple[Where, Floats]], shown_from: int, floor: float) -> list[Incident]:
+    """What all series have to report. Calls that only moved from one model of a feature to another are not news."""
+    by_scope = dict(series)
+    found = []
+    for where, data in series:
+        for incident in _incidents(where, data, shown_from, floor):
+            feature = by_scope.get(where[:1]) if len(where) > 1 and incident.channel == "spend" else None
+            if feature is not None:
+                actual, normal = _money("spend", feature, incident.first, incident.last)
+                if actual - normal < 0.5 * incident.impact:
+                    continue
+            found.append(incident)
+    return found
+
+
+def _incidents(where: Where, data: Floats, shown_from: int, floor: float) -> list[Incident]:
+    """What one series has to report that was not over before hour `shown_from`."""
     began = int(np.flatnonzero(data[:, 1])[0])
     lived = data[began:]
     if len(lived) <= LEARN_H:
@@ -128,12 +176,14 @@ def _incidents(where: tuple[tuple[str, str], ...], data: Floats, shown_from: int
     out = []
     for channel, statistic in channels(usd_, aux).items():
         alerting = np.flatnonzero(statistic > 1)
-        alerting = alerting[alerting >= max(LEARN_H, shown_from - began)]
-        for first, alerted in _runs(alerting):
-            last = _end(channel, lived, first, alerted)
+        over = -1
+        for first, alerted in _runs(alerting[alerting >= LEARN_H]):
+            if first <= over:  # the one before goes on
+                continue
+            last = over = _end(channel, lived, first)
             actual, normal = _money(channel, lived, first, last)
-            if actual - normal >= floor:
-                strength = 1 - 0.5 ** float(statistic[first : last + 1].max())
+            if actual - normal >= floor and began + last >= shown_from:
+                strength = 1 - 0.5 ** float(statistic[first : max(last, alerted) + 1].max())
                 out.append(Incident(where, channel, began + first, began + last, strength, actual, normal))
     return out
 
@@ -149,17 +199,35 @@ def _runs(hours: Sequence[int] | Any) -> list[tuple[int, int]]:
     return [(first, last) for first, last in runs]
 
 
-def _end(channel: str, data: Floats, first: int, alerted: int) -> int:
-    """The last hour that was itself unusual: the longer windows go on alerting after an incident is over."""
-    measure = _measure(channel, data)
+def _end(channel: str, data: Floats, first: int) -> int:
+    """The last hour of an incident: where the sum of what exceeds half its size stops growing.
+
+    Alerts are no measure of it: their longer windows go on after a short incident is over, and fall silent in a long
+    one once it has become what they compare with. (E. S. Page, "Continuous inspection schemes", 1954.)
+    """
     if channel == "spend":
-        usual = np.maximum(expected(data[:, 0]), 0.1 * float(data[:, 0].mean()) + 1e-12)
-        excess = measure / usual - 1.0
+        weight = np.maximum(expected(data[:, 0]), 0.1 * float(data[:, 0].mean()) + 1e-12)
+        excess = (data[:, 0] / weight - 1.0)[first:]
     else:
-        excess = np.abs(measure - float(np.nanmedian(measure[max(0, first - WEEK) : first])))
-    inside = np.nan_to_num(excess[first : alerted + 1])
-    high = np.flatnonzero(inside >= 0.4 * np.quantile(inside[: 2 * MERGE], 0.8))
-    return first + int(high[-1]) if len(high) else alerted
+        measure, weight = _measure(channel, data), data[:, 1]
+        before = slice(max(0, first - WEEK), first)
+        held = np.isfinite(measure[before])
+        usual = float(np.average(measure[before][held], weights=weight[before][held])) if held.any() else 0.0
+        excess = np.abs(measure - usual)[first:]
+    weight = np.where(np.isfinite(excess), np.nan_to_num(weight[first:]), 0.0)
+    gained = np.cumsum(np.nan_to_num(excess) * weight)
+    held_so_far = np.cumsum(weight)
+    size = max(
+        float(gained[k]) / max(float(held_so_far[k]), 1e-12) for k in (2, 5, 11, 23) if k < len(excess) or k == 2
+    )
+    growth = gained - 0.5 * size * held_so_far
+    best = 0
+    for hour, value in enumerate(growth):
+        if value > growth[best]:
+            best = hour
+        elif hour - best > SILENCE_H:
+            break
+    return first + best
 
 
 def _measure(channel: str, data: Floats) -> Floats:
@@ -194,39 +262,47 @@ def _money(channel: str, data: Floats, first: int, last: int) -> tuple[float, fl
     return actual, calls * float(before[:, 0].sum()) / earlier
 
 
-def _most_telling(found: Sequence[Incident]) -> list[Incident]:
-    """One incident each: the most specific channel of a series, then the parts that make up most of the whole."""
+def most_telling(found: Sequence[Incident]) -> list[Incident]:
+    """One incident each: the most specific channel of a series, and the narrowest scope that holds most of it."""
     by_channel: list[Incident] = []
     for incident in sorted(found, key=lambda incident: CHANNELS.index(incident.channel)):
         mine = [other for other in by_channel if other.scope == incident.scope and _overlap(other, incident)]
         if not mine:
             by_channel.append(incident)
-    kept = [incident for incident in by_channel if incident.scope]
-    for whole in (incident for incident in by_channel if not incident.scope):
-        parts = [part for part in kept if _overlap(part, whole)]
+    kept: list[Incident] = []
+    for whole in sorted(by_channel, key=lambda incident: -len(incident.scope)):
+        parts = [part for part in kept if _inside(part, whole) and _overlap(part, whole)]
         if sum(part.impact for part in parts) < 0.5 * whole.impact:
-            kept.append(whole)
+            kept = [one for one in kept if one not in parts] + [whole]
     return kept
+
+
+def _inside(part: Incident, whole: Incident) -> bool:
+    return part.scope[: len(whole.scope)] == whole.scope
 
 
 def _overlap(a: Incident, b: Incident) -> bool:
     return a.first <= b.last + MERGE and b.first <= a.last + MERGE
 
 
+def usual_window(window: Window) -> Window:
+    """What an incident is compared with: the same hours of the last week that lies wholly before it."""
+    back = timedelta(weeks=max(1, -(-window.length // timedelta(weeks=1))))
+    return Window(window.start - back, window.end - back)
+
+
 def _shown(store: Store, scope: Scope, incident: Incident, times: Sequence[datetime]) -> dict[str, Any]:
     started, ended = times[incident.first], times[incident.last] + HOUR
     filters = dict(scope.filters) | {name: (value,) for name, value in incident.scope}
     window = Window(started, ended)
-    week = timedelta(days=7)
-    drivers, sentences = changes(
-        store, replace(scope, window=window, filters=filters), Window(started - week, ended - week)
-    )
+    drivers, sentences = changes(store, replace(scope, window=window, filters=filters), usual_window(window))
     actual, usual = Decimal(f"{incident.actual:.6f}"), Decimal(f"{max(incident.expected, 0.0):.6f}")
     text = f"{scope.project}|{incident.scope}|{incident.channel}|{started.astimezone(UTC).isoformat()}"
     return {
         "id": hashlib.sha256(text.encode()).hexdigest()[:16],
         "started_at": started,
         "ended_at": ended,
+        "ongoing": incident.last == len(times) - 1,
         "scope": {name: value or None for name, value in incident.scope},
         "channel": incident.channel,
         "actual": actual,

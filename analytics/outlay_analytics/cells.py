@@ -41,7 +41,7 @@ def cells_of(leaves: Leaves, by: str) -> tuple[list[Row], list[Row]]:
         table = _table(leaves, _given_back(leaves, parts, whole_parts, belongs))
         totals = _sums(_table(whole, whole_parts))
         _balance(table, totals)
-    cells = [
+    cells: list[Row] = [
         {by: dimension_value(by, value), "driver": driver, "usd": Decimal(units) / PICODOLLARS}
         for value, row in table.items()
         for driver, units in zip(NAMES, row, strict=True)

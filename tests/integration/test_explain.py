@@ -190,10 +190,12 @@ def test_by_model_cells_carry_the_model_and_the_drivers_stay_the_same(store: Sto
 
 @pytest.mark.parametrize("by", ["cascade", "customer", "prompt_version", "service_tier"])
 def test_the_drivers_do_not_depend_on_how_the_change_is_broken_down(store: Store, by: str) -> None:
-    column = {"cascade": "cascade_name"}.get(by, by)
-    put(store, *[billed(YESTERDAY + k * HOUR, **{column: "a" if k % 3 else "b"}) for k in range(9)])
-    put(store, *[billed(k * HOUR, uncached=700 * k, **{column: "b" if k % 3 else ""}) for k in range(8)])
-    put(store, *[billed(k * HOUR, attempt=2, **{column: "a"}) for k in range(3)])
+    def named(value: str) -> dict[str, Any]:
+        return {{"cascade": "cascade_name"}.get(by, by): value}
+
+    put(store, *[billed(YESTERDAY + k * HOUR, **named("a" if k % 3 else "b")) for k in range(9)])
+    put(store, *[billed(k * HOUR, uncached=700 * k, **named("b" if k % 3 else "")) for k in range(8)])
+    put(store, *[billed(k * HOUR, attempt=2, **named("a")) for k in range(3)])
     plain, broken_down = explain(store, SCOPE), explain(store, SCOPE, by=by)
     assert broken_down["drivers"] == plain["drivers"]
     for found in plain["drivers"]:

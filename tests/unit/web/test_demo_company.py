@@ -7,8 +7,11 @@ from fractions import Fraction
 from itertools import pairwise
 from statistics import median
 
+import numpy as np
 import pytest
 
+from outlay_analytics.anomalies import MEASURES, most_telling, series_of, watch
+from outlay_analytics.shapley import Floats
 from outlay_web.demo.bill import PRICES, cost, exact
 from outlay_web.demo.company import PREFIX, Call, Company, Interaction
 
@@ -64,8 +67,33 @@ def test_each_incident_shows_in_what_it_is_about(company: Company, month: list[I
     assert all(call.cache_read_tokens == 0 for call in during("cache outage"))
     assert max(call.attempt for call in during("retry storm")) >= 3
     assert {call.model for call in during("model swap")} == {"claude-opus-4-5-20251101"}
-    grown = [call.input_tokens for call in during("longer prompt") if call.provider == "gcp.gemini"]
-    assert median(grown) > 6000
+    grown = [call.input_tokens for call in during("longer prompt") if call.operation == "chat"]
+    assert median(grown) == pytest.approx(1.75 * 7590, rel=0.05)
+
+
+@pytest.mark.parametrize("now", [NOW, NOW + timedelta(days=2), NOW + timedelta(days=3)])
+def test_the_detector_finds_each_incident_in_its_hours_and_nothing_else(now: datetime) -> None:
+    company = Company(now)
+    end = now.replace(minute=0, second=0, microsecond=0)
+    first, hours = end - timedelta(days=65), 65 * 24
+    table: dict[tuple[str, str], Floats] = {}
+    for one in company.interactions():
+        for call in one.calls:
+            hour = (call.started_at - first) // timedelta(hours=1)
+            row = table.setdefault((one.feature, call.model), np.zeros((hours + 1, len(MEASURES))))[hour]
+            used = (0, 0, 0) if call.cache_hit else (call.input_tokens, call.cache_read_tokens, call.output_tokens)
+            row += [float(cost(call) or 0), 1, *used, call.attempt > 1]
+    table = {key: data[:hours] for key, data in table.items()}
+    total = sum(table.values(), np.zeros((hours, len(MEASURES))))
+    found = most_telling(watch(series_of(table, total), hours - 30 * 24, 1.0))
+    told = {dict(each.scope)["feature"]: each for each in found}
+    assert len(told) == len(found) == 4
+    for incident in company.incidents.values():
+        shown = told[incident.feature]
+        began, ended = (first + timedelta(hours=hour) for hour in (shown.first, shown.last + 1))
+        assert abs(began - incident.start) <= timedelta(hours=2), incident.name
+        assert abs(ended - min(incident.end, end)) <= timedelta(hours=4), incident.name
+        assert shown.impact > 5, incident.name
 
 
 def test_the_bill_is_exact_and_unknown_models_have_none() -> None:

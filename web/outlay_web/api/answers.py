@@ -9,13 +9,14 @@ from decimal import Decimal, InvalidOperation
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics import anomalies, caching, cascades, explain, forecast, report, spend
+from outlay_analytics import caching, cascades, explain, forecast, report, spend
 from outlay_analytics.window import BadRequest, Window, parse_window
 from outlay_web.api.wire import answer, documented, table
 from outlay_web.context import Context
 from outlay_web.encode import columns
 from outlay_web.params import Query, read_query
 from outlay_web.problems import Problem
+from outlay_web.unusual import find_anomalies
 
 MEASURES = columns(
     "cost_usd calls errors input_tokens cache_read_tokens cache_write_tokens output_tokens reasoning_tokens "
@@ -105,9 +106,12 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
 
     @routes.get("/anomalies", openapi_extra=documented("format"), tags=["answers"])
     def get_anomalies(request: Request) -> Response:
-        """Hours that cost more or less than expected, worst first."""
+        """Hours that cost more than expected, newest first: what, how much, since when and why."""
         query = read_query(ctx, request, ("format",), comparing=True)
-        return table(query, anomalies.find(ctx.store, query.scope), "anomalies", ANOMALY_COLUMNS)
+        found = find_anomalies(ctx, query.scope)
+        if found is None:
+            raise Problem(503, "anomalies are still being looked for", {"Retry-After": "10"})
+        return table(query, found, "anomalies", ANOMALY_COLUMNS)
 
     @routes.get("/report", openapi_extra=documented("day", window=False, filters=False), tags=["answers"])
     def get_report(request: Request) -> Response:

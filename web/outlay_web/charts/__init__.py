@@ -9,6 +9,7 @@ from outlay_web.charts.drivers import Step, driver_waterfall
 from outlay_web.charts.figure import OTHER, Figure, Key
 from outlay_web.charts.heatmap import hour_heatmap
 from outlay_web.charts.line import Band, Limit, Line, line_chart
+from outlay_web.charts.pairs import paired_bars
 from outlay_web.charts.scale import Bucket, buckets
 from outlay_web.charts.scatter import Point, scatter
 from outlay_web.charts.spark import budget_bar, span_bar, sparkline
@@ -35,6 +36,7 @@ __all__ = [
     "driver_waterfall",
     "hour_heatmap",
     "line_chart",
+    "paired_bars",
     "scatter",
     "share_bar",
     "span_bar",

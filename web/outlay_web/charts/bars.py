@@ -101,7 +101,7 @@ def stacked_bars(
     hits = [
         el(
             "rect",
-            el("title", f"{step.label}: {_text(kind, totals[i])}"),
+            el("title", f"{step.label}: {bar_text(kind, totals[i])}"),
             class_="hit part" if step.part else "hit",
             x=percent(i * width),
             width=percent(width),
@@ -112,8 +112,8 @@ def stacked_bars(
     ]
     plot = frame(scale, tall, unit, join([*layers, *marks, *hits]), time_labels(steps, tall))
     peak = max(range(len(steps)), key=totals.__getitem__, default=0)
-    desc = f"{len(steps)} steps, in total {_text(kind, sum(totals))}" + (
-        f"; the largest is {steps[peak].label} with {_text(kind, totals[peak])}." if steps else "."
+    desc = f"{len(steps)} steps, in total {bar_text(kind, sum(totals))}" + (
+        f"; the largest is {steps[peak].label} with {bar_text(kind, totals[peak])}." if steps else "."
     )
     legend = [Key(one.label, one.slot, one.href) for one in series]
     if marks:
@@ -122,24 +122,27 @@ def stacked_bars(
         name,
         title,
         canvas(title, desc, height, plot, data_zoom=str(len(steps)) if step_href else "0"),
-        _twin(name, title, steps, series, totals, kind, step_href, {m.index: m for m in markers}, timezone, step_title),
+        twin(name, title, steps, series, kind, step_href, {m.index: m for m in markers}, timezone, step_title),
         legend,
     )
 
 
-def _twin(
+def twin(
     name: str,
     title: str,
     steps: Sequence[Bucket],
     series: Sequence[Series],
-    totals: Sequence[float],
     kind: str,
     step_href: Callable[[Bucket], str] | None,
-    marks: Mapping[int, Marker],
-    timezone: str,
-    step_title: str,
+    marks: Mapping[int, Marker] | None = None,
+    timezone: str = "UTC",
+    step_title: str = "Time",
+    *,
+    total: bool = True,
 ) -> Table:
-    one = len(series) == 1
+    """The values of a chart as a table; `total` adds their sum where there are several series."""
+    one = len(series) == 1 or not total
+    marks = marks or {}
     columns = [Column(step_title, "text", "time")]
     if not one:
         columns.append(Column("Total", kind, "total"))
@@ -164,7 +167,8 @@ def _float(value: Decimal | float | None) -> float:
     return max(float(value), 0.0) if value is not None else 0.0
 
 
-def _text(kind: str, value: float) -> str:
+def bar_text(kind: str, value: float) -> str:
+    """An amount of a chart in words."""
     if kind == "usd":
         return fmt.usd_text(Decimal(repr(value)))
     return fmt.tokens_text(value) if kind == "tokens" else fmt.count_text(value)

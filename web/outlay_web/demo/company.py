@@ -127,16 +127,21 @@ class Company:
         self.today = self.now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         self.start = self.today - timedelta(days=DAYS - 1)
 
-        def at(days_ago: int, hour: int) -> datetime:
-            return self.today - timedelta(days=days_ago) + timedelta(hours=hour)
+        def at(days_ago: int, hour: int, last_weekday: int = 4) -> datetime:
+            """An hour of a working day about so long ago: what happens at weekends is small and shows little."""
+            day = self.today - timedelta(days=days_ago)
+            while day.weekday() > last_weekday:
+                day -= timedelta(days=1)
+            return day + timedelta(hours=hour)
 
+        swap, outage, storm = at(9, 8, 2), at(5, 7, 3), at(2, 12)
         self.incidents = {
             incident.name: incident
             for incident in (
                 Incident("longer prompt", "doc-search", at(11, 9), self.now, "input_tokens"),
-                Incident("model swap", "code-review", at(8, 8), at(6, 17), "model_mix"),
-                Incident("cache outage", "support-chat", at(5, 7), at(5, 19), "cache_share"),
-                Incident("retry storm", "ticket-triage", at(2, 13), at(2, 19), "retries"),
+                Incident("model swap", "summarize", swap, swap + timedelta(days=2, hours=9), "model_mix"),
+                Incident("cache outage", "support-chat", outage, outage + timedelta(days=1, hours=12), "cache_share"),
+                Incident("retry storm", "code-review", storm, storm + timedelta(hours=7), "retries"),
             )
         }
 
@@ -235,7 +240,7 @@ def support_chat(company: Company, rng: random.Random, moment: datetime) -> Inte
 
 
 def ticket_triage(company: Company, rng: random.Random, moment: datetime) -> Interaction:
-    """A cascade: a small model first, a large one when it is not sure. In the retry storm calls are billed twice."""
+    """A cascade: a small model first, a large one when it is not sure."""
     tokens_in, tokens_out = _tokens(rng, SHORT)
     confidence = round(rng.betavariate(7, 2), 4)
     escalated = confidence < 0.62
@@ -269,8 +274,6 @@ def ticket_triage(company: Company, rng: random.Random, moment: datetime) -> Int
                 cascade_confidence=round(rng.uniform(0.8, 0.99), 4),
             )
         )
-    if company.hit("retry storm", moment):
-        calls = [copy for call in calls for copy in _retried(rng, call)]
     right = rng.random() < (0.97 if escalated else 0.72 + 0.25 * confidence)
     return Interaction(
         "ticket-triage",
@@ -286,11 +289,11 @@ def ticket_triage(company: Company, rng: random.Random, moment: datetime) -> Int
 
 
 def _retried(rng: random.Random, call: Call) -> list[Call]:
-    """The client gave up too early and asked again; the provider billed every answer."""
+    """The client's timeout was shorter than the answer took: it asked again, and the provider billed every time."""
     request = f"r-{rng.getrandbits(48):012x}"
     copies = []
     start = call.started_at
-    for attempt in range(1, rng.choice((2, 3, 3, 4)) + 1):
+    for attempt in range(1, rng.choice((3, 4, 5, 6)) + 1):
         copies.append(replace(call, started_at=start, attempt=attempt, request_id=request))
         start += timedelta(milliseconds=call.duration_ms + 400)
     return copies
@@ -309,11 +312,11 @@ def doc_search(company: Company, rng: random.Random, moment: datetime) -> Intera
         0,
         operation="embeddings",
     )
-    tokens_in, tokens_out = _tokens(rng, LONG, 0.55 * (1.75 if grown else 1.0))
+    tokens_in, tokens_out = _tokens(rng, LONG, 1.75 if grown else 1.0)
     duration, first = _latency(rng, tokens_out, 5, 520)
     answer = Call(
-        "gcp.gemini",
-        "gemini-2.5-flash",
+        "anthropic",
+        "claude-haiku-4-5-20251001",
         embed.started_at + timedelta(milliseconds=embed.duration_ms + 30),
         duration,
         tokens_in,
@@ -336,8 +339,7 @@ def doc_search(company: Company, rng: random.Random, moment: datetime) -> Intera
 
 
 def code_review(company: Company, rng: random.Random, moment: datetime) -> Interaction:
-    """Long inputs with cache writes and reads; for two days somebody tried the largest model."""
-    model = "claude-opus-4-5-20251101" if company.hit("model swap", moment) else "claude-sonnet-4-5-20250929"
+    """Long inputs with cache writes and reads; for an afternoon the client gave up sooner than a review takes."""
     tokens_in, tokens_out = _tokens(rng, CODE, 3.2)
     tokens_out = tokens_out * 14 + 60
     stable = 4096
@@ -345,7 +347,7 @@ def code_review(company: Company, rng: random.Random, moment: datetime) -> Inter
     duration, first = _latency(rng, tokens_out, 13, 900)
     call = Call(
         "anthropic",
-        model,
+        "claude-sonnet-4-5-20250929",
         moment + timedelta(milliseconds=12),
         duration,
         tokens_in + stable,
@@ -362,22 +364,22 @@ def code_review(company: Company, rng: random.Random, moment: datetime) -> Inter
         prompt="review",
         prompt_version="21",
         started_at=moment,
-        calls=(call,),
+        calls=tuple(_retried(rng, call)) if company.hit("retry storm", moment) else (call,),
         tags=(("repository", rng.choice(("web", "api", "mobile", "infra"))),),
     )
 
 
 def summarize(company: Company, rng: random.Random, moment: datetime) -> Interaction:
-    """An experiment: which of two models writes the nightly summaries."""
+    """An experiment: which of two models writes the summaries; for two days somebody had set the largest of all."""
     who = _who(rng)
     arm = "small" if sum(map(ord, who.user)) % 2 else "large"
-    provider, model = (
-        ("anthropic", "claude-haiku-4-5-20251001") if arm == "small" else ("mistral_ai", "mistral-large-2512")
-    )
+    provider, model = {"small": ("gcp.gemini", "gemini-2.5-flash"), "large": ("mistral_ai", "mistral-large-2512")}[arm]
+    if company.hit("model swap", moment):
+        arm, provider, model = "", "anthropic", "claude-opus-4-5-20251101"
     tokens_in, tokens_out = _tokens(rng, LONG)
     duration, _ = _latency(rng, tokens_out, 6, 480)
     call = Call(provider, model, moment + timedelta(milliseconds=6), duration, tokens_in, tokens_out)
-    good = 0.78 if arm == "small" else 0.81
+    good = {"small": 0.78, "large": 0.81}.get(arm, 0.86)
     return Interaction(
         "summarize",
         "growth",
@@ -386,7 +388,7 @@ def summarize(company: Company, rng: random.Random, moment: datetime) -> Interac
         prompt_version="3",
         started_at=moment,
         calls=(call,),
-        experiment="summary-model",
+        experiment="summary-model" if arm else "",
         arm=arm,
         scores=(("accepted", float(rng.random() < good)),) if rng.random() < 0.5 else (),
     )
@@ -427,10 +429,10 @@ def lab(company: Company, rng: random.Random, moment: datetime) -> Interaction:
 
 FEATURES = (
     (support_chat, 900),
-    (ticket_triage, 560),
-    (doc_search, 280),
-    (code_review, 90),
-    (summarize, 230),
-    (translate, 150),
+    (ticket_triage, 520),
+    (doc_search, 270),
+    (code_review, 190),
+    (summarize, 240),
+    (translate, 120),
     (lab, 12),
 )

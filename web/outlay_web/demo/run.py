@@ -23,12 +23,12 @@ READY = re.compile(r"ready at (http://\S+?)[,\s]")
 BUDGETS = """
 [[budgets]]
 name = "everything"
-amount_usd = "260"
+amount_usd = "450"
 period = "month"
 
 [[budgets]]
 name = "code review"
-amount_usd = "75"
+amount_usd = "150"
 period = "month"
 scope = { feature = ["code-review"] }
 """
@@ -50,6 +50,8 @@ def run(*, data: Path | None, host: str, port: int | None, grpc_port: str | None
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         stack.callback(_stop, server)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        # What a shell starts in the background inherits an ignored SIGINT; stopping the demo should work there too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         url = _wait_ready(server)
         if url is None:
             return server.wait() or 1

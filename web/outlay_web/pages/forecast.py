@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from outlay_analytics import anomalies, budgets, forecast
 from outlay_analytics.outlook import look_ahead
-from outlay_analytics.window import EVERYTHING, BadRequest
+from outlay_analytics.window import EVERYTHING, BadRequest, Window
 from outlay_web import format as fmt
+from outlay_web import unusual
 from outlay_web.charts import Band, Bucket, Cell, Column, Figure, Limit, Line, Marker, Table, buckets, line_chart
 from outlay_web.charts.scale import floor, following
 from outlay_web.pages import parts
 from outlay_web.pages.parts import Page, Row, Tile
-from outlay_web.pages.recall import Recall
 from outlay_web.pages.view import View
 
 ALLOWED = ("horizon", "budget_usd")
 HORIZONS = (("7d", "7 days"), ("14d", "14 days"), ("30d", "30 days"), ("60d", "60 days"))
-WEEK = timedelta(days=7)
 WAIT_S = 0.3
 
 CHANNELS = {
@@ -65,13 +64,9 @@ def page(view: View) -> Page:
 
 
 def find_anomalies(view: View) -> list[dict[str, Any]] | None:
-    """What was out of the ordinary in the view's window; None while it is being looked for, which takes seconds."""
-    recall: Recall = view.ctx.shared.setdefault("recall", Recall())
-    key = ("anomalies", view.scope.project, view.timezone, tuple(sorted(view.shared)), view.default_days)
-    found: list[dict[str, Any]] | None = recall.get(
-        key, lambda: anomalies.find(view.ctx.store, view.scope, now=view.now)["anomalies"], WAIT_S
-    )
-    return found
+    """What was out of the ordinary in the view's window; None while it is being looked for the first time."""
+    found = unusual.find_anomalies(view.ctx, view.scope, now=view.now, wait_s=WAIT_S, old=True)
+    return None if found is None else found["anomalies"]
 
 
 def budgeted(view: View) -> Decimal | None:
@@ -266,7 +261,7 @@ def anomaly_table(view: View, found: Sequence[Row]) -> Table | None:
     rows = [
         [
             Cell(one["started_at"], anomaly_href(view, one)),
-            Cell(one["ended_at"], label=None if one["ended_at"] else "goes on"),
+            Cell(one["ended_at"], label="goes on" if one["ongoing"] else None),
             Cell(where_text(one["scope"])),
             Cell(CHANNELS.get(one["channel"], one["channel"])),
             Cell(one["actual_usd"], anomaly_href(view, one, "/spend")),
@@ -294,9 +289,10 @@ def anomaly_text(one: Row) -> str:
 
 
 def anomaly_href(view: View, one: Row, path: str = "/explain") -> str:
-    """An anomaly's hours, against the same hours a week before where they are explained."""
-    start, end = one["started_at"], one["ended_at"] or view.now
+    """An anomaly's hours, against the same hours of an earlier week where they are explained."""
+    start, end = one["started_at"], one["ended_at"]
     span: dict[str, str] = {"start": fmt.rfc3339(start), "end": fmt.rfc3339(end)}
-    if path == "/explain" and end - start <= WEEK:
-        span |= {"base_start": fmt.rfc3339(start - WEEK), "base_end": fmt.rfc3339(end - WEEK)}
+    if path == "/explain":
+        usual = anomalies.usual_window(Window(start, end))
+        span |= {"base_start": fmt.rfc3339(usual.start), "base_end": fmt.rfc3339(usual.end)}
     return view.to(path, **span, **filters_of(one["scope"]))

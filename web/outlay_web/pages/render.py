@@ -36,7 +36,12 @@ NAVIGATION = (
     ),
     (Item("Caching", "/caching", "caching"), Item("Cascades", "/cascades", "cascades")),
     (Item("Budgets", "/budgets", "budgets"), Item("Alerts", "/alerts", "alerts")),
-    (Item("Calls", "/calls", "calls"), Item("Settings", "/settings", "settings")),
+    (
+        Item("Calls", "/calls", "calls"),
+        Item("Prices", "/prices", "prices"),
+        Item("Reconcile", "/reconcile", "reconcile"),
+        Item("Settings", "/settings", "settings"),
+    ),
 )
 
 

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from outlay_analytics.reconcile_bill import BadBill
 from outlay_web.context import Context
 from outlay_web.pages import (
     alerts,
@@ -24,6 +25,7 @@ from outlay_web.pages import (
     explain,
     forecast,
     overview,
+    reconcile,
     settings,
     spend,
     traces,
@@ -55,6 +57,7 @@ PAGES = (
     Route("/alerts", alerts.page, alerts.ALLOWED),
     Route("/calls", calls.page, calls.ALLOWED),
     Route("/traces/{trace_id}", traces.page, traces.ALLOWED),
+    Route("/reconcile", reconcile.page, reconcile.ALLOWED),
     Route("/settings", settings.page, settings.ALLOWED),
 )
 Form = dict[str, str]
@@ -69,6 +72,10 @@ async def read_form(request: Request) -> Form:
         return dict(parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=100))
     except (ValueError, UnicodeDecodeError) as exc:
         raise HTTPException(400, "the form cannot be read") from exc
+
+
+async def read_body(request: Request) -> bytes:
+    return await request.body()
 
 
 def router(ctx: Context) -> APIRouter:
@@ -88,8 +95,9 @@ def router(ctx: Context) -> APIRouter:
 
     made.add_api_route("/static/{name}", static, methods=["GET", "HEAD"])
     made.add_api_route("/favicon.ico", favicon, methods=["GET", "HEAD"])
-    for path, change in (*budgets.FORMS, *alerts.FORMS):
+    for path, change in (*budgets.FORMS, *alerts.FORMS, *reconcile.FORMS):
         made.add_api_route(path, _change(ctx, change), methods=["POST"])
+    made.add_api_route("/reconcile", _upload(ctx), methods=["POST"])
     return made
 
 
@@ -107,5 +115,18 @@ def _show(ctx: Context, route: Route) -> Callable[[Request], Response]:
 def _change(ctx: Context, change: Callable[[Context, Request, Form], str]) -> Callable[..., Response]:
     def post(request: Request, form: Form = Depends(read_form)) -> Response:  # noqa: B008
         return RedirectResponse(change(ctx, request, form), 303)
+
+    return post
+
+
+def _upload(ctx: Context) -> Callable[..., Response]:
+    """A bill: shown at once, or refused on the page that it came from."""
+
+    def post(request: Request, body: bytes = Depends(read_body)) -> Response:
+        try:
+            return RedirectResponse(reconcile.upload(ctx, request, body), 303)
+        except BadBill as exc:
+            view = read_view(ctx, request, reconcile.ALLOWED)
+            return page_response(view, reconcile.page(view, str(exc)))
 
     return post
