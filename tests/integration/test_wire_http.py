@@ -111,6 +111,24 @@ def test_every_stream_through_every_library(
         assert span.attributes[semconv.CACHE_READ_TOKENS] == 500
 
 
+@pytest.mark.parametrize("library", ["requests", "urllib3", "aiohttp"])
+def test_stream_usage_is_asked_for_through_every_library(provider: FakeProvider, library: str) -> None:
+    provider.queue(USAGE)
+    url, body = f"{provider.url}/v1/chat/completions", {"model": "m", "messages": [], "stream": True, "n": 1}
+    with capture(stream_usage=True) as sent:
+        if library == "requests":
+            assert requests.post(url, json=body, timeout=10).text.endswith("data: [DONE]\n\n")
+        elif library == "urllib3":
+            assert urllib3.PoolManager().request("POST", url, json=body).data
+        else:
+            assert asyncio.run(_aiohttp(url, body))
+        (span,) = sent.calls
+        assert counts(span) == (900, 60)
+        assert semconv.USAGE_ESTIMATED not in span.attributes
+    assert provider.requests[-1].body == {**body, "stream_options": {"include_usage": True}}
+    assert provider.requests[-1].headers["content-type"] == "application/json"
+
+
 async def _aiohttp(url: str, body: dict[str, Any]) -> bytes:
     found = b""
     async with aiohttp.ClientSession() as session, session.post(url, json=body) as response:

@@ -106,7 +106,9 @@ def openai_chat(answer: Answer) -> Json:
     finish = answer.finish
     if answer.tool:
         call = {"name": answer.tool, "arguments": json.dumps(answer.tool_arguments)}
-        message.update(content=None, tool_calls=[{"id": "call_1", "type": "function", "function": call}])
+        message.update(
+            content=None, tool_calls=[{"id": f"call_{answer.response_id}", "type": "function", "function": call}]
+        )
         finish = "tool_calls"
     body: Json = {
         "id": answer.response_id,
@@ -153,7 +155,9 @@ def openai_chat_events(answer: Answer, include_usage: bool) -> Iterator[Json | s
     yield chunk({"role": "assistant", "content": ""})
     if answer.tool:
         call = {"name": answer.tool, "arguments": json.dumps(answer.tool_arguments)}
-        yield chunk({"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": call}]})
+        yield chunk(
+            {"tool_calls": [{"index": 0, "id": f"call_{answer.response_id}", "type": "function", "function": call}]}
+        )
         yield chunk({}, "tool_calls")
     else:
         for piece in answer.pieces:
@@ -177,9 +181,9 @@ def openai_response(answer: Answer, status: str = "completed") -> Json:
         arguments = json.dumps(answer.tool_arguments)
         output.append(
             {
-                "id": "fc_1",
+                "id": f"fc_{answer.response_id}",
                 "type": "function_call",
-                "call_id": "call_1",
+                "call_id": f"call_{answer.response_id}",
                 "name": answer.tool,
                 "arguments": arguments,
                 "status": "completed",
@@ -276,7 +280,14 @@ def anthropic_message(answer: Answer) -> Json:
     content: list[Json] = [{"type": "text", "text": answer.text}]
     reason = {"stop": "end_turn", "length": "max_tokens"}.get(answer.finish, answer.finish)
     if answer.tool:
-        content = [{"type": "tool_use", "id": "toolu_1", "name": answer.tool, "input": answer.tool_arguments}]
+        content = [
+            {
+                "type": "tool_use",
+                "id": f"toolu_{answer.response_id}",
+                "name": answer.tool,
+                "input": answer.tool_arguments,
+            }
+        ]
         reason = "tool_use"
     return {
         "id": answer.response_id,
@@ -297,7 +308,7 @@ def anthropic_events(answer: Answer) -> Iterator[Json | str]:
     start = {**whole, "content": [], "stop_reason": None, "usage": {**begun, "output_tokens": 1}}
     yield {"type": "message_start", "message": start}
     if answer.tool:
-        block = {"type": "tool_use", "id": "toolu_1", "name": answer.tool, "input": {}}
+        block = {"type": "tool_use", "id": f"toolu_{answer.response_id}", "name": answer.tool, "input": {}}
         yield {"type": "content_block_start", "index": 0, "content_block": block}
         delta = {"type": "input_json_delta", "partial_json": json.dumps(answer.tool_arguments)}
         yield {"type": "content_block_delta", "index": 0, "delta": delta}
