@@ -35,6 +35,13 @@ def warn(place: str, message: str, *values: Any) -> None:
     _logger.warning("outlay: " + message, *values)
 
 
+def swallow(place: str, message: str = "failed; the application is not affected") -> None:
+    """In an except block of ours: log what happened; tests of the SDK see it raised again."""
+    if raise_errors:
+        raise
+    report(place, message=message)
+
+
 def safely(default: Any = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Wrap a function of ours that the application calls: an exception becomes `default` and a log line."""
 
@@ -44,9 +51,7 @@ def safely(default: Any = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
             try:
                 return function(*args, **kwargs)
             except Exception:
-                if raise_errors:
-                    raise
-                report(function.__qualname__)
+                swallow(function.__qualname__)
                 return default  # type: ignore[no-any-return]
 
         return call

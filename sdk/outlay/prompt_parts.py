@@ -34,9 +34,7 @@ class prompt_parts:
             for name, part in parts.items():
                 self._attributes[f"{semconv.PROMPT_PART_PREFIX}{name}{semconv.PROMPT_PART_SUFFIX}"] = _tokens(part)
         except Exception:
-            if _safely.raise_errors:
-                raise
-            _safely.report("prompt_parts")
+            _safely.swallow("prompt_parts")
 
     def __enter__(self) -> prompt_parts:
         outer = current_scope()

@@ -19,10 +19,9 @@ from outlay._time import Instant, to_ns
 from outlay.call import Call, last_call
 from outlay.client import get_client
 from outlay.context import current_scope
-from outlay.usage import Usage
+from outlay.usage import Usage, attributes_of_usage
 
 
-@_safely.safely()
 def record(
     *,
     usage: Usage | Mapping[str, Any] | None = None,
@@ -83,67 +82,73 @@ def record(
     Returns:
         A handle for `score(call=…)`; None when Outlay is switched off or the values make no sense (logged).
     """
-    client = get_client()
-    if not client.enabled:
+    try:
+        client = get_client()
+        if not client.enabled:
+            return None
+        context = otel_context.get_current()
+        scope = current_scope(context)
+        found: dict[str, Any] = dict(scope.attributes)
+        for key, value in tags.items():
+            if value is not None:
+                found[semconv.TAG_ATTRIBUTES.get(key) or semconv.TAG_PREFIX + key] = (
+                    value if type(value) is str else str(value)
+                )
+        found[semconv.OPERATION] = operation
+        if model is not None:
+            found[semconv.REQUEST_MODEL] = model
+        if provider is not None:
+            found[semconv.PROVIDER] = provider
+        if response_model is not None:
+            found[semconv.RESPONSE_MODEL] = response_model
+        if response_id is not None:
+            found[semconv.RESPONSE_ID] = response_id
+        if service_tier is not None:
+            found[semconv.service_tier_key(provider or "")] = service_tier
+        if time_to_first_token_ms is not None:
+            found[semconv.TIME_TO_FIRST_CHUNK] = time_to_first_token_ms / 1000
+        if streamed is not None:
+            found[semconv.REQUEST_STREAM] = streamed
+        if finish_reason is not None:
+            found[semconv.FINISH_REASONS] = (finish_reason,)
+        if cost_usd is not None:
+            found[semconv.COST_USD] = float(cost_usd)
+        if attempt is not None:
+            found[semconv.ATTEMPT] = attempt
+        if request_id is not None:
+            found[semconv.REQUEST_ID] = request_id
+        if usage is not None:
+            found.update(attributes_of_usage(usage))
+        if cascade or cache or experiment or route or prompt_parts:
+            lever_attributes(found, cascade, cache, experiment, route, prompt_parts)
+        if attributes:
+            found.update(attributes)
+        start_ns = to_ns(started_at) if started_at is not None else None
+        if ended_at is not None:
+            end_ns = to_ns(ended_at)
+            if start_ns is None:
+                start_ns = end_ns
+        else:
+            end_ns = start_ns if start_ns is not None else client.now_ns()
+        span_name = name or (f"{operation} {model}" if model else operation)
+        if error is not None:
+            found[semconv.ERROR_TYPE] = error
+        span = client.start_span(
+            span_name, SpanKind.CLIENT, found, context, start_ns if start_ns is not None else end_ns
+        )
+        if error is not None:
+            span.set_status(Status(StatusCode.ERROR))
+        span_context = span.get_span_context()
+        call = Call(span_context.trace_id, span_context.span_id)
+        if scope.frame is not None:
+            scope.frame.count(call)
+            scope.frame.collect(found)
+        last_call.set(call)
+        span.end(end_ns)
+        return call
+    except Exception:
+        _safely.swallow("record")
         return None
-    context = otel_context.get_current()
-    scope = current_scope(context)
-    found: dict[str, Any] = dict(scope.attributes)
-    for key, value in tags.items():
-        if value is not None:
-            found[semconv.TAG_ATTRIBUTES.get(key) or semconv.TAG_PREFIX + key] = (
-                value if type(value) is str else str(value)
-            )
-    found[semconv.OPERATION] = operation
-    if model is not None:
-        found[semconv.REQUEST_MODEL] = model
-    if provider is not None:
-        found[semconv.PROVIDER] = provider
-    if response_model is not None:
-        found[semconv.RESPONSE_MODEL] = response_model
-    if response_id is not None:
-        found[semconv.RESPONSE_ID] = response_id
-    if service_tier is not None:
-        found[semconv.SERVICE_TIER_ANTHROPIC if provider == "anthropic" else semconv.SERVICE_TIER] = service_tier
-    if time_to_first_token_ms is not None:
-        found[semconv.TIME_TO_FIRST_CHUNK] = time_to_first_token_ms / 1000
-    if streamed is not None:
-        found[semconv.REQUEST_STREAM] = streamed
-    if finish_reason is not None:
-        found[semconv.FINISH_REASONS] = (finish_reason,)
-    if cost_usd is not None:
-        found[semconv.COST_USD] = float(cost_usd)
-    if attempt is not None:
-        found[semconv.ATTEMPT] = attempt
-    if request_id is not None:
-        found[semconv.REQUEST_ID] = request_id
-    if usage is not None:
-        found.update(Usage.of(usage).attributes())
-    if cascade or cache or experiment or route or prompt_parts:
-        lever_attributes(found, cascade, cache, experiment, route, prompt_parts)
-    if attributes:
-        found.update(attributes)
-    start_ns = to_ns(started_at) if started_at is not None else None
-    if ended_at is not None:
-        end_ns = to_ns(ended_at)
-        if start_ns is None:
-            start_ns = end_ns
-    else:
-        end_ns = start_ns if start_ns is not None else client.now_ns()
-    span_name = name or (f"{operation} {model}" if model else operation)
-    if error is not None:
-        found[semconv.ERROR_TYPE] = error
-    span = client.start_span(span_name, SpanKind.CLIENT, found, context, start_ns if start_ns is not None else end_ns)
-    if error is not None:
-        span.set_status(Status(StatusCode.ERROR))
-    span_context = span.get_span_context()
-    call = Call(span_context.trace_id, span_context.span_id)
-    if scope.frame is not None:
-        scope.frame.count(call)
-        scope.frame.collect(found)
-    last_call.set(call)
-    span.end(end_ns)
-    return call
 
 
 @_safely.safely()

@@ -24,7 +24,7 @@ from outlay.call import Call
 from outlay.client import Client, get_client
 from outlay.context import EMPTY, SCOPE_KEY, Scope, tag_attributes
 from outlay.returned import look, read_words
-from outlay.usage import Usage
+from outlay.usage import attributes_of_usage
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -173,9 +173,7 @@ class Tracker:
                 frame.attach()
             return frame
         except Exception:
-            if _safely.raise_errors:
-                raise
-            _safely.report("track")
+            _safely.swallow("track")
             return None
 
     def __enter__(self) -> Frame:
@@ -391,9 +389,7 @@ def track(
         start_ns = None if started_at is None else to_ns(started_at)
         end_ns = None if ended_at is None else to_ns(ended_at)
     except Exception:
-        if _safely.raise_errors:
-            raise
-        _safely.report("track", message="got facts that it cannot read")
+        _safely.swallow("track", message="got facts that it cannot read")
         found, start_ns, end_ns = {}, None, None
     return Tracker(function, found, inherit, start_ns, end_ns)
 
@@ -415,7 +411,7 @@ def _facts(facts: dict[str, Any]) -> dict[str, Any]:
     if levers:
         lever_attributes(found, **levers)
     if usage is not None:
-        found.update(Usage.of(usage).attributes())
+        found.update(attributes_of_usage(usage))
     if extra:
         found.update(extra)
     return found

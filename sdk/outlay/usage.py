@@ -56,36 +56,9 @@ class Usage:
         """
         if isinstance(value, Usage):
             return value
-        known: dict[str, Any] = {}
-        other: dict[str, int] = dict(value.get("other") or {})
-        for name, count in value.items():
-            if name == "other" or count is None:
-                continue
-            if name == "estimated":
-                known[name] = bool(count)
-                continue
-            if isinstance(count, bool) or int(count) != count or count < 0:
-                raise ValueError(f"usage {name} must be a whole number of at least 0, not {count!r}")
-            if name in _COUNTS:
-                known[name] = int(count)
-            else:
-                other[name] = int(count)
-        usage = cls(**known, other=other)
-        usage._check()
-        return usage
-
-    def _check(self) -> None:
-        reads, writes = self.cache_read_tokens or 0, self.cache_write_tokens or 0
-        if self.input_tokens is not None and reads + writes > self.input_tokens:
-            raise ValueError(
-                f"usage cache_read_tokens + cache_write_tokens ({reads + writes}) cannot exceed"
-                f" input_tokens ({self.input_tokens}), which includes them"
-            )
-        if self.output_tokens is not None and (self.reasoning_tokens or 0) > self.output_tokens:
-            raise ValueError(
-                f"usage reasoning_tokens ({self.reasoning_tokens}) cannot exceed"
-                f" output_tokens ({self.output_tokens}), which includes them"
-            )
+        other = _read(value)
+        known = {name: other.pop(name) for name in tuple(other) if name in _COUNTED}
+        return cls(**known, other=other, estimated=bool(value.get("estimated")))
 
     def plus(self, more: Usage) -> Usage:
         """Both together; a count that only one of them knows stays."""
@@ -115,6 +88,7 @@ class Usage:
 
 
 _COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("other", "estimated"))
+_COUNTED = frozenset(_COUNTS)
 USAGE_ATTRIBUTES = {
     "input_tokens": semconv.INPUT_TOKENS,
     "cache_read_tokens": semconv.CACHE_READ_TOKENS,
@@ -130,6 +104,54 @@ USAGE_ATTRIBUTES = {
     "web_searches": semconv.OTHER_USAGE_PREFIX + "web_searches",
 }
 _ATTRIBUTES = tuple((USAGE_ATTRIBUTES[name], attrgetter(name)) for name in _COUNTS)
+
+
+def attributes_of_usage(value: Usage | Mapping[str, Any]) -> dict[str, Any]:
+    """What `Usage.of(value).attributes()` says, in less time.
+
+    Raises:
+        ValueError: As `Usage.of`.
+    """
+    if isinstance(value, Usage):
+        return value.attributes()
+    names = USAGE_ATTRIBUTES
+    found: dict[str, Any] = {
+        names.get(name) or semconv.OTHER_USAGE_PREFIX + name: count for name, count in _read(value).items()
+    }
+    if value.get("estimated"):
+        found[semconv.USAGE_ESTIMATED] = True
+    return found
+
+
+def _read(value: Mapping[str, Any]) -> dict[str, int]:
+    """The counts by name, once they make sense."""
+    counts: dict[str, int] = {}
+    for name, count in value.items():
+        if type(count) is not int:
+            if count is None or name == "estimated":
+                continue
+            if name == "other":
+                counts.update(_read(count))
+                continue
+            if isinstance(count, bool) or int(count) != count:
+                raise ValueError(f"usage {name} must be a whole number of at least 0, not {count!r}")
+            count = int(count)
+        if count < 0:
+            raise ValueError(f"usage {name} must be a whole number of at least 0, not {count!r}")
+        counts[name] = count
+    cached = counts.get("cache_read_tokens", 0) + counts.get("cache_write_tokens", 0)
+    if cached > counts.get("input_tokens", cached):
+        raise ValueError(
+            f"usage cache_read_tokens + cache_write_tokens ({cached}) cannot exceed"
+            f" input_tokens ({counts['input_tokens']}), which includes them"
+        )
+    reasoning = counts.get("reasoning_tokens", 0)
+    if reasoning > counts.get("output_tokens", reasoning):
+        raise ValueError(
+            f"usage reasoning_tokens ({reasoning}) cannot exceed"
+            f" output_tokens ({counts['output_tokens']}), which includes them"
+        )
+    return counts
 
 
 def usage_of_attributes(attributes: Mapping[str, Any]) -> dict[str, int]:

@@ -49,9 +49,7 @@ def _hook(name: str, module: ModuleType) -> None:
     try:
         import_module(_HOOKS[name]).hook(module)
     except Exception:
-        if _safely.raise_errors:
-            raise
-        _safely.report(f"hook for {name}")
+        _safely.swallow(f"hook for {name}")
 
 
 class _Finder:

@@ -66,9 +66,7 @@ def _begin(session: Any, method: str, str_or_url: Any, kwargs: Mapping[str, Any]
         headers = {**dict(session.headers or {}), **dict(kwargs.get("headers") or {})}
         return begin(method.upper(), url.host or "", url.port, url.path, _header(headers), body, form)
     except Exception:
-        if _safely.raise_errors:
-            raise
-        _safely.report("aiohttp hook")
+        _safely.swallow("aiohttp hook")
         return None
 
 

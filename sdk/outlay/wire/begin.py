@@ -59,9 +59,7 @@ def begin(
             return None
         return _begin(client, endpoint, host, port, header, request, body, context, scope)
     except Exception:
-        if _safely.raise_errors:
-            raise
-        _safely.report("wire")
+        _safely.swallow("wire")
         return None
 
 

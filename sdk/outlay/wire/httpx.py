@@ -78,9 +78,7 @@ def _begin(request: Any) -> tuple[Meter | None, Any]:
             )
         return meter, request
     except Exception:
-        if _safely.raise_errors:
-            raise
-        _safely.report("httpx hook")
+        _safely.swallow("httpx hook")
         return None, request
 
 

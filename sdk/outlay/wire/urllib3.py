@@ -68,9 +68,7 @@ def _begin(pool: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Meter
             method, pool.host, pool.port, path, _header(headers), body if isinstance(body, (bytes, str)) else None
         )
     except Exception:
-        if _safely.raise_errors:
-            raise
-        _safely.report("urllib3 hook")
+        _safely.swallow("urllib3 hook")
         return None
 
 
