@@ -32,6 +32,7 @@ CHANNELS = ("retry_share", "uncached_share", "tokens_per_call", "usd_per_token",
 LEARN = timedelta(days=35)
 SIGHT = timedelta(days=30)
 MERGE = 24
+GOES_ON = 0.98  # a few quiet hours are no end yet
 SILENCE_H = 72  # longer than a weekend, whose few calls say little
 MOST_SERIES = 24
 MOST_SHOWN = 100
@@ -227,7 +228,8 @@ def _end(channel: str, data: Floats, first: int) -> int:
             best = hour
         elif hour - best > SILENCE_H:
             break
-    return first + best
+    goes_on = float(growth[-1]) >= GOES_ON * float(growth[best])
+    return len(data) - 1 if goes_on else first + best
 
 
 def _measure(channel: str, data: Floats) -> Floats:

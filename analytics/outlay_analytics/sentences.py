@@ -233,6 +233,6 @@ def _percent(part: float, whole: float) -> str:
 
 def _span(length: timedelta) -> str:
     hours = length / timedelta(hours=1)
-    if hours >= 48 and hours % 24 == 0:
+    if hours >= 72 or (hours >= 48 and hours % 24 == 0):
         return f"{hours / 24:.0f} days"
     return f"{hours:.0f} hours" if hours >= 2 else f"{length / timedelta(minutes=1):.0f} minutes"

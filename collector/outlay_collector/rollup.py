@@ -47,6 +47,7 @@ class Rollup:
     def __init__(self, store: Store, *, budget_s: float = 2.0) -> None:
         self.store = store
         self.budget_s = budget_s
+        self.waiting = True  # whether hours were due, or will be, when it last looked
         self._writer: Writer | None = None
         self._first_seen: dict[tuple[str, datetime], datetime] = {}
         self._chunk = 24
@@ -60,6 +61,7 @@ class Rollup:
         """
         writer = self._writer = self._writer or self.store.writer()
         dirty = self._dirty(writer)
+        self.waiting = bool(dirty)
         due = self._due(dirty, now or datetime.now(UTC))
         waiting = {(one.project, one.hour) for one in dirty}
         started = time.monotonic()

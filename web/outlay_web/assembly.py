@@ -32,6 +32,7 @@ from outlay_collector.accept import Door
 from outlay_collector.jobs import Job, Scheduler
 from outlay_collector.loader import Loader
 from outlay_collector.prices import PriceBook, parse_overlay
+from outlay_collector.prices_lists import catalogue_warning
 from outlay_collector.prices_reprice import resume
 from outlay_collector.receiver import Receiver
 from outlay_collector.rollup import Rollup
@@ -53,6 +54,7 @@ logger = logging.getLogger(__name__)
 SETTLE_S = 30.0  # a loader in this process wakes it; otherwise it looks every second
 SETTLE_POLL_S = 1.0
 ROLL_UP_S = 10.0
+IDLE_ROLL_UP_S = 60.0
 ERRANDS_S = 3600.0
 KEYS_S = 5.0
 LAST_USED_S = 60.0
@@ -174,6 +176,9 @@ class Assembly:
     def _workers(self) -> tuple[Settler, Rollup]:
         with self.context.own_writer() as writer:
             self.prices.ensure(writer)
+            warning = catalogue_warning(self.store)
+            if warning:
+                logger.warning("%s", warning)
             resume(self.prices, writer)
         return Settler(self.store, self.prices), Rollup(self.store)
 
@@ -182,18 +187,25 @@ class Assembly:
         settler, rollup = self._workers()
         pipeline = Scheduler("pipeline")
         pipeline.add("settle", SETTLE_POLL_S if self.loader is None else SETTLE_S, settler.run_once)
-        pipeline.add("rollup", ROLL_UP_S, rollup.run_once)
+        pipeline.add("rollup", ROLL_UP_S, lambda: self._roll_up(pipeline, rollup))
         errands = Errands(settler, lambda: pipeline.wake("errands"))
         pipeline.add("errands", ERRANDS_S, errands.run_all)
         self.context.on_pipeline = errands.ask
         self._run(pipeline)
         self.context.wake = lambda job: pipeline.wake(job) if job in pipeline.jobs else None
 
+    def _roll_up(self, pipeline: Scheduler, rollup: Rollup) -> bool:
+        """Look often only while hours wait to grow quiet."""
+        again = rollup.run_once()
+        pipeline.jobs["rollup"].interval_s = ROLL_UP_S if rollup.waiting else IDLE_ROLL_UP_S
+        return again
+
     def _start_watch(self) -> None:
         """What looks at the store from time to time, on another thread: keys, budgets, anomalies."""
         watch = Scheduler("watch")
         keys = self.context.authenticator.keys
-        watch.add("keys", KEYS_S, keys.refresh)
+        if not self.store.embedded:  # an embedded store has no other writer
+            watch.add("keys", KEYS_S, keys.refresh)
         watch.add("keys used", LAST_USED_S, self._write_last_used)
         if "jobs" in self.config.settings.roles:
             self._add_alerts(watch)

@@ -62,6 +62,9 @@ class UndoBody(Body):
 
 
 class CloseBody(Body):
+    """`reopen`: open the books of a closed month again."""
+
+    reopen: bool = False
     month: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 
 

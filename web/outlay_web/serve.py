@@ -121,11 +121,25 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def main_loop(self) -> None:
+        """uvicorn's loop ticks ten times a second; once is enough for the date it keeps, and a stop need not wait."""
+        self._stopping = asyncio.Event()
+        second = 0
+        while not await self.on_tick(second * 10):
+            second += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), 1.0)
+
+    _stopping: asyncio.Event | None = None
+
     def stop(self) -> None:
+        """Stop soon; called on the event loop."""
         if not self.should_exit:
             logger.info("stopping")
             threading.Thread(target=_end_at_deadline, args=(STOP_S,), daemon=True).start()
         self.should_exit = True
+        if self._stopping is not None:
+            self._stopping.set()
 
 
 def listen(host: str, port: int) -> socket.socket:

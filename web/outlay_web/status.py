@@ -9,6 +9,7 @@ from typing import Any
 
 from outlay_analytics import spend
 from outlay_analytics.window import EVERYTHING, Scope
+from outlay_collector.prices_lists import catalogue_warning
 from outlay_collector.store import load_sql
 from outlay_web.context import Context
 
@@ -23,6 +24,7 @@ def status(ctx: Context) -> dict[str, Any]:
     found["unsettled_traces"] = ctx.store.query(load_sql(SQL, "waiting"))[0]["unsettled_traces"]
     found["calls"] = sum(_total(ctx, project)["calls"] for project in projects(ctx))
     found["price_version"] = ctx.prices.version or None
+    found["catalogue_warning"] = catalogue_warning(ctx.store, ctx.now())
     found["jobs"] = ctx.jobs()
     return found
 

@@ -43,6 +43,7 @@ SELECT
     c.cost_state AS cost_state,
     c.price_version AS price_version,
     c.matched_model AS matched_model,
+    c.match_kind AS match_kind,
     c.streamed AS streamed,
     c.attempt AS attempt,
     c.request_id AS request_id,

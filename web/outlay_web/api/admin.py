@@ -11,7 +11,7 @@ from starlette.responses import Response
 from outlay_analytics import spend
 from outlay_analytics.window import Scope, parse_window
 from outlay_collector.inflate import TooLarge
-from outlay_collector.prices_reprice import close_month
+from outlay_collector.prices_reprice import close_month, closed_months, reopen_month
 from outlay_collector.spool import SpoolFull
 from outlay_web.api.wire import answer, documented
 from outlay_web.context import Context
@@ -70,10 +70,19 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
 
     @routes.post("/admin/close", openapi_extra=PLAIN, tags=TAGS)
     def close(request: Request, body: CloseBody) -> Response:
-        """Close a month: its prices stay, and later changes show as an adjustment."""
+        """Close a month: its prices stay, and later changes show as an adjustment. Or reopen it."""
         project = read_query(ctx, request, filters=False).scope.project
         with ctx.own_writer() as writer:
+            if body.reopen:
+                reopen_month(writer, body.month, project=project)
+                return answer({"month": body.month, "reopened": True})
             return answer(close_month(ctx.prices, writer, body.month, project=project))
+
+    @routes.get("/admin/close", openapi_extra=PLAIN, tags=TAGS)
+    def get_closed(request: Request) -> Response:
+        """Closed months: what they said when they were closed, say now, and the adjustment between."""
+        project = read_query(ctx, request, filters=False).scope.project
+        return answer({"months": closed_months(ctx.store, project)})
 
     @routes.post("/admin/ingest", openapi_extra=PLAIN, tags=TAGS)
     async def ingest(request: Request) -> Response:

@@ -19,12 +19,14 @@ from outlay_web.problems import Problem
 from outlay_web.schemas import EstimateBody, PricesBody, RepriceBody, UndoBody
 
 PRICE_COLUMNS = columns(
-    "provider model service_tier min_input_tokens valid_from input_usd_per_mtok cache_read_usd_per_mtok "
-    "cache_write_usd_per_mtok cache_write_1h_usd_per_mtok output_usd_per_mtok origin source"
+    "provider model service_tier min_input_tokens hours valid_from valid_until input_usd_per_mtok "
+    "cache_read_usd_per_mtok cache_write_usd_per_mtok cache_write_1h_usd_per_mtok output_usd_per_mtok origin source"
 )
-MISSING_COLUMNS = columns("provider request_model response_model calls")
+MISSING_COLUMNS = columns(
+    "provider request_model response_model reason calls input_tokens output_tokens first_at last_at"
+)
 PLAIN = documented(window=False, filters=False)
-ASKED = ("provider", "model", "at", "as_of", "missing", "limit", "cursor", "format")
+ASKED = ("provider", "model", "origin", "at", "as_of", "missing", "limit", "cursor", "format")
 TAGS: list[str | Enum] = ["prices"]
 
 
@@ -41,28 +43,36 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             found = prices_lists.missing_prices(
                 ctx.store, scope.window.start, scope.window.end, project=scope.project, limit=limit
             )
-            return table(query, {"prices": found, "next_cursor": None}, "prices", MISSING_COLUMNS)
+            with ctx.own_writer() as writer:
+                heals = prices_lists.healable(book, writer, scope.project)
+            return table(query, {"prices": found, "heals": heals, "next_cursor": None}, "prices", MISSING_COLUMNS)
         offset = query.integer("cursor", 0, 0, 10_000_000)
         moments = {name: parse_instant(name, query.get(name), ctx.now()) for name in ("at", "as_of") if query.get(name)}
         listed = prices_lists.list_prices(
             ctx.store,
             provider=query.get("provider"),
             model=query.get("model"),
+            origin=query.get("origin"),
             at=moments.get("at"),
             as_of=moments.get("as_of"),
             limit=limit,
             offset=offset,
         )
         after = listed.pop("next_offset")
+        listed["catalogue_warning"] = prices_lists.catalogue_warning(ctx.store, ctx.now())
         return table(query, {**listed, "next_cursor": None if after is None else str(after)}, "prices", PRICE_COLUMNS)
 
     @routes.put("/prices", openapi_extra=PLAIN, tags=TAGS)
     def put_prices(request: Request, body: PricesBody) -> Response:
-        """Add your own prices; they are in force for calls from now on, and for others after a repricing."""
-        read_query(ctx, request, filters=False)
+        """Add your own prices; they are in force for calls from now on, and for others after a repricing.
+
+        `heals` says how many calls without a price have one now, and the command that prices them.
+        """
+        project = read_query(ctx, request, filters=False).scope.project
         with ctx.writing() as writer:
             version = book.put(writer, body.prices, ctx.now())
-        return answer({"price_version": version, "prices": body.prices})
+            heals = prices_lists.healable(book, writer, project)
+        return answer({"price_version": version, "prices": body.prices, "heals": heals})
 
     @routes.post("/reprice", openapi_extra=PLAIN, tags=TAGS)
     def post_reprice(request: Request, body: RepriceBody) -> Response:

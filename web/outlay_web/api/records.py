@@ -19,7 +19,7 @@ CALL_COLUMNS = columns(
     "feature team customer user session task prompt prompt_version provider request_model response_model "
     "response_id service_tier operation input_tokens cache_read_tokens cache_write_tokens cache_write_1h_tokens "
     "output_tokens reasoning_tokens cost_usd list_cost_usd cost_lines reported_cost_usd cost_state price_version "
-    "matched_model streamed attempt status error_type dialect tags cascade cache experiment scores"
+    "matched_model match_kind streamed attempt status error_type dialect tags cascade cache experiment scores"
 )
 TRACE_COLUMNS = columns("trace_id started_at duration_ms name service feature spans calls errors cost_usd")
 PAGED = ("limit", "cursor", "format")

@@ -38,6 +38,7 @@ OWN_DOC = {
     "missing": "true: the models of calls that have no price.",
     "model": "Only this model.",
     "name": "Name of the file.",
+    "origin": "Only prices from catalogue, correction, overlay or discount.",
     "provider": "Only this provider.",
     "state": "pending, firing or resolved.",
 }

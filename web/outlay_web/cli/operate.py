@@ -1,4 +1,4 @@
-"""Commands that change something or look after the store: ingest, prices, reprice, resettle, close, keys, migrate."""
+"""Commands that change something or look after the store: ingest, resettle, keys, migrate."""
 
 from __future__ import annotations
 
@@ -15,12 +15,7 @@ import click
 from outlay.errors import OutlayError
 from outlay_web.cli.ask import Ask
 from outlay_web.cli.options import command, plain_command, take_where, where_options
-from outlay_web.encode import columns
 
-PRICES = columns(
-    "provider model service_tier valid_from input_usd_per_mtok cache_read_usd_per_mtok output_usd_per_mtok source"
-)
-MISSING = columns("provider request_model response_model calls input_tokens output_tokens")
 TYPES = {".pb": "application/x-protobuf", ".json": "application/json"}
 
 
@@ -35,35 +30,10 @@ def add_commands(app: click.Group) -> None:
         ask.common = [("project", project)] if project else []
         _ingest(ask, files)
 
-    @command(app, "prices")
-    @click.option("--missing", is_flag=True, help="Models of calls that have no price.")
-    @click.option("--limit", type=click.IntRange(1, 1000), default=100, help="At most so many.")
-    @click.option("--cursor", metavar="TEXT", help="next_cursor of the page before.")
-    def prices(ask: Ask, missing: bool, limit: int, cursor: str | None) -> None:
-        """The price list in force, or what it lacks."""
-        columns = MISSING if missing else PRICES
-        found = ask.show("/prices", "prices", columns, missing="true" if missing else None, limit=limit, cursor=cursor)
-        if ask.form == "text" and found.get("next_cursor"):
-            print(f"more: --cursor {found['next_cursor']}")
-
-    @command(app, "reprice")
-    @click.option("--dry-run", is_flag=True, help="Only show the difference.")
-    def reprice(ask: Ask, dry_run: bool) -> None:
-        """Price the calls of a window again and show the difference."""
-        ask.print_json(ask.post("/reprice", {**_window(ask), "dry_run": dry_run}))
-
     @command(app, "resettle")
     def resettle(ask: Ask) -> None:
         """Read the spans of a window again, with today's dialects."""
-        ask.print_json(ask.post("/admin/resettle", _window(ask)))
-
-    @plain_command(app, "close")
-    @click.argument("month", metavar="YYYY-MM")
-    @click.option("--project", metavar="NAME", help="Project; default: the key's, or default.")
-    def close(ask: Ask, month: str, project: str | None) -> None:
-        """Close a month: later changes to it are shown apart."""
-        ask.common = [("project", project)] if project else []
-        ask.print_json(ask.post("/admin/close", {"month": month}))
+        ask.print_json(ask.post("/admin/resettle", window_of(ask)))
 
     def migrate(**given: Any) -> None:
         from outlay_web.assembly import migrate_only
@@ -162,7 +132,7 @@ def _progress(files: Sequence[Path]) -> Iterable[Path]:
         print("\r" + " " * 80 + "\r", end="", file=sys.stderr, flush=True)
 
 
-def _window(ask: Ask) -> dict[str, str]:
+def window_of(ask: Ask) -> dict[str, str]:
     """The window as a body's fields, taken out of the query string."""
     given = dict(ask.common)
     if "start" not in given:

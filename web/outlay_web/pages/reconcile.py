@@ -23,7 +23,7 @@ from outlay_web.uploads import read_upload
 
 ALLOWED = ("bill", "day")
 QUESTION = "Does the bill say what the calls cost?"
-SHOWN_ROWS = 100
+SHOWN_ROWS = 40
 # What a reason means, and what to do about it.
 REASONS: Mapping[str, tuple[str, str]] = {
     "unpriced": ("Unpriced", "calls whose model has no price: add it, then reprice"),
@@ -57,14 +57,15 @@ def page(view: View, problem: str = "") -> Page:
     if chosen and not problem:
         found = compare_bill(view.ctx, view.scope.project, chosen)
         rows = [row for row in found["rows"] if not view.get("day") or row["day"].isoformat() == view.get("day")]
+        apart = [row for row in rows if row["residual_usd"]]
         data |= {
             "found": found,
             "tiles": tiles(found),
             "days": day_figure(view, chosen, found),
             "residual": residual_table(view, found),
             "models": model_table(view, rows),
-            "rows": row_table(view, rows),
-            "more": max(0, len(rows) - SHOWN_ROWS),
+            "rows": row_table(view, apart) if apart else None,
+            "more": max(0, len(apart) - SHOWN_ROWS),
             "day": view.get("day"),
             "all_days": view.here(day=None),
             "csv_href": url("/api/v1/reconcile", [*project_of(view), ("bill", chosen), ("format", "csv")]),

@@ -25,6 +25,7 @@ from outlay_web.pages import (
     explain,
     forecast,
     overview,
+    prices,
     reconcile,
     settings,
     spend,
@@ -57,6 +58,7 @@ PAGES = (
     Route("/alerts", alerts.page, alerts.ALLOWED),
     Route("/calls", calls.page, calls.ALLOWED),
     Route("/traces/{trace_id}", traces.page, traces.ALLOWED),
+    Route("/prices", prices.page, prices.ALLOWED),
     Route("/reconcile", reconcile.page, reconcile.ALLOWED),
     Route("/settings", settings.page, settings.ALLOWED),
 )

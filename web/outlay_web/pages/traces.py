@@ -186,6 +186,7 @@ FACTS = (
     "cost_state",
     "price_version",
     "matched_model",
+    "match_kind",
     "input_tokens",
     "cache_read_tokens",
     "cache_write_tokens",

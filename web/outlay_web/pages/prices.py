@@ -1,0 +1,296 @@
+"""/prices: what calls are priced with, where each price is from, and what has none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from markupsafe import Markup
+
+from outlay_analytics.window import BadRequest, parse_instant
+from outlay_collector import prices_lists, prices_reprice
+from outlay_web import format as fmt
+from outlay_web.charts import Cell, Column, Table
+from outlay_web.pages.parts import Page, Row, Tile
+from outlay_web.pages.view import View
+
+ALLOWED = ("provider", "model", "origin", "dates", "at", "as_of", "cursor")
+QUESTION = "What does a token cost, since when, and who says so?"
+SHOWN = 60
+DATES = (("now", "in force now"), ("ever", "of all dates"))
+ORIGINS = (
+    ("overlay", "your own prices"),
+    ("discount", "your discounts"),
+    ("correction", "corrections"),
+    ("catalogue", "the catalogue"),
+)
+TONES = {"overlay": "fine", "discount": "fine", "correction": "info", "catalogue": "quiet"}
+WHY = {
+    "unknown_model": "no list has this model",
+    "no_price_yet": "older than its first known price",
+    "part_without_price": "a part of it has no price",
+}
+
+
+def page(view: View) -> Page:
+    store, project = view.ctx.store, view.scope.project
+    moments = {name: parse_instant(name, view.get(name), view.now) for name in ("at", "as_of") if view.get(name)}
+    dates = view.choice("dates", dict(DATES), "ever" if view.get("model") else "now")
+    at = moments.get("at") or (view.now if dates == "now" else None)
+    origin = view.get("origin")
+    if origin and origin not in dict(ORIGINS):
+        raise BadRequest(f"origin must be one of {', '.join(dict(ORIGINS))}, not {origin[:80]!r}")
+    offset = view.query.integer("cursor", 0, 0, 10_000_000)
+    listed = prices_lists.list_prices(
+        store,
+        provider=view.get("provider"),
+        model=view.get("model"),
+        origin=origin,
+        at=at,
+        as_of=moments.get("as_of"),
+        limit=SHOWN,
+        offset=offset,
+    )
+    window = view.scope.window
+    missing = prices_lists.missing_prices(store, window.start, window.end, project=project)
+    with view.ctx.own_writer() as writer:
+        heals = prices_lists.healable(view.ctx.prices, writer, project)
+    repricings = prices_reprice.repricings(store, project)
+    months = prices_reprice.closed_months(store, project)
+    after = listed["next_offset"]
+    data = {
+        "warning": prices_lists.catalogue_warning(store, view.now),
+        "tiles": tiles(view, listed, missing),
+        "heals": heals if heals["calls"] else None,
+        "table": price_table(view, listed["prices"], at),
+        "has_rows": bool(listed["prices"]),
+        "missing": missing_table(view, missing) if missing else None,
+        "repricings": repricing_table(view, repricings) if repricings else None,
+        "months": month_table(view, months) if months else None,
+        "next_href": view.here(cursor=str(after)) if after is not None else None,
+        "first_href": view.here(cursor=None) if offset else None,
+        "dates": dates,
+        "date_options": DATES,
+        "origin": origin,
+        "origin_options": ORIGINS,
+        "providers": providers(store, listed),
+    }
+    return Page("prices.html", "Prices", QUESTION, data)
+
+
+def providers(store: Any, listed: Row) -> list[str]:
+    if not listed["price_version"]:
+        return []
+    sql = "SELECT DISTINCT provider FROM prices WHERE price_version = {version:String} ORDER BY provider"
+    return [str(row["provider"]) for row in store.query(sql, {"version": listed["price_version"]})]
+
+
+def tiles(view: View, listed: Row, missing: Sequence[Row]) -> list[Tile]:
+    age = listed["catalogue_age_days"]
+    old = age is not None and age > prices_lists.OLD_DAYS
+    own = prices_lists.own_prices(view.ctx.store, listed["price_version"] or "")
+    unpriced = sum(row["calls"] for row in missing)
+    known = listed["known_since"]
+    return [
+        Tile(
+            "Catalogue",
+            "unknown" if age is None else "today" if age == 0 else f"{fmt.plural(age, 'day')} old",
+            None,
+            f"{listed['catalogue'] or 'no list'}, with corrections",
+            tone="warn" if old else "",
+        ),
+        Tile(
+            "Price list",
+            str(listed["price_version"] or "none"),
+            None,
+            f"known here since {fmt.instant_text(known, view.timezone)}" if known else "",
+        ),
+        Tile(
+            "Your own prices",
+            fmt.count(own),
+            view.here(origin="overlay" if own else None),
+            "contracts and self-hosted models; from outlay.toml or PUT /api/v1/prices",
+        ),
+        Tile(
+            "Calls without a price",
+            fmt.count(unpriced),
+            "#missing" if missing else None,
+            "in the last 30 days",
+            tone="warn" if unpriced else "",
+        ),
+    ]
+
+
+def price_table(view: View, rows: Sequence[Row], at: datetime | None) -> Table:
+    """The rows of the list; contracted prices with the list price behind them."""
+    columns = [
+        Column("Model", "name", "model"),
+        Column("Provider", "name", "provider", csv_only=True),
+        Column("When", "text", "applies", "Service tier, size of the input, hours in UTC"),
+        Column("Since", "html", "valid_from", "Empty: as far back as is known"),
+        *([] if at is not None else [Column("Until", "html", "valid_until")]),
+        Column("Input", "each", "input_usd_per_mtok", "USD per million tokens"),
+        Column("Cache read", "each", "cache_read_usd_per_mtok", "USD per million tokens"),
+        Column("Cache write", "each", "cache_write_usd_per_mtok", "USD per million tokens, kept 5 minutes"),
+        Column("1 h write", "each", "cache_write_1h_usd_per_mtok", csv_only=True),
+        Column("Output", "each", "output_usd_per_mtok", "USD per million tokens"),
+        Column("Other", "html", "other", "USD per million: audio, images, searches …", True),
+        Column("From", "html", "origin"),
+        Column("Source", "text", "source", csv_only=True),
+    ]
+    lines = []
+    for row in rows:
+        until = [] if at is not None else [Cell(row["valid_until"], label=_day(row["valid_until"]))]
+        lines.append(
+            [
+                Cell(row["model"], view.here(model=row["model"], provider=row["provider"]), note=row["provider"]),
+                Cell(row["provider"], view.here(provider=row["provider"])),
+                Cell(applies(row)),
+                Cell(row["valid_from"], label=_day(row["valid_from"])),
+                *until,
+                Cell(row["input_usd_per_mtok"], note=_listed(row, "input")),
+                Cell(row["cache_read_usd_per_mtok"]),
+                Cell(row["cache_write_usd_per_mtok"], note=_hour(row)),
+                Cell(row["cache_write_1h_usd_per_mtok"]),
+                Cell(row["output_usd_per_mtok"], note=_listed(row, "output")),
+                _other(row),
+                Cell(_from(row)),
+                Cell(row["source"]),
+            ]
+        )
+    return Table("prices", "Prices, in USD per million tokens", columns, lines, timezone=view.timezone)
+
+
+def applies(row: Row) -> str:
+    """For which calls a row holds."""
+    said = [] if row["service_tier"] == "standard" else [str(row["service_tier"])]
+    if row["min_input_tokens"]:
+        said.append(f"input over {fmt.tokens_text(row['min_input_tokens'])}")
+    if row["hours"]:
+        said.append(f"{row['hours']} UTC")
+    return ", ".join(said) or "standard"
+
+
+def missing_table(view: View, rows: Sequence[Row]) -> Table:
+    columns = [
+        Column("Model", "name", "request_model"),
+        Column("Answered by", "name", "response_model", wide_only=True),
+        Column("Provider", "name", "provider"),
+        Column("Why", "text", "reason"),
+        Column("Calls", "count", "calls"),
+        Column("Input", "tokens", "input_tokens"),
+        Column("Output", "tokens", "output_tokens"),
+        Column("Last", "time", "last_at"),
+    ]
+    lines = []
+    for row in rows:
+        model = row["response_model"] or row["request_model"]
+        href = view.to("/calls", model=model, provider=row["provider"], cost_state="unpriced")
+        lines.append(
+            [
+                Cell(row["request_model"], href),
+                Cell(row["response_model"]),
+                Cell(row["provider"]),
+                Cell(row["reason"], label=WHY[row["reason"]]),
+                Cell(row["calls"], href),
+                Cell(row["input_tokens"]),
+                Cell(row["output_tokens"]),
+                Cell(row["last_at"]),
+            ]
+        )
+    return Table("missing", "Models of calls without a price", columns, lines, timezone=view.timezone)
+
+
+def repricing_table(view: View, rows: Sequence[Row]) -> Table:
+    """Both figures of every repricing."""
+    columns = [
+        Column("Asked for", "time", "created_at"),
+        Column("Calls from", "time", "start"),
+        Column("Until", "time", "end"),
+        Column("State", "text", "state"),
+        Column("Changed", "count", "calls"),
+        Column("Had none", "count", "newly_priced", "Calls that had no price before"),
+        Column("Before", "usd", "before_usd"),
+        Column("After", "usd", "after_usd"),
+        Column("Difference", "delta_usd", "change_usd"),
+        Column("Adjustment", "delta_usd", "adjustment_usd", "The part that lies in closed months"),
+        Column("Undo with", "text", "id"),
+    ]
+    names = ("created_at", "start", "end", "state", "calls", "newly_priced", "before_usd", "after_usd", "change_usd")
+    lines = [
+        [
+            *(Cell(row[name]) for name in names),
+            Cell(row["adjustment_usd"]),
+            Cell(row["id"], label=f"--undo {row['id']}" if row["state"] == "applied" else "–"),
+        ]
+        for row in rows
+    ]
+    return Table("repricings", "Repricings", columns, lines, timezone=view.timezone)
+
+
+def month_table(view: View, rows: Sequence[Row]) -> Table:
+    """Closed months, and what has changed since: the adjustment, apart from the books."""
+    columns = [
+        Column("Month", "text", "month"),
+        Column("Closed", "time", "closed_at"),
+        Column("Calls", "count", "calls"),
+        Column("Cost", "usd", "cost_usd"),
+        Column("Calls now", "count", "calls_now"),
+        Column("Cost now", "usd", "cost_now_usd"),
+        Column("Adjustment", "delta_usd", "adjustment_usd"),
+    ]
+    lines = [
+        [
+            Cell(f"{row['month']:%Y-%m}"),
+            Cell(row["closed_at"]),
+            Cell(row["calls"]),
+            Cell(row["cost_usd"]),
+            Cell(row["calls_now"]),
+            Cell(row["cost_now_usd"]),
+            Cell(row["adjustment_usd"]),
+        ]
+        for row in rows
+    ]
+    return Table("months", "Closed months", columns, lines, timezone=view.timezone)
+
+
+def _day(at: datetime | None) -> Markup:
+    if at is None:
+        return Markup('<span class="muted">–</span>')
+    text = f"{at:%Y-%m-%d}" if at.time() == datetime.min.time() else f"{at:%Y-%m-%d %H:%M}"
+    return Markup('<time datetime="{}" class="num">{}</time>').format(fmt.rfc3339(at), text)
+
+
+def _listed(row: Row, part: str) -> str:
+    """The list price where the contracted one differs."""
+    listed: Decimal | None = row[f"list_{part}_usd_per_mtok"]
+    return "" if row["is_list"] or listed == row[f"{part}_usd_per_mtok"] else f"list {fmt.usd_text(listed)}"
+
+
+def _hour(row: Row) -> str:
+    price = row["cache_write_1h_usd_per_mtok"]
+    return "" if price is None else f"1 h {fmt.usd_text(price)}"
+
+
+def _other(row: Row) -> Cell:
+    found = dict(row["other_usd_per_million"])
+    if row["reasoning_usd_per_mtok"] is not None:
+        found["reasoning"] = row["reasoning_usd_per_mtok"]
+    said = ", ".join(f"{name.replace('_', ' ')} {fmt.usd_text(usd)}" for name, usd in sorted(found.items()))
+    shown = Markup('<span class="num" title="{}">{}</span>').format(said, f"{len(found)} more") if found else Markup("")
+    return Cell(said, label=shown)
+
+
+def _from(row: Row) -> Markup:
+    """Catalogue, correction or the user's own, with the source where it is known."""
+    source = str(row["source"])
+    hint = ", checked ".join(part for part in (source, str(row["checked"])) if part)
+    borrowed = Markup(' <small class="muted" title="{}">standard price</small>').format(
+        "This tier has no price of its own: " + ", ".join(row["borrowed"])
+    )
+    badge = Markup('<span class="badge {}" title="{}">{}</span>').format(TONES[row["origin"]], hint, row["origin"])
+    if source.startswith("https://") and " " not in source:
+        badge = Markup('<a href="{}" rel="noreferrer">{}</a>').format(source, badge)
+    return badge + borrowed if row["borrowed"] else badge
