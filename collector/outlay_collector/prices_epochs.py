@@ -69,6 +69,12 @@ def at(line: Timeline, moment: datetime) -> Epoch:
     return [epoch for epoch in line if epoch.starts_at <= moment][-1]
 
 
+def within(line: Timeline, start: datetime, end: datetime) -> list[Epoch]:
+    """The epochs that hold in some part of [start, end)."""
+    ends = [*(epoch.starts_at for epoch in line[1:]), datetime.max.replace(tzinfo=UTC)]
+    return [epoch for epoch, stops in zip(line, ends, strict=True) if epoch.starts_at < end and stops > start]
+
+
 def changed(
     line: Timeline, start: datetime, end: datetime, change: Callable[[Epoch], Epoch], *, cuts: Iterable[datetime] = ()
 ) -> Timeline:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from outlay_collector.prices import PriceBook
 from outlay_collector.prices_catalogue import source
 from outlay_collector.store import Store, load_sql
+from outlay_collector.store.client import Writer
 
 SQL = "outlay_collector.store.sql"
 OLD_DAYS = 30
@@ -17,6 +19,7 @@ def list_prices(
     *,
     provider: str = "",
     model: str = "",
+    origin: str = "",
     at: datetime | None = None,
     as_of: datetime | None = None,
     limit: int = 100,
@@ -27,6 +30,7 @@ def list_prices(
     Args:
         provider: Only this provider, by the price list's name.
         model: Only models whose name contains this.
+        origin: Only rows from `catalogue`, `correction`, `overlay` or `discount`.
         at: Only the prices in force at this moment.
         as_of: The list as it was known at this moment instead of the newest: what did we believe on that day?
         limit: Rows at most.
@@ -42,13 +46,20 @@ def list_prices(
         keys = ("price_version", "known_since", "catalogue", "catalogue_checked", "catalogue_age_days", "next_offset")
         return {"prices": [], **dict.fromkeys(keys)}
     only = ["1"]
-    params: dict[str, Any] = {"price_version": version["price_version"], "limit": limit + 1, "offset": offset}
+    params: dict[str, Any] = {
+        "price_version": version["price_version"],
+        "limit": limit + 1,
+        "offset": offset,
+        "model": model,
+    }
     if provider:
         only.append("provider = {provider:String}")
         params["provider"] = provider
     if model:
         only.append("positionCaseInsensitive(model, {model:String}) > 0")
-        params["model"] = model
+    if origin:
+        only.append("origin = {origin:String}")
+        params["origin"] = origin
     if at is not None:
         only.append("p.valid_from <= {at:DateTime64(6)} AND until > {at:DateTime64(6)}")
         params["at"] = at
@@ -73,13 +84,42 @@ def version_known(store: Store, as_of: datetime | None = None) -> dict[str, Any]
     return rows[0] if rows else None
 
 
+def own_prices(store: Store, version: str) -> int:
+    """How many models of a list have a price of the user's own."""
+    own = "price_version = {version:String} AND origin = 'overlay'"
+    rows = store.query(f"SELECT uniqExact(provider, model) AS n FROM prices WHERE {own}", {"version": version})
+    return int(rows[0]["n"])
+
+
 def missing_prices(
     store: Store, start: datetime, end: datetime, *, project: str = "default", limit: int = 100
 ) -> list[dict[str, Any]]:
-    """Models that calls name and no price list knows, with their calls and tokens, the weightiest first."""
+    """Models of calls that have no price, with `reason` (`unknown_model`, `no_price_yet`, `part_without_price`), their
+    calls and tokens, the weightiest first."""
     return store.query(
         load_sql(SQL, "prices_missing"), {"project": project, "start": start, "end": end, "limit": limit}
     )
+
+
+def healable(book: PriceBook, writer: Writer, project: str = "default") -> dict[str, Any]:
+    """The calls without a price that the newest list has a price for.
+
+    Returns:
+        `calls`, `usd` (what they would cost), `models` (up to 20), `first_day`, `last_day` and `command`, which prices
+        them; None for the last five where there are none.
+    """
+    start, end = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+    params = {"project": project, "start": start, "end": end}
+    version = book.ensure(writer)
+    source_sql = f"SELECT * FROM ({load_sql(SQL, 'reprice_source')}) WHERE old_cost_state = 'unpriced'"
+    book.prepare(writer, source_sql, params, version=version)
+    priced = book.price_select(source_sql, version=version)
+    row = writer.query(load_sql(SQL, "price_heal", priced=priced), params)[0]
+    if not row["calls"]:
+        return {"calls": 0, "usd": None, "models": None, "first_day": None, "last_day": None, "command": None}
+    apart = "" if project == "default" else f" --project {project}"
+    after = row["last_day"] + timedelta(days=1)
+    return {**row, "command": f"outlay reprice --start {row['first_day']} --end {after}{apart}"}
 
 
 def catalogue_warning(store: Store, now: datetime | None = None) -> str | None:

@@ -152,9 +152,15 @@ def close_month(book: PriceBook, writer: Writer, month: str, *, project: str = "
 
 
 def reopen_month(writer: Writer, month: str, *, project: str = "default") -> None:
-    """Open the books of `month` again."""
+    """Open the books of `month` again.
+
+    Raises:
+        ConfigError: If it is not a month, or its books are not closed.
+    """
     start, end = _month(month)
     line = epochs.read(writer, project)
+    if not any(epoch.closed for epoch in epochs.within(line, start, end)):
+        raise ConfigError(f"the books of {month} are not closed")
     opened = epochs.changed(line, start, end, lambda one: epochs.Epoch(one.starts_at, one.price_version, False))
     epochs.write(writer, project, line, opened)
     writer.insert(
@@ -244,6 +250,7 @@ def agree(book: PriceBook, writer: Writer, project: str, start: datetime, end: d
         writer.run(f"CREATE OR REPLACE TEMPORARY TABLE repriced_calls ENGINE = Memory AS {changes}", params)
         _mark_dirty(writer)
         writer.run(f"INSERT INTO calls ({', '.join(names)}) SELECT {values} FROM repriced_calls")
+        writer.run(load_sql(SQL, "reprice_lookups"))
         _mark_dirty(writer)
         writer.run("DROP TEMPORARY TABLE repriced_calls")
 

@@ -1,5 +1,5 @@
 -- The prices of one list, for people: one row per model, tier, size, hours and start.
--- only: conditions on the columns.
+-- only: conditions on the columns. A model of exactly the name asked for comes first.
 SELECT
     provider,
     model,
@@ -7,6 +7,7 @@ SELECT
     min_input_tokens,
     hours,
     if(p.valid_from = toDateTime64(0, 9, 'UTC'), NULL, p.valid_from) AS valid_from,
+    if(p.until > toDateTime64('2261-01-01 00:00:00', 9, 'UTC'), NULL, p.until) AS valid_until,
     origin,
     source,
     checked,
@@ -31,5 +32,5 @@ FROM
     WHERE price_version = {price_version:String}
 ) AS p
 WHERE $only
-ORDER BY provider, model, service_tier != 'standard', service_tier, min_input_tokens, hours, p.valid_from
+ORDER BY lower(model) = lower({model:String}) DESC, provider, model, service_tier != 'standard', service_tier, min_input_tokens, hours, p.valid_from
 LIMIT {limit:UInt32} OFFSET {offset:UInt64}
