@@ -2,8 +2,8 @@
 
 What runs is registered by the program's start-up, so that this module knows nothing of its jobs. A job that returns
 True has more work waiting and runs again after the others had their turn; one that raises is logged, counted and tried
-again at its next time. A woken job first rests half as long as its last run took, half a second at most: many small
-wakes make few runs, and what was just received is not kept waiting for long.
+again at its next time. A woken job first rests as long as its last run took, 0.7 seconds at most: many small wakes
+make few runs, and what was just received is not kept waiting for long.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 logger = logging.getLogger(__name__)
 
-LONGEST_REST_S = 0.5
+LONGEST_REST_S = 0.7
 
 
 @dataclass
@@ -101,7 +101,7 @@ class Scheduler:
         job.runs += 1
         job.busy_s += took_s
         with self._changed:
-            job.rested_at = started + took_s + min(took_s / 2, LONGEST_REST_S)
+            job.rested_at = started + took_s + min(took_s, LONGEST_REST_S)
             woken = job.due_at < started + job.interval_s
             if again:
                 job.due_at = 0.0

@@ -32,13 +32,14 @@ SQL = "outlay_collector.store.sql"
 UNKNOWN_TABLE = 60
 MAX_DEPTH = 64
 MAX_ROUNDS = 3
+NO_ROUND = 255
 BATCH_SPANS = 100_000
 BATCH_TRACES = 20_000
 SCRATCH = (
     "settle_traces",
     "settle_hours",
     "settle_raw",
-    "settle_blobs",
+    "settle_inside",
     "settle_spans",
     "settle_tree",
     "settle_usage",
@@ -53,7 +54,10 @@ SCRATCH = (
     "settle_sums",
     "settle_requests",
     "settle_known_ids",
+    "settle_billable",
+    "settle_priced",
 )
+BILLABLE = "SELECT * FROM settle_billable"
 AGREE = " OR ".join(
     f"({a} = '' OR {b} = '' OR startsWith({a}, {b}) OR startsWith({b}, {a}))"
     for a, b in (
@@ -90,7 +94,7 @@ class Settler:
         self._writer = store.writer()
         self._version = 0
         self._read = ""
-        self._blobs = ""
+        self._inside = ""
         self._canonical = ""
 
     def close(self) -> None:
@@ -98,15 +102,28 @@ class Settler:
 
     def run_once(self) -> bool:
         """Settle the next batch of changed traces. Returns whether more is waiting."""
-        batch = self._writer.query(load_sql(SQL, "settle_next"), {"max_spans": BATCH_SPANS, "max_traces": BATCH_TRACES})
-        if not batch:
+        w = self._writer
+        # Constants, not a join: so the primary key leads to what is new, however much was loaded before.
+        known = w.query("SELECT loader, max(seq) AS seq FROM settle_progress GROUP BY loader ORDER BY loader")
+        params: dict[str, Any] = {"known": [str(row["loader"]) for row in known]}
+        settled = []
+        for n, row in enumerate(known):
+            params |= {f"loader_{n}": str(row["loader"]), f"seq_{n}": int(row["seq"])}
+            settled.append(f"(loader = {{loader_{n}:String}} AND seq > {{seq_{n}:UInt64}})")
+        waiting = " OR ".join([*settled, "loader NOT IN {known:Array(String)}"])
+        limits = {"max_spans": BATCH_SPANS, "max_traces": BATCH_TRACES}
+        batches = w.query(load_sql(SQL, "settle_next", waiting=waiting), params | limits)
+        if not batches:
             return False
-        upto: dict[str, int] = {}
-        for row in batch:
-            upto[row["loader"]] = max(upto.get(row["loader"], 0), int(row["seq"]))
-        self.settle({(str(row["project"]), str(row["trace_id"])) for row in batch})
-        self._writer.insert("settle_progress", [{"loader": loader, "seq": seq} for loader, seq in upto.items()])
-        return len(self._writer.query(load_sql(SQL, "settle_next"), {"max_spans": 1, "max_traces": 1})) > 0
+        self._prepare()
+        chosen = []
+        for n, row in enumerate(batches):
+            params |= {f"next_{n}": str(row["loader"]), f"upto_{n}": int(row["upto"])}
+            chosen.append(f"(loader = {{next_{n}:String}} AND seq <= {{upto_{n}:UInt64}})")
+        w.run(load_sql(SQL, "settle_changed", batches=f"({waiting}) AND ({' OR '.join(chosen)})"), params)
+        self._settle()
+        w.insert("settle_progress", [{"loader": row["loader"], "seq": row["upto"]} for row in batches if row["upto"]])
+        return any(row["more"] for row in batches)
 
     def resettle(self, project: str, start: datetime, end: datetime) -> int:
         """Settle every trace with a span in [start, end) again. Returns how many traces that were."""
@@ -128,8 +145,12 @@ class Settler:
         if not wanted:
             return
         self._prepare()
-        w = self._writer
-        w.insert("settle_traces", [{"project": p, "trace_id": t, "write": 1, "round": 0} for p, t in wanted])
+        rows = [{"project": p, "trace_id": t, "write": 1, "round": 0} for p, t in wanted]
+        self._writer.insert("settle_traces", rows)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Settle what is in settle_traces."""
         self._gather()
         if not self._count("settle_spans") and not self._count("settle_hours"):
             return
@@ -156,7 +177,7 @@ class Settler:
         """The statements that the dialect tables make, and the version to go on from."""
         tables = fragments()
         self._read = load_sql(SQL, "settle_read", source=load_sql(SQL, "settle_source"), **tables)
-        self._blobs = load_sql(SQL, "settle_blobs", **tables)
+        self._inside = load_sql(SQL, "settle_inside", **tables)
         self._canonical = load_sql(SQL, "settle_canonical", **tables)
         newest = "SELECT max(version) AS v FROM (SELECT version FROM calls UNION ALL SELECT version FROM repeats)"
         self._version = int(self._writer.query(newest)[0]["v"])
@@ -166,8 +187,19 @@ class Settler:
         w = self._writer
         for statement in load_sql(SQL, "settle_tables").split(";\n"):
             w.run(statement)
-        shape = "CREATE TEMPORARY TABLE IF NOT EXISTS settle_raw ENGINE = Memory AS "
-        w.run(shape + self._read + " LIMIT 0", {"round": 0})
+        # To merge steps, or to compile them to machine code, takes longer than to run them.
+        w.run(
+            "SET query_plan_merge_expressions = 0, compile_expressions = 0, compile_aggregate_expressions = 0, "
+            "compile_sort_description = 0"
+        )
+        for name, statement in (
+            ("settle_raw", self._read),
+            ("settle_inside", self._inside),
+            ("settle_billable", load_sql(SQL, "settle_billable")),
+            ("settle_priced", self.prices.price_select(BILLABLE)),
+        ):
+            params = {"round": NO_ROUND} if name == "settle_raw" else None
+            w.run(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ENGINE = Memory AS {statement}", params)
 
     def _empty(self) -> None:
         for table in SCRATCH:
@@ -180,10 +212,10 @@ class Settler:
             params = {"round": round_, "write": int(round_ + 1 < MAX_ROUNDS)}
             w.run(load_sql(SQL, "settle_hours"), params)
             w.run("TRUNCATE TABLE settle_raw")
-            w.run("TRUNCATE TABLE settle_blobs")
+            w.run("TRUNCATE TABLE settle_inside")
             w.run("INSERT INTO settle_raw " + self._read, params)
-            if self._count("settle_raw", "usage_text != ''"):
-                w.run(self._blobs)
+            if self._count("settle_raw", "to_open"):
+                w.run("INSERT INTO settle_inside " + self._inside)
             w.run("INSERT INTO settle_spans " + self._canonical)
             w.run(load_sql(SQL, "settle_known_ids"), params)
             if round_ == MAX_ROUNDS:
@@ -260,11 +292,12 @@ class Settler:
     def _write(self) -> None:
         w = self._writer
         params: dict[str, Any] = {"version": self._version}
-        billable = load_sql(SQL, "settle_billable")
-        self.prices.prepare(w, billable)
+        w.run("INSERT INTO settle_billable " + load_sql(SQL, "settle_billable"))
+        self.prices.prepare(w, BILLABLE)
+        w.run("INSERT INTO settle_priced " + self.prices.price_select(BILLABLE))
         w.run(load_sql(SQL, "settle_dirty_hours"))
         for name, more in (
-            ("settle_calls", {"priced": self.prices.price_select(billable)}),
+            ("settle_calls", {}),
             ("settle_lookups", {}),
             ("settle_repeats", {}),
             ("settle_response_ids", OWN_KEYS),

@@ -103,7 +103,7 @@ def test_an_anomaly_is_told_once_and_resolved_when_it_is_over(store: Store) -> N
         first = hook.json[0]["alerts"][0]
         assert first["labels"]["channel"] == "uncached_share"
         assert first["labels"]["feature"] == "search"
-        assert "cache_share" in first["annotations"]["drivers"]
+        assert "cache share" in first["annotations"]["drivers"]
         calm = np.random.default_rng(4)
         later = [NOW + timedelta(hours=k) for k in range(5)]
         put(store, *[r for at in later for f in ("search", "triage") for r in hour_of_calls(at, f, calm)])

@@ -16,6 +16,7 @@ from outlay_collector.dialects.model import (
     CALL,
     COUNT_FIELDS,
     FIELDS,
+    NUMBER_FIELDS,
     PLAIN,
     RAW,
     TAIL,
@@ -31,7 +32,6 @@ from outlay_collector.dialects.vocabulary import (
     WORDS,
 )
 
-NO_KEY = 65535
 ROLES = {"": 0, CALL: 1, AGGREGATE: 2, RAW: 3, TAIL: 4, PLAIN: 5}
 NUMBER = {dialect.name: number for number, dialect in enumerate(DIALECTS, start=1)}
 
@@ -137,20 +137,18 @@ def by_dialect(values: Sequence[int], kind: str = "UInt16") -> str:
     return f"{numbers(values, kind)}[dialect_id]"
 
 
-NUMBERS_WANTED = ("cost_usd", "ttft_s", "ttft_ms", "ttft_at", "streamed", "tail_s")
-
-
 def wanted(dialect: Dialect) -> dict[str, tuple[str, ...]]:
     """What is looked up for a row of a dialect: name of the value to the keys it may stand under, in order.
 
-    A field that may stand inside a document has two values: `d_` from the keys asked before the document, `e_` after.
+    A field that may stand inside a document has a second value, `e_`, from the keys asked after the document.
     """
     out: dict[str, tuple[str, ...]] = {}
-    for field in (*TEXT_FIELDS, *NUMBERS_WANTED):
+    for field in (*TEXT_FIELDS, *NUMBER_FIELDS):
         found = sources(dialect, field)
         first = next((i for i, source in enumerate(found) if "#" in source), len(found))
         out[f"d_{field}"] = found[:first]
-        out[f"e_{field}"] = tuple(source for source in found[first:] if "#" not in source)
+        if has_inside(field):
+            out[f"e_{field}"] = tuple(source for source in found[first:] if "#" not in source)
     for field in COUNT_FIELDS:
         out[f"n_{field}"] = sources(dialect, field)
     out["blob_alone"] = tuple(blob.key for blob in dialect.usage if not blob.path)
@@ -182,35 +180,44 @@ def hits() -> str:
     return _array([str(row) for row in rows], "Array(UInt16)")
 
 
+def said(name: str) -> str:
+    """A looked-up value by its name in `wanted`, empty where the span does not say it."""
+    return f"said[{codes()[name]}]"
+
+
 @cache
-def documents() -> dict[str, str]:
-    """Attributes or contents that are read as JSON: key to the column that holds the text."""
-    found: dict[str, str] = {}
+def documents() -> dict[str, int]:
+    """Attributes or contents that are read as JSON: key to its place in the array `documents`."""
+    found: dict[str, int] = {}
     for dialect in DIALECTS:
         for field in FIELDS:
             for source in sources(dialect, field):
                 if "#" in source:
-                    found.setdefault(source.split("#")[0], f"j_{len(found)}")
+                    found.setdefault(source.split("#")[0], len(found) + 1)
         for blob in dialect.usage:
             if blob.path:
-                found.setdefault(blob.key, f"j_{len(found)}")
+                found.setdefault(blob.key, len(found) + 1)
     return found
 
 
-def document_columns() -> str:
-    """One column per document, empty where the row's dialect does not ask for it."""
-    out = []
-    for key, column in documents().items():
-        users = [
-            NUMBER[dialect.name]
-            for dialect in DIALECTS
-            if any(source.startswith(key + "#") for field in FIELDS for source in sources(dialect, field))
-            or any(blob.key == key and blob.path for blob in dialect.usage)
-        ]
+def document_texts() -> str:
+    """The texts of all documents, in order."""
+    texts_of = []
+    for key in documents():
         number = keys()[key]
-        inner = f"if(has(ids, {number}), v[indexOf(ids, {number})], texts[{text(key)}])"
-        out.append(f"if(dialect_id IN ({', '.join(map(str, users))}), {inner}, '') AS {column}")
-    return ",\n".join(out)
+        texts_of.append(f"if(has(ids, {number}), v[indexOf(ids, {number})], texts[{text(key)}])")
+    return f"[{', '.join(texts_of)}]"
+
+
+def opening_dialects() -> str:
+    """Numbers of the dialects that look into documents."""
+    found = [
+        NUMBER[dialect.name]
+        for dialect in DIALECTS
+        if any("#" in source for field in FIELDS for source in sources(dialect, field))
+        or any(blob.path for blob in dialect.usage)
+    ]
+    return ", ".join(map(str, found))
 
 
 def inside(field: str) -> str:
@@ -225,8 +232,7 @@ def inside(field: str) -> str:
         tried = []
         for source in wanted:
             key, path = source.split("#", 1)
-            column = documents()[key]
-            tried.append(f"trim(BOTH '\"' FROM JSONExtractRaw({column}, {_path(path)}))")
+            tried.append(f"trim(BOTH '\"' FROM JSONExtractRaw(documents[{documents()[key]}], {_path(path)}))")
         value = tried[0] if len(tried) == 1 else f"arrayFirst(x -> x NOT IN ('', 'null'), [{', '.join(tried)}])"
         branches.append(f"dialect_id IN ({', '.join(map(str, members))}), {value}")
     return f"multiIf({', '.join(branches)}, '')" if branches else "''"
@@ -249,30 +255,33 @@ def blob_inside() -> str:
             groups.setdefault(found, []).append(NUMBER[dialect.name])
     branches = []
     for blobs, members in groups.items():
-        tried = [f"JSONExtractRaw({documents()[blob.key]}, {_path(blob.path)})" for blob in blobs]
+        tried = [f"JSONExtractRaw(documents[{documents()[blob.key]}], {_path(blob.path)})" for blob in blobs]
         value = f"arrayFirst(x -> startsWith(x, '{{'), [{', '.join(tried)}])"
         branches.append(f"dialect_id IN ({', '.join(map(str, members))}), {value}")
     return f"multiIf({', '.join(branches)}, '')"
 
 
 def blob_style() -> str:
-    """Style of the blob's counts: by dialect, by whether it stood alone, and by its key where a dialect has several."""
+    """Style of a usage object that stands alone: by dialect, and by its key where a dialect has several."""
     names = keys()
-    alone, within, special = [], [], []
+    alone, special = [], []
     for dialect in DIALECTS:
         plain = [blob for blob in dialect.usage if not blob.path]
-        nested = [blob for blob in dialect.usage if blob.path]
         usual = STYLES.index(plain[-1].style) if plain else 0
         alone.append(usual)
-        within.append(STYLES.index(nested[0].style) if nested else 0)
         special += [
             f"dialect_id = {NUMBER[dialect.name]} AND has(ids, {names[blob.key]}), {STYLES.index(blob.style)}"
             for blob in plain
             if STYLES.index(blob.style) != usual
         ]
     usual_style = by_dialect(alone, "UInt8")
-    found = f"multiIf({', '.join(special)}, {usual_style})" if special else usual_style
-    return f"if(blob_alone != '', {found}, {by_dialect(within, 'UInt8')})"
+    return f"multiIf({', '.join(special)}, {usual_style})" if special else usual_style
+
+
+def blob_style_inside() -> str:
+    """Style of a usage object inside a document, by dialect."""
+    nested = [next((blob.style for blob in dialect.usage if blob.path), STYLES[0]) for dialect in DIALECTS]
+    return by_dialect([STYLES.index(style) for style in nested], "UInt8")
 
 
 def blob_type() -> str:
@@ -400,17 +409,17 @@ def excludes(attribute: str) -> str:
 
 def billed_failure() -> str:
     tests = [
-        f"({'true' if not who else f'provider = {text(who)}'} AND position(lower(rest.error_type), {text(what)}) > 0)"
+        f"({'true' if not who else f'provider = {text(who)}'} AND position(lower(error_type), {text(what)}) > 0)"
         for who, what in providers.BILLED_FAILURES
     ]
     return f"({' OR '.join(tests)})"
 
 
 def fragments() -> dict[str, str]:
-    """Everything `store/sql/settle_read.sql` asks for."""
+    """Everything that `settle_read.sql`, `settle_inside.sql` and `settle_canonical.sql` ask for."""
     names = keys()
     raw = [
-        f"(dialect_id = {NUMBER[d.name]} AND name IN ({', '.join(text(n) for n in d.raw_names)}))"
+        f"(dialect_id = {NUMBER[d.name]} AND span.name IN ({', '.join(text(n) for n in d.raw_names)}))"
         for d in DIALECTS
         if d.raw_names
     ]
@@ -439,47 +448,39 @@ def fragments() -> dict[str, str]:
         "context_names": _context_names(),
         "tag_prefix": " OR ".join(f"startsWith(x, {text(prefix)})" for prefix in common.TAG_PREFIXES),
         "tag_name": _tag_name(),
-        "documents": document_columns(),
-        "blob_alone": f"said[{codes()['blob_alone']}]",
+        "documents": document_texts(),
+        "opening_dialects": opening_dialects(),
+        "blob_alone": str(codes()["blob_alone"]),
         "blob_inside": blob_inside(),
         "blob_style": blob_style(),
+        "blob_style_inside": blob_style_inside(),
         "blob_type": text(blob_type()),
         "blob_counts": ",\n".join(f"{count(blob_count(field))} AS b_{field}" for field in WORDS),
         "blob_input_excludes": blob_excludes("input_tokens"),
         "blob_output_excludes": blob_excludes("output_tokens"),
-        "direct_counts": ",\n".join(
-            count(f"toFloat64OrNull(said[{codes()[f'n_{field}']}])") + f" AS n_{field}" for field in COUNT_FIELDS
-        ),
-        "counts": ",\n".join(
-            f"coalesce(n_{field}, b_{field}) AS {field}_said" if field in WORDS else f"n_{field} AS {field}_said"
-            for field in COUNT_FIELDS
-            if field not in ("input_tokens", "output_tokens")
-        ),
-        "direct_texts": ",\n".join(
-            f"said[{code}] AS {name}" for name, code in codes().items() if name[:2] in ("d_", "e_", "o_")
-        ),
-        "inside_texts": _inside_texts((*TEXT_FIELDS, *NUMBERS_WANTED)),
-        "text_fields": ",\n".join(_text_field(field) for field in (*TEXT_FIELDS, *NUMBERS_WANTED)),
-        "count_names": ",\n".join(f"n_{field}" for field in COUNT_FIELDS),
+        "inside_texts": _inside_texts(),
+        "inside_names": ", ".join(f"i_{field}" for field in (*TEXT_FIELDS, *NUMBER_FIELDS) if has_inside(field)),
+        "text_fields": ",\n".join(f"{_text_field(field)} AS {field}" for field in (*TEXT_FIELDS, *NUMBER_FIELDS)),
+        "own_fields": ",\n".join(f"{said(f'o_{field}')} AS {field}" for field in common.OWN),
+        "counts": ",\n".join(_counts()),
+        "http_status": str(codes()["o_http_status"]),
         "aggregate_input": _aggregate_input(),
         "rank": per_dialect([dialect.rank for dialect in DIALECTS]),
         "dialect_name": per_dialect([dialect.name for dialect in DIALECTS]),
         "raw_name": " OR ".join(raw) or "false",
         "tail": " OR ".join(tails) or "false",
         "estimated": " OR ".join(guessing) or "false",
-        "provider_whole": provider_name("provider_written"),
-        "provider_two": provider_name("arrayStringConcat(arraySlice(splitByChar('.', provider_written), 1, 2), '.')"),
-        "provider_one": provider_name("splitByChar('.', provider_written)[1]"),
-        "provider_prefix": provider_name("if(position(any_model, '/') > 0, splitByChar('/', any_model)[1], '-')"),
+        "provider_name": provider_name("x"),
         "provider_of_model": provider_of_model("any_model"),
-        "provider_of_host": provider_of_host("host"),
+        "provider_of_host": provider_of_host("if(o.server_address != '', o.server_address, o.base_url)"),
         "never_openai": ", ".join(text(name) for name in providers.NEVER_OPENAI),
         "input_excludes_cached": excludes("input_excludes_cached"),
         "output_excludes_reasoning": excludes("output_excludes_reasoning"),
         "billed_failure": billed_failure(),
-        "prompts": "multiIf("
-        + ", ".join(f"mapContains(texts, {text(key)}), texts[{text(key)}]" for key in common.PROMPTS)
+        "prompt_key": "multiIf("
+        + ", ".join(f"mapContains(texts, {text(key)}), {text(key)}" for key in common.PROMPTS)
         + ", '')",
+        "prompt_part": "startsWith(x, 'outlay.prompt.part.') AND endsWith(x, '.tokens')",
         "prompt_prefix": " OR ".join(f"startsWith(x, {text(prefix)})" for prefix in common.PROMPT_PREFIXES),
         "system_prompt": f"texts[{text(common.SYSTEM_PROMPT)}]",
     }
@@ -491,14 +492,27 @@ def count(value: str) -> str:
 
 
 def _text_field(field: str) -> str:
+    direct = said(f"d_{field}")
     if not has_inside(field):
-        return f"d_{field} AS f_{field}"
-    # The analyzer evaluates a branch only where it is needed.
-    return f"multiIf(d_{field} != '', d_{field}, i_{field} != '', i_{field}, e_{field}) AS f_{field}"
+        return direct
+    return f"multiIf({direct} != '', {direct}, i_{field} != '', i_{field}, {said(f'e_{field}')})"
 
 
-def _inside_texts(fields: Iterable[str]) -> str:
-    return ",\n".join(f"if(d_{field} != '', '', {inside(field)}) AS i_{field}" for field in fields if has_inside(field))
+def _inside_texts() -> str:
+    fields = [field for field in (*TEXT_FIELDS, *NUMBER_FIELDS) if has_inside(field)]
+    return ",\n".join(f"if({said(f'd_{field}')} != '', '', {inside(field)}) AS i_{field}" for field in fields)
+
+
+def _counts() -> list[str]:
+    """Counts by name. Input and output are kept apart by where they stand, since what they include differs."""
+    out = []
+    for field in COUNT_FIELDS:
+        attribute = count(f"toFloat64OrNull({said(f'n_{field}')})")
+        if field in ("input_tokens", "output_tokens"):
+            out += [f"{attribute} AS n_{field}", f"b_{field}"]
+        else:
+            out.append(f"coalesce({attribute}, b_{field}) AS {field}" if field in WORDS else f"{attribute} AS {field}")
+    return out
 
 
 def _context_names() -> str:

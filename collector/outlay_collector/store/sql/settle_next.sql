@@ -1,44 +1,26 @@
--- The next changed traces, in the order they were loaded: whole batches of a loader, as many as fit into one run.
-WITH waiting AS (
-    SELECT
-        d.loader AS loader,
-        d.seq AS seq,
-        d.project AS project,
-        d.trace_id AS trace_id,
-        d.spans AS spans
-    FROM dirty_traces AS d
-    LEFT JOIN (SELECT loader, max(seq) AS seq FROM settle_progress GROUP BY loader) AS p ON d.loader = p.loader
-    WHERE d.seq > p.seq
-),
-batches AS (
+-- How far the next run goes, by loader: whole batches in the order they were loaded, as many as fit into one run.
+-- waiting is what no run has settled yet; more says that there is more of it than fits.
+SELECT
+    loader,
+    maxIf(seq, fits) AS upto,
+    max(NOT fits) AS more
+FROM
+(
     SELECT
         loader,
         seq,
-        sum(spans) AS batch_spans,
-        count() AS batch_traces
-    FROM waiting
-    GROUP BY loader, seq
-),
-chosen AS (
-    SELECT
-        loader,
-        seq
+        row_number() OVER (ORDER BY loader, seq) = 1
+            OR (sum(batch_spans) OVER (ORDER BY loader, seq) <= {max_spans:UInt64} AND sum(batch_traces) OVER (ORDER BY loader, seq) <= {max_traces:UInt64}) AS fits
     FROM
     (
         SELECT
             loader,
             seq,
-            row_number() OVER (ORDER BY loader, seq) AS n,
-            sum(batch_spans) OVER (ORDER BY loader, seq) AS spans_so_far,
-            sum(batch_traces) OVER (ORDER BY loader, seq) AS traces_so_far
-        FROM batches
+            sum(spans) AS batch_spans,
+            count() AS batch_traces
+        FROM dirty_traces
+        WHERE $waiting
+        GROUP BY loader, seq
     )
-    WHERE n = 1 OR (spans_so_far <= {max_spans:UInt64} AND traces_so_far <= {max_traces:UInt64})
 )
-SELECT DISTINCT
-    loader,
-    seq,
-    project,
-    trace_id
-FROM waiting
-WHERE (loader, seq) IN (SELECT loader, seq FROM chosen)
+GROUP BY loader

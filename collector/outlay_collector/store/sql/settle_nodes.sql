@@ -1,4 +1,5 @@
--- Usage spans of traces with aggregates: what each adds to the sums above it.
+-- Usage spans of traces with aggregates: what each adds to the sums above it. Counts are input, cache read, cache write,
+-- one-hour cache write, output, reasoning.
 INSERT INTO settle_nodes
 WITH
 with_aggregates AS (
@@ -22,12 +23,11 @@ SELECT
     if(aggregate, s.has_usage, r.has_usage) AS has_usage,
     if(aggregate, s.failed, r.failed) AS failed,
     m.winner AS request,
-    if(aggregate, s.input_tokens, r.input_tokens) AS input_tokens,
-    if(aggregate, s.cache_read_tokens, r.cache_read_tokens) AS cache_read_tokens,
-    if(aggregate, s.cache_write_tokens, r.cache_write_tokens) AS cache_write_tokens,
-    if(aggregate, s.cache_write_1h_tokens, r.cache_write_1h_tokens) AS cache_write_1h_tokens,
-    if(aggregate, s.output_tokens, r.output_tokens) AS output_tokens,
-    if(aggregate, s.reasoning_tokens, r.reasoning_tokens) AS reasoning_tokens,
+    if(
+        aggregate,
+        [s.input_tokens, s.cache_read_tokens, s.cache_write_tokens, s.cache_write_1h_tokens, s.output_tokens, s.reasoning_tokens],
+        [r.input_tokens, r.cache_read_tokens, r.cache_write_tokens, r.cache_write_1h_tokens, r.output_tokens, r.reasoning_tokens]
+    ) AS counts,
     if(s.response_model != '', s.response_model, s.request_model) AS model,
     s.provider AS provider
 FROM (SELECT * FROM settle_usage WHERE (project, trace_id) IN (SELECT project, trace_id FROM with_aggregates)) AS u

@@ -54,9 +54,14 @@ SELECT
     arrayFold((a, x) -> mapUpdate(a, x.2), arrayReverseSort(x -> x.1, groupArray((f.precedence, f.context))), CAST(map() AS Map(String, String))) AS context
 FROM
 (
-    SELECT s.* EXCEPT (context), t.context AS context, t.lookup AS lookup, m.winner AS winner, m.conflict AS conflict,
-        row_number() OVER (PARTITION BY m.winner ORDER BY s.rank, s.trace_id, t.usage_depth DESC, s.span_id) AS precedence,
-        s.estimated * 1000000 + precedence AS trust
+    SELECT
+        s.* EXCEPT (context),
+        t.context AS context,
+        t.lookup AS lookup,
+        m.winner AS winner,
+        m.conflict AS conflict,
+        m.precedence AS precedence,
+        s.estimated * 1000000 + m.precedence AS trust
     FROM (SELECT * FROM settle_members WHERE members > 1) AS m
     INNER JOIN settle_spans AS s ON m.id = s.id
     INNER JOIN settle_tree AS t ON m.id = t.id

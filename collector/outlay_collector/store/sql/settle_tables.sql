@@ -20,28 +20,6 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_hours
 )
 ENGINE = Memory;
 
-CREATE TEMPORARY TABLE IF NOT EXISTS settle_blobs
-(
-    id UInt64,
-    b_service_tier String,
-    b_input_tokens Nullable(UInt64),
-    b_output_tokens Nullable(UInt64),
-    b_total_tokens Nullable(UInt64),
-    b_cache_read_tokens Nullable(UInt64),
-    b_cache_write_tokens Nullable(UInt64),
-    b_cache_write_5m_tokens Nullable(UInt64),
-    b_cache_write_1h_tokens Nullable(UInt64),
-    b_reasoning_tokens Nullable(UInt64),
-    b_input_audio_tokens Nullable(UInt64),
-    b_output_audio_tokens Nullable(UInt64),
-    b_input_image_tokens Nullable(UInt64),
-    b_output_image_tokens Nullable(UInt64),
-    b_web_searches Nullable(UInt64),
-    blob_input_excludes UInt8,
-    blob_output_excludes UInt8
-)
-ENGINE = Memory;
-
 CREATE TEMPORARY TABLE IF NOT EXISTS settle_spans
 (
     id UInt64,
@@ -203,6 +181,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_members
     request UInt64,
     winner UInt64,
     members UInt32,
+    precedence UInt32,
     conflict UInt8
 )
 ENGINE = Memory;
@@ -215,18 +194,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_sums
     aggregate UInt8,
     surplus UInt8,
     covers UInt32,
-    input_tokens UInt64,
-    cache_read_tokens UInt64,
-    cache_write_tokens UInt64,
-    cache_write_1h_tokens UInt64,
-    output_tokens UInt64,
-    reasoning_tokens UInt64,
-    rest_input_tokens UInt64,
-    rest_cache_read_tokens UInt64,
-    rest_cache_write_tokens UInt64,
-    rest_cache_write_1h_tokens UInt64,
-    rest_output_tokens UInt64,
-    rest_reasoning_tokens UInt64,
+    counts Array(UInt64),
+    rest Array(UInt64),
     blanks UInt32,
     blank UInt64,
     filled UInt64,
@@ -247,12 +216,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_nodes
     has_usage UInt8,
     failed UInt8,
     request UInt64,
-    input_tokens Nullable(UInt64),
-    cache_read_tokens Nullable(UInt64),
-    cache_write_tokens Nullable(UInt64),
-    cache_write_1h_tokens Nullable(UInt64),
-    output_tokens Nullable(UInt64),
-    reasoning_tokens Nullable(UInt64),
+    counts Array(Nullable(UInt64)),
     model String,
     provider String
 )
