@@ -10,6 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.hand_calls import call as hand_call
+from tests.hand_calls import lookup as hand_lookup
+from tests.hand_calls import put
 from tests.pricing_world import call
 
 from outlay.errors import ConfigError
@@ -246,3 +249,54 @@ def test_a_time_line_is_cut_only_where_something_changes() -> None:
     assert changed(moved, OCTOBER, NOVEMBER + 2 * day, lambda one: Epoch(one.starts_at, "b", True)) == (
         Epoch(OCTOBER, "b", closed=True),
     )
+
+
+def test_an_estimate_stays_one_and_hits_of_the_cache_avoid_what_the_new_price_says(world: World) -> None:
+    put(
+        world.store,
+        hand_call(
+            OCTOBER,
+            "0.0035",
+            request_model="gpt-4o",
+            response_model="",
+            model="gpt-4o",
+            input_tokens=1000,
+            output_tokens=100,
+            cost_state="estimated",
+            trace_id="e" * 32,
+        ),
+        hand_call(
+            OCTOBER,
+            "0",
+            request_model="gpt-4o",
+            response_model="",
+            model="gpt-4o",
+            cost_state="cached",
+            cache_kind="exact",
+            cache_hit=True,
+            cache_avoided_input_tokens=1000,
+            cache_avoided_output_tokens=100,
+            cache_avoided_usd="0.0035",
+            trace_id="c" * 32,
+            span_id="c" * 16,
+        ),
+        hand_lookup(OCTOBER, avoided_usd="0.0035", trace_id="c" * 32, span_id="c" * 16, model="gpt-4o"),
+        hand_lookup(OCTOBER, avoided_usd="9", trace_id="d" * 32),
+    )
+    figures = "SELECT * EXCEPT version FROM lookups FINAL ORDER BY trace_id"
+    before = world.store.query(figures)
+    world.book.put(world.writer, [CHEAPER])
+    done = reprice(world.book, world.writer, OCTOBER, NOVEMBER, dry_run=False)
+
+    avoided = {row["trace_id"][0]: row["avoided_usd"] for row in world.store.query(figures)}
+    assert avoided == {"c": Decimal("0.0011"), "d": Decimal(9)}
+    found = world.store.query(
+        "SELECT substring(trace_id, 1, 1) AS id, cost_state, cost_usd, input_tokens, cache_avoided_usd AS avoided_usd "
+        "FROM calls FINAL WHERE trace_id IN (repeat('c', 32), repeat('e', 32)) ORDER BY id"
+    )
+    assert [tuple(row.values()) for row in found] == [
+        ("c", "cached", Decimal(0), None, Decimal("0.0011")),
+        ("e", "estimated", Decimal("0.0011"), 1000, None),
+    ]
+    undo(world.book, world.writer, done["id"])
+    assert world.store.query(figures) == before
