@@ -47,6 +47,14 @@ def test_the_example_file_is_valid_and_uses_every_section_and_key(tmp_path: Path
     assert set(written["model_tiers"]) == set(model_tiers.TIERS)
 
 
+def test_the_readme_instruments_the_function_of_the_quickstart() -> None:
+    function = re.search(r"^def triage\(.*?(?=^\S|\Z)", (ROOT / "examples" / "quickstart.py").read_text(), re.M | re.S)
+    assert function is not None
+    readme = (ROOT / "README.md").read_text()
+    assert function[0].strip() in readme
+    assert '@outlay.track(feature="support-triage")  # line two' in readme
+
+
 def test_the_data_model_page_is_what_the_migrations_say() -> None:
     from outlay_collector.store.describe import markdown
 

@@ -73,7 +73,7 @@ def projected_over_budget(amount: Decimal, outlook: Outlook, now: datetime) -> F
     projected = _money(outlook.total["mean"])
     reason = (
         f"heading for {usd(projected)} of {usd(amount)} by {_day(outlook.window.end)} "
-        f"(80 % between {usd(_money(outlook.total['lo80']))} and {usd(_money(outlook.total['hi80']))}, "
+        f"(80% between {usd(_money(outlook.total['lo80']))} and {usd(_money(outlook.total['hi80']))}, "
         f"over with probability {probability:.0%}); {usd(outlook.spent_usd)} so far"
     )
     severity = "critical" if critical else "warning"

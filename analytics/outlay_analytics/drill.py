@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 
 CONDITION_PRICE = 0.03
 SHARE_REWARD = 0.1
+ROOM = 16  # counters per leaf that are cheaper than sorting the leaves
 
 
 def drill(
@@ -93,9 +94,17 @@ def _encode(rows: Sequence[tuple[Any, ...]], width: int) -> tuple[list[list[Any]
 
 
 def _combine(codes: NDArray[np.int64], picked: Sequence[int]) -> NDArray[np.int64]:
-    """One dense integer per combination of the picked dimensions' values."""
+    """One integer per combination of the picked dimensions' values, dense enough to count by."""
     key = codes[:, picked[0]].copy()
+    space = int(key.max()) + 1
     for d in picked[1:]:
-        key = key * (codes[:, d].max() + 1) + codes[:, d]
+        values = int(codes[:, d].max()) + 1
+        if space * values > ROOM * len(key):
+            _, key = np.unique(key, return_inverse=True)
+            key = key.reshape(-1)
+            space = int(key.max()) + 1
+        key = key * values + codes[:, d]
+        space *= values
+    if space > ROOM * len(key):
         key = np.unique(key, return_inverse=True)[1].reshape(-1)
     return key

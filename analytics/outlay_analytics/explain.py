@@ -19,14 +19,14 @@ from outlay_analytics.cells import cells_of
 from outlay_analytics.drill import drill
 from outlay_analytics.examples import examples
 from outlay_analytics.leaves import Leaves, read_leaves
-from outlay_analytics.sentences import sentences
+from outlay_analytics.sentences import Sums, sentences
 from outlay_analytics.shapley import decompose
 from outlay_analytics.slices import find_slices
 from outlay_analytics.spend import spend
 from outlay_analytics.window import BadRequest, Scope, Window, check_dimension
 from outlay_collector.store import Row, Store
 
-__all__ = ["changes", "decompose", "drill", "explain"]
+__all__ = ["changes", "decompose", "drill", "explain", "outline"]
 
 ZERO = Decimal(0)
 
@@ -71,11 +71,29 @@ def explain(store: Store, scope: Scope, base: Window | None = None, by: str = "f
     }
 
 
+def outline(store: Store, scope: Scope, base: Window, by: str = "feature") -> dict[str, Any]:
+    """`change_usd`, `drivers`, `cells` and `sentences` as in `explain`, and `base` and `current` with `cost_usd calls`.
+
+    For pages, alerts and reports: without the search for slices, examples and latencies, at a tenth of the work.
+    """
+    leaves = read_leaves(store, scope, base, by)
+    cells, drivers = cells_of(leaves, by)
+    sides = (Sums([pair[0] for pair in leaves.rows]), Sums([pair[1] for pair in leaves.rows]))
+    before, after = ({"cost_usd": side.cost if side.known else None, "calls": side.calls} for side in sides)
+    return {
+        "base": before,
+        "current": after,
+        "change_usd": sum((driver["usd"] for driver in drivers), ZERO),
+        "drivers": drivers,
+        "cells": cells,
+        "sentences": sentences(leaves, cells, drivers, [], by, scope.window, base),
+    }
+
+
 def changes(store: Store, scope: Scope, base: Window) -> tuple[list[dict[str, Any]], list[str]]:
-    """Only the drivers (largest first) and the sentences, for alerts and reports."""
-    leaves = read_leaves(store, scope, base, "feature")
-    cells, drivers = cells_of(leaves, "feature")
-    return drivers, sentences(leaves, cells, drivers, [], "feature", scope.window, base)
+    """Only the drivers (largest first) and the sentences."""
+    found = outline(store, scope, base)
+    return found["drivers"], found["sentences"]
 
 
 def _measures(store: Store, scope: Scope, leaves: Leaves, side: int) -> dict[str, Any]:

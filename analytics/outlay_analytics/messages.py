@@ -13,6 +13,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.drivers import title
+
 OPEN_END = "0001-01-01T00:00:00Z"
 _PAGERDUTY_SEVERITY = {"critical": "critical", "warning": "warning"}
 
@@ -93,7 +95,7 @@ def driver_words(drivers: Sequence[Mapping[str, Any]], limit: int = 3) -> str:
     parts = []
     for driver in drivers[:limit]:
         amount = Decimal(str(driver["usd"]))
-        parts.append(f"{driver['driver'].replace('_', ' ')} {'+' if amount >= 0 else ''}{usd(amount)}")
+        parts.append(f"{title(str(driver['driver']))} {'+' if amount >= 0 else ''}{usd(amount)}")
     return ", ".join(parts) or "not known"
 
 

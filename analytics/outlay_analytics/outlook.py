@@ -104,7 +104,7 @@ def elapsed_share(store: Store, scope: Scope, now: datetime) -> float:
 
 
 def probability_above(bounds: dict[str, float], amount: float) -> float:
-    """P(total > amount) from a mean and its 80 and 95 % bounds: normal scores, interpolated between the five points."""
+    """P(total > amount) from a mean and its 80 and 95% bounds: normal scores, interpolated between the five points."""
     points = sorted((bounds[name], _Z[name]) for name in NAMES)
     values: Floats = np.array([value for value, _ in points])
     scores = [score for _, score in points]

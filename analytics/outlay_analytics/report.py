@@ -101,7 +101,7 @@ def report_text(report: dict[str, Any]) -> str:
     if report["forecast"]:
         expected = report["forecast"]
         bounds = f"{usd(expected['lo80_usd'])} to {usd(expected['hi80_usd'])}"
-        lines.append(f"Expected were {usd(expected['mean_usd'])} (80 %: {bounds}).")
+        lines.append(f"Expected were {usd(expected['mean_usd'])} (80%: {bounds}).")
     lines += report["sentences"]
     for name in GROUPS:
         lines += ["", f"By {name}".ljust(34) + "today".rjust(14) + "yesterday".rjust(14)]

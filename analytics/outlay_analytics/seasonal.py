@@ -241,7 +241,7 @@ def _first_origin(n: int, day: int, cycle: int) -> int:
 def _step_widths(
     mean: Floats, errors: Floats, predicted: Floats, past: _Past, tuning: Tuning
 ) -> tuple[Floats, tuple[float, float]]:
-    """Per step scale of the error, and the half widths of the 80 and 95 % interval in its units.
+    """Per step scale of the error, and the half widths of the 80 and 95% interval in its units.
 
     Errors grow with a power of the forecast, picked so that they look alike over its terciles, and slowly with
     distance.

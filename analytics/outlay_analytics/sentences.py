@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.drivers import title
 from outlay_analytics.leaves import Leaves
 from outlay_analytics.messages import usd
 from outlay_analytics.shapley import ESCALATION, PRIMARY, RETRY
@@ -107,20 +108,7 @@ def _cell_sentence(leaves: Leaves, cell: dict[str, Any], by: str, change: Decima
     # Where parts cancel, one of them can be many times the change: its share of it would say nothing.
     share = f" ({_ratio(cell['usd'], change)} of the change)" if 0 < cell["usd"] / change <= 1 else ""
     evidence = _EVIDENCE[cell["driver"]](sums)
-    return f"{name}: {_TITLES[cell['driver']]} {sign}{usd(cell['usd'])}{share}; {evidence}."
-
-
-_TITLES = {
-    "requests": "requests",
-    "escalation": "escalation",
-    "retries": "retries",
-    "model_mix": "model mix",
-    "input_tokens": "input tokens",
-    "output_tokens": "output tokens",
-    "cache_share": "cache share",
-    "unit_price": "unit price",
-    "unexplained": "cost without tokens",
-}
+    return f"{name}: {title(cell['driver'])} {sign}{usd(cell['usd'])}{share}; {evidence}."
 
 
 def _requests(sums: Pair) -> str:
@@ -206,9 +194,7 @@ def _offsets(drivers: Sequence[dict[str, Any]], change: Decimal) -> list[str]:
 
 
 def _listed(drivers: Sequence[dict[str, Any]]) -> str:
-    return ", ".join(
-        f"{_TITLES[d['driver']]} {'+' if d['usd'] > 0 else ''}{usd(d['usd'])}" for d in drivers if d["usd"]
-    )
+    return ", ".join(f"{title(d['driver'])} {'+' if d['usd'] > 0 else ''}{usd(d['usd'])}" for d in drivers if d["usd"])
 
 
 def _slice_sentence(found: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ from outlay_collector.store import Store, load_sql
 
 DIMS = ("feature", "model", "team", "customer", "user", "environment", "service", "prompt", "prompt_version")
 MOST_ROWS = 20_000
-MOST_CALLS = 1_000_000  # beyond, only the dimensions that the rollups hold
+MOST_CALLS = 200_000  # beyond, only the dimensions that the rollups hold
 MOST_VALUES = 60
 MOST_SLICES = 3
 LEAST_SCORE = 0.15

@@ -83,7 +83,7 @@ def sweep(bins: Sequence[Row], threshold: float) -> dict[str, Any]:
 def recommend(rows: Sequence[dict[str, Any]], escalation_usd: Decimal | None) -> tuple[float | None, str | None]:
     """The threshold to use, and why.
 
-    `quality`: the cheapest whose quality is within 1 % of the best known. Where nothing was scored, `cost`: the most
+    `quality`: the cheapest whose quality is within 1% of the best known. Where nothing was scored, `cost`: the most
     careful one that still costs no more per run than escalating at once would.
     """
     priced = [row for row in rows if row["cost_per_run_usd"] is not None]

@@ -141,22 +141,22 @@ def duration(ms: float | None) -> Markup:
 
 
 def ratio_text(value: float | Decimal | None, *, signed: bool = False) -> str:
-    """A ratio 0–1 as percent: `0.4 %`, `12 %`, `99.2 %`. Never rounds up to 100 % or down to 0 %."""
+    """A ratio 0–1 as percent: `0.4%`, `12%`, `99.2%`. Never rounds up to 100% or down to 0%."""
     if value is None:
         return UNKNOWN
     percent = float(value) * 100
     size = abs(percent)
     sign = MINUS if percent < 0 else "+" if signed and percent > 0 else ""
     if size == 0:
-        return "0 %"
+        return "0%"
     if size < 0.1:
-        return f"{sign}<0.1 %"
+        return f"{sign}<0.1%"
     if 99.9 < size < 100:
-        return f"{sign}>99.9 %"
+        return f"{sign}>99.9%"
     if size >= 1000:
-        return f"{sign}{round(size):,} %"
+        return f"{sign}{round(size):,}%"
     text = f"{size:.1f}"
-    return f"{sign}{text.removesuffix('.0')} %"
+    return f"{sign}{text.removesuffix('.0')}%"
 
 
 def ratio(value: float | Decimal | None, signed: bool = False) -> Markup:

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 MAX_ENTRIES = 64
 QUICK_S = 0.1
-REST = 20  # what took longer is not looked for again before twenty times as long has passed: at most 5 % of a core
+REST = 20  # what took longer is not looked for again before twenty times as long has passed: at most 5% of a core
 
 
 @dataclass

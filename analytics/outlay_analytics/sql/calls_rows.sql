@@ -69,7 +69,7 @@ SELECT
     c.route_reason AS route_reason,
     c.flags AS flags
 FROM calls AS c FINAL
-WHERE c.project = {project:String}
+PREWHERE c.project = {project:String}
   AND toStartOfHour(c.started_at) IN {hours:Array(DateTime('UTC'))}
   AND c.trace_id IN {traces:Array(String)}
   AND (c.trace_id, c.span_id, c.n) IN arrayZip({traces:Array(String)}, {spans:Array(String)}, {ns:Array(UInt16)})

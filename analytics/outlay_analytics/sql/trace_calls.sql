@@ -24,7 +24,7 @@ SELECT
     s.cost_usd AS cost_usd,
     s.cost_state AS cost_state
 FROM calls AS s FINAL
-WHERE s.project = {project:String}
+PREWHERE s.project = {project:String}
   AND s.trace_id = {trace_id:String}
   AND $hours
 ORDER BY started_ns, span_id, n

@@ -9,7 +9,7 @@ SELECT
     mapApply((k, v) -> (k, substringUTF8(v, 1, {max_chars:UInt64})), s.texts) AS texts,
     arrayMap(e -> (e.at, e.name, e.attributes), arraySlice(s.events, 1, 100)) AS events
 FROM spans AS s FINAL
-WHERE s.project = {project:String}
+PREWHERE s.project = {project:String}
   AND s.trace_id = {trace_id:String}
   AND $hours
 ORDER BY s.version DESC

@@ -21,7 +21,7 @@ FROM
 (
     SELECT *
     FROM spans AS s FINAL
-    WHERE s.project = {project:String}
+    PREWHERE s.project = {project:String}
       AND s.trace_id = {trace_id:String}
       AND $hours
     ORDER BY s.version DESC

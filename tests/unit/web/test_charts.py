@@ -58,7 +58,7 @@ def bars(name: str = "search") -> Figure:
 
 
 def lines(name: str = "spent") -> Figure:
-    band = Band("80 %", values(None, "1", "2"), values(None, "3", "5"), 1)
+    band = Band("80%", values(None, "1", "2"), values(None, "3", "5"), 1)
     line = Line(name, values("1", "2", "3"), 1, area=True)
     return line_chart(
         "l", "Spend", DAYS, [line], bands=[band], limits=[Limit(name, Decimal(9))], markers=[Marker(0, name)]

@@ -61,7 +61,7 @@ def test_unknown_is_a_dash_and_never_a_zero() -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0, "0 %"), (0.0004, "<0.1 %"), (0.123, "12.3 %"), (0.5, "50 %"), (0.99999, ">99.9 %"), (1, "100 %")],
+    [(0, "0%"), (0.0004, "<0.1%"), (0.123, "12.3%"), (0.5, "50%"), (0.99999, ">99.9%"), (1, "100%")],
 )
 def test_a_ratio_is_never_rounded_to_all_or_nothing(value: float, shown: str) -> None:
     assert fmt.ratio_text(value) == shown

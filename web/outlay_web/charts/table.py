@@ -29,7 +29,7 @@ class Column:
 
     Kinds: text, name, time, html, usd, delta_usd, each, count, tokens, duration, ratio, delta, share, number, times,
     priced. `usd` shows cents once the column reaches a dollar, `each` (the price of one of something) always three
-    digits; a `delta` is a relative change (0.2 = 20 % more), a `share` a ratio drawn as a bar, `priced` a ratio that
+    digits; a `delta` is a relative change (0.2 = 20% more), a `share` a ratio drawn as a bar, `priced` a ratio that
     warns below 1.
     """
 

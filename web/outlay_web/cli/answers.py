@@ -114,7 +114,7 @@ def add_commands(app: click.Group) -> None:
         found = ask.show("/forecast", "forecast", FORECAST, **own)
         if ask.form == "text" and found.get("month_end"):
             end = found["month_end"]
-            print(f"month's end {end['mean_usd']} USD (80 %: {end['lo80_usd']} to {end['hi80_usd']})")
+            print(f"month's end {end['mean_usd']} USD (80%: {end['lo80_usd']} to {end['hi80_usd']})")
         if fail_over is not None:
             month_end = (found or ask.get("/forecast", **own)).get("month_end") or {}
             ask.check(month_end.get("mean_usd"), fail_over, "the month's end")

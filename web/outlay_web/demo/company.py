@@ -4,7 +4,7 @@ Shapes come from published measurements of real LLM traffic, not from thin air:
 - tokens of chat and code calls: Azure LLM inference trace 2023 (Patel et al., Splitwise, ISCA 2024; CC BY 4.0).
   Conversation: median 1,035 tokens in, 141 out. Code: median 1,454 in, 13 out. Spread of the logarithm 0.9 to 1.3.
 - tokens of long-context calls and the share of input that a prefix cache can serve: Mooncake conversation trace (Qin et
-  al., FAST 2025; Apache-2.0): median 7,590 in, 356 out, 35 % of prefix blocks repeat.
+  al., FAST 2025; Apache-2.0): median 7,590 in, 356 out, 35% of prefix blocks repeat.
 - arrivals: day over night and weekday over weekend as in those services' daily curves, bursts as a gamma-modulated
   Poisson process with a coefficient of variation near the 0.27 of the Azure conversation trace.
 

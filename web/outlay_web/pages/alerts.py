@@ -18,7 +18,7 @@ from outlay_web.charts import Cell, Column, Table
 from outlay_web.context import Context
 from outlay_web.pages import calls as calls_page
 from outlay_web.pages.budgets import back
-from outlay_web.pages.explain import DRIVERS
+from outlay_web.pages.explain import driver_title
 from outlay_web.pages.parts import Page, Row
 from outlay_web.pages.view import Link, View, url
 
@@ -72,8 +72,7 @@ def driver_texts(found: Sequence[Row]) -> list[str]:
     for one in found:
         amount = Decimal(str(one["usd"]))
         if amount:
-            title = DRIVERS.get(str(one["driver"]), (str(one["driver"]), ""))[0]
-            out.append(f"{title} {fmt.usd_text(amount, signed=True)}")
+            out.append(f"{driver_title(str(one['driver']))} {fmt.usd_text(amount, signed=True)}")
     return out
 
 
@@ -82,7 +81,11 @@ def shown(view: View, one: Row) -> Shown:
     filters = {str(dimension): tuple(map(str, values)) for dimension, values in dict(one["scope"]).items()}
     base = [("project", view.scope.project)] if view.scope.project != "default" else []
     span = [("start", fmt.rfc3339(one["window"]["start"])), ("end", fmt.rfc3339(one["window"]["end"]))]
-    pairs = [*base, *span, *((dimension, value) for dimension, values in filters.items() for value in values)]
+    pairs = [
+        *base,
+        *span,
+        *((name, value) for name, values in filters.items() if name != "channel" for value in values),
+    ]
     badges = calls_page.badge(state, TONES.get(state, ""))
     if state != "resolved":
         badges += Markup(" ") + calls_page.badge(severity, "bad" if severity == "critical" else "warn")

@@ -99,7 +99,7 @@ def ratio_figure(view: View, rows: Sequence[Row]) -> Figure:
         view.steps,
         lines,
         kind="ratio",
-        unit=lambda v: f"{v * 100:.0f} %",
+        unit=lambda v: f"{v * 100:.0f}%",
         top=1.0,
         step_href=lambda step: view.at(step),
         timezone=view.timezone,
@@ -132,11 +132,11 @@ def caching_table(view: View, rows: Sequence[Row], group: str, kinds: Sequence[s
         Column("Input", "tokens", "input_tokens"),
         Column("Provider hits", "ratio", "provider_hit_ratio", "Cache-read tokens of input tokens"),
         Column("Saved", "usd", "saving_usd", "Against the same tokens without a cache", wide_only=True),
-        Column("Write premium", "usd", "write_premium_usd", "What writing to the cache cost on top", wide_only=True),
+        Column("Write premium", "usd", "write_premium_usd", "What writing to the cache cost on top", csv_only=True),
         Column("Net", "usd", "net_saving_usd"),
     ]
     for kind in kinds:
-        columns.append(Column(f"{kind.capitalize()} lookups", "count", f"{kind}_lookups", wide_only=True))
+        columns.append(Column(f"{kind.capitalize()} lookups", "count", f"{kind}_lookups", csv_only=True))
         columns.append(Column(f"{kind.capitalize()} hits", "ratio", f"{kind}_hit_ratio"))
         columns.append(Column("Avoided", "usd", f"{kind}_avoided_usd"))
     lines = []

@@ -68,7 +68,7 @@ def rate_figure(view: View, rows: Sequence[Row], names: Sequence[str]) -> Figure
         view.steps,
         lines,
         kind="ratio",
-        unit=lambda v: f"{v * 100:.0f} %",
+        unit=lambda v: f"{v * 100:.0f}%",
         step_href=lambda step: view.at(step),
         timezone=view.timezone,
         height=210,

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from outlay_analytics import explain
+from outlay_analytics import drivers, explain
 from outlay_analytics.window import BadRequest, Window, parse_window
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Step, Table, delta, driver_waterfall
@@ -18,18 +18,6 @@ from outlay_web.pages.view import Link, View
 
 ALLOWED = ("base_start", "base_end", "by")
 BY = ("feature", "model", "team", "service", "environment", "provider", "operation", "cascade")
-
-DRIVERS = {
-    "requests": ("Requests", "more or fewer requests"),
-    "escalation": ("Escalation", "calls at a second or later tier of a cascade"),
-    "retries": ("Retries", "billed repeats of the same request"),
-    "model_mix": ("Model mix", "requests moved between models"),
-    "input_tokens": ("Input tokens", "input tokens of a call"),
-    "output_tokens": ("Output tokens", "output tokens of a call"),
-    "cache_share": ("Cache share", "how much of the input came from the provider's cache"),
-    "unit_price": ("Unit price", "price of a token, tiers and tool fees included"),
-    "unexplained": ("Unexplained", "costs with no tokens behind them"),
-}
 
 
 def page(view: View) -> Page:
@@ -112,21 +100,29 @@ def tiles(view: View, found: Row, base: Window) -> list[Tile]:
         ),
     ]
     if biggest is not None and biggest["usd"]:
-        title, hint = DRIVERS.get(biggest["driver"], (biggest["driver"], ""))
+        hint = drivers.hint(biggest["driver"])
         share = parts.quotient(biggest["usd"], moved)
         note = f"{hint}; {fmt.ratio_text(share)} of the change" if share is not None and 0 < share <= 1 else hint
         out.append(
-            Tile("Largest driver", f"{title} {fmt.usd_text(biggest['usd'], signed=True)}", "#figure-drivers", note)
+            Tile(
+                "Largest driver",
+                f"{driver_title(biggest['driver'])} {fmt.usd_text(biggest['usd'], signed=True)}",
+                "#figure-drivers",
+                note,
+            )
         )
     return out
 
 
+def driver_title(name: str) -> str:
+    """A driver's name at the start of a label."""
+    found = drivers.title(name)
+    return found[0].upper() + found[1:]
+
+
 def figure(view: View, found: Row, href: str | None = None) -> Figure:
     """The waterfall from the base's cost to the present one; drivers that did nothing are left to the table."""
-    steps = [
-        Step(DRIVERS.get(d["driver"], (d["driver"], ""))[0], d["usd"], href, DRIVERS.get(d["driver"], ("", ""))[1])
-        for d in found["drivers"]
-    ]
+    steps = [Step(driver_title(d["driver"]), d["usd"], href, drivers.hint(d["driver"])) for d in found["drivers"]]
     before = parts.money(found["base"].get("cost_usd"))
     return driver_waterfall(
         "drivers", "What moved it", ("Before", before), steps, ("Now", before + found["change_usd"])
@@ -139,10 +135,10 @@ def cells_table(view: View, cells: Sequence[Row], by: str) -> Table:
     for cell in cells:
         row = rows.setdefault(str(cell.get(by) if cell.get(by) is not None else ""), {})
         row[cell["driver"]] = row.get(cell["driver"], Decimal(0)) + cell["usd"]
-    names = [name for name in DRIVERS if any(row.get(name) for row in rows.values())]
+    names = [name for name in drivers.DRIVER_WORDS if any(row.get(name) for row in rows.values())]
     order = sorted(rows, key=lambda key: -abs(sum(rows[key].values(), Decimal(0))))
     columns = [Column(by.capitalize(), "name", by), Column("Change", "delta_usd", "change_usd")]
-    columns += [Column(DRIVERS[name][0], "delta_usd", name, DRIVERS[name][1]) for name in names]
+    columns += [Column(driver_title(name), "delta_usd", name, drivers.hint(name)) for name in names]
     lines = [
         [
             Cell(key, view.narrowed(by, key)),
@@ -169,7 +165,9 @@ def slices_table(view: View, slices: Sequence[Row]) -> Table | None:
         [
             Cell(where_text(one["where"]), view.here(**{str(k): str(v) for k, v in one["where"].items()})),
             Cell(one["change_usd"], view.to("/spend", **{str(k): str(v) for k, v in one["where"].items()})),
-            Cell(one["share"]),
+            Cell(
+                one["share"] if 0 < one["share"] <= 1 else None
+            ),  # where parts cancel, one can be many times the whole
         ]
         for one in slices
     ]

@@ -121,7 +121,7 @@ def month_tile(view: View, month: Row, href: str) -> Tile:
     if month["mean_usd"] is None:
         spent = fmt.usd_text(month["spent_usd"])
         return Tile("Month end", fmt.UNKNOWN, href, f"{spent} so far; too little history to tell")
-    note = f"80 %: {fmt.usd_short(month['lo80_usd'])} – {fmt.usd_short(month['hi80_usd'])}"
+    note = f"80%: {fmt.usd_short(month['lo80_usd'])} – {fmt.usd_short(month['hi80_usd'])}"
     odds = month["probability_over"]
     if odds is not None:
         note = f"{fmt.ratio_text(odds)} odds of passing {fmt.usd_short(month['budget_usd'])}"
@@ -162,8 +162,8 @@ def daily_figure(view: View, found: Row, odd: Sequence[Row]) -> Figure:
     spent = _spread(steps, index, past, "cost_usd")
     mean, bands = _spread(steps, index, ahead, "mean_usd"), []
     for label, low, high, strong in (
-        ("95 % interval", "lo95_usd", "hi95_usd", False),
-        ("80 % interval", "lo80_usd", "hi80_usd", True),
+        ("95% interval", "lo95_usd", "hi95_usd", False),
+        ("80% interval", "lo80_usd", "hi80_usd", True),
     ):
         bands.append(Band(label, _spread(steps, index, ahead, low), _spread(steps, index, ahead, high), 1, strong))
     joint = max((i for i, value in enumerate(spent) if value is not None), default=None)
@@ -227,7 +227,7 @@ def month_figure(view: View, found: Row) -> Figure | None:
         f"{view.now:%B} so far, and its end",
         steps,
         [Line("spent", spent, 1, area=True), Line("expected", expected, 4, dashed=True)],
-        bands=[Band("80 % interval of the month's end", lows, highs, 4, True)],
+        bands=[Band("80% interval of the month's end", lows, highs, 4, True)],
         limits=limits,
         height=240,
         timezone=view.timezone,

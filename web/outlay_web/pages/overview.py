@@ -34,7 +34,7 @@ def page(view: View) -> Page:
         return Page("overview.html", "Overview", question, empty=True)
     found = forecast_page.find_anomalies(view)
     why, period = why_window(view)
-    explained = explain.explain(store, replace(scope, window=why))
+    explained = explain.outline(store, replace(scope, window=why), why.previous())
     data = {
         "tiles": tiles(view, timed),
         "figure": parts.spend_figure(
@@ -101,9 +101,9 @@ def tiles(view: View, timed: Row) -> list[Tile]:
 
 
 def marks(view: View, found: list[Any]) -> dict[datetime, tuple[str, str]]:
-    """Anomalies by the moment they began."""
+    """Anomalies by the moment they began, the largest of a step first."""
     out: dict[datetime, tuple[str, str]] = {}
-    for one in found:
+    for one in sorted(found, key=lambda one: -one["impact_usd"]):
         at = max(one["started_at"], view.window.start)
         out.setdefault(at, (forecast_page.anomaly_text(one), forecast_page.anomaly_href(view, one)))
     return out
@@ -114,7 +114,7 @@ def anomaly_line(view: View, one: Row) -> dict[str, Any]:
         "text": forecast_page.anomaly_text(one),
         "href": forecast_page.anomaly_href(view, one),
         "at": one["started_at"],
-        "impact": one["impact_usd"],
+        "ongoing": one["ongoing"],
     }
 
 

@@ -172,10 +172,12 @@ def spend_figure(
         series.append(Series(f"{len(names) - len(shown)} others", rest, OTHER))
     kind = "usd" if measure.endswith("_usd") else "tokens" if measure.endswith("_tokens") else "count"
     units: dict[str, Callable[[float], str]] = {"usd": fmt.usd_short, "tokens": fmt.tokens_text}
-    placed = {}
+    placed: dict[int, Marker] = {}
     for at, (label, href) in (marks or {}).items():
         i = next((k for k, step in enumerate(steps) if step.start <= at < step.end), None)
-        if i is not None:
+        if i is not None and i in placed:  # one ring for a step, the words of all
+            placed[i] = Marker(i, f"{placed[i].label}; {label}", placed[i].href)
+        elif i is not None:
             placed[i] = Marker(i, label, href)
     return stacked_bars(
         name,
