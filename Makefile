@@ -1,6 +1,7 @@
 # make demo   a running Outlay with a month of data        make test   every test, browser included
 # make check  lint and types                                make lock   refresh the locked dependencies
 # make docs   print docs/ pages that come from the code     make prices compile the price list that ships
+# make prices-audit   compare that list with another one (ARGS="--package litellm --json")
 # make clients  the SDK's tests with client libraries that share no environment with the others
 
 PY ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell command -v $(p) 2>/dev/null)))
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 SERVER := $(VENV)/.server-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: demo test clients check lint types lock prices docs browser clean
+.PHONY: demo test clients check lint types lock prices prices-audit docs browser clean
 
 demo: $(SERVER)
 	@$(BIN)/outlay demo
@@ -68,6 +69,9 @@ lock: $(BIN)/python
 # The price list that ships with the SDK, from the installed genai-prices and prices_corrections.toml.
 prices: $(SERVER)
 	$(BIN)/python -m outlay_collector.prices_snapshot
+
+prices-audit: $(SERVER)
+	@$(BIN)/python -m outlay_collector.prices_audit $(ARGS)
 
 docs: $(SERVER)
 	$(BIN)/python -m outlay_web.config_docs > docs/settings.md
