@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -133,6 +135,65 @@ def test_within_a_tier_more_tokens_never_cost_less(desk: Desk) -> None:
     costs = [row["cost_usd"] for row in desk.price(*steps)]
     assert costs == sorted(costs)
     assert len(set(costs)) == len(costs)
+
+
+def _input_line(rates: Mapping[str, Decimal], tokens: int) -> Decimal:
+    return (tokens * rates["input"] / 1_000_000).quantize(Decimal("1e-12"), ROUND_HALF_UP)
+
+
+def _own(desk: Desk) -> list[Model]:
+    """Models that are found by their own name, and priced at every hour alike."""
+    catalog = desk.book.catalog
+    found = [(model, catalog.find(model.provider, model.id)) for model in catalog.models() if not model.windows]
+    return [model for model, match in found if match is not None and match.model.key == model.key]
+
+
+def test_every_threshold_of_every_model_is_a_cliff_of_one_token(desk: Desk) -> None:
+    calls, lines = [], []
+    for model in _own(desk):
+        for threshold in model.thresholds:
+            for tokens in (threshold, threshold + 1):
+                row = model.at(model.slot("standard", tokens, NOW), NOW)
+                if row is not None and row.rates.get("input"):
+                    calls.append(call(model.id, model.provider, input_tokens=tokens, output_tokens=0))
+                    lines.append(_input_line(row.rates, tokens))
+    assert len(calls) > 100
+    assert [row["cost_lines"]["input"] for row in desk.price(*calls)] == lines
+
+
+def test_every_dated_price_holds_from_its_first_instant_and_not_before(desk: Desk) -> None:
+    calls, lines = [], []
+    for model in _own(desk):
+        rows = sorted((row for row in model.rows if row.slot == 0), key=lambda row: row.valid_from)
+        for before, after in pairwise(rows):
+            for row, at in ((before, after.valid_from - timedelta(microseconds=1)), (after, after.valid_from)):
+                if row.rates.get("input"):
+                    calls.append(call(model.id, model.provider, at, output_tokens=0))
+                    lines.append(_input_line(row.rates, 1000))
+    assert len(calls) > 20
+    assert [row["cost_lines"]["input"] for row in desk.price(*calls)] == lines
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_within_a_slot_another_token_never_makes_a_call_cheaper(desk: Desk, data: st.DataObject) -> None:
+    models = _own(desk)
+    calls = []
+    for _ in range(100):
+        model = data.draw(st.sampled_from(models))
+        usage: dict[str, Any] = dict(data.draw(USAGE))
+        usage["cache_write_tokens"] += usage["cache_write_1h_tokens"]
+        part = data.draw(st.sampled_from(["input_tokens", "output_tokens"]))
+        more = {**usage, part: usage[part] + data.draw(st.integers(1, 5_000))}
+        counts = usage["input_tokens"], more["input_tokens"]
+        if all((counts[0] > threshold) == (counts[1] > threshold) for threshold in model.thresholds):
+            calls += [call(model.id, model.provider, **usage), call(model.id, model.provider, **more)]
+    costs = [row["cost_usd"] for row in desk.price(*calls)]
+    pairs = list(zip(costs[::2], costs[1::2], strict=True))
+    assert pairs
+    for less, more_usd in pairs:
+        assert (less is None) == (more_usd is None)
+        assert less is None or less <= more_usd
 
 
 def test_the_price_of_the_start_of_the_call_counts_to_the_microsecond(desk: Desk) -> None:

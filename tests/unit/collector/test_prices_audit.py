@@ -82,6 +82,7 @@ def test_a_dated_history_is_asked_for_the_moment(tmp_path: Path, capsys: pytest.
 
 
 def test_what_is_no_price_list_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for document in ({"a": 1}, [], {"a": {"models": []}}):
+    documents: list[Any] = [{"a": 1}, [], {"a": {"models": []}}]
+    for document in documents:
         assert run(tmp_path, capsys, document)[0] == 1
     assert prices_audit.main(["--file", str(tmp_path / "absent.json")]) == 1
