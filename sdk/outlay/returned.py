@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
-from outlay import semconv
+from outlay import _safely, semconv
 from outlay.usage import Usage
 from outlay.wire import usage as counts
 from outlay.wire.content import flatten
@@ -177,10 +177,14 @@ def _plain(value: object, depth: int = 2) -> dict[str, Any]:
     return found
 
 
+@_safely.safely()
 def read_words(
     redact: Callable[[str], str] | None, value: object, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
-) -> Words:
-    """What was asked and said. Texts are taken now: the application may go on to change its messages."""
+) -> Words | None:
+    """What was asked and said; None when the redactor fails.
+
+    Texts are taken now: the application may go on to change its messages.
+    """
     given: Any = None
     for key in _ASKING:
         given = keywords.get(key)

@@ -6,14 +6,15 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from outlay import semconv
+from outlay import _safely, semconv
 from outlay.wire.reading import Reading
 
 Redact = Callable[[str], str] | None
 
 
-def content_attributes(redact: Redact, request: Mapping[str, Any], reading: Reading) -> dict[str, str]:
-    """Messages of the request and words of the answer as JSON texts, redacted."""
+@_safely.safely()
+def content_attributes(redact: Redact, request: Mapping[str, Any], reading: Reading) -> dict[str, str] | None:
+    """Messages of the request and words of the answer as JSON texts, redacted; None when the redactor fails."""
     found: dict[str, str] = {}
     system = request.get("system") or request.get("instructions") or request.get("systemInstruction")
     if system:

@@ -109,8 +109,7 @@ class Exchange(Meter):
     def finish(self) -> None:
         """The body was read to its end."""
         if not self._ended:
-            if self._body is not None:
-                self._body.finish()
+            self._read_rest()
             self._end()
 
     @_safely.safely()
@@ -118,8 +117,7 @@ class Exchange(Meter):
         """The request, or reading its answer, raised."""
         if self._ended:
             return
-        if self._body is not None:
-            self._body.finish()
+        self._read_rest()
         if isinstance(error, GeneratorExit) or type(error).__name__ == "CancelledError":
             self._end("cancelled", cut=True)
         else:
@@ -130,8 +128,7 @@ class Exchange(Meter):
         """The application is done with the answer, read or not."""
         if self._ended:
             return
-        if self._body is not None:
-            self._body.finish()
+        self._read_rest()
         usage = self.reading.usage
         complete = usage is not None and usage.output_tokens is not None
         self._end(None, cut=not complete)
@@ -139,6 +136,11 @@ class Exchange(Meter):
     def __del__(self) -> None:
         if not getattr(self, "_ended", True):
             self.close()
+
+    @_safely.safely()
+    def _read_rest(self) -> None:
+        if self._body is not None:
+            self._body.finish()
 
     def _end(self, error_type: str | None = None, *, cut: bool = False, failed: bool = False) -> None:
         self._ended = True
@@ -164,7 +166,7 @@ class Exchange(Meter):
         if self._client.keeps_content(self.span.get_span_context().trace_id):
             from outlay.wire.content import content_attributes
 
-            found.update(content_attributes(self._client.redact, self._request, reading))
+            found.update(content_attributes(self._client.redact, self._request, reading) or {})
         self.span.set_attributes(found)
         if usage and self._frame is not None:
             self._frame.collect({**self._asked, **found})
