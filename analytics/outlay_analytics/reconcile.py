@@ -26,6 +26,7 @@ from outlay_collector.store import Store, load_sql
 SQL = "outlay_analytics.sql"
 TIERS = ("standard", "batch", "flex", "priority")
 SMALL_USD = Decimal("0.000001")
+MAX_CALLS = 1_000_000  # so many are priced again to look for another tier: two CPU-seconds each
 TOOLS = "(tools)"
 EVERYTHING = "(all models)"
 NO_MODEL = "(no model)"
@@ -33,8 +34,8 @@ NO_MODEL = "(no model)"
 NOT_IN_FORMAT = {"anthropic_report": ("priority",)}
 Row = dict[str, Any]
 Name = Callable[[str, str], str | None]  # provider, model as written → the price list's name, None if it has none
-# Calls from a first to a last day, priced as if in a tier: rows of day, provider, model, matched_model, own_tier, usd.
-AtTier = Callable[[date, date, str], Sequence[Mapping[str, Any]]]
+# Calls of models between two days, priced as if in a tier: rows of day, provider, model, matched_model, own_tier, usd.
+AtTier = Callable[[date, date, Sequence[str], str], Sequence[Mapping[str, Any]]]
 Key = tuple[date, str, str]
 
 
@@ -97,7 +98,7 @@ def reconcile(
         table.add_calls(row)
     cells = table.cells
     _stated_discounts(cells.values())
-    _tiers(table, bill, at_tier)
+    _tiers(table, at_tier)
     _found_discounts(cells)
     means = _means(cells)
     rows = [_row(key, cell, means.get(key[1:], (None, ZERO))) for key, cell in cells.items()]
@@ -189,22 +190,29 @@ def _stated_discounts(cells: Iterable[Cell]) -> None:
             cell.known["discount"] = off
 
 
-def _tiers(table: _Table, bill: Mapping[str, Any], at_tier: AtTier) -> None:
-    """Where a difference is left, see whether another service tier explains it."""
+def _tiers(table: _Table, at_tier: AtTier) -> None:
+    """Where a difference is left, see whether another service tier explains it; the largest differences first."""
     open_cells = {
         key: cell
         for key, cell in table.cells.items()
         if cell.computed > 0 and abs(cell.rest) > max(SMALL_USD, reasons.NEAR * cell.computed)
     }
+    ranked, calls = sorted(open_cells, key=lambda key: -abs(open_cells[key].rest)), 0
+    for key in ranked:
+        calls += open_cells[key].counts["calls"]
+        if calls > MAX_CALLS:
+            del open_cells[key]
     if not open_cells:
         return
+    models = sorted({model for cell in open_cells.values() for model in cell.models})
+    days = [key[0] for key in open_cells]
     stated = {tier for cell in open_cells.values() for tier in cell.billed_tiers if tier}
     at: dict[Key, dict[tuple[str, str], Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
     for tier in sorted(stated or set(TIERS)):
-        for row in at_tier(bill["first_day"], bill["last_day"], tier):
-            key, ours = table.key(row), standard_tier(row["own_tier"])
-            if key in open_cells and ours != tier:
-                at[key][ours, tier] += row["usd"]
+        for row in at_tier(min(days), max(days), models, tier):
+            place, ours = table.key(row), standard_tier(row["own_tier"])
+            if place in open_cells and ours != tier:
+                at[place][ours, tier] += row["usd"]
     for key, cell in open_cells.items():
         if any(cell.billed_tiers):
             change: Decimal | None = reasons.tier_stated(cell.billed_tiers, cell.computed_tiers, at[key])

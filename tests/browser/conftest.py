@@ -93,6 +93,7 @@ def site(start_site: Callable[[Callable[[Store], str]], Site]) -> Site:
 
     def fill(store: Store) -> str:
         world.fill(store, NOW, scale=0.5)
+        world.fill_bill(store)
         return world.fill_trace(store, NOW)
 
     return start_site(fill)

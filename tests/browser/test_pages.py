@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from tests.billed_world import BILLS
 from tests.browser.conftest import Site, Tab
 from tests.browser.world import HOSTILE
 
@@ -22,6 +23,8 @@ PATHS = (
     "/budgets",
     "/alerts",
     "/calls",
+    "/prices",
+    "/reconcile",
     "/traces/TRACE",
     "/settings",
 )
@@ -68,7 +71,7 @@ def test_every_page_without_data_says_how_to_begin(open_tab: OpenTab, empty_site
             continue
         page = tab.go(path)
         said = page.inner_text("main")
-        if path not in ("/budgets", "/alerts"):
+        if path not in ("/budgets", "/alerts", "/prices", "/reconcile"):
             assert "@outlay.track" in said, path
             assert empty_site.url in said, path
         if mode == "light":
@@ -285,3 +288,21 @@ def test_a_budget_is_set_changed_and_deleted_with_forms(open_tab: OpenTab, site:
     assert "$20.00" in page.locator("section", has_text="feature code-review").first.inner_text()
     page.get_by_role("button", name="Delete").first.click()
     assert page.get_by_role("button", name="Delete").count() == 0
+
+
+def test_a_bill_is_uploaded_compared_followed_to_its_calls_and_deleted(open_tab: OpenTab, site: Site) -> None:
+    tab = open_tab(site)
+    page = tab.go("/reconcile")
+    page.locator("input[type=file]").set_input_files(BILLS / "anthropic.csv")
+    page.get_by_role("button", name="Compare").click()
+    assert "bill=" in page.url
+    assert "anthropic.csv" in page.inner_text("main")
+    assert page.locator("#figure-days .hit").count() == 1
+    page.locator("#residual").get_by_role("link", name="No usage").first.click()
+    chosen = parse_qs(urlsplit(page.url).query)
+    assert urlsplit(page.url).path == "/calls"
+    assert (chosen["cost_state"], chosen["start"]) == (["no_usage"], ["2026-11-03T00:00:00Z"])
+    tab.go("/reconcile").get_by_role("button", name="Delete the bill anthropic.csv").click()
+    page.wait_for_url("**/reconcile")
+    assert "anthropic.csv" not in page.inner_text("main")
+    tab.quiet()

@@ -42,8 +42,8 @@ def compared(store: Store, body: bytes) -> dict[str, Any]:
     book = PriceBook(store)
     book.ensure(writer)
 
-    def at_tier(first: date, last: date, tier: str) -> Sequence[Mapping[str, Any]]:
-        return costs_in_tier(book, writer, "default", first, last, tier)
+    def at_tier(first: date, last: date, models: Sequence[str], tier: str) -> Sequence[Mapping[str, Any]]:
+        return costs_in_tier(book, writer, "default", first, last, models, tier)
 
     identity = keep_bill(writer, "default", "bill", body, read_bill(body, knows))
     bill, charges = find_bill(store, "default", identity)

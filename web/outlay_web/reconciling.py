@@ -53,7 +53,7 @@ def compare_bill(ctx: Context, project: str, identity: str) -> dict[str, Any]:
             match = catalog.find(provider, model)
             return match.model.key if match else None
 
-        def at_tier(first: date, last: date, tier: str) -> Sequence[Mapping[str, Any]]:
-            return costs_in_tier(ctx.prices, writer, project, first, last, tier)
+        def at_tier(first: date, last: date, models: Sequence[str], tier: str) -> Sequence[Mapping[str, Any]]:
+            return costs_in_tier(ctx.prices, writer, project, first, last, models, tier)
 
         return reconcile(ctx.store, project, bill, charges, name, at_tier)

@@ -17,11 +17,14 @@ from outlay_web.reconciling import compare_bill, take_bill
 
 BILL_COLUMNS = columns("bill name format first_day last_day billed_usd lines imported_at")
 ROW_COLUMNS = columns("day provider model billed_usd computed_usd residual_usd")
+FILE = {"requestBody": {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}}
 TAGS: list[str | Enum] = ["reconcile"]
 
 
 def add_routes(routes: APIRouter, ctx: Context) -> None:
-    @routes.post("/reconcile", openapi_extra=documented("name", "format", window=False, filters=False), tags=TAGS)
+    @routes.post(
+        "/reconcile", openapi_extra=documented("name", "format", window=False, filters=False) | FILE, tags=TAGS
+    )
     async def post_bill(request: Request) -> Response:
         """Import a bill (the file is the body, however it is called) and compare it with what the calls cost."""
         query = read_query(ctx, request, ("name", "format"), filters=False)

@@ -259,7 +259,7 @@ def bill_table(view: View, bills: Sequence[Row]) -> Table:
         Column("Billed", "usd", "billed_usd"),
         Column("Lines", "count", "lines"),
         Column("Imported", "time", "imported_at"),
-        Column("", "html", "remove"),
+        Column("Remove", "html", "remove"),
     ]
     action = url("/reconcile/delete", project_of(view))
     lines = [
