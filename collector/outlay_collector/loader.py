@@ -260,7 +260,10 @@ class _Batch:
         spans = {(project, trace.hex()): n for (project, trace), n in touched.items()}
         for pair in self._scored:
             spans.setdefault(pair, 0)
-        start = json.dumps({"loader": self.spool.name, "seq": self.segment.number})[:-1]
+        received_ns = min((record.received_ns for record in records), default=0)
+        received_from = datetime.fromtimestamp(received_ns // 10**6 / 1000, UTC).isoformat(timespec="milliseconds")
+        mark = {"loader": self.spool.name, "seq": self.segment.number, "received_from": received_from}
+        start = json.dumps(mark)[:-1]
         projects = {project: json.dumps(project, ensure_ascii=False) for project, _ in spans}
         lines = [
             f'{start},"project":{projects[project]},"trace_id":"{trace}","spans":{n}}}'

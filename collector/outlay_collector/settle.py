@@ -22,7 +22,7 @@ from typing import Any
 
 from outlay.errors import StoreError
 from outlay_collector.dialects import DIALECTS, common
-from outlay_collector.dialects.compile import fragments, texts
+from outlay_collector.dialects.compile import codes, fragments, texts
 from outlay_collector.prices import PriceBook
 from outlay_collector.store import Store, load_sql
 
@@ -214,7 +214,7 @@ class Settler:
             w.run("TRUNCATE TABLE settle_raw")
             w.run("TRUNCATE TABLE settle_inside")
             w.run("INSERT INTO settle_raw " + self._read, params)
-            if self._count("settle_raw", "to_open"):
+            if self._count("settle_raw", f"opens OR said[{codes()['blob_alone']}] != ''"):
                 w.run("INSERT INTO settle_inside " + self._inside)
             w.run("INSERT INTO settle_spans " + self._canonical)
             w.run(load_sql(SQL, "settle_known_ids"), params)

@@ -266,16 +266,3 @@ OWN: dict[str, str] = {
     "server_address": "server.address",
     "base_url": "gen_ai.request.base_url",
 }
-# Whole prompts, in order of preference; the first that is there is hashed.
-PROMPTS: tuple[str, ...] = (
-    "gen_ai.input.messages",
-    "ai.prompt.messages",
-    "langfuse.observation.input",
-    "mlflow.spanInputs",
-    "input.value",
-    "gen_ai.prompt",
-    "ai.prompt",
-    "traceloop.entity.input",
-)
-PROMPT_PREFIXES: tuple[str, ...] = ("gen_ai.prompt.", "llm.input_messages.")
-SYSTEM_PROMPT = "gen_ai.system_instructions"

@@ -202,11 +202,14 @@ def documents() -> dict[str, int]:
 
 def document_texts() -> str:
     """The texts of all documents, in order."""
-    texts_of = []
-    for key in documents():
-        number = keys()[key]
-        texts_of.append(f"if(has(ids, {number}), v[indexOf(ids, {number})], texts[{text(key)}])")
-    return f"[{', '.join(texts_of)}]"
+    return (
+        "["
+        + ", ".join(
+            f"if(mapContains(attributes, {text(key)}), attributes[{text(key)}], texts[{text(key)}])"
+            for key in documents()
+        )
+        + "]"
+    )
 
 
 def opening_dialects() -> str:
@@ -477,12 +480,7 @@ def fragments() -> dict[str, str]:
         "input_excludes_cached": excludes("input_excludes_cached"),
         "output_excludes_reasoning": excludes("output_excludes_reasoning"),
         "billed_failure": billed_failure(),
-        "prompt_key": "multiIf("
-        + ", ".join(f"mapContains(texts, {text(key)}), {text(key)}" for key in common.PROMPTS)
-        + ", '')",
         "prompt_part": "startsWith(x, 'outlay.prompt.part.') AND endsWith(x, '.tokens')",
-        "prompt_prefix": " OR ".join(f"startsWith(x, {text(prefix)})" for prefix in common.PROMPT_PREFIXES),
-        "system_prompt": f"texts[{text(common.SYSTEM_PROMPT)}]",
     }
 
 

@@ -27,6 +27,10 @@ CREATE TABLE IF NOT EXISTS spans
     body_id String COMMENT 'Spool record the span came in' CODEC(ZSTD(1)),
     received_at DateTime64(3, 'UTC') COMMENT 'When the body was accepted' CODEC(Delta(8), ZSTD(1)),
     version UInt64 COMMENT 'Grows with how complete the span is, then by hash: the same winner in any order of arrival' CODEC(ZSTD(1)),
+    prompt_key String ALIAS arrayFirst(k -> has(mapKeys(texts), k), ['gen_ai.input.messages', 'ai.prompt.messages', 'langfuse.observation.input', 'mlflow.spanInputs', 'input.value', 'gen_ai.prompt', 'ai.prompt', 'traceloop.entity.input']) COMMENT 'Which of the texts is the whole prompt, empty when it is in parts',
+    prompt String ALIAS concat(texts['gen_ai.system_instructions'], if(prompt_key != '', texts[prompt_key], arrayStringConcat(arraySort(arrayMap((k, v) -> concat(k, '=', v), arrayFilter(k -> startsWith(k, 'gen_ai.prompt.') OR startsWith(k, 'llm.input_messages.'), mapKeys(texts)), arrayFilter((v, k) -> startsWith(k, 'gen_ai.prompt.') OR startsWith(k, 'llm.input_messages.'), mapValues(texts), mapKeys(texts)))), '\n'))) COMMENT 'System instructions and prompt as one text',
+    prompt_hash UInt64 MATERIALIZED if(prompt = '', 0, cityHash64(prompt)) COMMENT 'Hash of the prompt, 0 when it was not captured: so that settle need not read texts' CODEC(ZSTD(1)),
+    prefix_hash UInt64 MATERIALIZED if(length(prompt) < 4096, 0, cityHash64(substring(prompt, 1, 4096))) COMMENT 'Hash of its first 4,096 bytes, 0 when it is shorter' CODEC(ZSTD(1)),
     INDEX trace trace_id TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
@@ -40,7 +44,8 @@ CREATE TABLE IF NOT EXISTS trace_hours
     project LowCardinality(String) COMMENT 'Project',
     trace_id String COMMENT 'Trace' CODEC(ZSTD(1)),
     first_hour SimpleAggregateFunction(min, DateTime('UTC')) COMMENT 'Hour of its earliest span',
-    last_hour SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'Hour of its latest span'
+    last_hour SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'Hour of its latest span',
+    spans SimpleAggregateFunction(sum, UInt64) COMMENT 'Spans it has, those sent again included'
 )
 ENGINE = AggregatingMergeTree()
 ORDER BY (project, trace_id)
@@ -56,6 +61,7 @@ CREATE TABLE IF NOT EXISTS dirty_traces
     project LowCardinality(String) COMMENT 'Project',
     trace_id String COMMENT 'Trace with new spans or scores' CODEC(ZSTD(1)),
     spans UInt64 COMMENT 'New spans of the trace in the batch',
+    received_from DateTime64(3, 'UTC') COMMENT 'The batch holds nothing that was received earlier',
     dirtied_at DateTime('UTC') DEFAULT now() COMMENT 'For the TTL only'
 )
 ENGINE = MergeTree

@@ -212,7 +212,8 @@ SELECT
     project,
     trace_id,
     min(toStartOfHour(started_at)) AS first_hour,
-    max(toStartOfHour(started_at)) AS last_hour
+    max(toStartOfHour(started_at)) AS last_hour,
+    count() AS spans
 FROM spans
 GROUP BY project, trace_id;
 

@@ -73,9 +73,10 @@ SELECT
     if(r.cache_kind != '', r.cache_kind, l.cache_kind) AS cache_kind,
     if(r.cache_kind != '', r.cache_hit, l.cache_hit) AS cache_hit,
     if(r.cache_kind != '', r.cache_similarity, l.cache_similarity) AS cache_similarity,
-    if(p.from_cache, p.input_tokens, NULL) AS cache_avoided_input_tokens,
-    if(p.from_cache, p.output_tokens, NULL) AS cache_avoided_output_tokens,
-    p.avoided_usd AS cache_avoided_usd,
+    -- materialize: a plain NULL would leave the other branch's values on disk, under the NULLs.
+    if(p.from_cache, p.input_tokens, materialize(CAST(NULL AS Nullable(UInt64)))) AS cache_avoided_input_tokens,
+    if(p.from_cache, p.output_tokens, materialize(CAST(NULL AS Nullable(UInt64)))) AS cache_avoided_output_tokens,
+    if(p.from_cache, p.avoided_usd, materialize(CAST(NULL AS Nullable(Decimal(38, 12))))) AS cache_avoided_usd,
     r.context['experiment'] AS experiment,
     r.context['arm'] AS arm,
     r.context['route_tier'] AS route_tier,

@@ -1,28 +1,28 @@
 -- Stage 1b of settle: what spans carry inside JSON texts, for the spans that have such texts: fields that no attribute
--- of theirs says, and usage objects, read in one pass each.
+-- of theirs says, and usage objects, read in one pass each. Only these spans' contents are read.
 WITH
+contents AS (
+    SELECT
+        sipHash64(project, trace_id, span_id) AS id,
+        $documents AS documents
+    FROM spans FINAL
+    WHERE (project, toStartOfHour(started_at), trace_id, span_id) IN (
+        SELECT span.project, toStartOfHour(span.started_at), span.trace_id, span.span_id
+        FROM settle_raw
+        WHERE opens
+    )
+),
 opened AS (
     SELECT
-        id,
+        r.id AS id,
         dialect_id,
-        style,
-        $blob_style_inside AS style_inside,
         said[$blob_alone] AS blob_alone,
-        if(blob_alone != '', blob_alone, $blob_inside) AS usage_raw,
+        if(blob_alone != '', r.style, $blob_style_inside) AS style,
+        multiIf(blob_alone != '', blob_alone, empty(documents), '', $blob_inside) AS usage_raw,
         $inside_texts
-    FROM settle_raw
-    WHERE to_open
-),
-read AS (
-    SELECT
-        * EXCEPT (usage_raw, blob_alone, style, style_inside),
-        if(blob_alone != '', style, style_inside) AS style,
-        -- A Python repr of plain values becomes JSON; JSON stays as it is.
-        JSONExtract(
-            if(startsWith(usage_raw, '{\''), replaceAll(replaceAll(replaceAll(replaceAll(usage_raw, '\'', '"'), 'None', 'null'), 'True', 'true'), 'False', 'false'), usage_raw),
-            $blob_type
-        ) AS b
-    FROM opened
+    FROM settle_raw AS r
+    LEFT JOIN contents AS c ON r.id = c.id
+    WHERE r.opens OR said[$blob_alone] != ''
 )
 SELECT
     id,
@@ -31,4 +31,14 @@ SELECT
     $blob_counts,
     $blob_input_excludes AS blob_input_excludes,
     $blob_output_excludes AS blob_output_excludes
-FROM read
+FROM
+(
+    SELECT
+        * EXCEPT (usage_raw, blob_alone),
+        -- A Python repr of plain values becomes JSON; JSON stays as it is.
+        JSONExtract(
+            if(startsWith(usage_raw, '{\''), replaceAll(replaceAll(replaceAll(replaceAll(usage_raw, '\'', '"'), 'None', 'null'), 'True', 'true'), 'False', 'false'), usage_raw),
+            $blob_type
+        ) AS b
+    FROM opened
+)

@@ -1,4 +1,5 @@
--- Stage 1 of settle: what spans say, looked up through the dialect tables. One row per span, nothing is judged yet:
+-- Stage 1 of settle: what spans say, looked up through the dialect tables. One row per span, nothing is judged yet, and
+-- no content is read:
 -- settle_inside.sql opens the JSON texts of the few spans that need it, settle_canonical.sql says what it all means.
 -- Fragments come from dialects/compile.py; source is `spans` with its row filter.
 -- What belongs together travels as one named tuple: the analyzer's work grows with the columns of every step.
@@ -6,7 +7,8 @@ WITH
 interned AS (
     SELECT
         tuple(project, trace_id, span_id, parent_span_id, started_at, duration_ns, name, service, environment, scope_name, status) AS span,
-        texts,
+        prompt_hash,
+        prefix_hash,
         events.attributes AS event_attributes,
         $dialect_of_scope AS scope_dialect,
         mapKeys(attributes) AS k_all,
@@ -36,9 +38,7 @@ placed AS (
         arrayFilter(pair -> pair.2 != '', arrayConcat(
             arrayMap(x -> ($context_names[x], v[indexOf(ids, x)]), arraySort(arrayFilter(x -> x <= $context_keys, ids))),
             arrayMap((x, y) -> ($tag_name, y), arrayFilter(x -> ($tag_prefix), k_all), arrayFilter((y, x) -> ($tag_prefix), v_all, k_all))
-        )) AS inherited,
-        $prompt_key AS prompt_key,
-        prompt_key = '' AND arrayExists(x -> ($prompt_prefix), mapKeys(texts)) AS prompt_in_parts
+        )) AS inherited
     FROM recognized
 ),
 looked_up AS (
@@ -55,10 +55,7 @@ looked_up AS (
             (x, y) -> (substring(x, 20, length(x) - 26), ifNull(accurateCastOrNull(toFloat64OrNull(y), 'UInt64'), 0)),
             arrayFilter(x -> ($prompt_part), k_all),
             arrayFilter((y, x) -> ($prompt_part), v_all, k_all)
-        ), 'Map(LowCardinality(String), UInt64)') AS prompt_parts,
-        $system_prompt AS system_prompt,
-        if(prompt_in_parts, arrayStringConcat(arraySort(arrayFilter(x -> x != '', arrayMap((x, y) -> if($prompt_prefix, concat(x, '=', y), ''), mapKeys(texts), mapValues(texts)))), '\n'), texts[prompt_key]) AS prompt,
-        if(dialect_id IN ($opening_dialects), $documents, CAST([] AS Array(String))) AS documents
+        ), 'Map(LowCardinality(String), UInt64)') AS prompt_parts
     FROM placed
 )
 SELECT
@@ -77,10 +74,9 @@ SELECT
         arrayFirst(x -> x != '', arrayMap(x -> x['exception.type'], event_attributes)) AS exception_type,
         context,
         prompt_parts,
-        if(prompt = '', 0, cityHash64(system_prompt, prompt)) AS prompt_hash,
-        if(length(system_prompt) + length(prompt) < 4096, 0, cityHash64(substring(concat(system_prompt, prompt), 1, 4096))) AS prefix_hash
+        prompt_hash,
+        prefix_hash
     ) AS rest,
-    documents,
-    toUInt8(said[$blob_alone] != '' OR arrayExists(x -> x != '', documents)) AS to_open,
+    dialect_id IN ($opening_dialects) AS opens,
     toUInt8($blob_style) AS style
 FROM looked_up
