@@ -12,6 +12,8 @@ from outlay_collector.store.client import Writer
 
 SQL = "outlay_collector.store.sql"
 OLD_DAYS = 30
+MAX_MISSING = 10_000
+NOTHING_TO_HEAL = {"calls": 0} | dict.fromkeys(("usd", "models", "first_day", "last_day", "command"))
 
 
 def list_prices(
@@ -109,14 +111,24 @@ def healable(book: PriceBook, writer: Writer, project: str = "default") -> dict[
         them; None for the last five where there are none.
     """
     start, end = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-    params = {"project": project, "start": start, "end": end}
     version = book.ensure(writer)
-    source_sql = f"SELECT * FROM ({load_sql(SQL, 'reprice_source')}) WHERE old_cost_state = 'unpriced'"
+    unpriced = writer.query(
+        load_sql(SQL, "prices_missing"), {"project": project, "start": start, "end": end, "limit": MAX_MISSING}
+    )
+    names = [(row["provider"], row["request_model"], row["response_model"]) for row in unpriced]
+    known = {name[1] for name in names if book.catalog.resolve(*name)}
+    if not known:
+        return dict(NOTHING_TO_HEAL)
+    params = {"project": project, "start": start, "end": end, "known": sorted(known)}
+    source_sql = (
+        f"SELECT * FROM ({load_sql(SQL, 'reprice_source')}) "
+        "WHERE old_cost_state = 'unpriced' AND request_model IN {known:Array(String)}"
+    )
     book.prepare(writer, source_sql, params, version=version)
     priced = book.price_select(source_sql, version=version)
     row = writer.query(load_sql(SQL, "price_heal", priced=priced), params)[0]
     if not row["calls"]:
-        return {"calls": 0, "usd": None, "models": None, "first_day": None, "last_day": None, "command": None}
+        return dict(NOTHING_TO_HEAL)
     apart = "" if project == "default" else f" --project {project}"
     after = row["last_day"] + timedelta(days=1)
     return {**row, "command": f"outlay reprice --start {row['first_day']} --end {after}{apart}"}

@@ -98,6 +98,7 @@ def test_a_call_before_the_first_price_says_so_everywhere(shared: Running, model
         "unpriced",
         "contract+later_list+no_price_yet",
     )
+    assert "older than its model&#39;s first known price" in shared.get("/calls", ("model", model)).text
     missing = shared.api("/prices", ("missing", "true")).json["prices"]
     assert next(row["reason"] for row in missing if row["request_model"] == model) == "no_price_yet"
     assert "no_price_yet" in shared.get(f"/traces/{trace:032x}").text

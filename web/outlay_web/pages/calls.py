@@ -125,7 +125,8 @@ def state_badges(row: Row) -> Markup:
     """How far a call's cost is known, and whether it failed."""
     state = str(row.get("cost_state") or "")
     kind = {"computed": "fine", "unpriced": "warn", "no_usage": "warn", "estimated": "info"}.get(state, "quiet")
-    out = badge(state, kind, STATES.get(state, ""))
+    early = state == "unpriced" and "+no_price_yet" in str(row.get("match_kind") or "")
+    out = badge(state, kind, "older than its model's first known price" if early else STATES.get(state, ""))
     if row.get("status") == "error":
         out += Markup(" ") + badge(row.get("error_type") or "error", "bad", "the call failed")
     return out
