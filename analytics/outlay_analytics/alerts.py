@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from outlay.errors import ConfigError, OutlayError
 from outlay_analytics.alert_rows import OPEN, read_acknowledgements, read_alerts, read_silences, write_alerts
 from outlay_analytics.alert_settings import AlertSettings
 from outlay_analytics.alert_states import Alert, advance, begin, fingerprint, inhibited, why_notify
-from outlay_analytics.anomalies import find
+from outlay_analytics.anomalies import Finder, find
 from outlay_analytics.budget_rules import (
     LONGEST_BURN_H,
     Finding,
@@ -56,7 +56,6 @@ TITLES = {
 }
 RULES = ("over_budget", "projected_over_budget", "above_projection", "burn_rate", "evaluation_failed")
 FORGOTTEN = timedelta(days=2)
-Finder = Callable[..., dict[str, Any]]
 
 
 def evaluate(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -48,6 +48,7 @@ WORDS = {
 }
 
 
+Finder = Callable[..., dict[str, Any]]  # `find`, or one that remembers what it found
 Where = tuple[tuple[str, str], ...]
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics.anomalies import find
+from outlay_analytics.anomalies import Finder, find
 from outlay_analytics.budgets import Budget, list_budgets
 from outlay_analytics.explain import changes
 from outlay_analytics.forecast import money
@@ -31,6 +31,7 @@ def daily_report(
     now: datetime | None = None,
     timezone: str = "UTC",
     budgets: Sequence[Budget] = (),
+    finder: Finder = find,
 ) -> dict[str, Any]:
     """The report of one day (in `timezone`).
 
@@ -60,7 +61,7 @@ def daily_report(
         "forecast": _expected(store, scope, window),
         "groups": {name: _rows(store, scope, before, name) for name in GROUPS},
         "budgets": list_budgets(store, project, as_of - timedelta(microseconds=1), budgets),
-        "anomalies": find(store, scope, now=as_of)["anomalies"],
+        "anomalies": finder(store, scope, now=as_of)["anomalies"],
     }
     return report | {"text": report_text(report)}
 
@@ -104,7 +105,7 @@ def report_text(report: dict[str, Any]) -> str:
         lines.append(f"Expected were {usd(expected['mean_usd'])} (80%: {bounds}).")
     lines += report["sentences"]
     for name in GROUPS:
-        lines += ["", f"By {name}".ljust(34) + "today".rjust(14) + "yesterday".rjust(14)]
+        lines += ["", f"By {name}".ljust(34) + _short(day).rjust(14) + _short(day - timedelta(days=1)).rjust(14)]
         for row in report["groups"][name]:
             shown = str(row[name] or f"(no {name})")[:32]
             lines.append(f"  {shown}".ljust(34) + _cell(row["cost_usd"]) + _cell(row["yesterday_usd"]))
@@ -115,8 +116,13 @@ def report_text(report: dict[str, Any]) -> str:
         lines += ["", "Unusual"]
         for anomaly in report["anomalies"]:
             where = ", ".join(f"{name} {value}" for name, value in anomaly["scope"].items()) or "all spend"
-            lines.append(f"  since {anomaly['started_at']:%H:%M} UTC in {where}: {anomaly['summary']}")
+            began: datetime = anomaly["started_at"]
+            lines.append(f"  since {_short(began)} {began:%H:%M} UTC in {where}: {anomaly['summary']}")
     return "\n".join(lines) + "\n"
+
+
+def _short(at: date) -> str:
+    return f"{at.day} {at:%b}"
 
 
 def _cell(amount: Decimal | None) -> str:

@@ -93,6 +93,31 @@ def test_a_bad_recording_is_named_and_the_good_ones_go_in(tmp_path: Path) -> Non
     assert "1 spans" in done.stdout
 
 
+def test_a_day_is_told_and_calls_are_priced_that_were_never_made(tmp_path: Path, server: Server) -> None:
+    assert outlay(tmp_path, "ingest", str(recording(tmp_path / "a.json", llm_span(1, 1)))).returncode == 0
+    until = time.monotonic() + 90
+    while json.loads(outlay(tmp_path, "spend", "--json").stdout)["total"]["calls"] < 1:
+        assert time.monotonic() < until
+    day = json.loads(outlay(tmp_path, "calls", "--json").stdout)["calls"][0]["started_at"][:10]
+    told = outlay(tmp_path, "report", "--day", day)
+    assert told.returncode == 0, told.stderr
+    assert "in 1 calls, 0 of them failed" in told.stdout
+    assert outlay(tmp_path, "report", "--day", day, "--fail-over", "0.0001").returncode == 3
+    assert json.loads(outlay(tmp_path, "report", "--day", day, "--json").stdout)["total"]["calls"] == 1
+    usage = ("--provider", "openai", "--model", "gpt-4o-mini", "--input-tokens", "1000000")
+    guess = outlay(tmp_path, "estimate", *usage, "--at", "2026-06-01T00:00:00Z", "--requests-per-month", "10", "--json")
+    found = json.loads(guess.stdout)
+    assert (found["calls"][0]["cost_usd"], found["cost_per_month_usd"]) == ("0.15", "1.5")
+    assert outlay(tmp_path, "estimate", *usage, "--fail-over", "0.1").returncode == 3
+    half = outlay(tmp_path, "estimate", *usage, "--cheap", "gpt-4o-mini")
+    assert (half.returncode, "--expensive" in half.stderr) == (2, True)
+    well = outlay(tmp_path, "doctor")
+    assert well.returncode == 0, well.stdout
+    assert "1 spans received = 1 stored" in well.stdout
+    ill = outlay(tmp_path, "doctor", "--url", "http://127.0.0.1:9")
+    assert (ill.returncode, "FAIL" in ill.stdout) == (1, True)
+
+
 def test_a_second_server_on_the_same_data_names_the_holder(tmp_path: Path, server: Server) -> None:
     began = time.monotonic()
     second = outlay(tmp_path, "serve", "--port", "0", "--grpc-port", "off")

@@ -222,7 +222,7 @@ def test_old_recordings_go_in_through_the_admin_route_and_not_through_the_door(s
 
 
 def test_an_estimate_is_priced_as_of_its_day(server: Running) -> None:
-    usage = {"input_tokens": 1_000_000, "output_tokens": 0}
+    usage = {"input_tokens": 1_000_000}
     call = {"provider": "openai", "model": "gpt-4o-mini", "at": "2026-06-01T00:00:00Z", "usage": usage}
     found = server.post("/api/v1/estimate", {"calls": [call, {**call, "model": "no-such-model-x"}]}).json["calls"]
     assert Decimal(found[0]["cost_usd"]) == Decimal("0.15")
@@ -251,6 +251,12 @@ def test_every_question_can_be_filtered_by_every_dimension(server: Running, path
     for name in (*DIMENSIONS, "tag.plan", "trace_id", "response_id"):
         answer = server.api(path, (name, "x"))
         assert answer.status == 200, (name, answer.text)
+
+
+def test_a_month_outside_of_what_can_be_stored_cannot_be_closed(server: Running) -> None:
+    for month in ("0764-05", "1969-12", "2026-13"):
+        assert server.post("/api/v1/admin/close", {"month": month}).error[:2] == (422, "unprocessable")
+    assert server.post("/api/v1/admin/resettle", {"start": ""}).error[:2] == (422, "unprocessable")
 
 
 def test_repricing_a_project_without_calls_changes_nothing(server: Running) -> None:

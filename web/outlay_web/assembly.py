@@ -13,8 +13,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from decimal import Decimal
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -22,12 +20,11 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from outlay.errors import ConfigError, StoreError
+from outlay.errors import ConfigError
 from outlay_analytics import alerts
 from outlay_analytics.alert_settings import AlertSettings, parse_alerts
 from outlay_analytics.budgets import parse_budgets
 from outlay_analytics.model_tiers import parse_model_tiers
-from outlay_analytics.window import Scope
 from outlay_collector.accept import Door
 from outlay_collector.jobs import Job, Scheduler
 from outlay_collector.loader import Loader
@@ -47,7 +44,7 @@ from outlay_web.context import Context, utc_now
 from outlay_web.errands import Errands
 from outlay_web.keys import parse_projects
 from outlay_web.lock import DataLock
-from outlay_web.unusual import find_anomalies
+from outlay_web.unusual import finder
 
 logger = logging.getLogger(__name__)
 
@@ -226,15 +223,11 @@ class Assembly:
         def budgets() -> None:
             alerts.evaluate(self.store, writer, self.context.now(), rules(), config["budgets"])
 
-        def remembered(store: Store, scope: Scope, *, now: datetime, floor_usd: Decimal) -> dict[str, Any]:
-            found = find_anomalies(self.context, scope, now=now, floor_usd=floor_usd, wait_s=PATIENCE_S)
-            if found is None:
-                raise StoreError("anomalies take too long to find", code=0, retryable=True)
-            return found
-
         def anomalies() -> None:
             projects = status.projects(self.context)
-            alerts.evaluate_anomalies(self.store, writer, self.context.now(), rules(), projects, remembered)
+            alerts.evaluate_anomalies(
+                self.store, writer, self.context.now(), rules(), projects, finder(self.context, PATIENCE_S)
+            )
 
         watch.add("alerts", BUDGETS_S, budgets)
         if configured.anomalies:

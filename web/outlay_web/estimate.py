@@ -113,7 +113,10 @@ def _asked(call: EstimateCall, now: datetime) -> Priced:
     at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     if not EARLIEST <= at <= LATEST:
         raise Problem(400, f"at must lie between {EARLIEST.year} and {LATEST.year}")
-    return Priced(call.provider, call.model, call.service_tier, at, call.usage.model_dump())
+    usage = call.usage.model_dump()
+    if any(count is not None for count in usage.values()):  # in a made-up call what is not named is not there
+        usage |= {name: usage[name] or 0 for name in ("input_tokens", "output_tokens")}
+    return Priced(call.provider, call.model, call.service_tier, at, usage)
 
 
 def _with_model(call: Priced, model: str | ModelBody) -> Priced:

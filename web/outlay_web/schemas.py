@@ -45,8 +45,8 @@ class BudgetBody(Body):
 class WindowBody(Body):
     """A stretch of history: RFC 3339 or relative instants."""
 
-    start: Annotated[str, Field(max_length=64)]
-    end: Annotated[str, Field(max_length=64)] = "now"
+    start: Annotated[str, Field(min_length=1, max_length=64)]
+    end: Annotated[str, Field(min_length=1, max_length=64)] = "now"
 
 
 class RepriceBody(WindowBody):
@@ -65,7 +65,7 @@ class CloseBody(Body):
     """`reopen`: open the books of a closed month again."""
 
     reopen: bool = False
-    month: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+    month: Annotated[str, Field(pattern=r"^(19[7-9]\d|20\d\d)-(0[1-9]|1[0-2])$")]
 
 
 class KeyBody(Body):

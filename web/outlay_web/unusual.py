@@ -7,8 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from outlay.errors import StoreError
 from outlay_analytics import anomalies
+from outlay_analytics.anomalies import Finder
 from outlay_analytics.window import Scope, Window
+from outlay_collector.store import Store
 from outlay_web.context import Context
 from outlay_web.recall import Recall
 
@@ -53,6 +56,21 @@ def find_anomalies(
         and one["started_at"] < scope.window.end
     ]
     return {**found, "anomalies": shown}
+
+
+def finder(ctx: Context, wait_s: float = WAIT_S) -> Finder:
+    """`find_anomalies` in the form of `anomalies.find`, for alerts and reports.
+
+    The function raises StoreError when the answer takes longer than `wait_s`.
+    """
+
+    def find(store: Store, scope: Scope, *, now: datetime, floor_usd: Decimal = anomalies.FLOOR_USD) -> dict[str, Any]:
+        found = find_anomalies(ctx, scope, now=now, floor_usd=floor_usd, wait_s=wait_s)
+        if found is None:
+            raise StoreError("anomalies take too long to find", retryable=True)
+        return found
+
+    return find
 
 
 def _closed(ctx: Context) -> datetime:

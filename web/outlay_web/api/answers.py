@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from outlay_analytics import caching, cascades, explain, forecast, report, spend
-from outlay_analytics.window import BadRequest, Window, parse_window
+from outlay_analytics.window import BadRequest, Window, parse_timezone, parse_window
 from outlay_web.api.wire import answer, documented, table
 from outlay_web.context import Context
 from outlay_web.encode import columns
 from outlay_web.params import Query, read_query
 from outlay_web.problems import Problem
-from outlay_web.unusual import find_anomalies
+from outlay_web.unusual import find_anomalies, finder
 
 MEASURES = columns(
     "cost_usd calls errors input_tokens cache_read_tokens cache_write_tokens output_tokens reasoning_tokens "
@@ -117,7 +117,17 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     def get_report(request: Request) -> Response:
         """The cost report of one day."""
         query = read_query(ctx, request, ("day",), filters=False)
-        return answer(report.daily_report(ctx.store, query.scope.project, _day(query.get("day"), ctx.now())))
+        now, zone = ctx.now(), query.scope.timezone
+        found = report.daily_report(
+            ctx.store,
+            query.scope.project,
+            _day(query.get("day"), now.astimezone(parse_timezone(zone))),
+            now=now,
+            timezone=zone,
+            budgets=ctx.config.get("budgets", ()),
+            finder=finder(ctx),
+        )
+        return answer(found)
 
 
 def _base(query: Query, now: datetime) -> Window | None:
@@ -152,7 +162,7 @@ def _usd(text: str) -> Decimal | None:
 
 def _day(text: str, now: datetime) -> date:
     if not text:
-        return now.astimezone(UTC).date() - timedelta(days=1)
+        return now.date() - timedelta(days=1)
     try:
         return date.fromisoformat(text)
     except ValueError as exc:

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from outlay.errors import ConfigError, OutlayError
 from outlay_web.cli.show import print_table
-from outlay_web.config import Config, load_config
+from outlay_web.config import Config, Settings, load_config
 from outlay_web.lock import holder_of
 
 if TYPE_CHECKING:
@@ -121,6 +121,15 @@ class Ask:
         if limit is not None and figure is not None and Decimal(str(figure)) > limit:
             print(f"outlay: {what} {figure} USD is over {limit} USD", file=sys.stderr)
             sys.exit(EXIT_THRESHOLD)
+
+    @property
+    def settings(self) -> Settings:
+        return self._config.settings
+
+    @property
+    def url(self) -> str:
+        """The server that is asked, empty where the store is opened here."""
+        return self._url()
 
     def finish(self) -> None:
         """After changes in this process: let them arrive in the answers before the command ends."""

@@ -120,13 +120,13 @@ def anomaly_line(view: View, one: Row) -> dict[str, Any]:
 
 def top_table(view: View, dimension: str) -> Table:
     """The largest few by cost, short enough to stand beside others."""
-    found = spend.spend(view.ctx.store, view.scope, group_by=(dimension,), interval="total", compare=view.compare)
+    found = spend.spend(view.ctx.store, view.scope, (dimension,), "total", view.compare, percentiles=False)
     total = parts.money(found["total"].get("cost_usd"))
     rows = sorted(found["rows"], key=lambda r: -parts.money(r.get("cost_usd")))[:TOP]
     columns = [
         Column(dimension.capitalize(), "name", dimension),
         Column("Cost", "usd", "cost_usd"),
-        Column("Share", "share", "share"),
+        Column("Share", "ratio", "share"),
     ]
     compared = "previous" in found["total"]
     if compared:
