@@ -1,7 +1,7 @@
 """What the SDK costs its host: caller CPU per call, import CPU, and installed size, beside raw OpenTelemetry and peers.
 
     python benchmarks/sdk.py                       # raw OpenTelemetry and Outlay, and peers that are installed
-    python benchmarks/sdk.py --peers DIR           # also a virtual environment per peer, made in DIR with pip
+    python benchmarks/sdk.py --peers DIR           # also a virtual environment per peer and for us, made in DIR by uv
     python benchmarks/sdk.py --calls 1000 --rounds 5
 
 The instrumented function gets about 1.5 KB of messages and returns a ready OpenAI-like response object; nothing else
@@ -14,14 +14,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
-import venv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parents[1]
 PEERS = {
     "langfuse": "langfuse",
     "openlit": "openlit",
@@ -65,19 +66,22 @@ def main() -> None:
         os._exit(0)
     pythons = dict.fromkeys(PEERS, sys.executable)
     if options.peers:
-        pythons = {name: str(install(options.peers / name, package)) for name, package in PEERS.items()}
+        pythons = {
+            name: str(install(options.peers / name, package, "pydantic", "httpx")) for name, package in PEERS.items()
+        }
     variants = ["otel", "otel+content", "otel+batch", "outlay", "outlay+content", "outlay record", *PEERS]
     show_calls(variants, pythons, options.calls, options.rounds)
     show_imports(pythons, options.rounds)
-    show_sizes(options.peers, pythons)
+    show_sizes(options.peers)
 
 
-def install(folder: Path, package: str) -> Path:
-    """A virtual environment with one peer in it."""
+def install(folder: Path, *packages: str) -> Path:
+    """A virtual environment with these packages in it, and nothing else."""
     python = folder / "bin" / "python"
     if not python.exists():
-        venv.create(folder, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", package, "pydantic"], check=True)
+        uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}") or "uv"
+        subprocess.run([uv, "venv", "-q", "-p", sys.executable, folder], check=True)
+        subprocess.run([uv, "pip", "install", "-q", "--python", python, *packages], check=True)
     return python
 
 
@@ -122,54 +126,27 @@ def show_imports(pythons: dict[str, str], rounds: int) -> None:
             print(f"{name:24s} {statistics.median(values):10.1f} {statistics.median(values) / base:7.2f}")
 
 
-def show_sizes(folder: Path | None, pythons: dict[str, str]) -> None:
-    """Size of `pip install` into an empty environment, and how many distributions that is."""
+def show_sizes(folder: Path | None) -> None:
+    """What installing each into an empty environment takes: size and number of distributions."""
+    if folder is None:
+        return
+    code = (
+        "import importlib.metadata as m; found = list(m.distributions()); "
+        "print(len(found), sum(file.size or 0 for entry in found for file in entry.files or ()))"
+    )
+    otel = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http")
+    packages = {"otel sdk + exporter": otel, "outlay": (str(ROOT),), **{name: (p,) for name, p in PEERS.items()}}
     print(f"\n{'installed':24s} {'MB':>10s} {'distributions':>14s}")
-    ours = {"outlay": distributions("outlay")}
-    for name, found in ours.items():
-        print(f"{name:24s} {sum(found.values()) / 1e6:10.1f} {len(found):14d}")
-    if folder:
-        code = (
-            "import importlib.metadata as m; found = list(m.distributions()); "
-            "print(len(found), sum(file.size or 0 for entry in found for file in entry.files or ()))"
-        )
-        for name, python in pythons.items():
-            done = subprocess.run([python, "-c", code], capture_output=True, text=True)
-            count, size = done.stdout.split()
-            print(f"{name:24s} {int(size) / 1e6:10.1f} {count:>14s}")
-
-
-def distributions(root: str) -> dict[str, int]:
-    """Distribution → bytes of everything that a distribution needs without extras; of ourselves only the SDK."""
-    import re
-    from importlib.metadata import PackageNotFoundError, distribution
-
-    sdk = Path(__file__).parents[1] / "sdk" / "outlay"
-    found: dict[str, int] = {
-        root: sum(path.stat().st_size for path in sdk.rglob("*") if path.suffix in (".py", ".json"))
-    }
-    waiting = ["opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"]
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        try:
-            entry = distribution(name)
-        except PackageNotFoundError:
-            continue
-        found[name] = sum(file.size or 0 for file in entry.files or () if not str(file).endswith(".pyc"))
-        for requirement in entry.requires or ():
-            spec, _, marker = requirement.partition(";")
-            if "extra ==" not in marker and not re.search(r"python_version\s*<", marker):
-                waiting.append(re.split(r"[\s\[<>=~!(]", spec.strip())[0].lower().replace("_", "-"))
-    return found
+    for name, wanted in packages.items():
+        python = install(folder / f"size-{name.split()[0]}", *wanted)
+        count, size = subprocess.run([python, "-c", code], capture_output=True, text=True).stdout.split()
+        print(f"{name:24s} {int(size) / 1e6:10.1f} {count:>14s}")
 
 
 def environment() -> dict[str, str]:
     """Without settings of the shell, and with the source tree on the path."""
-    root = Path(__file__).parents[1]
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "OUTLAY_"))}
-    return {**kept, "PYTHONPATH": str(root / "sdk")}
+    return {**kept, "PYTHONPATH": str(ROOT / "sdk")}
 
 
 # --- one variant, in a process of its own
@@ -256,6 +233,8 @@ def instrument(variant: str, chat: Function) -> Instrumented:
         logfire.configure(send_to_logfire=False, console=False, additional_span_processors=[SpanProcessor()])
         return logfire.instrument("chat", record_return=True)(chat), nothing
     if variant == "mlflow":
+        # Without an OpenTelemetry endpoint it writes each trace to its store in the caller's thread: 40 ms a call.
+        os.environ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = "http://127.0.0.1:9/v1/traces"
         import tempfile
 
         import mlflow  # type: ignore[import-not-found]

@@ -61,14 +61,14 @@ def test_the_snippet_of_the_readme_runs_as_it_is() -> None:
         provider.queue(Answer(text="Payments", input_tokens=1200, output_tokens=80))
         printed = run(
             "-c",
-            snippet + "\nprint(triage('My card was declined.'))",
+            snippet + "\nprint(triage(openai.OpenAI(), 'My card was declined.'))",
             OPENAI_BASE_URL=f"{provider.url}/v1",
             OPENAI_API_KEY="none",
             OUTLAY_ENDPOINT=server.url.removesuffix("/hook"),
         )
         spans = [span for body in server.bodies for span in spans_of(body)]
     assert printed == "Payments\n"
-    assert sorted(span.name for span in spans) == ["chat gpt-5-mini", "triage"]
+    assert sorted(span.name for span in spans) == ["chat gpt-4o", "triage"]
 
 
 def spans_of(body: bytes) -> list[Any]:

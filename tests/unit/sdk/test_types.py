@@ -1,0 +1,65 @@
+"""Decorated functions keep their signatures and types, as a type checker sees them.
+
+The checks are in this file, for `mypy --strict`: a wrong argument must be an error, or its `ignore` is unused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import assert_type
+
+import outlay
+from outlay.testing import capture
+
+
+@outlay.track(feature="f")
+def plain(count: int, *, name: str = "") -> float:
+    return float(count)
+
+
+@outlay.track
+async def later(count: int) -> str:
+    return str(count)
+
+
+@outlay.track("pieces")
+def pieces(count: int) -> Iterator[int]:
+    yield from range(count)
+
+
+@outlay.track(feature="f")
+async def async_pieces(count: int) -> AsyncIterator[int]:
+    for number in range(count):
+        yield number
+
+
+class Desk:
+    @outlay.track(feature="desk")
+    def answer(self, question: str) -> str:
+        return question
+
+
+def test_every_kind_of_function_keeps_its_types() -> None:
+    async def main() -> None:
+        assert_type(await later(1), str)
+        async for number in async_pieces(1):
+            assert_type(number, int)
+        await later("1")  # type: ignore[arg-type]
+
+    with capture():
+        assert_type(plain(1, name="x"), float)
+        assert_type(pieces(1), Iterator[int])
+        assert_type(Desk().answer("?"), str)
+        assert_type(outlay.cached(ttl_s=60)(plain)(1), float)
+        plain(1.5)  # type: ignore[arg-type]
+        asyncio.run(main())
+
+
+def test_the_type_checker_agrees() -> None:
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", ".mypy_cache/types", str(Path(__file__))]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
+    assert done.returncode == 0, done.stdout + done.stderr
