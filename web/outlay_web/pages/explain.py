@@ -100,13 +100,13 @@ def tiles(view: View, found: Row, base: Window) -> list[Tile]:
         ),
     ]
     if biggest is not None and biggest["usd"]:
-        hint = drivers.hint(biggest["driver"])
+        hint = f"{drivers.title(biggest['driver'])}: {drivers.hint(biggest['driver'])}"
         share = parts.quotient(biggest["usd"], moved)
         note = f"{hint}; {fmt.ratio_text(share)} of the change" if share is not None and 0 < share <= 1 else hint
         out.append(
             Tile(
                 "Largest driver",
-                f"{driver_title(biggest['driver'])} {fmt.usd_text(biggest['usd'], signed=True)}",
+                fmt.usd(biggest["usd"], signed=True),
                 "#figure-drivers",
                 note,
             )
