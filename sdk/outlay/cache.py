@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar, cast
 
 from outlay import _safely, semconv
-from outlay.track import Frame, track
+from outlay.frame import Frame
+from outlay.track import track
 
 P = ParamSpec("P")
 R = TypeVar("R")

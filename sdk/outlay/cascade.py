@@ -18,7 +18,8 @@ from typing import Any, Generic, TypeVar, cast
 from outlay import _safely
 from outlay.call import Call
 from outlay.client import get_client
-from outlay.track import Frame, Tracker, track
+from outlay.frame import Frame
+from outlay.track import Tracker, track
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from opentelemetry.context import Context
 from outlay import semconv
 
 if TYPE_CHECKING:
-    from outlay.track import Frame
+    from outlay.frame import Frame
 
 SCOPE_KEY = otel_context.create_key("outlay-scope")
 

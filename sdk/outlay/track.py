@@ -14,116 +14,17 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from outlay import _safely, semconv
-from outlay._levers import lever_attributes
 from outlay._time import Instant, to_ns
-from outlay.call import Call
-from outlay.client import Client, get_client
-from outlay.context import EMPTY, SCOPE_KEY, Scope, tag_attributes
-from outlay.returned import look, read_words
-from outlay.usage import attributes_of_usage
+from outlay.client import get_client
+from outlay.context import EMPTY, SCOPE_KEY, Scope
+from outlay.frame import OFF, Frame, facts_attributes
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_NOT_ERRORS = frozenset({"CancelledError", "KeyboardInterrupt", "SystemExit"})
-
-
-class Frame:
-    """One run of a tracked function or block."""
-
-    __slots__ = (
-        "_client",
-        "_end_ns",
-        "_token",
-        "call_count",
-        "context",
-        "last_call",
-        "parent",
-        "span",
-        "span_context",
-        "used",
-    )
-
-    def __init__(self, client: Client, span: Span, parent: Frame | None, context: Context, end_ns: int | None) -> None:
-        self._client = client
-        self._end_ns = end_ns
-        self._token: Any = None
-        self.span = span
-        self.span_context: SpanContext = span.get_span_context()
-        self.parent = parent
-        self.context = context
-        self.call_count = 0
-        self.last_call: Call | None = None
-        self.used: list[dict[str, Any]] | None = None  # a list collects what the calls inside turned out to use
-
-    @property
-    def call(self) -> Call:
-        """A handle on this span, for `score(call=…)`."""
-        return Call(self.span_context.trace_id, self.span_context.span_id)
-
-    def count(self, call: Call) -> None:
-        """A call to a model started inside, here or further down."""
-        frame: Frame | None = self
-        while frame is not None:
-            frame.call_count += 1
-            frame.last_call = call
-            frame = frame.parent
-
-    def collect(self, attributes: dict[str, Any]) -> None:
-        """A call inside ended with these attributes."""
-        frame: Frame | None = self
-        while frame is not None:
-            if frame.used is not None:
-                frame.used.append(attributes)
-            frame = frame.parent
-
-    def attach(self) -> None:
-        """Make this the current context."""
-        self._token = otel_context.attach(self.context)
-
-    def detach(self) -> None:
-        """Leave it, remembering what the code inside did to the context."""
-        if self._token is not None:
-            self.context = otel_context.get_current()
-            otel_context.detach(self._token)
-            self._token = None
-
-    @_safely.safely()
-    def set(self, **facts: Any) -> None:
-        """Add facts that are known only now: tags, `usage`, `model`, `provider`, `cascade`, `cache`, `attributes` …"""
-        self.span.set_attributes(_facts(facts))
-
-    @_safely.safely()
-    def result(self, value: object, arguments: tuple[Any, ...] = (), keywords: Mapping[str, Any] | None = None) -> None:
-        """Read usage from what the function returned, if nothing inside was metered."""
-        if self.call_count or value is None or isinstance(value, (str, bytes, int, float, bool)):
-            return
-        returned = look(value)
-        pipeline = self._client.pipeline
-        if returned is None or pipeline is None:
-            return
-        if self._client.keeps_content(self.span_context.trace_id):
-            words = read_words(self._client.redact, value, arguments, keywords or {})
-            returned = returned._replace(words=words)
-        pipeline.late[self.span_context.span_id] = returned
-
-    @_safely.safely()
-    def end(self, error: BaseException | None = None) -> None:
-        """End the span."""
-        self.detach()
-        if error is not None and not isinstance(error, GeneratorExit):
-            kind = type(error).__qualname__
-            self.span.set_attribute(semconv.ERROR_TYPE, kind)
-            if kind not in _NOT_ERRORS:
-                self.span.set_status(Status(StatusCode.ERROR, kind))
-        end_ns = self._end_ns
-        if end_ns is None and self._client.clock is not None:
-            end_ns = self._client.clock()
-        self.span.end(end_ns)
 
 
 class Tracker:
@@ -179,7 +80,7 @@ class Tracker:
     def __enter__(self) -> Frame:
         frame = self._open(self._name or str(self._attributes.get(semconv.FEATURE) or "track"))
         self._frames.append(frame)
-        return frame if frame is not None else cast(Frame, _OFF)
+        return frame if frame is not None else cast(Frame, OFF)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         frame = self._frames.pop() if self._frames else None
@@ -319,20 +220,6 @@ class Tracker:
         return tracked
 
 
-class _Off:
-    """Stands in for a Frame when Outlay is switched off."""
-
-    call = Call(0, 0)
-    last_call = None
-    call_count = 0
-
-    def set(self, **facts: Any) -> None:
-        """Nothing to add to."""
-
-
-_OFF = _Off()
-
-
 @overload
 def track(function: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
@@ -383,7 +270,7 @@ def track(
     if callable(function):
         return Tracker(None, {}, False, None, None)(function)
     try:
-        found = _facts(facts)
+        found = facts_attributes(facts)
         if feature is not None:
             found[semconv.FEATURE] = str(feature)
         start_ns = None if started_at is None else to_ns(started_at)
@@ -392,26 +279,3 @@ def track(
         _safely.swallow("track", message="got facts that it cannot read")
         found, start_ns, end_ns = {}, None, None
     return Tracker(function, found, inherit, start_ns, end_ns)
-
-
-def _facts(facts: dict[str, Any]) -> dict[str, Any]:
-    """Attributes of the keywords that `track`, `Frame.set` and `record` share."""
-    found: dict[str, Any] = {}
-    levers = {
-        key: facts.pop(key) for key in ("cascade", "cache", "experiment", "route", "prompt_parts") if key in facts
-    }
-    usage = facts.pop("usage", None)
-    extra = facts.pop("attributes", None)
-    for key, attribute in (("model", semconv.REQUEST_MODEL), ("provider", semconv.PROVIDER)):
-        if facts.get(key) is not None:
-            found[attribute] = str(facts[key])
-        facts.pop(key, None)
-    if facts:
-        found.update(tag_attributes(facts))
-    if levers:
-        lever_attributes(found, **levers)
-    if usage is not None:
-        found.update(attributes_of_usage(usage))
-    if extra:
-        found.update(extra)
-    return found
