@@ -6,8 +6,8 @@
     … --at 2026-09-01  --json
 
 Both lists are asked for the standard, batch, flex and fast prices of every model that the other list names and ours
-knows, for small inputs at that moment. A list is read from a wheel in a temporary directory and thrown away: nothing of
-it is kept. Exit codes: 0 they agree, 3 they do not, 1 the list cannot be read.
+knows, for small inputs at the moment that the other list is of. A list is read from a wheel in a temporary directory and
+thrown away: nothing of it is kept. Exit codes: 0 they agree, 3 they do not, 1 the list cannot be read.
 """
 
 from __future__ import annotations
@@ -135,13 +135,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="prices_audit", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--package", default=PACKAGE, help=f"package that ships the list; default {PACKAGE}")
     parser.add_argument("--file", type=Path, help="a list on disk instead")
-    parser.add_argument("--at", default="", help="moment to compare at; default now")
+    parser.add_argument(
+        "--at", default="", help="moment to compare at; default: the day the list says it is of, else now"
+    )
     parser.add_argument("--json", action="store_true", help="as JSON")
     given = parser.parse_args(arguments)
     try:
-        at = datetime.fromisoformat(given.at).replace(tzinfo=UTC) if given.at else datetime.now(UTC)
-        text = json.loads(given.file.read_text(), parse_float=Decimal) if given.file else fetch(given.package)
-        compared, unknown, found = audit(read_list(text, at), at, shipped())
+        document = json.loads(given.file.read_text(), parse_float=Decimal) if given.file else fetch(given.package)
+        at = datetime.fromisoformat(given.at).replace(tzinfo=UTC) if given.at else _dated(document)
+        compared, unknown, found = audit(read_list(document, at), at, shipped())
     except (OutlayError, OSError, ValueError) as exc:
         print(f"prices-audit: {exc}", file=sys.stderr)
         return 1
@@ -154,6 +156,12 @@ def main(arguments: list[str] | None = None) -> int:
                   f"ours {one.ours:>10f}  theirs {one.theirs:>10f}  ratio {one.ratio}")  # fmt: skip
         print(f"{compared} prices compared, {len(found)} disagree; {unknown} of their models are not ours", flush=True)
     return EXIT_DISAGREE if found else 0
+
+
+def _dated(document: Any) -> datetime:
+    """The moment a list is of, if it says so: a newer price of ours is no disagreement."""
+    stated = document.get("models_dev", {}).get("committed_at") if isinstance(document, Mapping) else None
+    return datetime.fromisoformat(stated) if isinstance(stated, str) else datetime.now(UTC)
 
 
 def _ours(model: Model, tier: str, part: str, at: datetime) -> Decimal | None:

@@ -136,8 +136,8 @@ def price_table(view: View, rows: Sequence[Row], at: datetime | None) -> Table:
         Column("Cache write", "each", "cache_write_usd_per_mtok", "USD per million tokens, kept 5 minutes"),
         Column("1 h write", "each", "cache_write_1h_usd_per_mtok", csv_only=True),
         Column("Output", "each", "output_usd_per_mtok", "USD per million tokens"),
-        Column("Other", "html", "other", "USD per million: audio, images, searches …", True),
         Column("From", "html", "origin"),
+        Column("Other", "html", "other", "USD per million: audio, images, searches …", True),
         Column("Source", "text", "source", csv_only=True),
     ]
     lines = []
@@ -147,7 +147,7 @@ def price_table(view: View, rows: Sequence[Row], at: datetime | None) -> Table:
             [
                 Cell(row["model"], view.here(model=row["model"], provider=row["provider"]), note=row["provider"]),
                 Cell(row["provider"], view.here(provider=row["provider"])),
-                Cell(applies(row)),
+                Cell(applies(row), note=_borrowed(row)),
                 Cell(row["valid_from"], label=_day(row["valid_from"])),
                 *until,
                 Cell(row["input_usd_per_mtok"], note=_listed(row, "input")),
@@ -155,8 +155,8 @@ def price_table(view: View, rows: Sequence[Row], at: datetime | None) -> Table:
                 Cell(row["cache_write_usd_per_mtok"], note=_hour(row)),
                 Cell(row["cache_write_1h_usd_per_mtok"]),
                 Cell(row["output_usd_per_mtok"], note=_listed(row, "output")),
-                _other(row),
                 Cell(_from(row)),
+                _other(row),
                 Cell(row["source"]),
             ]
         )
@@ -283,14 +283,19 @@ def _other(row: Row) -> Cell:
     return Cell(said, label=shown)
 
 
+def _borrowed(row: Row) -> str:
+    """Whether a tier has no prices of its own yet, or only for some parts."""
+    if not row["borrowed"]:
+        return ""
+    parts = ", ".join(name.replace("_", " ") for name in row["borrowed"])
+    return "at the standard price" if "*" in row["borrowed"] else f"{parts} at the standard price"
+
+
 def _from(row: Row) -> Markup:
     """Catalogue, correction or the user's own, with the source where it is known."""
     source = str(row["source"])
     hint = ", checked ".join(part for part in (source, str(row["checked"])) if part)
-    borrowed = Markup(' <small class="muted" title="{}">standard price</small>').format(
-        "This tier has no price of its own: " + ", ".join(row["borrowed"])
-    )
     badge = Markup('<span class="badge {}" title="{}">{}</span>').format(TONES[row["origin"]], hint, row["origin"])
     if source.startswith("https://") and " " not in source:
         badge = Markup('<a href="{}" rel="noreferrer">{}</a>').format(source, badge)
-    return badge + borrowed if row["borrowed"] else badge
+    return badge
