@@ -6,8 +6,8 @@
     … --at 2026-09-01  --json
 
 Both lists are asked for the standard, batch, flex and fast prices of every model that the other list names and ours
-knows, for small inputs at the moment that the other list is of. A list is read from a wheel in a temporary directory and
-thrown away: nothing of it is kept. Exit codes: 0 they agree, 3 they do not, 1 the list cannot be read.
+knows, for small inputs at the moment that the other list is of. A list is read from a wheel in a temporary directory
+and thrown away: nothing of it is kept. Exit codes: 0 they agree, 3 they do not, 1 the list cannot be read.
 """
 
 from __future__ import annotations

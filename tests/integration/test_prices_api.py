@@ -93,11 +93,8 @@ def test_a_call_before_the_first_price_says_so_everywhere(shared: Running, model
     shared.send_spans(spans(model, trace, 1))
     shared.wait_for_calls(1, ("model", model))
     [call] = shared.api("/calls", ("model", model)).json["calls"]
-    assert (call["cost_usd"], call["cost_state"], call["match_kind"]) == (
-        None,
-        "unpriced",
-        "contract+later_list+no_price_yet",
-    )
+    assert (call["cost_usd"], call["cost_state"]) == (None, "unpriced")
+    assert call["match_kind"].endswith("+no_price_yet")
     assert "older than its model&#39;s first known price" in shared.get("/calls", ("model", model)).text
     missing = shared.api("/prices", ("missing", "true")).json["prices"]
     assert next(row["reason"] for row in missing if row["request_model"] == model) == "no_price_yet"

@@ -288,7 +288,7 @@ def _borrowed(row: Row) -> str:
     if not row["borrowed"]:
         return ""
     parts = ", ".join(name.replace("_", " ") for name in row["borrowed"])
-    return "at the standard price" if "*" in row["borrowed"] else f"{parts} at the standard price"
+    return "as standard" if "*" in row["borrowed"] else f"{parts} as standard"
 
 
 def _from(row: Row) -> Markup:
