@@ -170,7 +170,9 @@ def _plain(value: object, depth: int = 2) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, field in (fields or {}).items():
         kind = type(field)
-        if field is None or kind is int or kind is str or kind is list or kind is float or kind is bool:
+        if kind is list:
+            found[name] = [_plain(item, depth - 1) if hasattr(item, "__dict__") else item for item in field]
+        elif field is None or kind is int or kind is str or kind is float or kind is bool:
             found[name] = field
         elif depth:
             found[name] = _plain(field, depth - 1)

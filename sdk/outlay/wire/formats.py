@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from outlay.wire import reading
+from outlay.wire import bedrock, reading
 from outlay.wire.reading import Reader
 
 
@@ -64,9 +64,9 @@ MESSAGES = Format(
 VERTEX_MESSAGES = Format("vertex-messages", reading.anthropic, "gcp.vertex_ai", MESSAGES.hints, False)
 GEMINI = Format("gemini", reading.gemini, "gcp.gemini", _hints("usageMetadata", "finishReason", '"error"'), False)
 CONVERSE = Format(
-    "bedrock-converse", reading.bedrock_converse, "aws.bedrock", _hints("messageStop", "metadata", "Exception"), False
+    "bedrock-converse", bedrock.converse, "aws.bedrock", _hints("messageStop", "metadata", "Exception"), False
 )
-INVOKE = Format("bedrock-invoke", reading.bedrock_invoke, "aws.bedrock", _hints('"bytes"'), False)
+INVOKE = Format("bedrock-invoke", bedrock.invoke, "aws.bedrock", _hints('"bytes"'), False)
 COHERE = Format(
     "cohere", reading.cohere, "cohere", _hints("message-(start|end)", "stream-(start|end)", "finish_reason")
 )

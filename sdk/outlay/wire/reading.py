@@ -1,11 +1,10 @@
-"""Reading: what one answer has said so far, and one reader per wire format.
+"""Reading: what one answer has said so far, and a reader for each wire format; Bedrock's are in bedrock.py.
 
 A reader takes a whole body or one event of a stream; the formats are alike enough that most readers take both.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -72,7 +71,8 @@ class Reading:
 Reader = Callable[[Reading, Json], None]
 
 
-def _text(value: Any) -> str | None:
+def text_of(value: Any) -> str | None:
+    """`value` if it is a text that says something."""
     return value if isinstance(value, str) and value else None
 
 
@@ -93,9 +93,9 @@ def openai_chat(reading: Reading, body: Json) -> None:
     """Chat completions, completions, embeddings, moderations; whole or chunk."""
     if _error(reading, body):
         return
-    reading.response_id = reading.response_id or _text(body.get("id"))
-    reading.response_model = _text(body.get("model")) or reading.response_model
-    reading.service_tier = _text(body.get("service_tier")) or reading.service_tier
+    reading.response_id = reading.response_id or text_of(body.get("id"))
+    reading.response_model = text_of(body.get("model")) or reading.response_model
+    reading.service_tier = text_of(body.get("service_tier")) or reading.service_tier
     for choice in body.get("choices") or ():
         if not isinstance(choice, dict):
             continue
@@ -139,9 +139,9 @@ def openai_responses(reading: Reading, body: Json) -> None:
         return
     if response.get("object") not in (None, "response"):
         return
-    reading.response_id = _text(response.get("id")) or reading.response_id
-    reading.response_model = _text(response.get("model")) or reading.response_model
-    tier = _text(response.get("service_tier"))
+    reading.response_id = text_of(response.get("id")) or reading.response_id
+    reading.response_model = text_of(response.get("model")) or reading.response_model
+    tier = text_of(response.get("service_tier"))
     if tier and tier != "auto":
         reading.service_tier = tier
     status = response.get("status")
@@ -193,7 +193,7 @@ def openai_media(reading: Reading, body: Json) -> None:
                 reading.usage = Usage(other={"audio_seconds": round(seconds)})
         else:
             reading.usage = counts.openai(usage)
-    reading.response_model = _text(body.get("model")) or reading.response_model
+    reading.response_model = text_of(body.get("model")) or reading.response_model
     kind = body.get("type")
     reading.done = reading.done or (isinstance(kind, str) and kind.endswith((".completed", ".done")))
 
@@ -208,8 +208,8 @@ def anthropic(reading: Reading, body: Json) -> None:
     if not isinstance(message, dict):
         return
     if kind in ("message_start", "message", None):
-        reading.response_id = _text(message.get("id")) or reading.response_id
-        reading.response_model = _text(message.get("model")) or reading.response_model
+        reading.response_id = text_of(message.get("id")) or reading.response_id
+        reading.response_model = text_of(message.get("model")) or reading.response_model
     delta = body.get("delta")
     reason = message.get("stop_reason") or (delta.get("stop_reason") if isinstance(delta, dict) else None)
     if reason:
@@ -221,7 +221,7 @@ def anthropic(reading: Reading, body: Json) -> None:
             reading.raw_usage.pop("output_tokens", None)  # a first guess; the final count follows
         reading.usage = counts.anthropic(reading.raw_usage)
         reading.elsewhere = counts.anthropic_elsewhere(reading.raw_usage, reading.response_model or "")
-        reading.service_tier = _text(usage.get("service_tier")) or reading.service_tier
+        reading.service_tier = text_of(usage.get("service_tier")) or reading.service_tier
     # Some readers never ask for message_stop: the reason to stop comes with the final counts.
     reading.done = reading.done or kind == "message_stop" or (kind == "message_delta" and bool(reason and usage))
     if reading.text is not None:
@@ -243,8 +243,8 @@ def gemini(reading: Reading, body: Json) -> None:
     inner = body.get("response")
     if isinstance(inner, dict) and "candidates" in inner:
         body = inner
-    reading.response_id = _text(body.get("responseId")) or reading.response_id
-    reading.response_model = _text(body.get("modelVersion")) or reading.response_model
+    reading.response_id = text_of(body.get("responseId")) or reading.response_id
+    reading.response_model = text_of(body.get("modelVersion")) or reading.response_model
     for index, candidate in enumerate(body.get("candidates") or ()):
         if not isinstance(candidate, dict):
             continue
@@ -259,7 +259,7 @@ def gemini(reading: Reading, body: Json) -> None:
     if isinstance(usage, dict) and usage:
         reading.raw_usage.update(usage)
         reading.usage = counts.gemini(reading.raw_usage)
-        tier = _text(usage.get("trafficType"))
+        tier = text_of(usage.get("trafficType"))
         if tier and tier not in ("ON_DEMAND", "TRAFFIC_TYPE_UNSPECIFIED"):
             reading.service_tier = tier.lower()
     metadata = body.get("metadata")  # Vertex embeddings
@@ -276,87 +276,6 @@ def gemini(reading: Reading, body: Json) -> None:
             reading.usage = Usage(other={"input_characters": characters})
 
 
-def bedrock_converse(reading: Reading, body: Json) -> None:
-    """Converse and its event stream, whose events arrive with their type as the only key."""
-    for key in ("messageStop", "metadata", "contentBlockDelta"):
-        inner = body.get(key)
-        if isinstance(inner, dict):
-            body = {**inner, "kind": key}
-    for key in body:
-        if key.endswith("Exception"):
-            reading.error = key
-    if body.get("stopReason"):
-        reading.finish_reasons[0] = str(body["stopReason"])
-    usage = body.get("usage")
-    if isinstance(usage, dict):
-        reading.usage = counts.converse(usage)
-        reading.done = reading.done or body.get("kind") == "metadata"
-    trace = body.get("trace")
-    router = trace.get("promptRouter") if isinstance(trace, dict) else None
-    if isinstance(router, dict):
-        reading.response_model = _text(router.get("invokedModelId")) or reading.response_model
-    tier = body.get("serviceTier")
-    if isinstance(tier, dict):
-        reading.service_tier = _text(tier.get("type")) or reading.service_tier
-    if reading.text is not None:
-        delta = body.get("delta")
-        if isinstance(delta, dict):
-            reading.say(delta.get("text"))
-        output = body.get("output")
-        message = output.get("message") if isinstance(output, dict) else None
-        for block in (message.get("content") or ()) if isinstance(message, dict) else ():
-            if isinstance(block, dict):
-                reading.say(block.get("text"))
-
-
-def bedrock_invoke(reading: Reading, body: Json) -> None:
-    """InvokeModel: the body is the model family's own; a stream wraps it in base64 chunks with metrics at the end."""
-    chunk = body.get("chunk")
-    packed = body.get("bytes") or (chunk.get("bytes") if isinstance(chunk, dict) else None)
-    if isinstance(packed, str):
-        bedrock_invoke(reading, json.loads(base64.b64decode(packed)))
-        return
-    metrics = body.get("amazon-bedrock-invocationMetrics")
-    if "usage" in body or "type" in body:
-        usage = body.get("usage")
-        if isinstance(usage, dict) and "inputTokens" in usage:
-            bedrock_converse(reading, body)
-        elif isinstance(usage, dict) and "prompt_tokens" in usage:
-            openai_chat(reading, body)
-        else:
-            anthropic(reading, body)
-            reading.done = False
-    elif "metadata" in body or "messageStop" in body:
-        bedrock_converse(reading, body)
-        reading.done = False
-    elif "prompt_token_count" in body or "generation_token_count" in body:  # Meta
-        reading.raw_usage.update({k: v for k, v in body.items() if v is not None})
-        reading.usage = Usage(
-            input_tokens=counts.count(reading.raw_usage.get("prompt_token_count")),
-            output_tokens=counts.count(reading.raw_usage.get("generation_token_count")),
-        )
-        if body.get("stop_reason"):
-            reading.finish_reasons[0] = str(body["stop_reason"])
-    elif "inputTextTokenCount" in body:  # Titan
-        results = [entry for entry in body.get("results") or () if isinstance(entry, dict)]
-        produced = [counts.count(entry.get("tokenCount")) or 0 for entry in results]
-        total = counts.count(body.get("totalOutputTextTokenCount"))
-        reading.usage = Usage(
-            input_tokens=counts.count(body.get("inputTextTokenCount")),
-            output_tokens=sum(produced) if results else total,
-        )
-    if isinstance(metrics, dict) and (reading.usage is None or reading.usage.output_tokens is None):
-        renamed = {
-            "inputTokens": metrics.get("inputTokenCount"),
-            "outputTokens": metrics.get("outputTokenCount"),
-            "cacheReadInputTokens": metrics.get("cacheReadInputTokenCount"),
-            "cacheWriteInputTokens": metrics.get("cacheWriteInputTokenCount"),
-        }
-        reading.usage = counts.converse(renamed)
-    if isinstance(metrics, dict):
-        reading.done = True
-
-
 def cohere(reading: Reading, body: Json) -> None:
     """Cohere chat v1 and v2, embed, rerank."""
     kind = body.get("type") or body.get("event_type")
@@ -366,9 +285,9 @@ def cohere(reading: Reading, body: Json) -> None:
             body = {**body, **inner}
     if kind in ("message-start", None, "message-end", "stream-end", "stream-start"):
         reading.response_id = (
-            _text(body.get("response_id"))
-            or _text(body.get("id"))
-            or _text(body.get("generation_id"))
+            text_of(body.get("response_id"))
+            or text_of(body.get("id"))
+            or text_of(body.get("generation_id"))
             or reading.response_id
         )
     if body.get("finish_reason"):
@@ -391,7 +310,7 @@ def ollama(reading: Reading, body: Json) -> None:
     """Ollama's own API: one JSON object per line; the last one has the counts."""
     if _error(reading, body):
         return
-    reading.response_model = _text(body.get("model")) or reading.response_model
+    reading.response_model = text_of(body.get("model")) or reading.response_model
     if "prompt_eval_count" in body or "eval_count" in body:
         reading.usage = counts.ollama(body)
     if body.get("done"):

@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -239,6 +240,21 @@ def test_usage_is_read_from_what_an_unknown_client_returns(sent: Capture) -> Non
     assert span.attributes[semconv.OUTPUT_TOKENS] == 220
     assert span.attributes[semconv.RESPONSE_MODEL] == "gpt-4o-2024-11-20"
     assert span.attributes[semconv.RESPONSE_ID] == "chatcmpl-1"
+
+
+def test_compaction_counts_in_what_an_unknown_client_returns(sent: Capture) -> None:
+    step = SimpleNamespace(type="compaction", input_tokens=180_000, output_tokens=3_500)
+    usage = SimpleNamespace(
+        input_tokens=23_000, output_tokens=1_000, cache_read_input_tokens=0, iterations=[step, {"type": "message"}]
+    )
+
+    @outlay.track(feature="odd-client")
+    def ask() -> SimpleNamespace:
+        return SimpleNamespace(id="msg_1", model="claude-sonnet-4-6", usage=usage)
+
+    ask()
+    (span,) = sent.calls
+    assert (span.attributes[semconv.INPUT_TOKENS], span.attributes[semconv.OUTPUT_TOKENS]) == (203_000, 4_500)
 
 
 def test_usage_is_not_read_twice_when_the_call_inside_was_metered(sent: Capture) -> None:
