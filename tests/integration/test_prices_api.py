@@ -51,6 +51,7 @@ def states(server: Running, model: str) -> list[str]:
 def test_putting_a_price_says_what_it_heals_and_reprice_heals_and_undoes_it(shared: Running, model: str) -> None:
     shared.send_spans(spans(model, uuid.uuid4().int >> 64, 3, outlay__feature="chat"))
     shared.wait_for_calls(3, ("model", model))
+    shared.wait(lambda: shared.api("/status").json["unsettled_traces"] == 0, "settled")  # not again after the price
     missing = shared.api("/prices", ("missing", "true")).json
     mine = next(row for row in missing["prices"] if row["request_model"] == model)
     assert (mine["reason"], mine["calls"], mine["input_tokens"]) == ("unknown_model", 3, 3000)
