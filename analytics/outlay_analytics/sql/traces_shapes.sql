@@ -6,7 +6,7 @@ SELECT
     uniqExact(s.span_id) AS spans,
     min(toUnixTimestamp64Nano(s.started_at)) AS started_ns,
     max(toUnixTimestamp64Nano(s.started_at) + toInt64(s.duration_ns)) AS ended_ns,
-    argMin(tuple(s.name, s.service), (s.parent_span_id != '', s.started_at, s.span_id)) AS root
+    argMin([s.name, toString(s.service)], (s.parent_span_id != '', s.started_at, s.span_id)) AS root
 FROM spans AS s
 WHERE s.project = {project:String}
   AND s.started_at >= toDateTime({from:UInt32}, 'UTC')

@@ -9,7 +9,7 @@ SELECT
     count(c.cost_usd) AS priced_calls,
     sum(c.cost_usd) AS cost_usd,
     max(toUnixTimestamp64Nano(c.started_at) + toInt64(c.duration_ns)) AS ended_ns,
-    argMin(tuple(c.name, c.service, c.feature), (c.started_at, c.span_id)) AS first
+    argMin([c.name, toString(c.service), toString(c.feature)], (c.started_at, c.span_id)) AS first
 FROM calls AS c FINAL
 WHERE c.project = {project:String}
   AND c.trace_id IN {traces:Array(String)}
