@@ -34,6 +34,7 @@ class World:
     settler: Settler
     project: str = "default"
     _waiting: list[dict[str, Any]] = field(default_factory=list)
+    _received_at: datetime = NOON
 
     def __post_init__(self) -> None:
         self.writer = self.store.writer()
@@ -75,7 +76,7 @@ class World:
                 "attributes": attributes,
                 "texts": texts or {},
                 "body_id": "b",
-                "received_at": NOON,
+                "received_at": self._received_at,
                 "version": version,
             }
         )
@@ -94,11 +95,13 @@ class World:
                         "project": self.project,
                         "trace_id": trace,
                         "spans": 1,
+                        "received_from": self._received_at,
                     }
                     for trace in traces
                 ],
             )
             self._waiting = []
+            self._received_at += timedelta(seconds=1)
         while self.settler.run_once():
             pass
 

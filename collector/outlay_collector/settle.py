@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from outlay.errors import StoreError
@@ -25,6 +25,7 @@ from outlay_collector.dialects import DIALECTS, common
 from outlay_collector.dialects.compile import codes, fragments, texts
 from outlay_collector.prices import PriceBook
 from outlay_collector.store import Store, load_sql
+from outlay_collector.store.query import Params
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +36,15 @@ MAX_ROUNDS = 3
 NO_ROUND = 255
 BATCH_SPANS = 100_000
 BATCH_TRACES = 20_000
+# Of a trace with more spans, or over more hours, only what a change touches is read and settled again.
+GIANT_SPANS = 10_000
+GIANT_HOURS = 24
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
 SCRATCH = (
     "settle_traces",
+    "settle_partners",
+    "settle_giant",
+    "settle_touched",
     "settle_hours",
     "settle_raw",
     "settle_inside",
@@ -93,7 +101,7 @@ class Settler:
         self.prices = prices
         self._writer = store.writer()
         self._version = 0
-        self._read = ""
+        self._read = self._read_giant = ""
         self._inside = ""
         self._canonical = ""
 
@@ -145,7 +153,7 @@ class Settler:
         if not wanted:
             return
         self._prepare()
-        rows = [{"project": p, "trace_id": t, "write": 1, "round": 0} for p, t in wanted]
+        rows = [{"project": p, "trace_id": t, "write": 1, "round": 0, "since": EVER} for p, t in wanted]
         self._writer.insert("settle_traces", rows)
         self._settle()
 
@@ -176,7 +184,10 @@ class Settler:
     def _compile(self) -> None:
         """The statements that the dialect tables make, and the version to go on from."""
         tables = fragments()
-        self._read = load_sql(SQL, "settle_read", source=load_sql(SQL, "settle_source"), **tables)
+        self._read, self._read_giant = (
+            load_sql(SQL, "settle_read", source=load_sql(SQL, source), **tables)
+            for source in ("settle_source", "settle_source_giant")
+        )
         self._inside = load_sql(SQL, "settle_inside", **tables)
         self._canonical = load_sql(SQL, "settle_canonical", **tables)
         newest = "SELECT max(version) AS v FROM (SELECT version FROM calls UNION ALL SELECT version FROM repeats)"
@@ -210,19 +221,45 @@ class Settler:
         w = self._writer
         for round_ in range(MAX_ROUNDS + 1):
             params = {"round": round_, "write": int(round_ + 1 < MAX_ROUNDS)}
-            w.run(load_sql(SQL, "settle_hours"), params)
-            w.run("TRUNCATE TABLE settle_raw")
-            w.run("TRUNCATE TABLE settle_inside")
-            w.run("INSERT INTO settle_raw " + self._read, params)
-            if self._count("settle_raw", f"opens OR said[{codes()['blob_alone']}] != ''"):
-                w.run("INSERT INTO settle_inside " + self._inside)
-            w.run("INSERT INTO settle_spans " + self._canonical)
-            w.run(load_sql(SQL, "settle_known_ids"), params)
+            w.run(load_sql(SQL, "settle_hours"), params | {"giant_spans": GIANT_SPANS, "giant_hours": GIANT_HOURS})
+            self._read_spans(self._read, params)
+            if self._count("settle_hours", "giant"):
+                self._gather_touched(round_)
+            w.run(load_sql(SQL, "settle_known_ids"))
             if round_ == MAX_ROUNDS:
                 return
             w.run(load_sql(SQL, "settle_partners", **OWN_KEYS), params)
-            if not self._count("settle_traces", f"round = {round_ + 1}"):
+            if not self._count("settle_partners", f"round = {round_ + 1}"):
                 return
+            w.run(load_sql(SQL, "settle_partner_traces"), params)
+
+    def _gather_touched(self, round_: int) -> None:
+        """Read what a round touches of giant traces: what changed, all above it, and all below the heads."""
+        w = self._writer
+        up, down = 2 * round_, 2 * round_ + 1
+        w.run(load_sql(SQL, "settle_giant"), {"round": round_})
+        w.run(load_sql(SQL, "settle_giant_new"), {"round": round_, "step": up})
+        self._spread("settle_giant_up", up)
+        self._read_spans(self._read_giant, {"step": up})
+        w.run(load_sql(SQL, "settle_giant_heads"), {"step": down})
+        self._spread("settle_giant_down", down)
+        self._read_spans(self._read_giant, {"step": down})
+
+    def _spread(self, name: str, step: int) -> None:
+        for depth in range(1, MAX_DEPTH + 1):
+            self._writer.run(load_sql(SQL, name), {"step": step, "depth": depth})
+            if not self._count("settle_touched", f"step = {step} AND depth = {depth}"):
+                return
+
+    def _read_spans(self, statement: str, params: Params) -> None:
+        """Append what a SELECT of stage 1 reads to settle_spans."""
+        w = self._writer
+        w.run("TRUNCATE TABLE settle_raw")
+        w.run("TRUNCATE TABLE settle_inside")
+        w.run("INSERT INTO settle_raw " + statement, params)
+        if self._count("settle_raw", f"opens OR said[{codes()['blob_alone']}] != ''"):
+            w.run("INSERT INTO settle_inside " + self._inside)
+        w.run("INSERT INTO settle_spans " + self._canonical)
 
     def _tree(self) -> None:
         w = self._writer

@@ -14,6 +14,7 @@ from tests.conftest import ENGINE_PATH
 from tests.corpus import UNREADABLE, captures, compare
 from tests.landing import collector
 
+from outlay_collector import settle
 from outlay_collector.prices import PriceBook
 from outlay_collector.settle import Settler
 from outlay_collector.store import Store, migrate, open_store
@@ -115,7 +116,11 @@ def test_lines_add_up_to_the_cost_and_parts_fit_into_their_whole(world: Store) -
     assert wrong == []
 
 
-def test_order_batches_and_resends_do_not_change_a_call(world: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("giant_spans", [settle.GIANT_SPANS, 0], ids=["whole traces", "only what a change touches"])
+def test_order_batches_and_resends_do_not_change_a_call(
+    world: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, giant_spans: int
+) -> None:
+    monkeypatch.setattr(settle, "GIANT_SPANS", giant_spans)
     spans: list[tuple[str, str, str, bytes]] = []
     for capture in captures().values():
         for kind, encoding, body in capture.bodies:
@@ -126,7 +131,7 @@ def test_order_batches_and_resends_do_not_change_a_call(world: Store, tmp_path: 
     random.Random(7).shuffle(spans)
     store = open_store(f"chdb://{ENGINE_PATH}?database=shuffled_{uuid.uuid4().hex[:8]}")
     migrate(store)
-    send_all(store, tmp_path / "spool", spans + spans[: len(spans) // 3], settle_every=len(spans) // 3 + 1)
+    send_all(store, tmp_path / "spool", spans + spans[: len(spans) // 3], settle_every=len(spans) // 5 + 1)
     assert all_calls(store) == all_calls(world)
     store.close()
 

@@ -84,7 +84,7 @@ SELECT
     r.prompt_parts AS prompt_parts,
     r.prompt_hash AS prompt_hash,
     r.prefix_hash AS prefix_hash,
-    arrayConcat(r.flags, if(r.conflict, ['response_id_conflict'], []), if(p.is_filled, ['usage_from_parent'], [])) AS flags,
+    arrayConcat(r.flags, if(r.estimated, ['estimated_usage'], []), if(r.conflict, ['response_id_conflict'], []), if(p.is_filled, ['usage_from_parent'], [])) AS flags,
     {version:UInt64} AS version,
     0 AS is_deleted
 FROM settle_requests AS r
@@ -98,7 +98,7 @@ FROM
 (
     SELECT *
     FROM calls FINAL
-    WHERE (project, toStartOfHour(started_at), trace_id) IN (SELECT project, hour, trace_id FROM settle_hours)
+    WHERE (project, toStartOfHour(started_at), trace_id, span_id) IN (SELECT project, toStartOfHour(started_at), trace_id, span_id FROM settle_spans)
 )
 WHERE (project, trace_id) IN (SELECT project, trace_id FROM written)
     AND (project, trace_id, span_id, n, toStartOfHour(started_at)) NOT IN (SELECT project, trace_id, span_id, toUInt16(0), toStartOfHour(started_at) FROM settle_requests)

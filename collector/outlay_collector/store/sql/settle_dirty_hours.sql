@@ -11,5 +11,5 @@ FROM
     UNION ALL
     SELECT project, toStartOfHour(started_at) AS hour
     FROM calls FINAL
-    WHERE (project, toStartOfHour(started_at), trace_id) IN (SELECT project, hour, trace_id FROM settle_hours)
+    WHERE (project, toStartOfHour(started_at), trace_id, span_id) IN (SELECT project, toStartOfHour(started_at), trace_id, span_id FROM settle_spans)
 )

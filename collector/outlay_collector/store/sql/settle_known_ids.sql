@@ -1,4 +1,4 @@
--- What response_ids holds for the traces of a round, found through their calls and repeats.
+-- What response_ids holds for the spans that were read, found through their calls and repeats.
 INSERT INTO settle_known_ids
 SELECT *
 FROM response_ids FINAL
@@ -6,10 +6,11 @@ WHERE (project, response_id) IN
 (
     SELECT project, response_id
     FROM calls
-    WHERE response_id != '' AND (project, toStartOfHour(started_at), trace_id) IN (SELECT project, hour, trace_id FROM settle_hours WHERE round = {round:UInt8})
+    WHERE response_id != '' AND (project, toStartOfHour(started_at), trace_id, span_id) IN (SELECT project, toStartOfHour(started_at), trace_id, span_id FROM settle_spans)
     UNION ALL
     SELECT project, response_id
     FROM repeats
-    WHERE response_id != '' AND (project, toStartOfHour(started_at), trace_id) IN (SELECT project, hour, trace_id FROM settle_hours WHERE round = {round:UInt8})
+    WHERE response_id != '' AND (project, toStartOfHour(started_at), trace_id, span_id) IN (SELECT project, toStartOfHour(started_at), trace_id, span_id FROM settle_spans)
 )
-AND (project, trace_id) IN (SELECT project, trace_id FROM settle_traces WHERE round = {round:UInt8})
+AND sipHash64(project, trace_id, span_id) IN (SELECT id FROM settle_spans)
+AND sipHash64(project, trace_id, span_id) NOT IN (SELECT sipHash64(project, trace_id, span_id) FROM settle_known_ids)

@@ -1,6 +1,6 @@
--- Other traces that speak of the responses which the traces of this round speak of, or spoke of when they were settled
+-- Spans of other traces, and of the unread parts of giant ones, that speak of the responses which the traces of this round speak of, or spoke of when they were settled
 -- last: only where the spans overlap (5 s), or an id repeated all day by a gateway would pull in the whole day.
-INSERT INTO settle_traces
+INSERT INTO settle_partners
 WITH
 spans_of_round AS (
     SELECT
@@ -47,14 +47,14 @@ stretches AS (
 SELECT DISTINCT
     r.project AS project,
     r.trace_id AS trace_id,
-    {write:UInt8} AS write,
+    r.span_id AS span_id,
     {round:UInt8} + 1 AS round
 FROM
 (
-    SELECT project, response_id, trace_id, started_at, ended_at
+    SELECT project, response_id, trace_id, span_id, started_at, ended_at
     FROM response_ids FINAL
     WHERE (project, response_id) IN (SELECT project, key FROM stretches)
 ) AS r
 INNER JOIN stretches AS s ON r.project = s.project AND r.response_id = s.key
 WHERE r.started_at <= s.ended_at + toIntervalSecond(5) AND s.began_at <= r.ended_at + toIntervalSecond(5)
-    AND (r.project, r.trace_id) NOT IN (SELECT project, trace_id FROM settle_traces)
+    AND sipHash64(r.project, r.trace_id, r.span_id) NOT IN (SELECT id FROM settle_spans)

@@ -50,7 +50,7 @@ FROM
 (
     SELECT *
     FROM repeats FINAL
-    WHERE (project, toStartOfHour(started_at), trace_id) IN (SELECT project, hour, trace_id FROM settle_hours)
+    WHERE (project, toStartOfHour(started_at), trace_id, span_id) IN (SELECT project, toStartOfHour(started_at), trace_id, span_id FROM settle_spans)
 )
 WHERE (project, trace_id) IN (SELECT project, trace_id FROM written)
     AND (project, trace_id, span_id, toStartOfHour(started_at)) NOT IN (SELECT project, trace_id, span_id, toStartOfHour(started_at) FROM found)

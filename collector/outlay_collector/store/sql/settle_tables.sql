@@ -1,12 +1,14 @@
 -- Scratch tables of one settle connection. Temporary: they live as long as the connection and are emptied per run.
 
--- Traces of this run. write = 0: read only because a trace that is written shares a response id with it.
+-- Traces of this run, and since when they changed. write = 0: read only because a trace that is written shares a response
+-- id with it.
 CREATE TEMPORARY TABLE IF NOT EXISTS settle_traces
 (
     project LowCardinality(String),
     trace_id String,
     write UInt8,
-    round UInt8
+    round UInt8,
+    since DateTime64(3, 'UTC')
 )
 ENGINE = Memory;
 
@@ -16,7 +18,41 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_hours
     project LowCardinality(String),
     hour DateTime('UTC'),
     trace_id String,
+    round UInt8,
+    giant UInt8
+)
+ENGINE = Memory;
+
+-- Spans elsewhere that speak of a response which a span of this run speaks of; round: when their traces are read.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_partners
+(
+    project LowCardinality(String),
+    trace_id String,
+    span_id String,
     round UInt8
+)
+ENGINE = Memory;
+
+-- All spans of giant traces.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_giant
+(
+    project LowCardinality(String),
+    hour DateTime('UTC'),
+    trace_id String,
+    span_id String,
+    id UInt64,
+    pid UInt64,
+    received_at DateTime64(3, 'UTC')
+)
+ENGINE = Memory;
+
+-- The part of giant traces that the new spans touch, by step: what changed with all above it, then all below the heads.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_touched
+(
+    id UInt64,
+    step UInt8,
+    depth UInt16,
+    is_read UInt8
 )
 ENGINE = Memory;
 

@@ -1,0 +1,114 @@
+"""Traces too large to be read whole: only what a change touches is settled again, and the calls are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.settle_world import World, new_world, shared_settler, usage
+
+from outlay_collector import settle
+from outlay_collector.settle import Settler
+from outlay_collector.store import Store
+
+AGENT = {"gen_ai.operation.name": "invoke_agent"}
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[Store, Settler]]:
+    with shared_settler() as made:
+        yield made
+
+
+@pytest.fixture
+def world(shared: tuple[Store, Settler], monkeypatch: pytest.MonkeyPatch) -> World:
+    """Every trace of more than six spans is a giant."""
+    monkeypatch.setattr(settle, "GIANT_SPANS", 6)
+    return new_world(shared)
+
+
+def process(world: World, requests: int = 4) -> None:
+    """A process-long trace: below its root one request after the other, each an agent above two calls."""
+    world.span("process", {"outlay.feature": "worker"})
+    for n in range(requests):
+        world.span(f"agent {n}", {**usage(300 + 2 * n, 30), **AGENT}, parent="process", at_ms=1000 * n, took_ms=900)
+        world.span(f"a{n}", usage(100 + n, 10), parent=f"agent {n}", at_ms=1000 * n + 1)
+        world.span(f"b{n}", usage(200 + n, 20), parent=f"agent {n}", at_ms=1000 * n + 200)
+    world.settle()
+
+
+def spans_read(world: World) -> int:
+    """How many spans the last run read."""
+    return int(world.settler._writer.query("SELECT count() AS n FROM settle_spans")[0]["n"])
+
+
+def test_a_run_reads_what_changed_and_what_is_above_it(world: World) -> None:
+    process(world)
+    assert len(world.calls()) == 8
+    assert {row["feature"] for row in world.calls()} == {"worker"}
+    world.span("new", usage(50, 5), parent="agent 3", at_ms=3500)
+    world.settle()
+    # The root, the agent, its three calls: of 14 spans.
+    assert spans_read(world) == 5
+    assert len(world.calls()) == 9
+
+
+def test_a_late_child_takes_back_what_its_parent_was_charged_for(world: World) -> None:
+    process(world)
+    world.span("late agent", {**usage(70, 7), **AGENT}, parent="process", at_ms=20_000, took_ms=500)
+    assert ("late agent", 70, 7) in world.counts()
+    world.span("late call", usage(70, 7), parent="late agent", at_ms=20_001)
+    assert ("late call", 70, 7) in world.counts()
+    assert ("late agent", 70, 7) not in world.counts()
+    assert world.repeats()["late agent"] == "repeats_descendants"
+    assert len(world.calls()) == 9
+
+
+def test_a_late_root_hands_down_what_is_inherited(world: World) -> None:
+    for n in range(7):
+        world.span(f"c{n}", usage(100 + n, 10), parent="root", at_ms=1000 * n)
+    world.settle()
+    assert {row["feature"] for row in world.calls()} == {""}
+    world.span("root", {"outlay.feature": "late"})
+    assert {row["feature"] for row in world.calls()} == {"late"}
+    assert len(world.calls()) == 7
+
+
+def test_a_late_root_that_says_nothing_costs_nothing(world: World) -> None:
+    for n in range(7):
+        world.span(f"c{n}", usage(100 + n, 10), parent="root", at_ms=1000 * n)
+    world.settle()
+    world.span("root", {})
+    world.settle()
+    assert spans_read(world) == 1
+    assert len(world.calls()) == 7
+
+
+def test_one_request_seen_in_two_places_of_a_giant_is_one_call(world: World) -> None:
+    process(world)
+    here = usage(90, 9, gen_ai__response__id="resp-1")
+    world.span("seen here", here, parent="agent 1", at_ms=1300, scope="openlit.x")
+    assert len(world.calls()) == 9
+    world.span("and here", here, parent="agent 2", at_ms=1301, scope="opentelemetry.instrumentation.genai.openai")
+    assert len(world.calls()) == 9
+    assert "same_response" in world.repeats().values()
+
+
+def test_one_request_in_a_giant_and_elsewhere_is_one_call(world: World) -> None:
+    process(world)
+    here = usage(90, 9, gen_ai__response__id="resp-2")
+    world.span("in the giant", here, parent="agent 1", at_ms=1300, scope="openlit.x")
+    world.settle()
+    world.span("elsewhere", here, trace="other", at_ms=1301, scope="opentelemetry.instrumentation.genai.openai")
+    assert len(world.calls()) == 9
+    assert list(world.repeats().values()).count("same_response") == 1
+
+
+def test_a_trace_over_many_hours_is_read_in_parts(world: World) -> None:
+    day = 24 * 3_600_000
+    world.span("session", {"outlay.customer": "acme"})
+    for n in range(3):
+        world.span(f"turn {n}", usage(100 + n, 10), parent="session", at_ms=n * day)
+        world.settle()
+    assert spans_read(world) == 2
+    assert [row["customer"] for row in world.calls()] == ["acme"] * 3
