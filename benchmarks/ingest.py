@@ -67,7 +67,7 @@ def measure(folder: Path, bodies: int, rounds: int) -> dict[str, Any]:
     migrate(store)
     writer = store.writer()
     writer.run("SYSTEM STOP MERGES")
-    spool = Spool(folder / "spool")
+    spool = Spool(folder / "spool", quota_bytes=1 << 30)
     loader = Loader(store, spool)
     loader.start()
     port = serve(Receiver(spool, lambda header: "default"))

@@ -22,6 +22,7 @@ from outlay_collector.receiver import Receiver, Unauthorized
 from outlay_collector.spool import Spool
 from outlay_collector.store import Store
 
+QUOTA_BYTES = 1 << 30
 KEYS = {None: "default", "Bearer a-key": "a", "Bearer b-key": "b"}
 
 
@@ -35,9 +36,9 @@ def authenticate(header: str | None) -> str:
 class Collector:
     """Spool and loader over one store; `send` and `load` drive them by hand."""
 
-    def __init__(self, store: Store, path: Path, **spool: Any) -> None:
+    def __init__(self, store: Store, path: Path, quota_bytes: int = QUOTA_BYTES) -> None:
         self.store = store
-        self.spool = Spool(path, **spool)
+        self.spool = Spool(path, quota_bytes=quota_bytes)
         self.loader = Loader(store, self.spool)
 
     def send(self, body: bytes, project: str = "default", encoding: str = "protobuf", **kwargs: Any) -> Accepted:
@@ -68,8 +69,8 @@ class Collector:
 
 
 @contextmanager
-def collector(store: Store, path: Path, **spool: Any) -> Iterator[Collector]:
-    made = Collector(store, path, **spool)
+def collector(store: Store, path: Path, quota_bytes: int = QUOTA_BYTES) -> Iterator[Collector]:
+    made = Collector(store, path, quota_bytes)
     try:
         yield made
     finally:

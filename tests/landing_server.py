@@ -29,7 +29,7 @@ def main(data: Path, port: int) -> None:
     os.environ["TMPDIR"] = str(temporary)
     store = open_store(f"chdb://{data}/store")
     migrate(store)
-    spool = Spool(data / "spool")
+    spool = Spool(data / "spool", quota_bytes=1 << 30)
     loader = Loader(store, spool)
     loader.start()
     receiver = Receiver(spool, lambda header: "default")

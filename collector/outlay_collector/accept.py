@@ -13,7 +13,8 @@ from outlay_collector.inflate import MAX_BODY_BYTES, TooLarge, unpack
 from outlay_collector.otlp_json import logs_to_protobuf, traces_to_protobuf
 from outlay_collector.otlp_read import MAX_AGE_DAYS, ReadBody, bounds, read_logs, read_traces
 from outlay_collector.otlp_split import by_month
-from outlay_collector.spool import Record, Spool, SpoolFull
+from outlay_collector.spool import Spool, SpoolFull
+from outlay_collector.spool_segments import Record
 
 # Below this size reading takes about a millisecond and stays on the event loop; above, a thread reads it.
 INLINE_BYTES = 64 << 10

@@ -7,14 +7,13 @@ finding its own rows and calling them duplicates.
 from __future__ import annotations
 
 import json
-import os
 import struct
 from collections.abc import Sequence
 from pathlib import Path
 
 from outlay_collector.otlp_read import KEY
 from outlay_collector.seen import Seen
-from outlay_collector.spool import Record
+from outlay_collector.spool_segments import Record, write_durably
 from outlay_collector.store import load_sql
 from outlay_collector.store.client import Writer
 
@@ -36,7 +35,8 @@ def known_keys(writer: Writer, remembered: Path, records: Sequence[Record], seen
     for record in records:
         by_project.setdefault(record.project, []).append(record.keys)
     found = {project: _find(writer, project, b"".join(keys), seen) for project, keys in by_project.items()}
-    _remember(remembered, {project: sorted(key.hex() for key in keys) for project, keys in found.items() if keys})
+    kept = {project: sorted(key.hex() for key in keys) for project, keys in found.items() if keys}
+    write_durably(remembered, json.dumps(kept).encode())
     return found
 
 
@@ -56,12 +56,3 @@ def _find(writer: Writer, project: str, keys: bytes, seen: Seen | None) -> set[b
         {"project": project, "first_hour": min(hours), "last_hour": max(hours)},
     )
     return {bytes.fromhex(row["key"]) for row in rows}
-
-
-def _remember(path: Path, content: dict[str, list[str]]) -> None:
-    part = path.with_suffix(".part")
-    with open(part, "w") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fdatasync(file.fileno())
-    os.replace(part, path)

@@ -6,7 +6,7 @@ beside the segment, so that a retry does not count its own rows as duplicates), 
 the ledger, and only then the segment is removed. Whatever moment a kill -9 picks, the same work is done again and
 changes nothing.
 
-A body that ClickHouse cannot take is found by halving the batch and set aside in `dead/`; its neighbours are stored.
+A body that ClickHouse cannot take is found by halving the batch and set aside; its neighbours are stored.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from outlay_collector.logs import log_rows
 from outlay_collector.otlp import LOAD_FORMAT, LOAD_SETTINGS, envelope, varint
 from outlay_collector.otlp_read import KEY
 from outlay_collector.seen import Seen
-from outlay_collector.spool import Record, Segment, Spool
+from outlay_collector.spool import Spool
 from outlay_collector.spool_counts import Snapshot
+from outlay_collector.spool_segments import Record, Segment
 from outlay_collector.store import Store, load_sql
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Loader:
         self.seen = Seen(store) if store.embedded else None
         self._writer = store.writer()
         self._stop = threading.Event()
+        self._deadline = float("inf")
         self._thread: threading.Thread | None = None
         rows = store.query(load_sql("outlay_collector.store.sql", "ledger"), {"collector": spool.name})
         spool.resume(Snapshot(**{name: rows[0][name] for name in asdict(Snapshot())}) if rows else Snapshot())
@@ -76,15 +78,12 @@ class Loader:
         self._stop.set()
         self.spool.wake()
         if self._thread is not None:
-            deadline = time.monotonic() + timeout_s
-            self._deadline = deadline
+            self._deadline = time.monotonic() + timeout_s
             self._thread.join(timeout_s)
             if self._thread.is_alive():
                 return False
         self._writer.close()
         return True
-
-    _deadline = float("inf")
 
     def _loop(self) -> None:
         failures, rest_until = 0, 0.0
@@ -225,9 +224,7 @@ class _Batch:
             self.writer.load("otlp_in", b"\x00", fmt=LOAD_FORMAT, settings=LOAD_SETTINGS)
         except StoreError as broken:
             raise StoreError(str(broken), code=broken.code, retryable=True) from exc
-        path = self.spool.dead / f"{record.body_id}.rec"
-        path.write_bytes(record.pack())
-        path.with_suffix(".txt").write_text(f"{exc.code}: {exc}\n"[:4000])
+        self.spool.set_aside(record, f"{exc.code}: {exc}\n"[:4000])
         self.dead.append(record)
         logger.warning("a body of %d spans was set aside (ClickHouse code %d)", record.spans, exc.code)
 
@@ -236,8 +233,7 @@ class _Batch:
         dead = {record.body_id for record in self.dead}
         for record in self.records:
             if record.body_id not in dead:
-                for suffix in (".rec", ".txt"):
-                    (self.spool.dead / (record.body_id + suffix)).unlink(missing_ok=True)
+                self.spool.take_back(record)
 
     def _insert_logs(self, records: Sequence[Record]) -> int:
         events: list[dict[str, Any]] = []

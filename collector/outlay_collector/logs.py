@@ -9,7 +9,7 @@ from typing import Any
 from outlay_collector.otlp import message
 from outlay_collector.otlp_read import GENAI_EVENT, LATEST_NS, event_name
 from outlay_collector.otlp_repair import plain, value_text
-from outlay_collector.spool import Record
+from outlay_collector.spool_segments import Record
 
 EVALUATION = "gen_ai.evaluation.result"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from outlay_collector.otlp import message, parse_shallow
 from outlay_collector.otlp_read import KEY, Bounds, span_problem
-from outlay_collector.spool import Record
+from outlay_collector.spool_segments import Record
 
 MAX_MONTHS = 12
 

@@ -1,41 +1,38 @@
 """The spool: what is acknowledged is on disk, in segments, until it is loaded.
 
-A segment is a file of records; a record is one body with its envelope, guarded by a length and a CRC. Appends of many
-requests share one fdatasync (group commit) on a thread of the spool's own; `append` returns when the bytes are durable.
+Appends of many requests share one fdatasync (group commit) on a thread of the spool's own; `append` returns when the
+bytes are durable.
 The loader seals the open segment, loads the sealed ones in order, and only then removes them, so what a segment holds
 never changes once loading has begun: a retry after a crash is the same batch.
-
-Record: `length u32 | crc32 u32 | header length u32 | keys length u32 | header JSON | keys | body`, little endian; the
-CRC covers all after itself. A torn last record (power cut, full disk) was never acknowledged and is cut off at open.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import secrets
 import shutil
-import struct
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from isal import isal_zlib
-
 from outlay_collector.spool_counts import Counts, Snapshot
+from outlay_collector.spool_segments import (
+    Record,
+    Segment,
+    read_records,
+    recover,
+    sync_directory,
+    write_at,
+    write_durably,
+)
 
 logger = logging.getLogger(__name__)
 
-HEAD = struct.Struct("<IIII")
-SEGMENT_BYTES = 16 << 20
-SEGMENT_SPANS = 50_000
-SEGMENT_RAW_BYTES = 64 << 20
 WAITING_BYTES = 64 << 20
 WARM_BYTES = 64 << 20
 FREE_RATIO, FREE_BYTES = 0.05, 1 << 30
@@ -50,77 +47,6 @@ class SpoolFull(Exception):
         self.retry_after_s = retry_after_s
 
 
-@dataclass(frozen=True)
-class Record:
-    """One acknowledged body and its envelope.
-
-    Attributes:
-        kind: `traces` or `logs`.
-        encoding: How `body` is packed: `identity`, `gzip` or `deflate`. What is inside is protobuf.
-        spans: Spans (or log records) that were taken; `rejected`: those that were not.
-        oldest_ns, newest_ns: Start times that were taken, Unix nanoseconds.
-        keys: See `otlp_read.ReadBody.keys`.
-        raw_bytes: Size of the body when unpacked.
-    """
-
-    project: str
-    received_ns: int
-    body_id: str
-    kind: str
-    encoding: str
-    spans: int
-    rejected: int
-    oldest_ns: int
-    newest_ns: int
-    raw_bytes: int
-    keys: bytes = b""
-    body: bytes = b""
-
-    def pack(self) -> bytes:
-        fields = {name: getattr(self, name) for name in HEADER_FIELDS}
-        header = json.dumps(fields, separators=(",", ":")).encode()
-        rest = b"".join((header, self.keys, self.body))
-        lengths = struct.pack("<II", len(header), len(self.keys))
-        crc = isal_zlib.crc32(rest, isal_zlib.crc32(lengths))
-        return struct.pack("<II", len(rest), crc) + lengths + rest
-
-
-HEADER_FIELDS = (
-    "project",
-    "received_ns",
-    "body_id",
-    "kind",
-    "encoding",
-    "spans",
-    "rejected",
-    "oldest_ns",
-    "newest_ns",
-    "raw_bytes",
-)
-
-
-@dataclass
-class Segment:
-    """One file of the spool."""
-
-    number: int
-    path: Path
-    size: int = 0
-    counts: Counts = field(default_factory=Counts)
-    raw_bytes: int = 0
-    first_ns: int = 0
-
-    def add(self, record: Record, size: int) -> None:
-        self.size += size
-        self.counts.add(record.kind, record.spans, record.rejected)
-        self.raw_bytes += record.raw_bytes
-        self.first_ns = self.first_ns or record.received_ns
-
-    def full(self) -> bool:
-        taken = self.counts.spans + self.counts.logs
-        return self.size >= SEGMENT_BYTES or taken >= SEGMENT_SPANS or self.raw_bytes >= SEGMENT_RAW_BYTES
-
-
 @dataclass
 class _Waiting:
     packed: bytes
@@ -132,12 +58,11 @@ class _Waiting:
 class Spool:
     """Appends from any thread or event loop; one loader reads. Safe over kill -9 and power cuts."""
 
-    def __init__(self, path: Path, *, collector: str = "outlay", quota_bytes: int = 4 << 30) -> None:
+    def __init__(self, path: Path, *, quota_bytes: int) -> None:
         """Open or create the spool at `path`.
 
         Args:
             path: Its directory, mode 0700; `dead/` below it holds what ClickHouse could not take.
-            collector: Name of this collector in the ledger; an id of the directory is added to it.
             quota_bytes: Size beyond which `append` raises `SpoolFull`.
         """
         self.path = path
@@ -145,16 +70,16 @@ class Spool:
         self.quota_bytes = quota_bytes
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.dead.mkdir(exist_ok=True, mode=0o700)
-        self.name = f"{collector}-{self._identity()}"
+        self.name = f"outlay-{self._identity()}"
         self._changed = threading.Condition()
         self._io = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
-        self._warm: OrderedDict[str, bytes] = OrderedDict()
+        self._warm: dict[str, bytes] = {}
         self._warm_bytes = 0
         self._closed = False
         self._totals = Snapshot()
-        self._sealed: list[Segment] = self._recover()
+        self._sealed = recover(path, self.dead)
         self._open = self._new_segment(self._sealed[-1].number + 1 if self._sealed else 1)
         self._fd = self._create(self._open)
         self._thread = threading.Thread(target=self._write_loop, name="outlay-spool", daemon=True)
@@ -234,7 +159,7 @@ class Spool:
             try:
                 position = start
                 for item in group:
-                    position += _write_at(self._fd, item.packed, position)
+                    position += write_at(self._fd, item.packed, position)
                 os.fdatasync(self._fd)
             except OSError:
                 os.ftruncate(self._fd, start)
@@ -291,7 +216,7 @@ class Spool:
 
     def read(self, segment: Segment) -> Iterator[Record]:
         """The records of a sealed segment, in order of arrival."""
-        for record, _ in _records(segment.path):
+        for record, _ in read_records(segment.path):
             yield record
 
     def warm(self, body_id: str) -> bytes | None:
@@ -308,6 +233,16 @@ class Spool:
             self._totals = totals
         segment.path.unlink(missing_ok=True)
         segment.path.with_suffix(".known").unlink(missing_ok=True)
+
+    def set_aside(self, record: Record, reason: str) -> None:
+        """Keep a body that ClickHouse cannot take in `dead/`, durably: its segment goes once the batch is loaded."""
+        write_durably(self.dead / f"{record.body_id}.txt", reason.encode())
+        write_durably(self.dead / f"{record.body_id}.rec", record.pack())
+
+    def take_back(self, record: Record) -> None:
+        """Forget that a body was set aside, if it was."""
+        for suffix in (".rec", ".txt"):
+            (self.dead / (record.body_id + suffix)).unlink(missing_ok=True)
 
     def resume(self, totals: Snapshot) -> None:
         """Start from the ledger's figures: segments that are in them already were loaded before a crash, and go."""
@@ -349,10 +284,6 @@ class Spool:
             firsts = [one.first_ns for one in (*self._sealed, self._open) if one.first_ns]
         return max(0.0, (time.time_ns() - min(firsts)) / 1e9) if firsts else 0.0
 
-    @property
-    def closed(self) -> bool:
-        return self._closed
-
     def close(self, timeout_s: float = 5.0) -> None:
         """Take nothing more, write what is waiting. The rest is loaded after the next start. Safe to call twice."""
         with self._changed:
@@ -381,10 +312,7 @@ class Spool:
             known = ""
         if not known:
             known = secrets.token_hex(4)
-            with open(path, "w") as file:
-                file.write(known)
-                file.flush()
-                os.fsync(file.fileno())
+            write_durably(path, known.encode())
         return known
 
     def _new_segment(self, number: int) -> Segment:
@@ -392,59 +320,5 @@ class Spool:
 
     def _create(self, segment: Segment) -> int:
         fd = os.open(segment.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        _sync_directory(self.path)
+        sync_directory(self.path)
         return fd
-
-    def _recover(self) -> list[Segment]:
-        found = sorted(self.path.glob("*.seg"))
-        segments = []
-        for path in found:
-            segment = Segment(int(path.stem), path)
-            for record, size in _records(path):
-                segment.add(record, size)
-            torn = path.stat().st_size - segment.size
-            if torn:
-                logger.warning("cut %d bytes of a record that was never acknowledged off %s", torn, path.name)
-                os.truncate(path, segment.size)
-            segments.append(segment)
-        # Empty segments are of no use, except that the last one's number must not be given out again.
-        for segment in segments[:-1]:
-            if segment.size == 0:
-                segment.path.unlink()
-        kept = [one for one in segments if one.size]
-        if segments and segments[-1].size == 0:
-            kept.append(segments[-1])
-        return kept
-
-
-def _records(path: Path) -> Iterator[tuple[Record, int]]:
-    """The whole records of a file with their sizes; stops at the first that is torn."""
-    with open(path, "rb") as file:
-        while True:
-            head = file.read(HEAD.size)
-            if len(head) < HEAD.size:
-                return
-            length, crc, header_length, keys_length = HEAD.unpack(head)
-            rest = file.read(length) if length <= 1 << 30 else b""
-            if len(rest) < length or isal_zlib.crc32(rest, isal_zlib.crc32(head[8:])) != crc:
-                return
-            fields = json.loads(rest[:header_length])
-            body_at = header_length + keys_length
-            yield Record(**fields, keys=rest[header_length:body_at], body=rest[body_at:]), HEAD.size + length
-
-
-def _write_at(fd: int, data: bytes, position: int) -> int:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(fd, view, position)
-        position += written
-        view = view[written:]
-    return len(data)
-
-
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,6 @@ from tests.otlp_bodies import body, logs_body, span
 
 from outlay.errors import StoreError
 from outlay_collector import loader as loader_module
-from outlay_collector.loader import Loader
 from outlay_collector.spool import Spool
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
@@ -98,8 +98,6 @@ def test_a_body_that_clickhouse_cannot_take_is_found_and_set_aside_alone(store: 
 
 def poison(made: Collector, spans: list[Span]) -> None:
     """Put a body into the spool that the door would never let in: its last bytes are missing."""
-    from dataclasses import replace
-
     made.send(body(spans))
     file = made.spool._open.path
     last = list(made.spool.read(made.spool._open))[-1]
@@ -134,8 +132,8 @@ def test_the_loader_thread_outlives_a_store_that_fails_for_a_while(
 ) -> None:
     monkeypatch.setattr(loader_module, "BACKOFF_S", (0.01,))
     loaded = threading.Event()
-    spool = Spool(tmp_path / "spool")
-    loader = Loader(store, spool, on_loaded=loaded.set)
+    made = Collector(store, tmp_path / "spool")
+    made.loader.on_loaded = loaded.set
     real = Writer.load
 
     def failing(self: Writer, *args: Any, **kwargs: Any) -> None:
@@ -143,44 +141,36 @@ def test_the_loader_thread_outlives_a_store_that_fails_for_a_while(
 
     with monkeypatch.context() as patch:
         patch.setattr(Writer, "load", failing)
-        loader.start()
-        made = Collector.__new__(Collector)
-        made.store, made.spool, made.loader = store, spool, loader
+        made.loader.start()
         made.send(body([span(random.Random(1))]))
-        until(lambda: loader.retries >= 3)
+        until(lambda: made.loader.retries >= 3)
         assert Writer.load is not real
     assert loaded.wait(10)
     assert made.ledger()["stored"] == 1
     assert sum("stuck" in message for message in caplog.messages) == 1
-    assert loader.stop()
-    spool.close()
+    assert made.loader.stop()
+    made.close()
 
 
 def test_what_is_sent_is_queryable_within_a_second_and_stopping_loads_the_rest(store: Store, tmp_path: Path) -> None:
     rng = random.Random(1)
-    spool = Spool(tmp_path / "spool")
-    loader = Loader(store, spool)
-    loader.start()
-    made = Collector.__new__(Collector)
-    made.store, made.spool, made.loader = store, spool, loader
+    made = Collector(store, tmp_path / "spool")
+    made.loader.start()
     made.send(body([span(rng)]))
     until(lambda: bool(made.spans()), 5)
     for _ in range(5):
         made.send(body([span(rng)]))
-    assert loader.stop()
-    assert loader.stop()
+    assert made.loader.stop()
+    assert made.loader.stop()
     assert len(made.spans()) == 6
     assert made.ledger()["pending"] == 0
-    spool.close()
+    made.close()
 
 
 def test_the_ledger_adds_up_in_every_snapshot_while_spans_pour_in(store: Store, tmp_path: Path) -> None:
     rng = random.Random(1)
-    spool = Spool(tmp_path / "spool")
-    loader = Loader(store, spool)
-    loader.start()
-    made = Collector.__new__(Collector)
-    made.store, made.spool, made.loader = store, spool, loader
+    made = Collector(store, tmp_path / "spool")
+    made.loader.start()
     sent = threading.Event()
 
     def pour() -> None:
@@ -199,8 +189,7 @@ def test_the_ledger_adds_up_in_every_snapshot_while_spans_pour_in(store: Store, 
     until(lambda: made.ledger()["pending"] == 0)
     ledger = made.ledger()
     assert (ledger["received"], ledger["stored"], ledger["rejected"]) == (840, 800, 40)
-    loader.stop()
-    spool.close()
+    made.close()
 
 
 def test_the_sequence_grows_though_the_clock_goes_back(

@@ -15,7 +15,7 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from tests.landing import Collector, Http, authenticate, collector, http_collector, listening
+from tests.landing import QUOTA_BYTES, Collector, Http, authenticate, collector, http_collector, listening
 from tests.otlp_bodies import body, json_body, logs_body, span
 
 from outlay_collector.accept import Door
@@ -35,7 +35,7 @@ def served(store: Store, tmp_path: Path) -> Iterator[tuple[Http, Collector]]:
 @pytest.fixture
 def http(tmp_path: Path) -> Iterator[Http]:
     """The door alone: what it answers does not need a store."""
-    spool = Spool(tmp_path / "spool")
+    spool = Spool(tmp_path / "spool", quota_bytes=QUOTA_BYTES)
     with listening(Receiver(spool, authenticate)) as client:
         yield client
     spool.close()
@@ -145,7 +145,7 @@ def test_a_length_that_lies_is_refused_before_the_body(http: Http) -> None:
 
 
 def test_a_body_that_never_comes_is_given_up(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool")
+    spool = Spool(tmp_path / "spool", quota_bytes=QUOTA_BYTES)
     with listening(Receiver(spool, authenticate, body_timeout_s=0.2)) as http, http.socket() as raw:
         raw.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
         raw.sendall(b"Content-Length: 9\r\n\r\n{")
@@ -268,7 +268,7 @@ def test_a_full_spool_answers_503_with_retry_after_and_keeps_nothing(store: Stor
 
 
 def test_too_many_bytes_at_once_are_refused_not_held(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool")
+    spool = Spool(tmp_path / "spool", quota_bytes=QUOTA_BYTES)
     door = Door(spool)
     door.hold(100 << 20)
     with pytest.raises(SpoolFull, match="too many"):

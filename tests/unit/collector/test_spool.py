@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from outlay_collector import spool as spool_module
-from outlay_collector.spool import Record, Spool, SpoolFull
+from outlay_collector import spool_segments
+from outlay_collector.spool import Spool, SpoolFull
 from outlay_collector.spool_counts import Snapshot
+from outlay_collector.spool_segments import Record
 
 RECORD = Record(
     project="default",
@@ -36,6 +38,10 @@ def record(number: int, size: int = 4) -> Record:
     return replace(RECORD, body_id=f"b{number}", body=bytes([number % 256]) * size, raw_bytes=size)
 
 
+def open_spool(path: Path) -> Spool:
+    return Spool(path, quota_bytes=1 << 30)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "spool"
@@ -43,7 +49,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def spool(path: Path) -> Iterator[Spool]:
-    made = Spool(path)
+    made = open_spool(path)
     yield made
     made.close()
 
@@ -78,9 +84,9 @@ def test_appends_from_many_coroutines_share_the_disk_and_all_arrive(spool: Spool
 
 
 def test_what_was_acknowledged_is_there_after_a_crash(path: Path) -> None:
-    first = Spool(path)  # never closed: a crash leaves its files as they are
+    first = open_spool(path)  # never closed: a crash leaves its files as they are
     put(first, record(1), record(2))
-    second = Spool(path)
+    second = open_spool(path)
     assert [one.body_id for one in drain(second)] == ["b1", "b2"]
     assert second.name == first.name
     for one in (first, second):
@@ -89,33 +95,34 @@ def test_what_was_acknowledged_is_there_after_a_crash(path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [1, 5, 30, 100])
 def test_a_torn_tail_is_cut_off_and_what_is_before_it_kept(path: Path, cut: int) -> None:
-    first = Spool(path)
+    first = open_spool(path)
     put(first, record(1, 500), record(2, 500))
     first.close()
     file = next(path.glob("*.seg"))
     os.truncate(file, file.stat().st_size - cut)
-    second = Spool(path)
+    second = open_spool(path)
     assert [one.body_id for one in drain(second)] == ["b1"]
     second.close()
 
 
-def test_a_flipped_bit_ends_the_segment_there(path: Path) -> None:
-    first = Spool(path)
+def test_a_flipped_bit_ends_the_segment_there_and_the_rest_is_kept_aside(path: Path) -> None:
+    first = open_spool(path)
     put(first, record(1, 500), record(2, 500), record(3, 500))
     first.close()
     file = next(path.glob("*.seg"))
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(bytes(data))
-    second = Spool(path)
+    second = open_spool(path)
     assert [one.body_id for one in drain(second)] == ["b1"]
+    assert [data.endswith(one.read_bytes()) for one in second.dead.glob("*.cut")] == [True]
     second.close()
 
 
 def test_numbers_never_go_back_though_everything_was_loaded(path: Path) -> None:
     numbers = []
     for _ in range(3):
-        one = Spool(path)
+        one = open_spool(path)
         put(one, record(1))
         segment = one.next_segment()
         assert segment is not None
@@ -126,20 +133,20 @@ def test_numbers_never_go_back_though_everything_was_loaded(path: Path) -> None:
 
 
 def test_segments_that_the_ledger_has_are_dropped_at_start(path: Path) -> None:
-    first = Spool(path)
+    first = open_spool(path)
     put(first, record(1))
     loaded = first.next_segment()
     put(first, record(2))
     first.close()
     assert loaded is not None
-    second = Spool(path)
+    second = open_spool(path)
     second.resume(Snapshot(segment=loaded.number, received=3, stored=2, rejected=1))
     assert [one.body_id for one in drain(second)] == ["b2"]
     second.close()
 
 
 def test_an_emptied_directory_is_another_collector(path: Path, tmp_path: Path) -> None:
-    first, other = Spool(path), Spool(tmp_path / "other")
+    first, other = open_spool(path), open_spool(tmp_path / "other")
     assert first.name != other.name
     first.close()
     other.close()
@@ -182,7 +189,7 @@ def test_a_write_that_fails_half_way_leaves_the_segment_as_it_was(
 
 
 def test_a_closed_spool_takes_nothing(path: Path) -> None:
-    spool = Spool(path)
+    spool = open_spool(path)
     spool.close()
     spool.close()
     with pytest.raises(SpoolFull, match="shutting down"):
@@ -190,8 +197,8 @@ def test_a_closed_spool_takes_nothing(path: Path) -> None:
 
 
 def test_large_segments_are_rolled_and_read_in_order(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 1000)
-    spool = Spool(path)
+    monkeypatch.setattr(spool_segments, "SEGMENT_BYTES", 1000)
+    spool = open_spool(path)
     put(spool, *(record(number, 300) for number in range(20)))
     assert len(list(path.glob("*.seg"))) > 3
     assert [one.body_id for one in drain(spool)] == [f"b{number}" for number in range(20)]
