@@ -85,14 +85,6 @@ class Target:
     path: str
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What came back: only whether it was accepted, never its text."""
-
-    status: int
-    retry_after: str
-
-
 def check_form(url: str) -> None:
     """Refuse a URL by its form alone, without resolving anything.
 
@@ -163,8 +155,8 @@ def is_public(address: IpAddress) -> bool:
     )
 
 
-def post(target: Target, body: bytes, headers: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> Answer:
-    """Send one POST to the checked address and wait for the status, `timeout_s` in all.
+def post(target: Target, body: bytes, headers: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> int:
+    """Send one POST to the checked address and return the status of the answer, never its text; `timeout_s` in all.
 
     Raises:
         OSError: If it cannot be reached or does not answer in time.
@@ -178,7 +170,7 @@ def post(target: Target, body: bytes, headers: Mapping[str, str], timeout_s: flo
         connection.request("POST", target.path, body=body, headers=dict(headers))
         response = connection.getresponse()
         response.read(ANSWER_LIMIT_BYTES)
-        return Answer(response.status, response.getheader("Retry-After") or "")
+        return response.status
     except (OSError, http.client.HTTPException) as exc:
         if connection.was_cut:
             raise TimeoutError(f"no answer within {timeout_s:g} s") from exc

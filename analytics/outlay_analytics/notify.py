@@ -72,9 +72,9 @@ def send(channel: Channel, message: Message, *, now: datetime, outbound: Outboun
         bodies = _bodies(channel, message)
         target = check_url(channel.url, outbound.allowed)
         for body in bodies:
-            answer = post(target, body, _headers(channel, message, body, now))
-            if not 200 <= answer.status < 300:
-                return _refused(answer.status)
+            status = post(target, body, _headers(channel, message, body, now))
+            if not 200 <= status < 300:
+                return _refused(status)
         return Delivery(True)
     except (RefusedAddress, ConfigError) as exc:
         return Delivery(False, False, str(exc))

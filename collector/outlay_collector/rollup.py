@@ -19,6 +19,7 @@ from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 
 SQL = "outlay_collector.store.sql"
+SUMS = load_sql(SQL, "rollup_sums")
 QUIET = timedelta(seconds=60)
 MAX_WAIT = timedelta(minutes=5)
 MAX_DUE = 20_000
@@ -131,10 +132,12 @@ class Rollup:
         }
         collect = load_sql(SQL, "rollup_collect")
         writer.run(f"CREATE OR REPLACE TEMPORARY TABLE rollup_fresh ENGINE = Memory AS {collect}", params)
-        writer.run(load_sql(SQL, "rollup_spend"), params)
+        writer.run(load_sql(SQL, "rollup_spend", sums=SUMS), params)
         writer.run(load_sql(SQL, "rollup_latency"), params)
         open_days = {hour.replace(hour=0) for name, hour in waiting if name == project}
         days = sorted({one.day for one in chunk} - open_days)
         if days:
-            writer.run(load_sql(SQL, "rollup_days"), {"project": project, "days": days, "version": self._version})
+            writer.run(
+                load_sql(SQL, "rollup_days", sums=SUMS), {"project": project, "days": days, "version": self._version}
+            )
         writer.insert("rolled_hours", [{"project": project, "hour": hour, "rolled_at": rolled_at} for hour in hours])

@@ -124,8 +124,8 @@ def test_one_private_address_among_public_ones_is_refused(monkeypatch: pytest.Mo
 def test_a_redirect_is_an_answer_not_an_order() -> None:
     with receiver() as first, receiver() as second:
         first.status, first.location = 302, second.url
-        answer = post(check_url(first.url, Allowed.parse(["127.0.0.1"])), b"{}", {})
-        assert answer.status == 302
+        status = post(check_url(first.url, Allowed.parse(["127.0.0.1"])), b"{}", {})
+        assert status == 302
         assert len(first.bodies) == 1
         assert second.bodies == []
 

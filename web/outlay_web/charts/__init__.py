@@ -4,7 +4,7 @@ Every chart comes as a `Figure`: the drawing with title and description, a legen
 that also exports as CSV. Colors are classes (`s1` … `s8` fill, `k1` … `k8` stroke) of the style sheet, light and dark.
 """
 
-from outlay_web.charts.bars import Marker, Series, stacked_bars
+from outlay_web.charts.bars import stacked_bars
 from outlay_web.charts.drivers import Step, driver_waterfall
 from outlay_web.charts.figure import OTHER, Figure, Key
 from outlay_web.charts.heatmap import hour_heatmap
@@ -12,6 +12,7 @@ from outlay_web.charts.line import Band, Limit, Line, line_chart
 from outlay_web.charts.pairs import paired_bars
 from outlay_web.charts.scale import Bucket, buckets
 from outlay_web.charts.scatter import Point, scatter
+from outlay_web.charts.series import Marker, Series
 from outlay_web.charts.spark import budget_bar, span_bar, sparkline
 from outlay_web.charts.table import Cell, Column, Table, delta, share_bar, swatch
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from markupsafe import Markup
@@ -12,27 +11,8 @@ from outlay_web import format as fmt
 from outlay_web.charts.figure import Figure, Key, canvas
 from outlay_web.charts.frame import BOTTOM, TOP, frame, time_labels
 from outlay_web.charts.scale import Bucket, axis
+from outlay_web.charts.series import Marker, Series, amount_text, twin
 from outlay_web.charts.svg import el, join, percent
-from outlay_web.charts.table import Cell, Column, Table
-
-
-@dataclass(frozen=True)
-class Series:
-    """One layer of a stack: a value per step, None where unknown."""
-
-    label: str
-    values: Sequence[Decimal | float | None]
-    slot: int
-    href: str | None = None
-
-
-@dataclass(frozen=True)
-class Marker:
-    """Something that happened at a step."""
-
-    index: int
-    label: str
-    href: str | None = None
 
 
 def stacked_bars(
@@ -101,7 +81,7 @@ def stacked_bars(
     hits = [
         el(
             "rect",
-            el("title", f"{step.label}: {bar_text(kind, totals[i])}"),
+            el("title", f"{step.label}: {amount_text(kind, totals[i])}"),
             class_="hit part" if step.part else "hit",
             x=percent(i * width),
             width=percent(width),
@@ -112,8 +92,8 @@ def stacked_bars(
     ]
     plot = frame(scale, tall, unit, join([*layers, *marks, *hits]), time_labels(steps, tall))
     peak = max(range(len(steps)), key=totals.__getitem__, default=0)
-    desc = f"{len(steps)} steps, in total {bar_text(kind, sum(totals))}" + (
-        f"; the largest is {steps[peak].label} with {bar_text(kind, totals[peak])}." if steps else "."
+    desc = f"{len(steps)} steps, in total {amount_text(kind, sum(totals))}" + (
+        f"; the largest is {steps[peak].label} with {amount_text(kind, totals[peak])}." if steps else "."
     )
     legend = [Key(one.label, one.slot, one.href) for one in series]
     if marks:
@@ -127,48 +107,5 @@ def stacked_bars(
     )
 
 
-def twin(
-    name: str,
-    title: str,
-    steps: Sequence[Bucket],
-    series: Sequence[Series],
-    kind: str,
-    step_href: Callable[[Bucket], str] | None,
-    marks: Mapping[int, Marker] | None = None,
-    timezone: str = "UTC",
-    step_title: str = "Time",
-    *,
-    total: bool = True,
-) -> Table:
-    """The values of a chart as a table; `total` adds their sum where there are several series."""
-    one = len(series) == 1 or not total
-    marks = marks or {}
-    columns = [Column(step_title, "text", "time")]
-    if not one:
-        columns.append(Column("Total", kind, "total"))
-    columns += [Column(s.label, kind, s.label) for s in series]
-    rows = []
-    for i, step in enumerate(steps):
-        values = [s.values[i] for s in series]
-        known = [value for value in values if value is not None]
-        note = "part" if step.part else ""
-        if i in marks:
-            note = f"{note} anomaly: {marks[i].label}".strip()
-        label = Markup('<time datetime="{}">{}</time>').format(fmt.rfc3339(step.start), step.label)
-        cells = [Cell(step.start, step_href(step) if step_href else None, note=note, label=label)]
-        if not one:
-            cells.append(Cell(sum(known, type(known[0])(0)) if known else None))
-        cells += [Cell(value, slot=s.slot) for value, s in zip(values, series, strict=True)]
-        rows.append(cells)
-    return Table(name, title, columns, rows, light=True, timezone=timezone)
-
-
 def _float(value: Decimal | float | None) -> float:
     return max(float(value), 0.0) if value is not None else 0.0
-
-
-def bar_text(kind: str, value: float) -> str:
-    """An amount of a chart in words."""
-    if kind == "usd":
-        return fmt.usd_text(Decimal(repr(value)))
-    return fmt.tokens_text(value) if kind == "tokens" else fmt.count_text(value)

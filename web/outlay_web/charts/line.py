@@ -9,10 +9,10 @@ from decimal import Decimal
 from markupsafe import Markup
 
 from outlay_web import format as fmt
-from outlay_web.charts.bars import Marker
 from outlay_web.charts.figure import Figure, Key, canvas
 from outlay_web.charts.frame import BOTTOM, STRETCH, TOP, frame, stretched, time_labels
 from outlay_web.charts.scale import Axis, Bucket, axis
+from outlay_web.charts.series import Marker
 from outlay_web.charts.svg import el, join, number, percent, points
 from outlay_web.charts.table import Cell, Column, Table
 

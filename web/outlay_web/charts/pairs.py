@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from outlay_web import format as fmt
-from outlay_web.charts.bars import Series, bar_text, twin
 from outlay_web.charts.figure import Figure, Key, canvas
 from outlay_web.charts.frame import BOTTOM, TOP, frame, time_labels
 from outlay_web.charts.scale import Bucket, axis
+from outlay_web.charts.series import Series, amount_text, twin
 from outlay_web.charts.svg import el, join, percent
 
 
@@ -47,7 +47,7 @@ def paired_bars(
             if size > 0
         ]
         layers.append(el("g", join(rects), class_=f"layer s{one.slot}", data_s=one.label))
-    said = [", ".join(f"{one.label} {bar_text('usd', values[n][i])}" for n, one in enumerate(series))
+    said = [", ".join(f"{one.label} {amount_text('usd', values[n][i])}" for n, one in enumerate(series))
             for i in range(len(steps))]  # fmt: skip
     hits = [
         el("rect", el("title", f"{step.label}: {said[i]}"), class_="hit", x=percent(i * width),
@@ -55,7 +55,9 @@ def paired_bars(
         for i, step in enumerate(steps)
     ]  # fmt: skip
     plot = frame(scale, tall, fmt.usd_short, join([*layers, *hits]), time_labels(steps, tall))
-    totals = [f"{one.label} {bar_text('usd', sum(sizes))} in total" for one, sizes in zip(series, values, strict=True)]
+    totals = [
+        f"{one.label} {amount_text('usd', sum(sizes))} in total" for one, sizes in zip(series, values, strict=True)
+    ]
     desc = f"{len(steps)} steps; {', '.join(totals)}."
     return Figure(
         name,

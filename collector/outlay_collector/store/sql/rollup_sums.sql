@@ -1,0 +1,16 @@
+-- The sums of a rollup, for both of them: what rows of the inner SELECT add up to, in the order of the columns.
+sum(n_priced) AS priced_calls,
+sum(s_input_tokens) AS input_tokens,
+sum(s_cache_read_tokens) AS cache_read_tokens,
+sum(s_cache_write_tokens) AS cache_write_tokens,
+sum(s_cache_write_1h_tokens) AS cache_write_1h_tokens,
+sum(s_output_tokens) AS output_tokens,
+sum(s_reasoning_tokens) AS reasoning_tokens,
+sum(s_cost_usd) AS cost_usd,
+sum(s_list_cost_usd) AS list_cost_usd,
+sum(s_uncached_cost_usd) AS uncached_cost_usd,
+sum(s_line_input_usd) AS line_input_usd,
+sum(s_line_cache_read_usd) AS line_cache_read_usd,
+sum(s_line_cache_write_usd) AS line_cache_write_usd,
+sum(s_line_cache_write_1h_usd) AS line_cache_write_1h_usd,
+sum(s_line_output_usd) AS line_output_usd
