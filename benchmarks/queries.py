@@ -76,11 +76,18 @@ SELECT project, trace_id, span_id, started_at, 1000000, if(rand() % 3 = 0, 'sema
     cost_usd, feature, model, 1, 0
 FROM calls WHERE sipHash64(span_id) % 10 = 0
 """
-NOTED = (
-    "INSERT INTO trace_hours SELECT project, trace_id, min(toStartOfHour(started_at)), max(toStartOfHour(started_at)) "
-    "FROM calls GROUP BY project, trace_id",
-    "INSERT INTO dirty_hours SELECT DISTINCT project, toStartOfHour(started_at), toDateTime64(1, 3, 'UTC') FROM calls",
-)
+SPANS = """
+INSERT INTO spans (project, trace_id, span_id, started_at, duration_ns, name, kind, status, service, environment,
+    resource_attributes, attributes, version)
+SELECT project, trace_id, span_id, started_at, duration_ns, name, 'client', status, service, environment,
+    map('service.name', toString(service)),
+    map('gen_ai.request.model', toString(model), 'gen_ai.usage.input_tokens', toString(input_tokens),
+        'gen_ai.usage.output_tokens', toString(output_tokens)), 1
+FROM calls
+"""
+DIRTY_HOURS = """
+INSERT INTO dirty_hours SELECT DISTINCT project, toStartOfHour(started_at), toDateTime64(1, 3, 'UTC') FROM calls
+"""
 
 
 def fill(store: Store, count: int, days: int) -> None:
@@ -89,7 +96,7 @@ def fill(store: Store, count: int, days: int) -> None:
     for first in range(0, count, BATCH):
         params = {"start": start, "step": days * 86400 / count, "first": first, "count": min(BATCH, count - first)}
         writer.run(CALLS, params)
-    for statement in (LOOKUPS, *NOTED):
+    for statement in (LOOKUPS, SPANS, DIRTY_HOURS):
         writer.run(statement)
     writer.close()
     rollup = Rollup(store, budget_s=3600)

@@ -9,13 +9,13 @@ import base64
 import binascii
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from outlay_analytics.window import ID_FILTERS, SHOWN, BadRequest, Scope, Window, filter_sql
-from outlay_collector.store import Row, Store, load_sql
+from outlay_collector.store import Params, Row, Store, load_sql
 
 MAX_LIMIT = 1000
 HOUR = 3600
@@ -81,20 +81,28 @@ def read_calls(store: Store, project: str, keys: Sequence[Key]) -> list[dict[str
     """The calls with these keys (started_ns, trace_id, span_id, n) as the interface shows them, in this order."""
     if not keys:
         return []
-    hours = sorted({key[0] // NS // HOUR * HOUR for key in keys})
-    rows = store.query(
-        load_sql("outlay_analytics.sql", "calls_rows"),
-        {
-            "project": project,
-            "hours": hours,
-            "traces": [key[1] for key in keys],
-            "spans": [key[2] for key in keys],
-            "ns": [key[3] for key in keys],
-        },
+    which = (
+        "toStartOfHour(c.started_at) IN {hours:Array(DateTime('UTC'))} AND c.trace_id IN {traces:Array(String)} "
+        "AND (c.trace_id, c.span_id, c.n) "
+        "IN arrayZip({traces:Array(String)}, {spans:Array(String)}, {ns:Array(UInt16)})"
     )
-    scores = _scores(store, project, rows, hours)
-    found = {(row["trace_id"], row["span_id"], row["n"]): row for row in rows}
-    return [call_fields(found[key[1:]], scores) for key in keys if key[1:] in found]
+    params: dict[str, Any] = {
+        "hours": sorted({key[0] // NS // HOUR * HOUR for key in keys}),
+        "traces": [key[1] for key in keys],
+        "spans": [key[2] for key in keys],
+        "ns": [key[3] for key in keys],
+    }
+    shown = find_calls(store, project, which, params, len(keys))
+    found = {(row["trace_id"], row["span_id"], row["n"]): call for row, call in shown}
+    return [found[key[1:]] for key in keys if key[1:] in found]
+
+
+def find_calls(store: Store, project: str, which: str, params: Params, limit: int) -> list[tuple[Row, dict[str, Any]]]:
+    """The first calls that a condition on `c` is true of, earliest first: as stored, and as shown."""
+    sql = load_sql("outlay_analytics.sql", "calls_rows", which=which)
+    rows = store.query(sql, {**params, "project": project, "limit": limit})
+    scores = _scores(store, project, rows) if rows else {}
+    return [(row, call_fields(row, scores)) for row in rows]
 
 
 def call_fields(row: Row, scores: Mapping[tuple[str, str], Sequence[dict[str, Any]]]) -> dict[str, Any]:
@@ -235,9 +243,7 @@ def _nested(row: Row, prefix: str, names: str, present: Any) -> dict[str, Any] |
     return {name: None if value == "" else value for name, value in values.items()}
 
 
-def _scores(
-    store: Store, project: str, calls: Iterable[Row], hours: Sequence[int]
-) -> dict[tuple[str, str], list[dict[str, Any]]]:
+def _scores(store: Store, project: str, calls: Sequence[Row]) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """Scores by (trace, span): of the call's own span, of spans that repeat it, and of the trace (empty span)."""
     keys = {(row["trace_id"], row["span_id"]) for row in calls}
     traces = sorted({trace for trace, _ in keys})
@@ -256,8 +262,8 @@ def _scores(
             "project": project,
             "traces": traces,
             "spans": sorted({span for _, span in keys}),
-            "from": max(hours[0] - 24 * HOUR, 0),
-            "until": hours[-1] + 24 * HOUR,
+            "from": max(calls[0]["started_ns"] // NS - 24 * HOUR, 0),
+            "until": calls[-1]["started_ns"] // NS + 25 * HOUR,
         },
     )
     for row in repeats:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics.calls import HOUR, MAX_LIMIT, read_calls, words
+from outlay_analytics.calls import HOUR, MAX_LIMIT, find_calls, words
 from outlay_collector.store import Row, Store, load_sql
 
 MAX_SPANS = 20_000
@@ -18,6 +18,7 @@ FEW_SPANS = 200
 LIGHT = words(
     "call_id provider request_model response_model model input_tokens output_tokens cost_usd cost_state status"
 )
+Call = tuple[Row, dict[str, Any]]  # as stored, and as the interface shows it
 
 
 def get_trace(store: Store, project: str, trace_id: str) -> dict[str, Any] | None:
@@ -33,43 +34,36 @@ def get_trace(store: Store, project: str, trace_id: str) -> dict[str, Any] | Non
         span whose parent is missing stands at the top with `orphan`. At most 20,000 spans are returned, the earliest;
         `truncated` says that there are more.
     """
-    hours, params = _hours(store, project, trace_id)
-    spans = _read(store, "trace_spans", hours, {**params, "max_spans": MAX_SPANS})
-    light = _read(store, "trace_calls", hours, {**params, "max_calls": MAX_SPANS})
-    if not spans and not light:
+    hours, params, size = _hours(store, project, trace_id)
+    spans = _spans(store, hours, params, size)
+    calls = _calls(store, hours, params)
+    if not spans and not calls:
         return None
     total = spans[0]["total"] if spans else 0
-    by_id = {span["span_id"]: _span(span) for span in spans}
-    for call in light:  # spans may have been dropped by retention, and those beyond the limit were not read
-        if call["span_id"] not in by_id and len(by_id) < MAX_SPANS:
-            by_id[call["span_id"]] = _span({**call, "kind": "", "status_message": "", "scope_name": "", "flags": []})
+    by_id = {row["span_id"]: _span(row) for row in spans}
+    for row, _ in calls:  # spans may have been dropped by retention, and those beyond the limit were not read
+        if row["span_id"] not in by_id and len(by_id) < MAX_SPANS:
+            by_id[row["span_id"]] = _span({**row, "kind": "", "status_message": "", "scope_name": "", "flags": []})
             total = max(total, len(by_id))
-    _mark(by_id, _calls(store, project, light), _read(store, "trace_repeats", hours, params), trace_id)
-    for row in _read(store, "trace_lookups", hours, params):
-        if row["span_id"] in by_id:
-            by_id[row["span_id"]]["lookup"] = {name: row[name] for name in ("kind", "hit", "similarity", "avoided_usd")}
-    if len(by_id) <= DETAILED_SPANS:
-        longest = LONG_VALUE if len(by_id) <= FEW_SPANS else SHORT_VALUE
-        for row in _read(store, "trace_details", hours, {**params, "max_chars": longest}):
-            if row["span_id"] in by_id:
-                by_id[row["span_id"]] |= _details(row)
+    _mark(by_id, calls, _read(store, "trace_others", hours, params), trace_id)
     if any(span["reason"] == "plain" for span in by_id.values()) and _is_pending(store, params):
         for span in by_id.values():
             if span["reason"] == "plain":
                 span["reason"] = "pending"
     ordered = in_tree_order(list(by_id.values()))
     _sum_subtrees(ordered)
-    priced = [call for call in light if call["cost_usd"] is not None]
+    costs = [row["cost_usd"] for row, _ in calls]
+    priced = sum(cost is not None for cost in costs)
     start = min(span["started_ns"] for span in ordered)
     end = max(span["started_ns"] + span["duration_ns"] for span in ordered)
     answer = {
         "trace_id": trace_id,
         "started_at": min(span["started_at"] for span in ordered),
         "duration_ms": (end - start) / 1e6,
-        "calls": len(light),
-        "errors": sum(call["status"] == "error" for call in light),
-        "cost_usd": _sum(call["cost_usd"] for call in light),
-        "priced_ratio": len(priced) / len(light) if light else None,
+        "calls": len(calls),
+        "errors": sum(row["status"] == "error" for row, _ in calls),
+        "cost_usd": _sum(costs),
+        "priced_ratio": priced / len(calls) if calls else None,
         "span_count": total,
         "truncated": total > len(ordered),
         "spans": ordered,
@@ -149,17 +143,16 @@ def _sum(costs: Iterable[Decimal | None]) -> Decimal | None:
     return sum(known, Decimal(0)) if known or not given else None
 
 
-def _hours(store: Store, project: str, trace_id: str) -> tuple[str, dict[str, Any]]:
-    """The condition on `s.started_at` that bounds the look-up, and its parameters; spans may be known or not."""
+def _hours(store: Store, project: str, trace_id: str) -> tuple[str, dict[str, Any], int]:
+    """The condition on `s.started_at` that bounds the look-up, its parameters, and how many spans were loaded."""
     params: dict[str, Any] = {"project": project, "trace_id": trace_id}
-    row = store.query(
-        load_sql("outlay_analytics.sql", "calls_trace_hours"), {"project": project, "traces": [trace_id]}
-    )[0]
-    if not row["found"]:
-        return "1", params
+    sql = load_sql("outlay_analytics.sql", "calls_trace_hours")
+    row = store.query(sql, {"project": project, "traces": [trace_id]})[0]
+    if not row["found"]:  # its spans may be known or not
+        return "1", params, 0
     params |= {"from": row["first"], "until": row["last"] + HOUR}
     low, high = "toDateTime({from:UInt32}, 'UTC')", "toDateTime({until:UInt32}, 'UTC')"
-    return f"s.started_at >= {low} AND s.started_at < {high}", params
+    return f"s.started_at >= {low} AND s.started_at < {high}", params, row["spans"]
 
 
 def _is_pending(store: Store, params: Mapping[str, Any]) -> bool:
@@ -179,6 +172,14 @@ def _read(store: Store, file: str, hours: str, params: Mapping[str, Any]) -> lis
     return store.query(load_sql("outlay_analytics.sql", file, hours=hours), params)
 
 
+def _spans(store: Store, hours: str, params: Mapping[str, Any], size: int) -> list[Row]:
+    """The rows of trace_spans.sql, with what they carried unless they are too many."""
+    details = load_sql("outlay_analytics.sql", "trace_details") if size <= DETAILED_SPANS else ""
+    bounds = {"max_spans": MAX_SPANS, "max_chars": LONG_VALUE if size <= FEW_SPANS else SHORT_VALUE}
+    sql = load_sql("outlay_analytics.sql", "trace_spans", hours=hours, details=details)
+    return store.query(sql, {**params, **bounds})
+
+
 def _span(row: Row) -> dict[str, Any]:
     texts = "parent_span_id name kind service environment scope_name status status_message"
     return {
@@ -194,6 +195,7 @@ def _span(row: Row) -> dict[str, Any]:
         "cost_usd": None,
         "started_ns": row["started_ns"],
         "duration_ns": row["duration_ns"],
+        **(_details(row) if "events" in row else {}),
     }
 
 
@@ -206,33 +208,31 @@ def _details(row: Row) -> dict[str, Any]:
     }
 
 
-def _calls(store: Store, project: str, light: Sequence[Row]) -> dict[str, list[dict[str, Any]]]:
-    """Calls by span: in full for an ordinary trace, names and cost only for a giant one."""
-    calls: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    if len(light) <= MAX_LIMIT:
-        keys = [(row["started_ns"], row["trace_id"], row["span_id"], row["n"]) for row in light]
-        for call in read_calls(store, project, keys):
-            calls[call["span_id"]].append(call)
-    else:
-        for row in light:
-            calls[row["span_id"]].append({name: row[name] for name in LIGHT})
-    return calls
+def _calls(store: Store, hours: str, params: Mapping[str, Any]) -> list[Call]:
+    """In full for an ordinary trace, names and cost only for a giant one."""
+    which = f"c.trace_id = {{trace_id:String}} AND {hours.replace('s.', 'c.')}"
+    calls = find_calls(store, params["project"], which, params, MAX_LIMIT + 1)
+    if len(calls) <= MAX_LIMIT:
+        return calls
+    rows = _read(store, "trace_calls", hours, {**params, "max_calls": MAX_SPANS})
+    return [(row, {name: row[name] for name in LIGHT}) for row in rows]
 
 
-def _mark(
-    spans: Mapping[str, dict[str, Any]],
-    calls: Mapping[str, list[dict[str, Any]]],
-    repeats: Sequence[Row],
-    trace_id: str,
-) -> None:
-    for row in repeats:
+def _mark(spans: Mapping[str, dict[str, Any]], calls: Sequence[Call], others: Sequence[Row], trace_id: str) -> None:
+    """Say which spans were counted, which repeat a call, and which looked into a cache."""
+    for row in others:
         span = spans.get(row["span_id"])
-        if span is not None:
-            span["reason"] = row["reason"] or "repeat"
-            if row["of_span_id"]:
-                span["of"] = {"trace_id": row["of_trace_id"] or trace_id, "span_id": row["of_span_id"]}
-    for span_id, own in calls.items():
-        span = spans.get(span_id)
-        if span is not None:
-            cost = _sum(call["cost_usd"] for call in own)
-            span |= {"counted": True, "reason": "call", "calls": own, "cost_usd": cost}
+        if span is None:
+            continue
+        if row["kind"]:
+            span["lookup"] = {name: row[name] for name in ("kind", "hit", "similarity", "avoided_usd")}
+            continue
+        span["reason"] = row["reason"] or "repeat"
+        if row["of_span_id"]:
+            span["of"] = {"trace_id": row["of_trace_id"] or trace_id, "span_id": row["of_span_id"]}
+    own: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row, call in calls:
+        own[row["span_id"]].append(call)
+    for span_id in own.keys() & spans.keys():
+        cost = _sum(call["cost_usd"] for call in own[span_id])
+        spans[span_id].update(counted=True, reason="call", calls=own[span_id], cost_usd=cost)

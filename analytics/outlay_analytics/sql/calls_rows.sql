@@ -1,12 +1,13 @@
 -- Question: everything about these calls.
--- Parameters: project, hours, traces, keys ('span_id:n' after the trace, as in call_id).
--- Result: one row per call, instants as Unix nanoseconds too, for ordering.
+-- Fragments: which (condition on c; it should name hours and traces). Parameters: project, limit, those of the fragment.
+-- Result: one row per call, earliest first, instants as Unix nanoseconds too.
 SELECT
     c.call_id AS call_id,
     c.trace_id AS trace_id,
     c.span_id AS span_id,
     c.n AS n,
     c.parent_span_id AS parent_span_id,
+    c.name AS name,
     c.started_at AS started_at,
     toUnixTimestamp64Nano(c.started_at) AS started_ns,
     c.duration_ns AS duration_ns,
@@ -70,6 +71,6 @@ SELECT
     c.flags AS flags
 FROM calls AS c FINAL
 PREWHERE c.project = {project:String}
-  AND toStartOfHour(c.started_at) IN {hours:Array(DateTime('UTC'))}
-  AND c.trace_id IN {traces:Array(String)}
-  AND (c.trace_id, c.span_id, c.n) IN arrayZip({traces:Array(String)}, {spans:Array(String)}, {ns:Array(UInt16)})
+  AND $which
+ORDER BY c.started_at, c.trace_id, c.span_id, c.n
+LIMIT {limit:UInt64}

@@ -1,4 +1,4 @@
--- Question: which spans of one trace were counted?
+-- Question: which spans of one giant trace were counted?
 -- Fragments: hours (condition on started_at).
 -- Parameters: project, trace_id, max_calls.
 -- Result: one row per call, key and cost, in order of start.
