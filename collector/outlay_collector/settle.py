@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,7 +35,8 @@ MAX_DEPTH = 64
 MAX_ROUNDS = 3
 NO_ROUND = 255
 BATCH_SPANS = 100_000
-BATCH_TRACES = 20_000
+BATCH_TRACES = 50_000
+RESETTLE_TRACES = 5_000
 # Of a trace with more spans, or over more hours, only what a change touches is read and settled again.
 GIANT_SPANS = 10_000
 GIANT_HOURS = 24
@@ -101,6 +102,8 @@ class Settler:
         self.prices = prices
         self._writer = store.writer()
         self._version = 0
+        self.spans_read = 0  # by the last run
+        self._emptied = False
         self._read = self._read_giant = ""
         self._inside = ""
         self._canonical = ""
@@ -143,8 +146,8 @@ class Settler:
             {"project": project, "start": start, "end": end},
         )
         traces = [(project, str(row["trace_id"])) for row in rows]
-        for at in range(0, len(traces), BATCH_TRACES // 4):
-            self.settle(traces[at : at + BATCH_TRACES // 4])
+        for at in range(0, len(traces), RESETTLE_TRACES):
+            self.settle(traces[at : at + RESETTLE_TRACES])
         return len(traces)
 
     def settle(self, traces: Iterable[tuple[str, str]]) -> None:
@@ -160,25 +163,30 @@ class Settler:
     def _settle(self) -> None:
         """Settle what is in settle_traces."""
         self._gather()
-        if not self._count("settle_spans") and not self._count("settle_hours"):
-            return
-        self._tree()
-        self._requests()
-        self._sums()
-        self._write()
+        self.spans_read = self._count("settle_spans")
+        if self.spans_read:
+            self._tree()
+            self._requests()
+            self._sums()
+            self._write()
+        # What a large run read is not kept in memory until the next.
+        self._empty()
+        self._emptied = True
 
     def _prepare(self) -> None:
         """Scratch tables, empty; the compiled statements; the next version."""
         if not self._read:
             self._compile()
         try:
-            self._empty()
+            # After a run that failed they are not empty; else one is enough to see that they are there.
+            self._empty(SCRATCH[:1] if self._emptied else SCRATCH)
         except StoreError as exc:
             # The first run, or a server's session that ended while nothing changed.
             if exc.code != UNKNOWN_TABLE:
                 raise
             self._create()
             self._empty()
+        self._emptied = False
         self._version = max(self._version + 1, time.time_ns() // 1000)
 
     def _compile(self) -> None:
@@ -198,10 +206,11 @@ class Settler:
         w = self._writer
         for statement in load_sql(SQL, "settle_tables").split(";\n"):
             w.run(statement)
-        # To merge steps, or to compile them to machine code, takes longer than to run them.
+        # To merge steps, or to compile them to machine code, takes longer than to run them. One thread keeps the order
+        # of the spans, which is the order in which calls are stored, and leaves the other cores to the pages.
         w.run(
             "SET query_plan_merge_expressions = 0, compile_expressions = 0, compile_aggregate_expressions = 0, "
-            "compile_sort_description = 0"
+            "compile_sort_description = 0, max_threads = 1"
         )
         for name, statement in (
             ("settle_raw", self._read),
@@ -212,8 +221,8 @@ class Settler:
             params = {"round": NO_ROUND} if name == "settle_raw" else None
             w.run(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ENGINE = Memory AS {statement}", params)
 
-    def _empty(self) -> None:
-        for table in SCRATCH:
+    def _empty(self, tables: Sequence[str] = SCRATCH) -> None:
+        for table in tables:
             self._writer.run(f"TRUNCATE TABLE {table}")
 
     def _gather(self) -> None:

@@ -37,11 +37,6 @@ def process(world: World, requests: int = 4) -> None:
     world.settle()
 
 
-def spans_read(world: World) -> int:
-    """How many spans the last run read."""
-    return int(world.settler._writer.query("SELECT count() AS n FROM settle_spans")[0]["n"])
-
-
 def test_a_run_reads_what_changed_and_what_is_above_it(world: World) -> None:
     process(world)
     assert len(world.calls()) == 8
@@ -49,7 +44,7 @@ def test_a_run_reads_what_changed_and_what_is_above_it(world: World) -> None:
     world.span("new", usage(50, 5), parent="agent 3", at_ms=3500)
     world.settle()
     # The root, the agent, its three calls: of 14 spans.
-    assert spans_read(world) == 5
+    assert world.settler.spans_read == 5
     assert len(world.calls()) == 9
 
 
@@ -80,7 +75,7 @@ def test_a_late_root_that_says_nothing_costs_nothing(world: World) -> None:
     world.settle()
     world.span("root", {})
     world.settle()
-    assert spans_read(world) == 1
+    assert world.settler.spans_read == 1
     assert len(world.calls()) == 7
 
 
@@ -110,5 +105,5 @@ def test_a_trace_over_many_hours_is_read_in_parts(world: World) -> None:
     for n in range(3):
         world.span(f"turn {n}", usage(100 + n, 10), parent="session", at_ms=n * day)
         world.settle()
-    assert spans_read(world) == 2
+    assert world.settler.spans_read == 2
     assert [row["customer"] for row in world.calls()] == ["acme"] * 3

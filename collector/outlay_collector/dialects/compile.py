@@ -453,6 +453,8 @@ def fragments() -> dict[str, str]:
         "tag_name": _tag_name(),
         "documents": document_texts(),
         "opening_dialects": opening_dialects(),
+        "document_keys": numbers(keys()[key] for key in documents()),
+        "document_names": texts(documents()),
         "blob_alone": str(codes()["blob_alone"]),
         "blob_inside": blob_inside(),
         "blob_style": blob_style(),

@@ -9,6 +9,7 @@ interned AS (
         tuple(project, trace_id, span_id, parent_span_id, started_at, duration_ns, name, service, environment, scope_name, status) AS span,
         prompt_hash,
         prefix_hash,
+        text_names,
         events.attributes AS event_attributes,
         $dialect_of_scope AS scope_dialect,
         mapKeys(attributes) AS k_all,
@@ -77,6 +78,6 @@ SELECT
         prompt_hash,
         prefix_hash
     ) AS rest,
-    dialect_id IN ($opening_dialects) AS opens,
+    dialect_id IN ($opening_dialects) AND (hasAny(ids, $document_keys) OR hasAny(text_names, $document_names)) AS opens,
     toUInt8($blob_style) AS style
 FROM looked_up

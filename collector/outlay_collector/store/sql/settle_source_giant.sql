@@ -1,5 +1,5 @@
 (
-    SELECT *, prompt_hash, prefix_hash
+    SELECT *, prompt_hash, prefix_hash, texts.keys AS text_names
     FROM spans FINAL
     WHERE (project, toStartOfHour(started_at), trace_id, span_id) IN (
         SELECT project, hour, trace_id, span_id
