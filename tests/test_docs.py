@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+import shlex
 from pathlib import Path
 
 import pytest
@@ -76,15 +75,26 @@ def test_every_link_inside_the_documentation_leads_somewhere(page: Path) -> None
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-def test_every_command_in_the_readme_exists() -> None:
-    text = (ROOT / "README.md").read_text()
-    commands = set(re.findall(r"^\s*(?:\$ )?outlay ([a-z]+)", text, re.MULTILINE))
-    known = subprocess.run([sys.executable, "-m", "outlay_web", "--help"], capture_output=True, text=True, check=True)
-    for command in commands:
-        assert re.search(rf"^\s+{command}\b", known.stdout, re.MULTILINE), f"README names outlay {command}"
-    targets = set(re.findall(r"^make ([a-z]+)", text, re.MULTILINE))
-    for target in targets:
-        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), f"README names make {target}"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_in_the_documentation_exists_with_its_options(page: Path) -> None:
+    import click
+
+    from outlay_web.cli import app
+
+    text = page.read_text()
+    lines = re.findall(r"^(outlay [a-z].*)$", text, re.MULTILINE) + re.findall(r"`(outlay [a-z][^`]*)`", text)
+    for line in lines:
+        words = shlex.split(line, comments=True)[1:]
+        command: click.Command = app
+        while words and isinstance(command, click.Group) and words[0] in command.commands:
+            command = command.commands[words.pop(0)]
+        assert command is not app, f"{page.name} names {line}"
+        options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+        unknown = [word for word in words if word.startswith("--") and word not in options]
+        assert not unknown, f"{page.name}: {line} has {unknown[0]}"
+    for target in re.findall(r"^make ([a-z-]+)|`make ([a-z-]+)", text, re.MULTILINE):
+        name = "".join(target)
+        assert re.search(rf"^{name}:", (ROOT / "Makefile").read_text(), re.MULTILINE), f"{page.name} names make {name}"
 
 
 def test_decisions_are_numbered_without_gaps_and_share_a_form() -> None:

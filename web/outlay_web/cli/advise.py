@@ -138,7 +138,7 @@ def checks(ask: Ask) -> Iterator[Finding]:
     if ratio is not None:
         state = "ok" if ratio == 1 else "warn"
         calls, priced = spent["coverage"]["calls"], spent["coverage"]["priced_calls"]
-        yield state, f"{priced:,} of {calls:,} calls of the last 7 days have a known cost (outlay prices --missing)"
+        yield state, f"{priced:,} of {calls:,} calls of the last 7 days have a known cost (outlay prices missing)"
 
 
 def _ledger(found: dict[str, Any]) -> Iterator[Finding]:
