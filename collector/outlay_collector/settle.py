@@ -22,7 +22,9 @@ from typing import Any
 
 from outlay.errors import StoreError
 from outlay_collector.dialects import DIALECTS, common
-from outlay_collector.dialects.compile import codes, fragments, texts
+from outlay_collector.dialects.compile import fragments
+from outlay_collector.dialects.keys import codes
+from outlay_collector.dialects.literals import texts
 from outlay_collector.prices import PriceBook
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.query import Params

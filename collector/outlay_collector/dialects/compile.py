@@ -1,421 +1,42 @@
 """Dialect tables to SQL: one set of expressions that reads any span, whatever wrote it.
 
-The dialect is found once per row. Every attribute name that some table mentions has a number; a row's names are turned
-into numbers once (`ids`), and each field then looks its numbers up by dialect and preference in constant arrays. So the
-SQL grows with the fields, not with the dialects, and adding a table adds data rather than branches.
+The dialect is found once per row. Every attribute name that some table mentions has a number (`keys.py`), and what
+stands in JSON texts is opened only where a table says so (`documents.py`). So the SQL grows with the fields, not with
+the dialects, and adding a table adds data rather than branches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Sequence
 
 from outlay_collector.dialects import DEFAULT, DIALECTS, common, providers
-from outlay_collector.dialects.model import (
-    AGGREGATE,
-    CALL,
-    COUNT_FIELDS,
-    FIELDS,
-    NUMBER_FIELDS,
-    PLAIN,
-    RAW,
-    TAIL,
-    TEXT_FIELDS,
-    Blob,
-    Dialect,
+from outlay_collector.dialects.documents import (
+    blob_count,
+    blob_excludes,
+    blob_inside,
+    blob_style,
+    blob_style_inside,
+    blob_type,
+    document_texts,
+    documents,
+    inside,
+    opening_dialects,
 )
-from outlay_collector.dialects.vocabulary import (
-    INPUT_EXCLUDES_CACHED,
-    OUTPUT_EXCLUDES_REASONING,
-    SERVICE_TIER,
-    STYLES,
-    WORDS,
+from outlay_collector.dialects.keys import (
+    NUMBER,
+    codes,
+    context_count,
+    has_inside,
+    hits,
+    keys,
+    kinds,
+    said,
 )
+from outlay_collector.dialects.literals import array, numbers, text, texts
+from outlay_collector.dialects.model import AGGREGATE, CALL, COUNT_FIELDS, NUMBER_FIELDS, PLAIN, RAW, TAIL, TEXT_FIELDS
+from outlay_collector.dialects.vocabulary import WORDS
 
 ROLES = {"": 0, CALL: 1, AGGREGATE: 2, RAW: 3, TAIL: 4, PLAIN: 5}
-NUMBER = {dialect.name: number for number, dialect in enumerate(DIALECTS, start=1)}
-
-
-def text(value: str) -> str:
-    """A SQL string literal."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def texts(values: Iterable[str]) -> str:
-    return _array([text(value) for value in values], "String")
-
-
-def numbers(values: Iterable[int], kind: str = "UInt16") -> str:
-    return _array([str(value) for value in values], kind)
-
-
-def _array(elements: Sequence[str], kind: str) -> str:
-    """An array as one literal: read by the type's own parser, which is a hundred times faster than the SQL parser."""
-    return f"CAST({text('[' + ','.join(elements) + ']')} AS Array({kind}))"
-
-
-def sources(dialect: Dialect, field: str) -> tuple[str, ...]:
-    """Where a dialect looks for a field: its own sources, then the common ones."""
-    own = tuple(dialect.fields.get(field, ()))
-    return (*own, *(key for key in common.FIELDS.get(field, ()) if key not in own))
-
-
-def kinds(dialect: Dialect) -> tuple[str, ...]:
-    own = tuple(kind.key for kind in dialect.kinds)
-    return (*own, *(kind.key for kind in common.KINDS if kind.key not in own))
-
-
-@cache
-def keys() -> dict[str, int]:
-    """Every attribute name that is looked up by number. The context's come first, in order of preference."""
-    names: dict[str, int] = {}
-
-    def add(name: str) -> None:
-        names.setdefault(name, len(names) + 1)
-
-    for found in common.CONTEXT.values():
-        for name in found:
-            add(name)
-    for dialect in DIALECTS:
-        for name in (*dialect.marks, *dialect.aggregate_input, *kinds(dialect)):
-            add(name)
-        if dialect.estimated_without:
-            add(dialect.estimated_without)
-        if dialect.tail[0]:
-            add(dialect.tail[0])
-        for blob in dialect.usage:
-            add(blob.key)
-        for field in FIELDS:
-            for source in sources(dialect, field):
-                add(source.split("#")[0])
-    for name in common.OWN.values():
-        add(name)
-    return names
-
-
-def context_count() -> int:
-    """Numbers up to here are attributes that calls inherit."""
-    return len({name for found in common.CONTEXT.values() for name in found})
-
-
-def key_ids() -> str:
-    """`k_all` (names of a row's attributes) to their numbers, 0 for names that no table mentions."""
-    names = keys()
-    return f"arrayMap(x -> transform(x, {texts(names)}, {numbers(names.values())}, toUInt16(0)), k_all)"
-
-
-def dialect_of_scope() -> str:
-    """Number of the dialect by the scope's name, 0 when no table knows it. The longest beginning wins."""
-    found = sorted(
-        ((scope, NUMBER[dialect.name]) for dialect in DIALECTS for scope in dialect.scopes),
-        key=lambda pair: -len(pair[0]),
-    )
-    tests = [
-        f"scope_name = {text(scope[:-1])}, {number}"
-        if scope.endswith("$")
-        else f"startsWith(scope_name, {text(scope)}), {number}"
-        for scope, number in found
-    ]
-    return f"toUInt8(multiIf({', '.join(tests)}, 0))"
-
-
-def dialect_of_marks() -> str:
-    """Number of the dialect by an attribute that gives it away, else of the default."""
-    names = keys()
-    tests = [
-        f"hasAny(ids, {numbers(names[mark] for mark in dialect.marks)}), {NUMBER[dialect.name]}"
-        for dialect in DIALECTS
-        if dialect.marks
-    ]
-    return f"toUInt8(multiIf({', '.join(tests)}, {NUMBER[DEFAULT.name]}))"
-
-
-def by_dialect(values: Sequence[int], kind: str = "UInt16") -> str:
-    """A constant per dialect: a literal where all agree, else an element of an array."""
-    if len(set(values)) == 1:
-        return f"to{kind}({values[0]})"
-    return f"{numbers(values, kind)}[dialect_id]"
-
-
-def wanted(dialect: Dialect) -> dict[str, tuple[str, ...]]:
-    """What is looked up for a row of a dialect: name of the value to the keys it may stand under, in order.
-
-    A field that may stand inside a document has a second value, `e_`, from the keys asked after the document.
-    """
-    out: dict[str, tuple[str, ...]] = {}
-    for field in (*TEXT_FIELDS, *NUMBER_FIELDS):
-        found = sources(dialect, field)
-        first = next((i for i, source in enumerate(found) if "#" in source), len(found))
-        out[f"d_{field}"] = found[:first]
-        if has_inside(field):
-            out[f"e_{field}"] = tuple(source for source in found[first:] if "#" not in source)
-    for field in COUNT_FIELDS:
-        out[f"n_{field}"] = sources(dialect, field)
-    out["blob_alone"] = tuple(blob.key for blob in dialect.usage if not blob.path)
-    for field, key in common.OWN.items():
-        out[f"o_{field}"] = (key,)
-    return out
-
-
-@cache
-def codes() -> dict[str, int]:
-    """Numbers of the values that are looked up."""
-    return {name: code for code, name in enumerate(wanted(DIALECTS[0]), start=1)}
-
-
-def hits() -> str:
-    """For dialect and key number, `dialect * (keys + 1) + key + 1`: what the key is wanted for, as value * 256 + rank.
-
-    Sorted, the numbers of a row's keys put each value's preferred key first.
-    """
-    names = keys()
-    rows: list[list[int]] = []
-    for dialect in (None, *DIALECTS):
-        found: dict[int, list[int]] = {}
-        if dialect is not None:
-            for name, wanted_for in wanted(dialect).items():
-                for rank, key in enumerate(wanted_for):
-                    found.setdefault(names[key], []).append(codes()[name] * 256 + rank)
-        rows += [found.get(number, []) for number in range(len(names) + 1)]
-    return _array([str(row) for row in rows], "Array(UInt16)")
-
-
-def said(name: str) -> str:
-    """A looked-up value by its name in `wanted`, empty where the span does not say it."""
-    return f"said[{codes()[name]}]"
-
-
-@cache
-def documents() -> dict[str, int]:
-    """Attributes or contents that are read as JSON: key to its place in the array `documents`."""
-    found: dict[str, int] = {}
-    for dialect in DIALECTS:
-        for field in FIELDS:
-            for source in sources(dialect, field):
-                if "#" in source:
-                    found.setdefault(source.split("#")[0], len(found) + 1)
-        for blob in dialect.usage:
-            if blob.path:
-                found.setdefault(blob.key, len(found) + 1)
-    return found
-
-
-def document_texts() -> str:
-    """The texts of all documents, in order."""
-    return (
-        "["
-        + ", ".join(
-            f"if(mapContains(attributes, {text(key)}), attributes[{text(key)}], texts[{text(key)}])"
-            for key in documents()
-        )
-        + "]"
-    )
-
-
-def opening_dialects() -> str:
-    """Numbers of the dialects that look into documents."""
-    found = [
-        NUMBER[dialect.name]
-        for dialect in DIALECTS
-        if any("#" in source for field in FIELDS for source in sources(dialect, field))
-        or any(blob.path for blob in dialect.usage)
-    ]
-    return ", ".join(map(str, found))
-
-
-def inside(field: str) -> str:
-    """A field from inside JSON texts, for the dialects that have such sources; lazily, only where it is asked for."""
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for dialect in DIALECTS:
-        found = tuple(source for source in sources(dialect, field) if "#" in source)
-        if found:
-            groups.setdefault(found, []).append(NUMBER[dialect.name])
-    branches = []
-    for wanted, members in groups.items():
-        tried = []
-        for source in wanted:
-            key, path = source.split("#", 1)
-            tried.append(f"trim(BOTH '\"' FROM JSONExtractRaw(documents[{documents()[key]}], {_path(path)}))")
-        value = tried[0] if len(tried) == 1 else f"arrayFirst(x -> x NOT IN ('', 'null'), [{', '.join(tried)}])"
-        branches.append(f"dialect_id IN ({', '.join(map(str, members))}), {value}")
-    return f"multiIf({', '.join(branches)}, '')" if branches else "''"
-
-
-def has_inside(field: str) -> bool:
-    return any("#" in source for dialect in DIALECTS for source in sources(dialect, field))
-
-
-def _path(path: str) -> str:
-    return ", ".join(str(int(part) + 1) if part.isdigit() else text(part) for part in path.split("."))
-
-
-def blob_inside() -> str:
-    """Usage object of a row from inside a larger document."""
-    groups: dict[tuple[Blob, ...], list[int]] = {}
-    for dialect in DIALECTS:
-        found = tuple(blob for blob in dialect.usage if blob.path)
-        if found:
-            groups.setdefault(found, []).append(NUMBER[dialect.name])
-    branches = []
-    for blobs, members in groups.items():
-        tried = [f"JSONExtractRaw(documents[{documents()[blob.key]}], {_path(blob.path)})" for blob in blobs]
-        value = f"arrayFirst(x -> startsWith(x, '{{'), [{', '.join(tried)}])"
-        branches.append(f"dialect_id IN ({', '.join(map(str, members))}), {value}")
-    return f"multiIf({', '.join(branches)}, '')"
-
-
-def blob_style() -> str:
-    """Style of a usage object that stands alone: by dialect, and by its key where a dialect has several."""
-    names = keys()
-    alone, special = [], []
-    for dialect in DIALECTS:
-        plain = [blob for blob in dialect.usage if not blob.path]
-        usual = STYLES.index(plain[-1].style) if plain else 0
-        alone.append(usual)
-        special += [
-            f"dialect_id = {NUMBER[dialect.name]} AND has(ids, {names[blob.key]}), {STYLES.index(blob.style)}"
-            for blob in plain
-            if STYLES.index(blob.style) != usual
-        ]
-    usual_style = by_dialect(alone, "UInt8")
-    return f"multiIf({', '.join(special)}, {usual_style})" if special else usual_style
-
-
-def blob_style_inside() -> str:
-    """Style of a usage object inside a document, by dialect."""
-    nested = [next((blob.style for blob in dialect.usage if blob.path), STYLES[0]) for dialect in DIALECTS]
-    return by_dialect([STYLES.index(style) for style in nested], "UInt8")
-
-
-def blob_type() -> str:
-    """The Tuple type that reads every word of the vocabulary in one pass over the JSON."""
-    tree: dict[str, object] = {}
-    for paths in WORDS.values():
-        for path in paths:
-            node = tree
-            *outer, last = path.split(".")
-            for part in outer:
-                node = node.setdefault(part, {})  # type: ignore[assignment]
-            node.setdefault(last, None)
-    return "Tuple(" + _members(tree) + f", {SERVICE_TIER} String)"
-
-
-def _members(tree: dict[str, object]) -> str:
-    parts = []
-    for name, node in tree.items():
-        kind = "Nullable(Float64)" if node is None else f"Tuple({_members(node)})"  # type: ignore[arg-type]
-        parts.append(f"{name} {kind}")
-    return ", ".join(parts)
-
-
-def blob_count(field: str) -> str:
-    """A count of the blob as the blob says it."""
-    return f"coalesce({', '.join(f'b.{word}' for word in WORDS[field])})"
-
-
-def blob_excludes(field: str) -> str:
-    """Whether the word that gave input (or output) leaves cached tokens (or reasoning) out."""
-    table = INPUT_EXCLUDES_CACHED if field == "input_tokens" else OUTPUT_EXCLUDES_REASONING
-    branches = []
-    for word in WORDS[field]:
-        tests = []
-        for style, words in table.items():
-            if word in words:
-                beside = " OR ".join(f"b.{other} IS NOT NULL" for other in words[word])
-                tests.append(f"style = {STYLES.index(style)}" + (f" AND ({beside})" if beside else ""))
-        branches.append(f"b.{word} IS NOT NULL, {' OR '.join(tests) or 'false'}")
-    return f"multiIf({', '.join(branches)}, false)"
-
-
-def _meanings() -> list[tuple[str, int, str]]:
-    """Every value of every kind: what to compare, role, operation. Suffixes keep their asterisk."""
-    names = keys()
-    found: dict[str, tuple[str, int, str]] = {}
-    for kind in (*(kind for dialect in DIALECTS for kind in dialect.kinds), *common.KINDS):
-        for value, (meaning, operation) in kind.values.items():
-            test = f"{names[kind.key]}={value}"
-            found.setdefault(test, (test, ROLES[meaning], operation))
-        test = f"{names[kind.key]}="
-        found.setdefault(test, (test, ROLES[kind.otherwise], ""))
-    return list(found.values())
-
-
-def kind_code() -> str:
-    """Number of the meaning of a row's kind: exact value, else ending, else any other value of that attribute."""
-    meanings = _meanings()
-    exact = [(test, i) for i, (test, _, _) in enumerate(meanings, start=1) if "=*" not in test]
-    endings = [(test.split("=*"), i) for i, (test, _, _) in enumerate(meanings, start=1) if "=*" in test]
-    known = f"{texts(test for test, _ in exact)}, {numbers(i for _, i in exact)}, toUInt16(0)"
-    suffixes = ", ".join(
-        f"startsWith(kind_value, '{key}=') AND endsWith(kind_value, {text(end)}), toUInt16({i})"
-        for (key, end), i in endings
-    )
-    return (
-        f"multiIf(transform(kind_value, {known}) > 0, transform(kind_value, {known}), {suffixes}, "
-        f"transform(concat(splitByChar('=', kind_value)[1], '='), {known}))"
-    )
-
-
-def role() -> str:
-    """Role by the first kind attribute that is there; 0 = none said."""
-    return f"{numbers([role for _, role, _ in _meanings()], 'UInt8')}[kind_code]"
-
-
-def operation() -> str:
-    return f"{texts(operation for _, _, operation in _meanings())}[kind_code]"
-
-
-def kind_keys() -> str:
-    """Per dialect: the attributes that say what a span is, in order."""
-    rows = [[keys()[key] for key in kinds(dialect)] for dialect in DIALECTS]
-    return _array([str(row) for row in rows], "Array(UInt16)")
-
-
-def per_dialect(values: Sequence[str | int]) -> str:
-    """An expression that picks a dialect's constant."""
-    if all(isinstance(value, int) for value in values):
-        return f"{numbers([int(value) for value in values], 'UInt8')}[dialect_id]"
-    return f"{texts([str(value) for value in values])}[dialect_id]"
-
-
-def provider_name(value: str) -> str:
-    """Canonical name of a spelling: '?' where it is unknown, empty for frameworks."""
-    spelled = {spelling: name for name, found in providers.SPELLINGS.items() for spelling in found}
-    spelled |= dict.fromkeys(providers.FRAMEWORKS, "")
-    return f"transform({value}, {texts(spelled)}, {texts(spelled.values())}, '?')"
-
-
-def provider_of_model(value: str) -> str:
-    """Provider that the beginning of a model's name gives away, or empty."""
-    branches = []
-    for name, found in providers.MODEL_BEGINNINGS.items():
-        tests = " OR ".join(f"startsWith({value}, {text(beginning)})" for beginning in found)
-        branches.append(f"{tests}, {text(name)}")
-    return f"multiIf({', '.join(branches)}, '')"
-
-
-def provider_of_host(value: str) -> str:
-    tests = [f"position({value}, {text(host)}) > 0, {text(name)}" for host, name in providers.HOSTS.items()]
-    return f"multiIf({value} = '', '', {', '.join(tests)}, '')"
-
-
-def excludes(attribute: str) -> str:
-    """Whether a dialect's count leaves its part out for the row's provider."""
-    tests = []
-    for dialect in DIALECTS:
-        found = getattr(dialect, attribute)
-        if found:
-            who = "true" if "*" in found else f"provider IN ({', '.join(text(name) for name in found)})"
-            tests.append(f"(dialect_id = {NUMBER[dialect.name]} AND {who})")
-    return f"({' OR '.join(tests) or 'false'})"
-
-
-def billed_failure() -> str:
-    tests = [
-        f"({'true' if not who else f'provider = {text(who)}'} AND position(lower(error_type), {text(what)}) > 0)"
-        for who, what in providers.BILLED_FAILURES
-    ]
-    return f"({' OR '.join(tests)})"
 
 
 def fragments() -> dict[str, str]:
@@ -484,6 +105,129 @@ def fragments() -> dict[str, str]:
         "billed_failure": billed_failure(),
         "prompt_part": "startsWith(x, 'outlay.prompt.part.') AND endsWith(x, '.tokens')",
     }
+
+
+def key_ids() -> str:
+    """`k_all` (names of a row's attributes) to their numbers, 0 for names that no table mentions."""
+    names = keys()
+    return f"arrayMap(x -> transform(x, {texts(names)}, {numbers(names.values())}, toUInt16(0)), k_all)"
+
+
+def dialect_of_scope() -> str:
+    """Number of the dialect by the scope's name, 0 when no table knows it. The longest beginning wins."""
+    found = sorted(
+        ((scope, NUMBER[dialect.name]) for dialect in DIALECTS for scope in dialect.scopes),
+        key=lambda pair: -len(pair[0]),
+    )
+    tests = [
+        f"scope_name = {text(scope[:-1])}, {number}"
+        if scope.endswith("$")
+        else f"startsWith(scope_name, {text(scope)}), {number}"
+        for scope, number in found
+    ]
+    return f"toUInt8(multiIf({', '.join(tests)}, 0))"
+
+
+def dialect_of_marks() -> str:
+    """Number of the dialect by an attribute that gives it away, else of the default."""
+    names = keys()
+    tests = [
+        f"hasAny(ids, {numbers(names[mark] for mark in dialect.marks)}), {NUMBER[dialect.name]}"
+        for dialect in DIALECTS
+        if dialect.marks
+    ]
+    return f"toUInt8(multiIf({', '.join(tests)}, {NUMBER[DEFAULT.name]}))"
+
+
+def _meanings() -> list[tuple[str, int, str]]:
+    """Every value of every kind: what to compare, role, operation. Suffixes keep their asterisk."""
+    names = keys()
+    found: dict[str, tuple[str, int, str]] = {}
+    for kind in (*(kind for dialect in DIALECTS for kind in dialect.kinds), *common.KINDS):
+        for value, (meaning, operation) in kind.values.items():
+            test = f"{names[kind.key]}={value}"
+            found.setdefault(test, (test, ROLES[meaning], operation))
+        test = f"{names[kind.key]}="
+        found.setdefault(test, (test, ROLES[kind.otherwise], ""))
+    return list(found.values())
+
+
+def kind_code() -> str:
+    """Number of the meaning of a row's kind: exact value, else ending, else any other value of that attribute."""
+    meanings = _meanings()
+    exact = [(test, i) for i, (test, _, _) in enumerate(meanings, start=1) if "=*" not in test]
+    endings = [(test.split("=*"), i) for i, (test, _, _) in enumerate(meanings, start=1) if "=*" in test]
+    known = f"{texts(test for test, _ in exact)}, {numbers(i for _, i in exact)}, toUInt16(0)"
+    suffixes = ", ".join(
+        f"startsWith(kind_value, '{key}=') AND endsWith(kind_value, {text(end)}), toUInt16({i})"
+        for (key, end), i in endings
+    )
+    return (
+        f"multiIf(transform(kind_value, {known}) > 0, transform(kind_value, {known}), {suffixes}, "
+        f"transform(concat(splitByChar('=', kind_value)[1], '='), {known}))"
+    )
+
+
+def role() -> str:
+    """Role by the first kind attribute that is there; 0 = none said."""
+    return f"{numbers([role for _, role, _ in _meanings()], 'UInt8')}[kind_code]"
+
+
+def operation() -> str:
+    return f"{texts(operation for _, _, operation in _meanings())}[kind_code]"
+
+
+def kind_keys() -> str:
+    """Per dialect: the attributes that say what a span is, in order."""
+    rows = [[keys()[key] for key in kinds(dialect)] for dialect in DIALECTS]
+    return array([str(row) for row in rows], "Array(UInt16)")
+
+
+def per_dialect(values: Sequence[str | int]) -> str:
+    """An expression that picks a dialect's constant."""
+    if all(isinstance(value, int) for value in values):
+        return f"{numbers([int(value) for value in values], 'UInt8')}[dialect_id]"
+    return f"{texts([str(value) for value in values])}[dialect_id]"
+
+
+def provider_name(value: str) -> str:
+    """Canonical name of a spelling: '?' where it is unknown, empty for frameworks."""
+    spelled = {spelling: name for name, found in providers.SPELLINGS.items() for spelling in found}
+    spelled |= dict.fromkeys(providers.FRAMEWORKS, "")
+    return f"transform({value}, {texts(spelled)}, {texts(spelled.values())}, '?')"
+
+
+def provider_of_model(value: str) -> str:
+    """Provider that the beginning of a model's name gives away, or empty."""
+    branches = []
+    for name, found in providers.MODEL_BEGINNINGS.items():
+        tests = " OR ".join(f"startsWith({value}, {text(beginning)})" for beginning in found)
+        branches.append(f"{tests}, {text(name)}")
+    return f"multiIf({', '.join(branches)}, '')"
+
+
+def provider_of_host(value: str) -> str:
+    tests = [f"position({value}, {text(host)}) > 0, {text(name)}" for host, name in providers.HOSTS.items()]
+    return f"multiIf({value} = '', '', {', '.join(tests)}, '')"
+
+
+def excludes(attribute: str) -> str:
+    """Whether a dialect's count leaves its part out for the row's provider."""
+    tests = []
+    for dialect in DIALECTS:
+        found = getattr(dialect, attribute)
+        if found:
+            who = "true" if "*" in found else f"provider IN ({', '.join(text(name) for name in found)})"
+            tests.append(f"(dialect_id = {NUMBER[dialect.name]} AND {who})")
+    return f"({' OR '.join(tests) or 'false'})"
+
+
+def billed_failure() -> str:
+    tests = [
+        f"({'true' if not who else f'provider = {text(who)}'} AND position(lower(error_type), {text(what)}) > 0)"
+        for who, what in providers.BILLED_FAILURES
+    ]
+    return f"({' OR '.join(tests)})"
 
 
 def count(value: str) -> str:

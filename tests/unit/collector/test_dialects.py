@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from outlay_collector.dialects import DEFAULT, DIALECTS, common, providers
-from outlay_collector.dialects.compile import codes, fragments, keys
+from outlay_collector.dialects.compile import fragments
 from outlay_collector.dialects.docs import markdown
+from outlay_collector.dialects.keys import codes, keys
 from outlay_collector.dialects.model import FIELDS, Dialect
 from outlay_collector.dialects.vocabulary import STYLES, WORDS
 
