@@ -10,34 +10,30 @@ from outlay_collector.store import load_sql
 
 MAX_ROWS = 20_000
 
+TRACE_AND_SPANS = (
+    "(any(c.trace_id), arrayDistinct(arrayConcat(groupUniqArray(50)(c.span_id), groupUniqArray(50)(c.parent_span_id))))"
+)
 
-LINES = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
-SPANS = "arrayDistinct(arrayConcat(groupUniqArray(50)(c.span_id), groupUniqArray(50)(c.parent_span_id)))"
 
-
-def attempts_sql(
-    scope: Scope, step: Interval = "total", name: str = "", *, scored: bool = False
-) -> tuple[str, dict[str, Any]]:
-    """The relation of cascade_attempts.sql over a scope, and its parameters.
-
-    Args:
-        scope: Window, filters, project.
-        step: What `time` is the start of.
-        name: One cascade, or all.
-        scored: Whether `trace` and `spans` are filled, to join scores to; otherwise `lines` are.
-    """
+def base_params(scope: Scope, name: str = "") -> tuple[str, dict[str, Any]]:
+    """The filters on `c` and the parameters that every question about cascades has in common."""
     params: dict[str, Any] = {"project": scope.project, "timezone": scope.timezone, "name": name, "max_rows": MAX_ROWS}
     params |= {"start": instant_text(scope.window.start), "end": instant_text(scope.window.end)}
-    lines = ", ".join(
-        f"sum(c.cost_lines['{line}']" + (" + c.cost_lines['reasoning'])" if line == "output" else ")") for line in LINES
-    )
-    sql = load_sql(
+    return filter_sql(scope, "calls", params) or "1", params
+
+
+def attempts_sql(filters: str, step: Interval = "total", *, scored: bool = False) -> str:
+    """The relation of cascade_attempts.sql.
+
+    Args:
+        filters: Conditions on `c`, as from `base_params`.
+        step: What `time` is the start of.
+        scored: Whether `own` holds trace and spans, to join scores to; otherwise it is 0.
+    """
+    return load_sql(
         "outlay_analytics.sql",
         "cascade_attempts",
         time=bucket_sql(step, "run_started"),
-        filters=filter_sql(scope, "calls", params) or "1",
-        lines="0" if scored else f"({lines})",
-        trace="any(c.trace_id)" if scored else "''",
-        spans=SPANS if scored else "0",
+        filters=filters,
+        own=TRACE_AND_SPANS if scored else "0",
     )
-    return sql, params

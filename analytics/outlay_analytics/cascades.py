@@ -13,12 +13,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
 
-from outlay_analytics.cascade_attempts import attempts_sql
+from outlay_analytics.cascade_attempts import attempts_sql, base_params
 from outlay_analytics.thresholds import thresholds
-from outlay_analytics.window import Scope, check_interval, filter_sql
-from outlay_collector.store import Row, Store, load_sql
+from outlay_analytics.window import Interval, Scope, check_interval
+from outlay_collector.store import Params, Row, Store, load_sql
 
-__all__ = ["cascades", "thresholds"]
+__all__ = ["cascades", "thresholds", "whole_and_timed"]
 
 MILLION = 1_000_000
 DIGITS = Decimal("0.000000000001")
@@ -39,27 +39,41 @@ def cascades(store: Store, scope: Scope, interval: str = "total") -> dict[str, A
     Raises:
         BadRequest: For an unknown interval.
     """
-    step = check_interval(interval)
-    attempts, params = attempts_sql(scope, step)
-    tiers: dict[Key, list[Row]] = defaultdict(list)
-    runs: dict[Key, list[Row]] = defaultdict(list)
-    for row in store.query(load_sql("outlay_analytics.sql", "cascades", attempts=attempts), params):
-        (tiers if row["of_tiers"] else runs)[row["time"], row["cascade"]].append(row)
-    everything: dict[str, list[Row]] = defaultdict(list)
-    for (_, name), rows in tiers.items():
-        everything[name] += rows
-    tops = {name: max(row["tier"] for row in rows) for name, rows in everything.items()}
-    rates = {name: _top_rates(store, scope, name, tops[name], rows) for name, rows in everything.items()}
-    found = [
-        {
-            "time": time if step != "total" else scope.window.start,
-            "name": name,
-            **_figures(runs[time, name], rows, tops[name], rates[name]),
-        }
-        for (time, name), rows in tiers.items()
-    ]
-    found.sort(key=lambda one: (-one["time"].timestamp(), -(one["cost_usd"] or 0), one["name"]))
+    found = _find(store, scope, check_interval(interval), whole=False)[1]
     return {"window": {"start": scope.window.start, "end": scope.window.end}, "currency": "USD", "cascades": found}
+
+
+def whole_and_timed(store: Store, scope: Scope, interval: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What `cascades` lists for the whole window and by interval, read once.
+
+    Raises:
+        BadRequest: For an unknown interval.
+    """
+    return _find(store, scope, check_interval(interval), whole=True)
+
+
+def _find(store: Store, scope: Scope, step: Interval, whole: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    filters, params = base_params(scope)
+    sets = ", (cascade, tier, model), (cascade, run_tier)" if whole else ""
+    sql = load_sql("outlay_analytics.sql", "cascades", attempts=attempts_sql(filters, step), whole=sets)
+    rows = store.query(sql, params)
+    tops: dict[str, int] = defaultdict(int)
+    for row in rows:
+        tops[row["cascade"]] = max(tops[row["cascade"]], row["tier"] if row["of_tiers"] else 0)
+    rates = _top_rates(store, filters, params, tops)
+    out: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+    for part, of_whole in zip(out, (1, 0), strict=True):
+        tiers: dict[Key, list[Row]] = defaultdict(list)
+        runs: dict[Key, list[Row]] = defaultdict(list)
+        for row in rows:
+            if row["of_whole"] == of_whole:
+                (tiers if row["of_tiers"] else runs)[row["time"], row["cascade"]].append(row)
+        for (time, name), own in tiers.items():
+            at = scope.window.start if of_whole or step == "total" else time
+            figures = _figures(runs[time, name], own, tops[name], rates.get(name, Rates({})))
+            part.append({"time": at, "name": name, **figures})
+        part.sort(key=lambda one: (-one["time"].timestamp(), -(one["cost_usd"] or 0), one["name"]))
+    return out
 
 
 @dataclass(frozen=True)
@@ -79,26 +93,24 @@ class Rates:
         return (Decimal(total.numerator) / Decimal(total.denominator)).quantize(DIGITS, ROUND_HALF_UP)
 
 
-def _top_rates(store: Store, scope: Scope, name: str, top: int, tiers: Sequence[Row]) -> Rates:
-    """What the top tier charges: from its attempts, and from its price list for parts they did not use."""
-    rows = [row for row in tiers if row["tier"] == top]
-    if top == 0:
-        return Rates({})
-    rates: dict[str, Fraction] = {}
-    tokens = _tokens(rows, "priced_tokens")
-    for number, part in enumerate(PARTS):
-        usd = sum((Decimal(row["priced_usd"][number]) for row in rows), Decimal(0))
+def _top_rates(store: Store, filters: str, params: Params, tops: Mapping[str, int]) -> dict[str, Rates]:
+    """What the top tiers charge: from their calls, and from their price lists for parts that those did not use."""
+    if not any(tops.values()):
+        return {}
+    rows = store.query(load_sql("outlay_analytics.sql", "cascade_rates", filters=filters), params)
+    rows = [row for row in rows if row["tier"] == tops[row["cascade"]]]
+    pairs = {"versions": [row["version"] for row in rows], "models": [row["model"] for row in rows]}
+    prices = store.query(load_sql("outlay_analytics.sql", "cascade_prices"), {**params, **pairs})
+    listed = {(row["version"], row["listed"]): row for row in prices}
+    return {row["cascade"]: _rates(row, listed.get((row["version"], row["model"]), {})) for row in rows}
+
+
+def _rates(charged: Row, listed: Mapping[str, Any]) -> Rates:
+    tokens = _tokens([charged], "priced_tokens")
+    rates = {part: Fraction(listed[part]) / MILLION for part in PARTS if listed.get(part) is not None}
+    for part, usd in zip(PARTS, charged["priced_usd"], strict=True):
         if tokens[part] > 0 and usd > 0:
-            rates[part] = Fraction(usd) / tokens[part]
-    if len(rates) < len(PARTS):
-        _, params = attempts_sql(scope, name=name)
-        filters = filter_sql(scope, "calls", params) or "1"
-        listed = store.query(
-            load_sql("outlay_analytics.sql", "cascade_prices", filters=filters), {**params, "tier": top}
-        )
-        for part, usd_per_mtok in listed[0].items() if listed else ():
-            if usd_per_mtok is not None:
-                rates.setdefault(part, Fraction(usd_per_mtok) / MILLION)
+            rates[part] = Fraction(Decimal(usd)) / tokens[part]
     return Rates(rates)
 
 
@@ -138,8 +150,8 @@ def _tier(row: Row) -> dict[str, Any]:
         "tier": row["tier"],
         "model": row["model"] or None,
         "attempts": row["attempts"],
-        "accepted": row["accepted"],
-        "acceptance_rate": row["accepted"] / row["attempts"],
+        "accepted": row["accepted_attempts"],
+        "acceptance_rate": row["accepted_attempts"] / row["attempts"],
         "cost_usd": Decimal(row["usd"]) if row["priced_attempts"] else None,
         "p95_ms": round(row["p95_ms"], 3),
     }

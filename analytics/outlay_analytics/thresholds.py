@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from outlay_analytics.cascade_attempts import attempts_sql
-from outlay_analytics.window import Scope, filter_sql
+from outlay_analytics.cascade_attempts import attempts_sql, base_params
+from outlay_analytics.window import Scope
 from outlay_collector.store import Row, Store, load_sql
 
 DIGITS = Decimal("0.000000000001")
@@ -30,15 +30,18 @@ def thresholds(store: Store, scope: Scope, name: str) -> dict[str, Any] | None:
         and its `reason` (see `recommend`); `score` (which one quality is), `runs` (with a confidence), `in_use`
         (thresholds that the runs reported).
     """
-    attempts, params = attempts_sql(scope, name=name, scored=True)
-    filters = filter_sql(scope, "calls", params) or "1"
+    filters, params = base_params(scope, name)
     seen = store.query(load_sql("outlay_analytics.sql", "cascade_scores", filters=filters), params)[0]
     if not name or not seen["calls"]:
         return None
     if not seen["confidences"]:
         return {"rows": [], "recommended": None, "reason": None, "score": None, "runs": 0, "in_use": []}
     params |= {"digits": 15 if len(seen["confidences"]) <= EXACT else 3, "score": seen["score"] or ""}
-    bins = store.query(load_sql("outlay_analytics.sql", "cascade_confidences", attempts=attempts), params)
+    if seen["score"]:
+        runs = load_sql("outlay_analytics.sql", "cascade_scored_runs", attempts=attempts_sql(filters, scored=True))
+    else:
+        runs = load_sql("outlay_analytics.sql", "cascade_runs", filters=filters)
+    bins = store.query(load_sql("outlay_analytics.sql", "cascade_confidences", runs=runs), params)
     rows = [sweep(bins, at) for at in candidates(seen)]
     chosen, reason = recommend(rows, _mean_usd(bins, "rest_usd", "priced_escalations"))
     return {

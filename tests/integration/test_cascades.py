@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.hand_calls import DAY, call, put
 
-from outlay_analytics.cascades import cascades, thresholds
+from outlay_analytics.cascades import cascades, thresholds, whole_and_timed
 from outlay_analytics.window import BadRequest, Scope, Window
 from outlay_collector.store import Store
 
@@ -196,6 +196,14 @@ def test_by_interval_a_run_belongs_to_its_first_attempt(store: Store) -> None:
     assert (first["runs"], first["escalated_runs"], second["runs"], second["escalated_runs"]) == (5, 3, 1, 0)
     assert second["top_tier_only_usd"] == D("0.00225")
     assert sum(one["cost_usd"] for one in (first, second)) == only(cascades(store, WEEK))["cost_usd"]
+
+
+def test_the_whole_window_and_its_days_are_what_either_question_answers(store: Store) -> None:
+    put(store, *world(), attempt(30, "r6", 0, "accepted", 0.7), attempt(30.5, "r6", 1, "accepted"))
+    whole, timed = whole_and_timed(store, WEEK, "day")
+    assert whole == cascades(store, WEEK)["cascades"]
+    assert timed == cascades(store, WEEK, "day")["cascades"]
+    assert [one["runs"] for one in timed] == [1, 4]
 
 
 def test_cascades_stay_apart_the_most_expensive_first_and_filters_hold(store: Store) -> None:

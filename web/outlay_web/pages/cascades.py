@@ -32,12 +32,11 @@ class Cascade:
 
 def page(view: View) -> Page:
     store, scope = view.ctx.store, view.scope
-    found = cascades.cascades(store, scope)["cascades"]
+    found, timed = cascades.whole_and_timed(store, scope, view.interval)
     question = "Does trying the cheap model first pay off?"
     if not found:
         return Page("cascades.html", "Cascades", question, empty=True)
     shown = [cascade(view, i, one) for i, one in enumerate(found)]
-    timed = cascades.cascades(store, scope, interval=view.interval)["cascades"]
     data = {
         "rates": rate_figure(view, timed, [str(one["name"]) for one in found]),
         "cascades": shown,

@@ -1,0 +1,33 @@
+-- The runs of a cascade, with the scores of their answers. A score is about a call, the span around it, or the trace:
+-- then it is about the accepted answer.
+-- Fragments: attempts (see cascade_attempts.sql; `own` holds the trace and the spans). Parameters: those of the attempts;
+-- score (name). Result: as cascade_runs.sql.
+SELECT
+    run,
+    minIf(confidence, tier = 0) AS run_confidence,
+    max(tier = 0 AND priced_calls > 0) AS first_priced,
+    max(tier > 0 AND priced_calls > 0) AS rest_priced,
+    sumIf(cost_usd, tier = 0) AS first_cost,
+    sumIf(cost_usd, tier > 0) AS rest_cost,
+    avgIf(answer_score, tier = 0 AND isFinite(answer_score)) AS first_score,
+    avgIf(answer_score, tier > 0 AND isFinite(answer_score)) AS last_score
+FROM
+(
+    SELECT
+        a.run AS run,
+        a.tier AS tier,
+        a.confidence AS confidence,
+        a.priced_calls AS priced_calls,
+        a.cost_usd AS cost_usd,
+        arrayFilter(given -> if(given.1 = '', a.accepted, has(a.own.2, given.1)), s.given) AS own_scores,
+        if(empty(own_scores), nan, arrayAvg(given -> given.2, own_scores)) AS answer_score
+    FROM ($attempts) AS a
+    LEFT ANY JOIN
+    (
+        SELECT trace_id, groupArray((span_id, assumeNotNull(value))) AS given
+        FROM scores FINAL
+        WHERE project = {project:String} AND name = {score:String} AND isNotNull(value)
+        GROUP BY trace_id
+    ) AS s ON a.own.1 = s.trace_id
+)
+GROUP BY run
