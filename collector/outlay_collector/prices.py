@@ -22,9 +22,12 @@ from importlib.resources import files
 from typing import Any
 
 from outlay.pricing.catalog import EPOCH, STANDARD_TIERS, TIER_NAMES, Catalog, Match
-from outlay_collector.prices_catalogue import TOKEN_PARTS, compile_document, source
-from outlay_collector.prices_overlay import Overlay, PriceRow, apply, parse_overlay, parse_price
-from outlay_collector.prices_rows import Name, match_row, model_key, price_rows, stored_model
+from outlay_collector import prices_epochs
+from outlay_collector.prices_catalogue import compile_document, source
+from outlay_collector.prices_contracts import apply
+from outlay_collector.prices_epochs import Epoch
+from outlay_collector.prices_overlay import Overlay, PriceRow, parse_price
+from outlay_collector.prices_rows import Name, match_row, price_rows, stored_model
 from outlay_collector.store import Params, Store, load_sql
 from outlay_collector.store.client import Writer
 
@@ -216,7 +219,9 @@ class PriceBook:
         )
         self._projects |= {str(row["project"]) for row in last}
         stale = [row for row in last if row["price_version"] != self._version]
-        write_epochs(writer, [(row["project"], max(now, row["last_start"]), self._version, False) for row in stale])
+        prices_epochs.begin(
+            writer, [(row["project"], Epoch(max(now, row["last_start"]), self._version)) for row in stale]
+        )
 
     def open_projects(self, writer: Writer, projects: set[str]) -> None:
         """Begin the time line of new projects.
@@ -226,7 +231,7 @@ class PriceBook:
         new = projects - self._projects
         if new:
             known = {row["project"] for row in writer.query("SELECT DISTINCT project FROM price_epochs FINAL")}
-            write_epochs(writer, [(project, EPOCH, self._version, False) for project in sorted(new - known)])
+            prices_epochs.begin(writer, [(project, Epoch(EPOCH, self._version)) for project in sorted(new - known)])
             self._projects |= new
 
     def _versions(self, writer: Writer, later: bool) -> list[str]:
@@ -279,29 +284,8 @@ def _key_sql(later: bool) -> str:
     return f"if(closed, price_version, concat(price_version, '{LATER}'))" if later else "price_version"
 
 
-def write_epochs(writer: Writer, epochs: Iterable[tuple[str, datetime, str, bool]], *, is_deleted: int = 0) -> None:
-    """Write stretches: (project, start, price version, closed)."""
-    writer.insert(
-        "price_epochs",
-        [
-            {
-                "project": project,
-                "starts_at": starts_at,
-                "price_version": version,
-                "closed": closed,
-                "version": time.time_ns(),
-                "is_deleted": is_deleted,
-            }
-            for project, starts_at, version, closed in epochs
-        ],
-    )
-
-
 def _document() -> dict[str, Any]:
     """The price document: the shipped snapshot if it was made from the installed catalogue, else compiled now."""
     text = files("outlay.pricing").joinpath("prices.json").read_text(encoding="utf-8")
     shipped: dict[str, Any] = json.loads(text)
     return shipped if shipped["source"] == source() else compile_document()
-
-
-__all__ = ["TOKEN_PARTS", "Overlay", "PriceBook", "model_key", "parse_overlay", "write_epochs"]

@@ -47,6 +47,15 @@ def write(writer: Writer, project: str, before: Timeline, after: Timeline) -> No
     kept = {epoch.starts_at for epoch in after}
     rows = [(epoch, 0) for epoch in after if epoch not in before]
     rows += [(epoch, 1) for epoch in before if epoch.starts_at not in kept]
+    _insert(writer, ((project, epoch, gone) for epoch, gone in rows))
+
+
+def begin(writer: Writer, started: Iterable[tuple[str, Epoch]]) -> None:
+    """Add epochs to the time lines of projects."""
+    _insert(writer, ((project, epoch, 0) for project, epoch in started))
+
+
+def _insert(writer: Writer, rows: Iterable[tuple[str, Epoch, int]]) -> None:
     version = time.time_ns()
     writer.insert(
         "price_epochs",
@@ -57,9 +66,9 @@ def write(writer: Writer, project: str, before: Timeline, after: Timeline) -> No
                 "price_version": epoch.price_version,
                 "closed": epoch.closed,
                 "version": version,
-                "is_deleted": is_deleted,
+                "is_deleted": gone,
             }
-            for epoch, is_deleted in rows
+            for project, epoch, gone in rows
         ],
     )
 

@@ -12,7 +12,8 @@ import numpy as np
 from tests.hand_calls import call, put
 
 from outlay_analytics.window import Scope, Window
-from outlay_collector.prices import PriceBook, parse_overlay
+from outlay_collector.prices import PriceBook
+from outlay_collector.prices_overlay import parse_overlay
 from outlay_collector.store import Store
 from outlay_web.auth import Authenticator
 from outlay_web.config import Settings

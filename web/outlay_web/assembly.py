@@ -28,8 +28,9 @@ from outlay_analytics.model_tiers import parse_model_tiers
 from outlay_collector.accept import Door
 from outlay_collector.jobs import Job, Scheduler
 from outlay_collector.loader import Loader
-from outlay_collector.prices import PriceBook, parse_overlay
+from outlay_collector.prices import PriceBook
 from outlay_collector.prices_lists import catalogue_warning
+from outlay_collector.prices_overlay import parse_overlay
 from outlay_collector.prices_reprice import resume
 from outlay_collector.receiver import Receiver
 from outlay_collector.rollup import Rollup
