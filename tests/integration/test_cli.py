@@ -54,6 +54,8 @@ def test_commands_answer_the_same_from_a_server_and_alone(tmp_path: Path, server
         ("explain", "--json", *window),
         ("calls", "--json", "--feature", "chat", *window),
         ("trace", f"{1:032x}", "--json"),
+        ("caching", "--json", *window),
+        ("resettle", *window),
     ]
     served = [outlay(tmp_path, *words) for words in questions]
     assert server.stop()[0] == 0
@@ -62,6 +64,17 @@ def test_commands_answer_the_same_from_a_server_and_alone(tmp_path: Path, server
         assert (one.returncode, other.returncode) == (0, 0), (words, one.stderr, other.stderr)
         assert one.stdout == other.stdout, words
     assert Decimal(json.loads(served[0].stdout)["total"]["cost_usd"]) == 3 * Decimal("0.00021")
+    assert json.loads(served[-1].stdout)["traces"] == 2
+
+
+def test_the_tables_are_made_by_hand_once_and_not_while_a_server_holds_them(tmp_path: Path, server: Server) -> None:
+    held = outlay(tmp_path, "migrate")
+    assert (held.returncode, f"pid {server.process.pid}" in held.stderr) == (2, True)
+    elsewhere = tmp_path / "elsewhere"
+    first, again = (outlay(tmp_path, "migrate", "--data", str(elsewhere)) for _ in range(2))
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    assert "0001_spans" in first.stdout
+    assert "0001_spans" not in again.stdout
 
 
 def test_recordings_go_in_without_a_server_and_an_unknown_trace_exits_1(tmp_path: Path) -> None:

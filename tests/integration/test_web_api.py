@@ -296,6 +296,25 @@ def test_budgets_are_kept_changed_and_deleted(server: Running) -> None:
     assert server.request("DELETE", "/api/v1/budgets/search").status == 404
 
 
+def test_a_day_is_reported_with_what_was_sent_on_it(server: Running) -> None:
+    server.send_spans([llm_span(12, n, outlay__feature="search") for n in (1, 2)])
+    server.wait_for_calls(2)
+    day = server.api("/calls").json["calls"][0]["started_at"][:10]
+    report = server.api("/report", ("day", day)).json
+    assert Decimal(report["total"]["cost_usd"]) == 2 * COST
+    assert [(row["feature"], row["calls"]) for row in report["groups"]["feature"]] == [("search", 2)]
+    assert server.api("/report", ("day", "2999-01-01")).error[0] == 400
+
+
+def test_a_test_alert_says_where_it_did_not_go_and_why(server: Running) -> None:
+    assert "no channel" in server.post("/api/v1/alerts/test", {}).error[2]
+    found = server.post("/api/v1/alerts/test", {"notify": ["http://127.0.0.1:9/hook"]}).json["deliveries"]
+    assert [(one["channel"], one["sent"]) for one in found] == [("http://127.0.0.1:9/hook", False)]
+    assert "port 9 is not allowed" in found[0]["reason"]
+    for what in ("ack", "silence"):
+        assert server.post(f"/api/v1/alerts/unknown/{what}", {}).error[0] == 404
+
+
 def test_a_stretch_of_history_can_be_settled_again_to_the_same_figures(server: Running) -> None:
     server.send_spans([llm_span(11, n) for n in (1, 2)])
     server.wait_for_calls(2)
