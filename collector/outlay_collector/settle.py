@@ -274,7 +274,7 @@ class Settler:
 
     def _tree(self) -> None:
         w = self._writer
-        w.run(load_sql(SQL, "settle_roots", which="pid = 0 OR pid = id OR pid NOT IN (SELECT id FROM settle_spans)"))
+        w.run(load_sql(SQL, "settle_roots", which="pid = 0 OR pid NOT IN (SELECT id FROM settle_spans)"))
         hidden = " OR ".join(
             f"(x IN ({', '.join(repr(name) for name in names)}) AND hasAny(mapKeys(c.context), {texts(names)}))"
             for names in common.CONTEXT_GROUPS.values()

@@ -280,6 +280,15 @@ def test_progress_is_kept_and_nothing_is_settled_twice(world: World) -> None:
     assert world.call()["version"] == version
 
 
+def test_a_span_that_names_itself_as_its_parent_is_the_root(world: World) -> None:
+    agent = usage(1000, 100, gen_ai__operation__name="invoke_agent", outlay__feature="triage")
+    world.span("agent", agent, parent="agent", took_ms=900)
+    world.span("one", usage(600, 60), parent="agent", at_ms=100)
+    world.span("two", usage(300, 30), parent="agent", at_ms=300)
+    counted = [(call["name"], call["input_tokens"], call["feature"]) for call in world.calls()]
+    assert counted == [("agent", 100, "triage"), ("one", 600, "triage"), ("two", 300, "triage")]
+
+
 def test_a_ring_of_parents_is_settled_all_the_same(world: World) -> None:
     world.span("a", usage(100, 10), parent="b")
     world.span("b", usage(200, 20), parent="a")
