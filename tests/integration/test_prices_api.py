@@ -118,6 +118,14 @@ def test_the_page_shows_a_models_history_and_what_was_believed(shared: Running, 
     assert shared.get("/prices", ("origin", "nowhere")).status == 400
 
 
+def test_the_page_rounds_no_price(shared: Running, model: str) -> None:
+    row = price(model, cache_write_usd_per_mtok="3.125", cache_write_1h_usd_per_mtok="5.0625")
+    shared.post("/api/v1/prices", {"prices": [row]}, method="PUT")
+    page = shared.get("/prices", ("model", model)).text
+    assert "$3.125 <" in page
+    assert "1 h $5.0625<" in page
+
+
 def test_a_fresh_catalogue_does_not_warn_and_an_old_one_does_everywhere(shared: Running) -> None:
     assert shared.api("/status").json["catalogue_warning"] is None
     assert shared.api("/prices").json["catalogue_warning"] is None

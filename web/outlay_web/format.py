@@ -52,6 +52,18 @@ def usd_text(amount: Decimal | None, *, signed: bool = False) -> str:
     return f"{sign}${digits}"
 
 
+def price_text(amount: Decimal | None) -> str:
+    """A price, never rounded: every digit, cents at least.
+
+    >>> price_text(Decimal("3.125")), price_text(Decimal("15")), price_text(None)
+    ('$3.125', '$15.00', '–')
+    """
+    if amount is None:
+        return UNKNOWN
+    whole, _, part = exact(amount).partition(".")
+    return f"${int(whole):,}.{part.ljust(2, '0')}"
+
+
 def usd_beside(amount: Decimal | None, largest: Decimal, *, signed: bool = False) -> str:
     """An amount in a column whose largest is given: cents throughout once one of them reaches a dollar.
 

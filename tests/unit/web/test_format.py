@@ -53,6 +53,12 @@ def test_a_column_that_reaches_a_dollar_shows_cents_throughout() -> None:
     assert fmt.usd_beside(Decimal("0.0372"), Decimal("0.9")) == "$0.0372"
 
 
+def test_a_price_keeps_all_its_digits() -> None:
+    shown = {"3.125": "$3.125", "0.0625": "$0.0625", "15": "$15.00", "2.5": "$2.50", "1234.5": "$1,234.50"}
+    assert {written: fmt.price_text(Decimal(written)) for written in shown} == shown
+    assert fmt.price_text(None) == fmt.UNKNOWN
+
+
 def test_unknown_is_a_dash_and_never_a_zero() -> None:
     for shown in (fmt.usd(None), fmt.count(None), fmt.tokens(None), fmt.duration(None), fmt.ratio(None)):
         assert fmt.UNKNOWN in shown

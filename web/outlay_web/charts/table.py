@@ -19,7 +19,7 @@ from outlay_web import format as fmt
 from outlay_web.charts.svg import el, percent
 
 NUMERIC = frozenset(
-    {"usd", "delta_usd", "each", "count", "tokens", "duration", "ratio", "delta", "share", "number", "times"}
+    {"usd", "delta_usd", "each", "price", "count", "tokens", "duration", "ratio", "delta", "share", "number", "times"}
 )
 
 
@@ -27,10 +27,10 @@ NUMERIC = frozenset(
 class Column:
     """A column: its title on screen, its kind, its name in CSV, and what it means.
 
-    Kinds: text, name, time, html, usd, delta_usd, each, count, tokens, duration, ratio, delta, share, number, times,
-    priced. `usd` shows cents once the column reaches a dollar, `each` (the price of one of something) always three
-    digits; a `delta` is a relative change (0.2 = 20% more), a `share` a ratio drawn as a bar, `priced` a ratio that
-    warns below 1.
+    Kinds: text, name, time, html, usd, delta_usd, each, price, count, tokens, duration, ratio, delta, share, number,
+    times, priced. `usd` shows cents once the column reaches a dollar, `each` (what one of something cost) always three
+    digits, `price` (what a list says) all; a `delta` is a relative change (0.2 = 20% more), a `share` a ratio drawn as
+    a bar, `priced` a ratio that warns below 1.
     """
 
     title: str
@@ -148,6 +148,8 @@ class Table:
             return fmt.usd_beside(value, largest) if self.light else fmt.usd(value, signed, largest)
         if kind == "each":
             return fmt.usd(value)
+        if kind == "price":
+            return fmt.price_text(value)
         if kind == "count":
             return fmt.count_text(value) if self.light else fmt.count(value)
         if kind == "tokens":

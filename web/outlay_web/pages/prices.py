@@ -131,11 +131,11 @@ def price_table(view: View, rows: Sequence[Row], at: datetime | None) -> Table:
         Column("When", "text", "applies", "Service tier, size of the input, hours in UTC"),
         Column("Since", "html", "valid_from", "Empty: as far back as is known"),
         *([] if at is not None else [Column("Until", "html", "valid_until")]),
-        Column("Input", "each", "input_usd_per_mtok", "USD per million tokens"),
-        Column("Cache read", "each", "cache_read_usd_per_mtok", "USD per million tokens"),
-        Column("Cache write", "each", "cache_write_usd_per_mtok", "USD per million tokens, kept 5 minutes"),
-        Column("1 h write", "each", "cache_write_1h_usd_per_mtok", csv_only=True),
-        Column("Output", "each", "output_usd_per_mtok", "USD per million tokens"),
+        Column("Input", "price", "input_usd_per_mtok", "USD per million tokens"),
+        Column("Cache read", "price", "cache_read_usd_per_mtok", "USD per million tokens"),
+        Column("Cache write", "price", "cache_write_usd_per_mtok", "USD per million tokens, kept 5 minutes"),
+        Column("1 h write", "price", "cache_write_1h_usd_per_mtok", csv_only=True),
+        Column("Output", "price", "output_usd_per_mtok", "USD per million tokens"),
         Column("From", "html", "origin"),
         Column("Other", "html", "other", "USD per million: audio, images, searches …", True),
         Column("Source", "text", "source", csv_only=True),
@@ -266,19 +266,19 @@ def _day(at: datetime | None) -> Markup:
 def _listed(row: Row, part: str) -> str:
     """The list price where the contracted one differs."""
     listed: Decimal | None = row[f"list_{part}_usd_per_mtok"]
-    return "" if row["is_list"] or listed == row[f"{part}_usd_per_mtok"] else f"list {fmt.usd_text(listed)}"
+    return "" if row["is_list"] or listed == row[f"{part}_usd_per_mtok"] else f"list {fmt.price_text(listed)}"
 
 
 def _hour(row: Row) -> str:
     price = row["cache_write_1h_usd_per_mtok"]
-    return "" if price is None else f"1 h {fmt.usd_text(price)}"
+    return "" if price is None else f"1 h {fmt.price_text(price)}"
 
 
 def _other(row: Row) -> Cell:
     found = dict(row["other_usd_per_million"])
     if row["reasoning_usd_per_mtok"] is not None:
         found["reasoning"] = row["reasoning_usd_per_mtok"]
-    said = ", ".join(f"{name.replace('_', ' ')} {fmt.usd_text(usd)}" for name, usd in sorted(found.items()))
+    said = ", ".join(f"{name.replace('_', ' ')} {fmt.price_text(usd)}" for name, usd in sorted(found.items()))
     shown = Markup('<span class="num" title="{}">{}</span>').format(said, f"{len(found)} more") if found else Markup("")
     return Cell(said, label=shown)
 
