@@ -37,6 +37,28 @@ def test_nothing_runs_as_root() -> None:
     assert COMPOSE["services"]["clickhouse"]["user"].split(":")[0] != "0"
 
 
+def test_nothing_gains_privileges_and_outlay_writes_to_its_volume_only() -> None:
+    for name, service in COMPOSE["services"].items():
+        assert "no-new-privileges:true" in service["security_opt"], name
+    outlay = COMPOSE["services"]["outlay"]
+    assert (outlay["read_only"], outlay["cap_drop"], outlay["tmpfs"]) == (True, ["ALL"], ["/tmp"])
+
+
+def test_only_outlay_can_be_reached_and_on_the_ports_it_listens_to() -> None:
+    assert "ports" not in COMPOSE["services"]["clickhouse"]
+    exposed = re.findall(r"^EXPOSE (.+)$", DOCKERFILE, re.MULTILINE)[0].split()
+    assert COMPOSE["services"]["outlay"]["ports"] == [f"{port}:{port}" for port in exposed]
+
+
+def test_what_is_mounted_and_copied_is_there() -> None:
+    files = [m.split(":")[0] for service in COMPOSE["services"].values() for m in service["volumes"] if m[0] == "."]
+    copied = [name for line in re.findall(r"^COPY (?!--)(.+) \S+$", DOCKERFILE, re.MULTILINE) for name in line.split()]
+    assert files
+    assert copied
+    for name in (*files, *copied):
+        assert (ROOT / name).exists(), name
+
+
 def test_secrets_come_from_the_environment_and_have_no_default() -> None:
     environment = COMPOSE["services"]["outlay"]["environment"]
     for name in ("OUTLAY_BOOTSTRAP_KEY", "OUTLAY_PASSWORD"):
