@@ -59,6 +59,15 @@ def test_every_table_survives_a_power_cut_and_every_column_is_explained(both: St
     assert bare == []
 
 
+def test_a_table_that_would_lose_data_in_a_power_cut_stops_the_start(both: Store) -> None:
+    migrate(both)
+    both.writer().run("ALTER TABLE spans MODIFY SETTING fsync_after_insert = 0")
+    with pytest.raises(StoreError, match=r"table spans .* MODIFY SETTING fsync_after_insert = 1"):
+        migrate(both)
+    both.writer().run("ALTER TABLE spans MODIFY SETTING fsync_after_insert = 1")
+    assert migrate(both) == []
+
+
 def test_values_come_back_as_they_went_in(both: Store) -> None:
     writer = both.writer()
     writer.run(

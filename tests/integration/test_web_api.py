@@ -9,6 +9,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from tests.web_server import Running, llm_span, own_store, running
@@ -46,6 +47,17 @@ def test_what_is_sent_is_counted_priced_and_reconciled(server: Running) -> None:
     assert status["received"] == sum(status[part] for part in parts) >= 3
     assert status["calls"] >= 3
     assert status["ready"]
+
+
+def test_a_part_that_clickhouse_set_aside_as_broken_is_told(server: Running) -> None:
+    tables = "SELECT data_paths[1] AS path FROM system.tables WHERE database = currentDatabase() AND name = 'calls'"
+    folder = Path(server.assembly.context.store.query(tables)[0]["path"]) / "detached" / "broken-on-start_202601_1_1_0"
+    folder.mkdir()
+    try:
+        assert server.api("/status").json["broken_parts"] == 1
+    finally:
+        folder.rmdir()
+    assert server.api("/status").json["broken_parts"] == 0
 
 
 def test_sending_twice_counts_once_and_the_ledger_says_so(server: Running) -> None:

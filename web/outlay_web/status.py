@@ -22,6 +22,7 @@ def status(ctx: Context) -> dict[str, Any]:
     found: dict[str, Any] = {"version": ctx.version, "ready": ctx.ready, **ctx.ledger()}
     found["lag_seconds"] = round(ctx.spool.lag_s, 3) if ctx.spool is not None else None
     found["unsettled_traces"] = ctx.store.query(load_sql(SQL, "waiting"))[0]["unsettled_traces"]
+    found["broken_parts"] = ctx.store.query(load_sql(SQL, "broken"))[0]["broken_parts"]
     found["calls"] = sum(_total(ctx, project)["calls"] for project in projects(ctx))
     found["price_version"] = ctx.prices.version or None
     found["catalogue_warning"] = catalogue_warning(ctx.store, ctx.now())

@@ -36,7 +36,8 @@ def migrate(store: Store) -> list[str]:
     """Bring the store's tables up to this version; return the names of the migrations that ran.
 
     Raises:
-        StoreError: If the store is newer than this program, or an applied migration was changed since.
+        StoreError: If the store is newer than this program, an applied migration was changed since, or a table has lost
+            the settings that make an insert survive a power cut.
     """
     writer = store.writer()
     try:
@@ -52,7 +53,9 @@ def migrate(store: Store) -> list[str]:
                 f"the store has migration {newer[-1]:04d} ({applied[newer[-1]]['name']}), which this version of Outlay "
                 "does not know; start the newer version, or restore a backup from before the upgrade"
             )
-        return [_apply(writer, number, *known[number]) for number in sorted(known) if _pending(applied, number, known)]
+        ran = [_apply(writer, number, *known[number]) for number in sorted(known) if _pending(applied, number, known)]
+        _refuse_fragile(writer, "".join(text for _, text in known.values()))
+        return ran
     finally:
         writer.close()
 
@@ -101,6 +104,23 @@ def _files() -> list[tuple[int, str, str]]:
     folder = files("outlay_collector.store").joinpath("migrations")
     names = sorted(entry.name for entry in folder.iterdir() if re.fullmatch(r"\d{4}_\w+\.sql", entry.name))
     return [(int(name[:4]), name[:-4], folder.joinpath(name).read_text(encoding="utf-8")) for name in names]
+
+
+def _refuse_fragile(writer: Writer, migrations: str) -> None:
+    """An acknowledged span is on disk only as long as every table has its fsync settings."""
+    ours = re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", migrations)
+    rows = writer.query(
+        "SELECT name, create_table_query AS made FROM system.tables WHERE database = currentDatabase() "
+        "AND engine LIKE '%MergeTree' AND replaceRegexpOne(name, '_local$', '') IN {ours:Array(String)}",
+        {"ours": ours},
+    )
+    for row in rows:
+        lost = [setting for setting in DURABLE.split(", ") if setting not in row["made"]]
+        if lost:
+            raise StoreError(
+                f"table {row['name']} would lose data in a power cut; "
+                f"run ALTER TABLE {row['name']} MODIFY SETTING {', '.join(lost)}"
+            )
 
 
 def _checksum(text: str) -> str:

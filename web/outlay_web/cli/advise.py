@@ -130,6 +130,8 @@ def checks(ask: Ask) -> Iterator[Finding]:
     where = f"server {ask.url}" if ask.url else "no server runs; the store itself"
     yield ("ok" if found["ready"] or not ask.url else "FAIL"), f"{where} answers, version {found['version']}"
     yield from _ledger(found)
+    if found["broken_parts"]:
+        yield "FAIL", f"ClickHouse set {found['broken_parts']} broken parts of tables aside, in detached/ of its data"
     yield from (("FAIL", f"job {job['name']}: {job['last_error']}") for job in found["jobs"] if job["last_error"])
     if found.get("catalogue_warning"):
         yield "warn", str(found["catalogue_warning"])
