@@ -28,10 +28,11 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the developer's shell reaches a test."""
+    """No setting of the developer's shell reaches a test, and no test's span the developer's server."""
     for name in list(os.environ):
         if name.startswith(("OUTLAY_", "OTEL_")) and name not in ("OUTLAY_TEST_DSN", "OUTLAY_CHROMIUM"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
 
 
 def _dsn(database: str) -> str:
