@@ -106,6 +106,7 @@ class Settler:
         self._version = 0
         self.spans_read = 0  # by the last run
         self._emptied = False
+        self._before = False  # whether this run's traces were settled before
         self._read = self._read_giant = ""
         self._inside = ""
         self._canonical = ""
@@ -188,7 +189,7 @@ class Settler:
                 raise
             self._create()
             self._empty()
-        self._emptied = False
+        self._emptied = self._before = False
         self._version = max(self._version + 1, time.time_ns() // 1000)
 
     def _compile(self) -> None:
@@ -236,7 +237,9 @@ class Settler:
             self._read_spans(self._read, params)
             if self._count("settle_hours", "giant"):
                 self._gather_touched(round_)
-            w.run(load_sql(SQL, "settle_known_ids"))
+            self._before = self._before or bool(w.query(load_sql(SQL, "settle_before"), {"round": round_})[0]["n"])
+            if self._before:
+                w.run(load_sql(SQL, "settle_known_ids"))
             if round_ == MAX_ROUNDS:
                 return
             w.run(load_sql(SQL, "settle_partners", **OWN_KEYS), params)
@@ -343,14 +346,18 @@ class Settler:
         w.run("INSERT INTO settle_billable " + load_sql(SQL, "settle_billable"))
         self.prices.prepare(w, BILLABLE)
         w.run("INSERT INTO settle_priced " + self.prices.price_select(BILLABLE))
-        w.run(load_sql(SQL, "settle_dirty_hours"))
+        w.run(self._unless_new(load_sql(SQL, "settle_dirty_hours")))
         for name, more in (
             ("settle_calls", {}),
             ("settle_lookups", {}),
             ("settle_repeats", {}),
             ("settle_response_ids", OWN_KEYS),
         ):
-            w.run(load_sql(SQL, name, **more), params)
+            w.run(self._unless_new(load_sql(SQL, name, **more)), params)
+
+    def _unless_new(self, sql: str) -> str:
+        """A statement without the part that looks for rows of an earlier run, when there was none."""
+        return sql if self._before else sql.split("-- What is no more:")[0]
 
     def _count(self, table: str, where: str = "1") -> int:
         return int(self._writer.query(f"SELECT count() AS n FROM {table} WHERE {where}")[0]["n"])

@@ -91,6 +91,7 @@ FROM settle_requests AS r
 INNER JOIN settle_priced AS p ON r.id = p.id
 LEFT JOIN lookups_above AS l ON r.lookup = l.id
 WHERE (r.project, r.trace_id) IN (SELECT project, trace_id FROM written)
+-- What is no more:
 UNION ALL
 SELECT
     * REPLACE ({version:UInt64} AS version, 1 AS is_deleted)

@@ -2,14 +2,14 @@
 INSERT INTO dirty_hours
 SELECT DISTINCT
     project,
-    hour,
+    toStartOfHour(started_at) AS hour,
     now64(3) AS changed_at
-FROM
-(
-    SELECT project, toStartOfHour(started_at) AS hour
-    FROM settle_requests
-    UNION ALL
-    SELECT project, toStartOfHour(started_at) AS hour
-    FROM calls FINAL
-    WHERE (project, toStartOfHour(started_at), trace_id, span_id) IN (SELECT project, toStartOfHour(started_at), trace_id, span_id FROM settle_spans)
-)
+FROM settle_requests
+-- What is no more:
+UNION ALL
+SELECT DISTINCT
+    project,
+    toStartOfHour(started_at) AS hour,
+    now64(3) AS changed_at
+FROM calls FINAL
+WHERE (project, toStartOfHour(started_at), trace_id, span_id) IN (SELECT project, toStartOfHour(started_at), trace_id, span_id FROM settle_spans)

@@ -56,6 +56,7 @@ INNER JOIN settle_tree AS t ON s.id = t.id
 LEFT JOIN below AS b ON s.id = b.id
 LEFT JOIN hits AS h ON s.project = h.project AND s.trace_id = h.trace_id AND s.span_id = h.span_id
 WHERE (s.project, s.trace_id) IN (SELECT project, trace_id FROM written)
+-- What is no more:
 UNION ALL
 SELECT
     * REPLACE ({version:UInt64} AS version, 1 AS is_deleted)

@@ -41,6 +41,7 @@ SELECT
     {version:UInt64} AS version,
     0 AS is_deleted
 FROM found
+-- What is no more:
 UNION ALL
 SELECT
     * REPLACE ({version:UInt64} AS version, 1 AS is_deleted)
