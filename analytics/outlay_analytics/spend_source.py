@@ -8,7 +8,9 @@ sums.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,6 +31,19 @@ HOUR = 3600
 DAY = 24 * HOUR
 # Names that are not for users: whether a call repeats a request, and the rollup's own hour.
 INTERNAL = {"repeated": Dimension("if(c.attempt > 1, '1', '')", "if(h.repeated, '1', '')")}
+
+Hours = tuple[list[int], list[int]]  # clean, open
+_seen: ContextVar[dict[tuple[Store, str, int, int], Hours] | None] = ContextVar("outlay_hours_seen", default=None)
+
+
+@contextmanager
+def one_look() -> Iterator[None]:
+    """Within the block a window's clean hours are looked up once, so that a page's figures speak of one state."""
+    token = _seen.set({})
+    try:
+        yield
+    finally:
+        _seen.reset(token)
 
 
 @dataclass(frozen=True)
@@ -208,17 +223,27 @@ def _parts(store: Store, scope: Scope, interval: Interval, shift: timedelta) -> 
     last = int(window.end.timestamp()) // HOUR * HOUR
     if last <= first or not _fits_hours(scope, interval, shift):
         return Parts()
-    rows = store.query(
-        load_sql("outlay_analytics.sql", "source_clean_hours"),
-        {"project": scope.project, "first": first, "last": last},
-    )
-    clean: list[int] = list(rows[0]["clean"]) if rows else []
+    clean, changed = _clean_hours(store, scope.project, first, last)
     if not clean:
         return Parts()
-    dirty = [hour for hour in rows[0]["open"] if clean[0] < hour < clean[-1]]
-    days = _whole_days(clean, rows[0]["open"], first, last) if _fits_days(scope, interval, shift) else set()
+    dirty = [hour for hour in changed if clean[0] < hour < clean[-1]]
+    days = _whole_days(clean, changed, first, last) if _fits_days(scope, interval, shift) else set()
     hours = [hour for hour in clean if hour - hour % DAY not in days] if days else clean
     return Parts(sorted(days), hours, clean, dirty)
+
+
+def _clean_hours(store: Store, project: str, first: int, last: int) -> Hours:
+    """The clean and the open hours of [first, last); see source_clean_hours.sql."""
+    seen = _seen.get()
+    key = (store, project, first, last)
+    if seen is not None and key in seen:
+        return seen[key]
+    sql = load_sql("outlay_analytics.sql", "source_clean_hours")
+    rows = store.query(sql, {"project": project, "first": first, "last": last})
+    found = (list(rows[0]["clean"]), list(rows[0]["open"])) if rows else ([], [])
+    if seen is not None:
+        seen[key] = found
+    return found
 
 
 def _whole_days(clean: Sequence[int], dirty: Sequence[int], first: int, last: int) -> set[int]:

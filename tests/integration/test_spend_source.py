@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.hand_calls import DAY, call, put, roll_up
 
 from outlay_analytics.spend import spend
-from outlay_analytics.spend_source import spend_source
+from outlay_analytics.spend_source import one_look, spend_source
 from outlay_analytics.window import Scope, Window
 from outlay_collector.rollup import Rollup
 from outlay_collector.store import Store
@@ -47,6 +47,18 @@ def test_an_hour_is_read_from_the_rollup_only_after_its_last_change(store: Store
     scope = Scope(Window(DAY, DAY + 24 * HOUR))
     assert spend(store, scope)["total"]["cost_usd"] == 1003
     put(store, call(HOUR, "4"))
+    assert spend(store, scope)["total"]["cost_usd"] == 7
+
+
+def test_the_figures_of_one_look_speak_of_one_state(store: Store) -> None:
+    put(store, call(HOUR, "1"), call(2 * HOUR, "2"))
+    roll_up(store, [DAY + HOUR])
+    break_rollups(store)
+    scope = Scope(Window(DAY, DAY + 24 * HOUR))
+    with one_look():
+        assert spend(store, scope)["total"]["cost_usd"] == 1003
+        put(store, call(HOUR, "4"))
+        assert spend(store, scope)["total"]["cost_usd"] == 1003
     assert spend(store, scope)["total"]["cost_usd"] == 7
 
 

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from outlay_analytics.reconcile_bill import BadBill
+from outlay_analytics.spend_source import one_look
 from outlay_web.context import Context
 from outlay_web.pages import (
     alerts,
@@ -109,7 +110,8 @@ def _show(ctx: Context, route: Route) -> Callable[[Request], Response]:
         if better is not None:
             return RedirectResponse(better, 303)
         view = read_view(ctx, request, route.allowed, route.default_days)
-        return page_response(view, route.make(view))
+        with one_look():
+            return page_response(view, route.make(view))
 
     return show
 
