@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from outlay_collector import rollup as rollup_module
 from outlay_collector.rollup import Rollup
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
@@ -185,7 +187,11 @@ def test_an_hour_is_rebuilt_only_when_it_was_quiet_for_a_minute_or_waited_five(s
     assert store.query("SELECT sum(calls) AS n FROM spend_hourly FINAL")[0]["n"] == 2
 
 
-def test_a_backfill_over_hundreds_of_days_takes_few_statements_and_keeps_its_budget(store: Store) -> None:
+def test_a_backfill_over_hundreds_of_days_takes_few_statements_and_keeps_its_budget(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for bound in ("FAST_S", "SLOW_S"):  # however busy the machine is that runs the tests
+        monkeypatch.setattr(rollup_module, bound, math.inf)
     writer = store.writer()
     rng = random.Random(3)
     _settle(writer, [_call(rng, n, hours=24 * 400) for n in range(2000)])
@@ -196,7 +202,7 @@ def test_a_backfill_over_hundreds_of_days_takes_few_statements_and_keeps_its_bud
     while rollup.run_once(later):
         runs += 1
 
-    assert runs <= 30
+    assert 5 < runs <= 20
     assert _dirty(store) == 0
     assert _from_rollup(store, "spend_daily") == _from_calls(store, "toStartOfDay")
 
