@@ -80,8 +80,13 @@ def at(line: Timeline, moment: datetime) -> Epoch:
 
 def within(line: Timeline, start: datetime, end: datetime) -> list[Epoch]:
     """The epochs that hold in some part of [start, end)."""
-    ends = [*(epoch.starts_at for epoch in line[1:]), datetime.max.replace(tzinfo=UTC)]
-    return [epoch for epoch, stops in zip(line, ends, strict=True) if epoch.starts_at < end and stops > start]
+    return [epoch for epoch, stops in _stretches(line) if epoch.starts_at < end and stops > start]
+
+
+def _stretches(line: Timeline) -> list[tuple[Epoch, datetime]]:
+    """Every epoch with its end: where the next begins."""
+    ends = [*(epoch.starts_at for epoch in line), datetime.max.replace(tzinfo=UTC)][1:]
+    return list(zip(line, ends, strict=True))
 
 
 def changed(
@@ -103,8 +108,7 @@ def changed(
 
 def refuse_closed(line: Timeline, start: datetime, end: datetime) -> None:
     """Raise `BooksClosed` if any part of [start, end) is closed."""
-    ends = [*(epoch.starts_at for epoch in line[1:]), datetime.max.replace(tzinfo=UTC)]
-    for epoch, stops in zip(line, ends, strict=True):
+    for epoch, stops in _stretches(line):
         if epoch.closed and epoch.starts_at < end and stops > start:
             raise BooksClosed(
                 f"the books are closed from {max(epoch.starts_at, start):%Y-%m-%d} "

@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.receiver import receiver
 from tests.web_server import Running, llm_span, own_store, running
 
 from outlay_analytics.window import DIMENSIONS
@@ -271,6 +272,12 @@ def test_a_month_outside_of_what_can_be_stored_cannot_be_closed(server: Running)
     assert server.post("/api/v1/admin/resettle", {"start": ""}).error[:2] == (422, "unprocessable")
 
 
+def test_what_was_never_closed_cannot_be_opened_again(server: Running) -> None:
+    refused = server.post("/api/v1/admin/close", {"month": "2026-01", "reopen": True})
+    assert refused.status == 400, refused.text
+    assert "the books of 2026-01 are not closed" in refused.error[2]
+
+
 def test_repricing_a_project_without_calls_changes_nothing(server: Running) -> None:
     found = server.post("/api/v1/reprice", {"start": "-1d", "end": "now", "dry_run": True})
     assert found.status == 200, found.text
@@ -325,6 +332,14 @@ def test_a_test_alert_says_where_it_did_not_go_and_why(server: Running) -> None:
     assert "port 9 is not allowed" in found[0]["reason"]
     for what in ("ack", "silence"):
         assert server.post(f"/api/v1/alerts/unknown/{what}", {}).error[0] == 404
+
+
+def test_a_test_alert_links_to_the_server_that_sent_it(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, store_dsn=own_store(), grpc_port=-1)
+    sections = {"alerts": {"allow": ["127.0.0.1"]}}
+    with receiver() as hook, running(settings, sections) as server:
+        assert server.post("/api/v1/alerts/test", {"notify": [hook.url]}).json["deliveries"][0]["sent"]
+        assert hook.json[0]["externalURL"] == server.url
 
 
 def test_a_stretch_of_history_can_be_settled_again_to_the_same_figures(server: Running) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -93,8 +94,9 @@ def _add_alerts(routes: APIRouter, ctx: Context) -> None:
         notify = (body.notify if body is not None else None) or settings.notify
         if not notify:
             raise Problem(400, "no channel to test: give notify, or set it in [alerts] of outlay.toml")
+        rules = replace(settings, public_url=ctx.settings.public_url or str(request.base_url).rstrip("/"))
         with ctx.writing() as writer:
-            found = alerts.send_test(ctx.store, writer, project, ctx.now(), settings, notify)
+            found = alerts.send_test(ctx.store, writer, project, ctx.now(), rules, notify)
         return answer({"deliveries": found})
 
     @routes.post("/alerts/{alert_id}/ack", openapi_extra=PLAIN, tags=TAGS)
