@@ -305,7 +305,7 @@ class Settler:
         w.run(load_sql(SQL, "settle_members"))
         w.run(load_sql(SQL, "settle_single"))
         if self._count("settle_members", "members > 1"):
-            w.run(f"INSERT INTO settle_requests ({REQUEST_COLUMNS}) " + load_sql(SQL, "settle_requests"))
+            w.run(load_sql(SQL, "settle_requests"))
 
     def _join(self) -> None:
         """Chains of spans, in one trace or several, that share a response id, or failing that their counts."""
@@ -361,60 +361,3 @@ class Settler:
 
     def _count(self, table: str, where: str = "1") -> int:
         return int(self._writer.query(f"SELECT count() AS n FROM {table} WHERE {where}")[0]["n"])
-
-
-REQUEST_COLUMNS = ", ".join(
-    [
-        "id",
-        "pid",
-        "project",
-        "trace_id",
-        "span_id",
-        "parent_span_id",
-        "started_at",
-        "duration_ns",
-        "name",
-        "service",
-        "environment",
-        "scope_name",
-        "dialect",
-        "rank",
-        "usage_role",
-        "failed",
-        "cached",
-        "provider",
-        "request_model",
-        "response_model",
-        "response_id",
-        "service_tier",
-        "operation",
-        "input_tokens",
-        "cache_read_tokens",
-        "cache_write_tokens",
-        "cache_write_1h_tokens",
-        "output_tokens",
-        "reasoning_tokens",
-        "other_usage",
-        "has_usage",
-        "estimated",
-        "billed_failure",
-        "reported_cost_usd",
-        "streamed",
-        "time_to_first_token_ms",
-        "attempt",
-        "request_id",
-        "error_type",
-        "cache_kind",
-        "cache_hit",
-        "cache_similarity",
-        "avoided_input_tokens",
-        "avoided_output_tokens",
-        "prompt_parts",
-        "prompt_hash",
-        "prefix_hash",
-        "flags",
-        "lookup",
-        "conflict",
-        "context",
-    ]
-)

@@ -1,6 +1,6 @@
--- Stage 1 of settle: what spans say, looked up through the dialect tables. One row per span, nothing is judged yet, and
--- no content is read:
--- settle_inside.sql opens the JSON texts of the few spans that need it, settle_canonical.sql says what it all means.
+-- Stage 1 of settle: what spans say, looked up through the dialect tables. One row per span. Nothing is judged and no
+-- content is read here: settle_inside.sql opens the JSON texts of the few spans that need it, settle_canonical.sql says
+-- what it all means.
 -- Fragments come from dialects/compile.py; source is `spans` with its row filter.
 -- What belongs together travels as one named tuple: the analyzer's work grows with the columns of every step.
 WITH

@@ -1,5 +1,6 @@
 -- Requests that several spans speak of: the best word on each field. Identity is the winner's; counts come from the most
--- trusted span that has them, an estimate only when nothing better is there. Same columns as settle_spans, then context.
+-- trusted span that has them, an estimate only when nothing better is there. Same columns as settle_spans.
+INSERT INTO settle_requests
 SELECT
     f.winner AS id,
     0 AS pid,
@@ -40,18 +41,20 @@ SELECT
     max(f.attempt) AS attempt,
     argMinIf(f.request_id, f.precedence, f.request_id != '') AS request_id,
     argMinIf(f.error_type, f.precedence, f.error_type != '') AS error_type,
+    arrayFold((a, x) -> mapUpdate(a, x.2), arrayReverseSort(x -> x.1, groupArray((f.precedence, f.context))), CAST(map() AS Map(String, String))) AS context,
     argMinIf(f.cache_kind, f.precedence, f.cache_kind != '') AS cache_kind,
     argMinIf(f.cache_hit, f.precedence, f.cache_kind != '') AS cache_hit,
     argMinIf(f.cache_similarity, f.precedence, f.cache_kind != '') AS cache_similarity,
     CAST(NULL AS Nullable(UInt64)) AS avoided_input_tokens,
     CAST(NULL AS Nullable(UInt64)) AS avoided_output_tokens,
+    NULL AS tail_s,
     argMinIf(f.prompt_parts, f.precedence, notEmpty(f.prompt_parts)) AS prompt_parts,
     argMinIf(f.prompt_hash, f.precedence, f.prompt_hash != 0) AS prompt_hash,
     argMinIf(f.prefix_hash, f.precedence, f.prefix_hash != 0) AS prefix_hash,
     arraySort(arrayDistinct(arrayFlatten(groupArray(f.flags)))) AS flags,
     argMinIf(f.lookup, f.precedence, f.lookup != 0) AS lookup,
     any(f.conflict) AS conflict,
-    arrayFold((a, x) -> mapUpdate(a, x.2), arrayReverseSort(x -> x.1, groupArray((f.precedence, f.context))), CAST(map() AS Map(String, String))) AS context
+    0 AS unattributed
 FROM
 (
     SELECT
