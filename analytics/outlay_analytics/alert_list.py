@@ -10,7 +10,7 @@ from outlay_analytics.alert_rows import read_acknowledgements, read_alerts, read
 from outlay_analytics.alert_states import Alert
 from outlay_analytics.alerts import title
 from outlay_analytics.window import BadRequest
-from outlay_collector.store import Store
+from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 
 
@@ -35,10 +35,30 @@ def list_alerts(
     order = {"firing": 0, "pending": 1, "resolved": 2}
     found.sort(key=lambda alert: order[alert.state])
     on_it = read_acknowledgements(store, found)
-    return [_shown(alert, silences.get((project, alert.fingerprint)), on_it.get(alert.alert_id)) for alert in found]
+    undelivered = _undelivered(store, project)
+    return [
+        _shown(
+            alert,
+            silences.get((project, alert.fingerprint)),
+            on_it.get(alert.alert_id),
+            undelivered.get(alert.group_key),
+        )
+        for alert in found
+    ]
 
 
-def _shown(alert: Alert, silenced_until: datetime | None, on_it: Mapping[str, Any] | None) -> dict[str, Any]:
+def _undelivered(store: Store, project: str) -> dict[str, str]:
+    """Why the last message about something did not reach every channel it was meant for, by group key."""
+    rows = store.query(load_sql("outlay_analytics.sql", "notifications_undelivered"), {"project": project})
+    return {
+        row["group_key"]: f"{row['channels']} channel{'s' if row['channels'] > 1 else ''} not reached: {row['error']}"
+        for row in rows
+    }
+
+
+def _shown(
+    alert: Alert, silenced_until: datetime | None, on_it: Mapping[str, Any] | None, undelivered: str | None
+) -> dict[str, Any]:
     return {
         "id": alert.alert_id,
         "fingerprint": alert.fingerprint,
@@ -59,6 +79,7 @@ def _shown(alert: Alert, silenced_until: datetime | None, on_it: Mapping[str, An
         "resolved_at": alert.resolved_at,
         "evaluated_at": alert.evaluated_at,
         "notified_at": alert.notified_at,
+        "delivery_error": undelivered,
         "acknowledged_at": on_it["acknowledged_at"] if on_it else None,
         "acknowledged_by": (on_it["acknowledged_by"] or None) if on_it else None,
         "silenced_until": silenced_until,
@@ -74,7 +95,9 @@ def acknowledge(
         return None
     row = {"project": project, "alert_id": alert_id, "acknowledged_by": by[:200], "acknowledged_at": now}
     writer.insert("acknowledgements", [row])
-    return _shown(found[0], read_silences(store, now).get((project, found[0].fingerprint)), row)
+    silences = read_silences(store, now)
+    undelivered = _undelivered(store, project).get(found[0].group_key)
+    return _shown(found[0], silences.get((project, found[0].fingerprint)), row, undelivered)
 
 
 def silence(
@@ -108,4 +131,5 @@ def silence(
             }
         ],
     )
-    return _shown(found[0], end if end > now else None, read_acknowledgements(store, found).get(alert_id))
+    on_it = read_acknowledgements(store, found).get(alert_id)
+    return _shown(found[0], end if end > now else None, on_it, _undelivered(store, project).get(found[0].group_key))

@@ -187,6 +187,19 @@ def test_a_budget_that_is_passed_posts_one_alertmanager_message(store: Store, wr
     states = {a["rule"]: a["state"] for a in alert_list.list_alerts(store, "default", NOW)}
     assert states["over_budget"] == "firing"
     assert len(hook.bodies) == 1
+    assert {a["delivery_error"] for a in alert_list.list_alerts(store, "default", NOW)} == {None}
+
+
+def test_an_alert_that_reached_nobody_says_so(store: Store, writer: Writer, hook: Received) -> None:
+    spend(store, 20, "0.5")
+    put_small(store, writer, hook)
+    nobody_allowed = parse_alerts({})
+    assert alerts.evaluate(store, writer, NOW, nobody_allowed) == 0
+    (over,) = [a for a in alert_list.list_alerts(store, "default", NOW) if a["rule"] == "over_budget"]
+    assert over["delivery_error"].startswith("1 channel not reached: ")
+    assert "allow" in over["delivery_error"]
+    assert hook.url not in over["delivery_error"]
+    assert hook.bodies == []
 
 
 def test_an_alert_repeats_resolves_and_begins_anew(store: Store, writer: Writer, hook: Received) -> None:

@@ -353,3 +353,14 @@ def test_history_is_read_again_by_hour(world: World) -> None:
     assert world.settler.resettle(world.project, NOON, NOON + timedelta(seconds=1)) == 1
     assert world.settler.resettle(world.project, NOON + timedelta(hours=1), NOON + timedelta(hours=2)) == 0
     assert world.call()["version"] > before
+
+
+def test_more_tokens_than_a_request_can_hold_are_unknown_and_flagged(world: World) -> None:
+    world.span("absurd", usage(2**62, 10))
+    world.span("large", usage(4_000_000_000, 10), trace="b")
+    found = {row["name"]: row for row in world.calls()}
+    absurd, large = found["absurd"], found["large"]
+    assert (absurd["input_tokens"], absurd["cost_usd"], absurd["cost_state"]) == (None, None, "no_usage")
+    assert "implausible_count" in absurd["flags"]
+    assert large["input_tokens"] == 4_000_000_000
+    assert "implausible_count" not in large["flags"]

@@ -89,6 +89,9 @@ def fragments() -> dict[str, str]:
         "text_fields": ",\n".join(f"{_text_field(field)} AS {field}" for field in (*TEXT_FIELDS, *NUMBER_FIELDS)),
         "own_fields": ",\n".join(f"{said(f'o_{field}')} AS {field}" for field in common.OWN),
         "counts": ",\n".join(_counts()),
+        "implausible": " OR ".join(
+            f"ifNull(toFloat64OrNull({said(f'n_{field}')}) >= 4294967296, false)" for field in COUNT_FIELDS[:2]
+        ),
         "http_status": str(codes()["o_http_status"]),
         "aggregate_input": _aggregate_input(),
         "rank": per_dialect([dialect.rank for dialect in DIALECTS]),
@@ -231,8 +234,8 @@ def billed_failure() -> str:
 
 
 def count(value: str) -> str:
-    """A count from a number: rounded; NULL for anything below zero or too large."""
-    return f"accurateCastOrNull(round({value}), 'UInt64')"
+    """A count from a number: rounded; NULL for anything below zero, or above what one request can hold (2^32)."""
+    return f"CAST(accurateCastOrNull(round({value}), 'UInt32') AS Nullable(UInt64))"
 
 
 def _text_field(field: str) -> str:

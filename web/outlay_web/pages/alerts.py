@@ -45,6 +45,7 @@ class Shown:
     href: str
     acknowledged: bool
     silenced_until: datetime | None
+    delivery_error: str | None
 
 
 def page(view: View) -> Page:
@@ -105,6 +106,7 @@ def shown(view: View, one: Row) -> Shown:
         url("/explain", pairs),
         one["acknowledged_at"] is not None,
         one["silenced_until"],
+        one["delivery_error"],
     )
 
 

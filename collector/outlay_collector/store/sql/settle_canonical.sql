@@ -15,6 +15,7 @@ named AS (
         role_shown,
         $kind_code AS kind_code,
         position(kind_value, 'dostream') > 0 AS streaming_kind,
+        $implausible AS implausible,
         tuple($text_fields) AS f,
         tuple($own_fields) AS o,
         tuple(
@@ -34,6 +35,7 @@ understood AS (
         dialect_id,
         failed,
         rest,
+        implausible,
         f,
         o,
         c,
@@ -206,6 +208,7 @@ SELECT
     if(usage_role = 1, rest.prefix_hash, 0) AS prefix_hash,
     arrayFilter(x -> x != '', [
         if(zero_usage AND usage_role > 0, 'zero_usage', ''),
+        if(implausible AND usage_role > 0, 'implausible_count', ''),
         if(has_usage AND input_excludes AND c.n_input_tokens IS NOT NULL AND NOT input_table_excludes, 'input_excludes_cached', ''),
         if(has_usage AND output_excludes AND NOT output_known_excludes, 'output_excludes_reasoning', ''),
         if(usage_role > 0 AND rest.unknown_library, 'unknown_library', ''),
