@@ -64,7 +64,7 @@ def test_putting_a_price_says_what_it_heals_and_reprice_heals_and_undoes_it(shar
     page = shared.get("/prices").text
     assert heals["command"] in page
 
-    # Started before the price was put, arrives late; with counts of its own, or it might be a second view of the others.
+    # Started before the price was put, arrives late. Its counts are its own: else it might be a second view of another.
     shared.send_spans(spans(model, uuid.uuid4().int >> 64, 1, gen_ai__usage__input_tokens=1500))
     shared.wait_for_calls(4, ("model", model))
     assert states(shared, model) == ["computed", *["unpriced"] * 3]
