@@ -147,6 +147,19 @@ def test_a_bad_value_is_named_in_a_400(server: Running, pairs: list[tuple[str, s
     assert said in message
 
 
+def test_spend_with_a_limit_leaves_small_rows_out_and_says_so(server: Running) -> None:
+    tokens = {f"limit {n}": 1000 * n for n in range(1, 4)}
+    for feature, count in tokens.items():
+        attributes = {"outlay__feature": feature, "gen_ai__usage__input_tokens": count}
+        server.send_spans([llm_span(uuid.uuid4().int >> 64, 1, **attributes)])
+        server.wait_for_calls(1, ("feature", feature))
+    only = [("feature", feature) for feature in tokens]
+    some = server.api("/spend", ("group_by", "feature"), ("limit", "2"), *only).json
+    assert [row["feature"] for row in some["rows"]] == ["limit 3", "limit 2"]
+    assert (some["rows_left_out"], some["total"]["calls"]) == (True, 3)
+    assert server.api("/spend", ("limit", "0")).status == 400
+
+
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "ten", "1e3"])
 def test_a_bad_limit_is_a_400(server: Running, limit: str) -> None:
     assert server.api("/calls", ("limit", limit)).error[:2] == (400, "bad_request")

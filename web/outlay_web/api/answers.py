@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from outlay_analytics import caching, cascades, explain, forecast, report, spend
 from outlay_analytics.window import BadRequest, Window, parse_timezone, parse_window
-from outlay_web.api.wire import answer, documented, table
+from outlay_web.api.wire import MAX_LIMIT, answer, documented, table
 from outlay_web.context import Context
 from outlay_web.encode import columns
 from outlay_web.params import Query, read_query
@@ -41,15 +41,20 @@ MAX_HORIZON_DAYS = 366
 
 
 def add_routes(routes: APIRouter, ctx: Context) -> None:
-    @routes.get("/spend", openapi_extra=documented("group_by", "interval", "compare", "format"), tags=["answers"])
+    @routes.get(
+        "/spend", openapi_extra=documented("group_by", "interval", "compare", "limit", "format"), tags=["answers"]
+    )
     def get_spend(request: Request) -> Response:
         """Who spent what, by any dimensions and interval."""
-        query = read_query(ctx, request, ("group_by", "interval", "compare", "format"))
+        query = read_query(ctx, request, ("group_by", "interval", "compare", "limit", "format"))
         group_by = query.names("group_by")
         interval = query.get("interval", "total")
+        limit = query.integer("limit", spend.MAX_ROWS, 1, MAX_LIMIT)
         found = spend.spend(
             ctx.store, query.scope, group_by=group_by, interval=interval, compare=query.get("compare") or None
         )
+        if len(found["rows"]) > limit:
+            found |= {"rows": found["rows"][:limit], "rows_left_out": True}
         first = [] if interval == "total" else ["time"]
         return table(query, found, "rows", [*first, *group_by, *MEASURES])
 
