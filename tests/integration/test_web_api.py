@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.receiver import receiver
@@ -150,7 +151,7 @@ def test_a_bad_value_is_named_in_a_400(server: Running, pairs: list[tuple[str, s
 def test_spend_with_a_limit_leaves_small_rows_out_and_says_so(server: Running) -> None:
     tokens = {f"limit {n}": 1000 * n for n in range(1, 4)}
     for feature, count in tokens.items():
-        attributes = {"outlay__feature": feature, "gen_ai__usage__input_tokens": count}
+        attributes: dict[str, Any] = {"outlay__feature": feature, "gen_ai__usage__input_tokens": count}
         server.send_spans([llm_span(uuid.uuid4().int >> 64, 1, **attributes)])
         server.wait_for_calls(1, ("feature", feature))
     only = [("feature", feature) for feature in tokens]
