@@ -2,6 +2,7 @@
 """CPU of settle per 100,000 spans, pricing included, and what a run costs however little there is to do.
 
     .venv/bin/python benchmarks/settle.py [--spans 100000]
+    .venv/bin/python benchmarks/settle.py --giant     ten batches of 10,000 spans, all of one trace
 
 Four spans a trace: a request, an agent that repeats its calls' sums, a framework call and the provider's span below it,
 in four dialects, 25 attributes a span and prompts of 2 KB. The spans are written straight into `spans`; load is not measured.
@@ -21,7 +22,7 @@ from outlay_collector.store import migrate, open_store
 BATCH = 100_000
 SPANS = """
 INSERT INTO spans (project, trace_id, span_id, parent_span_id, started_at, duration_ns, name, kind, status, service,
-    environment, scope_name, scope_version, attributes, texts, version)
+    environment, scope_name, scope_version, attributes, texts, version, received_at)
 WITH
     intDiv(number, 4) AS trace,
     number % 4 AS place,
@@ -46,9 +47,9 @@ WITH
     ) AS own
 SELECT
     'default',
-    leftPad(lower(hex(cityHash64(trace, {seed:UInt64}))), 32, '0'),
-    leftPad(lower(hex(number)), 16, 'a'),
-    if(place = 0, '', leftPad(lower(hex(number - 1)), 16, 'a')),
+    if({giant:Bool}, leftPad('f', 32, '0'), leftPad(lower(hex(cityHash64(trace, {seed:UInt64}))), 32, '0')),
+    leftPad(lower(hex(number + {seed:UInt64} * 1000000)), 16, 'a'),
+    if(place = 0, '', leftPad(lower(hex(number - 1 + {seed:UInt64} * 1000000)), 16, 'a')),
     toDateTime64('2026-03-02 12:00:00', 9, 'UTC') + toIntervalMillisecond({seed:UInt64} * 3600000 + trace * 20 + place),
     (10 - place) * 1000000,
     ['POST /answer', 'invoke_agent', 'ChatOpenAI', 'chat gpt-4o-mini'][place + 1],
@@ -57,12 +58,14 @@ SELECT
     '1',
     CAST(mapUpdate(other, own) AS Map(LowCardinality(String), String)),
     CAST(if(place >= 2, map('gen_ai.input.messages', concat(repeat('lorem ipsum dolor ', 110), toString(number))), map()) AS Map(LowCardinality(String), String)),
-    1
+    1,
+    toDateTime64('2026-03-02 12:00:00', 3, 'UTC') + toIntervalSecond({seed:UInt64})
 FROM numbers({spans:UInt64})
 """
 DIRTY = """
-INSERT INTO dirty_traces (loader, seq, project, trace_id, spans)
-SELECT 'bench', {seed:UInt64} * 1000 + intDiv(rowNumberInAllBlocks(), {batch:UInt64}) + 1, project, trace_id, count()
+INSERT INTO dirty_traces (loader, seq, project, trace_id, spans, received_from)
+SELECT 'bench', {seed:UInt64} * 1000 + intDiv(rowNumberInAllBlocks(), {batch:UInt64}) + 1, project, trace_id, count(),
+    toDateTime64('2026-03-02 12:00:00', 3, 'UTC') + toIntervalSecond({seed:UInt64})
 FROM spans
 WHERE toStartOfHour(started_at) >= toDateTime('2026-03-02 12:00:00', 'UTC') + toIntervalHour({seed:UInt64})
 GROUP BY project, trace_id
@@ -72,15 +75,20 @@ GROUP BY project, trace_id
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--spans", type=int, default=100_000)
-    spans = parser.parse_args().spans
+    parser.add_argument("--giant", action="store_true")
+    options = parser.parse_args()
+    spans, giant = options.spans, options.giant
+    batches = [(0, 400), (100, 4), (200, spans), (400, spans), (600, 4)]
+    if giant:
+        batches = [(seed, 10_000) for seed in range(1, 11)]
     path = tempfile.mkdtemp(prefix="outlay-bench-")
     store = open_store(f"chdb://{path}")
     migrate(store)
     writer = store.writer()
     settler = Settler(store, PriceBook(store))
     try:
-        for seed, count in ((0, 400), (100, 4), (200, spans), (400, spans), (600, 4)):
-            writer.run(SPANS, {"seed": seed, "spans": count})
+        for seed, count in batches:
+            writer.run(SPANS, {"seed": seed, "spans": count, "giant": giant})
             writer.run(DIRTY, {"seed": seed, "batch": BATCH // 4})
             cpu, wall = time.process_time(), time.perf_counter()
             while settler.run_once():

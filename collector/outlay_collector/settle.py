@@ -14,7 +14,6 @@ Settling a trace again gives the same rows, in whatever order its spans came.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -28,8 +27,6 @@ from outlay_collector.dialects.literals import texts
 from outlay_collector.prices import PriceBook
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.query import Params
-
-logger = logging.getLogger(__name__)
 
 SQL = "outlay_collector.store.sql"
 UNKNOWN_TABLE = 60

@@ -90,7 +90,7 @@ def fragments() -> dict[str, str]:
         "own_fields": ",\n".join(f"{said(f'o_{field}')} AS {field}" for field in common.OWN),
         "counts": ",\n".join(_counts()),
         "implausible": " OR ".join(
-            f"ifNull(toFloat64OrNull({said(f'n_{field}')}) >= 4294967296, false)" for field in COUNT_FIELDS[:2]
+            f"ifNull(toFloat64OrNull({said(f'n_{field}')}) >= 4294967296, false)" for field in COUNT_FIELDS
         ),
         "http_status": str(codes()["o_http_status"]),
         "aggregate_input": _aggregate_input(),

@@ -19,7 +19,6 @@ from outlay.errors import ConfigError, StoreError
 from outlay_collector.store.query import Params, Row
 
 if TYPE_CHECKING:
-    import pandas as pd
     from clickhouse_connect.driver.client import Client
 
 READERS = 4
@@ -109,12 +108,6 @@ class Store:
         with self._reader() as client:
             result = _run(client.query, sql, parameters=dict(params or {}))
             return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
-
-    def frame(self, sql: str, params: Params | None = None) -> pd.DataFrame:
-        """Run one SELECT and return a DataFrame, for small results that need pandas or numpy."""
-        with self._reader() as client:
-            frame: pd.DataFrame = _run(client.query_df, sql, parameters=dict(params or {}))
-            return frame
 
     def raw(self, sql: str, params: Params | None = None, *, fmt: str) -> bytes:
         """Run one SELECT and return the bytes ClickHouse formats, for example `Parquet` or `CSVWithNames`."""
