@@ -236,12 +236,11 @@ class Pipeline:
         elif pending:
             self._drain()
         with self._lock:
-            lost = len(self._spans) + len(self._scores) + self._in_flight
-            if lost:
-                self.dropped += lost
-                self._spans.clear()
-                self._scores.clear()
-                self._bytes = self._items = 0
+            # What is in flight now is counted here; a worker that is still at it finds it gone and counts nothing.
+            self.dropped += len(self._spans) + len(self._scores) + self._in_flight
+            self._spans.clear()
+            self._scores.clear()
+            self._bytes = self._items = self._in_flight = 0
             self._thread = None
             self._deadline = None
 
@@ -301,9 +300,6 @@ class Pipeline:
                 done = self._deliver("traces", self._encode_spans(spans, self.late), len(spans))
             if scores:
                 done = self._deliver("logs", self._encode_scores(scores), len(scores)) and done
-            with self._lock:
-                self._in_flight = 0
-                self._failures += not done
             if not done and self._deadline is not None:
                 return
 
@@ -318,7 +314,8 @@ class Pipeline:
                     return self._give_up(signal, body, count, "time is up")
             status, wait_s = self._sender.send(signal, body, timeout_s)
             if 200 <= status < 300:
-                self.exported += count
+                with self._lock:
+                    self.exported += self._landed(count)
                 return True
             if status and status not in RETRYABLE:
                 return self._give_up(signal, body, count, f"the server answered {status}")
@@ -344,11 +341,20 @@ class Pipeline:
 
     def _give_up(self, signal: str, body: bytes, count: int, why: str) -> bool:
         if signal == "traces" and self._settings.spool_file and self._spool(body):
-            self.spooled += count
+            with self._lock:
+                self.spooled += self._landed(count)
             return True
-        self.dropped += count
+        with self._lock:
+            self.dropped += self._landed(count)
+            self._failures += 1
         _safely.warn("drop", "%d spans dropped: %s", count, why)
         return False
+
+    def _landed(self, count: int) -> int:
+        """Take `count` off what is in flight; 0 when shutdown has counted it already. The lock is held."""
+        count = min(count, self._in_flight)
+        self._in_flight -= count
+        return count
 
     def _spool(self, body: bytes) -> bool:
         """Append to the spool file. Protobuf requests joined end to end are one valid request."""
