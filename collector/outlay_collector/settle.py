@@ -75,19 +75,8 @@ AGREE = " OR ".join(
         ("L.response_model", "R.request_model"),
     )
 )
-# Stands in for a response id where a library does not pass it on: a span in a trace of its own, or one without an id.
-FINGERPRINT = (
-    "if(s.usage_role = 1 AND s.input_tokens > 0 AND s.output_tokens > 0 "
-    "AND (s.parent_span_id = '' OR s.response_id = ''), "
-    "concat('usage:', toString(s.input_tokens), ':', toString(s.output_tokens), ':', s.service), '')"
-)
-# Ties a stream's usage to the request that opened it, for the dialects that report them in two spans.
-STREAM = (
-    f"if(s.dialect IN ({', '.join(repr(d.name) for d in DIALECTS if d.tail[0])}) AND "
-    "(s.usage_role = 4 OR (s.usage_role = 1 AND NOT s.has_usage AND NOT s.failed)), "
-    "concat('stream:', s.scope_name, ':', s.request_model, ':', s.service), '')"
-)
-OWN_KEYS = {"fingerprint": FINGERPRINT.replace("s.", ""), "stream": STREAM.replace("s.", "")}
+# Dialects that report a stream's usage in a span of its own.
+STREAM_DIALECTS = ", ".join(repr(dialect.name) for dialect in DIALECTS if dialect.tail[0])
 BARE_MODEL = (
     "replaceRegexpOne(lower({}), '^(.*/)?((us|eu|apac|global)[.])?((anthropic|amazon|meta|mistral|cohere)[.])?', '')"
 )
@@ -104,6 +93,7 @@ class Settler:
         self.spans_read = 0  # by the last run
         self._emptied = False
         self._before = False  # whether this run's traces were settled before
+        self._found: dict[str, int] = {}  # how many spans this run has of the kinds that steps are for
         self._read = self._read_giant = ""
         self._inside = ""
         self._canonical = ""
@@ -163,8 +153,10 @@ class Settler:
     def _settle(self) -> None:
         """Settle what is in settle_traces."""
         self._gather()
-        self.spans_read = self._count("settle_spans")
-        if self.spans_read:
+        self._found = self._facts("settle_found")
+        self.spans_read = self._found["spans"]
+        # Where nothing speaks of usage or of a cache, and never did, there is nothing to write.
+        if self._found["speakers"] or self._found["lookups"] or (self._before and self.spans_read):
             self._tree()
             self._requests()
             self._sums()
@@ -204,7 +196,7 @@ class Settler:
 
     def _create(self) -> None:
         w = self._writer
-        for statement in load_sql(SQL, "settle_tables").split(";\n"):
+        for statement in load_sql(SQL, "settle_tables", stream_dialects=STREAM_DIALECTS).split(";\n"):
             w.run(statement)
         # To merge steps, or to compile them to machine code, takes longer than to run them. One thread keeps the order
         # of the spans, which is the order in which calls are stored, and leaves the other cores to the pages.
@@ -239,7 +231,7 @@ class Settler:
                 w.run(load_sql(SQL, "settle_known_ids"))
             if round_ == MAX_ROUNDS:
                 return
-            w.run(load_sql(SQL, "settle_partners", **OWN_KEYS), params)
+            w.run(load_sql(SQL, "settle_partners"), params)
             if not self._count("settle_partners", f"round = {round_ + 1}"):
                 return
             w.run(load_sql(SQL, "settle_partner_traces"), params)
@@ -275,14 +267,18 @@ class Settler:
     def _tree(self) -> None:
         w = self._writer
         w.run(load_sql(SQL, "settle_roots", which="pid = 0 OR pid NOT IN (SELECT id FROM settle_spans)"))
+        placed = self._count("settle_tree")
         hidden = " OR ".join(
             f"(x IN ({', '.join(repr(name) for name in names)}) AND hasAny(mapKeys(c.context), {texts(names)}))"
             for names in common.CONTEXT_GROUPS.values()
         )
         level = load_sql(SQL, "settle_context", context_hidden=hidden)
         for depth in range(1, MAX_DEPTH + 1):
+            if placed == self._found["spans"]:
+                return
             w.run(level, {"depth": depth})
-            if not self._count("settle_tree", f"depth = {depth}"):
+            before, placed = placed, self._count("settle_tree")
+            if placed == before:
                 break
         # What is in a ring, or deeper than anyone nests, stands for itself.
         w.run(load_sql(SQL, "settle_roots", which="id NOT IN (SELECT id FROM settle_tree)"))
@@ -292,16 +288,21 @@ class Settler:
         w = self._writer
         bare = {f"model_of_{side}": BARE_MODEL.format(f"s.{side}_model") for side in ("request", "response")}
         agree = AGREE.replace("L.", "p.").replace("R.", "c.")
-        w.run(load_sql(SQL, "settle_usage", fingerprint=FINGERPRINT, stream=STREAM, **bare))
-        w.run(load_sql(SQL, "settle_pairs", models_agree=f"({agree})"))
-        for name in ("settle_links", "settle_tails", "settle_aggregates", "settle_tops"):
-            w.run(load_sql(SQL, name))
+        w.run(load_sql(SQL, "settle_usage", **bare))
+        if self._count("settle_usage", "above != 0"):
+            w.run(load_sql(SQL, "settle_pairs", models_agree=f"({agree})"))
+            w.run(load_sql(SQL, "settle_links"))
+        if self._found["tails"]:
+            w.run(load_sql(SQL, "settle_tails"))
+        w.run(load_sql(SQL, "settle_aggregates"))
+        w.run(load_sql(SQL, "settle_tops"))
         w.run(load_sql(SQL, "settle_shared"))
         if self._count("settle_shared"):
             self._join()
         w.run(load_sql(SQL, "settle_members"))
         w.run(load_sql(SQL, "settle_single"))
-        if self._count("settle_members", "members > 1"):
+        self._found["repeats"] = self._count("settle_members", "members > 1")
+        if self._found["repeats"]:
             w.run(load_sql(SQL, "settle_requests"))
 
     def _join(self) -> None:
@@ -309,15 +310,15 @@ class Settler:
         w = self._writer
         agree = AGREE.replace("L.", "m.").replace("R.", "w.w_")
         by_id = {
-            "key": "argMinIf(u.response_id, u.rank, u.response_id != '')",
+            "key": "argMinIf(u.response_key, u.rank, u.response_key != 0)",
             "which": "true",
             "ids_agree": "true",
             "flagged": "true",
         }
         # Equal counts may be chance: one side must lack the id, the other be the root of a trace; nothing is flagged.
         by_counts = {
-            "key": "if(max(u.response_id != '') AND countIf(u.above = 0 AND u.fingerprint != '') = 0, '', "
-            "argMinIf(u.fingerprint, u.rank, u.fingerprint != ''))",
+            "key": "if(max(u.response_key != 0) AND countIf(u.above = 0 AND u.fingerprint != 0) = 0, 0, "
+            "argMinIf(u.fingerprint, u.rank, u.fingerprint != 0))",
             "which": "t.head NOT IN (SELECT head FROM settle_joined)",
             "ids_agree": "(m.head = w.winner OR m.with_id != w.w_with_id)",
             "flagged": "false",
@@ -328,7 +329,8 @@ class Settler:
     def _sums(self) -> None:
         """What aggregates say beyond what is below them, from the leaves up."""
         w = self._writer
-        if not self._count("settle_aggregates"):
+        self._found["aggregates"] = self._count("settle_aggregates")
+        if not self._found["aggregates"]:
             return
         w.run(load_sql(SQL, "settle_nodes"))
         deepest = int(w.query("SELECT max(usage_depth) AS d FROM settle_nodes")[0]["d"])
@@ -344,17 +346,19 @@ class Settler:
         self.prices.prepare(w, BILLABLE)
         w.run("INSERT INTO settle_priced " + self.prices.price_select(BILLABLE))
         w.run(self._unless_new(load_sql(SQL, "settle_dirty_hours")))
-        for name, more in (
-            ("settle_calls", {}),
-            ("settle_lookups", {}),
-            ("settle_repeats", {}),
-            ("settle_response_ids", OWN_KEYS),
-        ):
-            w.run(self._unless_new(load_sql(SQL, name, **more)), params)
+        w.run(self._unless_new(load_sql(SQL, "settle_calls")), params)
+        if self._found["lookups"] or self._before:
+            w.run(self._unless_new(load_sql(SQL, "settle_lookups")), params)
+        if self._found["repeats"] or self._found["aggregates"] or self._before:
+            w.run(self._unless_new(load_sql(SQL, "settle_repeats")), params)
+        w.run(self._unless_new(load_sql(SQL, "settle_response_ids")), params)
 
     def _unless_new(self, sql: str) -> str:
         """A statement without the part that looks for rows of an earlier run, when there was none."""
         return sql if self._before else sql.split("-- What is no more:")[0]
+
+    def _facts(self, name: str) -> dict[str, int]:
+        return {fact: int(count) for fact, count in self._writer.query(load_sql(SQL, name))[0].items()}
 
     def _count(self, table: str, where: str = "1") -> int:
         return int(self._writer.query(f"SELECT count() AS n FROM {table} WHERE {where}")[0]["n"])

@@ -2,9 +2,8 @@
 -- Parameters: project, responses.
 -- Result: one row: found (ids known here), first and last hour in Unix seconds.
 SELECT
-    uniqExact(response_id) AS found,
+    uniqExact(key) AS found,
     toUnixTimestamp(toStartOfHour(min(started_at))) AS first,
     toUnixTimestamp(toStartOfHour(max(started_at))) AS last
 FROM response_ids FINAL
-WHERE project = {project:String}
-  AND response_id IN {responses:Array(String)}
+WHERE key IN (SELECT sipHash64({project:String}, arrayJoin({responses:Array(String)})))

@@ -82,7 +82,8 @@ CREATE TABLE IF NOT EXISTS calls
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toYYYYMM(started_at)
 ORDER BY (project, toStartOfHour(started_at), trace_id, span_id, n)
-SETTINGS non_replicated_deduplication_window = 1000, $durable;
+-- One file for all columns until a part is large: settle writes many small parts of many columns.
+SETTINGS min_bytes_for_wide_part = 134217728, non_replicated_deduplication_window = 1000, $durable;
 
 -- Spans that repeat the usage of a call: known, not counted.
 -- shard: cityHash64(trace_id)
@@ -139,23 +140,23 @@ PARTITION BY toYYYYMM(started_at)
 ORDER BY (project, toStartOfHour(started_at), trace_id, span_id)
 SETTINGS non_replicated_deduplication_window = 1000, $durable;
 
--- Which spans speak of which response of a provider: joins two spans of one request across traces.
--- shard: cityHash64(response_id)
+-- Which spans speak of which response of a provider: joins two spans of one request across traces. Keys are hashes, and
+-- a look-up reads a thousand rows for each of them: what it costs does not grow with what is stored.
+-- shard: key
 CREATE TABLE IF NOT EXISTS response_ids
 (
+    key UInt64 COMMENT 'Hash of project and the provider''s id of the response, or of what stands in for one and the minute' CODEC(ZSTD(1)),
     project LowCardinality(String) COMMENT 'Project',
-    response_id String COMMENT 'Provider''s id of the response' CODEC(ZSTD(1)),
     trace_id String COMMENT 'Trace' CODEC(ZSTD(1)),
     span_id String COMMENT 'Span' CODEC(ZSTD(1)),
     started_at DateTime64(9, 'UTC') COMMENT 'Start of the span' CODEC(Delta(8), ZSTD(1)),
     ended_at DateTime64(9, 'UTC') COMMENT 'End of the span' CODEC(Delta(8), ZSTD(1)),
-    rank UInt8 COMMENT 'Lower is trusted more' CODEC(ZSTD(1)),
     version UInt64 COMMENT 'Settle run' CODEC(Delta(8), ZSTD(1)),
     is_deleted UInt8 COMMENT '1 = tombstone' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
-ORDER BY (project, response_id, trace_id, span_id)
-SETTINGS non_replicated_deduplication_window = 1000, $durable;
+ORDER BY (key, trace_id, span_id)
+SETTINGS non_replicated_deduplication_window = 1000, index_granularity = 1024, $durable;
 
 -- Hours whose calls changed since they were rolled up. Written before the calls, so that a crash leaves the hour dirty.
 CREATE TABLE IF NOT EXISTS dirty_hours

@@ -6,9 +6,8 @@ WITH
 chains AS (
     SELECT
         t.head AS head,
-        any(u.project) AS project,
-        max(u.response_id != '') AS with_id,
-        $key AS response_id,
+        max(u.response_key != 0) AS with_id,
+        $key AS key,
         min(u.started_at) AS started_at,
         max(u.ended_at) AS ended_at,
         argMin(u.scope_name, u.id != t.head) AS scope_name,
@@ -21,35 +20,34 @@ chains AS (
     INNER JOIN settle_tops AS t ON u.id = t.id
     WHERE NOT u.cached AND $which AND t.head IN (SELECT head FROM settle_shared)
     GROUP BY t.head
-    HAVING response_id != ''
+    HAVING key != 0
 ),
 shared AS (
     SELECT *
     FROM chains
-    WHERE (project, response_id) IN (SELECT project, response_id FROM chains GROUP BY project, response_id HAVING count() > 1)
+    WHERE key IN (SELECT key FROM chains GROUP BY key HAVING count() > 1)
 ),
 timed AS (
     SELECT
         *,
-        started_at > max(ended_at) OVER (PARTITION BY project, response_id ORDER BY started_at, precedence ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + toIntervalSecond({slack_s:UInt8}) AS apart
+        started_at > max(ended_at) OVER (PARTITION BY key ORDER BY started_at, precedence ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + toIntervalSecond({slack_s:UInt8}) AS apart
     FROM shared
 ),
 clustered AS (
     SELECT
         *,
-        sum(apart) OVER (PARTITION BY project, response_id ORDER BY started_at, precedence) AS cluster
+        sum(apart) OVER (PARTITION BY key ORDER BY started_at, precedence) AS cluster
     FROM timed
 ),
 numbered AS (
     SELECT
         *,
-        row_number() OVER (PARTITION BY project, response_id, cluster, scope_name ORDER BY started_at, precedence) AS n
+        row_number() OVER (PARTITION BY key, cluster, scope_name ORDER BY started_at, precedence) AS n
     FROM clustered
 ),
 winners AS (
     SELECT
-        project,
-        response_id,
+        key,
         cluster,
         n,
         count() AS chains,
@@ -62,7 +60,7 @@ winners AS (
         argMin(request_model, precedence) AS w_request_model,
         argMin(response_model, precedence) AS w_response_model
     FROM numbered
-    GROUP BY project, response_id, cluster, n
+    GROUP BY key, cluster, n
 ),
 judged AS (
     SELECT
@@ -74,7 +72,7 @@ judged AS (
             AND $ids_agree
             AND NOT (ifNull(m.input_tokens != w.w_input_tokens, false) AND ifNull(m.output_tokens != w.w_output_tokens, false)) AS fits
     FROM numbered AS m
-    INNER JOIN winners AS w ON m.project = w.project AND m.response_id = w.response_id AND m.cluster = w.cluster AND m.n = w.n
+    INNER JOIN winners AS w ON m.key = w.key AND m.cluster = w.cluster AND m.n = w.n
 )
 SELECT
     head,

@@ -2,13 +2,13 @@
 INSERT INTO settle_known_ids
 SELECT *
 FROM response_ids FINAL
-WHERE (project, response_id) IN
+WHERE key IN
 (
-    SELECT project, response_id
+    SELECT sipHash64(project, response_id)
     FROM calls
     WHERE response_id != '' AND (project, toStartOfHour(started_at), trace_id, span_id) IN (SELECT project, toStartOfHour(started_at), trace_id, span_id FROM settle_spans)
     UNION ALL
-    SELECT project, response_id
+    SELECT sipHash64(project, response_id)
     FROM repeats
     WHERE response_id != '' AND (project, toStartOfHour(started_at), trace_id, span_id) IN (SELECT project, toStartOfHour(started_at), trace_id, span_id FROM settle_spans)
 )

@@ -8,7 +8,7 @@ SELECT
     toUInt8(multiIf(
         p.usage_role != 1 OR c.usage_role NOT IN (1, 3) OR p.cached OR c.cached, 0,
         c.usage_role = 3, 9,
-        c.response_id != '' AND c.response_id = p.response_id, 8,
+        c.response_key != 0 AND c.response_key = p.response_key, 8,
         conflict, 0,
         NOT $models_agree, 0,
         p.has_usage AND c.has_usage, multiIf(ifNull(p.input_tokens = c.input_tokens, false), 6, ifNull(p.output_tokens = c.output_tokens AND c.output_tokens > 0, false), 5, 0),
@@ -17,7 +17,7 @@ SELECT
         p.failed OR NOT c.failed, 2,
         0
     )) AS score,
-    c.usage_role != 3 AND c.response_id != '' AND p.response_id != '' AND c.response_id != p.response_id AS conflict,
+    c.usage_role != 3 AND c.response_key != 0 AND p.response_key != 0 AND c.response_key != p.response_key AS conflict,
     c.started_at AS started_at
 FROM settle_usage AS c
 INNER JOIN settle_usage AS p ON c.above = p.id

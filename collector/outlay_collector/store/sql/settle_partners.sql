@@ -4,32 +4,29 @@ INSERT INTO settle_partners
 WITH
 spans_of_round AS (
     SELECT
-        project,
-        response_id,
-        started_at - toIntervalMicrosecond(toInt64(ifNull(tail_s, 0) * 1000000)) AS began_at,
-        started_at + toIntervalNanosecond(duration_ns) AS ended_at,
-        $fingerprint AS fingerprint,
-        if(parent_span_id = '', $stream, '') AS stream,
-        arrayMap(x -> toString(toUnixTimestamp(toStartOfMinute(began_at)) + x), [-60, 0, 60]) AS minutes
+        began_at,
+        ended_at,
+        response_key,
+        arrayFilter(x -> x != 0, [fingerprint, if(parent_span_id = '', stream, 0)]) AS stand_ins,
+        toInt64(intDiv(toUnixTimestamp(began_at), 60)) AS minute
     FROM settle_spans
     WHERE usage_role > 0 AND NOT cached
         AND (project, trace_id) IN (SELECT project, trace_id FROM settle_traces WHERE round = {round:UInt8})
 ),
 spoken AS (
     SELECT
-        project,
         arrayJoin(arrayConcat(
-            if(response_id = '', [], [response_id]),
-            if(fingerprint = '', [], arrayMap(x -> concat(fingerprint, '@', x), minutes)),
-            if(stream = '', [], arrayMap(x -> concat(stream, '@', x), minutes))
+            if(response_key = 0, [], [response_key]),
+            arrayMap(x -> sipHash64(x, minute - 1), stand_ins),
+            arrayMap(x -> sipHash64(x, minute), stand_ins),
+            arrayMap(x -> sipHash64(x, minute + 1), stand_ins)
         )) AS key,
         began_at,
         ended_at
     FROM spans_of_round
     UNION ALL
     SELECT
-        project,
-        response_id AS key,
+        key,
         started_at AS began_at,
         ended_at
     FROM settle_known_ids
@@ -37,12 +34,11 @@ spoken AS (
 -- One stretch per key and quarter of a minute: many equal keys of one moment are looked up once.
 stretches AS (
     SELECT
-        project,
         key,
         min(k.began_at) AS began_at,
         max(k.ended_at) AS ended_at
     FROM spoken AS k
-    GROUP BY project, key, toUnixTimestamp(k.began_at) DIV 15
+    GROUP BY key, toUnixTimestamp(k.began_at) DIV 15
 )
 SELECT DISTINCT
     r.project AS project,
@@ -51,10 +47,10 @@ SELECT DISTINCT
     {round:UInt8} + 1 AS round
 FROM
 (
-    SELECT project, response_id, trace_id, span_id, started_at, ended_at
+    SELECT key, project, trace_id, span_id, started_at, ended_at
     FROM response_ids FINAL
-    WHERE (project, response_id) IN (SELECT project, key FROM stretches)
+    WHERE key IN (SELECT key FROM stretches)
 ) AS r
-INNER JOIN stretches AS s ON r.project = s.project AND r.response_id = s.key
+INNER JOIN stretches AS s ON r.key = s.key
 WHERE r.started_at <= s.ended_at + toIntervalSecond(5) AND s.began_at <= r.ended_at + toIntervalSecond(5)
     AND sipHash64(r.project, r.trace_id, r.span_id) NOT IN (SELECT id FROM settle_spans)

@@ -11,29 +11,23 @@ spoken AS (
         project,
         trace_id,
         span_id,
-        response_id,
-        started_at - toIntervalMicrosecond(toInt64(ifNull(tail_s, 0) * 1000000)) AS began_at,
-        started_at + toIntervalNanosecond(duration_ns) AS ended_at,
-        rank,
-        $fingerprint AS fingerprint,
-        if(parent_span_id = '', $stream, '') AS stream
+        began_at,
+        ended_at,
+        response_key,
+        arrayFilter(x -> x != 0, [fingerprint, if(parent_span_id = '', stream, 0)]) AS stand_ins,
+        toInt64(intDiv(toUnixTimestamp(began_at), 60)) AS minute
     FROM settle_spans
     WHERE usage_role > 0 AND NOT cached AND (project, trace_id) IN (SELECT project, trace_id FROM written)
 ),
 -- Stand-ins for ids are common ones: with the minute in the key a look-up reads no more than that minute's.
 found AS (
     SELECT
+        arrayJoin(arrayConcat(if(response_key = 0, [], [response_key]), arrayMap(x -> sipHash64(x, minute), stand_ins))) AS key,
         project,
-        arrayJoin(arrayFilter(x -> x != '', [
-            response_id,
-            if(fingerprint = '', '', concat(fingerprint, '@', toString(toUnixTimestamp(toStartOfMinute(began_at))))),
-            if(stream = '', '', concat(stream, '@', toString(toUnixTimestamp(toStartOfMinute(began_at)))))
-        ])) AS response_id,
         trace_id,
         span_id,
         began_at AS started_at,
-        ended_at,
-        rank
+        ended_at
     FROM spoken
 )
 SELECT
@@ -46,5 +40,5 @@ UNION ALL
 SELECT
     * REPLACE ({version:UInt64} AS version, 1 AS is_deleted)
 FROM settle_known_ids
-WHERE (project, response_id, trace_id, span_id) NOT IN (SELECT project, response_id, trace_id, span_id FROM found)
+WHERE (key, trace_id, span_id) NOT IN (SELECT key, trace_id, span_id FROM found)
     AND (project, trace_id) IN (SELECT project, trace_id FROM written)

@@ -3,14 +3,13 @@
 INSERT INTO settle_shared
 WITH chains AS (
     SELECT
-        u.project AS project,
-        arrayJoin(arrayFilter(x -> x != '', [u.response_id, u.fingerprint])) AS key,
+        arrayJoin(arrayFilter(x -> x != 0, [u.response_key, u.fingerprint])) AS key,
         t.head AS head,
         min(u.started_at) AS began_at,
         max(u.ended_at) AS ended_at
     FROM settle_usage AS u
     INNER JOIN settle_tops AS t ON u.id = t.id
-    GROUP BY project, key, head
+    GROUP BY key, head
 )
 SELECT DISTINCT arrayJoin(heads) AS head
 FROM
@@ -20,6 +19,6 @@ FROM
         arraySort(groupArray(toUnixTimestamp64Nano(began_at))) AS began,
         max(toUnixTimestamp64Nano(ended_at) - toUnixTimestamp64Nano(began_at)) AS longest
     FROM chains
-    GROUP BY project, key
+    GROUP BY key
     HAVING length(heads) > 1 AND arrayMin(arrayPopFront(arrayDifference(began))) <= longest + 5000000000
 )

@@ -110,7 +110,23 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_spans
     flags Array(LowCardinality(String)),
     lookup UInt64,
     conflict UInt8,
-    unattributed UInt8
+    unattributed UInt8,
+    began_at DateTime64(9, 'UTC') MATERIALIZED started_at - toIntervalMicrosecond(toInt64(ifNull(tail_s, 0) * 1000000)),
+    ended_at DateTime64(9, 'UTC') MATERIALIZED started_at + toIntervalNanosecond(duration_ns),
+    -- Three hashes by which spans of one request find each other, 0 where there is nothing to go by: the response's id,
+    response_key UInt64 MATERIALIZED if(response_id = '' OR usage_role = 0, 0, sipHash64(project, response_id)),
+    -- its counts, where a library does not pass the id on (a span in a trace of its own, or without an id),
+    fingerprint UInt64 MATERIALIZED if(
+        usage_role = 1 AND ifNull(input_tokens > 0 AND output_tokens > 0, false) AND (parent_span_id = '' OR response_id = ''),
+        sipHash64('usage', project, service, ifNull(input_tokens, 0), ifNull(output_tokens, 0)),
+        0
+    ),
+    -- and what ties a stream's usage to the request that opened it, for the dialects that report them in two spans.
+    stream UInt64 MATERIALIZED if(
+        dialect IN ($stream_dialects) AND (usage_role = 4 OR (usage_role = 1 AND NOT has_usage AND NOT failed)),
+        sipHash64('stream', project, service, scope_name, request_model),
+        0
+    )
 )
 ENGINE = Memory
 ;
@@ -146,10 +162,9 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_usage
     cached UInt8,
     has_usage UInt8,
     estimated UInt8,
-    response_id String,
-    service LowCardinality(String),
-    fingerprint String,
-    stream String,
+    response_key UInt64,
+    fingerprint UInt64,
+    stream UInt64,
     rooted UInt8,
     request_model String,
     response_model String,

@@ -9,7 +9,7 @@ events AS (
         if(is_tail, started_at - toIntervalMicrosecond(toInt64(ifNull(tail_s, 0) * 1000000)), ended_at) AS at,
         (project, if(rooted, '', trace_id), stream) AS burst_of
     FROM settle_usage
-    WHERE stream != ''
+    WHERE stream != 0
 ),
 gaps AS (
     SELECT

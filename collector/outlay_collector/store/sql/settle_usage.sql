@@ -6,7 +6,7 @@ SELECT
     s.trace_id,
     s.span_id,
     s.started_at,
-    s.started_at + toIntervalNanosecond(s.duration_ns) AS ended_at,
+    s.ended_at,
     s.scope_name,
     s.usage_role,
     s.rank,
@@ -14,10 +14,9 @@ SELECT
     s.cached,
     s.has_usage,
     s.estimated,
-    s.response_id,
-    s.service,
-    $fingerprint AS fingerprint,
-    $stream AS stream,
+    s.response_key,
+    s.fingerprint,
+    s.stream,
     s.parent_span_id = '' AS rooted,
     $model_of_request AS request_model,
     $model_of_response AS response_model,
@@ -26,5 +25,5 @@ SELECT
     s.tail_s,
     t.above,
     t.usage_depth
-FROM (SELECT * FROM settle_spans WHERE usage_role > 0) AS s
+FROM (SELECT *, ended_at, response_key, fingerprint, stream FROM settle_spans WHERE usage_role > 0) AS s
 INNER JOIN settle_tree AS t ON s.id = t.id
