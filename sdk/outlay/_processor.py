@@ -37,7 +37,7 @@ class OutlayProcessor(SpanProcessor):
         """Queue the span; never blocks."""
         context = span.context
         pipeline = self._client.pipeline
-        if pipeline is not None and context is not None and context.trace_flags.sampled:
+        if self._client.enabled and pipeline is not None and context is not None and context.trace_flags.sampled:
             try:
                 pipeline.put(span)
             except Exception:

@@ -43,10 +43,11 @@ class Client:
         self.now_ns: Callable[[], int] = time.time_ns
         self.clock: Callable[[], int] | None = None  # set by tests: spans start and end by it, too
         self.pipeline: Pipeline | None = None
-        self._own_provider: TracerProvider | None = None
+        self.own_provider: TracerProvider | None = None
         self._own_tracer: trace.Tracer = trace.NoOpTracer()
         self._tracer: trace.Tracer = trace.NoOpTracer()
         self._seen: Any = None
+        self._alone = False  # ids of our own: the application's provider would make others
         self._attached: list[Any] = []
         self._counted = False
 
@@ -77,7 +78,7 @@ class Client:
         pipeline = Pipeline(settings, sender or Sender(settings), encoder.spans, encoder.scores)
         if self.pipeline is not None:
             self.pipeline.hand_over(pipeline)
-        lent = self._own_provider is not None and trace.get_tracer_provider() is self._own_provider
+        lent = self.own_provider is not None and trace.get_tracer_provider() is self.own_provider
         attributes = {
             semconv.SERVICE_NAME: settings.service,
             semconv.SERVICE_VERSION: settings.service_version,
@@ -88,16 +89,17 @@ class Client:
         own.add_span_processor(OutlayProcessor(self))
         self.pipeline = pipeline
         self._count_drops()
-        self._own_provider = own
+        self.own_provider = own
         self._own_tracer = own.get_tracer(
             semconv.SCOPE, _version(), f"https://opentelemetry.io/schemas/{semconv.VERSION}"
         )
         self._tracer = self._own_tracer
         self._seen = None
+        self._alone = ids is not None and provider is None
         if provider is not None:
             self._adopt(provider)
         elif settings.set_global and (lent or isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)):
-            _lend(own)
+            lend(own)
         self.enabled = True
 
     def _count_drops(self) -> None:
@@ -117,18 +119,18 @@ class Client:
     def tracer(self) -> trace.Tracer:
         """The tracer of the application's provider, or of our own while it has none."""
         provider = trace.get_tracer_provider()
-        if provider is not self._seen:
+        if provider is not self._seen and not self._alone:
             self._seen = provider
-            if provider is not self._own_provider and hasattr(provider, "add_span_processor"):
+            if provider is not self.own_provider and hasattr(provider, "add_span_processor"):
                 self._adopt(provider)
-            elif provider is self._own_provider or isinstance(provider, trace.ProxyTracerProvider):
+            elif provider is self.own_provider or isinstance(provider, trace.ProxyTracerProvider):
                 self._tracer = self._own_tracer
         return self._tracer
 
     @property
     def resource(self) -> Resource:
         """What spans say about this service."""
-        provider: Any = self._own_provider
+        provider: Any = self.own_provider
         resource: Resource = provider.resource
         return resource
 
@@ -153,7 +155,7 @@ class Client:
         if start_ns is None and self.clock is not None:
             start_ns = self.clock()
         span = self.tracer().start_span(name, context, kind, attributes, start_time=start_ns)
-        if not span.is_recording():
+        if not (span.is_recording() and span.get_span_context().trace_flags.sampled):
             span = self._own_tracer.start_span(name, context, kind, attributes, start_time=start_ns)
         return span
 
@@ -174,10 +176,18 @@ def _version() -> str:
         return ""
 
 
-def _lend(provider: TracerProvider) -> None:
+def lend(provider: TracerProvider) -> None:
     """Let OpenTelemetry's proxies use our provider, leaving the set-once place to the application."""
     if hasattr(trace, "_TRACER_PROVIDER"):
         trace._TRACER_PROVIDER = provider
+
+
+def take_back(provider: TracerProvider | None) -> bool:
+    """Undo `lend`; whether it was lent."""
+    if provider is None or getattr(trace, "_TRACER_PROVIDER", None) is not provider:
+        return False
+    trace._TRACER_PROVIDER = None
+    return True
 
 
 _client = Client()
@@ -189,6 +199,11 @@ def get_client() -> Client:
     """The client; set up from the environment if `init()` was not called."""
     if not _started:
         _start({}, explicit=False)
+    return _client
+
+
+def running() -> Client:
+    """The client as it is, for the hooks: somebody else's HTTP request must not start anything."""
     return _client
 
 

@@ -17,7 +17,7 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from outlay import _safely, semconv
-from outlay.client import get_client
+from outlay.client import running
 from outlay.context import SCOPE_KEY, Scope, current_scope
 
 _MAX_BAGGAGE = 4096
@@ -27,7 +27,7 @@ _CARRIED = frozenset(semconv.TAG_ATTRIBUTES.values()) | {semconv.EXPERIMENT_NAME
 @_safely.safely({})
 def inject() -> dict[str, str]:
     """Headers that carry the current trace and tags; {} outside of tracked code or when not asked for."""
-    client = get_client()
+    client = running()
     if not client.enabled or not client.settings.propagate:
         return {}
     scope = current_scope()

@@ -181,6 +181,9 @@ def capture(
     from outlay.wire import install
 
     before = client._client, client._started, _safely.raise_errors
+    outer, outer_enabled = client._client, client._client.enabled
+    lent = client.take_back(outer.own_provider)
+    outer.enabled = False  # what runs meanwhile is not the application's traffic
     replacement = client.Client()
     settings.setdefault("set_global", False)
     settings.setdefault("flush_interval_ms", 20)
@@ -204,7 +207,11 @@ def capture(
         if replacement.pipeline is not None:
             replacement.pipeline.shutdown(1)
         replacement.enabled = False
+        client.take_back(replacement.own_provider)
         client._client, client._started, _safely.raise_errors = before
+        outer.enabled = outer_enabled
+        if lent and outer.own_provider is not None:
+            client.lend(outer.own_provider)
 
 
 def _span(span: Any, scope: str, resource: dict[str, Any]) -> SentSpan:

@@ -214,8 +214,12 @@ def test_an_advisor_is_a_call_of_its_own_model(
             (3_000, 1_000) if advisor else (2_700, 130)
         )
         assert span.attributes[semconv.FEATURE] == "f"
-    assert len({span.attributes["outlay.request_id"] for span in spans}) == 2
-    assert len({span.parent_span_id for span in spans}) == 1  # beside each other: none repeats another
+    asked: dict[str, list[Any]] = {}
+    for span in spans:
+        asked.setdefault(span.attributes["outlay.request_id"], []).append(span)
+    assert [len(pair) for pair in asked.values()] == [2, 2]
+    for call, advice in asked.values():  # beside each other: neither repeats the other
+        assert call.parent_span_id == advice.parent_span_id
 
 
 def test_a_refusal_is_billed_only_for_what_was_said_before_it(

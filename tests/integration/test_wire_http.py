@@ -12,10 +12,12 @@ import aiohttp
 import pytest
 import requests
 import urllib3
+from opentelemetry import trace
 from tests.fake_provider import Answer, FakeProvider
 
 import outlay
 from outlay import semconv
+from outlay.client import running
 from outlay.testing import Capture, capture
 
 USAGE = Answer(text="four words of answer", input_tokens=900, output_tokens=60, response_id="r1")
@@ -245,3 +247,24 @@ def test_the_exporter_is_not_metered_and_does_not_meter_itself(provider: FakePro
         with outlay.track(feature="f"):
             assert sender.send("traces", b"", 5)[0] == 404
         assert len(sent.spans) == 1
+
+
+def test_an_ordinary_request_outside_of_tracked_code_starts_nothing(provider: FakeProvider) -> None:
+    """The hooks stay once installed; a lent tracer provider would reach every test that runs later."""
+    with capture():
+        pass
+    before = trace.get_tracer_provider()
+    requests.get(f"{provider.url}/health", timeout=10)
+    requests.post(f"{provider.url}/v1/chat/completions", json={"model": "m"}, timeout=10)
+    assert trace.get_tracer_provider() is before
+    assert not running().enabled
+
+
+def test_a_request_with_a_large_picture_is_metered_like_any_other(sent: Capture, provider: FakeProvider) -> None:
+    provider.queue(USAGE, USAGE)
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * (5 << 20)}}
+    body = {"model": "m", "messages": [{"role": "user", "content": [picture]}]}
+    requests.post(f"{provider.url}/v1/chat/completions", json=body, timeout=30)
+    streamed = (piece for piece in (b'{"model": "m", ', b'"messages": []}'))  # nobody can look into it
+    requests.post(f"{provider.url}/v1/chat/completions", data=streamed, timeout=30)
+    assert [span.attributes[semconv.INPUT_TOKENS] for span in sent.calls] == [900, 900]

@@ -13,13 +13,13 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from outlay import _safely, semconv
-from outlay.client import Client, get_client
+from outlay.client import Client, running
 from outlay.context import EMPTY, SCOPE_KEY, Scope
 from outlay.wire import attempts, batches, formats
 from outlay.wire.exchange import Exchange
 from outlay.wire.meter import Header, Meter, no_header
 
-_MAX_JSON = 4 << 20  # larger request bodies are not parsed
+_MAX_JSON = 64 << 20  # larger request bodies are not parsed; a provider takes half of that, images included
 
 
 def wanted(method: str, path: str) -> bool:
@@ -42,7 +42,7 @@ def begin(
     try:
         if not wanted(method, path):
             return None
-        client = get_client()
+        client = running()
         if not client.enabled:
             return None
         context = otel_context.get_current()
@@ -57,7 +57,7 @@ def begin(
         request = _parse(body, form)
         if endpoint is None or not _is_model_call(endpoint, request):
             return None
-        return _begin(client, endpoint, host, port, header, request, body, context, scope)
+        return _begin(client, endpoint, host, port, header, request or {}, body, context, scope)
     except Exception:
         _safely.swallow("wire")
         return None
@@ -117,23 +117,26 @@ def _begin(
     return exchange
 
 
-def _parse(body: bytes | str | None, form: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def _parse(body: bytes | str | None, form: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The body of the request; None when it cannot be seen: a stream, or too large."""
     if form:
         return form
-    if not body or len(body) > _MAX_JSON:
-        return {}
+    if body is None or len(body) > _MAX_JSON:
+        return None
     try:
-        parsed = json.loads(body)
+        parsed = json.loads(body) if body else {}
     except ValueError:
         return {}
     return parsed if isinstance(parsed, dict) else {}
 
 
-def _is_model_call(endpoint: formats.Endpoint, request: Mapping[str, Any]) -> bool:
+def _is_model_call(endpoint: formats.Endpoint, request: Mapping[str, Any] | None) -> bool:
     """Whether the body is what the path promises; other APIs end in /messages or /api/chat, too."""
     wire_format = endpoint.format
     if not wire_format.request_model_needed:
         return True
+    if request is None:
+        return wire_format is formats.CHAT  # nothing else has these paths
     if wire_format is formats.RESPONSES:
         return "model" in request or "prompt" in request or endpoint.deployment
     if (
@@ -156,4 +159,4 @@ def _with_usage(request: Mapping[str, Any]) -> bytes | None:
     options = dict(options) if isinstance(options, Mapping) else {}
     if "include_usage" in options:
         return None
-    return json.dumps({**request, "stream_options": {**options, "include_usage": True}}, ensure_ascii=False).encode()
+    return json.dumps({**request, "stream_options": {**options, "include_usage": True}}).encode()
