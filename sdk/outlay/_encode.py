@@ -7,11 +7,13 @@ Two things are added on the way, so that the caller's thread need not pay for th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from outlay import _safely, semconv
 from outlay._cost import cost_of
+from outlay._text import readable
 from outlay.returned import read_returned
 from outlay.settings import Settings
 
@@ -52,15 +54,16 @@ class Encoder:
         from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
         spans = [span.readable() if hasattr(span, "readable") else span for span in spans]
-        added = _added(spans, late)
         request = encode_spans(spans)
+        added = _added(spans, late)
         for resource_spans in request.resource_spans:
             self._name(resource_spans.resource.attributes)
             if added:
                 for scope_spans in resource_spans.scope_spans:
                     for span in scope_spans.spans:
                         for key, value in added.get(span.span_id, {}).items():
-                            _put(span.attributes.add(key=key).value, value)
+                            with suppress(ValueError):  # a number of more than 64 bits
+                                _put(span.attributes.add(key=key).value, value)
         body: bytes = request.SerializeToString()
         return body
 
@@ -102,7 +105,7 @@ class Encoder:
 
 
 def _set(attributes: Any, key: str, value: str) -> None:
-    attributes.add(key=key).value.string_value = value
+    attributes.add(key=key).value.string_value = readable(value)
 
 
 def _added(spans: Sequence[ReadableSpan], late: dict[int, Any]) -> dict[bytes, dict[str, Any]]:
@@ -145,4 +148,4 @@ def _put(value: Any, given: Any) -> None:
         for item in given:
             _put(value.array_value.values.add(), item)
     else:
-        value.string_value = str(given)
+        value.string_value = readable(str(given))

@@ -11,11 +11,19 @@ Instant = datetime | int | float
 
 
 def to_ns(instant: Instant) -> int:
-    """Nanoseconds of a datetime (naive means UTC), of whole nanoseconds (int), or of seconds (float)."""
+    """Nanoseconds of a datetime (naive means UTC), of whole nanoseconds (int), or of seconds (float).
+
+    Raises:
+        ValueError: If that is before 1970 or too late for 64 bits.
+    """
     if isinstance(instant, datetime):
         if instant.tzinfo is None:
             instant = instant.replace(tzinfo=UTC)
-        return (instant - _EPOCH) // _MICROSECOND * 1000
-    if isinstance(instant, int):
-        return instant
-    return round(instant * 1e6) * 1000
+        found = (instant - _EPOCH) // _MICROSECOND * 1000
+    elif isinstance(instant, int):
+        found = instant
+    else:
+        found = round(instant * 1e6) * 1000
+    if not 0 <= found < 2**63:
+        raise ValueError(f"{instant!r} is no instant between 1970 and 2262")
+    return found

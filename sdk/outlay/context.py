@@ -13,6 +13,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
 from outlay import semconv
+from outlay._text import readable
 
 if TYPE_CHECKING:
     from outlay.frame import Frame
@@ -46,7 +47,7 @@ def tag_attributes(tags: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in tags.items():
         if value is not None:
-            found[names.get(key) or semconv.TAG_PREFIX + key] = value if type(value) is str else str(value)
+            found[names.get(key) or semconv.TAG_PREFIX + key] = readable(value if type(value) is str else str(value))
     return found
 
 

@@ -1,9 +1,15 @@
 """The queue between the application and the server.
 
-Bounded by spans and by bytes; what does not fit is dropped and counted. One daemon thread encodes and sends; it starts
-with the first span, starts again after a fork, and process exit waits for it at most `exit_timeout_s`. Retryable
-answers (429, 502, 503, 504 and connection errors, as in the OTLP specification) are retried with backoff and jitter,
-anything else is dropped and counted.
+Bounded by spans and by bytes; what does not fit is dropped and counted. Long texts go first: once they fill three
+quarters of the bytes, spans are queued without them, so that a big prompt does not take the record of its cost along.
+
+One daemon thread encodes and sends; it starts with the first span, starts again after a fork, and process exit waits
+for it at most `exit_timeout_s`. Retryable answers (429, 502, 503, 504 and connection errors, as in the OTLP
+specification) are retried with backoff and jitter, anything else is dropped and counted.
+
+Spans may also end in a destructor: the garbage collector closes an abandoned stream wherever it happens to run, also
+in the middle of `put` on the same thread. So the lock can be taken again by its holder, and the wake-up is a
+`SimpleQueue`, which is made for that.
 """
 
 from __future__ import annotations
@@ -12,12 +18,13 @@ import os
 import random
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from outlay import _safely
+from outlay import _fork, _safely
+from outlay._slim import size_of, without_texts
 from outlay.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,11 +35,9 @@ if TYPE_CHECKING:
 RETRYABLE = frozenset({429, 502, 503, 504})
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _MAX_RETRY_AFTER_S = 60.0
-_SPAN_BYTES = 400  # what a span takes beside its texts
+_MAX_TEXT = 4 << 20  # characters of one span, and about those of one request: far below what a server takes
 _EXIT_BATCH = 8
 _MAX_ITEMS = 65_536  # of batch results, which arrive by the ten thousand and are small until they are encoded
-
-_pipelines: weakref.WeakSet[Pipeline] = weakref.WeakSet()
 
 
 class Sender:
@@ -104,13 +109,13 @@ class Pipeline:
         self.dropped = 0
         self.spooled = 0
         self.late: dict[int, Any] = {}  # span id → what is read when the span is encoded
-        self._reset()
-        _pipelines.add(self)
+        self.after_fork()
+        _fork.renew(self)
 
-    def _reset(self) -> None:
+    def after_fork(self) -> None:
         """A fresh queue and no thread: at the start, and in a forked child, whose parent sends what was queued."""
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
+        self._lock = threading.RLock()
+        self._wakes: SimpleQueue[None] = SimpleQueue()
         self._idle = threading.Condition(self._lock)
         self._spans: deque[tuple[Any, int]] = deque()  # span and size; 0 marks an item of a batch
         self._scores: deque[Any] = deque()
@@ -128,16 +133,16 @@ class Pipeline:
 
     def put(self, span: ReadableSpan) -> None:
         """Queue an ended span; drop it, counted, when the queue is full."""
-        size = _SPAN_BYTES
-        attributes = span._attributes
-        if attributes:
-            for value in getattr(attributes, "_dict", attributes).values():
-                if type(value) is str:
-                    size += len(value)
-        if self.late and span.context is not None:
-            late = self.late.get(span.context.span_id)
-            if late is not None and late.words is not None:
-                size += late.words.size()
+        size = size_of(span)
+        late = self.late.get(span.context.span_id) if self.late and span.context is not None else None
+        if late is not None and late.words is not None:
+            size += late.words.size()
+        if size > _MAX_TEXT or self._bytes + size > self._max_bytes * 3 // 4:
+            span = without_texts(span)
+            size = size_of(span)
+            if late is not None and span.context is not None:
+                self.late[span.context.span_id] = late._replace(words=None)
+            _safely.warn("texts", "long texts do not fit the queue; spans are sent without them")
         with self._lock:
             if len(self._spans) - self._items >= self._max_spans or self._bytes + size > self._max_bytes:
                 self.dropped += 1
@@ -152,7 +157,7 @@ class Pipeline:
             if self._thread is None:
                 self._start()
         if waiting >= self._batch:
-            self._wake.set()
+            self.wake()
         if full:
             _safely.warn("queue", "queue is full (%d spans); newer spans are dropped", self._max_spans)
 
@@ -168,7 +173,7 @@ class Pipeline:
             if self._thread is None:
                 self._start()
         if waiting >= self._batch:
-            self._wake.set()
+            self.wake()
 
     def put_score(self, score: Any) -> None:
         """Queue an evaluation."""
@@ -182,7 +187,8 @@ class Pipeline:
 
     def wake(self) -> None:
         """Send now, without waiting for it."""
-        self._wake.set()
+        if self._wakes.empty():
+            self._wakes.put(None)
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything queued so far is delivered.
@@ -196,13 +202,13 @@ class Pipeline:
             self._flushes += 1
             if self._thread is None and (self._spans or self._scores):
                 self._start()
-            self._wake.set()
+            self.wake()
             try:
                 while self._spans or self._scores or self._in_flight:
                     left = end - time.monotonic()
                     if left <= 0:
                         return False
-                    self._wake.set()
+                    self.wake()
                     self._idle.wait(min(left, 0.25))
             finally:
                 self._flushes -= 1
@@ -230,7 +236,7 @@ class Pipeline:
             self._deadline = time.monotonic() + timeout_s
             thread = self._thread
             pending = bool(self._spans or self._scores or self._in_flight)
-        self._wake.set()
+        self.wake()
         if thread is not None and thread.is_alive():
             thread.join(timeout_s)
         elif pending:
@@ -259,9 +265,7 @@ class Pipeline:
         interval_s = self._settings.flush_interval_ms / 1000
         me = threading.current_thread()
         while self._thread is me and self._deadline is None:
-            self._wake.wait(interval_s)
-            if len(self._spans) < self._batch and not self._flushes and self._deadline is None:
-                self._wake.clear()
+            self._sleep(interval_s)
             try:
                 self._drain()
             except Exception:
@@ -272,12 +276,20 @@ class Pipeline:
                     self._in_flight = 0
             with self._lock:
                 if not (self._spans or self._scores):
-                    self._wake.clear()
                     self._idle.notify_all()
         try:
             self._drain()
         except Exception:
             _safely.report("export")
+
+    def _sleep(self, seconds: float) -> None:
+        """Until somebody wakes us, or time is up."""
+        try:
+            self._wakes.get(timeout=seconds)
+            while True:
+                self._wakes.get_nowait()
+        except Empty:
+            pass
 
     def _drain(self) -> None:
         """Send batch after batch until the queue is empty."""
@@ -285,9 +297,11 @@ class Pipeline:
             limit = self._batch * (_EXIT_BATCH if self._deadline is not None else 1)
             with self._lock:
                 spans: list[Any] = []
-                while self._spans and len(spans) < limit:
+                texts = 0
+                while self._spans and len(spans) < limit and texts < _MAX_TEXT:
                     span, size = self._spans.popleft()
                     spans.append(span)
+                    texts += size
                     self._bytes -= size
                     self._items -= not size
                 scores = list(self._scores)
@@ -297,11 +311,31 @@ class Pipeline:
                 return
             done = True
             if spans:
-                done = self._deliver("traces", self._encode_spans(spans, self.late), len(spans))
+                body, count = self._encode(spans)
+                done = self._deliver("traces", body, count)
             if scores:
                 done = self._deliver("logs", self._encode_scores(scores), len(scores)) and done
             if not done and self._deadline is not None:
                 return
+
+    def _encode(self, spans: list[Any]) -> tuple[bytes, int]:
+        """The request, and how many spans are in it: one that cannot be encoded does not take the others with it."""
+        try:
+            return self._encode_spans(spans, self.late), len(spans)
+        except Exception:
+            _safely.report("encoding a span")
+        bodies: list[bytes] = []
+        for span in spans:
+            try:
+                bodies.append(self._encode_spans([span], self.late))
+            except Exception:
+                try:
+                    bodies.append(self._encode_spans([without_texts(span)], self.late))
+                except Exception:
+                    with self._lock:
+                        self.dropped += self._landed(1)
+                        self._failures += 1
+        return b"".join(bodies), len(bodies)  # requests joined end to end are one request
 
     def _deliver(self, signal: str, body: bytes, count: int) -> bool:
         """Send one request until it is taken, refused for good, or time is up."""
@@ -371,12 +405,3 @@ class Pipeline:
             _safely.report("spool file")
             return False
         return True
-
-
-def _after_fork() -> None:
-    for pipeline in list(_pipelines):
-        pipeline._reset()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -15,6 +15,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from outlay import _safely, semconv
 from outlay._levers import lever_attributes
+from outlay._text import readable
 from outlay._time import Instant, to_ns
 from outlay.call import Call, last_call
 from outlay.client import get_client
@@ -91,7 +92,7 @@ def record(
         found: dict[str, Any] = dict(scope.attributes)
         for key, value in tags.items():
             if value is not None:
-                found[semconv.TAG_ATTRIBUTES.get(key) or semconv.TAG_PREFIX + key] = (
+                found[semconv.TAG_ATTRIBUTES.get(key) or semconv.TAG_PREFIX + key] = readable(
                     value if type(value) is str else str(value)
                 )
         found[semconv.OPERATION] = operation

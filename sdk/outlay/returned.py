@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
 from outlay import _safely, semconv
+from outlay._text import readable
 from outlay.usage import Usage
 from outlay.wire import usage as counts
 from outlay.wire.content import flatten
@@ -49,11 +50,11 @@ class Words(NamedTuple):
         found: dict[str, str] = {}
         if self.asked:
             asked = [{"role": role, "parts": [{"type": "text", "content": text}]} for role, text in self.asked]
-            found[semconv.INPUT_MESSAGES] = json.dumps(asked, ensure_ascii=False)
+            found[semconv.INPUT_MESSAGES] = readable(json.dumps(asked, ensure_ascii=False))
         if self.said:
             parts = [{"type": "text", "content": self.said}]
             said = [{"role": "assistant", "parts": parts, "finish_reason": reason if isinstance(reason, str) else ""}]
-            found[semconv.OUTPUT_MESSAGES] = json.dumps(said, ensure_ascii=False)
+            found[semconv.OUTPUT_MESSAGES] = readable(json.dumps(said, ensure_ascii=False))
         return found
 
 

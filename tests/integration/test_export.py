@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
+import logging
 import os
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +23,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 import outlay
 from outlay import _safely
+from outlay.client import get_client
 from outlay.export import Sender
 from outlay.settings import Settings
 from outlay.testing import MemorySender, capture
@@ -207,14 +211,54 @@ def test_a_full_queue_drops_the_newest_and_counts_them() -> None:
         assert len(sent.spans) == 40 - dropped
 
 
-def test_the_queue_is_bounded_by_bytes_too() -> None:
+def test_the_queue_is_bounded_by_bytes_too_and_texts_go_first() -> None:
     sender = MemorySender(*[(503, 0.0)] * 1000)
-    with capture(sender=sender, queue_bytes=10_000, flush_interval_ms=60_000, raise_errors=False):
+    with capture(sender=sender, queue_bytes=10_000, flush_interval_ms=60_000, raise_errors=False) as sent:
         _safely._last["queue"] = float("inf")
-        for _ in range(20):
-            outlay.record(model="m", provider="p", attributes={"text": "x" * 3000})
-        assert outlay.stats()["dropped"] >= 16
+        for _ in range(40):
+            outlay.record(usage={"input_tokens": 1}, model="m", provider="p", attributes={"text": "x" * 3000})
+        assert 25 <= outlay.stats()["dropped"] <= 31
         sender.answers.clear()
+        texts = ["text" in span.attributes for span in sent.calls]
+        assert texts == [True, True] + [False] * (len(texts) - 2)  # the record of the cost is kept
+
+
+def test_a_span_that_cannot_be_encoded_does_not_take_others_with_it() -> None:
+    with capture(raise_errors=False) as sent:
+        _safely._last["encoding a span"] = float("inf")
+        logging.disable(logging.CRITICAL)  # the encoder of OpenTelemetry reports the model's name
+        for model in ("m1", "half a pair \ud83d", "m2"):
+            outlay.record(usage={"input_tokens": 1}, model=model, provider="p", user="u\ud83d")
+        assert [span.name for span in sent.calls] == ["chat m1", "chat half a pair ?", "chat m2"]
+        logging.disable(logging.NOTSET)
+        assert [span.attributes["user.id"] for span in sent.calls] == ["u?"] * 3
+        assert outlay.stats()["dropped"] == 0
+
+
+def test_a_stream_that_the_garbage_collector_ends_inside_the_queue_does_not_lock_it() -> None:
+    class Collecting(deque[Any]):
+        def append(self, entry: Any) -> None:
+            gc.collect()
+            super().append(entry)
+
+    @outlay.track
+    def generator() -> Iterator[int]:
+        yield 1
+
+    with capture() as sent:
+        pipeline = get_client().pipeline
+        assert pipeline is not None
+        pipeline._spans = Collecting()
+        gc.disable()
+        try:
+            abandoned: list[Any] = [generator()]
+            next(abandoned[0])
+            abandoned.append(abandoned)  # only the collector finds it
+            del abandoned
+            outlay.record(model="m", provider="p")
+        finally:
+            gc.enable()
+        assert len(sent.spans) == 2
 
 
 def test_what_cannot_be_sent_lands_in_the_spool_file(tmp_path: Path) -> None:

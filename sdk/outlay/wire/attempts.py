@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import OrderedDict
 from typing import Any, NamedTuple
@@ -21,8 +20,8 @@ class Attempt(NamedTuple):
     number: int
 
 
+# Without a lock, which a destructor or a fork could find closed: each operation is atomic by itself.
 _failed: OrderedDict[Key, tuple[Attempt, float]] = OrderedDict()
-_lock = threading.Lock()
 
 
 def is_retried(status: int) -> bool:
@@ -32,16 +31,14 @@ def is_retried(status: int) -> bool:
 
 def remember(key: Key, attempt: Attempt) -> None:
     """This attempt failed."""
-    with _lock:
-        _failed[key] = attempt, time.monotonic()
-        while len(_failed) > _KEPT:
-            _failed.popitem(last=False)
+    _failed[key] = attempt, time.monotonic()
+    if len(_failed) > _KEPT:
+        _failed.popitem(last=False)
 
 
 def previous(key: Key) -> Attempt | None:
     """The failed attempt that a new request repeats."""
     if not _failed:
         return None
-    with _lock:
-        entry = _failed.pop(key, None)
+    entry = _failed.pop(key, None)
     return entry[0] if entry is not None and time.monotonic() - entry[1] <= _WINDOW_S else None

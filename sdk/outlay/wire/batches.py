@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -58,8 +57,8 @@ _PATHS: tuple[tuple[re.Pattern[str], str, Callable[[Source, Json, int], Iterator
 _LIKELY = re.compile(r"/(?:files/[^/]+(?:/content|:download)|batches(?:/[^/]+(?:/results)?)?|batch/jobs(?:/[^/]+)?)$")
 
 # Batch or file → when the batch was created, as far as an answer that passed by has said so.
+# Without a lock, which a fork could find closed: each operation is atomic by itself.
 _created: OrderedDict[str, int] = OrderedDict()
-_lock = threading.Lock()
 
 
 def recognize(path: str) -> Fetch | None:
@@ -214,10 +213,9 @@ def _learn(about: Json) -> None:
         names.append(output.get("responsesFile") if isinstance(output, dict) else None)
         response = about.get("response")
         names.append(response.get("responsesFile") if isinstance(response, dict) else None)
-    with _lock:
-        for name in names:
-            if isinstance(name, str):
-                _created[name] = created_ns
-                _created.move_to_end(name)
-        while len(_created) > _CREATED_KEPT:
-            _created.popitem(last=False)
+    for name in names:
+        if isinstance(name, str):
+            _created.pop(name, None)
+            _created[name] = created_ns
+            if len(_created) > _CREATED_KEPT:
+                _created.popitem(last=False)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from outlay import _safely, semconv
+from outlay._text import readable
 from outlay.wire.reading import Reading
 
 Redact = Callable[[str], str] | None
@@ -59,7 +60,7 @@ def flatten(value: Any) -> str:
 def _dump(value: Any, redact: Redact) -> str:
     if redact is not None:
         value = _redacted(value, redact)
-    return json.dumps(value, ensure_ascii=False)
+    return readable(json.dumps(value, ensure_ascii=False))
 
 
 def _redacted(value: Any, redact: Callable[[str], str]) -> Any:

@@ -1,0 +1,55 @@
+"""What a span weighs in the queue, and a span without its texts, for when they do not fit: the cost record stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from outlay._text import readable
+
+_SPAN_CHARS = 400  # what a span takes beside its texts
+_SHORT = 1024  # longer texts are content, whoever wrote them
+
+
+def size_of(span: ReadableSpan) -> int:
+    """Roughly how many characters a span takes."""
+    size = _SPAN_CHARS
+    attributes = span._attributes
+    if attributes:
+        size += _chars(getattr(attributes, "_dict", attributes))  # ended: nobody writes any more
+    if span._events:
+        for event in span._events:
+            size += _chars(event.attributes or {})
+    return size
+
+
+def _chars(attributes: Mapping[str, Any]) -> int:
+    found = 0
+    for value in attributes.values():
+        kind = type(value)
+        if kind is str or kind is bytes:
+            found += len(value)
+        elif kind is tuple:
+            for item in value:
+                found += len(item) if type(item) is str else 8
+    return found
+
+
+def without_texts(span: ReadableSpan) -> ReadableSpan:
+    """A copy that has no long texts and no events; the span itself belongs to other processors, too."""
+    kept = {key: value for key, value in (span.attributes or {}).items() if _chars({key: value}) <= _SHORT}
+    return ReadableSpan(
+        readable(span.name[:_SHORT]),
+        span.context,
+        span.parent,
+        span.resource,
+        kept,
+        links=span.links,
+        kind=span.kind,
+        status=span.status,
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
