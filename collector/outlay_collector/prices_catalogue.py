@@ -70,6 +70,8 @@ def compile_document() -> dict[str, Any]:
             "fallback": list(provider.fallback_model_providers or ()),
             "models": [_model(provider.id, model, corrections["tiers"]) for model in provider.models],
         }
+    for rule in corrections["free"]:
+        _give_away(providers[rule["provider"]]["models"], rule, corrections["checked"])
     for correction in corrections["models"]:
         _correct(providers[correction["provider"]]["models"], correction, corrections["checked"])
     body = {"schema": SCHEMA, "source": source(), "checked": corrections["checked"], "providers": providers}
@@ -228,12 +230,24 @@ def _plain(rates: Rates) -> dict[str, str]:
     return {part: format(rate.normalize(), "f") for part, rate in sorted(rates.items())}
 
 
+def _give_away(models: list[Entry], rule: Mapping[str, Any], checked: str) -> None:
+    """Say 0 for models that cost nothing and that the catalogue lists without any price."""
+    for entry in models:
+        named = entry["id"] in rule.get("ids", ()) or entry["id"].endswith(rule.get("ending", "\n"))
+        if named and not any(row[2] for row in entry["r"]):
+            entry.update(s=rule["source"], c=checked, r=[[slot_of(0, 0, 0), "", {"input": "0", "output": "0"}, ""]])
+
+
 def _correct(models: list[Entry], correction: Mapping[str, Any], checked: str) -> None:
     """Put a corrected price history in place of the catalogue's, or add a name that it lacks."""
     index = next((i for i, entry in enumerate(models) if entry["id"] == correction["id"]), None)
     entry: Entry = {
         "id": correction["id"],
-        "m": models[index]["m"] if index is not None else ["=" + correction["id"]],
+        "m": ["=" + name for name in correction["names"]]
+        if "names" in correction
+        else models[index]["m"]
+        if index is not None
+        else ["=" + correction["id"]],
         "s": correction["source"],
         "c": checked,
         "r": [],

@@ -60,6 +60,11 @@ PROVIDERS: Mapping[str, str] = {
     "together_ai": "together",
     "fireworks_ai": "fireworks",
     "voyage": "voyageai",
+    "z_ai": "zai",
+    "z.ai": "zai",
+    "z-ai": "zai",
+    "zhipu_ai": "zhipuai",
+    "zhipu": "zhipuai",
 }
 # Nobody bills these by list: only the user's own prices apply, whatever the model is called.
 LOCAL = frozenset({"ollama", "vllm", "llama_cpp", "llama.cpp", "lm_studio", "lmstudio", "local", "tgi", "sglang"})

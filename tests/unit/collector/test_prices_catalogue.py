@@ -22,7 +22,7 @@ def test_the_snapshot_of_the_sdk_is_compiled_from_the_installed_catalogue() -> N
 def test_every_correction_has_a_source_and_the_file_a_date() -> None:
     corrections = load_corrections()
     assert date.fromisoformat(corrections["checked"])
-    assert all(entry["source"] for entry in (*corrections["tiers"], *corrections["models"]))
+    assert all(entry["source"] for entry in (*corrections["tiers"], *corrections["free"], *corrections["models"]))
 
 
 def test_standard_prices_are_those_of_the_catalogue_at_any_moment() -> None:
@@ -30,14 +30,15 @@ def test_standard_prices_are_those_of_the_catalogue_at_any_moment() -> None:
 
     catalog = Catalog(compile_document())
     corrected = {(entry["provider"], entry["id"]) for entry in load_corrections()["models"]}
+    free = {entry["source"] for entry in load_corrections()["free"]}
     rng = random.Random(5)
     compared = 0
     for provider in get_snapshot().providers:
         for entry in provider.models:
-            if (provider.id, entry.id) in corrected:
-                continue
             model = catalog.get(provider.id, entry.id)
             assert model is not None
+            if (provider.id, entry.id) in corrected or model.rows[0].source in free:
+                continue
             for _ in range(3):
                 at = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=rng.randrange(94_000_000))
                 size = rng.randrange(len(model.thresholds) + 1)
@@ -61,6 +62,19 @@ def _theirs(prices: Any, tokens: int) -> dict[str, Decimal]:
         part, factor = PARTS[key]
         rates[part] = (price * factor).quantize(Decimal("0.000000000001"))
     return rates
+
+
+def test_free_is_only_what_a_correction_says_and_the_catalogue_gives_no_price() -> None:
+    catalog = Catalog(compile_document())
+    zero = {"input": Decimal(0), "output": Decimal(0)}
+    sources = {entry["source"] for entry in load_corrections()["free"]}
+    free = [model for model in catalog.models() if model.rows[0].source in sources]
+    assert len(free) > 100
+    assert all([dict(row.rates) for row in model.rows] == [zero] for model in free)
+    assert {model.provider for model in free if not model.id.endswith(":free")} == {"openai", "google"}
+    unknown = catalog.get("github-copilot", "gpt-4o")
+    assert unknown is not None
+    assert not any(row.rates for row in unknown.rows)
 
 
 def test_midnight_belongs_to_the_new_price() -> None:

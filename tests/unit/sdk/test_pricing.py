@@ -17,6 +17,7 @@ from outlay.pricing import cost
 from outlay.pricing.catalog import Model, Row, Window, shipped, slot_of
 from outlay.pricing.names import spellings
 
+AUDIO = "gpt-4o-audio-preview-2024-12-17"
 NOW = datetime(2026, 11, 3, 14, tzinfo=UTC)
 
 
@@ -47,6 +48,9 @@ def test_every_worked_example_is_exact_to_the_last_digit() -> None:
         ("aws.bedrock", "amazon.nova-pro-v1:0", "aws:amazon.nova-pro-v1:0", "exact"),
         ("openai", "claude-haiku-4-5", "anthropic:claude-haiku-4-5", "model_owner"),
         ("", "gemini-2.5-flash", "google:gemini-2.5-flash", "model_owner"),
+        ("z_ai", "glm-4.5", "zai:GLM-4.5", "exact"),
+        ("zhipu_ai", "glm-4-plus", "zhipuai:GLM-4-Plus", "exact"),
+        ("openrouter", "deepseek/deepseek-r1:free", "openrouter:deepseek/deepseek-r1:free", "exact"),
     ],
 )
 def test_names_are_read_as_clients_report_them(provider: str, name: str, matched: str, kind: str) -> None:
@@ -75,6 +79,9 @@ def test_a_bedrock_arn_and_its_profile_name_the_same_model() -> None:
         ("gcp.gemini", "gemini-2.5-pro-image"),
         ("ollama", "gpt-4o"),
         ("ollama", "deepseek-r1"),
+        ("azure.ai.inference", "DeepSeek-R1"),
+        ("openai", "deepseek-r1"),
+        ("openrouter", "openai/gpt-5.1:free"),
         ("openai", "ollama/deepseek-chat"),
         ("azure.ai.openai", "my-deployment"),
         ("nobody", "nothing"),
@@ -84,6 +91,26 @@ def test_a_bedrock_arn_and_its_profile_name_the_same_model() -> None:
 def test_what_only_looks_like_a_known_name_is_not_priced(provider: str, name: str) -> None:
     assert shipped().find(provider, name) is None
     assert cost({"input_tokens": 5, "output_tokens": 5}, provider, name, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("provider", "name"),
+    [
+        ("openrouter", "deepseek/deepseek-r1:free"),
+        ("openai", "omni-moderation-latest"),
+        ("gcp.gemini", "gemma-3-27b-it"),
+    ],
+)
+def test_what_costs_nothing_costs_nothing(provider: str, name: str) -> None:
+    found = cost({"input_tokens": 500, "output_tokens": 50}, provider, name, NOW)
+    assert found is not None
+    assert (found.usd, dict(found.lines)) == (0, {})
+
+
+def test_audio_of_an_audio_model_is_not_text() -> None:
+    found = cost({"input_tokens": 1000, "output_tokens": 0, "input_audio_tokens": 400}, "openai", AUDIO, NOW)
+    assert found is not None
+    assert dict(found.lines) == {"input": Decimal("0.0015"), "input_audio": Decimal("0.016")}
 
 
 def test_a_path_of_a_vertex_model_is_taken_apart() -> None:
