@@ -49,6 +49,17 @@ def test_each_way_of_counting_comes_to_the_same(world: World) -> None:
     assert "input_excludes_cached" not in flags["inclusive"]
 
 
+@pytest.mark.parametrize(
+    "scope",
+    ["opentelemetry.instrumentation.genai.bedrock", "opentelemetry.instrumentation.botocore.bedrock-runtime"],
+)
+def test_bedrock_counts_its_cache_beside_the_input_under_the_names_of_the_convention(world: World, scope: str) -> None:
+    claude = {"gen_ai.provider.name": "aws.bedrock", "gen_ai.request.model": "us.anthropic.claude-sonnet-4-5-v1:0"}
+    parts = {"gen_ai.usage.cache_read.input_tokens": "124", "gen_ai.usage.cache_write.input_tokens": "310"}
+    world.span("small parts", {**usage(3945, 50), **claude, **parts}, scope=scope)
+    assert world.call()["input_tokens"] == 4379
+
+
 def test_reasoning_is_part_of_the_output_however_it_is_counted(world: World) -> None:
     thoughts = "gen_ai.usage.reasoning.output_tokens"
     world.span("inside", {**usage(10, 100), thoughts: "60"}, trace="a")
@@ -297,6 +308,7 @@ def test_embeddings_images_and_reranks_are_calls_and_tools_are_not(world: World)
         ("strands-agents", "gpt-4o-mini", "openai"),
         ("", "openai/gpt-4o-mini", "openai"),
         ("openai", "deepseek-chat", "deepseek"),
+        ("zai", "glm-4.5", "z_ai"),
         ("azure", "my-deployment", "azure.ai.openai"),
         ("amazon-bedrock", "us.anthropic.claude-sonnet-4-5-v1:0", "aws.bedrock"),
         ("house", "house-1", "house"),

@@ -35,6 +35,7 @@ DIALECTS: tuple[Dialect, ...] = (
     outlay_sdk.TABLE,
     anthropic_sdk.TABLE,
     otel_genai.LANGCHAIN,
+    otel_genai.BEDROCK,
     openllmetry.FRAMEWORK,
     openllmetry.PROVIDER,
     openinference.PROVIDER,

@@ -11,10 +11,8 @@ TABLE = Dialect(
         "opentelemetry.instrumentation.google_genai",
         "opentelemetry.instrumentation.vertexai_v2",
         "opentelemetry.instrumentation.anthropic_v2",
-        "opentelemetry.instrumentation.botocore",
         "opentelemetry.util.genai",
         "@opentelemetry/instrumentation-openai",
-        "@opentelemetry/instrumentation-aws-sdk",
         "go.opentelemetry.io/contrib/instrumentation",
         "Experimental.Microsoft.Extensions.AI",
         "Microsoft.Extensions.AI",
@@ -23,6 +21,20 @@ TABLE = Dialect(
     ),
     rank=20,
     notes=("Input includes cached tokens, output includes reasoning; the default for libraries without a table.",),
+)
+
+# The same keys, but Bedrock's own counts under them.
+BEDROCK = Dialect(
+    name="otel_genai_bedrock",
+    title="OpenTelemetry GenAI for Bedrock (genai-bedrock, botocore, aws-sdk)",
+    scopes=(
+        "opentelemetry.instrumentation.genai.bedrock",
+        "opentelemetry.instrumentation.botocore",
+        "@opentelemetry/instrumentation-aws-sdk",
+    ),
+    rank=20,
+    input_excludes_cached=("*",),
+    notes=("Input is copied from the wire, which counts cached tokens beside it, against the convention.",),
 )
 
 # The framework instrumentation of the same family sees less of the wire.
