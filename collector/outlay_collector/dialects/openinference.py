@@ -6,6 +6,7 @@ _RESPONSE = (
     Blob("output.value", "usage"),
     Blob("output.value", "usageMetadata"),
     Blob("output.value", "usage_metadata"),
+    Blob("output.value", "meta.usage"),
 )
 _FIELDS = {
     "provider": ("llm.provider", "llm.system"),

@@ -203,8 +203,12 @@ class Catalog:
         return None
 
     def _candidates(self, provider: str, named: str) -> Sequence[str]:
-        """Whose lists to look in: the provider's; the one that a prefix names when the provider says nothing."""
-        if named and named != provider and (provider in names.GENERIC or provider not in self._providers):
+        """Whose lists to look in: the provider's, and the one that a prefix names when the provider says nothing.
+
+        Ids of Bedrock are nobody else's: the maker's own client library calls itself the provider there, too.
+        """
+        mistaken = provider in names.GENERIC or provider not in self._providers or named == "aws"
+        if named and named != provider and mistaken:
             return (provider, named) if provider != "openai" else (named,)
         return (provider,)
 
@@ -219,6 +223,10 @@ class Catalog:
                 match = self._listed(seller, spelling)
                 if match is not None:
                     return match
+        for maker in names.MAKERS.get(provider, ()):
+            match = self._listed(provider, maker + name)
+            if match is not None:
+                return Match(match.model, "prefix_added")
         return None
 
     def _listed(self, provider: str, name: str) -> Match | None:

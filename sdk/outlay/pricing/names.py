@@ -6,6 +6,7 @@ Each step that changes a name is recorded in the kind of the match, so that a wr
     exact            the list's own id
     alias            another spelling that the list names
     dated            a spelling with a date, a revision or `latest` behind a known name
+    prefix_added     Bedrock's id, whose maker in front was taken off by a library
     prefix_stripped  as above, after `openai/`, `models/`, a region or an ARN was taken off
     fine_tune        a fine-tuned model with a price of its own
     model_owner      the provider is a gateway or was not said; priced as the maker of the model lists it
@@ -66,6 +67,10 @@ PROVIDERS: Mapping[str, str] = {
     "zhipu_ai": "zhipuai",
     "zhipu": "zhipuai",
 }
+# Makers that a provider's ids begin with, and that libraries take off.
+MAKERS: Mapping[str, Sequence[str]] = {
+    "aws": ("amazon.", "meta.", "mistral.", "deepseek.", "openai.", "qwen.", "google.", "nvidia.", "writer."),
+}
 # Nobody bills these by list: only the user's own prices apply, whatever the model is called.
 LOCAL = frozenset({"ollama", "vllm", "llama_cpp", "llama.cpp", "lm_studio", "lmstudio", "local", "tgi", "sglang"})
 # What is written when the client does not know who answers: a gateway, or an OpenAI-compatible endpoint.
@@ -81,6 +86,9 @@ _PREFIX = re.compile(
 _PATH = re.compile(r"^(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/(?=.)")
 _ARN = re.compile(r"^arn:aws[\w-]*:bedrock:[^/]*/(?=.)")
 _REGION = re.compile(r"^(?:us|eu|ap|sa|ca|me|af|il)-(?:gov-)?[a-z]+-\d/(?=.)")
+_BEDROCK = re.compile(
+    r"^(?:[a-z-]{2,8}\.)?(?:anthropic|amazon|meta|mistral|cohere|ai21|deepseek|openai|qwen|writer)\.(?=.)"
+)
 _DATE = re.compile(r"(-)(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
 _VERSION = re.compile(r"[-.]\d{1,2}(?![\dx])(?!-\d{2}(?!\d))")
 _CUT_NUMBER = re.compile(r"-(?:20\d\d|0)$")
@@ -111,8 +119,8 @@ def provider_of(name: str, providers: Mapping[str, Any]) -> str:
 def spellings(name: str) -> list[tuple[str, str, bool]]:
     """What a reported model name may mean, most literal first: (name, provider named by its prefix, was stripped)."""
     lower = name.strip().lower()
-    found = [(lower, "", False)]
-    provider = ""
+    provider = "aws" if _BEDROCK.match(lower) else ""
+    found = [(lower, provider, False)]
     for _ in range(4):
         if _ARN.match(lower):
             lower, provider = lower.rsplit("/", 1)[-1], "aws"

@@ -18,6 +18,7 @@ from outlay.pricing.catalog import Model, Row, Window, shipped, slot_of
 from outlay.pricing.names import spellings
 
 AUDIO = "gpt-4o-audio-preview-2024-12-17"
+SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 NOW = datetime(2026, 11, 3, 14, tzinfo=UTC)
 
 
@@ -48,6 +49,14 @@ def test_every_worked_example_is_exact_to_the_last_digit() -> None:
         ("aws.bedrock", "amazon.nova-pro-v1:0", "aws:amazon.nova-pro-v1:0", "exact"),
         ("openai", "claude-haiku-4-5", "anthropic:claude-haiku-4-5", "model_owner"),
         ("", "gemini-2.5-flash", "google:gemini-2.5-flash", "model_owner"),
+        ("aws.bedrock", "nova-pro-v1:0", "aws:amazon.nova-pro-v1:0", "prefix_added"),
+        ("anthropic", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", f"aws:regional.{SONNET}", "dated"),
+        (
+            "anthropic",
+            f"arn:aws:bedrock:us-east-1:1:inference-profile/{SONNET}",
+            f"aws:regional.{SONNET}",
+            "prefix_stripped",
+        ),
         ("z_ai", "glm-4.5", "zai:GLM-4.5", "exact"),
         ("zhipu_ai", "glm-4-plus", "zhipuai:GLM-4-Plus", "exact"),
         ("openrouter", "deepseek/deepseek-r1:free", "openrouter:deepseek/deepseek-r1:free", "exact"),
@@ -81,6 +90,8 @@ def test_a_bedrock_arn_and_its_profile_name_the_same_model() -> None:
         ("ollama", "deepseek-r1"),
         ("azure.ai.inference", "DeepSeek-R1"),
         ("openai", "deepseek-r1"),
+        ("aws.bedrock", "nova-ultra-v1:0"),
+        ("openai", "nova-pro-v1:0"),
         ("openrouter", "openai/gpt-5.1:free"),
         ("openai", "ollama/deepseek-chat"),
         ("azure.ai.openai", "my-deployment"),
@@ -104,7 +115,8 @@ def test_what_only_looks_like_a_known_name_is_not_priced(provider: str, name: st
 def test_what_costs_nothing_costs_nothing(provider: str, name: str) -> None:
     found = cost({"input_tokens": 500, "output_tokens": 50}, provider, name, NOW)
     assert found is not None
-    assert (found.usd, dict(found.lines)) == (0, {})
+    assert found.usd == 0
+    assert not found.lines
 
 
 def test_audio_of_an_audio_model_is_not_text() -> None:
