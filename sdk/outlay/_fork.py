@@ -18,16 +18,16 @@ class Forkable(Protocol):
         """Runs in the child, before anything else."""
 
 
-_known: weakref.WeakSet[Forkable] = weakref.WeakSet()
+_known: weakref.WeakValueDictionary[int, Forkable] = weakref.WeakValueDictionary()
 
 
 def renew(owner: Forkable) -> None:
     """Call `owner.after_fork()` in every forked child, as long as the owner lives."""
-    _known.add(owner)
+    _known[id(owner)] = owner
 
 
 def _after_fork() -> None:
-    for owner in list(_known):
+    for owner in list(_known.values()):
         owner.after_fork()
 
 

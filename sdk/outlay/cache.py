@@ -11,111 +11,28 @@ import functools
 import hashlib
 import inspect
 import json
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass, field
-from typing import Any, ParamSpec, TypeVar, cast
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from outlay import _safely, semconv
+from outlay._locks import Locks
+from outlay._stores import Entry, Keeper, MemoryStore
 from outlay.frame import Frame
 from outlay.track import track
 
+__all__ = ["Entry", "MemoryStore", "cached"]
+
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-@dataclass(slots=True)
-class Entry:
-    """An answer and what it took to get it."""
-
-    value: Any
-    facts: dict[str, Any] = field(default_factory=dict)
-    expires_at: float | None = None
-
-
-class MemoryStore(MutableMapping[str, Entry]):
-    """A dict that forgets what was used longest ago. Safe for threads."""
-
-    def __init__(self, max_entries: int = 1024) -> None:
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
-        self._lock = threading.Lock()
-        self._max_entries = max_entries
-
-    def __getitem__(self, key: str) -> Entry:
-        with self._lock:
-            entry = self._entries[key]
-            self._entries.move_to_end(key)
-            return entry
-
-    def __setitem__(self, key: str, entry: Entry) -> None:
-        with self._lock:
-            self._entries[key] = entry
-            self._entries.move_to_end(key)
-            while len(self._entries) > self._max_entries:
-                self._entries.popitem(last=False)
-
-    def __delitem__(self, key: str) -> None:
-        with self._lock:
-            del self._entries[key]
-
-    def __iter__(self) -> Any:
-        with self._lock:
-            return iter(list(self._entries))
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-
-class _Keeper:
-    """Reads and writes entries in a mapping, or in a Redis client, which keeps JSON."""
-
-    def __init__(
-        self, store: Any, ttl_s: float | None, dumps: Callable[[Any], Any], loads: Callable[[Any], Any]
-    ) -> None:
-        self._store = store
-        self._ttl_s = ttl_s
-        self._remote = hasattr(store, "setex")
-        self._dumps = dumps
-        self._loads = loads
-
-    def get(self, key: str) -> Entry | None:
-        try:
-            if self._remote:
-                raw = self._store.get(key)
-                if raw is None:
-                    return None
-                stored = json.loads(raw)
-                return Entry(self._loads(stored["value"]), stored["facts"])
-            entry = self._store.get(key)
-            if entry is not None and entry.expires_at is not None and time.time() >= entry.expires_at:
-                self._store.pop(key, None)
-                return None
-            return cast("Entry | None", entry)
-        except Exception:
-            _safely.report("cache store")
-            return None
-
-    def put(self, key: str, entry: Entry) -> None:
-        try:
-            if self._remote:
-                raw = json.dumps({"value": self._dumps(entry.value), "facts": entry.facts})
-                if self._ttl_s is None:
-                    self._store.set(key, raw)
-                else:
-                    self._store.setex(key, max(int(self._ttl_s), 1), raw)
-                return
-            entry.expires_at = None if self._ttl_s is None else time.time() + self._ttl_s
-            self._store[key] = entry
-        except Exception:
-            _safely.report("cache store")
 
 
 def _same(value: Any) -> Any:
     return value
 
 
+@overload
+def cached(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
 def cached(
     *,
     ttl_s: float | None = None,
@@ -124,27 +41,49 @@ def cached(
     max_entries: int = 1024,
     dumps: Callable[[Any], Any] = _same,
     loads: Callable[[Any], Any] = _same,
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def cached(
+    function: Callable[P, R] | None = None,
+    /,
+    *,
+    ttl_s: float | None = None,
+    store: Any = None,
+    key: Callable[..., Any] | None = None,
+    max_entries: int = 1024,
+    dumps: Callable[[Any], Any] = _same,
+    loads: Callable[[Any], Any] = _same,
+) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
     """Answer equal calls from a cache. For functions and coroutine functions.
 
     Args:
+        function: The function, when used without brackets.
         ttl_s: Seconds an answer stays good; None means as long as the store keeps it.
-        store: Any mutable mapping, or a Redis client; default is memory of this process.
+        store: Any mutable mapping, or a Redis client (for coroutine functions also an async one); default is memory of
+            this process. A store that fails costs a lookup, never an answer.
         key: Makes the key from the call's arguments; default is a hash of the function's name and all its arguments
-            in a canonical order. Arguments that JSON cannot express need a key of yours.
+            in a canonical order. Arguments that JSON cannot express, such as a method's object, need a key of yours;
+            without one the call is made and a warning logged.
         max_entries: Size of the default store.
         dumps: Turns an answer into what JSON can express, for Redis.
         loads: The way back.
+
+    Raises:
+        TypeError, ValueError: While decorating, for a function or an argument that cannot work.
 
     Example:
         @outlay.cached(ttl_s=3600)
         def answer(question: str) -> str: ...
     """
-    keeper = _Keeper(store if store is not None else MemoryStore(max_entries), ttl_s, dumps, loads)
+    check_limits(ttl_s, max_entries)
+    keeper = Keeper(store if store is not None else MemoryStore(max_entries), ttl_s, dumps, loads)
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        if isinstance(function, (classmethod, staticmethod)):
+            return cast(Callable[P, R], type(function)(decorate(function.__func__)))
+        check_function(function, "cached")
         signature = inspect.signature(function)
-        name = f"{function.__module__}.{function.__qualname__}"
+        name = name_of(function)
+        title = f"cache {function.__name__}"
         locks = Locks()
 
         def key_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
@@ -153,9 +92,8 @@ def cached(
                     return f"{name}:{key(*args, **kwargs)}"
                 bound = signature.bind(*args, **kwargs)
                 bound.apply_defaults()
-                text = json.dumps(bound.arguments, sort_keys=True, ensure_ascii=False)
-                return f"{name}:{hashlib.sha256(text.encode()).hexdigest()}"
-            except (TypeError, ValueError):
+                return f"{name}:{digest(bound.arguments)}"
+            except Exception:
                 _safely.warn(f"cache key of {name}", "no cache key for these arguments of %s; give cached(key=…)", name)
                 return None
 
@@ -166,27 +104,29 @@ def cached(
                 found = key_of(args, kwargs)
                 if found is None:
                     return await cast(Any, function)(*args, **kwargs)
-                with track(f"cache {function.__name__}") as frame:
-                    entry = keeper.get(found)
+                with track(title) as frame:
+                    entry = await keeper.aget(found)
                     if entry is None:
                         async with locks.of_task(found):
-                            entry = keeper.get(found)
+                            entry = await keeper.aget(found)
                             if entry is None:
                                 miss(frame, "exact")
                                 value = await cast(Any, function)(*args, **kwargs)
-                                keeper.put(found, Entry(value, used(frame)))
+                                await keeper.aput(found, Entry(value, used(frame)))
                                 return value
                     hit(frame, "exact", entry)
                     return entry.value
 
             return cast(Callable[P, R], answer_async)
+        if keeper.is_async:
+            raise TypeError(f"{name} is not async, but its store is: use the sync client, or make the function async")
 
         @functools.wraps(function)
         def answer(*args: P.args, **kwargs: P.kwargs) -> R:
             found = key_of(args, kwargs)
             if found is None:
                 return function(*args, **kwargs)
-            with track(f"cache {function.__name__}") as frame:
+            with track(title) as frame:
                 entry = keeper.get(found)
                 if entry is None:
                     with locks.of_thread(found):
@@ -201,60 +141,47 @@ def cached(
 
         return answer
 
-    return decorate
+    return decorate if function is None else decorate(function)
 
 
-class Locks:
-    """One lock per key, while somebody needs it."""
+def check_limits(ttl_s: float | None, max_entries: int) -> None:
+    """What a cache cannot work with.
 
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._threads: dict[str, list[Any]] = {}
-        self._tasks: dict[tuple[int, str], list[Any]] = {}
-
-    def of_thread(self, key: str) -> Any:
-        return _Held(self, self._threads, key, threading.Lock)
-
-    def of_task(self, key: str) -> Any:
-        import asyncio
-
-        return _Held(self, self._tasks, (id(asyncio.get_running_loop()), key), asyncio.Lock)
+    Raises:
+        ValueError: Naming it.
+    """
+    if ttl_s is not None and not ttl_s > 0:
+        raise ValueError(f"ttl_s must be above 0, not {ttl_s!r}; None keeps answers for good")
+    if max_entries < 1:
+        raise ValueError(f"max_entries must be at least 1, not {max_entries!r}")
 
 
-class _Held:
-    def __init__(self, locks: Locks, table: dict[Any, list[Any]], key: Any, make: Callable[[], Any]) -> None:
-        self._locks = locks
-        self._table = table
-        self._key = key
-        with locks._guard:
-            entry = table.setdefault(key, [make(), 0])
-            entry[1] += 1
-        self._lock = entry[0]
+def check_function(function: Any, what: str) -> None:
+    """Refuse what has no answer to keep.
 
-    def _leave(self) -> None:
-        with self._locks._guard:
-            entry = self._table[self._key]
-            entry[1] -= 1
-            if not entry[1]:
-                del self._table[self._key]
+    Raises:
+        TypeError: If it is no function, or a generator, whose items can be had only once.
+    """
+    if not callable(function):
+        raise TypeError(f"{what} decorates a function, not {function!r}")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{what} cannot keep what {name_of(function)} yields: its items can be read only once")
 
-    def __enter__(self) -> None:
-        self._lock.acquire()
 
-    def __exit__(self, *error: object) -> None:
-        self._lock.release()
-        self._leave()
+def name_of(function: Any) -> str:
+    """Module and name, which tell functions apart in a store that they share."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
 
-    async def __aenter__(self) -> None:
-        try:
-            await self._lock.acquire()
-        except BaseException:
-            self._leave()
-            raise
 
-    async def __aexit__(self, *error: object) -> None:
-        self._lock.release()
-        self._leave()
+def digest(arguments: Mapping[str, Any]) -> str:
+    """The same for equal arguments, however they were passed.
+
+    Raises:
+        TypeError, ValueError: If JSON cannot express them.
+    """
+    text = json.dumps(arguments, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def miss(frame: Frame, kind: str, similarity: float | None = None) -> None:
@@ -274,17 +201,24 @@ def hit(frame: Frame, kind: str, entry: Entry, similarity: float | None = None) 
         },
         model=facts.get("model"),
         provider=facts.get("provider"),
-        attributes={semconv.OPERATION: "chat"},
+        attributes={semconv.OPERATION: facts.get("operation") or "chat"},
     )
 
 
 def used(frame: Frame) -> dict[str, Any]:
-    """Model and tokens of the calls inside, to be named when a hit avoids them."""
-    facts: dict[str, Any] = {}
+    """Model and tokens of the calls inside, to be named when a hit avoids them.
+
+    One lookup names one model: where several worked on the answer it is the one that wrote, or else read, the most.
+    """
+    by_model: dict[tuple[Any, Any], dict[str, Any]] = {}
     for attributes in getattr(frame, "used", None) or ():
-        facts["provider"] = attributes.get(semconv.PROVIDER)
-        facts["model"] = attributes.get(semconv.RESPONSE_MODEL) or attributes.get(semconv.REQUEST_MODEL)
+        provider = attributes.get(semconv.PROVIDER)
+        model = attributes.get(semconv.RESPONSE_MODEL) or attributes.get(semconv.REQUEST_MODEL)
+        facts = by_model.setdefault((provider, model), {"provider": provider, "model": model})
+        facts["operation"] = attributes.get(semconv.OPERATION)
         for name, key in (("input_tokens", semconv.INPUT_TOKENS), ("output_tokens", semconv.OUTPUT_TOKENS)):
             if key in attributes:
                 facts[name] = facts.get(name, 0) + attributes[key]
-    return facts
+    return max(
+        by_model.values(), key=lambda facts: (facts.get("output_tokens", 0), facts.get("input_tokens", 0)), default={}
+    )

@@ -119,14 +119,19 @@ class Cascade(Generic[T]):
 
     Args:
         name: Name of the cascade.
-        tiers: Callables with the same parameters, cheapest first; all sync, or all async.
-        accept: Judges an answer: True or False, or a confidence to compare with the threshold. May be async in `arun`.
+        tiers: Callables with the same parameters, cheapest first; all sync, or all async: then calling the cascade
+            gives an awaitable.
+        accept: Judges an answer: True or False, or a confidence to compare with the threshold. May be async where the
+            tiers are. An answer that it fails on does not convince.
         threshold: Confidence needed; one number, or one per task with a `"default"`.
         max_latency_s: After that much time the answer at hand is taken.
         max_cost_usd: After that much money (list prices) the answer at hand is taken.
 
     The answer of the last tier is taken as it is. A tier that raises hands over to the next; the last one's exception
     is the caller's.
+
+    Raises:
+        TypeError, ValueError: If tiers, `accept` or `threshold` cannot work together.
 
     Example:
         answer = outlay.Cascade("answer", [ask_small, ask_large], accept=lambda a: a.confidence, threshold=0.8)
@@ -145,7 +150,19 @@ class Cascade(Generic[T]):
     ) -> None:
         if not tiers:
             raise ValueError(f"cascade {name!r} needs at least one tier")
+        for part in (*tiers, accept):
+            if not callable(part):
+                raise TypeError(f"cascade {name!r}: tiers and accept are functions, unlike {part!r}")
+        kinds = {_is_async(tier) for tier in tiers}
+        if len(kinds) > 1:
+            raise ValueError(f"cascade {name!r}: tiers must be all sync or all async")
+        if _is_async(accept) and not kinds.pop():
+            raise ValueError(f"cascade {name!r}: accept is async, but the tiers are not")
+        for number in threshold.values() if isinstance(threshold, Mapping) else [threshold]:
+            if not isinstance(number, (int, float)):
+                raise TypeError(f"cascade {name!r}: a threshold is a number, not {number!r}")
         self.name = name
+        self._is_async = _is_async(tiers[0])
         self._tiers = list(tiers)
         self._accept = accept
         self._threshold = threshold
@@ -153,18 +170,25 @@ class Cascade(Generic[T]):
         self._max_cost_usd = None if max_cost_usd is None else Decimal(str(max_cost_usd))
 
     def __call__(self, *args: Any, task: str | None = None, **kwargs: Any) -> T:
-        """The accepted answer; `task` picks the threshold."""
+        """The accepted answer, to be awaited where the tiers are async; `task` picks the threshold."""
+        if self._is_async:
+            return cast(T, self.arun(*args, task=task, **kwargs))
         return self.run(*args, task=task, **kwargs)
 
     def run(self, *args: Any, task: str | None = None, **kwargs: Any) -> T:
         """The accepted answer of synchronous tiers."""
+        if self._is_async:
+            raise TypeError(f"the tiers of cascade {self.name!r} are async: await it, or its arun()")
         steps = self._steps(task)
         attempt, tier = next(steps)
         while True:
             try:
                 with attempt:
                     answer = tier(*args, **kwargs)
-                    verdict = self._judge(self._accept(answer), attempt)
+                    try:
+                        verdict = self._judge(self._accept(answer), attempt)
+                    except Exception:
+                        verdict = self._no_verdict()
                     last = steps.settle(attempt, verdict)
             except Exception as error:
                 attempt, tier = steps.after(error)
@@ -174,17 +198,22 @@ class Cascade(Generic[T]):
             attempt, tier = next(steps)
 
     async def arun(self, *args: Any, task: str | None = None, **kwargs: Any) -> T:
-        """The accepted answer of asynchronous tiers."""
+        """The accepted answer of asynchronous tiers; takes sync ones, too."""
         steps = self._steps(task)
         attempt, tier = next(steps)
         while True:
             try:
                 with attempt:
-                    answer = await tier(*args, **kwargs)
-                    judged = self._accept(answer)
-                    if inspect.isawaitable(judged):
-                        judged = await judged
-                    verdict = self._judge(judged, attempt)
+                    answer = tier(*args, **kwargs)
+                    if inspect.isawaitable(answer):
+                        answer = await answer
+                    try:
+                        judged = self._accept(answer)
+                        if inspect.isawaitable(judged):
+                            judged = await judged
+                        verdict = self._judge(judged, attempt)
+                    except Exception:
+                        verdict = self._no_verdict()
                     last = steps.settle(attempt, verdict)
             except Exception as error:
                 attempt, tier = steps.after(error)
@@ -199,11 +228,20 @@ class Cascade(Generic[T]):
         confidence = float(judged)
         return _Verdict(confidence >= (attempt._threshold or 0.0), confidence)
 
+    def _no_verdict(self) -> _Verdict:
+        """`accept` failed: the answer is there, but does not convince."""
+        _safely.report(f"accept of cascade {self.name}", message="failed; the answer counts as not accepted")
+        return _Verdict(False, None)
+
     def _steps(self, task: str | None) -> _Steps:
         threshold = self._threshold
         if isinstance(threshold, Mapping):
             threshold = threshold.get(task or "default", threshold.get("default", 0.5))
         return _Steps(self, threshold)
+
+
+def _is_async(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
 class _Steps:

@@ -63,7 +63,7 @@ def estimate(
 
     Raises:
         PriceNotFound: If no price is known.
-        ValueError: If a ratio is not between 0 and 1.
+        ValueError: If a ratio is not between 0 and 1, or the usage or the cascade makes no sense.
 
     Example:
         outlay.estimate("openai", "gpt-4o-mini", {"input_tokens": 1200, "output_tokens": 300},
@@ -85,6 +85,9 @@ def estimate(
     expensive: Decimal | None = None
     break_even: float | None = None
     if cascade is not None:
+        missing = {"model", "escalation_rate"} - set(cascade)
+        if missing:
+            raise ValueError(f"cascade needs {', '.join(sorted(missing))}")
         rate = _ratio("escalation_rate", cascade["escalation_rate"])
         upper = Usage.of(cascade["usage"]) if cascade.get("usage") is not None else counts
         expensive, _ = one(str(cascade.get("provider") or provider), str(cascade["model"]), upper)

@@ -12,7 +12,8 @@ import inspect
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 from outlay.recording import score as send_score
 from outlay.track import track
 
-Scorer = Callable[[Any, Any], float | bool]
+Scorer = Callable[[Any, Any], float | bool | Awaitable[float | bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Evaluation:
 
 def evaluate(
     dataset: Iterable[Any],
-    candidates: Mapping[str, Callable[[Any], Any]],
+    candidates: Mapping[str, Callable[[Any], Any]] | Sequence[Callable[[Any], Any]],
     scorers: Mapping[str, Scorer] | Sequence[Scorer],
     *,
     name: str = "evaluation",
@@ -119,18 +120,24 @@ def evaluate(
 
     Args:
         dataset: Examples; a mapping with an `input` is taken apart: the candidate gets the input, scorers the whole.
-        candidates: Name → function of the example's input; coroutine functions are awaited.
-        scorers: Functions of (output, example) → number or bool; a list is named after the functions.
+        candidates: Name → function of the example's input; a list is named after the functions. Coroutine functions
+            are awaited, all in one event loop, so that they may share a client.
+        scorers: Functions of (output, example) → number or bool, sync or async; a list is named after the functions.
         name: Name of the experiment under which the results appear.
         baseline: Candidate to compare with; default is the first.
         margin: How much lower a score may be and still count as no worse.
         concurrency: Answers asked for at the same time.
         progress: Show a bar on stderr; default is only on a terminal.
+
+    A candidate or a scorer that raises costs its row, which says why; the others go on.
+
+    Raises:
+        TypeError, ValueError: If there is nothing to run, or the baseline is no candidate.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     examples = list(dataset)
-    named = dict(scorers) if isinstance(scorers, Mapping) else {getattr(s, "__name__", str(s)): s for s in scorers}
+    candidates, named = _named(candidates, "candidates"), _named(scorers, "scorers")
     if not candidates or not named:
         raise ValueError("evaluate needs at least one candidate and one scorer")
     reference = baseline if baseline is not None else next(iter(candidates))
@@ -138,11 +145,11 @@ def evaluate(
         raise ValueError(f"baseline {reference!r} is no candidate; there are {', '.join(candidates)}")
     bar = _Bar(len(examples) * len(candidates), sys.stderr.isatty() if progress is None else progress)
     jobs = [(index, example, label) for index, example in enumerate(examples) for label in candidates]
-    with ThreadPoolExecutor(max(concurrency, 1)) as pool:
+    with _loop() as wait_for, ThreadPoolExecutor(max(concurrency, 1)) as pool:
 
         def run(job: tuple[int, Any, str]) -> Row:
             index, example, label = job
-            row = _answer(name, label, candidates[label], index, example, named)
+            row = _answer(name, label, candidates[label], index, example, named, wait_for)
             bar.step()
             return row
 
@@ -159,8 +166,59 @@ def evaluate(
     )
 
 
+def _named(functions: Any, what: str) -> dict[str, Any]:
+    """Name → function."""
+    if isinstance(functions, Mapping):
+        named = dict(functions)
+    else:
+        named = {getattr(function, "__name__", str(function)): function for function in functions}
+        if len(named) < len(functions):
+            raise ValueError(f"{what} share a name: give a mapping")
+    for name, function in named.items():
+        if not callable(function):
+            raise TypeError(f"{what}: {name!r} is no function but {function!r}")
+    return named
+
+
+@contextmanager
+def _loop() -> Iterator[Callable[[Any], Any]]:
+    """Waits for awaitables, from any thread, in one event loop that starts when it is first needed."""
+    import asyncio
+    import threading
+
+    loop: asyncio.AbstractEventLoop | None = None
+    thread: threading.Thread | None = None
+    lock = threading.Lock()
+
+    def wait_for(value: Any) -> Any:
+        nonlocal loop, thread
+        if not inspect.isawaitable(value):
+            return value
+        with lock:
+            if loop is None:
+                loop = asyncio.new_event_loop()
+                thread = threading.Thread(target=loop.run_forever, name="outlay-evaluate", daemon=True)
+                thread.start()
+        return asyncio.run_coroutine_threadsafe(_finish(value), loop).result()
+
+    try:
+        yield wait_for
+    finally:
+        if loop is not None and thread is not None:
+            asyncio.run_coroutine_threadsafe(loop.shutdown_asyncgens(), loop).result()
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+
+
 def _answer(
-    name: str, label: str, candidate: Callable[[Any], Any], index: int, example: Any, scorers: Mapping[str, Scorer]
+    name: str,
+    label: str,
+    candidate: Callable[[Any], Any],
+    index: int,
+    example: Any,
+    scorers: Mapping[str, Scorer],
+    wait_for: Callable[[Any], Any],
 ) -> Row:
     given = example["input"] if isinstance(example, Mapping) and "input" in example else example
     output, error, found = None, None, dict[str, float]()
@@ -168,20 +226,24 @@ def _answer(
         frame.used = []
         started = time.perf_counter()
         try:
-            output = candidate(given)
-            if inspect.isawaitable(output):
-                import asyncio
-
-                output = asyncio.run(_finish(output))
+            output = wait_for(candidate(given))
         except Exception as problem:
             error = f"{type(problem).__name__}: {problem}"
             frame.set(attributes={"error.type": type(problem).__name__})
         latency_s = time.perf_counter() - started
         if error is None:
+            judged = frame.last_call or frame.call  # a scorer may be a call, too
+            used = list(frame.used or ())
             for scorer_name, scorer in scorers.items():
-                found[scorer_name] = float(scorer(output, example))
-                send_score(scorer_name, found[scorer_name], call=frame.last_call or frame.call)
-        cost_usd = _cost(frame.used)
+                try:
+                    found[scorer_name] = float(wait_for(scorer(output, example)))
+                except Exception as problem:
+                    error = f"scorer {scorer_name}: {type(problem).__name__}: {problem}"
+                    continue
+                send_score(scorer_name, found[scorer_name], call=judged)
+        else:
+            used = list(frame.used or ())
+        cost_usd = _cost(used)
     return Row(index, label, output, found, cost_usd, latency_s, error)
 
 

@@ -7,6 +7,7 @@ experiments are independent of each other.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -42,15 +43,18 @@ def assign(experiment: str, unit: object, arms: Sequence[str] | Mapping[str, flo
         unit: What is assigned: a user, a session, a ticket. Its text decides.
         arms: Names, or names with weights. Their order matters: do not change it while the experiment runs.
 
+    Raises:
+        ValueError: If there is no arm to choose.
+
     Example:
         with outlay.assign("prompt-14", user_id, {"control": 0.9, "new": 0.1}) as arm:
             answer = ask(PROMPTS[arm], question)
     """
-    weights = dict(arms) if isinstance(arms, Mapping) else dict.fromkeys(arms, 1.0)
+    weights = dict(arms) if isinstance(arms, Mapping) else {} if isinstance(arms, str) else dict.fromkeys(arms, 1.0)
     total = sum(weights.values())
-    if not weights or min(weights.values()) < 0 or total <= 0:
+    if not weights or not min(weights.values()) >= 0 or not 0 < total < math.inf:
         raise ValueError(f"experiment {experiment!r} needs arms with weights of at least 0, not {arms!r}")
-    digest = hashlib.blake2b(f"{experiment}\0{unit}".encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(f"{experiment}\0{unit}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
     place = int.from_bytes(digest, "big") / 2**64 * total
     chosen = ""
     for name, weight in weights.items():

@@ -5,6 +5,7 @@ For the views that show which part grew. Counts of a tokenizer are taken as they
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -18,7 +19,7 @@ class prompt_parts:
     """Calls inside carry the size of each part of their prompt.
 
     Args:
-        **parts: Name → tokens, or the text, whose tokens are then estimated.
+        **parts: Name → tokens, or the text, a list of texts or of messages, whose tokens are then estimated.
 
     Example:
         with outlay.prompt_parts(system=SYSTEM, context=documents, history=turns, user=question):
@@ -27,14 +28,13 @@ class prompt_parts:
 
     __slots__ = ("_attributes", "_tokens")
 
-    def __init__(self, **parts: int | str | list[str]) -> None:
+    def __init__(self, **parts: int | str | Sequence[Any] | Mapping[str, Any] | None) -> None:
         self._attributes: dict[str, int] = {}
         self._tokens: list[Any] = []
-        try:
-            for name, part in parts.items():
-                self._attributes[f"{semconv.PROMPT_PART_PREFIX}{name}{semconv.PROMPT_PART_SUFFIX}"] = _tokens(part)
-        except Exception:
-            _safely.swallow("prompt_parts")
+        for name, part in parts.items():
+            tokens = _tokens(part)
+            if tokens is not None:
+                self._attributes[f"{semconv.PROMPT_PART_PREFIX}{name}{semconv.PROMPT_PART_SUFFIX}"] = tokens
 
     def __enter__(self) -> prompt_parts:
         outer = current_scope()
@@ -46,9 +46,14 @@ class prompt_parts:
         otel_context.detach(self._tokens.pop())
 
 
-def _tokens(part: int | str | list[str]) -> int:
-    if isinstance(part, int):
-        return part
-    from outlay.wire.estimate import tokens_of
+def _tokens(part: object) -> int | None:
+    """How many there are; None where nobody can say."""
+    try:
+        if isinstance(part, int):
+            return max(int(part), 0)
+        from outlay.wire.estimate import tokens_of, words_of
 
-    return round(sum(map(tokens_of, [part] if isinstance(part, str) else part)))
+        return None if part is None else round(sum(map(tokens_of, words_of(part))))
+    except Exception:
+        _safely.swallow("prompt_parts")
+        return None

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from opentelemetry import context as otel_context
 
-from outlay import semconv
+from outlay import _safely, semconv
 from outlay.context import SCOPE_KEY, Scope, current_scope
 
 T = TypeVar("T")
@@ -144,12 +144,22 @@ class Router(Generic[T]):
             task: Kind of task.
             complexity: 0–1, however you measure it.
             **facts: Anything that rules with `when` look at.
+
+        A rule that fails, say because its `when` misses a fact, is logged and does not match.
         """
         every = {"task": task, "complexity": complexity, **facts}
         for rule in self._rules:
-            if rule.matches(task, complexity, every):
+            if _matches(rule, task, complexity, every):
                 return Route(rule.tier, self._tiers[rule.tier], rule.why())
-        row = self._matrix.get(task or "")
+        row = self._matrix.get(str(task or ""))
         if row is not None and row.tier in self._tiers:
             return Route(row.tier, self._tiers[row.tier], f"matrix: {row.task}")
         return Route(self._default, self._tiers[self._default], "default")
+
+
+def _matches(rule: Rule, task: str | None, complexity: float | None, facts: Mapping[str, Any]) -> bool:
+    try:
+        return rule.matches(task, complexity, facts)
+    except Exception:
+        _safely.report(f"rule for tier {rule.tier}", message="failed and does not match")
+        return False

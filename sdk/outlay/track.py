@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from types import TracebackType
+from types import CoroutineType, TracebackType
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from opentelemetry import context as otel_context
@@ -96,14 +96,20 @@ class Tracker:
         self.__exit__(kind, error, tb)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        name = self._name or getattr(function, "__qualname__", type(function).__qualname__).replace(".<locals>", "")
-        target = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
+        if isinstance(function, (classmethod, staticmethod)):
+            return cast(Callable[P, R], type(function)(self(function.__func__)))
+        named = function.func if isinstance(function, functools.partial) else function
+        name = self._name or getattr(named, "__qualname__", type(named).__qualname__).replace(".<locals>", "")
+
+        def is_a(kind: Callable[[Any], bool]) -> bool:
+            return kind(function) or kind(getattr(function, "__call__", None))  # noqa: B004
+
         wrapped: Any
-        if inspect.isasyncgenfunction(target):
+        if is_a(inspect.isasyncgenfunction):
             wrapped = self._wrap_async_generator(cast(Any, function), name)
-        elif inspect.iscoroutinefunction(target):
+        elif is_a(inspect.iscoroutinefunction):
             wrapped = self._wrap_async(cast(Any, function), name)
-        elif inspect.isgeneratorfunction(target):
+        elif is_a(inspect.isgeneratorfunction):
             wrapped = self._wrap_generator(cast(Any, function), name)
         else:
             wrapped = self._wrap_sync(function, name)
@@ -120,6 +126,9 @@ class Tracker:
             except BaseException as error:
                 frame.end(error)
                 raise
+            if isinstance(result, CoroutineType):  # another decorator hides that the function is async
+                frame.detach()
+                return cast(R, _finish(frame, result, args, kwargs))
             frame.result(result, args, kwargs)
             frame.end()
             return result
@@ -220,6 +229,19 @@ class Tracker:
         return tracked
 
 
+async def _finish(frame: Frame, coroutine: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Await what a tracked function returned, as a part of it."""
+    frame.attach()
+    try:
+        result = await coroutine
+    except BaseException as error:
+        frame.end(error)
+        raise
+    frame.result(result, args, kwargs)
+    frame.end()
+    return result
+
+
 @overload
 def track(function: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
@@ -267,7 +289,7 @@ def track(
         with outlay.track(feature="backfill", started_at=day, ended_at=day + minute):
             outlay.record(usage={...}, model="gpt-4o", provider="openai", started_at=day)
     """
-    if callable(function):
+    if callable(function) or isinstance(function, classmethod):
         return Tracker(None, {}, False, None, None)(function)
     try:
         found = facts_attributes(facts)

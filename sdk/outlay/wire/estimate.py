@@ -21,17 +21,18 @@ def tokens_of(text: str) -> float:
     return plain / 4 + (len(text) - plain) / 1.5
 
 
-def _texts(value: Any, depth: int = 0) -> Iterator[str]:
+def words_of(value: Any, depth: int = 0) -> Iterator[str]:
+    """The texts in a prompt of any shape: texts, messages, lists of them; links and pictures are left out."""
     if isinstance(value, str):
         yield value
     elif depth < 16:
         if isinstance(value, Mapping):
             for key, inner in value.items():
                 if key not in _SKIPPED:
-                    yield from _texts(inner, depth + 1)
-        elif isinstance(value, list):
+                    yield from words_of(inner, depth + 1)
+        elif isinstance(value, (list, tuple)):
             for inner in value:
-                yield from _texts(inner, depth + 1)
+                yield from words_of(inner, depth + 1)
 
 
 def estimate_usage(
@@ -44,5 +45,5 @@ def estimate_usage(
     output = round(sum(map(tokens_of, texts)) / max(share, 1e-6))
     if known is not None and known.input_tokens is not None:
         return replace(known, output_tokens=max(output, 1), estimated=True)
-    prompt = sum(map(tokens_of, _texts(dict(request))))
+    prompt = sum(map(tokens_of, words_of(dict(request))))
     return Usage(input_tokens=max(round(prompt), 1), output_tokens=max(output, 1), estimated=True) if prompt else known

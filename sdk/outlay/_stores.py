@@ -1,0 +1,148 @@
+"""Where `cached` keeps its answers: memory, any mapping, a Redis client."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from outlay import _fork, _safely
+
+
+@dataclass(slots=True)
+class Entry:
+    """An answer and what it took to get it."""
+
+    value: Any
+    facts: dict[str, Any] = field(default_factory=dict)
+    expires_at: float | None = None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether its time is over."""
+        return self.expires_at is not None and time.time() >= self.expires_at
+
+    def expires_in(self, seconds: float | None) -> None:
+        """Say how long it stays good; None means for ever."""
+        self.expires_at = None if seconds is None else time.time() + seconds
+
+
+class MemoryStore(MutableMapping[str, Entry]):
+    """A dict that forgets what was used longest ago. Safe for threads."""
+
+    def __init__(self, max_entries: int = 1024) -> None:
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._max_entries = max_entries
+        self.after_fork()
+        _fork.renew(self)
+
+    def after_fork(self) -> None:
+        """A lock that nobody holds."""
+        self._lock = threading.Lock()
+
+    def __getitem__(self, key: str) -> Entry:
+        with self._lock:
+            entry = self._entries[key]
+            self._entries.move_to_end(key)
+            return entry
+
+    def __setitem__(self, key: str, entry: Entry) -> None:
+        with self._lock:
+            self._entries[key] = entry
+            self._entries.move_to_end(key)
+            while len(self._entries) > self._max_entries:
+                self._entries.popitem(last=False)
+
+    def __delitem__(self, key: str) -> None:
+        with self._lock:
+            del self._entries[key]
+
+    def __iter__(self) -> Any:
+        with self._lock:
+            return iter(list(self._entries))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+class Keeper:
+    """Reads and writes entries in a mapping, or in a Redis client, sync or async, which keeps JSON.
+
+    A store that fails costs a lookup, never an answer.
+    """
+
+    def __init__(
+        self, store: Any, ttl_s: float | None, dumps: Callable[[Any], Any], loads: Callable[[Any], Any]
+    ) -> None:
+        self._store = store
+        self._ttl_s = ttl_s
+        self._remote = hasattr(store, "setex")
+        self._dumps = dumps
+        self._loads = loads
+        needed = ("get", "set") if self._remote else ("get", "pop", "__setitem__")
+        missing = [name for name in needed if not callable(getattr(store, name, None))]
+        if missing:
+            raise TypeError(f"a store is a mutable mapping or a Redis client; {store!r} has no {', '.join(missing)}")
+        self.is_async = self._remote and inspect.iscoroutinefunction(getattr(store, "execute_command", store.get))
+
+    def get(self, key: str) -> Entry | None:
+        """The entry, unless there is none or its time is over."""
+        try:
+            found = self._store.get(key)
+            if self._remote:
+                return self._read(found)
+            if found is not None and found.is_stale:
+                self._store.pop(key, None)
+                return None
+            return found  # type: ignore[no-any-return]
+        except Exception:
+            _safely.report("cache store")
+            return None
+
+    def put(self, key: str, entry: Entry) -> None:
+        """Keep an entry."""
+        try:
+            if self._remote:
+                self._write(key, entry)
+            else:
+                entry.expires_in(self._ttl_s)
+                self._store[key] = entry
+        except Exception:
+            _safely.report("cache store")
+
+    async def aget(self, key: str) -> Entry | None:
+        """As `get`; waits for an async client."""
+        if not self.is_async:
+            return self.get(key)
+        try:
+            return self._read(await self._store.get(key))
+        except Exception:
+            _safely.report("cache store")
+            return None
+
+    async def aput(self, key: str, entry: Entry) -> None:
+        """As `put`; waits for an async client."""
+        if not self.is_async:
+            self.put(key, entry)
+            return
+        try:
+            await self._write(key, entry)
+        except Exception:
+            _safely.report("cache store")
+
+    def _read(self, raw: Any) -> Entry | None:
+        if raw is None:
+            return None
+        stored = json.loads(raw)
+        return Entry(self._loads(stored["value"]), stored["facts"])
+
+    def _write(self, key: str, entry: Entry) -> Any:
+        raw = json.dumps({"value": self._dumps(entry.value), "facts": entry.facts})
+        if self._ttl_s is None:
+            return self._store.set(key, raw)
+        return self._store.setex(key, max(int(self._ttl_s), 1), raw)
