@@ -60,6 +60,26 @@ def test_bedrock_counts_its_cache_beside_the_input_under_the_names_of_the_conven
     assert world.call()["input_tokens"] == 4379
 
 
+@pytest.mark.parametrize(
+    ("scope", "provider", "meant"),
+    [
+        ("openlit.instrumentation.anthropic", "anthropic", 4379),
+        ("openlit.instrumentation.bedrock", "aws.bedrock", 4379),
+        ("openlit.instrumentation.openai", "openai", 3945),
+        ("openlit.instrumentation.langchain", "anthropic", 3945),
+        ("opentelemetry.instrumentation.bedrock", "aws.bedrock", 4379),
+        ("opentelemetry.instrumentation.anthropic", "anthropic", 3945),
+    ],
+)
+def test_the_client_that_was_read_decides_what_input_includes(
+    world: World, scope: str, provider: str, meant: int
+) -> None:
+    claude = {"gen_ai.provider.name": provider, "gen_ai.request.model": "anthropic/claude-sonnet-4.5"}
+    parts = {"gen_ai.usage.cache_read.input_tokens": "124", "gen_ai.usage.cache_creation.input_tokens": "310"}
+    world.span("small parts", {**usage(3945, 50), **claude, **parts}, scope=scope)
+    assert world.call()["input_tokens"] == meant
+
+
 def test_reasoning_is_part_of_the_output_however_it_is_counted(world: World) -> None:
     thoughts = "gen_ai.usage.reasoning.output_tokens"
     world.span("inside", {**usage(10, 100), thoughts: "60"}, trace="a")
@@ -137,6 +157,8 @@ def test_a_stream_without_usage_is_unknown_not_free(world: World) -> None:
         ({"error.type": "APIConnectionError", "gen_ai.request.stream": "true", "gen_ai.response.id": "x"}, "no_usage"),
         ({"error.type": "ReadTimeoutError", "gen_ai.provider.name": "aws.bedrock"}, "no_usage"),
         ({"error.type": "ReadTimeoutError"}, "not_billed"),
+        ({"error.type": "httpx.ReadError"}, "no_usage"),
+        ({"error.type": "aiohttp.ClientPayloadError"}, "no_usage"),
     ],
 )
 def test_a_failure_is_billed_only_where_the_provider_is_known_to_charge(

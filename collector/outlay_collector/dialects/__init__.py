@@ -38,6 +38,8 @@ DIALECTS: tuple[Dialect, ...] = (
     otel_genai.BEDROCK,
     openllmetry.FRAMEWORK,
     openllmetry.PROVIDER,
+    openllmetry.BEDROCK,
+    openllmetry.GOOGLE,
     openinference.PROVIDER,
     openinference.FRAMEWORK,
     langfuse.TABLE,
@@ -53,6 +55,9 @@ DIALECTS: tuple[Dialect, ...] = (
     haystack.TABLE,
     autogen.TABLE,
     openlit.TABLE,
+    openlit.ANTHROPIC,
+    openlit.GOOGLE,
+    openlit.ONE_SCOPE,
     agentops.TABLE,
     otel_genai.TABLE,
 )

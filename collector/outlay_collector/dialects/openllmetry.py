@@ -9,9 +9,6 @@ PROVIDER = Dialect(
         "opentelemetry.instrumentation.openai.",
         "opentelemetry.instrumentation.openai$",
         "opentelemetry.instrumentation.anthropic",
-        "opentelemetry.instrumentation.bedrock",
-        "opentelemetry.instrumentation.google_generativeai",
-        "opentelemetry.instrumentation.vertexai",
         "opentelemetry.instrumentation.cohere",
         "opentelemetry.instrumentation.mistralai",
         "opentelemetry.instrumentation.ollama",
@@ -25,18 +22,33 @@ PROVIDER = Dialect(
         "opentelemetry.instrumentation.voyageai",
         "@traceloop/instrumentation-openai",
         "@traceloop/instrumentation-anthropic",
-        "@traceloop/instrumentation-bedrock",
         "@traceloop/instrumentation-cohere",
-        "@traceloop/instrumentation-vertexai",
         "@traceloop/instrumentation-together",
     ),
     rank=30,
-    input_excludes_cached=("aws.bedrock",),
-    output_excludes_reasoning=("gcp.gemini", "gcp.vertex_ai"),
-    notes=(
-        "Bedrock input excludes cached tokens, every other provider's includes them, under the same keys.",
-        "Anthropic streams: output is too high by message_start's count (2); the SDK's own span has it right.",
+    notes=("Anthropic streams: output is too high by message_start's count (2); the SDK's own span has it right.",),
+)
+
+BEDROCK = Dialect(
+    name="openllmetry_bedrock",
+    title="OpenLLMetry for Bedrock",
+    scopes=("opentelemetry.instrumentation.bedrock", "@traceloop/instrumentation-bedrock"),
+    rank=30,
+    input_excludes_cached=("*",),
+    notes=("Input excludes cached tokens, every other client's includes them, under the same keys.",),
+)
+
+GOOGLE = Dialect(
+    name="openllmetry_google",
+    title="OpenLLMetry for Gemini and Vertex AI",
+    scopes=(
+        "opentelemetry.instrumentation.google_generativeai",
+        "opentelemetry.instrumentation.vertexai",
+        "@traceloop/instrumentation-vertexai",
     ),
+    rank=30,
+    output_excludes_reasoning=("*",),
+    notes=("Output excludes thoughts; the total has them.",),
 )
 
 FRAMEWORK = Dialect(

@@ -201,5 +201,8 @@ BILLED_FAILURES: tuple[tuple[str, str], ...] = (
     ("", "generatorexit"),
     ("", "incompleteread"),
     ("", "remoteprotocolerror"),
+    ("", "readerror"),
+    ("", "chunkedencodingerror"),
+    ("", "clientpayloaderror"),
     ("", "apiresponsevalidationerror"),
 )
