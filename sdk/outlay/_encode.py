@@ -123,9 +123,7 @@ def _added(spans: Sequence[ReadableSpan], late: dict[int, Any]) -> dict[bytes, d
             if returned is not None:
                 extra = {k: v for k, v in read_returned(returned).items() if k not in attributes}
                 attributes = {**extra, **attributes}
-            if (semconv.OUTPUT_TOKENS in attributes or semconv.INPUT_TOKENS in attributes) and not (
-                semconv.COST_USD in attributes or attributes.get(semconv.CACHE_HIT)
-            ):
+            if _is_counted(attributes) and not (semconv.COST_USD in attributes or attributes.get(semconv.CACHE_HIT)):
                 cost = cost_of(attributes, span.start_time or 0)
                 if cost is not None:
                     extra[semconv.COST_USD] = float(cost)
@@ -134,6 +132,13 @@ def _added(spans: Sequence[ReadableSpan], late: dict[int, Any]) -> dict[bytes, d
         if extra:
             found[span.context.span_id.to_bytes(8, "big")] = extra
     return found
+
+
+def _is_counted(attributes: Mapping[str, Any]) -> bool:
+    """Whether there is something to price: tokens, or pages, seconds, searches …"""
+    if semconv.OUTPUT_TOKENS in attributes or semconv.INPUT_TOKENS in attributes:
+        return True
+    return any(key.startswith(semconv.OTHER_USAGE_PREFIX) for key in attributes)
 
 
 def _put(value: Any, given: Any) -> None:

@@ -129,18 +129,11 @@ def _fields(value: object) -> Mapping[str, Any]:
 
 
 def _shape(usage: Mapping[str, Any]) -> tuple[Callable[[Mapping[str, Any]], Usage] | None, str]:
-    if "prompt_tokens" in usage or "input_tokens_details" in usage:
-        return counts.openai, "openai"
-    if "promptTokenCount" in usage:
-        return counts.gemini, "gcp.gemini"
-    if "inputTokens" in usage:
-        return counts.converse, "aws.bedrock"
-    if "input_token_details" in usage and "total_tokens" in usage:
+    if "input_token_details" in usage and "total_tokens" in usage and "input_tokens_details" not in usage:
         return _langchain, ""
-    if "cache_creation_input_tokens" in usage or "cache_read_input_tokens" in usage:
-        return counts.anthropic, "anthropic"
-    if "billed_units" in usage:
-        return counts.cohere, "cohere"
+    found = counts.shape_of(usage)
+    if found is not None and found != (counts.openai, ""):
+        return found
     if "input_tokens" in usage and "output_tokens" in usage:
         return Usage.of, ""
     return None, ""

@@ -157,7 +157,8 @@ def test_requests_that_failed_cost_nothing_and_those_never_run_are_no_calls(
 ) -> None:
     provider.batches["b3"] = Batch({"bad": Answer(status=400, error="invalid_request")}, CREATED_S)
     openai.OpenAI(base_url=f"{provider.url}/v1", api_key="none").files.content("b3-output").read()
-    list(anthropic.Anthropic(base_url=provider.url, api_key="none").messages.batches.results("b3"))
+    with anthropic.Anthropic(base_url=provider.url, api_key="none") as client:  # forgotten, it closes its connections
+        list(client.messages.batches.results("b3"))
     of_openai, of_anthropic = sorted(sent.calls, key=lambda span: str(span.attributes[semconv.PROVIDER]), reverse=True)
     assert (of_openai.error, of_openai.attributes["error.type"], tokens(of_openai)) == (True, "400", {})
     assert (of_anthropic.error, of_anthropic.attributes["error.type"]) == (True, "invalid_request")
@@ -204,9 +205,10 @@ def test_other_files_are_left_alone(sent: Capture) -> None:
 
 def test_a_stream_that_is_left_early_has_counted_what_was_read(sent: Capture, provider: FakeProvider) -> None:
     provider.batches["c2"] = Batch({f"row-{n}": Answer() for n in range(100)}, CREATED_S)
-    for entry in anthropic.Anthropic(base_url=provider.url, api_key="none").messages.batches.results("c2"):
-        if entry.custom_id == "row-20":
-            break
+    with anthropic.Anthropic(base_url=provider.url, api_key="none") as client:
+        for entry in client.messages.batches.results("c2"):
+            if entry.custom_id == "row-20":
+                break
     assert 21 <= len(sent.calls) < 100
 
 
@@ -261,7 +263,8 @@ def test_two_fetches_by_two_processes_are_counted_once_at_the_batch_price(
         for feature in ("nightly", "reader"):
             with capture() as sent, outlay.track(feature=feature):
                 openai.OpenAI(base_url=f"{provider.url}/v1", api_key="none").files.content("b1-output").read()
-                list(anthropic.Anthropic(base_url=provider.url, api_key="none").messages.batches.results("c1"))
+                with anthropic.Anthropic(base_url=provider.url, api_key="none") as client:
+                    list(client.messages.batches.results("c1"))
             for signal, body in sent.sender.requests:
                 assert signal == "traces"
                 made.send(body)

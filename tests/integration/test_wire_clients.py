@@ -6,6 +6,7 @@ import asyncio
 import gc
 import importlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,6 +74,32 @@ def test_google_genai(sent: Capture, provider: FakeProvider) -> None:
     assert (first["gen_ai.provider.name"], first["gen_ai.response.model"]) == ("gcp.gemini", "gemini-3-flash")
 
 
+def test_google_interactions(sent: Capture, provider: FakeProvider) -> None:
+    genai = pytest.importorskip("google.genai")
+    answer = replace(CACHED, web_searches=2)
+    provider.queue(answer, answer, answer, replace(CACHED, text="word " * 40, chunk_delay_s=0.005))
+    client = genai.Client(api_key="none", http_options={"base_url": provider.url})
+    client.interactions.create(model="gemini-3-flash", input="hi")
+    list(client.interactions.create(model="gemini-3-flash", input="hi", stream=True))
+
+    async def main() -> None:
+        await client.aio.interactions.create(model="gemini-3-flash", input="hi")
+        await client.aio.aclose()
+
+    asyncio.run(main())
+    stream = client.interactions.create(model="gemini-3-flash", input="hi", stream=True)
+    for _ in zip(range(6), stream, strict=False):
+        pass
+    stream.response.close()
+    assert counts(sent.calls[:3]) == [(900, 60)] * 3
+    for span in sent.calls[:3]:
+        found = span.attributes
+        assert (found[semconv.CACHE_READ_TOKENS], found[semconv.REASONING_TOKENS]) == (500, 20)
+        assert (found["gen_ai.response.id"], found["outlay.usage.web_searches"]) == ("r1", 2)
+    assert sent.calls[3].attributes[semconv.USAGE_ESTIMATED] is True
+    assert sent.calls[3].attributes["outlay.stream.end"] == "abandoned"
+
+
 def test_google_genai_automatic_tool_rounds_are_calls(sent: Capture, provider: FakeProvider) -> None:
     genai = pytest.importorskip("google.genai")
 
@@ -100,6 +127,23 @@ def test_mistral(sent: Capture, provider: FakeProvider) -> None:
     assert counts([plain, asynchronous]) == [(900, 60)] * 2
     assert streamed.attributes[semconv.OUTPUT_TOKENS] > 0
     assert plain.attributes["gen_ai.provider.name"] == "mistral_ai"
+
+
+def test_mistral_conversations(sent: Capture, provider: FakeProvider) -> None:
+    client_module = pytest.importorskip("mistralai.client")
+    provider.queue(USAGE, USAGE, USAGE)
+    client = client_module.Mistral(api_key="none", server_url=provider.url)
+    client.beta.conversations.start(inputs="hi", model="mistral-large-latest")
+    with client.beta.conversations.append_stream(conversation_id="conv_1", inputs="hi") as stream:
+        list(stream)
+
+    async def main() -> None:
+        async with client_module.Mistral(api_key="none", server_url=provider.url) as made:
+            await made.beta.conversations.append_async(conversation_id="conv_1", inputs="hi")
+
+    asyncio.run(main())
+    assert counts(sent.calls) == [(900, 60)] * 3
+    assert "gen_ai.response.id" not in sent.calls[0].attributes  # a conversation's id is no answer's
 
 
 def test_cohere(sent: Capture, provider: FakeProvider) -> None:

@@ -46,6 +46,9 @@ FORMATS: list[tuple[str, dict[str, Any], str, str]] = [
     ("/api/chat", {"model": "m", "messages": [], "stream": False}, "ollama", "chat"),
     ("/api/generate", {"model": "m", "prompt": "x", "stream": False}, "ollama", "text_completion"),
     ("/api/embed", {"model": "m", "input": "x"}, "ollama", "embeddings"),
+    ("/v1beta/interactions", {"model": "m", "input": "x"}, "gcp.gemini", "generate_content"),
+    ("/v1/conversations", {"model": "m", "inputs": "x"}, "mistral_ai", "chat"),
+    ("/v1/decisions", {"model": "m", "input": "x"}, "openai", "chat"),
 ]
 STREAMS: list[tuple[str, dict[str, Any]]] = [
     ("/v1/chat/completions", {"model": "m", "stream": True, "stream_options": {"include_usage": True}}),
@@ -56,6 +59,8 @@ STREAMS: list[tuple[str, dict[str, Any]]] = [
     ("/model/m/invoke-with-response-stream", {"messages": [], "max_tokens": 5}),
     ("/v2/chat", {"model": "m", "messages": [], "stream": True}),
     ("/api/chat", {"model": "m", "messages": []}),
+    ("/v1beta/interactions", {"model": "m", "input": "x", "stream": True}),
+    ("/v1/conversations/c1", {"inputs": "x", "stream": True}),
 ]
 
 
@@ -92,7 +97,7 @@ def test_every_format_through_requests(
 def test_every_stream_through_every_library(
     sent: Capture, provider: FakeProvider, path: str, body: dict[str, Any], library: str
 ) -> None:
-    cached = "/v2/" not in path and "/api/" not in path
+    cached = not any(part in path for part in ("/v2/", "/api/", "/conversations"))
     provider.queue(CACHED if cached else USAGE)
     url = provider.url + path
     if library == "requests":

@@ -82,7 +82,7 @@ def sse(events: Iterator[Json | str], names: bool = False) -> Iterator[bytes]:
         if isinstance(event, str):
             yield f"data: {event}\n\n".encode()
         else:
-            head = f"event: {event['type']}\n" if names else ""
+            head = f"event: {event.get('type') or event['event_type']}\n" if names else ""
             yield f"{head}data: {json.dumps(event)}\n\n".encode()
 
 
@@ -357,6 +357,76 @@ def gemini_events(answer: Answer) -> Iterator[Json | str]:
     for piece in pieces[:-1]:
         yield gemini_content(answer, piece, final=False)
     yield gemini_content(answer, pieces[-1])
+
+
+def gemini_interaction(answer: Answer) -> Json:
+    """An Interaction: thoughts beside the output, as in GenerateContent, under other names."""
+    visible = answer.output_tokens - answer.reasoning_tokens
+    usage: Json = {
+        "total_input_tokens": answer.input_tokens,
+        "input_tokens_by_modality": [{"modality": "text", "tokens": answer.input_tokens}],
+        "total_cached_tokens": answer.cache_read_tokens,
+        "total_output_tokens": visible,
+        "total_tool_use_tokens": 0,
+        "total_thought_tokens": answer.reasoning_tokens,
+        "total_tokens": answer.input_tokens + answer.output_tokens,
+    }
+    if answer.web_searches:
+        usage["grounding_tool_count"] = [{"type": "google_search", "count": answer.web_searches}]
+    said = {"type": "model_output", "content": [{"type": "text", "text": answer.text}]}
+    about = {"id": answer.response_id, "object": "interaction", "status": "completed", "role": "model"}
+    return {**about, "model": answer.model, "steps": [said], "usage": usage}
+
+
+def gemini_interaction_events(answer: Answer) -> Iterator[Json | str]:
+    """Events of a streamed Interaction."""
+    whole = gemini_interaction(answer)
+    begun = {"id": whole["id"], "object": "interaction", "status": "in_progress", "model": answer.model}
+    yield {"event_type": "interaction.created", "interaction": begun}
+    yield {"event_type": "step.start", "index": 0, "step": {"type": "model_output"}}
+    for piece in answer.pieces:
+        yield {"event_type": "step.delta", "index": 0, "delta": {"type": "text", "text": piece}}
+    yield {"event_type": "step.stop", "index": 0}
+    yield {"event_type": "interaction.completed", "interaction": {key: whole[key] for key in whole if key != "steps"}}
+
+
+# --- Mistral's conversations, and decisions
+
+
+def mistral_conversation(answer: Answer) -> Json:
+    """What a conversation answers: it has an id, its answers have none."""
+    said = {"type": "message.output", "content": answer.text, "role": "assistant", "model": answer.model}
+    return {
+        "object": "conversation.response",
+        "conversation_id": "conv_1",
+        "outputs": [said],
+        "usage": {**_totals(answer), "connector_tokens": None, "connectors": None},
+    }
+
+
+def mistral_conversation_events(answer: Answer) -> Iterator[Json | str]:
+    """Events of a streamed conversation."""
+    yield {"type": "conversation.response.started", "conversation_id": "conv_1"}
+    for piece in answer.pieces:
+        yield {
+            "type": "message.output.delta",
+            "id": "msg_1",
+            "role": "assistant",
+            "content": piece,
+            "model": answer.model,
+        }
+    yield {"type": "conversation.response.done", "usage": _totals(answer)}
+
+
+def _totals(answer: Answer) -> Json:
+    whole = answer.input_tokens + answer.output_tokens
+    return {"prompt_tokens": answer.input_tokens, "completion_tokens": answer.output_tokens, "total_tokens": whole}
+
+
+def openai_decision(answer: Answer) -> Json:
+    """Answers to closed questions; no id."""
+    usage = openai_response(answer)["usage"]
+    return {"answers": [{"type": "predicate", "name": None, "probability": 0.9}], "model": answer.model, "usage": usage}
 
 
 # --- Bedrock

@@ -179,6 +179,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(formats.gemini_content(answer), answer)
         elif last.endswith(":streamGenerateContent"):
             self._stream(formats.sse(formats.gemini_events(answer)), answer)
+        elif last == "interactions":
+            if stream:
+                self._stream(formats.sse(formats.gemini_interaction_events(answer), names=True), answer)
+            else:
+                self._json(formats.gemini_interaction(answer), answer)
+        elif "/conversations" in path:
+            if stream:
+                self._stream(formats.sse(formats.mistral_conversation_events(answer), names=True), answer)
+            else:
+                self._json(formats.mistral_conversation(answer), answer)
+        elif last == "decisions":
+            self._json(formats.openai_decision(answer), answer)
         elif last.endswith((":embedContent", ":batchEmbedContents")):
             vector = {"values": [0.5] * answer.vectors}
             count = max(len(body.get("requests") or []), 1)

@@ -151,7 +151,10 @@ class Exchange(Meter):
             failed, error_type = True, str(status)
         elif status and reading.error and not cut:
             failed, error_type = True, reading.error
-        found = reading.attributes(self._asked[semconv.PROVIDER])
+        provider = self._asked[semconv.PROVIDER]
+        if reading.provider and provider == self._endpoint.format.provider:  # the host's name said nothing
+            provider = reading.provider
+        found = {semconv.PROVIDER: provider, **reading.attributes(provider)}
         if status >= 400:
             found[semconv.HTTP_STATUS] = status
         if error_type:

@@ -61,8 +61,28 @@ MESSAGES = Format(
     "anthropic",
     _hints("message_(start|delta|stop)", rf'"type"{_SPACE}"error"'),
 )
-VERTEX_MESSAGES = Format("vertex-messages", reading.anthropic, "gcp.vertex_ai", MESSAGES.hints, False)
-GEMINI = Format("gemini", reading.gemini, "gcp.gemini", _hints("usageMetadata", "finishReason", '"error"'), False)
+RAW_PREDICT = Format(
+    "vertex-raw",
+    reading.raw_predict,
+    "gcp.vertex_ai",
+    re.compile(MESSAGES.hints.pattern + b"|" + CHAT.hints.pattern),
+    False,
+)
+GEMINI = Format(
+    "gemini",
+    reading.gemini,
+    "gcp.gemini",
+    _hints("usageMetadata", "finishReason", "groundingMetadata", '"error"'),
+    False,
+)
+PREDICT = Format("vertex-predict", reading.gemini, "gcp.vertex_ai", GEMINI.hints, False)
+_COUNTED = _hints('"usage', r"\.(created|started|completed|done)", '"error"')
+INTERACTION = Format("gemini-interaction", reading.by_shape, "gcp.gemini", _COUNTED)
+CONVERSATION = Format("mistral-conversation", reading.by_shape, "mistral_ai", _COUNTED)
+DOCUMENT = Format("mistral-document", reading.by_shape, "mistral_ai", _COUNTED)
+DECISION = Format("openai-decision", reading.by_shape, "openai", _COUNTED)
+PARSE = Format("cohere-parse", reading.by_shape, "cohere", _COUNTED)
+LOCAL_DECISION = Format("ollama-decision", reading.by_shape, "ollama", _COUNTED)
 CONVERSE = Format(
     "bedrock-converse", bedrock.converse, "aws.bedrock", _hints("messageStop", "metadata", "Exception"), False
 )
@@ -98,7 +118,7 @@ _RULES: tuple[tuple[re.Pattern[str], Format, str], ...] = tuple(
         ),
         (r"/(?:deployments/(?P<deployment>[^/]+)/)?audio/(?:transcriptions|translations)$", MEDIA, "transcription"),
         (r"/(?:deployments/(?P<deployment>[^/]+)/)?audio/speech$", MEDIA, "speech"),
-        (r"/models/(?P<model>[^/:]+):(?:stream)?[rR]awPredict$", VERTEX_MESSAGES, "chat"),
+        (r"/models/(?P<model>[^/:]+):(?:stream)?[rR]awPredict$", RAW_PREDICT, "chat"),
         (r"/messages$", MESSAGES, "chat"),
         (
             r"/(?:models|tunedModels|endpoints)/(?P<model>[^/:]+):(?:stream)?[gG]enerateContent$",
@@ -106,7 +126,7 @@ _RULES: tuple[tuple[re.Pattern[str], Format, str], ...] = tuple(
             "generate_content",
         ),
         (r"/models/(?P<model>[^/:]+):(?:batchE|e)mbedContents?$", GEMINI, "embeddings"),
-        (r"/models/(?P<model>[^/:]+):predict$", GEMINI, "embeddings"),
+        (r"/models/(?P<model>[^/:]+):predict$", PREDICT, "image_generation"),
         (r"/model/(?P<model>[^/]+)/converse(?:-stream)?$", CONVERSE, "chat"),
         (r"/model/(?P<model>[^/]+)/invoke(?:-with-response-stream)?$", INVOKE, "chat"),
         (r"/v[12]/chat$", COHERE, "chat"),
@@ -115,12 +135,20 @@ _RULES: tuple[tuple[re.Pattern[str], Format, str], ...] = tuple(
         (r"/api/chat$", OLLAMA, "chat"),
         (r"/api/generate$", OLLAMA, "text_completion"),
         (r"/api/embed(?:dings)?$", OLLAMA, "embeddings"),
+        (r"/interactions$", INTERACTION, "generate_content"),
+        (r"/conversations(?:/[^/]+(?:/restart)?)?$", CONVERSATION, "chat"),
+        (r"/decisions$", DECISION, "chat"),
+        (r"/systemone$", LOCAL_DECISION, "chat"),
+        (r"/(?:chat/)?(?:moderations|classifications)$", DOCUMENT, "classification"),
+        (r"/ocr$", DOCUMENT, "ocr"),
+        (r"/v\d+/parse$", PARSE, "ocr"),
     )
 )
 # One quick look decides for nearly every other request of the application.
 _LIKELY = re.compile(
     r"(?:/(?:completions|responses|compact|embeddings|embed|messages|generations|edits|variations|transcriptions"
-    r"|translations|speech|converse|converse-stream|invoke|invoke-with-response-stream|chat|generate|rerank)"
+    r"|translations|speech|converse|converse-stream|invoke|invoke-with-response-stream|chat|generate|rerank"
+    r"|interactions|decisions|conversations(?:/[^/]+(?:/restart)?)?|systemone|moderations|classifications|ocr|parse)"
     r"|:[A-Za-z]*(?:Content|Contents|Predict|predict))$"
 )
 
@@ -131,6 +159,7 @@ _HOSTS: tuple[tuple[str, str], ...] = (
     ("aiplatform.googleapis.com", "gcp.vertex_ai"),
     ("generativelanguage.googleapis.com", "gcp.gemini"),
     ("bedrock-runtime.", "aws.bedrock"),
+    ("bedrock-mantle.", "aws.bedrock"),
     ("api.openai.com", "openai"),
     ("api.anthropic.com", "anthropic"),
     ("api.mistral.ai", "mistral_ai"),
@@ -164,14 +193,20 @@ def recognize(path: str) -> Endpoint | None:
             groups = match.groupdict()
             deployment, model = groups.get("deployment"), groups.get("model")
             last = path.rsplit("/", 1)[-1]
+            named = unquote(model or deployment or "")
             return Endpoint(
                 wire_format,
-                operation,
-                unquote(model or deployment or "") or None,
+                _operation(named) or operation if wire_format in (INVOKE, PREDICT) else operation,
+                named or None,
                 "stream" in last,
                 deployment is not None,
             )
     return None
+
+
+def _operation(model: str) -> str | None:
+    """What a model does, where every kind of model has the same path."""
+    return next((kind for part, kind in (("embed", "embeddings"), ("rerank", "rerank")) if part in model.lower()), None)
 
 
 def provider_of(host: str, likely: str, deployment: bool = False, user_agent: str = "") -> str:

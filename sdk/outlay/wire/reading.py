@@ -25,7 +25,7 @@ class Reading:
         "elsewhere",
         "error",
         "finish_reasons",
-        "parts",
+        "provider",
         "raw_usage",
         "response_id",
         "response_model",
@@ -38,6 +38,7 @@ class Reading:
         self.usage: Usage | None = None
         self.elsewhere: list[tuple[str, Usage]] = []  # billed beside it, at another model's price
         self.raw_usage: dict[str, Any] = {}
+        self.provider: str | None = None  # whose words these are, where a path is shared
         self.response_id: str | None = None
         self.response_model: str | None = None
         self.service_tier: str | None = None
@@ -109,9 +110,17 @@ def openai_chat(reading: Reading, body: Json) -> None:
         usage = groq.get("usage") if isinstance(groq, dict) else None
     if isinstance(usage, dict) and usage:
         reading.usage = counts.openai(usage)
-        cost = usage.get("cost")
-        if isinstance(cost, (int, float)) and not isinstance(cost, bool):
-            reading.cost_usd = float(cost)  # OpenRouter
+        reading.service_tier = text_of(usage.get("service_tier")) or reading.service_tier  # Mistral
+        _cost(reading, usage)
+
+
+def _cost(reading: Reading, usage: Json) -> None:
+    """What the provider says it costs: OpenRouter a number, Perplexity the parts and their total."""
+    cost = usage.get("cost")
+    if isinstance(cost, dict):
+        cost = cost.get("total_cost")
+    if isinstance(cost, (int, float)) and not isinstance(cost, bool):
+        reading.cost_usd = float(cost)
 
 
 def _openai_words(reading: Reading, choice: Json) -> None:
@@ -153,8 +162,12 @@ def openai_responses(reading: Reading, body: Json) -> None:
     usage = response.get("usage")
     if isinstance(usage, dict):
         found = counts.openai(usage)
-        searches = _web_searches(response)
+        searches, in_files = _web_searches(response), _file_searches(response)
+        if in_files:
+            found = _with(found, other={**found.other, "file_searches": in_files})
         reading.usage = _with(found, web_searches=searches) if searches else found
+        reading.elsewhere = _pictures(response)
+        _cost(reading, usage)
     if reading.text is not None and kind is None:
         for item in response.get("output") or ():
             for part in (item.get("content") or ()) if isinstance(item, dict) else ():
@@ -173,6 +186,22 @@ def _web_searches(response: Json) -> int | None:
             action = item.get("action")
             made += not isinstance(action, dict) or action.get("type", "search") == "search"
     return made or None
+
+
+def _pictures(response: Json) -> list[tuple[str, Usage]]:
+    """Pictures that the model had drawn are tokens of the model that drew them, beside its own."""
+    tools = response.get("tool_usage")
+    drawn = tools.get("image_gen") if isinstance(tools, dict) else None
+    if not isinstance(drawn, dict) or not drawn.get("total_tokens"):
+        return []
+    asked = (tool for tool in response.get("tools") or () if isinstance(tool, dict))
+    model = next((tool.get("model") for tool in asked if tool.get("type") == "image_generation"), None)
+    return [(text_of(model) or "gpt-image-1", counts.openai(drawn))]
+
+
+def _file_searches(response: Json) -> int:
+    items = (item for item in response.get("output") or () if isinstance(item, dict))
+    return sum(item.get("type") == "file_search_call" and item.get("status") == "completed" for item in items)
 
 
 def _with(usage: Usage, **changes: Any) -> Usage:
@@ -222,6 +251,10 @@ def anthropic(reading: Reading, body: Json) -> None:
         reading.usage = counts.anthropic(reading.raw_usage)
         reading.elsewhere = counts.anthropic_elsewhere(reading.raw_usage, reading.response_model or "")
         reading.service_tier = text_of(usage.get("service_tier")) or reading.service_tier
+        speed = text_of(reading.raw_usage.get("speed"))
+        if speed and speed != "standard":
+            reading.service_tier = speed  # billed like a tier of its own
+        _cost(reading, usage)
     # Some readers never ask for message_stop: the reason to stop comes with the final counts.
     reading.done = reading.done or kind == "message_stop" or (kind == "message_delta" and bool(reason and usage))
     if reading.text is not None:
@@ -250,6 +283,7 @@ def gemini(reading: Reading, body: Json) -> None:
             continue
         if candidate.get("finishReason"):
             reading.finish_reasons[index] = str(candidate["finishReason"])
+        _grounding(reading, candidate.get("groundingMetadata"))
         if reading.text is not None:
             content = candidate.get("content")
             for part in (content.get("parts") or ()) if isinstance(content, dict) else ():
@@ -258,10 +292,12 @@ def gemini(reading: Reading, body: Json) -> None:
     usage = body.get("usageMetadata")
     if isinstance(usage, dict) and usage:
         reading.raw_usage.update(usage)
-        reading.usage = counts.gemini(reading.raw_usage)
+        reading.service_tier = text_of(usage.get("serviceTier")) or reading.service_tier
         tier = text_of(usage.get("trafficType"))
         if tier and tier not in ("ON_DEMAND", "TRAFFIC_TYPE_UNSPECIFIED"):
             reading.service_tier = tier.lower()
+    if reading.raw_usage:
+        reading.usage = counts.gemini(reading.raw_usage)
     metadata = body.get("metadata")  # Vertex embeddings
     for prediction in body.get("predictions") or ():
         embedded = prediction.get("embeddings") if isinstance(prediction, dict) else None
@@ -274,6 +310,52 @@ def gemini(reading: Reading, body: Json) -> None:
         characters = counts.count(metadata.get("billableCharacterCount"))
         if characters is not None:
             reading.usage = Usage(other={"input_characters": characters})
+
+
+def _grounding(reading: Reading, metadata: object) -> None:
+    """Searches: each one is billed, until Gemini 2 the request that made any."""
+    queries = metadata.get("webSearchQueries") if isinstance(metadata, dict) else None
+    if not isinstance(queries, list) or not queries:
+        return
+    model = reading.response_model or ""
+    by_request = model.startswith(("gemini-1", "gemini-2"))
+    before = reading.raw_usage.get("groundedSearches", 0)
+    reading.raw_usage["groundedSearches"] = 1 if by_request else max(before, len(queries))
+
+
+def by_shape(reading: Reading, body: Json) -> None:
+    """Any answer, or event of a stream, that has a usage with names that somebody uses; what else it says is alike."""
+    for key in ("interaction", "response", "message"):
+        inner = body.get(key)
+        if isinstance(inner, dict) and ("usage" in inner or "id" in inner):
+            body = {**body, **inner}
+    if _error(reading, body):
+        return
+    reading.response_id = text_of(body.get("id")) or reading.response_id
+    reading.response_model = text_of(body.get("model")) or reading.response_model
+    reading.service_tier = text_of(body.get("service_tier")) or reading.service_tier
+    if text_of(body.get("status")) or text_of(body.get("finish_reason")):
+        reading.finish_reasons[0] = str(body.get("finish_reason") or body["status"])
+    usage = body.get("usage") or body.get("usage_info") or body.get("meta")
+    shape = counts.shape_of(usage) if isinstance(usage, dict) else None
+    if shape is not None and isinstance(usage, dict):
+        reading.usage = shape[0](usage)
+        reading.provider = shape[1] if shape[1] != "openai" else None  # everybody speaks like them
+        kind = body.get("event_type") or body.get("type")
+        reading.done = reading.done or (isinstance(kind, str) and kind.endswith((".completed", ".done")))
+    if reading.text is not None:
+        delta = body.get("delta")
+        reading.say(delta.get("text") if isinstance(delta, dict) else delta)
+        reading.say(body.get("content"))
+
+
+def raw_predict(reading: Reading, body: Json) -> None:
+    """Vertex hands on what the model's own provider says: Anthropic's messages, or chat completions of the others."""
+    usage = body.get("usage")
+    if "choices" in body or (isinstance(usage, dict) and "prompt_tokens" in usage):
+        openai_chat(reading, body)
+    else:
+        anthropic(reading, body)
 
 
 def cohere(reading: Reading, body: Json) -> None:
@@ -294,7 +376,9 @@ def cohere(reading: Reading, body: Json) -> None:
         reading.finish_reasons[0] = str(body["finish_reason"])
     usage = body.get("usage") or body.get("meta")
     if isinstance(usage, dict):
-        reading.usage = counts.cohere(usage)
+        shape = counts.shape_of(usage)  # vLLM, Jina and Voyage count what they rank in tokens
+        reading.usage = shape[0](usage) if shape is not None else counts.cohere(usage)
+    reading.response_model = text_of(body.get("model")) or reading.response_model
     reading.done = reading.done or kind in ("message-end", "stream-end")
     if reading.text is not None:
         reading.say(body.get("text"))

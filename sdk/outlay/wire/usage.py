@@ -48,6 +48,8 @@ def openai(usage: Json) -> Usage:
     total = count(usage.get("total_tokens"))
     if reasoning and given is not None and produced is not None and total == given + produced + reasoning:
         produced += reasoning  # xAI counts reasoning beside the completion
+    if given is None and produced is None:
+        given = total  # embeddings and rerankers that say only this
     if chat and produced is None and given is not None and total == given:
         produced = 0 if "completion_tokens" in usage else None
     reads = _first(
@@ -71,7 +73,14 @@ def openai(usage: Json) -> Usage:
         input_image_tokens=_part(usage, inside, "image_tokens") or None,
         output_audio_tokens=_part(usage, outside, "audio_tokens") or None,
         output_image_tokens=_part(usage, outside, "image_tokens") or None,
+        other=_seconds(usage),
     )
+
+
+def _seconds(usage: Json) -> dict[str, int]:
+    """Audio that is billed by its length beside the tokens (Mistral)."""
+    seconds = count(usage.get("prompt_audio_seconds"))
+    return {"input_audio_seconds": seconds} if seconds else {}
 
 
 def anthropic(usage: Json) -> Usage:
@@ -147,7 +156,40 @@ def gemini(usage: Json) -> Usage:
         cache_read_audio_tokens=_modality(usage, "cacheTokensDetails", "AUDIO"),
         output_audio_tokens=_modality(usage, "candidatesTokensDetails", "AUDIO"),
         output_image_tokens=_modality(usage, "candidatesTokensDetails", "IMAGE"),
+        web_searches=count(usage.get("groundedSearches")) or None,
     )
+
+
+def gemini_interaction(usage: Json) -> Usage:
+    """Gemini's Interactions: the same counts under other names."""
+    named = {name: usage[key] for key, name in _INTERACTION.items() if key in usage}
+    for key, name in _INTERACTION_DETAILS.items():
+        named[name] = [
+            {"modality": str(entry.get("modality")).upper(), "tokenCount": entry.get("tokens")}
+            for entry in usage.get(key) or ()
+            if isinstance(entry, dict)
+        ]
+    named["groundedSearches"] = sum(
+        count(entry.get("count")) or 0
+        for entry in usage.get("grounding_tool_count") or ()
+        if isinstance(entry, dict) and entry.get("type") == "google_search"
+    )
+    return gemini(named)
+
+
+_INTERACTION = {
+    "total_input_tokens": "promptTokenCount",
+    "total_tool_use_tokens": "toolUsePromptTokenCount",
+    "total_output_tokens": "candidatesTokenCount",
+    "total_thought_tokens": "thoughtsTokenCount",
+    "total_cached_tokens": "cachedContentTokenCount",
+    "total_tokens": "totalTokenCount",
+}
+_INTERACTION_DETAILS = {
+    "input_tokens_by_modality": "promptTokensDetails",
+    "cached_tokens_by_modality": "cacheTokensDetails",
+    "output_tokens_by_modality": "candidatesTokensDetails",
+}
 
 
 def _modality(usage: Json, details: str, modality: str) -> int | None:
@@ -216,3 +258,29 @@ def cohere(usage: Json) -> Usage:
 def ollama(body: Json) -> Usage:
     """Ollama: counts stand in the body itself."""
     return Usage(input_tokens=count(body.get("prompt_eval_count")), output_tokens=count(body.get("eval_count")))
+
+
+def pages(usage: Json) -> Usage:
+    """Documents that are billed by the page (Mistral)."""
+    number = count(usage.get("pages_processed"))
+    return Usage(other={"input_pages": number}) if number else Usage()
+
+
+def shape_of(usage: Json) -> tuple[Callable[[Json], Usage], str] | None:
+    """Who counts with these names: how to read them, and the provider, "" where several do; None for no usage."""
+    for names, reader, provider in _SHAPES:
+        if names & usage.keys():
+            return reader, provider
+    return None
+
+
+_SHAPES: tuple[tuple[frozenset[str], Callable[[Json], Usage], str], ...] = (
+    (frozenset({"prompt_tokens", "completion_tokens", "input_tokens_details"}), openai, "openai"),
+    (frozenset({"promptTokenCount"}), gemini, "gcp.gemini"),
+    (frozenset({"total_input_tokens", "total_output_tokens"}), gemini_interaction, "gcp.gemini"),
+    (frozenset({"inputTokens", "outputTokens"}), converse, "aws.bedrock"),
+    (frozenset({"cache_creation_input_tokens", "cache_read_input_tokens"}), anthropic, "anthropic"),
+    (frozenset({"billed_units"}), cohere, "cohere"),
+    (frozenset({"pages_processed"}), pages, "mistral_ai"),
+    (frozenset({"input_tokens", "output_tokens", "total_tokens"}), openai, ""),
+)
