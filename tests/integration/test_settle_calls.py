@@ -93,6 +93,21 @@ def test_reasoning_is_part_of_the_output_however_it_is_counted(world: World) -> 
     }
 
 
+def test_thoughts_that_only_the_total_has_are_output(world: World) -> None:
+    kind = {"mlflow.spanType": "CHAT_MODEL", "mlflow.llm.model": "gemini-2.5-pro", "mlflow.llm.provider": "google"}
+    world.span(
+        "lost",
+        {**kind, "mlflow.chat.tokenUsage": '{"input_tokens": 1895, "output_tokens": 253, "total_tokens": 3870}'},
+        trace="a",
+    )
+    world.span(
+        "none",
+        {**kind, "mlflow.chat.tokenUsage": '{"input_tokens": 1895, "output_tokens": 253, "total_tokens": 2148}'},
+        trace="b",
+    )
+    assert {r["name"]: r["output_tokens"] for r in world.calls()} == {"lost": 1975, "none": 253}
+
+
 @pytest.mark.parametrize(
     ("written", "meant"), [("281", 281), ("281.0", 281), ("2.81e2", 281), ("-5", None), ("x", None)]
 )

@@ -29,8 +29,9 @@ TABLE = Dialect(
         "cost_usd": ("mlflow.llm.cost#total_cost",),
     },
     usage=(
-        Blob("mlflow.chat.tokenUsage", style="inclusive"),
+        Blob("mlflow.chat.tokenUsage", style="visible"),
         Blob("mlflow.spanOutputs", "usage"),
         Blob("mlflow.spanOutputs", "usage_metadata"),
     ),
+    notes=("Gemini's output excludes thoughts; the total has them.",),
 )

@@ -57,7 +57,8 @@ class Blob:
     """A text that holds a whole usage object, under `key`, at `path` inside it.
 
     Style says how its counts relate: `wire` as the provider's API counts (Anthropic and Bedrock exclude cached input,
-    Gemini's candidates exclude thoughts), `inclusive` as OpenTelemetry counts, `disjoint` as Langfuse counts.
+    Gemini's candidates exclude thoughts), `inclusive` as OpenTelemetry counts, `disjoint` as Langfuse counts, `visible`
+    as OpenTelemetry counts but for thoughts that only the total has.
     """
 
     key: str

@@ -108,11 +108,13 @@ INPUT_EXCLUDES_CACHED: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "inclusive": {},
     "disjoint": {"input": ()},
+    "visible": {},
 }
 # Output counts that leave reasoning out, by style.
 OUTPUT_EXCLUDES_REASONING: dict[str, dict[str, tuple[str, ...]]] = {
     "wire": {"candidatesTokenCount": (), "candidates_token_count": ()},
     "inclusive": {},
     "disjoint": {"output": ()},
+    "visible": {"output_tokens": ()},
 }
-STYLES = ("wire", "inclusive", "disjoint")
+STYLES = ("wire", "inclusive", "disjoint", "visible")
