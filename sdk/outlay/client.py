@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -316,9 +317,17 @@ def flush(timeout: float = 30.0) -> bool:
 @_safely.safely()
 def shutdown(timeout: float | None = None) -> None:
     """Send what is queued and stop. Runs by itself at exit; later spans start it again."""
+    end_open_calls(_client)
     pipeline = _client.pipeline
     if pipeline is not None:
         pipeline.shutdown(_client.settings.exit_timeout_s if timeout is None else timeout)
+
+
+def end_open_calls(client: Client) -> None:
+    """End the calls whose results nobody has fetched."""
+    background = sys.modules.get("outlay.wire.background")
+    if background is not None:
+        background.give_up(client)
 
 
 def stats() -> dict[str, int]:

@@ -201,6 +201,7 @@ def capture(
         if replacement.settings.wire:
             install()
         yield Capture(memory, _client=replacement)
+        client.end_open_calls(replacement)
         if replacement.pipeline is not None:
             replacement.pipeline.flush(10)
     finally:

@@ -14,6 +14,7 @@ from tests.fake_provider import Answer, FakeProvider
 
 import outlay
 from outlay import semconv
+from outlay.client import end_open_calls, get_client
 from outlay.testing import Capture, capture
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # theirs
@@ -98,6 +99,26 @@ def test_google_interactions(sent: Capture, provider: FakeProvider) -> None:
         assert (found["gen_ai.response.id"], found["outlay.usage.web_searches"]) == ("r1", 2)
     assert sent.calls[3].attributes[semconv.USAGE_ESTIMATED] is True
     assert sent.calls[3].attributes["outlay.stream.end"] == "abandoned"
+
+
+def test_an_answer_in_the_background_is_one_call_whoever_fetches_it(sent: Capture, provider: FakeProvider) -> None:
+    openai, genai = pytest.importorskip("openai"), pytest.importorskip("google.genai")
+    provider.queue(replace(CACHED, response_id="resp_1"), replace(CACHED, response_id="i_1"), Answer(), Answer())
+    google = genai.Client(api_key="none", http_options={"base_url": provider.url})
+    with openai.OpenAI(base_url=f"{provider.url}/v1", api_key="none") as client:
+        client.responses.create(model="gpt-5", input="hi", background=True)
+        google.interactions.create(model="gemini-3-flash", input="hi", background=True)
+        assert sent.calls == []  # nobody knows yet what they take
+        for _ in range(2):
+            client.responses.retrieve("resp_1")
+            google.interactions.get("i_1")
+        assert counts(sent.calls) == [(900, 60), (900, 60)]
+        assert sent.calls[0].attributes[semconv.REQUEST_MODEL] == "gpt-5"
+        client.responses.retrieve("resp_2")  # another process asked for it
+        assert [span.attributes["gen_ai.response.id"] for span in sent.calls[2:]] == ["resp_2"]
+        client.responses.create(model="gpt-5", input="hi", background=True)  # nobody fetches it
+    end_open_calls(get_client())
+    assert counts(sent.calls)[3:] == [(None, None)]
 
 
 def test_google_genai_automatic_tool_rounds_are_calls(sent: Capture, provider: FakeProvider) -> None:

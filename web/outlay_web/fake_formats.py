@@ -168,8 +168,8 @@ def openai_chat_events(answer: Answer, include_usage: bool) -> Iterator[Json | s
     yield "[DONE]"
 
 
-def openai_response(answer: Answer, status: str = "completed") -> Json:
-    """A response of the Responses API."""
+def openai_response(answer: Answer, status: str = "completed", background: bool = False) -> Json:
+    """A response of the Responses API; one in the background is `queued` first."""
     output: list[Json] = []
     if answer.web_searches:
         action = {"type": "search", "query": "q"}
@@ -198,6 +198,7 @@ def openai_response(answer: Answer, status: str = "completed") -> Json:
     return {
         "id": answer.response_id,
         "object": "response",
+        "background": background,
         "created_at": 1767225600,
         "status": status,
         "error": None,
@@ -359,7 +360,7 @@ def gemini_events(answer: Answer) -> Iterator[Json | str]:
     yield gemini_content(answer, pieces[-1])
 
 
-def gemini_interaction(answer: Answer) -> Json:
+def gemini_interaction(answer: Answer, status: str = "completed") -> Json:
     """An Interaction: thoughts beside the output, as in GenerateContent, under other names."""
     visible = answer.output_tokens - answer.reasoning_tokens
     usage: Json = {
@@ -374,7 +375,9 @@ def gemini_interaction(answer: Answer) -> Json:
     if answer.web_searches:
         usage["grounding_tool_count"] = [{"type": "google_search", "count": answer.web_searches}]
     said = {"type": "model_output", "content": [{"type": "text", "text": answer.text}]}
-    about = {"id": answer.response_id, "object": "interaction", "status": "completed", "role": "model"}
+    about = {"id": answer.response_id, "object": "interaction", "status": status, "role": "model"}
+    if status != "completed":
+        return {**about, "model": answer.model}
     return {**about, "model": answer.model, "steps": [said], "usage": usage}
 
 

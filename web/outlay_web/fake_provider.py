@@ -49,12 +49,14 @@ class FakeProvider:
         requests: What arrived, in order.
         answer: Called for each request that no queued answer is left for.
         batches: Finished batches by id.
+        waiting: Answers to requests in the background, by response id, for whoever fetches them.
     """
 
     def __init__(self, answer: Callable[[Request], Answer] | None = None, port: int = 0) -> None:
         self.requests: list[Request] = []
         self.answer = answer or plain_answer
         self.batches: dict[str, Batch] = {}
+        self.waiting: dict[str, Answer] = {}
         self._queue: deque[Answer] = deque()
         self._count = 0
         self._lock = threading.Lock()
@@ -129,6 +131,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         provider = self.server.provider
+        *_, kind, identity = urlsplit(self.path).path.split("/")
+        if kind in ("responses", "interactions"):
+            answer = provider.waiting.get(identity, Answer(response_id=identity))
+            write = formats.gemini_interaction if kind == "interactions" else formats.openai_response
+            self._json({**write(answer), "background": True})
+            return
         found = fake_batches.serve(provider.batches, urlsplit(self.path).path, provider.url)
         if isinstance(found, bytes):
             size = max(len(found) // 7, 1)  # pieces that end anywhere
@@ -154,6 +162,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, path: str, body: dict[str, Any], answer: Answer) -> None:
         stream = body.get("stream") is True
         last = path.rsplit("/", 1)[-1]
+        if body.get("background") is True:
+            self.server.provider.waiting[answer.response_id] = answer
+            if last == "responses":
+                self._json(formats.openai_response(answer, "queued", background=True), answer)
+            else:
+                self._json(formats.gemini_interaction(answer, "in_progress"), answer)
+            return
         if path.endswith("/chat/completions"):
             if stream:
                 include = bool((body.get("stream_options") or {}).get("include_usage"))

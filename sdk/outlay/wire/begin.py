@@ -15,7 +15,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 from outlay import _safely, semconv
 from outlay.client import Client, running
 from outlay.context import EMPTY, SCOPE_KEY, Scope
-from outlay.wire import attempts, batches, formats
+from outlay.wire import attempts, background, batches, formats
 from outlay.wire.exchange import Exchange
 from outlay.wire.meter import Header, Meter, no_header
 
@@ -26,7 +26,7 @@ def wanted(method: str, path: str) -> bool:
     """Whether the request may be worth watching; one regular expression for nearly all that are not."""
     if method == "POST":
         return formats.recognize(path) is not None
-    return method == "GET" and batches.recognize(path) is not None
+    return method == "GET" and (batches.recognize(path) is not None or background.recognize(path) is not None)
 
 
 def begin(
@@ -52,6 +52,9 @@ def begin(
         if scope.metering:
             return None
         if method == "GET":
+            result = background.recognize(path)
+            if result is not None:
+                return background.ResultMeter(client, result, host, header, context, scope)
             return batches.begin(client, host, port, path, header, context, scope)
         endpoint = formats.recognize(path)
         request = _parse(body, form)

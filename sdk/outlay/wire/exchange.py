@@ -14,7 +14,7 @@ from outlay.call import Call, last_call
 from outlay.client import Client
 from outlay.context import SCOPE_KEY, Scope
 from outlay.usage import Usage
-from outlay.wire import attempts, formats
+from outlay.wire import attempts, background, formats
 from outlay.wire import usage as counts
 from outlay.wire.body import BodyReader, make_body_reader
 from outlay.wire.meter import Header, Meter
@@ -144,6 +144,30 @@ class Exchange(Meter):
 
     def _end(self, error_type: str | None = None, *, cut: bool = False, failed: bool = False) -> None:
         self._ended = True
+        reading = self.reading
+        if reading.waits and reading.response_id and not failed and self._request.get("background") is True:
+            background.park(self, reading.response_id)
+            return
+        self._report(error_type, cut, failed)
+
+    def belongs_to(self, client: Client) -> bool:
+        """Whether it is this client's."""
+        return self._client is client
+
+    def forget(self) -> None:
+        """Somebody else will end it."""
+        self._ended = True
+
+    @_safely.safely()
+    def settle(self, result: Reading | None) -> None:
+        """The result of a request in the background is here; None when nobody came for it."""
+        if result is not None:
+            result.response_id = self.reading.response_id
+            self.reading = result
+        self._report(None, False, False)
+
+    def _report(self, error_type: str | None, cut: bool, failed: bool) -> None:
+        """Write what is known on the span, and end it."""
         reading = self.reading
         end_ns = self._client.now_ns()
         status = self._status

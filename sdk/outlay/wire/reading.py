@@ -25,6 +25,7 @@ class Reading:
         "elsewhere",
         "error",
         "finish_reasons",
+        "in_background",
         "provider",
         "raw_usage",
         "response_id",
@@ -32,6 +33,7 @@ class Reading:
         "service_tier",
         "text",
         "usage",
+        "waits",
     )
 
     def __init__(self) -> None:
@@ -46,6 +48,8 @@ class Reading:
         self.cost_usd: float | None = None
         self.error: str | None = None
         self.done = False  # the provider has said everything that matters
+        self.waits = False  # the answer says only that the request is queued or under way
+        self.in_background = False
         self.text: list[str] | None = None  # filled only when somebody wants the words
 
     def attributes(self, provider: str) -> dict[str, Any]:
@@ -135,6 +139,9 @@ def _openai_words(reading: Reading, choice: Json) -> None:
                 reading.say(function.get("arguments"))
 
 
+_UNDER_WAY = frozenset({"queued", "in_progress"})
+
+
 def openai_responses(reading: Reading, body: Json) -> None:
     """The Responses API; a stream's events wrap the whole response."""
     kind = body.get("type")
@@ -154,6 +161,8 @@ def openai_responses(reading: Reading, body: Json) -> None:
     if tier and tier != "auto":
         reading.service_tier = tier
     status = response.get("status")
+    reading.waits = status in _UNDER_WAY
+    reading.in_background = response.get("background") is True
     if status in ("completed", "incomplete", "failed", "cancelled"):
         detail = response.get("incomplete_details")
         reason = detail.get("reason") if isinstance(detail, dict) else None
@@ -334,8 +343,11 @@ def by_shape(reading: Reading, body: Json) -> None:
     reading.response_id = text_of(body.get("id")) or reading.response_id
     reading.response_model = text_of(body.get("model")) or reading.response_model
     reading.service_tier = text_of(body.get("service_tier")) or reading.service_tier
-    if text_of(body.get("status")) or text_of(body.get("finish_reason")):
-        reading.finish_reasons[0] = str(body.get("finish_reason") or body["status"])
+    ended = text_of(body.get("finish_reason")) or text_of(body.get("status"))
+    if ended:
+        reading.waits = ended in _UNDER_WAY
+        if not reading.waits:
+            reading.finish_reasons[0] = ended
     usage = body.get("usage") or body.get("usage_info") or body.get("meta")
     shape = counts.shape_of(usage) if isinstance(usage, dict) else None
     if shape is not None and isinstance(usage, dict):
