@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
 from outlay import _safely, semconv
-from outlay._text import readable
+from outlay._text import readable, redacted
 from outlay.usage import Usage
 from outlay.wire import usage as counts
 from outlay.wire.content import flatten
@@ -203,7 +203,7 @@ def read_words(
         text = _get(value, "output_text") or _get(value, "text") or _get(value, "content")
     said = text if type(text) is str else flatten(json.loads(json.dumps(text, default=_plain))) if text else ""
     if redact is not None:
-        return Words([(role, redact(text)) for role, text in asked], redact(said))
+        return Words([(role, redacted(redact, text)) for role, text in asked], redacted(redact, said))
     return Words(asked, said)
 
 

@@ -217,9 +217,15 @@ def test_what_is_redacted_never_reaches_any_processor() -> None:
     assert "4111" not in str(span.attributes)
 
 
-def test_a_redactor_that_fails_keeps_the_call_and_not_the_text() -> None:
-    def redact(text: str) -> str:
-        raise RuntimeError("no")
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_redactor_that_fails_or_forgets_to_return_keeps_the_call_and_not_the_text(fails: bool) -> None:
+    def redact(text: str) -> Any:
+        if fails:
+            raise RuntimeError("no")
+
+    @outlay.track
+    def answer(messages: list[dict[str, str]]) -> dict[str, Any]:
+        return {"usage": {"prompt_tokens": 3, "completion_tokens": 2}, "output_text": "4111"}
 
     with (
         FakeProvider() as provider,
@@ -227,9 +233,10 @@ def test_a_redactor_that_fails_keeps_the_call_and_not_the_text() -> None:
         openai.OpenAI(base_url=f"{provider.url}/v1", api_key="none") as client,
     ):
         client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "my card 4111"}])
-        (span,) = sent.calls
-    assert span.attributes[semconv.OUTPUT_TOKENS] == 10
-    assert "4111" not in str(span.attributes)
+        answer([{"role": "user", "content": "my card 4111"}])
+        calls = sent.calls
+    assert [span.attributes[semconv.OUTPUT_TOKENS] for span in calls] == [10, 2]
+    assert "4111" not in str(calls)
 
 
 def test_switched_off_nothing_of_opentelemetrys_sdk_is_imported_and_nothing_is_hooked() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from outlay import _safely, semconv
-from outlay._text import readable
+from outlay._text import readable, redacted
 from outlay.wire.reading import Reading
 
 Redact = Callable[[str], str] | None
@@ -66,7 +66,7 @@ def _dump(value: Any, redact: Redact) -> str:
 def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return {
-            key: redact(inner) if key == "content" and isinstance(inner, str) else _redacted(inner, redact)
+            key: redacted(redact, inner) if key == "content" and isinstance(inner, str) else _redacted(inner, redact)
             for key, inner in value.items()
         }
     return [_redacted(inner, redact) for inner in value] if isinstance(value, list) else value
