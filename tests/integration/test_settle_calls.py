@@ -356,6 +356,38 @@ def test_providers_have_one_name_each(world: World, said: str, model: str, meant
     assert world.call()["provider"] == meant
 
 
+def test_an_agent_kits_first_versions_say_thoughts_in_the_answer_alone(world: World) -> None:
+    usage_metadata = (
+        '{"cached_content_token_count":1123,"candidates_token_count":189,"prompt_token_count":1351,'
+        '"thoughts_token_count":1261,"total_token_count":2801}'
+    )
+    said = {**usage(1351, 189), "gen_ai.system": "gcp.vertex.agent", "gen_ai.request.model": "gemini-2.5-pro"}
+    del said["gen_ai.operation.name"], said["gen_ai.provider.name"]
+    answer = {
+        "gcp.vertex.agent.llm_response": f'{{"model_version":"gemini-2.5-pro","usage_metadata":{usage_metadata}}}'
+    }
+    world.span("call_llm", {**said, **answer}, scope="gcp.vertex.agent")
+    call = world.call()
+    assert (call["provider"], call["model"]) == ("gcp.gemini", "gemini-2.5-pro")
+    counts = ("input_tokens", "cache_read_tokens", "output_tokens", "reasoning_tokens")
+    assert [call[name] for name in counts] == [1351, 1123, 1450, 1261]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"gen_ai.response.input_tokens": "2000", "gen_ai.response.output_tokens": "90"},
+        {"gen_ai.response.prompt_tokens": "2000", "gen_ai.response.completion_tokens": "90"},
+        {"gen_ai.usage": '{"input_tokens": 2000, "output_tokens": 90}'},
+        {"llm.usage": "{'prompt_tokens': 2000, 'completion_tokens': 90, 'total_tokens': None}"},
+    ],
+)
+def test_counts_of_an_unknown_library_stand_under_many_names(world: World, attributes: dict[str, str]) -> None:
+    world.span("call", {**CHAT, **attributes}, scope="acme.llm")
+    call = world.call()
+    assert (call["input_tokens"], call["output_tokens"], call["flags"]) == (2000, 90, ["unknown_library"])
+
+
 def test_a_library_without_a_table_is_read_by_the_conventions_and_flagged(world: World) -> None:
     world.span("known", usage(1, 1), scope="opentelemetry.instrumentation.genai.openai", trace="a")
     world.span("unknown", usage(1, 1), scope="acme.trace", trace="b")

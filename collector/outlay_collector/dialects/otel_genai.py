@@ -1,6 +1,6 @@
 """OpenTelemetry GenAI conventions: the official instrumentations, and every library that nothing else recognizes."""
 
-from outlay_collector.dialects.model import CALL, Dialect, Kind
+from outlay_collector.dialects.model import CALL, Blob, Dialect, Kind
 
 TABLE = Dialect(
     name="otel_genai",
@@ -20,6 +20,7 @@ TABLE = Dialect(
         "org.springframework.ai",
     ),
     rank=20,
+    usage=(Blob("gen_ai.usage"), Blob("gen_ai.response.usage"), Blob("llm.usage")),
     notes=("Input includes cached tokens, output includes reasoning; the default for libraries without a table.",),
 )
 
