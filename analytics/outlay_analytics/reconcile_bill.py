@@ -63,6 +63,16 @@ FAMILIES = (
     ("google", ("gcp", "google", "vertex", "gemini")),
     ("anthropic", ("anthropic", "claude")),
     ("openai", ("openai",)),
+    ("mistral_ai", ("mistral",)),
+    ("deepseek", ("deepseek",)),
+    ("x_ai", ("x_ai", "xai", "grok")),
+    ("cohere", ("cohere",)),
+    ("groq", ("groq",)),
+    ("perplexity", ("perplexity",)),
+    ("openrouter", ("openrouter",)),
+    ("together_ai", ("together",)),
+    ("fireworks_ai", ("fireworks",)),
+    ("moonshot_ai", ("moonshot",)),
 )
 
 

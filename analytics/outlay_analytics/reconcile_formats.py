@@ -209,7 +209,8 @@ class _Reader:
             elif re.fullmatch(r"\d{9,11}", str(value).strip(), re.ASCII):
                 found = datetime.fromtimestamp(int(value), UTC)
             else:
-                found = datetime.fromisoformat(str(value).strip())
+                # BigQuery writes `2026-10-01 00:00:00 UTC`.
+                found = datetime.fromisoformat(str(value).strip().replace(" UTC", "Z"))
             found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
         except (ValueError, OverflowError, OSError):
             found = datetime.min.replace(tzinfo=UTC)

@@ -242,6 +242,21 @@ def test_providers_are_recognized_however_they_are_written() -> None:
         "OpenAI",
     ]
     assert [family(one) for one in written] == ["aws"] * 3 + ["azure"] * 2 + ["google"] * 2 + ["openai"]
+    pairs = (("Mistral AI", "mistral_ai"), ("xAI", "x_ai"), ("DeepSeek", "deepseek"), ("ibm.watsonx.ai",) * 2)
+    assert all(family(billed) == family(called) for billed, called in pairs)
+    assert family("ibm.watsonx.ai") != family("x_ai")
     assert read_bill(b"usage_date_utc,cost_usd,model\n2026-11-02,1,Claude Opus 4.5\n", knows).charges == [
         Charge(date(2026, 11, 2), "anthropic", "claude-opus-4-5", "", "usage", Decimal(1))
     ]
+
+
+def test_an_export_of_bigquery_has_instants_of_its_own_and_credits_of_more_than_the_bill(store: Store) -> None:
+    fill(store)
+    header = "ChargeCategory,BillingCurrency,BilledCost,x_Model,ProviderName,ChargePeriodEnd,ChargePeriodStart"
+    hours = "2026-11-03 06:00:00 UTC,2026-11-03 05:00:00 UTC"
+    lines = [f"Usage,usd,0.035,gpt-4o,OpenAI,{hours}", f"Credit,USD,-1,,OpenAI,{hours}", f"Usage,USD,0,,OpenAI,{hours}"]
+    found = compared(store, "\r\n".join([header, *lines]).encode())
+    assert found["billed_usd"] == Decimal("-0.965")
+    assert reasons(found)["discount"] == -1
+    for row in (*found["rows"], *found["days"]):
+        assert sum(row[f"{reason}_usd"] for reason in REASONS) == row["residual_usd"]
