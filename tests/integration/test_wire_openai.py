@@ -237,6 +237,33 @@ def test_embeddings_small_and_large(sent: Capture, provider: FakeProvider, clien
     assert large.attributes["gen_ai.response.model"] == "text-embedding-3-large"
 
 
+def test_pictures_recordings_and_speech(sent: Capture, provider: FakeProvider, client: openai.OpenAI) -> None:
+    provider.queue(*[USAGE] * 5)
+    client.images.generate(model="gpt-image-1", prompt="a cat")
+    for _ in client.images.generate(model="gpt-image-1", prompt="a cat", stream=True):
+        pass
+    recording = ("a.wav", b"RIFF" + bytes(100))
+    client.audio.transcriptions.create(model="gpt-4o-transcribe", file=recording)
+    for _ in client.audio.transcriptions.create(model="gpt-4o-transcribe", file=recording, stream=True):
+        pass
+    client.audio.speech.create(model="tts-1", voice="alloy", input="x" * 50)
+    found = [span.attributes for span in sent.calls]
+    assert [(one["gen_ai.request.model"], one["gen_ai.operation.name"]) for one in found] == [
+        *[("gpt-image-1", "image_generation")] * 2,
+        *[("gpt-4o-transcribe", "transcription")] * 2,
+        ("tts-1", "speech"),
+    ]
+    given, produced = USAGE.input_tokens, USAGE.output_tokens
+    assert [(one.get(semconv.INPUT_TOKENS), one.get(semconv.OUTPUT_TOKENS)) for one in found] == [
+        *[(given, produced)] * 4,
+        (None, None),
+    ]
+    assert [one[semconv.OUTPUT_IMAGE_TOKENS] for one in found[:2]] == [produced] * 2
+    assert [one[semconv.INPUT_AUDIO_TOKENS] for one in found[2:4]] == [given] * 2
+    assert found[4]["outlay.usage.input_characters"] == 50
+    assert [one["gen_ai.request.stream"] for one in found] == [False, True, False, True, False]
+
+
 def test_tool_rounds_are_calls_of_their_own(sent: Capture, provider: FakeProvider, client: openai.OpenAI) -> None:
     provider.queue(Answer(tool="weather", tool_arguments={"city": "Bern"}), Answer())
     with outlay.track(feature="agent"):

@@ -239,6 +239,48 @@ def openai_response_events(answer: Answer) -> Iterator[Json | str]:
     yield {"type": "response.completed", "sequence_number": 999, "response": openai_response(answer)}
 
 
+def openai_image(answer: Answer) -> Json:
+    """A drawn picture; all output is picture."""
+    return {"created": 1767225600, "data": [{"b64_json": "AAAA"}], "usage": _image_usage(answer)}
+
+
+def openai_image_events(answer: Answer) -> Iterator[Json | str]:
+    """Events of a picture that is shown while it is drawn."""
+    about = {"b64_json": "AAAA", "created_at": 1767225600, "size": "auto", "quality": "low", "background": "auto"}
+    about = {**about, "output_format": "png"}
+    yield {"type": "image_generation.partial_image", "partial_image_index": 0, **about}
+    yield {"type": "image_generation.completed", "usage": _image_usage(answer), **about}
+
+
+def _image_usage(answer: Answer) -> Json:
+    return {
+        "input_tokens": answer.input_tokens,
+        "input_tokens_details": {"image_tokens": 0, "text_tokens": answer.input_tokens},
+        "output_tokens": answer.output_tokens,
+        "output_tokens_details": {"image_tokens": answer.output_tokens, "text_tokens": 0},
+        "total_tokens": answer.input_tokens + answer.output_tokens,
+    }
+
+
+def openai_transcription(answer: Answer) -> Json:
+    """What was said in a recording; all input is audio."""
+    usage = {
+        "type": "tokens",
+        "input_tokens": answer.input_tokens,
+        "input_token_details": {"audio_tokens": answer.input_tokens, "text_tokens": 0},
+        "output_tokens": answer.output_tokens,
+        "total_tokens": answer.input_tokens + answer.output_tokens,
+    }
+    return {"text": answer.text, "usage": usage}
+
+
+def openai_transcription_events(answer: Answer) -> Iterator[Json | str]:
+    """Events of a transcription."""
+    for piece in answer.pieces:
+        yield {"type": "transcript.text.delta", "delta": piece}
+    yield {"type": "transcript.text.done", **openai_transcription(answer)}
+
+
 def openai_embeddings(answer: Answer, count: int) -> Json:
     """Embeddings: `count` vectors."""
     vector = [0.5] * answer.vectors

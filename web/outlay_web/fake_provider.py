@@ -13,6 +13,7 @@ It works out of the box without `queue`: then counts follow from the texts, abou
 from __future__ import annotations
 
 import json
+import re
 import socket
 import struct
 import threading
@@ -182,6 +183,18 @@ class _Handler(BaseHTTPRequestHandler):
                 self._stream(formats.sse(formats.openai_response_events(answer), names=True), answer)
             else:
                 self._json(formats.openai_response(answer), answer)
+        elif "/images/" in path:
+            if stream:
+                self._stream(formats.sse(formats.openai_image_events(answer), names=True), answer)
+            else:
+                self._json(formats.openai_image(answer), answer)
+        elif path.endswith(("/audio/transcriptions", "/audio/translations")):
+            if stream:
+                self._stream(formats.sse(formats.openai_transcription_events(answer)), answer)
+            else:
+                self._json(formats.openai_transcription(answer), answer)
+        elif path.endswith("/audio/speech"):
+            self._stream(iter([b"ID3" + bytes(2000)]), answer, "audio/mpeg")
         elif path.endswith("/embeddings") and "/api/" not in path:
             given = body.get("input")
             self._json(formats.openai_embeddings(answer, len(given) if isinstance(given, list) else 1), answer)
@@ -307,7 +320,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _parse(raw: bytes, content_type: str) -> dict[str, Any]:
     if "multipart" in content_type:
-        return {}
+        return {"stream": True} if re.search(rb'name="stream"\r\n\r\ntrue', raw) else {}
     try:
         body = json.loads(raw or b"{}")
     except ValueError:

@@ -16,6 +16,7 @@ from outlay.wire.reading import Reading
 
 _MAX_BODY = 8 << 20
 _PARSE_WHOLE = 1 << 20
+_END = 8 << 10  # of a large body: what it counts stands at its start or its end
 _KEEP = 128 << 10
 
 
@@ -58,16 +59,19 @@ class JsonReader:
         self._size = 0
 
     def feed(self, chunk: bytes) -> None:
-        if self._size <= _MAX_BODY:
-            self._chunks.append(chunk)
-            self._size += len(chunk)
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        if self._size > _MAX_BODY:
+            body = b"".join(self._chunks)
+            self._chunks = [body[:_END], body[-_END:]]
+            self._size = _MAX_BODY - (1 << 20)  # look again after another megabyte
 
     def finish(self) -> None:
         body = b"".join(self._chunks)
         self._chunks = []
         if not body:
             return
-        if len(body) > _PARSE_WHOLE:
+        if self._size > _PARSE_WHOLE:
             self._format.reader(self._reading, scan(body))
             return
         try:
@@ -111,7 +115,10 @@ def scan(body: bytes) -> Mapping[str, Any]:
             "usage",
             "service_tier",
             "modelVersion",
+            "responseId",
             "usageMetadata",
+            "tool_usage",
+            "svg_usage",
             "meta",
             "prompt_eval_count",
         ):
@@ -137,7 +144,7 @@ class LineReader:
         self._reading = reading
         self._keep = keep
         self._sse = sse
-        self._rest = b""
+        self._rest: list[bytes] = []  # of a line that is not complete: one with a picture comes in many pieces
         self._count = 0
         self._kept: list[bytes] = []
         self._kept_bytes = 0
@@ -145,17 +152,22 @@ class LineReader:
 
     def feed(self, chunk: bytes) -> None:
         if b"\n" not in chunk:
-            self._rest += chunk
+            self._rest.append(chunk)
             return
-        lines = (self._rest + chunk if self._rest else chunk).split(b"\n")
-        self._rest = lines.pop()
+        lines = chunk.split(b"\n")
+        if self._rest:
+            lines[0] = b"".join((*self._rest, lines[0]))
+            self._rest = []
+        last = lines.pop()
+        if last:
+            self._rest.append(last)
         for line in lines:
             self._line(line)
 
     def finish(self) -> None:
-        rest, self._rest = self._rest, b""
+        rest, self._rest = self._rest, []
         if rest:
-            self._line(rest)
+            self._line(b"".join(rest))
 
     def _line(self, line: bytes) -> None:
         if self._sse:

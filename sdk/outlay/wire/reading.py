@@ -231,6 +231,9 @@ def openai_media(reading: Reading, body: Json) -> None:
                 reading.usage = Usage(other={"audio_seconds": round(seconds)})
         else:
             reading.usage = counts.openai(usage)
+    drawn_as_code = body.get("svg_usage")
+    if isinstance(drawn_as_code, dict) and text_of(drawn_as_code.get("model")):
+        reading.elsewhere = [(drawn_as_code["model"], counts.openai(drawn_as_code))]
     reading.response_model = text_of(body.get("model")) or reading.response_model
     kind = body.get("type")
     reading.done = reading.done or (isinstance(kind, str) and kind.endswith((".completed", ".done")))

@@ -213,6 +213,28 @@ def test_pictures_that_a_model_had_drawn_are_a_call_of_the_model_that_drew_them(
     assert picture.parent_span_id == text.parent_span_id
 
 
+def test_a_large_picture_does_not_hide_what_it_took(sent: Capture) -> None:
+    picture = "A" * (10 << 20)
+    usage = {"input_tokens": 9, "output_tokens": 5, "total_tokens": 14}
+    ask(
+        "/v1/images/generations",
+        {"model": "gpt-image-1"},
+        {"created": 1, "data": [{"b64_json": picture}], "usage": usage},
+    )
+    part = {"inlineData": {"mimeType": "image/png", "data": picture}}
+    answer = {"candidates": [{"content": {"parts": [part]}}], "usageMetadata": GEMINI, "modelVersion": "gemini-image"}
+    ask("/v1beta/models/gemini-image:generateContent", {"contents": []}, {**answer, "responseId": "r1"})
+    event = {"type": "image_generation.completed", "b64_json": picture, "usage": usage}
+    line = f"data: {json.dumps(event)}\n\n".encode()
+    pieces = [line[at : at + 65536] for at in range(0, len(line), 65536)]
+    headers = {"content-type": "text/event-stream"}
+    transport = httpx.MockTransport(lambda asked: httpx.Response(200, headers=headers, content=iter(pieces)))
+    with httpx.Client(transport=transport) as client:
+        client.post("https://x/v1/images/generations", json={"model": "gpt-image-1", "stream": True})
+    assert [span.attributes["gen_ai.usage.output_tokens"] for span in sent.calls] == [5, 5, 5]
+    assert sent.calls[1].attributes["gen_ai.response.id"] == "r1"
+
+
 def test_what_is_billed_like_a_tier_is_the_tier(sent: Capture) -> None:
     usage = {"input_tokens": 9, "output_tokens": 5, "service_tier": "standard", "speed": "fast"}
     message = {"id": "m", "type": "message", "model": "claude-opus-4-8", "content": [], "usage": usage}
