@@ -179,9 +179,12 @@ def _standard(steps: list[tuple[Any, Any]], start: str, hour: Any) -> Any:
 
 
 def _overlaid(standard: Rates, active: list[Any], above: int) -> tuple[Rates, set[str]]:
-    """A tier's rates over the standard ones, and the parts that it takes from them (`*` when it has none yet)."""
+    """A tier's rates over the standard ones, and the parts that it takes from them (`*` when it has none yet).
+
+    Of several variants the catalogue takes the first that has a part: the newest stands first.
+    """
     own: Rates = {}
-    for variant in active:
+    for variant in reversed(active):
         own = {**own, **_rates(variant.prices, above)}
     if not own:
         return standard, {"*"}

@@ -49,6 +49,32 @@ def test_standard_prices_are_those_of_the_catalogue_at_any_moment() -> None:
     assert compared > 6000
 
 
+def test_prices_of_tiers_are_those_of_the_catalogue_once_it_has_them() -> None:
+    from genai_prices.data_snapshot import get_snapshot
+
+    catalog = Catalog(compile_document())
+    rng = random.Random(6)
+    compared = 0
+    for provider in get_snapshot().providers:
+        for entry in provider.models:
+            model = catalog.get(provider.id, entry.id)
+            assert model is not None
+            for key, tier in {next(iter(variant.when.items())) for variant in entry.price_variants or ()}:
+                if tier not in model.tiers:
+                    continue
+                index = model.tiers.index(tier)
+                for _ in range(6):
+                    at = datetime(2026, 10, 16, tzinfo=UTC) + timedelta(seconds=rng.randrange(10_000_000))
+                    size = rng.randrange(len(model.thresholds) + 1)
+                    tokens = model.thresholds[size - 1] + 1 if size else 1
+                    row = model.at(slot_of(index, size, model.slot(tier, tokens, at) & 255), at)
+                    assert row is not None
+                    theirs = _theirs(entry.get_prices(at, {key: tier}), tokens)
+                    assert dict(row.rates) == theirs, (entry.id, tier, at, tokens)
+                    compared += 1
+    assert compared > 900
+
+
 def _theirs(prices: Any, tokens: int) -> dict[str, Decimal]:
     rates = {}
     for key, value in prices.__dict__.items():
