@@ -178,7 +178,7 @@ def capture(
         raise_errors: Let mistakes of the SDK surface; in production they are logged and swallowed.
         **settings: As in `init()`, and any other setting by its name.
     """
-    from outlay.wire import install
+    from outlay.wire import forget, install
 
     before = client._client, client._started, _safely.raise_errors
     outer, outer_enabled = client._client, client._client.enabled
@@ -191,6 +191,7 @@ def capture(
     client._client, client._started = replacement, True
     replacement.explicit = True
     _safely.raise_errors = raise_errors
+    forget()
     try:
         replacement.clock = clock
         if clock is not None:

@@ -75,6 +75,22 @@ def test_google_genai(sent: Capture, provider: FakeProvider) -> None:
     assert (first["gen_ai.provider.name"], first["gen_ai.response.model"]) == ("gcp.gemini", "gemini-3-flash")
 
 
+@pytest.mark.parametrize("sse", ["?alt=sse", ""])
+def test_counts_so_far_are_not_the_last_word(sent: Capture, provider: FakeProvider, sse: str) -> None:
+    """Gemini counts in every piece, and without `alt=sse` it writes an array."""
+    provider.queue(Answer(text="word " * 40, input_tokens=900, output_tokens=60, chunk_delay_s=0.005))
+    httpx = pytest.importorskip("httpx")
+    url = f"{provider.url}/v1beta/models/gemini-3-flash:streamGenerateContent{sse}"
+    with httpx.stream("POST", url, json={"contents": [{"parts": [{"text": "hi"}]}]}) as answer:
+        for _ in zip(range(8), answer.iter_raw(), strict=False):
+            pass
+    (span,) = sent.calls
+    assert span.attributes["outlay.stream.end"] == "abandoned"
+    assert span.attributes[semconv.INPUT_TOKENS] == 900
+    assert span.attributes[semconv.OUTPUT_TOKENS] < 60
+    assert span.attributes[semconv.USAGE_ESTIMATED] is True
+
+
 def test_google_interactions(sent: Capture, provider: FakeProvider) -> None:
     genai = pytest.importorskip("google.genai")
     answer = replace(CACHED, web_searches=2)

@@ -86,6 +86,15 @@ def sse(events: Iterator[Json | str], names: bool = False) -> Iterator[bytes]:
             yield f"{head}data: {json.dumps(event)}\n\n".encode()
 
 
+def json_array(events: Iterator[Json | str]) -> Iterator[bytes]:
+    """An array that grows: Gemini's stream where nobody asks for events."""
+    opening = b"["
+    for event in events:
+        yield opening + json.dumps(event).encode()
+        opening = b"\n,\r\n"
+    yield b"]"
+
+
 # --- OpenAI
 
 

@@ -206,7 +206,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif last.endswith(":generateContent"):
             self._json(formats.gemini_content(answer), answer)
         elif last.endswith(":streamGenerateContent"):
-            self._stream(formats.sse(formats.gemini_events(answer)), answer)
+            if "alt=sse" in urlsplit(self.path).query:
+                self._stream(formats.sse(formats.gemini_events(answer)), answer)
+            else:
+                self._stream(formats.json_array(formats.gemini_events(answer)), answer, "application/json")
         elif last == "interactions":
             if stream:
                 self._stream(formats.sse(formats.gemini_interaction_events(answer), names=True), answer)

@@ -45,6 +45,14 @@ def install() -> None:
         sys.meta_path.insert(0, _Finder())
 
 
+def forget() -> None:
+    """Forget what earlier requests have said: failed attempts, requests in the background, ages of batches."""
+    for name in ("attempts", "background", "batches"):
+        module = sys.modules.get(f"outlay.wire.{name}")
+        if module is not None:
+            module.forget()
+
+
 def _hook(name: str, module: ModuleType) -> None:
     try:
         import_module(_HOOKS[name]).hook(module)

@@ -24,6 +24,11 @@ class Attempt(NamedTuple):
 _failed: OrderedDict[Key, tuple[Attempt, float]] = OrderedDict()
 
 
+def forget() -> None:
+    """Nothing failed so far."""
+    _failed.clear()
+
+
 def is_retried(status: int) -> bool:
     """Whether clients try again after this answer; 0 stands for none at all."""
     return not status or status in _RETRIED or status >= 500

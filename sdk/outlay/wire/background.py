@@ -50,6 +50,12 @@ class _Waiting:
 _waiting = _Waiting()
 
 
+def forget() -> None:
+    """No request is in the background."""
+    _waiting.after_fork()
+    _waiting.known.clear()
+
+
 def recognize(path: str) -> tuple[formats.Format, str] | None:
     """Format and response id of a GET; None for anything else."""
     match = _PATH.search(path)

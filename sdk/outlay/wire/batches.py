@@ -61,6 +61,11 @@ _LIKELY = re.compile(r"/(?:files/[^/]+(?:/content|:download)|batches(?:/[^/]+(?:
 _created: OrderedDict[str, int] = OrderedDict()
 
 
+def forget() -> None:
+    """No batch was seen so far."""
+    _created.clear()
+
+
 def recognize(path: str) -> Fetch | None:
     """What the path of a GET says; None for anything that has nothing to do with batches."""
     path = path.partition("?")[0]

@@ -40,10 +40,10 @@ def estimate_usage(
 ) -> Usage | None:
     """Fill what `known` lacks; None where there is nothing to go by."""
     if answer is None:
-        return known
+        return replace(known, estimated=True) if known is not None and known.output_tokens is not None else known
     texts, share = answer
     output = round(sum(map(tokens_of, texts)) / max(share, 1e-6))
     if known is not None and known.input_tokens is not None:
-        return replace(known, output_tokens=max(output, 1), estimated=True)
+        return replace(known, output_tokens=max(output, known.output_tokens or 0, 1), estimated=True)
     prompt = sum(map(tokens_of, words_of(dict(request))))
     return Usage(input_tokens=max(round(prompt), 1), output_tokens=max(output, 1), estimated=True) if prompt else known

@@ -130,8 +130,7 @@ class Exchange(Meter):
             return
         self._read_rest()
         usage = self.reading.usage
-        complete = usage is not None and usage.output_tokens is not None
-        self._end(None, cut=not complete)
+        self._end(None, cut=usage is None or usage.output_tokens is None or self._is_running())
 
     def __del__(self) -> None:
         if not getattr(self, "_ended", True):
@@ -187,7 +186,7 @@ class Exchange(Meter):
             found[semconv.TIME_TO_FIRST_CHUNK] = (self._first_ns - self._start_ns) / 1e9
         if self.stream and 0 < status < 400:
             found[semconv.STREAM_END] = ("cut" if failed else "abandoned") if cut else "complete"
-        usage = self._usage()
+        usage = self._usage(partial=cut and self._is_running())
         if usage:
             found.update(usage.attributes())
         if self._client.keeps_content(self.span.get_span_context().trace_id):
@@ -207,13 +206,21 @@ class Exchange(Meter):
         self._request = {}
         self._body = None
 
-    def _usage(self) -> Usage | None:
-        """What was used, as far as it is known, or can be estimated for a stream that ended without saying so."""
+    def _is_running(self) -> bool:
+        """Whether the stream has not come to its end: Gemini, and vLLM if asked, count in every event."""
+        return self.stream and not (self.reading.finish_reasons or self.reading.done)
+
+    def _usage(self, partial: bool) -> Usage | None:
+        """What was used, as far as it is known, or can be estimated for a stream that ended without saying so.
+
+        Args:
+            partial: What is known is the count so far, not the provider's last word.
+        """
         usage = self.reading.usage
         if not 0 < self._status < 400:
             return usage
         if self.stream:
-            if (usage is None or usage.output_tokens is None) and self._body is not None:
+            if (partial or usage is None or usage.output_tokens is None) and self._body is not None:
                 if not self._client.settings.estimate_usage or self._endpoint.operation == "embeddings":
                     return usage
                 from outlay.wire.estimate import estimate_usage
