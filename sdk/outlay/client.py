@@ -97,6 +97,11 @@ class Client:
         self._tracer = self._own_tracer
         self._seen = None
         self._alone = ids is not None and provider is None
+        if provider is not None and not hasattr(provider, "add_span_processor"):
+            _safely.warn("init", "tracer_provider=%r takes no span processor; the default is used", provider)
+            provider = None
+        if redact is not None and not callable(redact):
+            _safely.warn("redact", "redact=%r is no function; no texts are kept", redact)
         if provider is not None:
             self._adopt(provider)
         elif settings.set_global and (lent or isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)):

@@ -6,6 +6,7 @@ documentation and code cannot drift apart.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +63,26 @@ class Setting:
         if self.minimum is not None and value < self.minimum:
             raise ConfigError(f"{shown}: expected at least {self.minimum:g}")
         return value
+
+    def take(self, value: Any) -> Any:
+        """The value that code gave: text is read as in the environment, anything else must be of the right kind.
+
+        Raises:
+            ConfigError: Naming the setting and what is allowed.
+        """
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        if isinstance(value, str) and (self.parse or not isinstance(self.default, str)):
+            return self.read(value, self.name)
+        kind: Any = Mapping if self.parse is _headers else type(self.default)
+        if kind is float and type(value) is int:
+            value = float(value)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            shown = self.name if self.secret else f"{self.name}={value!r}"
+            raise ConfigError(f"{shown}: expected {getattr(kind, '__name__', kind)}, not {type(value).__name__}")
+        if isinstance(value, Mapping):
+            return {str(name): str(entry) for name, entry in value.items()}
+        return value if self.secret else self.read(str(value), self.name)
 
 
 def read_settings(
@@ -174,6 +195,9 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
+_NAMED = {setting.name: setting for setting in SETTINGS}
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the SDK runs with. One field per entry of `SETTINGS`, in the same order."""
@@ -217,8 +241,19 @@ class Settings:
             ConfigError: If a value is wrong and `on_error` is not given.
         """
         values = read_settings(SETTINGS, environ, on_error)
-        values.update({name: value for name, value in given.items() if value is not None})
-        explicit = given.get("endpoint") or environ.get("OUTLAY_ENDPOINT", "").strip()
+        taken: dict[str, Any] = {}
+        for name, value in given.items():
+            if name not in _NAMED:
+                raise TypeError(f"there is no setting {name!r}")
+            if value is not None:
+                try:
+                    taken[name] = _NAMED[name].take(value)
+                except ConfigError as bad:
+                    if on_error is None:
+                        raise
+                    on_error(bad)
+        values.update(taken)
+        explicit = taken.get("endpoint") or environ.get("OUTLAY_ENDPOINT", "").strip()
         for signal in ("traces", "logs"):
             values[f"{signal}_url"] = _signal_url(signal, explicit, values["endpoint"], environ)
         values["endpoint"] = values["traces_url"].removesuffix("/v1/traces")
