@@ -47,6 +47,20 @@ def test_the_service_behind_continues_the_trace_with_its_tags(library: str) -> N
     assert call.attributes["outlay.tag.plan"] == "pro,max"
 
 
+def test_headers_of_the_applications_own_stay_as_they_are() -> None:
+    async def main() -> None:
+        own = [("X-Id", "1"), ("X-Id", "2"), ("Traceparent", "mine")]
+        async with aiohttp.ClientSession() as session, session.post(provider.url, headers=own, json={}) as response:
+            seen.extend(response.request_info.headers.getall("X-Id"))
+            seen.extend(response.request_info.headers.getall("traceparent"))
+            assert "baggage" in response.request_info.headers
+
+    seen: list[str] = []
+    with FakeProvider() as provider, capture(propagate=True), outlay.track(**TAGS):
+        asyncio.run(main())
+    assert seen == ["1", "2", "mine"]
+
+
 @pytest.mark.parametrize("library", ["httpx", "requests", "aiohttp"])
 def test_nothing_is_sent_unless_asked_for(library: str) -> None:
     with FakeProvider() as provider, capture(), outlay.track(**TAGS):

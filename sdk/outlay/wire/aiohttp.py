@@ -39,13 +39,14 @@ def _request(original: Any, module: ModuleType) -> Any:
         if meter is None:
             carried = inject()
             if carried:
-                kwargs["headers"] = {**carried, **dict(kwargs.get("headers") or {})}
+                own = _pairs(kwargs.get("headers"))
+                for name, _ in own:
+                    carried.pop(name.lower(), None)
+                kwargs["headers"] = [*carried.items(), *own]
             return await original(self, method, str_or_url, **kwargs)
         if meter.new_body is not None:
-            headers = {
-                key: value for key, value in dict(kwargs.get("headers") or {}).items() if key.lower() not in _SET
-            }
-            kwargs["headers"] = {**headers, "Content-Type": "application/json"}
+            headers = _pairs(kwargs.get("headers"), without=_SET)
+            kwargs["headers"] = [*headers, ("Content-Type", "application/json")]
             kwargs.pop("json", None)
             kwargs["data"] = meter.new_body
         with meter:
@@ -55,6 +56,12 @@ def _request(original: Any, module: ModuleType) -> Any:
 
     setattr(request, _MARK, True)
     return request
+
+
+def _pairs(headers: Any, without: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """Names and values; a name may come twice."""
+    pairs = headers.items() if hasattr(headers, "items") else headers or ()
+    return [(name, value) for name, value in pairs if name.lower() not in without]
 
 
 def _begin(session: Any, method: str, str_or_url: Any, kwargs: Mapping[str, Any]) -> Meter | None:
