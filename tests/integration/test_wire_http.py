@@ -48,7 +48,7 @@ FORMATS: list[tuple[str, dict[str, Any], str, str]] = [
     ("/api/embed", {"model": "m", "input": "x"}, "ollama", "embeddings"),
     ("/v1beta/interactions", {"model": "m", "input": "x"}, "gcp.gemini", "generate_content"),
     ("/v1/conversations", {"model": "m", "inputs": "x"}, "mistral_ai", "chat"),
-    ("/v1/decisions", {"model": "m", "input": "x"}, "openai", "chat"),
+    ("/v1/decisions", {"model": "m", "input": "x", "questions": []}, "openai", "chat"),
 ]
 STREAMS: list[tuple[str, dict[str, Any]]] = [
     ("/v1/chat/completions", {"model": "m", "stream": True, "stream_options": {"include_usage": True}}),

@@ -140,12 +140,10 @@ def _is_model_call(endpoint: formats.Endpoint, request: Mapping[str, Any] | None
         return True
     if request is None:
         return wire_format is formats.CHAT  # nothing else has these paths
-    if wire_format is formats.CONVERSATION:
-        return "inputs" in request or "tool_confirmations" in request  # OpenAI makes an empty one on this path
     if str(request.get("model")).startswith(("omni-moderation", "text-moderation")):
         return False  # free of charge
-    if wire_format is formats.INTERACTION:
-        return "model" in request or "agent" in request
+    if wire_format.needs:
+        return all(group & request.keys() for group in wire_format.needs)
     if wire_format is formats.RESPONSES:
         return "model" in request or "prompt" in request or endpoint.deployment
     if (

@@ -24,6 +24,7 @@ class Format:
         provider: Provider when the host does not tell.
         hints: Bytes that make a stream event worth parsing; the others are only counted.
         request_model_needed: The body must name a model, or it is something else on the same path.
+        needs: Further words of the body that tell it from something else; of each group one must be there.
     """
 
     name: str
@@ -31,6 +32,11 @@ class Format:
     provider: str
     hints: re.Pattern[bytes]
     request_model_needed: bool = True
+    needs: tuple[frozenset[str], ...] = ()
+
+
+def _needs(*groups: str) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(group.split()) for group in groups)
 
 
 def _hints(*patterns: str) -> re.Pattern[bytes]:
@@ -77,12 +83,19 @@ GEMINI = Format(
 )
 PREDICT = Format("vertex-predict", reading.gemini, "gcp.vertex_ai", GEMINI.hints, False)
 _COUNTED = _hints('"usage', r"\.(created|started|completed|done)", '"error"')
-INTERACTION = Format("gemini-interaction", reading.by_shape, "gcp.gemini", _COUNTED)
-CONVERSATION = Format("mistral-conversation", reading.by_shape, "mistral_ai", _COUNTED)
-DOCUMENT = Format("mistral-document", reading.by_shape, "mistral_ai", _COUNTED)
-DECISION = Format("openai-decision", reading.by_shape, "openai", _COUNTED)
-PARSE = Format("cohere-parse", reading.by_shape, "cohere", _COUNTED)
-LOCAL_DECISION = Format("ollama-decision", reading.by_shape, "ollama", _COUNTED)
+
+
+def _counted(name: str, provider: str, *needs: str) -> Format:
+    """A format of which nothing matters but the names of its counts."""
+    return Format(name, reading.by_shape, provider, _COUNTED, needs=_needs(*needs))
+
+
+INTERACTION = _counted("gemini-interaction", "gcp.gemini", "model agent", "input tools previous_interaction_id")
+CONVERSATION = _counted("mistral-conversation", "mistral_ai", "inputs tool_confirmations")
+DOCUMENT = _counted("mistral-document", "mistral_ai", "model", "document input inputs")
+DECISION = _counted("openai-decision", "openai", "model", "questions")
+PARSE = _counted("cohere-parse", "cohere", "model", "document")
+LOCAL_DECISION = _counted("ollama-decision", "ollama", "model", "questions")
 CONVERSE = Format(
     "bedrock-converse", bedrock.converse, "aws.bedrock", _hints("messageStop", "metadata", "Exception"), False
 )

@@ -45,7 +45,7 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any], str, str, dict[str, Any]]]
     ),
     (
         "/v1/decisions",  # OpenAI and Google share the path: the counts tell
-        {"model": "gemini-3-flash"},
+        {"model": "gemini-3-flash", "input": "x", "questions": {}},
         {"answers": [], "usage": {"total_input_tokens": 9, "total_output_tokens": 5, "total_tokens": 14}},
         "gcp.gemini",
         "chat",
@@ -264,7 +264,7 @@ def test_what_the_provider_says_it_costs_is_kept(sent: Capture) -> None:
         ("/v1/moderations", {"model": "omni-moderation-latest", "input": "x"}),  # free
         ("/v1/conversations", {"items": [], "metadata": {}}),  # OpenAI's are only a place to keep things
         ("/v1/conversations/conv_1", {"metadata": {}}),
-        ("/api/survey/decisions", {"answer": "yes"}),
+        ("/credit/decisions", {"model": "v2", "applicant": 7}),
         ("/discord/interactions", {"type": 1}),
         ("/helpdesk/conversations/7", {"text": "hello"}),
         ("/scanner/ocr", {"file": "a.png"}),
