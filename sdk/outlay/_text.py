@@ -10,5 +10,8 @@ def readable(text: str) -> str:
 
 def redacted(redact: Callable[[str], str], text: str) -> str:
     """What the application lets through: nothing, where its function returns anything but a text."""
-    found: object = redact(text)
+    try:
+        found: object = redact(text)
+    except Exception as error:
+        raise RuntimeError(f"redact raised {type(error).__name__}") from None  # its message may quote the text
     return found if isinstance(found, str) else ""

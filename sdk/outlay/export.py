@@ -19,9 +19,12 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
+
+from opentelemetry import context as otel_context
 
 from outlay import _fork, _safely
 from outlay._slim import size_of, without_texts
@@ -38,6 +41,16 @@ _MAX_RETRY_AFTER_S = 60.0
 _MAX_TEXT = 4 << 20  # characters of one span, and about those of one request: far below what a server takes
 _EXIT_BATCH = 8
 _MAX_ITEMS = 65_536  # of batch results, which arrive by the ten thousand and are small until they are encoded
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Instrumentations of HTTP in the application make no span of what we send, or each export would cause another."""
+    token = otel_context.attach(otel_context.set_value(otel_context._SUPPRESS_INSTRUMENTATION_KEY, True))
+    try:
+        yield
+    finally:
+        otel_context.detach(token)
 
 
 class Sender:
@@ -221,6 +234,8 @@ class Pipeline:
             self._spans.clear()
             self._scores.clear()
             self._bytes = self._items = 0
+            self._thread = None  # what is under way is finished there
+            self.wake()
         other.late.update(self.late)
         for span, size in spans:
             if size:
@@ -346,7 +361,8 @@ class Pipeline:
                 timeout_s = min(timeout_s, self._deadline - time.monotonic())
                 if timeout_s <= 0:
                     return self._give_up(signal, body, count, "time is up")
-            status, wait_s = self._sender.send(signal, body, timeout_s)
+            with unseen():
+                status, wait_s = self._sender.send(signal, body, timeout_s)
             if 200 <= status < 300:
                 with self._lock:
                     self.exported += self._landed(count)
@@ -398,7 +414,10 @@ class Pipeline:
             try:
                 if os.fstat(descriptor).st_size + len(body) > self._settings.spool_bytes:
                     return False
-                os.write(descriptor, body)
+                size = os.fstat(descriptor).st_size
+                if os.write(descriptor, body) < len(body):
+                    os.ftruncate(descriptor, size)  # the disk is full: half a request would spoil the file
+                    return False
             finally:
                 os.close(descriptor)
         except OSError:

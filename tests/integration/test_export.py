@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry import context as otel_context
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import outlay
@@ -259,6 +260,22 @@ def test_a_stream_that_the_garbage_collector_ends_inside_the_queue_does_not_lock
         finally:
             gc.enable()
         assert len(sent.spans) == 2
+
+
+def test_instrumentations_of_http_do_not_see_the_export() -> None:
+    """Or each export would make a span, and that another export."""
+
+    class Watching(MemorySender):
+        def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
+            seen.append(otel_context.get_value(otel_context._SUPPRESS_INSTRUMENTATION_KEY))
+            return super().send(signal, body, timeout_s)
+
+    seen: list[object] = []
+    with capture(sender=Watching()) as sent:
+        outlay.record(model="m", provider="p")
+        assert len(sent.calls) == 1
+        assert otel_context.get_value(otel_context._SUPPRESS_INSTRUMENTATION_KEY) is None
+    assert seen == [True]
 
 
 def test_what_cannot_be_sent_lands_in_the_spool_file(tmp_path: Path) -> None:
