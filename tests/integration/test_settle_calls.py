@@ -192,6 +192,14 @@ def test_an_estimate_is_priced_and_marked(world: World) -> None:
     assert call["cost_usd"] > 0
 
 
+def test_a_stream_that_was_not_read_to_its_end_is_an_estimate(world: World) -> None:
+    said = {**usage(1343, 1), **CLAUDE, "gen_ai.request.stream": "true"}
+    scope = "opentelemetry.instrumentation.genai.anthropic"
+    world.span("cut", said, scope=scope, trace="a")
+    world.span("whole", {**said, "gen_ai.response.finish_reasons": '["stop"]'}, scope=scope, trace="b")
+    assert {row["name"]: row["cost_state"] for row in world.calls()} == {"cut": "estimated", "whole": "computed"}
+
+
 def test_an_unknown_model_is_unpriced(world: World) -> None:
     world.span("call", {**usage(100, 10), "gen_ai.request.model": "house-model-7", "gen_ai.provider.name": "us"})
     assert (world.call()["cost_state"], world.call()["cost_usd"]) == ("unpriced", None)

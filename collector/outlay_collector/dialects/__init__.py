@@ -36,6 +36,7 @@ DIALECTS: tuple[Dialect, ...] = (
     outlay_sdk.TABLE,
     anthropic_sdk.TABLE,
     otel_genai.LANGCHAIN,
+    otel_genai.ANTHROPIC,
     otel_genai.BEDROCK,
     openllmetry.FRAMEWORK,
     openllmetry.PROVIDER,

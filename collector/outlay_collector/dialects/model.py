@@ -83,5 +83,6 @@ class Dialect:
     input_excludes_cached: tuple[str, ...] = ()  # providers for which the input count leaves cached tokens out
     output_excludes_reasoning: tuple[str, ...] = ()  # providers for which the output count leaves reasoning out
     aggregate_input: tuple[str, ...] = ()  # input keys that make a span an aggregate, whatever its kind
-    estimated_without: str = ""  # a streamed call without this attribute carries the library's own estimate
+    # A streamed call without this attribute carries no last word, but an estimate or the count it began with.
+    estimated_without: str = ""
     notes: tuple[str, ...] = ()

@@ -24,6 +24,15 @@ TABLE = Dialect(
     notes=("Input includes cached tokens, output includes reasoning; the default for libraries without a table.",),
 )
 
+ANTHROPIC = Dialect(
+    name="otel_genai_anthropic",
+    title="OpenTelemetry GenAI for Anthropic",
+    scopes=("opentelemetry.instrumentation.genai.anthropic",),
+    rank=20,
+    estimated_without="gen_ai.response.finish_reasons",
+    notes=("A stream that was not read to its end carries the output count it began with, and no reason to end.",),
+)
+
 # The same keys, but Bedrock's own counts under them.
 BEDROCK = Dialect(
     name="otel_genai_bedrock",
