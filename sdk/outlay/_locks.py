@@ -24,7 +24,7 @@ class Locks:
 
     def of_thread(self, key: str) -> Any:
         """A `with` block that one thread at a time is in."""
-        return _Held(self, self._threads, key, threading.Lock)
+        return _Held(self, self._threads, key, threading.RLock)
 
     def of_task(self, key: str) -> Any:
         """An `async with` block that one task of the running loop at a time is in."""

@@ -38,8 +38,9 @@ class SemanticCache:
         ttl_s: Seconds an answer stays good.
         max_entries: Answers that are kept; the oldest go first. A lookup compares with each: some 50 µs for a vector
             of 1,536 numbers. For many more, give a store of yours.
-        store: Where they are kept: any mutable mapping, or an object with `nearest(vector, scope)` and
-            `add(vector, scope, entry)` in front of a vector database; default is memory of this process.
+        store: Where they are kept: any mutable mapping, or something in front of a vector database with
+            `add(vector, scope, entry)` and `nearest(vector, scope)`, which returns (entry, cosine) or None; default is
+            memory of this process.
 
     Example:
         cache = outlay.SemanticCache(embed, threshold=0.93)
