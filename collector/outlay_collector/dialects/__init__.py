@@ -44,6 +44,7 @@ DIALECTS: tuple[Dialect, ...] = (
     openllmetry.GOOGLE,
     openinference.PROVIDER,
     openinference.FRAMEWORK,
+    openinference.HAYSTACK,
     langfuse.TABLE,
     vercel.TABLE,
     logfire.TABLE,

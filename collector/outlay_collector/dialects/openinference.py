@@ -6,7 +6,6 @@ _RESPONSE = (
     Blob("output.value", "usage"),
     Blob("output.value", "usageMetadata"),
     Blob("output.value", "usage_metadata"),
-    Blob("output.value", "meta.usage"),
 )
 _FIELDS = {
     "provider": ("llm.provider", "llm.system"),
@@ -70,4 +69,14 @@ FRAMEWORK = Dialect(
     rank=40,
     fields=_FIELDS,
     usage=_RESPONSE,
+)
+
+# Embedders answer with their usage one level deeper.
+HAYSTACK = Dialect(
+    name="openinference_haystack",
+    title="OpenInference for Haystack",
+    scopes=("openinference.instrumentation.haystack",),
+    rank=40,
+    fields=_FIELDS,
+    usage=(Blob("output.value", "meta.usage"),),
 )
