@@ -38,9 +38,8 @@ def converse(reading: Reading, body: Json) -> None:
             reading.say(delta.get("text"))
         output = body.get("output")
         message = output.get("message") if isinstance(output, dict) else None
-        for block in (message.get("content") or ()) if isinstance(message, dict) else ():
-            if isinstance(block, dict):
-                reading.say(block.get("text"))
+        for block in counts.objects(message.get("content") if isinstance(message, dict) else None):
+            reading.say(block.get("text"))
 
 
 def invoke(reading: Reading, body: Json) -> None:
@@ -48,7 +47,12 @@ def invoke(reading: Reading, body: Json) -> None:
     chunk = body.get("chunk")
     packed = body.get("bytes") or (chunk.get("bytes") if isinstance(chunk, dict) else None)
     if isinstance(packed, str):
-        invoke(reading, json.loads(base64.b64decode(packed)))
+        try:
+            inner = json.loads(base64.b64decode(packed))
+        except ValueError:
+            return
+        if isinstance(inner, dict):
+            invoke(reading, inner)
         return
     metrics = body.get("amazon-bedrock-invocationMetrics")
     if "usage" in body or "type" in body:
@@ -72,7 +76,7 @@ def invoke(reading: Reading, body: Json) -> None:
         if body.get("stop_reason"):
             reading.finish_reasons[0] = str(body["stop_reason"])
     elif "inputTextTokenCount" in body:  # Titan
-        results = [entry for entry in body.get("results") or () if isinstance(entry, dict)]
+        results = counts.objects(body.get("results"))
         produced = [counts.count(entry.get("tokenCount")) or 0 for entry in results]
         total = counts.count(body.get("totalOutputTextTokenCount"))
         reading.usage = Usage(

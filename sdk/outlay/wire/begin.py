@@ -121,7 +121,7 @@ def _begin(
 
 
 def _parse(body: bytes | str | None, form: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The body of the request; None when it cannot be seen: a stream, or too large."""
+    """The body of the request; None when it cannot be seen: a stream, compressed, or too large."""
     if form:
         return form
     if body is None or len(body) > _MAX_JSON:
@@ -129,7 +129,7 @@ def _parse(body: bytes | str | None, form: Mapping[str, Any] | None) -> Mapping[
     try:
         parsed = json.loads(body) if body else {}
     except ValueError:
-        return {}
+        return None
     return parsed if isinstance(parsed, dict) else {}
 
 

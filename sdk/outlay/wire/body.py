@@ -44,9 +44,36 @@ def make_body_reader(
         return LineReader(wire_format, reading, keep, sse=False)
     if kind == "application/vnd.amazon.eventstream":
         return EventStreamReader(wire_format, reading, keep)
-    if kind.endswith("json") or not kind:
+    if kind.endswith("json"):
         return JsonReader(wire_format, reading)
+    if kind in ("", "text/plain", "application/octet-stream"):
+        return GuessingReader(wire_format, reading, keep)
     return None
+
+
+class GuessingReader:
+    """For servers that do not say, or not truly, what they send: the first bytes tell."""
+
+    def __init__(self, wire_format: Format, reading: Reading, keep: bool) -> None:
+        self._parts = wire_format, reading
+        self._keep = keep
+        self._reader: BodyReader | None = None
+
+    def feed(self, chunk: bytes) -> None:
+        if self._reader is None:
+            start = chunk.lstrip()[:6]
+            if not start:
+                return
+            events = start.startswith((b"data:", b"event:", b":", b"id:"))
+            self._reader = LineReader(*self._parts, self._keep, sse=True) if events else JsonReader(*self._parts)
+        self._reader.feed(chunk)
+
+    def finish(self) -> None:
+        if self._reader is not None:
+            self._reader.finish()
+
+    def kept_text(self) -> tuple[list[str], float] | None:
+        return self._reader.kept_text() if self._reader is not None else None
 
 
 class JsonReader:

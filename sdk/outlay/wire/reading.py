@@ -101,11 +101,9 @@ def openai_chat(reading: Reading, body: Json) -> None:
     reading.response_id = reading.response_id or text_of(body.get("id"))
     reading.response_model = text_of(body.get("model")) or reading.response_model
     reading.service_tier = text_of(body.get("service_tier")) or reading.service_tier
-    for choice in body.get("choices") or ():
-        if not isinstance(choice, dict):
-            continue
+    for choice in counts.objects(body.get("choices")):
         if choice.get("finish_reason"):
-            reading.finish_reasons[int(choice.get("index") or 0)] = str(choice["finish_reason"])
+            reading.finish_reasons[counts.count(choice.get("index")) or 0] = str(choice["finish_reason"])
         if reading.text is not None:
             _openai_words(reading, choice)
     usage = body.get("usage")
@@ -132,8 +130,8 @@ def _openai_words(reading: Reading, choice: Json) -> None:
     if isinstance(message, dict):
         for key in ("reasoning_content", "reasoning", "content", "text", "refusal"):
             reading.say(message.get(key))
-        for call in message.get("tool_calls") or ():
-            function = call.get("function") if isinstance(call, dict) else None
+        for call in counts.objects(message.get("tool_calls")):
+            function = call.get("function")
             if isinstance(function, dict):
                 reading.say(function.get("name"))
                 reading.say(function.get("arguments"))
@@ -160,7 +158,7 @@ def openai_responses(reading: Reading, body: Json) -> None:
     tier = text_of(response.get("service_tier"))
     if tier and tier != "auto":
         reading.service_tier = tier
-    status = response.get("status")
+    status = text_of(response.get("status"))
     reading.waits = status in _UNDER_WAY
     reading.in_background = response.get("background") is True
     if status in ("completed", "incomplete", "failed", "cancelled"):
@@ -178,10 +176,9 @@ def openai_responses(reading: Reading, body: Json) -> None:
         reading.elsewhere = _pictures(response)
         _cost(reading, usage)
     if reading.text is not None and kind is None:
-        for item in response.get("output") or ():
-            for part in (item.get("content") or ()) if isinstance(item, dict) else ():
-                if isinstance(part, dict):
-                    reading.say(part.get("text"))
+        for item in counts.objects(response.get("output")):
+            for part in counts.objects(item.get("content")):
+                reading.say(part.get("text"))
 
 
 def _web_searches(response: Json) -> int | None:
@@ -190,8 +187,8 @@ def _web_searches(response: Json) -> int | None:
     if isinstance(search, dict) and "num_requests" in search:
         return counts.count(search["num_requests"])
     made = 0
-    for item in response.get("output") or ():
-        if isinstance(item, dict) and item.get("type") == "web_search_call" and item.get("status") == "completed":
+    for item in counts.objects(response.get("output")):
+        if item.get("type") == "web_search_call" and item.get("status") == "completed":
             action = item.get("action")
             made += not isinstance(action, dict) or action.get("type", "search") == "search"
     return made or None
@@ -203,13 +200,13 @@ def _pictures(response: Json) -> list[tuple[str, Usage]]:
     drawn = tools.get("image_gen") if isinstance(tools, dict) else None
     if not isinstance(drawn, dict) or not drawn.get("total_tokens"):
         return []
-    asked = (tool for tool in response.get("tools") or () if isinstance(tool, dict))
+    asked = counts.objects(response.get("tools"))
     model = next((tool.get("model") for tool in asked if tool.get("type") == "image_generation"), None)
     return [(text_of(model) or "gpt-image-1", counts.openai(drawn))]
 
 
 def _file_searches(response: Json) -> int:
-    items = (item for item in response.get("output") or () if isinstance(item, dict))
+    items = counts.objects(response.get("output"))
     return sum(item.get("type") == "file_search_call" and item.get("status") == "completed" for item in items)
 
 
@@ -227,7 +224,7 @@ def openai_media(reading: Reading, body: Json) -> None:
     if isinstance(usage, dict):
         if usage.get("type") == "duration":
             seconds = usage.get("seconds")
-            if isinstance(seconds, (int, float)):
+            if isinstance(seconds, (int, float)) and 0 <= seconds < 2**53:
                 reading.usage = Usage(other={"audio_seconds": round(seconds)})
         else:
             reading.usage = counts.openai(usage)
@@ -273,12 +270,11 @@ def anthropic(reading: Reading, body: Json) -> None:
         if isinstance(delta, dict):
             for key in ("text", "thinking", "partial_json"):
                 reading.say(delta.get(key))
-        for block in message.get("content") or ():
-            if isinstance(block, dict):
-                reading.say(block.get("text"))
-                reading.say(block.get("thinking"))
-                if block.get("type") == "tool_use":
-                    reading.say(json.dumps(block.get("input")))
+        for block in counts.objects(message.get("content")):
+            reading.say(block.get("text"))
+            reading.say(block.get("thinking"))
+            if block.get("type") == "tool_use":
+                reading.say(json.dumps(block.get("input")))
 
 
 def gemini(reading: Reading, body: Json) -> None:
@@ -290,17 +286,14 @@ def gemini(reading: Reading, body: Json) -> None:
         body = inner
     reading.response_id = text_of(body.get("responseId")) or reading.response_id
     reading.response_model = text_of(body.get("modelVersion")) or reading.response_model
-    for index, candidate in enumerate(body.get("candidates") or ()):
-        if not isinstance(candidate, dict):
-            continue
+    for index, candidate in enumerate(counts.objects(body.get("candidates"))):
         if candidate.get("finishReason"):
             reading.finish_reasons[index] = str(candidate["finishReason"])
         _grounding(reading, candidate.get("groundingMetadata"))
         if reading.text is not None:
             content = candidate.get("content")
-            for part in (content.get("parts") or ()) if isinstance(content, dict) else ():
-                if isinstance(part, dict):
-                    reading.say(part.get("text"))
+            for part in counts.objects(content.get("parts") if isinstance(content, dict) else None):
+                reading.say(part.get("text"))
     usage = body.get("usageMetadata")
     if isinstance(usage, dict) and usage:
         reading.raw_usage.update(usage)
@@ -311,8 +304,8 @@ def gemini(reading: Reading, body: Json) -> None:
     if reading.raw_usage:
         reading.usage = counts.gemini(reading.raw_usage)
     metadata = body.get("metadata")  # Vertex embeddings
-    for prediction in body.get("predictions") or ():
-        embedded = prediction.get("embeddings") if isinstance(prediction, dict) else None
+    for prediction in counts.objects(body.get("predictions")):
+        embedded = prediction.get("embeddings")
         statistics = embedded.get("statistics") if isinstance(embedded, dict) else None
         tokens = counts.count(statistics.get("token_count")) if isinstance(statistics, dict) else None
         if tokens is not None:
@@ -400,9 +393,8 @@ def cohere(reading: Reading, body: Json) -> None:
         delta = body.get("delta")
         message = delta.get("message") if isinstance(delta, dict) else body.get("message")
         content = message.get("content") if isinstance(message, dict) else None
-        for block in [content] if isinstance(content, dict) else content or ():
-            if isinstance(block, dict):
-                reading.say(block.get("text"))
+        for block in counts.objects([content] if isinstance(content, dict) else content):
+            reading.say(block.get("text"))
 
 
 def ollama(reading: Reading, body: Json) -> None:

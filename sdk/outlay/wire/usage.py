@@ -17,11 +17,14 @@ Json = Mapping[str, Any]
 
 def count(value: Any) -> int | None:
     """`value` as a token count; None when it is none."""
-    if type(value) is int:
-        return value if value >= 0 else None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0 or value != int(value):
-        return None
-    return int(value)
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and 0 <= value < 2**63 else None
+
+
+def objects(value: Any) -> list[Json]:
+    """The objects of a list; none where it is no list."""
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def _part(usage: Json, detail: str, name: str) -> int | None:
@@ -110,8 +113,7 @@ def anthropic_elsewhere(usage: Json, served_by: str) -> list[tuple[str, Usage]]:
 
 
 def _iterations(usage: Json) -> list[Json]:
-    entries = usage.get("iterations")
-    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return objects(usage.get("iterations"))
 
 
 def _anthropic_counts(usage: Json) -> Usage:
@@ -166,13 +168,12 @@ def gemini_interaction(usage: Json) -> Usage:
     for key, name in _INTERACTION_DETAILS.items():
         named[name] = [
             {"modality": str(entry.get("modality")).upper(), "tokenCount": entry.get("tokens")}
-            for entry in usage.get(key) or ()
-            if isinstance(entry, dict)
+            for entry in objects(usage.get(key))
         ]
     named["groundedSearches"] = sum(
         count(entry.get("count")) or 0
-        for entry in usage.get("grounding_tool_count") or ()
-        if isinstance(entry, dict) and entry.get("type") == "google_search"
+        for entry in objects(usage.get("grounding_tool_count"))
+        if entry.get("type") == "google_search"
     )
     return gemini(named)
 
@@ -193,8 +194,8 @@ _INTERACTION_DETAILS = {
 
 
 def _modality(usage: Json, details: str, modality: str) -> int | None:
-    for entry in usage.get(details) or ():
-        if isinstance(entry, dict) and entry.get("modality") == modality:
+    for entry in objects(usage.get(details)):
+        if entry.get("modality") == modality:
             return count(entry.get("tokenCount")) or None
     return None
 
@@ -211,8 +212,8 @@ def converse(usage: Json) -> Usage:
         if not (total is not None and total == given + (produced or 0) and given >= cached):
             given += cached
     hour = None
-    for entry in usage.get("cacheDetails") or ():
-        if isinstance(entry, dict) and entry.get("ttl") == "1h":
+    for entry in objects(usage.get("cacheDetails")):
+        if entry.get("ttl") == "1h":
             hour = (hour or 0) + (count(entry.get("inputTokens")) or 0)
     return Usage(
         input_tokens=given,

@@ -9,8 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
+from outlay import Usage
 from outlay.testing import Capture, capture
+from outlay.wire import bedrock, reading
 from outlay.wire.formats import recognize
+from outlay_web import fake_formats
+from outlay_web.fake_formats import Answer
 
 INTERACTION = {
     "total_input_tokens": 900,
@@ -211,6 +215,60 @@ def test_pictures_that_a_model_had_drawn_are_a_call_of_the_model_that_drew_them(
     )
     assert picture.attributes["gen_ai.response.model"] == "gpt-image-2"
     assert picture.parent_span_id == text.parent_span_id
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", ""])
+def test_a_server_that_does_not_say_what_it_sends_is_read_all_the_same(sent: Capture, kind: str) -> None:
+    answer = json.dumps({"id": "c", "choices": [{"index": 0, "finish_reason": "stop"}], "usage": CHAT})
+    bodies = iter([answer, f"data: {answer}\n\ndata: [DONE]\n\n"])
+    headers = {"content-type": kind} if kind else {}
+    transport = httpx.MockTransport(lambda asked: httpx.Response(200, content=next(bodies).encode(), headers=headers))
+    with httpx.Client(transport=transport) as client:
+        for stream in (False, True):
+            client.post("https://x/v1/chat/completions", json={"model": "m", "messages": [], "stream": stream})
+    assert [span.attributes["gen_ai.usage.output_tokens"] for span in sent.calls] == [5, 5]
+
+
+@pytest.mark.parametrize(
+    "odd", [None, True, -1, 2**70, float("nan"), float("inf"), "x", [], [None, 1], {"a": 1}], ids=repr
+)
+def test_no_value_in_an_answer_stops_the_reader(odd: Any) -> None:
+    """Every value of every kind of answer, replaced by an odd one."""
+    answer = Answer(input_tokens=9, output_tokens=5, cache_read_tokens=1, reasoning_tokens=1, web_searches=1)
+    bodies = [
+        (reading.openai_chat, fake_formats.openai_chat(answer)),
+        (reading.openai_responses, fake_formats.openai_response(answer)),
+        (reading.openai_media, fake_formats.openai_transcription(answer)),
+        (reading.anthropic, fake_formats.anthropic_message(answer)),
+        (reading.gemini, fake_formats.gemini_content(answer)),
+        (reading.by_shape, fake_formats.gemini_interaction(answer)),
+        (reading.cohere, fake_formats.cohere_chat(answer)),
+        (reading.ollama, next(iter(fake_formats.ollama_lines(answer, False, False)))),
+        (bedrock.converse, fake_formats.converse(answer)),
+        (bedrock.invoke, fake_formats.anthropic_message(answer)),
+    ]
+    for reader, body in bodies:
+        for place in places(body):
+            said = reading.Reading()
+            said.text = []
+            reader(said, replaced(body, place, odd))
+            assert all(isinstance(count, int) for count in (said.usage or Usage()).attributes().values())
+
+
+def places(value: Any) -> Iterator[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, entry in inner:
+        yield (key,)
+        yield from ((key, *rest) for rest in places(entry))
+
+
+def replaced(body: Any, place: tuple[Any, ...], odd: Any) -> Any:
+    copy = json.loads(json.dumps(body))
+    at = copy
+    for key in place[:-1]:
+        at = at[key]
+    at[place[-1]] = odd
+    return copy
 
 
 def test_a_large_picture_does_not_hide_what_it_took(sent: Capture) -> None:
