@@ -248,8 +248,11 @@ def cohere(usage: Json) -> Usage:
     tokens = usage.get("tokens")
     tokens = tokens if isinstance(tokens, dict) else {}
     units = count(billed.get("search_units"))
+    given = _first(count(billed.get("input_tokens")), count(tokens.get("input_tokens")))
+    cached = count(usage.get("cached_tokens"))
     return Usage(
-        input_tokens=_first(count(billed.get("input_tokens")), count(tokens.get("input_tokens"))),
+        input_tokens=given,
+        cache_read_tokens=cached if cached and cached <= (given or 0) else None,
         output_tokens=_first(count(billed.get("output_tokens")), count(tokens.get("output_tokens"))),
         input_image_tokens=count(billed.get("image_tokens")) or None,
         other={"search_units": units} if units else {},

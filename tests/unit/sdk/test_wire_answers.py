@@ -80,6 +80,14 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any], str, str, dict[str, Any]]]
         {"input_tokens": 9, "output_tokens": 5},
     ),
     (
+        "/v2/chat",
+        {"model": "command-a", "messages": []},
+        {"id": "c", "usage": {"billed_units": {"input_tokens": 9, "output_tokens": 5}, "cached_tokens": 4}},
+        "cohere",
+        "chat",
+        {"input_tokens": 9, "cache_read.input_tokens": 4, "output_tokens": 5},
+    ),
+    (
         "/v1/systemone",
         {"model": "s1", "state": "x", "questions": {}},
         {"model": "s1", "answers": {}, "usage": {"input_tokens": 9, "output_tokens": 5}},
