@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from outlay_analytics.alert_rows import read_acknowledgements, read_alerts, read_silences
+from outlay_analytics.alert_rows import MOST, read_acknowledgements, read_alerts, read_silences
 from outlay_analytics.alert_states import Alert
 from outlay_analytics.alerts import title
 from outlay_analytics.window import BadRequest
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 
+STATES = ("firing", "pending", "resolved")
+
 
 def list_alerts(
-    store: Store, project: str, now: datetime, state: str | None = None, limit: int = 100
+    store: Store, project: str, now: datetime, state: str | None = None, limit: int = MOST
 ) -> list[dict[str, Any]]:
     """The project's alerts as the API shows them: those that are open first, then the newest.
 
@@ -32,11 +34,9 @@ def list_alerts(
     }
     silences = read_silences(store, now)
     found = read_alerts(store, project=project, condition=condition[state], limit=limit)
-    order = {"firing": 0, "pending": 1, "resolved": 2}
-    found.sort(key=lambda alert: order[alert.state])
     on_it = read_acknowledgements(store, found)
     undelivered = _undelivered(store, project)
-    return [
+    shown = [
         _shown(
             alert,
             silences.get((project, alert.fingerprint)),
@@ -45,6 +45,12 @@ def list_alerts(
         )
         for alert in found
     ]
+    return sorted(shown, key=order)
+
+
+def order(alert: Mapping[str, Any]) -> tuple[int, float]:
+    """An alert's place in the list, as shown: firing, pending, resolved; then the newest."""
+    return STATES.index(alert["state"]), -alert["started_at"].timestamp()
 
 
 def _undelivered(store: Store, project: str) -> dict[str, str]:

@@ -55,7 +55,7 @@ def caching(
         time = key[0] if step != "total" else scope.window.start
         row = {"time": time, **dict(zip(names, key[1:], strict=True))}
         rows.append(row | _figures(providers.get(key, {}), None if lookups is None else lookups.get(key, {})))
-    rows.sort(key=_newest_then_largest)
+    rows.sort(key=order)
     return {
         "window": {"start": scope.window.start, "end": scope.window.end},
         "currency": "USD",
@@ -170,7 +170,8 @@ def _added_kinds(
     return total
 
 
-def _newest_then_largest(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def order(row: Mapping[str, Any]) -> tuple[float, Decimal, int]:
+    """A row's place: newest first, then what saved most."""
     saved = sum(
         (
             row[kind][name] or Decimal(0)

@@ -72,8 +72,13 @@ def _find(store: Store, scope: Scope, step: Interval, whole: bool) -> tuple[list
             at = scope.window.start if of_whole or step == "total" else time
             figures = _figures(runs[time, name], own, tops[name], rates.get(name, Rates({})))
             part.append({"time": at, "name": name, **figures})
-        part.sort(key=lambda one: (-one["time"].timestamp(), -(one["cost_usd"] or 0), one["name"]))
+        part.sort(key=lambda one: (*order(one), one["name"]))
     return out
+
+
+def order(one: Mapping[str, Any]) -> tuple[float, Decimal]:
+    """A cascade's place in the list: newest first, then most expensive."""
+    return (-one["time"].timestamp(), -(one["cost_usd"] or Decimal(0)))
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def spend(
         if compare:
             row["previous"] = before.get(key) or measures({})
         rows.append(row)
-    rows.sort(key=_newest_then_largest)
+    rows.sort(key=order)
     answer["rows"] = rows[:limit]
     if len(rows) > limit:
         answer["rows_left_out"] = True
@@ -139,7 +139,8 @@ def _measure(
     return total, groups
 
 
-def _newest_then_largest(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def order(row: Mapping[str, Any]) -> tuple[float, Decimal, int]:
+    """A row's place: newest first, then largest."""
     at: datetime = row["time"]
     return (-at.timestamp(), -(row["cost_usd"] or Decimal(0)), -row["calls"])
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from outlay_analytics import caching, cascades, explain, forecast, report, spend
 from outlay_analytics.window import BadRequest, Window, parse_timezone, parse_window
-from outlay_web.api.wire import MAX_LIMIT, answer, documented, table
+from outlay_web.api.paging import Key, read_page, tie, window_of
+from outlay_web.api.wire import answer, documented, table
 from outlay_web.context import Context
 from outlay_web.encode import columns
 from outlay_web.params import Query, read_query
@@ -37,24 +40,30 @@ CASCADE_COLUMNS = columns(
 )
 FORECAST_COLUMNS = columns("time mean_usd lo80_usd hi80_usd lo95_usd hi95_usd")
 ANOMALY_COLUMNS = columns("id started_at ended_at scope channel actual expected impact_usd score explain")
+PAGED = ("limit", "cursor", "format")
 MAX_HORIZON_DAYS = 366
 
 
 def add_routes(routes: APIRouter, ctx: Context) -> None:
-    @routes.get(
-        "/spend", openapi_extra=documented("group_by", "interval", "compare", "limit", "format"), tags=["answers"]
-    )
+    asked = ("group_by", "interval", "compare", *PAGED)
+
+    @routes.get("/spend", openapi_extra=documented(*asked), tags=["answers"])
     def get_spend(request: Request) -> Response:
-        """Who spent what, by any dimensions and interval."""
-        query = read_query(ctx, request, ("group_by", "interval", "compare", "limit", "format"))
+        """Who spent what, by any dimensions and interval; all rows, or a page of them with `limit` or `cursor`."""
+        query = read_query(ctx, request, asked)
         group_by = query.names("group_by")
         interval = query.get("interval", "total")
-        limit = query.integer("limit", spend.MAX_ROWS, 1, MAX_LIMIT)
+        page = read_page(query, f"spend {interval} {','.join(group_by)}", "nnnt", window_of(query.scope))
         found = spend.spend(
-            ctx.store, query.scope, group_by=group_by, interval=interval, compare=query.get("compare") or None
+            ctx.store,
+            page.window(query.scope),
+            group_by=group_by,
+            interval=interval,
+            compare=query.get("compare") or None,
         )
-        if len(found["rows"]) > limit:
-            found |= {"rows": found["rows"][:limit], "rows_left_out": True}
+        found = page.cut(found, "rows", lambda row: (*spend.order(row), tie(*(row[name] for name in group_by))))
+        if found.get("next_cursor"):
+            found["rows_left_out"] = True
         first = [] if interval == "total" else ["time"]
         return table(query, found, "rows", [*first, *group_by, *MEASURES])
 
@@ -66,22 +75,26 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         found = explain.explain(ctx.store, query.scope, base=_base(query, ctx.now()), by=by)
         return table(query, found, "cells", [by, "driver", "usd"])
 
-    @routes.get("/caching", openapi_extra=documented("group_by", "interval", "format"), tags=["answers"])
+    @routes.get("/caching", openapi_extra=documented("group_by", "interval", *PAGED), tags=["answers"])
     def get_caching(request: Request) -> Response:
         """Hit ratios of the application's and the providers' caches, and what they save."""
-        query = read_query(ctx, request, ("group_by", "interval", "format"))
+        query = read_query(ctx, request, ("group_by", "interval", *PAGED))
         group_by = query.names("group_by", ("feature",))
         interval = query.get("interval", "total")
-        found = caching.caching(ctx.store, query.scope, group_by=group_by, interval=interval)
+        page = read_page(query, f"caching {interval} {','.join(group_by)}", "nnnt", window_of(query.scope))
+        found = caching.caching(ctx.store, page.window(query.scope), group_by=group_by, interval=interval)
+        found = page.cut(found, "rows", lambda row: (*caching.order(row), tie(*(row[name] for name in group_by))))
         first = [] if interval == "total" else ["time"]
         return table(query, found, "rows", [*first, *group_by, *CACHING_COLUMNS])
 
-    @routes.get("/cascades", openapi_extra=documented("interval", "format"), tags=["answers"])
+    @routes.get("/cascades", openapi_extra=documented("interval", *PAGED), tags=["answers"])
     def get_cascades(request: Request) -> Response:
         """How often cascades escalate, what they cost and what they save."""
-        query = read_query(ctx, request, ("interval", "format"))
+        query = read_query(ctx, request, ("interval", *PAGED))
         interval = query.get("interval", "total")
-        found = cascades.cascades(ctx.store, query.scope, interval=interval)
+        page = read_page(query, f"cascades {interval}", "nnt", window_of(query.scope))
+        found = cascades.cascades(ctx.store, page.window(query.scope), interval=interval)
+        found = page.cut(found, "cascades", lambda row: (*cascades.order(row), tie(row["name"])))
         return table(query, found, "cascades", [*([] if interval == "total" else ["time"]), *CASCADE_COLUMNS])
 
     @routes.get("/cascades/{name:path}/thresholds", openapi_extra=documented("format"), tags=["answers"])
@@ -109,13 +122,15 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         )
         return table(query, found, "forecast", FORECAST_COLUMNS)
 
-    @routes.get("/anomalies", openapi_extra=documented("format"), tags=["answers"])
+    @routes.get("/anomalies", openapi_extra=documented(*PAGED), tags=["answers"])
     def get_anomalies(request: Request) -> Response:
         """Hours that cost more than expected, newest first: what, how much, since when and why."""
-        query = read_query(ctx, request, ("format",), comparing=True)
-        found = find_anomalies(ctx, query.scope)
+        query = read_query(ctx, request, PAGED, comparing=True)
+        page = read_page(query, "anomalies", "nt", window_of(query.scope))
+        found = find_anomalies(ctx, page.window(query.scope))
         if found is None:
             raise Problem(503, "anomalies are still being looked for", {"Retry-After": "10"})
+        found = page.cut(found, "anomalies", _newest)
         return table(query, found, "anomalies", ANOMALY_COLUMNS)
 
     @routes.get("/report", openapi_extra=documented("day", window=False, filters=False), tags=["answers"])
@@ -133,6 +148,10 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             finder=finder(ctx),
         )
         return answer(found)
+
+
+def _newest(anomaly: Mapping[str, Any]) -> Key:
+    return (-anomaly["started_at"].timestamp(), str(anomaly["id"]))
 
 
 def _base(query: Query, now: datetime) -> Window | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -10,7 +12,8 @@ from starlette.responses import Response
 from outlay_analytics.window import BadRequest, parse_instant, parse_window
 from outlay_collector import prices_lists, prices_reprice
 from outlay_collector.prices_epochs import BooksClosed
-from outlay_web.api.wire import DEFAULT_LIMIT, MAX_LIMIT, answer, documented, table
+from outlay_web.api.paging import Key, read_page, tie, window_of
+from outlay_web.api.wire import DEFAULT_LIMIT, answer, documented, table
 from outlay_web.context import Context
 from outlay_web.encode import columns
 from outlay_web.estimate import estimate
@@ -37,30 +40,34 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     def get_prices(request: Request) -> Response:
         """The price list; with `missing=true` the models of a window's calls that it lacks."""
         query = read_query(ctx, request, ASKED, filters=False)
-        limit = query.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
         if _wants_missing(query):
             scope = query.scope
-            found = prices_lists.missing_prices(
-                ctx.store, scope.window.start, scope.window.end, project=scope.project, limit=limit
+            page = read_page(query, "prices missing", "nnt", window_of(scope), default=DEFAULT_LIMIT)
+            missing = prices_lists.missing_prices(
+                ctx.store, *page.held, project=scope.project, limit=prices_lists.MAX_MISSING
             )
             with ctx.own_writer() as writer:
                 heals = prices_lists.healable(book, writer, scope.project)
-            return table(query, {"prices": found, "heals": heals, "next_cursor": None}, "prices", MISSING_COLUMNS)
-        offset = query.integer("cursor", 0, 0, 10_000_000)
-        moments = {name: parse_instant(name, query.get(name), ctx.now()) for name in ("at", "as_of") if query.get(name)}
+            found = page.cut({"prices": missing, "heals": heals}, "prices", _weightiest)
+            return table(query, found, "prices", MISSING_COLUMNS)
+        # Every page shows the list as the first one knew it, so that a price put in meanwhile shifts no row.
+        at, as_of = (parse_instant(name, query.get(name) or "now", ctx.now()) for name in ("at", "as_of"))
+        page = read_page(query, "prices", "n", (at, as_of), default=DEFAULT_LIMIT)
+        offset = int(page.after[0]) if page.after else 0
         listed = prices_lists.list_prices(
             ctx.store,
             provider=query.get("provider"),
             model=query.get("model"),
             origin=query.get("origin"),
-            at=moments.get("at"),
-            as_of=moments.get("as_of"),
-            limit=limit,
+            at=page.held[0] if query.get("at") else None,
+            as_of=page.held[1] if query.get("as_of") or page.after else None,
+            limit=page.limit or DEFAULT_LIMIT,
             offset=offset,
         )
         after = listed.pop("next_offset")
+        listed["next_cursor"] = None if after is None else page.cursor((after,))
         listed["catalogue_warning"] = prices_lists.catalogue_warning(ctx.store, ctx.now())
-        return table(query, {**listed, "next_cursor": None if after is None else str(after)}, "prices", PRICE_COLUMNS)
+        return table(query, listed, "prices", PRICE_COLUMNS)
 
     @routes.put("/prices", openapi_extra=PLAIN, tags=TAGS)
     def put_prices(request: Request, body: PricesBody) -> Response:
@@ -114,6 +121,11 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         project = read_query(ctx, request, filters=False).scope.project
         with ctx.writing() as writer:
             return answer(estimate(book, writer, project, body, ctx.now()))
+
+
+def _weightiest(row: Mapping[str, Any]) -> Key:
+    names = (row[name] for name in ("provider", "request_model", "response_model", "reason"))
+    return (-(row["input_tokens"] + row["output_tokens"]), -row["calls"], tie(*names))
 
 
 def _wants_missing(query: Query) -> bool:

@@ -34,7 +34,7 @@ OWN_DOC = {
     "group_by": "Dimensions with commas.",
     "horizon": "How far ahead, in days: 30d.",
     "interval": "hour, day, week, month or total.",
-    "limit": f"Rows of a page, 1 to {MAX_LIMIT}; default {DEFAULT_LIMIT}.",
+    "limit": f"Rows of a page, 1 to {MAX_LIMIT}; default {DEFAULT_LIMIT} of recorded things, all of what is added up.",
     "missing": "true: the models of calls that have no price.",
     "model": "Only this model.",
     "name": "Name of the file.",
