@@ -27,8 +27,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from outlay.errors import ConfigError
-from outlay_analytics.channels import Channel, parse_channel
-from outlay_analytics.guarded_http import Allowed
+from outlay_analytics.channels import Channel, parse_channel, refuse_address
+from outlay_analytics.guarded_http import Allowed, RefusedAddress, check_numeric, check_soon
 from outlay_analytics.notify import Mail, Outbound
 
 KEYS = (
@@ -68,6 +68,14 @@ class AlertSettings:
     repeat: timedelta = timedelta(hours=24)
     public_url: str = "http://127.0.0.1:4318"
 
+    def guard(self, url: str) -> None:
+        """Refuse an address that sending would refuse, so that it is not taken in the first place.
+
+        Raises:
+            RefusedAddress: Says why.
+        """
+        check_soon(url, self.outbound.allowed)
+
 
 def parse_alerts(section: Mapping[str, Any]) -> AlertSettings:
     """Read `[alerts]`.
@@ -85,15 +93,20 @@ def parse_alerts(section: Mapping[str, Any]) -> AlertSettings:
             raise ConfigError(f"[[alerts.channels]] name {name!r} must be given, once")
         channels[name] = parse_channel(table)
     notify = tuple(str(entry) for entry in _list(section, "notify"))
-    for entry in notify:
-        parse_channel(entry, channels)
+    allowed = Allowed.parse([str(entry) for entry in _list(section, "allow")])
+    for channel in {**channels, **{entry: parse_channel(entry, channels) for entry in notify}}.values():
+        try:
+            if channel.url:
+                refuse_address(channel.url, lambda url: check_numeric(url, allowed))
+        except RefusedAddress as exc:
+            raise ConfigError(f"[alerts] {channel.name!r}: {exc}") from exc
     hours = section.get("repeat_hours", 24)
     if isinstance(hours, bool) or not isinstance(hours, int | float) or not 0.1 <= hours <= 24 * 365:
         raise ConfigError(f"[alerts] repeat_hours = {hours!r} must be a number of hours from 0.1 to 8760")
     if not isinstance(section.get("anomalies", True), bool):
         raise ConfigError(f"[alerts] anomalies = {section['anomalies']!r} must be true or false")
     return AlertSettings(
-        outbound=Outbound(Allowed.parse([str(entry) for entry in _list(section, "allow")]), _mail(section)),
+        outbound=Outbound(allowed, _mail(section)),
         channels=channels,
         notify=notify,
         anomalies=section.get("anomalies", True),

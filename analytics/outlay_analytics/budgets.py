@@ -15,7 +15,7 @@ A budget of outlay.toml can be read but not changed over the API, so that the fi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -23,7 +23,8 @@ from typing import Any
 
 from outlay.errors import ConfigError
 from outlay_analytics.channel_masks import masked, unmasked
-from outlay_analytics.channels import Channel, parse_channel, stored_form
+from outlay_analytics.channels import Channel, parse_channel, refuse_address, stored_form
+from outlay_analytics.guarded_http import RefusedAddress
 from outlay_analytics.history import PERIODS
 from outlay_analytics.outlook import Outlook, look_ahead
 from outlay_analytics.window import EVERYTHING, BadRequest, Scope, Window
@@ -33,6 +34,11 @@ from outlay_collector.store.client import Writer
 KEYS = ("amount_usd", "period", "scope", "timezone", "notify")
 NAME = re.compile(r"[^\x00-\x1f\x7f/]{1,100}")
 LARGEST = Decimal("1e15")
+Guard = Callable[[str], None]
+
+
+def _anywhere(url: str) -> None:
+    """No guard."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +73,17 @@ def read_budget(
     channels: Mapping[str, Channel] | None = None,
     configured: bool = False,
     kept: Sequence[str] = (),
+    guard: Guard = _anywhere,
 ) -> Budget:
-    """A budget from a JSON body or a table of outlay.toml; `kept` are its channels so far, for masked credentials.
+    """A budget from a JSON body or a table of outlay.toml.
+
+    Args:
+        kept: Its channels so far, for masked credentials.
+        guard: Raises RefusedAddress for a URL that messages may not go to.
 
     Raises:
         BadRequest: Naming what is wrong, its value and what is allowed.
+        RefusedAddress: If `guard` refuses the address of a channel of its own.
     """
     if not NAME.fullmatch(name) or name != name.strip():
         raise BadRequest(f"budget name {name[:80]!r} must be 1 to 100 characters without a slash or control characters")
@@ -87,10 +99,12 @@ def read_budget(
     entries = [notify] if isinstance(notify, str | Mapping) else list(notify or [])
     try:
         entries = unmasked(entries, kept)
-        for entry in entries:
-            parse_channel(entry, channels)
+        found = [parse_channel(entry, channels) for entry in entries]
     except ConfigError as exc:
         raise BadRequest(str(exc)) from exc
+    for channel in found:
+        if channel.url and channel not in (channels or {}).values():
+            refuse_address(channel.url, guard)
     budget = Budget(
         name=name,
         amount_usd=_amount(body["amount_usd"]),
@@ -105,8 +119,10 @@ def read_budget(
     return budget
 
 
-def parse_budgets(tables: object, channels: Mapping[str, Channel] | None = None) -> tuple[Budget, ...]:
-    """The `[[budgets]]` of outlay.toml.
+def parse_budgets(
+    tables: object, channels: Mapping[str, Channel] | None = None, guard: Guard = _anywhere
+) -> tuple[Budget, ...]:
+    """The `[[budgets]]` of outlay.toml; `guard` as in `read_budget`.
 
     Raises:
         ConfigError: Naming the budget and what is wrong with it.
@@ -118,8 +134,8 @@ def parse_budgets(tables: object, channels: Mapping[str, Channel] | None = None)
         body = dict(table) if isinstance(table, Mapping) else {}
         name, project = str(body.pop("name", "")), str(body.pop("project", "default"))
         try:
-            budget = read_budget(name, body, project=project, channels=channels, configured=True)
-        except BadRequest as exc:
+            budget = read_budget(name, body, project=project, channels=channels, configured=True, guard=guard)
+        except (BadRequest, RefusedAddress) as exc:
             raise ConfigError(f"[[budgets]] {name!r}: {exc}") from exc
         if (project, name) in out:
             raise ConfigError(f"[[budgets]] {name!r} is given twice")
@@ -202,16 +218,18 @@ def put_budget(
     now: datetime,
     configured: Sequence[Budget] = (),
     channels: Mapping[str, Channel] | None = None,
+    guard: Guard = _anywhere,
 ) -> dict[str, Any]:
     """Create or replace a budget and return it as `get_budget` does. A masked credential keeps its stored value.
 
     Raises:
         BadRequest: If the body is wrong, or the budget is one of outlay.toml.
+        RefusedAddress: If `guard` refuses where it would tell.
     """
     _not_configured(project, name, configured)
     before = all_budgets(store, (), project, name)
     kept = before[0].notify if before else ()
-    budget = read_budget(name, body, project=project, channels=channels, kept=kept)
+    budget = read_budget(name, body, project=project, channels=channels, kept=kept, guard=guard)
     _write(writer, budget, deleted=False)
     return describe(budget, look_ahead(store, budget.question(), budget.period, now), now)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -112,6 +112,18 @@ def _build(name: str, kind: str, table: Mapping[str, Any]) -> Channel:
         except RefusedAddress as exc:
             raise ConfigError(f"notify: {url!r} cannot be used: {exc}") from exc
     return Channel(name, kind, url, str(table.get("secret", "")), str(table.get("routing_key", "")), to)
+
+
+def refuse_address(url: str, guard: Callable[[str], None]) -> None:
+    """Refuse a channel's URL that `guard` refuses.
+
+    Raises:
+        RefusedAddress: Naming the URL and why.
+    """
+    try:
+        guard(url)
+    except RefusedAddress as exc:
+        raise RefusedAddress(f"notify: {url!r} cannot be used: {exc}") from exc
 
 
 def stored_form(entry: object) -> str:

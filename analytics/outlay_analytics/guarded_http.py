@@ -15,6 +15,7 @@ import ssl
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from outlay.errors import ConfigError, OutlayError
@@ -24,6 +25,7 @@ ANSWER_LIMIT_BYTES = 65536
 PORTS = {"http": 80, "https": 443}
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+PORT_REFUSED = "port {} is not allowed: only 80 and 443, or what alerts.allow lists"
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -94,6 +96,51 @@ def check_form(url: str) -> None:
     _split(url)
 
 
+def check_numeric(url: str, allowed: Allowed) -> None:
+    """Refuse what can be refused without asking for a name's addresses: ports, numeric addresses, localhost.
+
+    Raises:
+        RefusedAddress: If the form, port or address is not allowed.
+    """
+    _, host, port, _ = _split(url)
+    if host.lower().rstrip(".") == "localhost" or host.lower().rstrip(".").endswith(".localhost"):
+        _check(host, port, ipaddress.IPv4Address("127.0.0.1"), allowed)
+        return
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except OSError:  # a name
+        named = any(name == host.lower().rstrip(".") and number in (port, None) for name, number in allowed.hosts)
+        if port not in PORTS.values() and not named and not allowed.networks:
+            raise RefusedAddress(PORT_REFUSED.format(port)) from None
+        return
+    for address in _addresses(found):
+        _check(host, port, address, allowed)
+
+
+def check_soon(url: str, allowed: Allowed, patience_s: float = 2.0) -> None:
+    """Refuse what `check_url` would refuse now; a name that does not resolve in time may yet turn out well.
+
+    Raises:
+        RefusedAddress: If the form, port or any address is not allowed.
+    """
+    check_numeric(url, allowed)
+    refused: list[RefusedAddress] = []
+
+    def look() -> None:
+        try:
+            check_url(url, allowed)
+        except RefusedAddress as exc:
+            refused.append(exc)
+        except OSError:
+            pass
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    looking.join(patience_s)
+    if refused:
+        raise refused[0]
+
+
 def check_url(url: str, allowed: Allowed) -> Target:
     """Resolve `url` once and refuse whatever is not public.
 
@@ -102,18 +149,26 @@ def check_url(url: str, allowed: Allowed) -> Target:
         OSError: If the name does not resolve.
     """
     scheme, host, port, path = _split(url)
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [ipaddress.ip_address(str(info[4][0]).split("%")[0]) for info in found]
+    addresses = _addresses(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     for address in addresses:
-        if allowed.permits(host, port, address):
-            continue
-        if port not in PORTS.values():
-            raise RefusedAddress(f"port {port} is not allowed: only 80 and 443, or what alerts.allow lists")
-        if not is_public(address):
-            raise RefusedAddress(
-                f"{host} is {address}, which is not a public address; list it in alerts.allow of outlay.toml to use it"
-            )
+        _check(host, port, address, allowed)
     return Target(scheme, host, port, str(addresses[0]), path)
+
+
+def _addresses(found: Sequence[tuple[Any, ...]]) -> list[IpAddress]:
+    return [ipaddress.ip_address(str(info[4][0]).split("%")[0]) for info in found]
+
+
+def _check(host: str, port: int, address: IpAddress, allowed: Allowed) -> None:
+    if allowed.permits(host, port, address):
+        return
+    if port not in PORTS.values():
+        raise RefusedAddress(PORT_REFUSED.format(port))
+    if not is_public(address):
+        is_what = "" if host == str(address) else f"{address}, which is "
+        raise RefusedAddress(
+            f"{host} is {is_what}not a public address; list it in alerts.allow of outlay.toml to use it"
+        )
 
 
 def _split(url: str) -> tuple[str, str, int, str]:

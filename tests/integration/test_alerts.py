@@ -21,6 +21,7 @@ from outlay_analytics import alert_list, alerts, outbox
 from outlay_analytics.alert_settings import AlertSettings, parse_alerts
 from outlay_analytics.budgets import all_budgets, delete_budget, get_budget, list_budgets, parse_budgets, put_budget
 from outlay_analytics.channels import Channel, parse_channel
+from outlay_analytics.guarded_http import Allowed, check_numeric
 from outlay_analytics.notify import send
 from outlay_analytics.window import BadRequest
 from outlay_collector.store import Store
@@ -47,6 +48,17 @@ def spend(store: Store, days: int, usd: str, *, until: datetime = NOW, **fields:
     tokens = {"input_tokens": 1000, "output_tokens": 100, "feature": "search"}
     rows = [call(until - timedelta(hours=k + 1), usd, **{**tokens, **fields}) for k in range(days * 24)]
     put(store, *rows)
+
+
+def test_an_address_that_sending_would_refuse_stops_the_start() -> None:
+    webhook = {"name": "oncall", "kind": "webhook", "url": "http://10.1.2.3:8080/x"}
+    for section in ({"channels": [webhook]}, {"notify": ["http://10.1.2.3:8080/x"]}):
+        with pytest.raises(ConfigError, match=r"http://10\.1\.2\.3:8080/x.* port 8080 .*alerts\.allow"):
+            parse_alerts(section)
+        assert parse_alerts({**section, "allow": ["10.1.0.0/16"]}).outbound.allowed
+    budget = {"name": "a", "amount_usd": "1", "notify": ["http://169.254.169.254/"]}
+    with pytest.raises(ConfigError, match=r"'a': .*169\.254\.169\.254 is not a public address"):
+        parse_budgets([budget], None, lambda url: check_numeric(url, Allowed()))
 
 
 def test_a_budget_comes_back_as_it_was_put_with_how_it_stands(store: Store, writer: Writer) -> None:

@@ -109,6 +109,17 @@ def test_killed_and_stopped_under_load_everything_acknowledged_is_there_once(
     assert ask(servers[-1].url, "GET", "/api/v1/spend")[1]["total"]["calls"] == status["stored"]
 
 
+def test_what_was_acknowledged_just_before_a_stop_is_in_the_figures_after_it(
+    tmp_path: Path, servers: list[Server]
+) -> None:
+    servers.append(Server(tmp_path))
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": [llm_span(7, n) for n in range(1, 2001)]}]}]}
+    assert ask(servers[-1].url, "POST", "/v1/traces", json.dumps(body).encode())[0] == 200
+    assert servers[-1].stop()[0] == 0
+    servers.append(Server(tmp_path, "--roles", "web"))
+    assert ask(servers[-1].url, "GET", "/api/v1/spend")[1]["total"]["calls"] == 2000
+
+
 def test_the_data_directory_is_private_and_its_temporary_files_are_emptied(
     tmp_path: Path, servers: list[Server]
 ) -> None:

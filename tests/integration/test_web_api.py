@@ -329,6 +329,19 @@ def test_budgets_are_kept_changed_and_deleted(server: Running) -> None:
     assert server.request("DELETE", "/api/v1/budgets/search").status == 404
 
 
+@pytest.mark.parametrize(
+    "url", ["http://169.254.169.254/x", "http://10.0.0.8/x", "http://localhost/x", "https://8.8.8.8:8443/x"]
+)
+def test_a_budget_whose_message_could_never_be_sent_is_refused(server: Running, url: str) -> None:
+    for entry in (url, {"kind": "webhook", "url": url}):
+        body = {"amount_usd": "1", "notify": [entry]}
+        status, code, message = server.post("/api/v1/budgets/unsafe", body, method="PUT").error
+        assert (status, code) == (422, "unprocessable")
+        assert url in message
+        assert "alerts.allow" in message
+    assert server.api("/budgets/unsafe").status == 404
+
+
 def test_a_day_is_reported_with_what_was_sent_on_it(server: Running) -> None:
     server.send_spans([llm_span(12, n, outlay__feature="search") for n in (1, 2)])
     server.wait_for_calls(2)

@@ -6,12 +6,14 @@ files, tables before whoever reads them.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -20,10 +22,11 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from outlay.errors import ConfigError
+from outlay.errors import ConfigError, StoreError
 from outlay_analytics import alerts
 from outlay_analytics.alert_settings import AlertSettings, parse_alerts
 from outlay_analytics.budgets import parse_budgets
+from outlay_analytics.guarded_http import check_numeric
 from outlay_analytics.model_tiers import parse_model_tiers
 from outlay_collector.accept import Door
 from outlay_collector.jobs import Job, Scheduler
@@ -77,6 +80,7 @@ class Assembly:
         self.config = config
         self.url = ""
         self._stop_s = STOP_S
+        self._settler: Settler | None = None
         settings = config.settings
         sections = parse_sections(config.sections)
         self.lock = DataLock(settings.data, command)
@@ -162,14 +166,23 @@ class Assembly:
                 in_use = closer() is False or in_use
             except Exception:
                 logger.exception("closing failed")
+            if in_use:
+                self._settler = None
 
     def _open_spool(self) -> None:
         settings = self.config.settings
         spool = Spool(settings.data / "spool", quota_bytes=settings.spool_quota_bytes)
         self._closers.append(spool.close)
         self.loader = loader = Loader(self.store, spool, on_loaded=lambda: self.context.wake("settle"))
-        self._closers.append(lambda: loader.stop(self._stop_s))
+        self._closers += [self._settle_rest, lambda: loader.stop(self._stop_s)]
         self.spool, self.door = spool, Door(spool)
+
+    def _settle_rest(self) -> None:
+        """Settle what was loaded last, as far as time allows: what was sent is in the figures after a stop, too."""
+        until = time.monotonic() + self._stop_s
+        with contextlib.suppress(StoreError):  # the next start settles it
+            while self._settler is not None and time.monotonic() < until and self._settler.run_once():
+                pass
 
     def _workers(self) -> tuple[Settler, Rollup]:
         with self.context.own_writer() as writer:
@@ -183,6 +196,7 @@ class Assembly:
     def _start_pipeline(self) -> None:
         """Settle and roll up on one thread, one after the other."""
         settler, rollup = self._workers()
+        self._settler = settler
         pipeline = Scheduler("pipeline")
         pipeline.add("settle", SETTLE_POLL_S if self.loader is None else SETTLE_S, settler.run_once)
         pipeline.add("rollup", ROLL_UP_S, lambda: self._roll_up(pipeline, rollup))
@@ -254,7 +268,10 @@ def parse_sections(written: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"overlay": parse_overlay(written), "projects": parse_projects(written)}
     found["alerts"] = parse_alerts(_table(written, "alerts"))
     found["channels"] = found["alerts"].channels
-    found["budgets"] = parse_budgets(written.get("budgets", []), found["channels"])
+    allowed = found["alerts"].outbound.allowed
+    found["budgets"] = parse_budgets(
+        written.get("budgets", []), found["channels"], lambda url: check_numeric(url, allowed)
+    )
     found["model_tiers"] = parse_model_tiers(_table(written, "model_tiers"))
     return found
 

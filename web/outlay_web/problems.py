@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from outlay.errors import ConfigError, DecodeError, OutlayError, PriceNotFound, StoreError
+from outlay_analytics.guarded_http import RefusedAddress
 from outlay_analytics.window import BadRequest
 from outlay_web.encode import to_json
 
@@ -37,6 +38,7 @@ TITLES = {
     404: "Nothing here",
     405: "Not like this",
     413: "Too large",
+    422: "That cannot be used",
     500: "Something went wrong",
     503: "Not available just now",
 }
@@ -57,6 +59,8 @@ def describe(exc: Exception) -> Problem:
         return exc
     if isinstance(exc, (BadRequest, DecodeError, ConfigError, PriceNotFound)):
         return Problem(400, str(exc))
+    if isinstance(exc, RefusedAddress):
+        return Problem(422, str(exc))
     if isinstance(exc, HTTPException):
         known = {404: "there is nothing at this address", 405: "this address does not take that method"}
         return Problem(exc.status_code, known.get(exc.status_code, str(exc.detail)), exc.headers)

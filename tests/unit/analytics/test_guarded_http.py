@@ -12,7 +12,16 @@ import pytest
 from tests.receiver import receiver
 
 from outlay.errors import ConfigError
-from outlay_analytics.guarded_http import Allowed, RefusedAddress, check_form, check_url, is_public, post
+from outlay_analytics.guarded_http import (
+    Allowed,
+    RefusedAddress,
+    check_form,
+    check_numeric,
+    check_soon,
+    check_url,
+    is_public,
+    post,
+)
 
 NOBODY = Allowed()
 
@@ -51,6 +60,8 @@ NOBODY = Allowed()
 def test_what_is_not_public_is_refused(url: str) -> None:
     with pytest.raises(RefusedAddress):
         check_url(url, NOBODY)
+    with pytest.raises(RefusedAddress):  # at once, too
+        check_numeric(url, NOBODY)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +99,32 @@ def test_public_addresses_pass() -> None:
 def test_what_the_operator_lists_is_allowed(entry: str) -> None:
     host = "localhost" if "localhost" in entry else "127.0.0.1"
     assert check_url(f"http://{host}:8080/", Allowed.parse([entry])).port == 8080
+
+
+def test_a_name_is_not_looked_up_where_only_numbers_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(host: str, port: int, **kwargs: Any) -> list[Any]:
+        assert kwargs["flags"] & socket.AI_NUMERICHOST
+        raise socket.gaierror(socket.EAI_NONAME, "no number")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    check_numeric("https://hooks.example.com/x", NOBODY)
+    check_numeric("http://hooks.internal:8080/x", Allowed.parse(["hooks.internal:8080"]))
+    with pytest.raises(RefusedAddress, match="port 8080"):
+        check_numeric("http://hooks.internal:8080/x", NOBODY)
+
+
+def test_a_name_that_is_private_now_is_refused_and_one_that_is_not_known_yet_passes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def resolve(host: str, port: int, *, flags: int = 0, **kwargs: Any) -> list[Any]:
+        if flags or host != "inside.example":
+            raise socket.gaierror(socket.EAI_NONAME, "not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    check_soon("https://later.example/", NOBODY)
+    with pytest.raises(RefusedAddress, match=r"inside\.example is 10\.0\.0\.1"):
+        check_soon("https://inside.example/", NOBODY)
 
 
 def test_an_entry_with_a_port_allows_only_that_port() -> None:

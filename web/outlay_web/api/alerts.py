@@ -13,7 +13,8 @@ from starlette.responses import Response
 from outlay_analytics import alert_list, alerts, budgets
 from outlay_analytics.alert_settings import AlertSettings
 from outlay_analytics.window import parse_instant
-from outlay_web.api.wire import DEFAULT_LIMIT, MAX_LIMIT, answer, documented, table
+from outlay_web.api.paging import read_page, tie
+from outlay_web.api.wire import DEFAULT_LIMIT, answer, documented, table
 from outlay_web.context import Context
 from outlay_web.encode import columns
 from outlay_web.params import Query, read_query
@@ -29,7 +30,7 @@ ALERT_COLUMNS = columns(
     "acknowledged_at silenced_until"
 )
 PLAIN = documented(window=False, filters=False)
-LISTED = ("limit", "format")
+LISTED = ("limit", "cursor", "format")
 TAGS: list[str | Enum] = ["budgets and alerts"]
 
 
@@ -41,12 +42,14 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
 def _add_budgets(routes: APIRouter, ctx: Context) -> None:
     configured: Sequence[budgets.Budget] = ctx.config.get("budgets", ())
 
-    @routes.get("/budgets", openapi_extra=documented("format", window=False, filters=False), tags=TAGS)
+    @routes.get("/budgets", openapi_extra=documented(*LISTED, window=False, filters=False), tags=TAGS)
     def get_budgets(request: Request) -> Response:
         """Every budget and how it stands, the most used first."""
-        query = read_query(ctx, request, ("format",), filters=False)
-        found = budgets.list_budgets(ctx.store, query.scope.project, ctx.now(), configured)
-        return table(query, {"budgets": found}, "budgets", BUDGET_COLUMNS)
+        query = read_query(ctx, request, LISTED, filters=False)
+        page = read_page(query, "budgets", "nt", (ctx.now(),))
+        listed = budgets.list_budgets(ctx.store, query.scope.project, page.held[0], configured)
+        found = page.cut({"budgets": listed}, "budgets", lambda one: (-one["used_ratio"], tie(one["name"])))
+        return table(query, found, "budgets", BUDGET_COLUMNS)
 
     @routes.get("/budgets/{name}", openapi_extra=PLAIN, tags=TAGS)
     def get_budget(request: Request, name: str) -> Response:
@@ -60,9 +63,11 @@ def _add_budgets(routes: APIRouter, ctx: Context) -> None:
         """Create or replace a budget."""
         project = read_query(ctx, request, filters=False).scope.project
         given = body.model_dump(exclude_unset=True)
-        channels = ctx.config["alerts"].channels
+        rules: AlertSettings = ctx.config["alerts"]
         with ctx.writing() as writer:
-            made = budgets.put_budget(ctx.store, writer, project, name, given, ctx.now(), configured, channels)
+            made = budgets.put_budget(
+                ctx.store, writer, project, name, given, ctx.now(), configured, rules.channels, rules.guard
+            )
         ctx.wake("alerts")
         return answer(made)
 
@@ -83,9 +88,11 @@ def _add_alerts(routes: APIRouter, ctx: Context) -> None:
     def get_alerts(request: Request) -> Response:
         """Alerts: those that are open first, then the newest."""
         query = read_query(ctx, request, ("state", *LISTED), filters=False)
-        limit = query.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
-        found = alert_list.list_alerts(ctx.store, query.scope.project, ctx.now(), query.get("state") or None, limit)
-        return table(query, {"alerts": found, "next_cursor": None}, "alerts", ALERT_COLUMNS)
+        state = query.get("state") or None
+        page = read_page(query, f"alerts {state or ''}", "nnt", default=DEFAULT_LIMIT)
+        listed = alert_list.list_alerts(ctx.store, query.scope.project, ctx.now(), state)
+        found = page.cut({"alerts": listed}, "alerts", lambda one: (*alert_list.order(one), one["id"]))
+        return table(query, found, "alerts", ALERT_COLUMNS)
 
     @routes.post("/alerts/test", openapi_extra=PLAIN, tags=TAGS)
     def test_alerts(request: Request, body: TestBody | None = None) -> Response:

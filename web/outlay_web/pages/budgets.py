@@ -189,7 +189,8 @@ def save(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
             spec,
             ctx.now(),
             configured(ctx),
-            ctx.config.get("channels"),
+            ctx.config["alerts"].channels,
+            ctx.config["alerts"].guard,
         )
     ctx.wake("alerts")
     return back(request)
