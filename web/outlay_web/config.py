@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ ROLES = ("receive", "jobs", "web")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 SECTIONS = ("budgets", "alerts", "prices", "discounts", "aliases", "projects", "model_tiers")
 OFF = -1
+SERVICE_LINK = re.compile(r"OUTLAY_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)")
+SECRET_NAME = re.compile(r"KEY|PASS|SECRET|TOKEN|DSN|HEADERS")
 
 
 @dataclass(frozen=True)
@@ -332,7 +335,7 @@ def load_config(
     for setting in SETTINGS:
         if setting.name in given:
             source, text = "--" + setting.name.replace("_dsn", "").replace("_", "-"), given[setting.name]
-        elif environ.get(setting.variable):
+        elif environ.get(setting.variable) and not _of_kubernetes(setting.variable, environ[setting.variable]):
             source, text = setting.variable, environ[setting.variable]
         elif setting.also and environ.get(setting.also):
             source, text = setting.also, environ[setting.also]
@@ -347,15 +350,31 @@ def load_config(
     return Config(Settings(**values), sections, path if written or named else None)
 
 
-def unknown_variables(environ: Mapping[str, str], also_known: frozenset[str] = frozenset()) -> list[str]:
-    """A sentence for each OUTLAY_* variable that means nothing: worth a warning, since it may be somebody else's."""
-    known = {setting.variable for setting in SETTINGS} | {"OUTLAY_CONFIG"} | also_known
+def refuse_unknown_variables(environ: Mapping[str, str], also_known: frozenset[str] = frozenset()) -> None:
+    """Refuse OUTLAY_* variables that mean nothing: a misspelled one would leave its default in force, unseen.
+
+    Args:
+        also_known: Variables of the SDK, which may run beside the server.
+
+    Raises:
+        ConfigError: Names each with its value, the setting that may be meant, and what there is.
+    """
+    known = {setting.variable for setting in SETTINGS} | {"OUTLAY_CONFIG"}
     lines = []
-    for name in sorted(environ):
-        if name.startswith("OUTLAY_") and not name.startswith("OUTLAY_TEST") and name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            lines.append(f"{name} is not a setting of Outlay" + (f"; did you mean {near[0]}?" if near else ""))
-    return lines
+    for name, value in sorted(environ.items()):
+        ours = name.startswith("OUTLAY_") and not name.startswith(("OUTLAY_TEST", "OUTLAY_CHROMIUM"))
+        if not ours or name in known | also_known or _of_kubernetes(name, value):
+            continue
+        near = difflib.get_close_matches(name, known | also_known, 1)
+        shown = "(hidden)" if SECRET_NAME.search(" ".join([name, *near])) else repr(value[:200])
+        lines.append(f"{name} = {shown} is not a setting of Outlay" + (f"; did you mean {near[0]}?" if near else ""))
+    if lines:
+        raise ConfigError("; ".join(lines) + f"; allowed: {', '.join(sorted(known))}, and the SDK's")
+
+
+def _of_kubernetes(name: str, value: str) -> bool:
+    """Whether it is what Kubernetes tells every pod of a Service called `outlay`."""
+    return bool(SERVICE_LINK.fullmatch(name)) or (name == "OUTLAY_PORT" and value.startswith(("tcp://", "udp://")))
 
 
 def _read_file(path: Path) -> dict[str, Any]:

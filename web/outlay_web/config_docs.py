@@ -14,9 +14,10 @@ Printed from the code by `make docs`; a test compares the two.
 ## Server and commands
 
 A flag wins over the variable, the variable over `outlay.toml`. The file is the one that `--config` or `OUTLAY_CONFIG`
-names, otherwise `outlay.toml` in the data directory. A key that is not listed here, or a value that is not allowed,
-stops the start with a message that names it. Outlay's own keys and passwords are read from the environment only. What
-it needs to reach others (the store's password, webhooks' secrets) may stand in the file: let only Outlay read it.
+names, otherwise `outlay.toml` in the data directory. A key of the file or an `OUTLAY_*` variable that is not listed
+here, or a value that is not allowed, stops the start with a message that names it, its value and what is allowed.
+Outlay's own keys and passwords are read from the environment only. What it needs to reach others (the store's password,
+webhooks' secrets) may stand in the file: let only Outlay read it.
 
 | variable | in outlay.toml | default | unit | what it does | allowed |
 |---|---|---|---|---|---|

@@ -24,7 +24,7 @@ from outlay.errors import ConfigError
 from outlay_collector.grpc import GrpcServer, start_grpc
 from outlay_web.assembly import Assembly
 from outlay_web.auth import refuse_open_binding
-from outlay_web.config import OFF, Config, unknown_variables
+from outlay_web.config import OFF, Config, refuse_unknown_variables
 from outlay_web.protocol import BoundedProtocol
 
 logger = logging.getLogger(__name__)
@@ -44,8 +44,7 @@ def run(config: Config) -> None:
     """
     settings = config.settings
     start_logging(settings.log_level)
-    for line in unknown_variables(os.environ, _sdk_variables()):
-        logger.warning("%s", line)
+    refuse_unknown_variables(os.environ, _sdk_variables())
     refuse_open_binding(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop_early)

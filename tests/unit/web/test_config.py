@@ -8,7 +8,7 @@ import pytest
 
 from outlay.errors import ConfigError
 from outlay_web.auth import refuse_open_binding
-from outlay_web.config import OFF, SETTINGS, Settings, load_config, unknown_variables
+from outlay_web.config import OFF, SETTINGS, Settings, load_config, refuse_unknown_variables
 from outlay_web.config_docs import markdown
 
 
@@ -97,11 +97,24 @@ def test_grpc_can_be_off_and_the_opentelemetry_log_level_is_honored() -> None:
     assert settings.log_level == "debug"
 
 
-def test_unknown_variables_are_named_with_the_nearest_known_one() -> None:
-    lines = unknown_variables(
-        {"OUTLAY_PROT": "1", "OUTLAY_PORT": "2", "OUTLAY_ENDPOINT": "x"}, frozenset({"OUTLAY_ENDPOINT"})
-    )
-    assert lines == ["OUTLAY_PROT is not a setting of Outlay; did you mean OUTLAY_PORT?"]
+def test_an_unknown_variable_is_refused_with_its_value_and_what_is_allowed() -> None:
+    environ = {"OUTLAY_PROT": "1", "OUTLAY_PORT": "2", "OUTLAY_ENDPOINT": "x", "PATH": "/bin"}
+    with pytest.raises(ConfigError) as caught:
+        refuse_unknown_variables(environ, frozenset({"OUTLAY_ENDPOINT"}))
+    message = str(caught.value)
+    assert message.startswith("OUTLAY_PROT = '1' is not a setting of Outlay; did you mean OUTLAY_PORT?; allowed: ")
+    assert "OUTLAY_SPOOL_QUOTA_BYTES" in message
+
+
+def test_an_unknown_variable_that_may_be_a_secret_is_named_without_its_value() -> None:
+    with pytest.raises(ConfigError, match=r"OUTLAY_PASSWD = \(hidden\) is not .* did you mean OUTLAY_PASSWORD"):
+        refuse_unknown_variables({"OUTLAY_PASSWD": "correct horse"})
+
+
+def test_what_kubernetes_says_of_a_service_called_outlay_is_no_setting() -> None:
+    environ = {"OUTLAY_PORT": "tcp://10.0.0.7:4318", "OUTLAY_SERVICE_HOST": "10.0.0.7", "OUTLAY_PORT_4318_TCP": "x"}
+    refuse_unknown_variables(environ)
+    assert load_config(environ | {"HOME": "/nonexistent"}).settings.port == 4318
 
 
 def test_secrets_do_not_show_in_the_settings_text(tmp_path: Path) -> None:

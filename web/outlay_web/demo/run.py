@@ -36,6 +36,7 @@ scope = { feature = ["code-review"] }
 
 def run(*, data: Path | None, host: str, port: int | None, grpc_port: str | None, scale: float) -> int:
     """Run the demo until Ctrl-C; return the exit code: 0 when the bill added up."""
+    kept = data is not None
     with contextlib.ExitStack() as stack:
         if data is None:
             data = Path(stack.enter_context(_temporary_directory()))
@@ -55,15 +56,15 @@ def run(*, data: Path | None, host: str, port: int | None, grpc_port: str | None
         url = _wait_ready(server)
         if url is None:
             return server.wait() or 1
-        return _send_and_stay(server, url, scale)
+        return _send_and_stay(server, url, scale, f"keeps its data in {data}" if kept else "removes its data")
 
 
-def _send_and_stay(server: subprocess.Popen[str], url: str, scale: float) -> int:
+def _send_and_stay(server: subprocess.Popen[str], url: str, scale: float, end: str) -> int:
     print(f"Outlay is at {url} and fills while you look", flush=True)
     sender = subprocess.Popen([sys.executable, "-m", "outlay_web.demo.send", url, "--scale", str(scale)])
     try:
         code = sender.wait()
-        print(f"Open {url}  (Ctrl-C stops the demo and removes its data)", flush=True)
+        print(f"Open {url}  (Ctrl-C stops the demo and {end})", flush=True)
         server.wait()
     except (KeyboardInterrupt, SystemExit):
         if sender.poll() is None:
