@@ -62,7 +62,9 @@ LAST_USED_S = 60.0
 BUDGETS_S = 60.0
 ANOMALIES_S = 900.0
 PATIENCE_S = 300.0
-STOP_S = 3.0
+STOP_S = 6.0
+WATCH_S = 2.0
+LAST_SETTLE_S = 2.0  # with less than that left, nothing new is begun
 
 
 class Assembly:
@@ -79,7 +81,7 @@ class Assembly:
     def __init__(self, config: Config, *, command: str) -> None:
         self.config = config
         self.url = ""
-        self._stop_s = STOP_S
+        self._until = 0.0
         self._settler: Settler | None = None
         settings = config.settings
         sections = parse_sections(config.sections)
@@ -154,9 +156,10 @@ class Assembly:
     def close(self, stop_s: float = STOP_S) -> None:
         """Stop the background and let go of everything, in the opposite order. Safe to call twice.
 
-        A thread that does not end within `stop_s` still uses the store, which then stays open until the process ends.
+        A thread that does not end within the `stop_s` that all have together still uses the store, which then stays
+        open until the process ends.
         """
-        self._stop_s = stop_s
+        self._until = time.monotonic() + stop_s
         in_use = False
         while self._closers:
             closer = self._closers.pop()
@@ -166,23 +169,24 @@ class Assembly:
                 in_use = closer() is False or in_use
             except Exception:
                 logger.exception("closing failed")
-            if in_use:
-                self._settler = None
 
     def _open_spool(self) -> None:
         settings = self.config.settings
         spool = Spool(settings.data / "spool", quota_bytes=settings.spool_quota_bytes)
         self._closers.append(spool.close)
         self.loader = loader = Loader(self.store, spool, on_loaded=lambda: self.context.wake("settle"))
-        self._closers += [self._settle_rest, lambda: loader.stop(self._stop_s)]
+        self._closers += [self._settle_rest, lambda: loader.stop(self._left_s())]
         self.spool, self.door = spool, Door(spool)
 
     def _settle_rest(self) -> None:
         """Settle what was loaded last, as far as time allows: what was sent is in the figures after a stop, too."""
-        until = time.monotonic() + self._stop_s
         with contextlib.suppress(StoreError):  # the next start settles it
-            while self._settler is not None and time.monotonic() < until and self._settler.run_once():
+            while self._settler is not None and self._left_s() > LAST_SETTLE_S and self._settler.run_once():
                 pass
+
+    def _left_s(self) -> float:
+        """How long the stop may still take."""
+        return max(self._until - time.monotonic(), 0.0)
 
     def _workers(self) -> tuple[Settler, Rollup]:
         with self.context.own_writer() as writer:
@@ -203,8 +207,14 @@ class Assembly:
         errands = Errands(settler, lambda: pipeline.wake("errands"))
         pipeline.add("errands", ERRANDS_S, errands.run_all)
         self.context.on_pipeline = errands.ask
-        self._run(pipeline)
+        self._run(pipeline, self._stop_pipeline)
         self.context.wake = lambda job: pipeline.wake(job) if job in pipeline.jobs else None
+
+    def _stop_pipeline(self, pipeline: Scheduler) -> bool:
+        ended = pipeline.stop(self._left_s())
+        if not ended:
+            self._settler = None  # still in use
+        return ended
 
     def _roll_up(self, pipeline: Scheduler, rollup: Rollup) -> bool:
         """Look often only while hours wait to grow quiet."""
@@ -221,7 +231,7 @@ class Assembly:
         watch.add("keys used", LAST_USED_S, self._write_last_used)
         if "jobs" in self.config.settings.roles:
             self._add_alerts(watch)
-        self._run(watch)
+        self._run(watch, lambda scheduler: scheduler.stop(min(WATCH_S, self._left_s())))
         wake = self.context.wake
         self.context.wake = lambda job: watch.wake(job) if job in watch.jobs else wake(job)
 
@@ -252,9 +262,9 @@ class Assembly:
         with self.context.writing() as writer:
             self.context.authenticator.keys.write_last_used(writer)
 
-    def _run(self, scheduler: Scheduler) -> None:
+    def _run(self, scheduler: Scheduler, stop: Callable[[Scheduler], bool]) -> None:
         scheduler.start()
-        self._closers.append(lambda: scheduler.stop(self._stop_s))
+        self._closers.append(lambda: stop(scheduler))
         before = self.context.jobs
         self.context.jobs = lambda: [*before(), *(_shown(job) for job in scheduler.jobs.values())]
 

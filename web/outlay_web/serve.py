@@ -29,7 +29,7 @@ from outlay_web.protocol import BoundedProtocol
 
 logger = logging.getLogger(__name__)
 
-STOP_S = 9.0
+STOP_S = 8.5
 REQUESTS_S = 3
 KEEP_ALIVE_S = 65
 BACKLOG = 2048
