@@ -18,6 +18,7 @@ from tests.receiver import Received, receiver
 
 from outlay.errors import ConfigError
 from outlay_analytics import alert_list, alerts, outbox
+from outlay_analytics.alert_rounds import Rounds
 from outlay_analytics.alert_settings import AlertSettings, parse_alerts
 from outlay_analytics.budgets import all_budgets, delete_budget, get_budget, list_budgets, parse_budgets, put_budget
 from outlay_analytics.channels import Channel, parse_channel
@@ -440,3 +441,27 @@ def test_channel_settings_default_to_the_budgets_own(store: Store, writer: Write
     put_budget(store, writer, "default", "b", {"amount_usd": "1", "notify": ["oncall"]}, NOW, (), settings.channels)
     assert alerts.evaluate(store, writer, NOW, settings) == 1
     assert hook.json[0]["receiver"] == "oncall"
+
+
+def test_a_round_is_due_when_something_changed_and_else_from_time_to_time(store: Store, writer: Writer) -> None:
+    rounds = Rounds()
+    assert rounds.due(store, NOW)
+    assert not rounds.due(store, NOW + MINUTE)
+    writer.insert("dirty_hours", [{"project": "default", "hour": NOW.replace(minute=0), "changed_at": NOW}])
+    assert rounds.due(store, NOW + 2 * MINUTE)
+    assert not rounds.due(store, NOW + 3 * MINUTE)
+    put_budget(store, writer, "default", "b", {"amount_usd": "1"}, NOW)
+    assert rounds.due(store, NOW + 4 * MINUTE)
+    assert not rounds.due(store, NOW + 5 * MINUTE)
+    assert rounds.due(store, NOW + 9 * MINUTE)
+
+
+def test_a_round_is_due_while_an_alert_waits_for_a_second_look(store: Store, writer: Writer) -> None:
+    spend(store, 30, "1")
+    put_budget(store, writer, "default", "b", {"amount_usd": "700"}, NOW)
+    rounds = Rounds()
+    assert rounds.due(store, NOW)
+    alerts.evaluate(store, writer, NOW, SETTINGS)
+    waits = [one["state"] for one in alert_list.list_alerts(store, "default", NOW)]
+    assert rounds.due(store, NOW + MINUTE) == ("pending" in waits)
+    assert "pending" in waits

@@ -24,10 +24,12 @@ from starlette.types import ASGIApp
 
 from outlay.errors import ConfigError, StoreError
 from outlay_analytics import alerts
+from outlay_analytics.alert_rounds import Rounds
 from outlay_analytics.alert_settings import AlertSettings, parse_alerts
 from outlay_analytics.budgets import parse_budgets
 from outlay_analytics.guarded_http import check_numeric
 from outlay_analytics.model_tiers import parse_model_tiers
+from outlay_analytics.outbox import deliver
 from outlay_collector.accept import Door
 from outlay_collector.jobs import Job, Scheduler
 from outlay_collector.loader import Loader
@@ -46,6 +48,7 @@ from outlay_web.auth import Authenticator
 from outlay_web.config import Config
 from outlay_web.context import Context, utc_now
 from outlay_web.errands import Errands
+from outlay_web.footprint import Footprint
 from outlay_web.keys import parse_projects
 from outlay_web.lock import DataLock
 from outlay_web.unusual import finder
@@ -59,6 +62,7 @@ IDLE_ROLL_UP_S = 60.0
 ERRANDS_S = 3600.0
 KEYS_S = 5.0
 LAST_USED_S = 60.0
+MEMORY_S = 10.0
 BUDGETS_S = 60.0
 ANOMALIES_S = 900.0
 PATIENCE_S = 300.0
@@ -229,6 +233,8 @@ class Assembly:
         if not self.store.embedded:  # an embedded store has no other writer
             watch.add("keys", KEYS_S, keys.refresh)
         watch.add("keys used", LAST_USED_S, self._write_last_used)
+        if self.store.embedded:
+            watch.add("memory", MEMORY_S, Footprint(self.store.writer().run).tidy)
         if "jobs" in self.config.settings.roles:
             self._add_alerts(watch)
         self._run(watch, lambda scheduler: scheduler.stop(min(WATCH_S, self._left_s())))
@@ -236,7 +242,7 @@ class Assembly:
         self.context.wake = lambda job: watch.wake(job) if job in watch.jobs else wake(job)
 
     def _add_alerts(self, watch: Scheduler) -> None:
-        """Evaluate budgets every minute and anomalies every quarter of an hour, on a connection of their own."""
+        """Look after budgets every minute and anomalies every quarter of an hour, on a connection of their own."""
         config = self.context.config
         configured: AlertSettings = config["alerts"]
         writer = self.store.writer()
@@ -245,8 +251,14 @@ class Assembly:
             url = self.config.settings.public_url or self.url or configured.public_url
             return dataclasses.replace(configured, public_url=url)
 
+        rounds = Rounds()
+
         def budgets() -> None:
-            alerts.evaluate(self.store, writer, self.context.now(), rules(), config["budgets"])
+            now = self.context.now()
+            if rounds.due(self.store, now):
+                alerts.evaluate(self.store, writer, now, rules(), config["budgets"])
+            else:
+                deliver(self.store, writer, now, configured.channels, configured.outbound)
 
         def anomalies() -> None:
             projects = status.projects(self.context)
