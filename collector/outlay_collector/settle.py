@@ -315,12 +315,16 @@ class Settler:
             "ids_agree": "true",
             "flagged": "true",
         }
-        # Equal counts may be chance: one side must lack the id, the other be the root of a trace; nothing is flagged.
+        # Equal counts may be chance: one side must lack the id and the other be the root of a trace or the client's own
+        # span, or without any id one must lie within the time of the other; nothing is flagged.
         by_counts = {
-            "key": "if(max(u.response_key != 0) AND countIf(u.above = 0 AND u.fingerprint != 0) = 0, 0, "
+            "key": "if(max(u.response_key != 0) AND "
+            "countIf((u.above = 0 OR u.rank <= 10) AND u.fingerprint != 0) = 0, 0, "
             "argMinIf(u.fingerprint, u.rank, u.fingerprint != 0))",
             "which": "t.head NOT IN (SELECT head FROM settle_joined)",
-            "ids_agree": "(m.head = w.winner OR m.with_id != w.w_with_id)",
+            "ids_agree": "(m.head = w.winner OR m.with_id != w.w_with_id OR (NOT m.with_id AND ("
+            "(m.started_at < w.w_started_at AND m.ended_at >= w.w_ended_at) OR "
+            "(w.w_started_at < m.started_at AND w.w_ended_at >= m.ended_at))))",
             "flagged": "false",
         }
         for how, slack_s in ((by_id, 5), (by_counts, 1)):

@@ -453,3 +453,43 @@ def test_more_tokens_than_a_request_can_hold_are_unknown_and_flagged(world: Worl
     assert "implausible_count" in absurd["flags"]
     assert large["input_tokens"] == 4_000_000_000
     assert "implausible_count" not in large["flags"]
+
+
+def test_billed_units_beside_tokens_are_counted_and_priced(world: World) -> None:
+    openai = {"gen_ai.provider.name": "openai", "gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-5"}
+    world.span("one search in files", {**openai, **usage(10, 5), "outlay.usage.file_searches": "1"}, trace="a")
+    mistral = {"gen_ai.provider.name": "mistral_ai", "gen_ai.request.model": "mistral-ocr-latest"}
+    world.span("pages alone", {**mistral, "gen_ai.operation.name": "ocr", "outlay.usage.input_pages": "3"}, trace="b")
+    unnamed = {**CHAT, "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-5"}
+    world.span("no count at all", {**unnamed, "outlay.usage.estimated": "true", "outlay.usage.x": "many"}, trace="c")
+    found = {row["name"]: row for row in world.calls()}
+    search, pages = found["one search in files"], found["pages alone"]
+    assert (search["other_usage"], search["cost_lines"]["file_searches"]) == ({"file_searches": 1}, Decimal("0.0025"))
+    assert search["cost_usd"] == sum(search["cost_lines"].values())
+    assert (pages["other_usage"], pages["cost_state"]) == ({"input_pages": 3}, "computed")
+    assert pages["cost_usd"] == pages["cost_lines"]["input_pages"] > 0
+    assert found["no count at all"]["cost_state"] == "no_usage"
+
+
+def test_input_zero_beside_output_is_unknown(world: World) -> None:
+    world.span("lost", {**usage(0, 50), **CLAUDE}, trace="a")
+    row = world.call()
+    assert (row["input_tokens"], row["output_tokens"]) == (None, 50)
+    assert (row["cost_usd"], row["cost_state"]) == (None, "no_usage")
+
+
+def test_a_failure_after_the_first_token_is_billed(world: World) -> None:
+    broken = {**CHAT, **CLAUDE, "gen_ai.response.time_to_first_chunk": "0.2"}
+    world.span("broken off", broken, status="error", trace="a")
+    world.span("refused", {**CHAT, **CLAUDE}, status="error", trace="b")
+    assert {row["name"]: row["cost_state"] for row in world.calls()} == {
+        "broken off": "no_usage",
+        "refused": "not_billed",
+    }
+
+
+def test_langfuse_says_a_failure_by_its_level(world: World) -> None:
+    failed = {"langfuse.observation.type": "generation", "langfuse.observation.level": "ERROR", **CLAUDE}
+    world.span("failed", failed, scope="langfuse-sdk")
+    row = world.call()
+    assert (row["status"], row["cost_state"]) == ("error", "not_billed")

@@ -283,4 +283,5 @@ OWN: dict[str, str] = {
     "http_status": "http.response.status_code",
     "server_address": "server.address",
     "base_url": "gen_ai.request.base_url",
+    "level": "langfuse.observation.level",
 }

@@ -93,6 +93,7 @@ def fragments() -> dict[str, str]:
             f"ifNull(toFloat64OrNull({said(f'n_{field}')}) >= 4294967296, false)" for field in COUNT_FIELDS
         ),
         "http_status": str(codes()["o_http_status"]),
+        "level": str(codes()["o_level"]),
         "aggregate_input": _aggregate_input(),
         "rank": per_dialect([dialect.rank for dialect in DIALECTS]),
         "dialect_name": per_dialect([dialect.name for dialect in DIALECTS]),
@@ -106,6 +107,7 @@ def fragments() -> dict[str, str]:
         "input_excludes_cached": excludes("input_excludes_cached"),
         "output_excludes_reasoning": excludes("output_excludes_reasoning"),
         "billed_failure": billed_failure(),
+        "billed_unit": "startsWith(x, 'outlay.usage.') AND position(x, '.', 14) = 0 AND x != 'outlay.usage.estimated'",
         "prompt_part": "startsWith(x, 'outlay.prompt.part.') AND endsWith(x, '.tokens')",
     }
 

@@ -80,6 +80,7 @@ attributed AS (
             host_provider != '' AND provider_said IN ('openai', '', '?'), host_provider,
             provider_said IN ('', '?'), provider_guessed,
             provider_said = 'openai' AND provider_guessed IN ($never_openai), provider_guessed,
+            provider_said = 'anthropic' AND provider_guessed = 'aws.bedrock', provider_guessed,
             provider_said
         ) AS provider,
         ifNull(c.cache_write_5m_tokens, 0) + ifNull(c.cache_write_1h_tokens, 0) AS write_split,
@@ -101,7 +102,12 @@ input_judged AS (
             ifNull(c.total_tokens = c.n_input_tokens + parts + ifNull(output_plain, 0), false), true,
             input_table_excludes
         ), false) AS input_excludes,
-        coalesce(c.n_input_tokens, c.b_input_tokens) + if(input_excludes, parts, 0) AS input_counted
+        -- No input beside some output is a count that got lost, not a request without a prompt.
+        if(
+            ifNull(output_plain > 0, false) AND ifNull(coalesce(c.n_input_tokens, c.b_input_tokens) = 0, false) AND parts = 0,
+            NULL,
+            coalesce(c.n_input_tokens, c.b_input_tokens) + if(input_excludes, parts, 0)
+        ) AS input_counted
     FROM attributed
 ),
 output_judged AS (
@@ -124,14 +130,14 @@ counted AS (
             output_known_excludes AND c.reasoning_tokens IS NULL AND ifNull(c.total_tokens > input_counted + output_plain, false), toUInt64(c.total_tokens - input_counted),
             output_plain
         ) AS output_counted,
-        CAST(mapFilter((x, y) -> y > 0, map(
+        CAST(mapFilter((x, y) -> y > 0, mapUpdate(map(
             'input_audio_tokens', ifNull(c.input_audio_tokens, 0),
             'output_audio_tokens', ifNull(c.output_audio_tokens, 0),
             'cache_read_audio_tokens', ifNull(c.cache_read_audio_tokens, 0),
             'input_image_tokens', ifNull(c.input_image_tokens, 0),
             'output_image_tokens', ifNull(c.output_image_tokens, 0),
             'web_searches', ifNull(c.web_searches, 0)
-        )) AS Map(LowCardinality(String), UInt64)) AS other_counted,
+        ), rest.units)) AS Map(LowCardinality(String), UInt64)) AS other_counted,
         o.cache_kind != '' AND lower(o.cache_hit) IN ('true', '1') AS cached,
         coalesce(toInt64(input_counted), toInt64(output_counted), toInt64(c.cache_read_tokens)) IS NOT NULL AS has_numbers,
         ifNull(input_counted, 0) + ifNull(output_counted, 0) + parts + length(other_counted) > 0 AS has_counts
@@ -189,7 +195,8 @@ SELECT
     if(has_usage, other_counted, CAST(map() AS Map(LowCardinality(String), UInt64))) AS other_usage,
     has_usage,
     has_usage AND (lower(o.estimated) IN ('true', '1') OR (ifNull(streamed, false) AND rest.lacks_proof)) AS estimated,
-    failed AND ($billed_failure OR (ifNull(streamed, false) AND (f.response_id != '' OR ifNull(ttft_ms > 0, false)))) AS billed_failure,
+    -- A first token, or a response's id on a stream, says that the provider had begun to answer.
+    failed AND ($billed_failure OR (ifNull(ttft_ms > 0, false) OR (ifNull(streamed, false) AND f.response_id != ''))) AS billed_failure,
     if(zero_usage, nullIf(toDecimal128OrNull(f.cost_usd, 12), 0), toDecimal128OrNull(f.cost_usd, 12)) AS reported_cost_usd,
     streamed,
     ttft_ms AS time_to_first_token_ms,

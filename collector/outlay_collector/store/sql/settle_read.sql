@@ -56,7 +56,13 @@ looked_up AS (
             (x, y) -> (substring(x, 20, length(x) - 26), ifNull(accurateCastOrNull(toFloat64OrNull(y), 'UInt64'), 0)),
             arrayFilter(x -> ($prompt_part), k_all),
             arrayFilter((y, x) -> ($prompt_part), v_all, k_all)
-        ), 'Map(LowCardinality(String), UInt64)') AS prompt_parts
+        ), 'Map(LowCardinality(String), UInt64)') AS prompt_parts,
+        -- Billed units beside tokens, under names of their own: file_searches, input_pages, audio_seconds …
+        CAST(arrayMap(
+            (x, y) -> (substring(x, 14), ifNull(accurateCastOrNull(round(toFloat64OrNull(y)), 'UInt32'), 0)),
+            arrayFilter(x -> ($billed_unit), k_all),
+            arrayFilter((y, x) -> ($billed_unit), v_all, k_all)
+        ), 'Map(String, UInt64)') AS units
     FROM placed
 )
 SELECT
@@ -68,13 +74,14 @@ SELECT
     toUInt8(multiIf($raw_name, 3, $tail, 4, $aggregate_input, 2, 0)) AS role_shown,
     kind_value,
     said,
-    toUInt8(span.status = 'error' OR toUInt16OrZero(said[$http_status]) >= 400) AS failed,
+    toUInt8(span.status = 'error' OR toUInt16OrZero(said[$http_status]) >= 400 OR said[$level] = 'ERROR') AS failed,
     tuple(
         toUInt8(scope_dialect = 0 AND dialect_id = $default_dialect) AS unknown_library,
         toUInt8($estimated) AS lacks_proof,
         arrayFirst(x -> x != '', arrayMap(x -> x['exception.type'], event_attributes)) AS exception_type,
         context,
         prompt_parts,
+        units,
         prompt_hash,
         prefix_hash
     ) AS rest,

@@ -29,7 +29,9 @@ SELECT
     argMinIf(f.cache_read_tokens, f.trust, f.cache_read_tokens IS NOT NULL) AS cache_read_tokens,
     argMinIf(f.cache_write_tokens, f.trust, f.cache_write_tokens IS NOT NULL) AS cache_write_tokens,
     argMinIf(f.cache_write_1h_tokens, f.trust, f.cache_write_1h_tokens IS NOT NULL) AS cache_write_1h_tokens,
-    argMinIf(f.output_tokens, f.trust, f.output_tokens IS NOT NULL) AS output_tokens,
+    -- The client's own span counts what came in: where it has input and no output, the stream was not read to its end, and
+    -- what others call output is the count that it began with.
+    if(countIf(f.rank <= 10 AND f.input_tokens IS NOT NULL AND f.output_tokens IS NULL) > 0, NULL, argMinIf(f.output_tokens, f.trust, f.output_tokens IS NOT NULL)) AS output_tokens,
     argMinIf(f.reasoning_tokens, f.trust, f.reasoning_tokens IS NOT NULL) AS reasoning_tokens,
     argMinIf(f.other_usage, f.trust, notEmpty(f.other_usage)) AS other_usage,
     max(f.has_usage) AS has_usage,

@@ -117,7 +117,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_spans
     response_key UInt64 MATERIALIZED if(response_id = '' OR usage_role = 0, 0, sipHash64(project, response_id)),
     -- its counts, where a library does not pass the id on (a span in a trace of its own, or without an id),
     fingerprint UInt64 MATERIALIZED if(
-        usage_role = 1 AND ifNull(input_tokens > 0 AND output_tokens > 0, false) AND (parent_span_id = '' OR response_id = ''),
+        usage_role = 1 AND ifNull(input_tokens > 0 AND output_tokens > 0, false) AND (parent_span_id = '' OR response_id = '' OR rank <= 10),
         sipHash64('usage', project, service, ifNull(input_tokens, 0), ifNull(output_tokens, 0)),
         0
     ),
