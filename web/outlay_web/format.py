@@ -65,16 +65,26 @@ def price_text(amount: Decimal | None) -> str:
 
 
 def usd_beside(amount: Decimal | None, largest: Decimal, *, signed: bool = False) -> str:
-    """An amount in a column whose largest is given: cents throughout once one of them reaches a dollar.
+    """An amount in a column whose largest is given: the decimals that suit that one throughout, cents from a dollar up.
 
     >>> usd_beside(Decimal("0.0372"), Decimal("19.82")), usd_beside(Decimal("-0.001"), Decimal("19.82"), signed=True)
     ('$0.04', '−<$0.01')
     """
-    if amount is None or largest < 1 or not 0 < abs(amount) < 1:
+    if amount is None or not largest or not 0 < abs(amount) < 1:
         return usd_text(amount, signed=signed)
-    sign = MINUS if amount < 0 else "+" if signed and abs(amount) >= Decimal("0.005") else ""
-    cents = abs(amount).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
-    return f"{sign}${cents}" if cents else f"{sign}<$0.01"
+    least = Decimal(1).scaleb(-min(max(2, 2 - largest.adjusted()), 12)) if largest < 1 else Decimal("0.01")
+    shown = abs(amount).quantize(least, ROUND_HALF_EVEN)
+    sign = MINUS if amount < 0 else "+" if signed and shown else ""
+    return f"{sign}${shown:f}" if shown else f"{sign}<${least:f}"
+
+
+def usd_each(amount: Decimal | None) -> Markup:
+    """What one of something cost, in a column of such: three significant digits, zeros at the end included."""
+    shown = usd_text(amount)
+    if amount is not None and 0 < abs(amount) < 1:
+        places = min(max(2, 2 - amount.adjusted()), 12)
+        shown = f"{MINUS if amount < 0 else ''}${abs(amount).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN):f}"
+    return _titled(shown, "unknown" if amount is None else f"{exact(amount)} USD", amount)
 
 
 def usd_short(amount: Decimal | float, *, signed: bool = False) -> str:
@@ -152,8 +162,8 @@ def duration(ms: float | None) -> Markup:
     return _titled(duration_text(ms), "unknown" if ms is None else f"{float(ms):.3f} ms", ms)
 
 
-def ratio_text(value: float | Decimal | None, *, signed: bool = False) -> str:
-    """A ratio 0–1 as percent: `0.4%`, `12%`, `99.2%`. Never rounds up to 100% or down to 0%."""
+def ratio_text(value: float | Decimal | None, *, signed: bool = False, column: bool = False) -> str:
+    """A ratio 0–1 as percent: `0.4%`, `12%`, `99.2%`. Never rounds up to 100% or down to 0%; `12.0%` in a column."""
     if value is None:
         return UNKNOWN
     percent = float(value) * 100
@@ -168,11 +178,13 @@ def ratio_text(value: float | Decimal | None, *, signed: bool = False) -> str:
     if size >= 1000:
         return f"{sign}{round(size):,}%"
     text = f"{size:.1f}"
-    return f"{sign}{text.removesuffix('.0')}%"
+    return f"{sign}{text if column and size < 100 else text.removesuffix('.0')}%"
 
 
-def ratio(value: float | Decimal | None, signed: bool = False) -> Markup:
-    return _titled(ratio_text(value, signed=signed), "unknown" if value is None else f"{float(value):.6f}", value)
+def ratio(value: float | Decimal | None, signed: bool = False, column: bool = False) -> Markup:
+    return _titled(
+        ratio_text(value, signed=signed, column=column), "unknown" if value is None else f"{float(value):.6f}", value
+    )
 
 
 def times_text(value: float | None) -> str:

@@ -265,3 +265,21 @@ def test_the_script_is_small_and_the_style_sheet_says_nothing_inline() -> None:
         assert not re.search(r"\son[a-z]+=", text), template.name
         assert "| safe" not in text, template.name
         assert "|safe" not in text, template.name
+
+
+def test_the_step_under_way_is_drawn_dashed() -> None:
+    line = Line("hits", [Decimal(1)] * len(DAYS), 1)
+    whole = line_chart("l", "Hits", DAYS, [line], now=DAYS[-1].end)
+    open_ = line_chart("l", "Hits", DAYS, [line], now=DAYS[-1].start + timedelta(hours=3))
+    drawn = [
+        [element.get("class") for element in parse(figure).iter() if element.tag.endswith("polyline")]
+        for figure in (whole, open_)
+    ]
+    assert drawn == [["line"], ["line", "line dash"]]
+
+
+def test_points_too_close_for_a_decade_still_have_an_axis_to_read_them_by() -> None:
+    points = [Point(str(n), 10_000 + n, 0.03 + n / 1000, 1, 1, "x") for n in range(3)]
+    table = Table("p", "Points", [Column("Name", "name")], [[Cell(point.label)] for point in points])
+    figure = scatter("p", "Cost", points, table, x_title="p95", y_title="cost", x_unit=str, log=True)
+    assert len([element for element in parse(figure).iter() if "tick" in (element.get("class") or "")]) > 6

@@ -50,7 +50,21 @@ def test_the_title_holds_the_exact_amount(amount: Decimal) -> None:
 def test_a_column_that_reaches_a_dollar_shows_cents_throughout() -> None:
     assert fmt.usd_beside(Decimal("0.0372"), Decimal("19.8")) == "$0.04"
     assert fmt.usd_beside(Decimal("0.0001"), Decimal("19.8")) == "<$0.01"
-    assert fmt.usd_beside(Decimal("0.0372"), Decimal("0.9")) == "$0.0372"
+
+
+def test_a_column_below_a_dollar_shows_the_decimals_of_its_largest_throughout() -> None:
+    shown = [fmt.usd_beside(Decimal(one), Decimal("0.157"), signed=True) for one in ("0.157", "-0.0208", "0.00001")]
+    assert shown == ["+$0.157", "−$0.021", "<$0.001"]
+
+
+def test_what_one_of_something_cost_keeps_its_zeros_in_a_column() -> None:
+    assert [fmt.usd_each(Decimal(one)).striptags() for one in ("0.00048", "0.0005219", "3.1", "0")] == [
+        "$0.000480",
+        "$0.000522",
+        "$3.10",
+        "$0.00",
+    ]
+    assert fmt.usd_each(None).striptags() == fmt.UNKNOWN
 
 
 def test_a_price_keeps_all_its_digits() -> None:
@@ -71,6 +85,10 @@ def test_unknown_is_a_dash_and_never_a_zero() -> None:
 )
 def test_a_ratio_is_never_rounded_to_all_or_nothing(value: float, shown: str) -> None:
     assert fmt.ratio_text(value) == shown
+
+
+def test_ratios_of_a_column_stand_under_each_other() -> None:
+    assert [fmt.ratio_text(one, column=True) for one in (0, 0.03, 0.384, 1)] == ["0%", "3.0%", "38.4%", "100%"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from outlay_analytics.window import BadRequest
 from outlay_web.context import Context
+from outlay_web.pages.parts import trace_href
 from outlay_web.pages.view import View, canonical, read_view
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
@@ -75,6 +76,13 @@ def test_links_to_other_pages_keep_window_and_filters_and_nothing_else() -> None
         ("tag.plan", "pro"),
         ("status", "error"),
     ]
+
+
+def test_a_trace_is_left_for_the_same_project_window_and_filters() -> None:
+    href = trace_href(view("project=shop&start=-7d&feature=a&group_by=model"), "ab" * 16, "cd" * 8)
+    assert urlsplit(href).path == "/traces/" + "ab" * 16
+    assert urlsplit(href).fragment == "span-" + "cd" * 8
+    assert pairs(href) == [("project", "shop"), ("start", "-7d"), ("feature", "a")]
 
 
 def test_changing_something_starts_paging_again() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from markupsafe import Markup
@@ -63,6 +64,7 @@ def line_chart(
     step_href: Callable[[Bucket], str] | None = None,
     height: int = 250,
     top: float | None = None,
+    now: datetime | None = None,
     timezone: str = "UTC",
 ) -> Figure:
     """Lines and bands over the steps.
@@ -73,6 +75,7 @@ def line_chart(
         kind: Kind of the table's columns.
         unit: Text of the axis labels.
         top: Least upper end of the axis.
+        now: The step under way is drawn dashed: what is measured so far may say little.
     """
     tall = height - TOP - BOTTOM
     shown = [float(v) for one in lines for v in one.values if v is not None]
@@ -81,7 +84,8 @@ def line_chart(
     scale = axis(min([0.0, *shown]), max([*shown, top or 0.0], default=0.0))
     areas = [_band(band, scale, tall, len(steps)) for band in bands]
     areas += [_area(one, scale, tall, len(steps)) for one in lines if one.area]
-    drawn = [_line(one, scale, tall, len(steps)) for one in lines]
+    whole = sum(now is None or step.end <= now for step in steps)
+    drawn = [_line(one, scale, tall, len(steps), whole) for one in lines]
     ruled = [_limit(limit, scale, tall) for limit in limits]
     hits = [
         el(
@@ -141,9 +145,13 @@ def _runs(values: Sequence[Value]) -> list[list[tuple[int, Decimal | float]]]:
     return [run for run in runs if run]
 
 
-def _line(one: Line, scale: Axis, tall: float, steps: int) -> Markup:
+def _line(one: Line, scale: Axis, tall: float, steps: int, whole: int) -> Markup:
     parts = []
-    for run in _runs(one.values):
+    runs = [(run, one.dashed) for run in _runs([v if i < whole else None for i, v in enumerate(one.values)])]
+    if whole < steps:
+        first = max(whole - 1, 0)
+        runs += [(run, True) for run in _runs([v if i >= first else None for i, v in enumerate(one.values)])]
+    for run, dashed in runs:
         where = [(_x(i, steps), _y(value, scale, tall)) for i, value in run]
         if len(where) == 1:  # a lone point: a short dash, or nothing would show
             where = [(where[0][0] - 3, where[0][1]), (where[0][0] + 3, where[0][1])]
@@ -151,7 +159,7 @@ def _line(one: Line, scale: Axis, tall: float, steps: int) -> Markup:
             el(
                 "polyline",
                 points=points(where),
-                class_="line dash" if one.dashed else "line",
+                class_="line dash" if dashed else "line",
                 vector_effect="non-scaling-stroke",
             )
         )

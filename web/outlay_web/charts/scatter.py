@@ -15,7 +15,9 @@ from outlay_web.charts.scale import Axis, axis, log_axis
 from outlay_web.charts.svg import el, join, percent
 from outlay_web.charts.table import Table
 
+Box = tuple[float, float, float, float]
 NOMINAL_WIDTH = 420
+NARROW_WIDTH = 290
 LETTER = 6.4
 LINE = 13
 
@@ -54,17 +56,26 @@ def scatter(
         named: Whether points bear their names; `highlight` does so anyway.
     """
     tall = height - TOP - BOTTOM - 16
+    across = upward = None
     if log and all(point.x > 0 and point.y > 0 for point in points):
         across = log_axis([point.x for point in points])
         upward = log_axis([point.y for point in points])
-    else:
+    if across is None or upward is None or min(len(across.ticks), len(upward.ticks)) < 2:  # too close for a decade
         across = axis(0, max((point.x for point in points), default=0.0), 5)
         upward = axis(0, max((point.y for point in points), default=0.0))
     most = max((point.size for point in points), default=0.0)
-    dots, names, taken = [], [], list[tuple[float, float, float, float]]()
-    for point in sorted(points, key=lambda p: -p.size):
-        radius = 4 + 12 * math.sqrt(max(point.size, 0.0) / most) if most else 4.5
-        x, y = across.share(point.x), tall * (1 - upward.share(point.y))
+    dots, names = [], []
+    places = [
+        (
+            point,
+            across.share(point.x),
+            tall * (1 - upward.share(point.y)),
+            4 + 12 * math.sqrt(max(point.size, 0.0) / most) if most else 4.5,
+        )
+        for point in sorted(points, key=lambda p: -p.size)
+    ]
+    taken = [_around(x, y, radius) for _, x, y, radius in places]
+    for point, x, y, radius in places:
         dot = el("circle", cx=percent(x), cy=y, r=radius)
         label = el("title", f"{point.label}: {point.text}")
         dots.append(el("g", label, dot, class_=f"s{point.slot} dot", data_s=point.label))
@@ -78,16 +89,21 @@ def scatter(
     return Figure(name, title, canvas(title, desc, height, plot), table, legend)
 
 
-def _name(point: Point, x: float, y: float, radius: float, taken: list[tuple[float, float, float, float]]) -> Markup:
-    """The point's name beside it, or nothing where it would cover another (judged at a usual width)."""
+def _around(x: float, y: float, radius: float) -> Box:
+    """What a point covers, at a usual width."""
+    at = x * NOMINAL_WIDTH
+    return (at - radius, y - radius, at + radius, y + radius)
+
+
+def _name(point: Point, x: float, y: float, radius: float, taken: list[Box]) -> Markup:
+    """The point's name beside it, or nothing where it would cover a point or a name (judged at a usual width)."""
     shown = fmt.name_text(point.label)
     long = len(shown) * LETTER
     at = x * NOMINAL_WIDTH
-    left = at + radius + long > NOMINAL_WIDTH
+    left = x * NARROW_WIDTH + radius + 4 + long > NARROW_WIDTH  # so that it stays inside on a phone, too
     begin = at - radius - 4 - long if left else at + radius + 4
     box = (begin, y - LINE / 2, begin + long, y + LINE / 2)
     taken_before = any(a < box[2] and box[0] < c and b < box[3] and box[1] < d for a, b, c, d in taken)
-    taken.append((at - radius, y - radius, at + radius, y + radius))
     if taken_before:
         return Markup("")
     taken.append(box)

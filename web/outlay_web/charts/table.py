@@ -19,7 +19,21 @@ from outlay_web import format as fmt
 from outlay_web.charts.svg import el, percent
 
 NUMERIC = frozenset(
-    {"usd", "delta_usd", "each", "price", "count", "tokens", "duration", "ratio", "delta", "share", "number", "times"}
+    [
+        "usd",
+        "delta_usd",
+        "each",
+        "price",
+        "count",
+        "tokens",
+        "duration",
+        "ratio",
+        "delta",
+        "share",
+        "priced",
+        "number",
+        "times",
+    ]
 )
 
 
@@ -30,7 +44,7 @@ class Column:
     Kinds: text, name, time, html, usd, delta_usd, each, price, count, tokens, duration, ratio, delta, share, number,
     times, priced. `usd` shows cents once the column reaches a dollar, `each` (what one of something cost) always three
     digits, `price` (what a list says) all; a `delta` is a relative change (0.2 = 20% more), a `share` a ratio drawn as
-    a bar, `priced` a ratio that warns below 1.
+    a bar, `priced` a ratio that warns below 1. `wide_only` columns need a wide screen, `desk_only` any but a phone.
     """
 
     title: str
@@ -38,6 +52,7 @@ class Column:
     key: str = ""
     hint: str = ""
     wide_only: bool = False
+    desk_only: bool = False
     csv_only: bool = False
 
     @property
@@ -147,7 +162,7 @@ class Table:
             signed = kind == "delta_usd"
             return fmt.usd_beside(value, largest) if self.light else fmt.usd(value, signed, largest)
         if kind == "each":
-            return fmt.usd(value)
+            return fmt.usd_each(value)
         if kind == "price":
             return fmt.price_text(value)
         if kind == "count":
@@ -157,9 +172,9 @@ class Table:
         if kind == "duration":
             return fmt.duration_text(value) if self.light else fmt.duration(value)
         if kind == "ratio":
-            return fmt.ratio_text(value) if self.light else fmt.ratio(value)
+            return fmt.ratio_text(value, column=True) if self.light else fmt.ratio(value, column=True)
         if kind == "priced":
-            shown = fmt.ratio(value)
+            shown = fmt.ratio(value, column=True)
             return shown if value is None or value >= 1 else Markup('<span class="warn-text">{}</span>').format(shown)
         if kind == "delta":
             return delta(value)
@@ -173,7 +188,12 @@ class Table:
 
 
 def _classes(column: Column) -> str:
-    kinds = ("n" if column.numeric else "", "name" if column.kind == "name" else "", "w" if column.wide_only else "")
+    kinds = (
+        "n" if column.numeric else "",
+        column.kind if column.kind in ("name", "text") else "",
+        "w" if column.wide_only else "",
+        "d" if column.desk_only else "",
+    )
     return " ".join(filter(None, kinds))
 
 
@@ -199,7 +219,7 @@ def share_bar(share: float | Decimal | None) -> Markup:
     bar = el("rect", class_="share", width=percent(width), height=8, y=1, rx=2)
     rail = el("rect", class_="rail", width="100%", height=8, y=1, rx=2)
     drawn = el("svg", rail, bar, class_="bar", width=64, height=10, aria_hidden="true")
-    return Markup("{}{}").format(fmt.ratio_text(share), drawn)
+    return Markup("{}{}").format(fmt.ratio_text(share, column=True), drawn)
 
 
 def delta(change: float | Decimal | None, *, good: str = "down") -> Markup:
@@ -211,7 +231,9 @@ def delta(change: float | Decimal | None, *, good: str = "down") -> Markup:
         return Markup('<span class="num flat">0 %</span>')
     direction = "down" if value < 0 else "up"
     judged = "good" if direction == good else "bad"
-    return Markup('<span class="num delta {}">{}</span>').format(judged, fmt.ratio_text(value, signed=True))
+    return Markup('<span class="num delta {}">{}</span>').format(
+        judged, fmt.ratio_text(value, signed=True, column=True)
+    )
 
 
 def csv_value(value: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
 from outlay_analytics import caching
 from outlay_web import format as fmt
@@ -102,6 +101,7 @@ def ratio_figure(view: View, rows: Sequence[Row]) -> Figure:
         unit=lambda v: f"{v * 100:.0f}%",
         top=1.0,
         step_href=lambda step: view.at(step),
+        now=view.now,
         timezone=view.timezone,
         height=220,
     )
@@ -183,7 +183,7 @@ def opportunity_table(view: View, found: Sequence[Row]) -> Table | None:
                 Cell(one["repeats"]),
                 Cell(one["calls"]),
                 Cell(one["saving_usd"]),
-                Cell(trace, f"/traces/{quote(trace, safe='')}" if trace else None, label=f"{trace[:8]}…"),
+                Cell(trace, parts.trace_href(view, trace) if trace else None, label=f"{trace[:8]}…"),
             ]
         )
     return Table("opportunities", "Paid for again", columns, lines)

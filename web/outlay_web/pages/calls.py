@@ -48,7 +48,7 @@ def calls_table(view: View, name: str, rows: Sequence[Row]) -> Table:
     """Calls as rows; the time leads to the trace, every name filters."""
     columns = [
         Column("Started", "time", "started_at"),
-        Column("Feature", "name", "feature"),
+        Column("Feature", "name", "feature", desk_only=True),
         Column("Model", "name", "model"),
         Column("Cost", "each", "cost_usd"),
         Column("Input", "tokens", "input_tokens", "Input tokens, cached ones included"),
@@ -66,12 +66,12 @@ def calls_table(view: View, name: str, rows: Sequence[Row]) -> Table:
         [
             Cell(
                 row["started_at"],
-                trace_href(row),
+                parts.trace_href(view, row["trace_id"], row["span_id"]),
                 label=fmt.instant(row["started_at"], view.timezone, seconds=True, now=view.now),
             ),
             Cell(row.get("feature"), view.narrowed("feature", row.get("feature"))),
             Cell(model(row), view.narrowed("model", model(row)), note=extras(row)),
-            Cell(row.get("cost_usd"), trace_href(row)),
+            Cell(row.get("cost_usd"), parts.trace_href(view, row["trace_id"], row["span_id"])),
             Cell(row.get("input_tokens")),
             Cell(parts.quotient(row.get("cache_read_tokens"), row.get("input_tokens"))),
             Cell(row.get("output_tokens")),
@@ -88,12 +88,6 @@ def calls_table(view: View, name: str, rows: Sequence[Row]) -> Table:
 
 def model(row: Row) -> str:
     return str(row.get("response_model") or row.get("request_model") or "")
-
-
-def trace_href(row: Row) -> str:
-    from urllib.parse import quote
-
-    return f"/traces/{quote(str(row['trace_id']), safe='')}#span-{quote(str(row['span_id']), safe='')}"
 
 
 def extras(row: Row) -> str:

@@ -69,6 +69,7 @@ def rate_figure(view: View, rows: Sequence[Row], names: Sequence[str]) -> Figure
         kind="ratio",
         unit=lambda v: f"{v * 100:.0f}%",
         step_href=lambda step: view.at(step),
+        now=view.now,
         timezone=view.timezone,
         height=210,
     )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
 
 from outlay_analytics import drivers, explain
 from outlay_analytics.window import BadRequest, Window, parse_window
@@ -33,7 +32,7 @@ def page(view: View) -> Page:
         "sentences": found["sentences"],
         "cells": cells_table(view, found["cells"], by),
         "slices": slices_table(view, found["slices"]),
-        "examples": [(trace, f"/traces/{quote(str(trace), safe='')}") for trace in found["examples"]],
+        "examples": [(trace, parts.trace_href(view, trace)) for trace in found["examples"]],
         "by": by,
         "by_options": BY,
         "bases": bases(view, base),
@@ -165,9 +164,7 @@ def slices_table(view: View, slices: Sequence[Row]) -> Table | None:
         [
             Cell(where_text(one["where"]), view.here(**{str(k): str(v) for k, v in one["where"].items()})),
             Cell(one["change_usd"], view.to("/spend", **{str(k): str(v) for k, v in one["where"].items()})),
-            Cell(
-                one["share"] if 0 < one["share"] <= 1 else None
-            ),  # where parts cancel, one can be many times the whole
+            Cell(one["share"] if one["share"] > 0 else None),  # where parts cancel, one can be many times the whole
         ]
         for one in slices
     ]

@@ -97,7 +97,7 @@ def amount(text: str) -> Decimal | None:
 
 def tiles(view: View, found: Row) -> list[Tile]:
     month, test = found["month_end"], found["backtest"]
-    out = [month_tile(view, month, "#figure-month")]
+    out = [month_tile(view, {**month, "probability_over": None}, "#figure-month")]
     if month["budget_usd"] is not None:
         odds = month["probability_over"]
         note = f"{fmt.ratio_text(odds)} odds of passing it" if odds is not None else ""
@@ -110,9 +110,10 @@ def tiles(view: View, found: Row) -> list[Tile]:
         out.append(Tile(f"Next {len(ahead)} days", fmt.usd(total), "#figure-forecast", each))
     if test["mase"] is not None:
         better = test["beats_seasonal_naive"]
-        note = "better than repeating last week" if better else "no better than repeating last week"
+        note = f"tried {fmt.plural(test['cases'], 'time')} on the past; error (MASE) {float(test['mase']):.2f}"
         tone = "" if better else "warn"
-        out.append(Tile("Its own error", f"MASE {float(test['mase']):.2f}", "#backtest", note, tone=tone))
+        said = "better" if better else "no better"
+        out.append(Tile("Than repeating last week", said, "#backtest", note, tone=tone))
     return out
 
 
@@ -250,7 +251,7 @@ def anomaly_table(view: View, found: Sequence[Row]) -> Table | None:
         return None
     columns = [
         Column("Began", "time", "started_at"),
-        Column("Ended", "time", "ended_at"),
+        Column("Ended", "time", "ended_at", desk_only=True),
         Column("Where", "text", "scope"),
         Column("What moved", "text", "channel"),
         Column("Spent", "usd", "actual_usd", "In its hours"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -74,6 +75,12 @@ class Page:
                 elif isinstance(one, Table):
                     found[one.name] = one
         return found
+
+
+def trace_href(view: View, trace_id: object, span_id: object = "") -> str:
+    """A trace, or one of its spans; window and filters go along for the way back."""
+    place = f"#span-{quote(str(span_id), safe='')}" if span_id else ""
+    return view.to(f"/traces/{quote(str(trace_id), safe='')}") + place
 
 
 def dimension_title(name: str) -> str:

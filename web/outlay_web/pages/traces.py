@@ -17,6 +17,7 @@ from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table, span_bar
 from outlay_web.charts.svg import el, join
 from outlay_web.pages import calls as calls_page
+from outlay_web.pages import parts
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import View
 
@@ -97,7 +98,8 @@ def tiles(view: View, found: Row) -> list[Tile]:
 
 
 def calls_href(view: View, found: Row) -> str:
-    return view.to("/calls", start=None, end=None, trace_id=str(found["trace_id"]))
+    alone: dict[str, None] = dict.fromkeys((*view.scope.filters, "start", "end"))
+    return view.to("/calls", **{**alone, "trace_id": str(found["trace_id"])})
 
 
 def kind_of(span: Row) -> str:
@@ -126,7 +128,7 @@ def line(view: View, found: Row, span: Row) -> Line:
         kind=kind,
         badge=calls_page.badge("pending" if span["reason"] == "pending" else label, tone),
         note=why(span),
-        of_href=of_href(found, span),
+        of_href=of_href(view, found, span),
         model=", ".join(dict.fromkeys(calls_page.model(call) for call in calls)),
         tokens=token_text(calls),
         cost=span["cost_usd"],
@@ -148,13 +150,14 @@ def why(span: Row) -> str:
     return REASONS.get(reason, fmt.name_text(reason.replace("_", " ")))
 
 
-def of_href(found: Row, span: Row) -> str | None:
+def of_href(view: View, found: Row, span: Row) -> str | None:
     """The call that is counted in place of a repeat."""
     of = span.get("of")
     if not of:
         return None
-    place = f"#span-{quote(str(of['span_id']), safe='')}"
-    return place if of["trace_id"] == found["trace_id"] else f"/traces/{quote(str(of['trace_id']), safe='')}{place}"
+    if of["trace_id"] == found["trace_id"]:
+        return f"#span-{quote(str(of['span_id']), safe='')}"
+    return parts.trace_href(view, of["trace_id"], of["span_id"])
 
 
 def token_text(calls: Sequence[Row]) -> str:
@@ -224,13 +227,20 @@ def facts(span: Row) -> list[tuple[str, Any]]:
         for name in FACTS:
             value = call.get(name)
             if value not in (None, "", {}, []):
-                out.append((name, fmt.exact(value) + " USD" if isinstance(value, Decimal) else value))
+                out.append((name, fact(value)))
         out += [(f"cost of {key}", fmt.exact(usd) + " USD") for key, usd in (call.get("cost_lines") or {}).items()]
         out += [(f"tag {key}", value) for key, value in (call.get("tags") or {}).items()]
         for score in call.get("scores") or []:
             said = score.get("value") if score.get("value") is not None else score.get("label")
             out.append((f"score {score.get('name')}", said))
     return [(fmt.name_text(name), fmt.name_text(value)) for name, value in out]
+
+
+def fact(value: Any) -> Any:
+    """A value as a person would say it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return fmt.exact(value) + " USD" if isinstance(value, Decimal) else value
 
 
 def span_table(view: View, spans: Sequence[Row], start: datetime) -> Table:

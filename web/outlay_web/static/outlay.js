@@ -143,6 +143,10 @@
     all("details.menu[open]").forEach((menu) => { menu.open = false; menu.querySelector("summary").focus(); });
   });
 
+  // On a phone the pages' names are a strip: begin where we are.
+  const strip = document.querySelector(".side nav"), here = strip && strip.querySelector("[aria-current]");
+  if (here && strip.scrollWidth > strip.clientWidth) strip.scrollLeft = here.offsetLeft - strip.offsetLeft - 60;
+
   const theme = document.querySelector("[data-theme-toggle]");
   if (theme) {
     theme.hidden = false;
