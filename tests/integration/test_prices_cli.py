@@ -85,6 +85,8 @@ def test_history_is_repriced_closed_reopened_and_undone(home: Path, server: Serv
     assert outlay(home, "reprice", "--undo", done["id"]).returncode == 1
     assert said(home, "close", MONTH, "--reopen") == f"{MONTH} is open again\n"
     assert outlay(home, "close", MONTH, "--reopen").returncode == 1
+    wrong = outlay(home, "close", "2026-13")
+    assert (wrong.returncode, "'2026-13' is not a month" in wrong.stderr) == (2, True)
     assert said(home, "reprice", "--undo", done["id"]) == f"undone {done['id']}\n"
     calls = asked(home, "calls", *window)["calls"]
     assert {Decimal(call["cost_usd"]) for call in calls} == {Decimal("0.00021")}

@@ -83,6 +83,15 @@ def test_a_trace_shows_what_was_counted_and_why(server: Running) -> None:
     assert all(span["reason"] for span in spans)
 
 
+def test_ids_filter_in_either_case(server: Running) -> None:
+    server.send_spans([llm_span(0xABCDEF, 1), llm_span(0xABCDE0, 1)])
+    server.wait_for_calls(2)
+    call = server.api("/calls", ("trace_id", f"{0xABCDEF:032X}")).json["calls"][0]
+    assert call["trace_id"] == f"{0xABCDEF:032x}"
+    for name in ("trace_id", "call_id"):
+        assert server.api("/spend", (name, call[name].upper())).json["total"]["calls"] == 1
+
+
 def test_a_score_reaches_its_call(server: Running) -> None:
     server.send_spans([llm_span(4, 1)])
     server.wait_for_calls(1)

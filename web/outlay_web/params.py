@@ -15,6 +15,7 @@ from outlay_analytics.window import DIMENSIONS, EVERYTHING, ID_FILTERS, BadReque
 from outlay_web.context import Context
 
 COMMON = ("start", "end", "project", "timezone")
+HEX_FILTERS = ("trace_id", "call_id")
 MAX_VALUES = 1000
 SHOWN = 80
 
@@ -77,7 +78,7 @@ def read_query(
                 raise BadRequest(f"{name} was given more than once")
             values[name] = value
         elif filters and (name in DIMENSIONS or name in ID_FILTERS or (name.startswith("tag.") and len(name) > 4)):
-            chosen.setdefault(name, []).append(value)
+            chosen.setdefault(name, []).append(value.lower() if name in HEX_FILTERS else value)
         else:
             known = sorted({*COMMON, *allowed, *((*DIMENSIONS, *ID_FILTERS) if filters else ())})
             known += ["tag.<key>"] * filters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,12 @@ REASONS = columns("reason usd calls")
 SHOWN = 50
 
 project_option = click.option("--project", metavar="NAME", help="Project; default: the key's, or default.")
+
+
+def _month(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value, re.ASCII):
+        raise click.BadParameter(f"{value!r} is not a month such as 2026-10")
+    return value
 
 
 def add_commands(app: click.Group) -> None:
@@ -79,7 +86,7 @@ def add_commands(app: click.Group) -> None:
             _reprice(ask, {**window_of(ask), "dry_run": dry_run, "reopen": reopen})
 
     @plain_command(app, "close")
-    @click.argument("month", metavar="YYYY-MM", required=False)
+    @click.argument("month", metavar="YYYY-MM", required=False, callback=_month)
     @click.option("--reopen", is_flag=True, help="Open its books again.")
     @click.option("--json", "as_json", is_flag=True, help="The API's answer as JSON.")
     @project_option
