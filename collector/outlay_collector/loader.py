@@ -99,8 +99,10 @@ class Loader:
                 failures, self.last_error = 0, ""
             except Exception as exc:
                 self._complain(exc)
-                if self._stop.wait(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]):
+                if self._stop.is_set():
                     return
+                # A stop ends the wait and is followed by one more try: what was in the way may be gone by now.
+                self._stop.wait(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
                 failures += 1
             ended = time.monotonic()
             rest_until = ended + min(2 * (ended - started), LINGER_MAX_S)

@@ -152,6 +152,24 @@ def test_the_loader_thread_outlives_a_store_that_fails_for_a_while(
     made.close()
 
 
+def test_a_stop_that_finds_the_loader_waiting_for_the_store_tries_once_more(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader_module, "BACKOFF_S", (60.0,))
+    made = Collector(store, tmp_path / "spool")
+
+    def failing(self: Writer, *args: Any, **kwargs: Any) -> None:
+        raise StoreError("no space", code=243, retryable=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "load", failing)
+        made.loader.start()
+        made.send(body([span(random.Random(1))]))
+        until(lambda: made.loader.retries == 1)
+    assert made.loader.stop()
+    assert made.ledger()["stored"] == 1
+
+
 def test_what_is_sent_is_queryable_within_a_second_and_stopping_loads_the_rest(store: Store, tmp_path: Path) -> None:
     rng = random.Random(1)
     made = Collector(store, tmp_path / "spool")
