@@ -93,7 +93,7 @@ class Settler:
         self.spans_read = 0  # by the last run
         self._emptied = False
         self._before = False  # whether this run's traces were settled before
-        self._found: dict[str, int] = {}  # how many spans this run has of the kinds that steps are for
+        self._found: dict[str, int] = {}  # how much this run has of the kinds that steps are for
         self._read = self._read_giant = ""
         self._inside = ""
         self._canonical = ""
@@ -153,7 +153,8 @@ class Settler:
     def _settle(self) -> None:
         """Settle what is in settle_traces."""
         self._gather()
-        self._found = self._facts("settle_found")
+        found = self._writer.query(load_sql(SQL, "settle_found"))[0]
+        self._found = {kind: int(count) for kind, count in found.items()}
         self.spans_read = self._found["spans"]
         # Where nothing speaks of usage or of a cache, and never did, there is nothing to write.
         if self._found["speakers"] or self._found["lookups"] or (self._before and self.spans_read):
@@ -360,9 +361,6 @@ class Settler:
     def _unless_new(self, sql: str) -> str:
         """A statement without the part that looks for rows of an earlier run, when there was none."""
         return sql if self._before else sql.split("-- What is no more:")[0]
-
-    def _facts(self, name: str) -> dict[str, int]:
-        return {fact: int(count) for fact, count in self._writer.query(load_sql(SQL, name))[0].items()}
 
     def _count(self, table: str, where: str = "1") -> int:
         return int(self._writer.query(f"SELECT count() AS n FROM {table} WHERE {where}")[0]["n"])

@@ -1,8 +1,8 @@
 """Requests that the provider answers later: OpenAI's background responses, Gemini's background interactions.
 
 The first answer says only that the request waits; how much it took is known when the application fetches the result.
-So the call stays open until then. A result that another process had asked for is a call of its own here; both carry
-the response's id, by which the server counts them once.
+So the call stays open until then. A result that another process had asked for is a call of its own here, with usage;
+the one that asked ends its call without.
 """
 
 from __future__ import annotations

@@ -154,6 +154,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_usage
     trace_id String,
     span_id String,
     started_at DateTime64(9, 'UTC'),
+    began_at DateTime64(9, 'UTC'),
     ended_at DateTime64(9, 'UTC'),
     scope_name LowCardinality(String),
     usage_role UInt8,
@@ -170,7 +171,6 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_usage
     response_model String,
     input_tokens Nullable(UInt64),
     output_tokens Nullable(UInt64),
-    tail_s Nullable(Float64),
     above UInt64,
     usage_depth UInt16
 )

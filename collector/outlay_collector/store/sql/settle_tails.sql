@@ -6,7 +6,7 @@ events AS (
     SELECT
         id,
         usage_role = 4 AS is_tail,
-        if(is_tail, started_at - toIntervalMicrosecond(toInt64(ifNull(tail_s, 0) * 1000000)), ended_at) AS at,
+        if(is_tail, began_at, ended_at) AS at,
         (project, if(rooted, '', trace_id), stream) AS burst_of
     FROM settle_usage
     WHERE stream != 0

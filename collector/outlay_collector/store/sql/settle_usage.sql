@@ -6,6 +6,7 @@ SELECT
     s.trace_id,
     s.span_id,
     s.started_at,
+    s.began_at,
     s.ended_at,
     s.scope_name,
     s.usage_role,
@@ -22,8 +23,7 @@ SELECT
     $model_of_response AS response_model,
     s.input_tokens,
     s.output_tokens,
-    s.tail_s,
     t.above,
     t.usage_depth
-FROM (SELECT *, ended_at, response_key, fingerprint, stream FROM settle_spans WHERE usage_role > 0) AS s
+FROM (SELECT *, began_at, ended_at, response_key, fingerprint, stream FROM settle_spans WHERE usage_role > 0) AS s
 INNER JOIN settle_tree AS t ON s.id = t.id
