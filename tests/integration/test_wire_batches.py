@@ -244,7 +244,7 @@ def test_a_huge_file_takes_no_memory_of_its_own(sent: Capture) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 12e6
+    assert peak < count * 50_000 / 2  # the queue's spans and a price list read meanwhile are in it, the file is not
     assert len({span.span_id for span in sent.calls}) == count
 
 
