@@ -60,6 +60,7 @@ SCRATCH = (
     "settle_members",
     "settle_nodes",
     "settle_sums",
+    "settle_merged",
     "settle_requests",
     "settle_known_ids",
     "settle_billable",
@@ -301,10 +302,11 @@ class Settler:
         if self._count("settle_shared"):
             self._join()
         w.run(load_sql(SQL, "settle_members"))
-        w.run(load_sql(SQL, "settle_single"))
-        self._found["repeats"] = self._count("settle_members", "members > 1")
-        if self._found["repeats"]:
-            w.run(load_sql(SQL, "settle_requests"))
+        most = int(w.query("SELECT max(precedence) AS n FROM settle_members")[0]["n"])
+        self._found["repeats"] = most - 1
+        for place in range(most, 0, -1):
+            into = "settle_requests" if place == 1 else "settle_merged"
+            w.run(load_sql(SQL, "settle_merge", into=into), {"place": place})
 
     def _join(self) -> None:
         """Chains of spans, in one trace or several, that share a response id, or failing that their counts."""

@@ -7,7 +7,8 @@ the dialects, and adding a table adds data rather than branches.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 
 from outlay_collector.dialects import DEFAULT, DIALECTS, common, providers
 from outlay_collector.dialects.documents import (
@@ -23,6 +24,7 @@ from outlay_collector.dialects.documents import (
     opening_dialects,
 )
 from outlay_collector.dialects.keys import (
+    INSIDE,
     NUMBER,
     codes,
     context_count,
@@ -33,7 +35,17 @@ from outlay_collector.dialects.keys import (
     said,
 )
 from outlay_collector.dialects.literals import array, numbers, text, texts
-from outlay_collector.dialects.model import AGGREGATE, CALL, COUNT_FIELDS, NUMBER_FIELDS, PLAIN, RAW, TAIL, TEXT_FIELDS
+from outlay_collector.dialects.model import (
+    AGGREGATE,
+    CALL,
+    COUNT_FIELDS,
+    NUMBER_FIELDS,
+    OTHER_FIELDS,
+    PLAIN,
+    RAW,
+    TAIL,
+    TEXT_FIELDS,
+)
 from outlay_collector.dialects.vocabulary import WORDS
 
 ROLES = {"": 0, CALL: 1, AGGREGATE: 2, RAW: 3, TAIL: 4, PLAIN: 5}
@@ -58,20 +70,22 @@ def fragments() -> dict[str, str]:
         if d.tail[0]
     ]
     return {
-        "key_ids": key_ids(),
+        "key_number": key_number(),
+        "free_beginnings": texts(free_beginnings()),
+        "free_lengths": numbers([len(x) for x in free_beginnings()], "UInt8"),
+        "tags": str(len(common.TAG_PREFIXES)),
         "dialect_of_scope": dialect_of_scope(),
-        "dialect_of_marks": dialect_of_marks(),
+        "mark_dialects": mark_dialects(),
         "default_dialect": str(NUMBER[DEFAULT.name]),
         "kind_keys": kind_keys(),
         "hits": hits(),
         "keys": str(len(keys()) + 1),
-        "kind_code": kind_code(),
+        "kind_exact": kind_exact(),
+        "kind_otherwise": kind_otherwise(),
         "role": role(),
         "operation": operation(),
         "context_keys": str(context_count()),
         "context_names": _context_names(),
-        "tag_prefix": " OR ".join(f"startsWith(x, {text(prefix)})" for prefix in common.TAG_PREFIXES),
-        "tag_name": _tag_name(),
         "documents": document_texts(),
         "opening_dialects": opening_dialects(),
         "document_keys": numbers(keys()[key] for key in documents()),
@@ -81,19 +95,18 @@ def fragments() -> dict[str, str]:
         "blob_style": blob_style(),
         "blob_style_inside": blob_style_inside(),
         "blob_type": text(blob_type()),
-        "blob_counts": ",\n".join(f"{count(blob_count(field))} AS b_{field}" for field in WORDS),
-        "blob_input_excludes": blob_excludes("input_tokens"),
-        "blob_output_excludes": blob_excludes("output_tokens"),
-        "inside_texts": _inside_texts(),
-        "inside_names": ", ".join(f"i_{field}" for field in (*TEXT_FIELDS, *NUMBER_FIELDS) if has_inside(field)),
-        "text_fields": ",\n".join(f"{_text_field(field)} AS {field}" for field in (*TEXT_FIELDS, *NUMBER_FIELDS)),
-        "own_fields": ",\n".join(f"{said(f'o_{field}')} AS {field}" for field in common.OWN),
-        "counts": ",\n".join(_counts()),
-        "implausible": " OR ".join(
-            f"ifNull(toFloat64OrNull({said(f'n_{field}')}) >= 4294967296, false)" for field in COUNT_FIELDS
-        ),
-        "http_status": str(codes()["o_http_status"]),
-        "level": str(codes()["o_level"]),
+        "blob_counts": ", ".join(_blob_counts()),
+        "inside_texts": ", ".join(_inside_texts()),
+        "b_service_tier": str(codes()["b_service_tier"]),
+        **{f"said_{field}": _said_field(field) for field in (*TEXT_FIELDS, *NUMBER_FIELDS)},
+        **{f"own_{field}": said(f"o_{field}") for field in common.OWN},
+        **{f"count_{field}": f"counts[{codes()[f'n_{field}']}]" for field in COUNT_FIELDS if field not in OTHER_FIELDS},
+        **{f"blob_{name[2:]}": f"counts[{codes()[name]}]" for name in INSIDE if name != "b_service_tier"},
+        "first_other": str(codes()[f"n_{OTHER_FIELDS[0]}"]),
+        "last_other": str(codes()[f"n_{OTHER_FIELDS[-1]}"]),
+        "other_names": texts(OTHER_FIELDS),
+        "first_count": str(min(codes()[f"n_{field}"] for field in COUNT_FIELDS)),
+        "last_count": str(max(codes()[f"n_{field}"] for field in COUNT_FIELDS)),
         "aggregate_input": _aggregate_input(),
         "rank": per_dialect([dialect.rank for dialect in DIALECTS]),
         "dialect_name": per_dialect([dialect.name for dialect in DIALECTS]),
@@ -102,46 +115,54 @@ def fragments() -> dict[str, str]:
         "estimated": " OR ".join(guessing) or "false",
         "provider_name": provider_name("x"),
         "provider_of_model": provider_of_model("any_model"),
-        "provider_of_host": provider_of_host("if(o.server_address != '', o.server_address, o.base_url)"),
+        "provider_of_host": provider_of_host("host"),
         "never_openai": ", ".join(text(name) for name in providers.NEVER_OPENAI),
         "input_excludes_cached": excludes("input_excludes_cached"),
         "output_excludes_reasoning": excludes("output_excludes_reasoning"),
         "billed_failure": billed_failure(),
-        "billed_unit": "startsWith(x, 'outlay.usage.') AND position(x, '.', 14) = 0 AND x != 'outlay.usage.estimated'",
-        "prompt_part": "startsWith(x, 'outlay.prompt.part.') AND endsWith(x, '.tokens')",
     }
 
 
-def key_ids() -> str:
-    """`k_all` (names of a row's attributes) to their numbers, 0 for names that no table mentions."""
+def key_number() -> str:
+    """Number of an attribute's name `x`, plus 65,536 times that of its beginning where that says what it is; else 0.
+
+    Of functions that ClickHouse works out once per name rather than per row. The beginning is found further on, too.
+    """
     names = keys()
-    return f"arrayMap(x -> transform(x, {texts(names)}, {numbers(names.values())}, toUInt16(0)), k_all)"
+    number = f"transform(x, {texts(names)}, {numbers(names.values(), 'UInt32')}, toUInt32(0))"
+    return f"{number} + multiSearchFirstIndex(x, {texts(free_beginnings())}) * 65536"
+
+
+def free_beginnings() -> tuple[str, ...]:
+    """Beginnings of names that people choose: tags, then parts of a prompt, then billed units."""
+    return (*common.TAG_PREFIXES, "outlay.prompt.part.", "outlay.usage.")
+
+
+def pattern(beginnings: Iterable[str], ahead: str = "^") -> str:
+    """A regular expression that finds the first of these texts that fits, the longest first."""
+    return f"{ahead}({'|'.join(re.escape(x) for x in sorted(beginnings, key=len, reverse=True))})"
 
 
 def dialect_of_scope() -> str:
     """Number of the dialect by the scope's name, 0 when no table knows it. The longest beginning wins."""
-    found = sorted(
-        ((scope, NUMBER[dialect.name]) for dialect in DIALECTS for scope in dialect.scopes),
-        key=lambda pair: -len(pair[0]),
+    found = {scope: NUMBER[dialect.name] for dialect in reversed(DIALECTS) for scope in dialect.scopes}
+    whole = {scope[:-1]: number for scope, number in found.items() if scope.endswith("$")}
+    begun = {scope: number for scope, number in found.items() if not scope.endswith("$")}
+    beginning = f"extract(scope_name, {text(pattern(begun))})"
+    return (
+        f"transform(scope_name, {texts(whole)}, {numbers(whole.values(), 'UInt8')}, "
+        f"transform({beginning}, {texts(begun)}, {numbers(begun.values(), 'UInt8')}, toUInt8(0)))"
     )
-    tests = [
-        f"scope_name = {text(scope[:-1])}, {number}"
-        if scope.endswith("$")
-        else f"startsWith(scope_name, {text(scope)}), {number}"
-        for scope, number in found
-    ]
-    return f"toUInt8(multiIf({', '.join(tests)}, 0))"
 
 
-def dialect_of_marks() -> str:
-    """Number of the dialect by an attribute that gives it away, else of the default."""
+def mark_dialects() -> str:
+    """By key number + 1: the dialect that the key gives away, else the default. Of several the first dialect counts."""
     names = keys()
-    tests = [
-        f"hasAny(ids, {numbers(names[mark] for mark in dialect.marks)}), {NUMBER[dialect.name]}"
-        for dialect in DIALECTS
-        if dialect.marks
-    ]
-    return f"toUInt8(multiIf({', '.join(tests)}, {NUMBER[DEFAULT.name]}))"
+    found = [NUMBER[DEFAULT.name]] * (len(names) + 1)
+    for dialect in reversed(DIALECTS):
+        for mark in dialect.marks:
+            found[names[mark]] = NUMBER[dialect.name]
+    return numbers(found, "UInt8")
 
 
 def _meanings() -> list[tuple[str, int, str]]:
@@ -157,20 +178,26 @@ def _meanings() -> list[tuple[str, int, str]]:
     return list(found.values())
 
 
-def kind_code() -> str:
-    """Number of the meaning of a row's kind: exact value, else ending, else any other value of that attribute."""
-    meanings = _meanings()
-    exact = [(test, i) for i, (test, _, _) in enumerate(meanings, start=1) if "=*" not in test]
-    endings = [(test.split("=*"), i) for i, (test, _, _) in enumerate(meanings, start=1) if "=*" in test]
-    known = f"{texts(test for test, _ in exact)}, {numbers(i for _, i in exact)}, toUInt16(0)"
-    suffixes = ", ".join(
-        f"startsWith(kind_value, '{key}=') AND endsWith(kind_value, {text(end)}), toUInt16({i})"
-        for (key, end), i in endings
-    )
+def kind_exact() -> str:
+    """Number of the meaning of a row's kind by its whole value, else 0."""
+    return f"transform(kind_value, {_numbered(lambda test: '=*' not in test)}, toUInt16(0))"
+
+
+def kind_otherwise() -> str:
+    """Number of the meaning of a row's kind by the value's ending, else of any other value of that attribute."""
+    endings = {test.split("=*")[1] for test, _, _ in _meanings() if "=*" in test}
+    key = "splitByChar('=', kind_value)[1]"
+    ending = f"extract(kind_value, {text(pattern(endings, '=.*') + '$')})"
     return (
-        f"multiIf(transform(kind_value, {known}) > 0, transform(kind_value, {known}), {suffixes}, "
-        f"transform(concat(splitByChar('=', kind_value)[1], '='), {known}))"
+        f"transform(concat({key}, '=*', {ending}), {_numbered(lambda test: '=*' in test)}, "
+        f"transform(concat({key}, '='), {_numbered(lambda test: test.endswith('='))}, toUInt16(0)))"
     )
+
+
+def _numbered(which: Callable[[str], bool]) -> str:
+    """Tests of kinds and their numbers, as two arrays."""
+    found = {test: number for number, (test, _, _) in enumerate(_meanings(), start=1) if which(test)}
+    return f"{texts(found)}, {numbers(found.values())}"
 
 
 def role() -> str:
@@ -204,16 +231,14 @@ def provider_name(value: str) -> str:
 
 def provider_of_model(value: str) -> str:
     """Provider that the beginning of a model's name gives away, or empty."""
-    branches = []
-    for name, found in providers.MODEL_BEGINNINGS.items():
-        tests = " OR ".join(f"startsWith({value}, {text(beginning)})" for beginning in found)
-        branches.append(f"{tests}, {text(name)}")
-    return f"multiIf({', '.join(branches)}, '')"
+    found = {beginning: name for name, beginnings in providers.MODEL_BEGINNINGS.items() for beginning in beginnings}
+    return f"transform(extract({value}, {text(pattern(found))}), {texts(found)}, {texts(found.values())}, '')"
 
 
 def provider_of_host(value: str) -> str:
-    tests = [f"position({value}, {text(host)}) > 0, {text(name)}" for host, name in providers.HOSTS.items()]
-    return f"multiIf({value} = '', '', {', '.join(tests)}, '')"
+    """Provider by a part of the host's name, or empty."""
+    hosts = providers.HOSTS
+    return f"transform(extract({value}, {text(pattern(hosts, ''))}), {texts(hosts)}, {texts(hosts.values())}, '')"
 
 
 def excludes(attribute: str) -> str:
@@ -228,9 +253,13 @@ def excludes(attribute: str) -> str:
 
 
 def billed_failure() -> str:
+    """Whether an error's type says that the provider worked, and bills, although the call failed."""
+    by_provider: dict[str, list[str]] = {}
+    for who, what in providers.BILLED_FAILURES:
+        by_provider.setdefault(who, []).append(what)
     tests = [
-        f"({'true' if not who else f'provider = {text(who)}'} AND position(lower(error_type), {text(what)}) > 0)"
-        for who, what in providers.BILLED_FAILURES
+        (f"provider = {text(who)} AND " if who else "") + f"match(lower(error_type), {text(pattern(found, ''))})"
+        for who, found in by_provider.items()
     ]
     return f"({' OR '.join(tests)})"
 
@@ -240,27 +269,27 @@ def count(value: str) -> str:
     return f"CAST(accurateCastOrNull(round({value}), 'UInt32') AS Nullable(UInt64))"
 
 
-def _text_field(field: str) -> str:
+def _said_field(field: str) -> str:
+    """A field as it is written: from an attribute or a document, else from the attributes asked after the document."""
     direct = said(f"d_{field}")
-    if not has_inside(field):
-        return direct
-    return f"multiIf({direct} != '', {direct}, i_{field} != '', i_{field}, {said(f'e_{field}')})"
+    return f"if({direct} != '', {direct}, {said(f'e_{field}')})" if has_inside(field) else direct
 
 
-def _inside_texts() -> str:
+def _inside_texts() -> list[str]:
+    """(number, value) of each field from inside documents, where no attribute says it."""
     fields = [field for field in (*TEXT_FIELDS, *NUMBER_FIELDS) if has_inside(field)]
-    return ",\n".join(f"if({said(f'd_{field}')} != '', '', {inside(field)}) AS i_{field}" for field in fields)
+    return [f"({codes()[f'd_{field}']}, if({said(f'd_{field}')} != '', '', {inside(field)}))" for field in fields]
 
 
-def _counts() -> list[str]:
-    """Counts by name. Input and output are kept apart by where they stand, since what they include differs."""
-    out = []
-    for field in COUNT_FIELDS:
-        attribute = count(f"toFloat64OrNull({said(f'n_{field}')})")
-        if field in ("input_tokens", "output_tokens"):
-            out += [f"{attribute} AS n_{field}", f"b_{field}"]
-        else:
-            out.append(f"coalesce({attribute}, b_{field}) AS {field}" if field in WORDS else f"{attribute} AS {field}")
+def _blob_counts() -> list[str]:
+    """(number, count) of each word of a usage object, and whether the words leave parts out.
+
+    Input and output have numbers of their own, since what they include differs by where they stand.
+    """
+    own = {"input_tokens": "b_input_tokens", "output_tokens": "b_output_tokens"}
+    out = [f"({codes()[own.get(field, f'n_{field}')]}, {count(blob_count(field))})" for field in WORDS]
+    for name, field in (("b_input_excludes", "input_tokens"), ("b_output_excludes", "output_tokens")):
+        out.append(f"({codes()[name]}, if({blob_excludes(field)}, 1, NULL))")
     return out
 
 
@@ -268,11 +297,6 @@ def _context_names() -> str:
     names = {key: name for name, found in common.CONTEXT.items() for key in found}
     ordered = [names[key] for key, number in sorted(keys().items(), key=lambda pair: pair[1])[: context_count()]]
     return texts(ordered)
-
-
-def _tag_name() -> str:
-    branches = [f"startsWith(x, {text(prefix)}), substring(x, {len(prefix) + 1})" for prefix in common.TAG_PREFIXES]
-    return f"concat('tag.', multiIf({', '.join(branches)}, x))"
 
 
 def _aggregate_input() -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from outlay_collector.dialects import DIALECTS, common
-from outlay_collector.dialects.literals import array, numbers
+from outlay_collector.dialects.literals import numbers
 from outlay_collector.dialects.model import COUNT_FIELDS, FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Dialect
 
 NUMBER = {dialect.name: number for number, dialect in enumerate(DIALECTS, start=1)}
@@ -91,27 +91,32 @@ def wanted(dialect: Dialect) -> dict[str, tuple[str, ...]]:
     return out
 
 
+# Values that only a document holds. What else it says takes the number of the attribute that would say it.
+INSIDE = ("b_service_tier", "b_input_tokens", "b_output_tokens", "b_input_excludes", "b_output_excludes")
+
+
 @cache
 def codes() -> dict[str, int]:
     """Numbers of the values that are looked up."""
-    return {name: code for code, name in enumerate(wanted(DIALECTS[0]), start=1)}
+    return {name: code for code, name in enumerate((*wanted(DIALECTS[0]), *INSIDE), start=1)}
 
 
 def hits() -> str:
     """For dialect and key number, `dialect * (keys + 1) + key + 1`: what the key is wanted for, as value * 256 + rank.
 
-    Sorted, the numbers of a row's keys put each value's preferred key first.
+    A key is wanted for two values at most; the second stands in the upper 16 bits.
     """
     names = keys()
-    rows: list[list[int]] = []
-    for dialect in (None, *DIALECTS):
-        found: dict[int, list[int]] = {}
-        if dialect is not None:
-            for name, wanted_for in wanted(dialect).items():
-                for rank, key in enumerate(wanted_for):
-                    found.setdefault(names[key], []).append(codes()[name] * 256 + rank)
-        rows += [found.get(number, []) for number in range(len(names) + 1)]
-    return array([str(row) for row in rows], "Array(UInt16)")
+    packed = [0] * (len(names) + 1)
+    for dialect in DIALECTS:
+        found = [0] * (len(names) + 1)
+        for name, wanted_for in wanted(dialect).items():
+            for rank, key in enumerate(wanted_for):
+                hit = codes()[name] * 256 + rank
+                earlier = found[names[key]]
+                found[names[key]] = earlier | hit << 16 if earlier else hit
+        packed += found
+    return numbers(packed, "UInt32")
 
 
 def said(name: str) -> str:

@@ -23,6 +23,15 @@ TEXT_FIELDS = (
     "request_tier",
     "error_type",
 )
+# Counts that a call keeps in `other_usage`.
+OTHER_FIELDS = (
+    "input_audio_tokens",
+    "output_audio_tokens",
+    "cache_read_audio_tokens",
+    "input_image_tokens",
+    "output_image_tokens",
+    "web_searches",
+)
 COUNT_FIELDS = (
     "input_tokens",
     "output_tokens",
@@ -32,12 +41,7 @@ COUNT_FIELDS = (
     "cache_write_5m_tokens",
     "cache_write_1h_tokens",
     "reasoning_tokens",
-    "input_audio_tokens",
-    "output_audio_tokens",
-    "cache_read_audio_tokens",
-    "input_image_tokens",
-    "output_image_tokens",
-    "web_searches",
+    *OTHER_FIELDS,
 )
 NUMBER_FIELDS = ("cost_usd", "ttft_s", "ttft_ms", "ttft_at", "streamed", "tail_s")
 FIELDS = TEXT_FIELDS + COUNT_FIELDS + NUMBER_FIELDS

@@ -21,9 +21,9 @@ whole AS (
             'no_usage'
         ) AS state_hint,
         multiIf(
-            r.cached, (r.avoided_input_tokens, NULL, NULL, NULL, r.avoided_output_tokens, NULL),
-            is_filled, (toNullable(f.rest[1]), toNullable(f.rest[2]), toNullable(f.rest[3]), toNullable(f.rest[4]), toNullable(f.rest[5]), toNullable(f.rest[6])),
-            (r.input_tokens, r.cache_read_tokens, r.cache_write_tokens, r.cache_write_1h_tokens, r.output_tokens, r.reasoning_tokens)
+            r.cached, [r.avoided_input_tokens, NULL, NULL, NULL, r.avoided_output_tokens, NULL],
+            is_filled, arrayMap(x -> toNullable(x), f.rest),
+            r.counts
         ) AS said
     FROM settle_requests AS r
     LEFT JOIN filled AS f ON r.id = f.id
@@ -39,11 +39,11 @@ SELECT
     what.5 AS service_tier,
     what.6 AS started_at,
     what.7 AS other_usage,
-    if(said.1 IS NULL, NULL, greatest(said.1, ifNull(said.2, 0) + ifNull(said.3, 0))) AS input_tokens,
-    said.2 AS cache_read_tokens,
-    if(said.3 IS NULL, said.4, greatest(said.3, ifNull(said.4, 0))) AS cache_write_tokens,
-    said.4 AS cache_write_1h_tokens,
-    if(said.5 IS NULL, NULL, greatest(said.5, ifNull(said.6, 0))) AS output_tokens,
-    said.6 AS reasoning_tokens,
+    if(said[1] IS NULL, NULL, greatest(said[1], ifNull(said[2], 0) + ifNull(said[3], 0))) AS input_tokens,
+    said[2] AS cache_read_tokens,
+    if(said[3] IS NULL, said[4], greatest(said[3], ifNull(said[4], 0))) AS cache_write_tokens,
+    said[4] AS cache_write_1h_tokens,
+    if(said[5] IS NULL, NULL, greatest(said[5], ifNull(said[6], 0))) AS output_tokens,
+    said[6] AS reasoning_tokens,
     state_hint
 FROM whole

@@ -7,7 +7,7 @@ lookups_above AS (
     WHERE cache_kind != '' AND NOT cached
 ),
 written AS (
-    SELECT project, trace_id
+    SELECT trace
     FROM settle_traces
     WHERE write
 )
@@ -90,7 +90,7 @@ SELECT
 FROM settle_requests AS r
 INNER JOIN settle_priced AS p ON r.id = p.id
 LEFT JOIN lookups_above AS l ON r.lookup = l.id
-WHERE (r.project, r.trace_id) IN (SELECT project, trace_id FROM written)
+WHERE r.trace IN (SELECT trace FROM written)
 -- What is no more:
 UNION ALL
 SELECT
@@ -101,5 +101,5 @@ FROM
     FROM calls FINAL
     WHERE (project, toStartOfHour(started_at), trace_id, span_id) IN (SELECT project, toStartOfHour(started_at), trace_id, span_id FROM settle_spans)
 )
-WHERE (project, trace_id) IN (SELECT project, trace_id FROM written)
+WHERE sipHash64(project, trace_id) IN (SELECT trace FROM written)
     AND (project, trace_id, span_id, n, toStartOfHour(started_at)) NOT IN (SELECT project, trace_id, span_id, toUInt16(0), toStartOfHour(started_at) FROM settle_requests)

@@ -3,7 +3,7 @@
 WITH
 contents AS (
     SELECT
-        sipHash64(project, trace_id, span_id) AS id,
+        sipHash64(sipHash64(project, trace_id), span_id) AS id,
         $documents AS documents
     FROM spans FINAL
     WHERE (project, toStartOfHour(started_at), trace_id, span_id) IN (
@@ -19,18 +19,15 @@ opened AS (
         said[$blob_alone] AS blob_alone,
         if(blob_alone != '', r.style, $blob_style_inside) AS style,
         multiIf(blob_alone != '', blob_alone, empty(documents), '', $blob_inside) AS usage_raw,
-        $inside_texts
+        [$inside_texts] AS texts
     FROM settle_raw AS r
     LEFT JOIN contents AS c ON r.id = c.id
     WHERE r.opens OR said[$blob_alone] != ''
 )
 SELECT
     id,
-    $inside_names,
-    b.service_tier AS i_service_tier,
-    $blob_counts,
-    $blob_input_excludes AS blob_input_excludes,
-    $blob_output_excludes AS blob_output_excludes
+    CAST(arrayFilter(one -> one.2 != '', arrayPushBack(texts, ($b_service_tier, b.service_tier))), 'Map(UInt8, String)') AS said,
+    CAST(arrayFilter(one -> one.2 IS NOT NULL, [$blob_counts]), 'Map(UInt8, Nullable(UInt64))') AS counts
 FROM
 (
     SELECT

@@ -3,7 +3,7 @@
 INSERT INTO lookups
 WITH
 written AS (
-    SELECT project, trace_id
+    SELECT trace
     FROM settle_traces
     WHERE write
 ),
@@ -55,7 +55,7 @@ FROM (SELECT * FROM settle_spans WHERE cache_kind != '') AS s
 INNER JOIN settle_tree AS t ON s.id = t.id
 LEFT JOIN below AS b ON s.id = b.id
 LEFT JOIN hits AS h ON s.project = h.project AND s.trace_id = h.trace_id AND s.span_id = h.span_id
-WHERE (s.project, s.trace_id) IN (SELECT project, trace_id FROM written)
+WHERE s.trace IN (SELECT trace FROM written)
 -- What is no more:
 UNION ALL
 SELECT
@@ -66,5 +66,5 @@ FROM
     FROM lookups FINAL
     WHERE (project, toStartOfHour(started_at), trace_id, span_id) IN (SELECT project, toStartOfHour(started_at), trace_id, span_id FROM settle_spans)
 )
-WHERE (project, trace_id) IN (SELECT project, trace_id FROM written)
+WHERE sipHash64(project, trace_id) IN (SELECT trace FROM written)
     AND (project, trace_id, span_id, toStartOfHour(started_at)) NOT IN (SELECT project, trace_id, span_id, toStartOfHour(started_at) FROM settle_spans WHERE cache_kind != '')

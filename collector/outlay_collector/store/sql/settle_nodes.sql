@@ -1,9 +1,8 @@
--- Usage spans of traces with aggregates: what each adds to the sums above it. Counts are input, cache read, cache write,
--- one-hour cache write, output, reasoning.
+-- Usage spans of traces with aggregates: what each adds to the sums above it.
 INSERT INTO settle_nodes
 WITH
 with_aggregates AS (
-    SELECT DISTINCT project, trace_id
+    SELECT trace
     FROM settle_usage
     WHERE id IN (SELECT id FROM settle_aggregates)
 ),
@@ -12,7 +11,7 @@ first_of_request AS (
     FROM settle_usage AS u
     INNER JOIN settle_members AS m ON u.id = m.id
     WHERE NOT u.cached
-    GROUP BY m.request, u.project, u.trace_id
+    GROUP BY m.request, u.trace
 )
 SELECT
     u.id AS id,
@@ -20,17 +19,12 @@ SELECT
     u.usage_depth AS usage_depth,
     u.id IN (SELECT id FROM settle_aggregates) AS aggregate,
     u.id IN (SELECT id FROM first_of_request) AS counted,
-    if(aggregate, s.has_usage, r.has_usage) AS has_usage,
-    if(aggregate, s.failed, r.failed) AS failed,
+    if(aggregate, u.has_usage, r.has_usage) AS has_usage,
+    if(aggregate, u.failed, r.failed) AS failed,
     m.winner AS request,
-    if(
-        aggregate,
-        [s.input_tokens, s.cache_read_tokens, s.cache_write_tokens, s.cache_write_1h_tokens, s.output_tokens, s.reasoning_tokens],
-        [r.input_tokens, r.cache_read_tokens, r.cache_write_tokens, r.cache_write_1h_tokens, r.output_tokens, r.reasoning_tokens]
-    ) AS counts,
-    if(s.response_model != '', s.response_model, s.request_model) AS model,
-    s.provider AS provider
-FROM (SELECT * FROM settle_usage WHERE (project, trace_id) IN (SELECT project, trace_id FROM with_aggregates)) AS u
-INNER JOIN settle_spans AS s ON u.id = s.id
+    arrayResize(if(aggregate, u.counts, r.counts), 6) AS counts,
+    u.model AS model,
+    u.provider AS provider
+FROM (SELECT * FROM settle_usage WHERE trace IN (SELECT trace FROM with_aggregates)) AS u
 LEFT JOIN settle_members AS m ON u.id = m.id
-LEFT JOIN settle_requests AS r ON m.winner = r.id
+LEFT JOIN (SELECT id, has_usage, failed, counts FROM settle_requests) AS r ON m.winner = r.id

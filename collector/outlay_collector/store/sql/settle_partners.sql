@@ -1,5 +1,5 @@
--- Spans of other traces, and of the unread parts of giant ones, that speak of the responses which the traces of this round speak of, or spoke of when they were settled
--- last: only where the spans overlap (5 s), or an id repeated all day by a gateway would pull in the whole day.
+-- Spans of other traces, and of the unread parts of giant ones, that speak of the responses which the traces of this round
+-- speak of, or spoke of when they were settled last: only where the spans overlap (5 s), or an id repeated all day by a gateway would pull in the whole day.
 INSERT INTO settle_partners
 WITH
 spans_of_round AS (
@@ -11,7 +11,7 @@ spans_of_round AS (
         toInt64(intDiv(toUnixTimestamp(began_at), 60)) AS minute
     FROM settle_spans
     WHERE usage_role > 0 AND NOT cached
-        AND (project, trace_id) IN (SELECT project, trace_id FROM settle_traces WHERE round = {round:UInt8})
+        AND trace IN (SELECT trace FROM settle_traces WHERE round = {round:UInt8})
 ),
 spoken AS (
     SELECT
@@ -53,4 +53,4 @@ FROM
 ) AS r
 INNER JOIN stretches AS s ON r.key = s.key
 WHERE r.started_at <= s.ended_at + toIntervalSecond(5) AND s.began_at <= r.ended_at + toIntervalSecond(5)
-    AND sipHash64(r.project, r.trace_id, r.span_id) NOT IN (SELECT id FROM settle_spans)
+    AND sipHash64(sipHash64(r.project, r.trace_id), r.span_id) NOT IN (SELECT id FROM settle_spans)

@@ -12,69 +12,95 @@ interned AS (
         text_names,
         events.attributes AS event_attributes,
         $dialect_of_scope AS scope_dialect,
-        mapKeys(attributes) AS k_all,
-        mapValues(attributes) AS v_all,
-        $key_ids AS ids_all
+        mapKeys(attributes) AS names_all,
+        mapValues(attributes) AS values_all,
+        arrayMap(x -> $key_number, names_all) AS numbers_all
     FROM $source
+),
+-- Only attributes that some table mentions, or whose beginning says what they are (free), go on.
+known AS (
+    SELECT
+        * EXCEPT (names_all, values_all, numbers_all),
+        arrayFilter(one -> startsWith(one.2, $free_beginnings[one.1]), arrayMap(
+            (x, y, n) -> (bitShiftRight(n, 16), x, y),
+            arrayFilter((x, n) -> n >= 65536, names_all, numbers_all),
+            arrayFilter((y, n) -> n >= 65536, values_all, numbers_all),
+            arrayFilter(n -> n >= 65536, numbers_all)
+        )) AS free,
+        arrayFilter((y, n) -> n > 0, values_all, numbers_all) AS v,
+        arrayMap(n -> toUInt16(n % 65536), arrayFilter(n -> n > 0, numbers_all)) AS ids
+    FROM interned
 ),
 recognized AS (
     SELECT
-        * EXCEPT (ids_all),
-        arrayFilter(x -> x > 0, ids_all) AS ids,
-        arrayFilter((y, x) -> x > 0, v_all, ids_all) AS v,
-        if(scope_dialect > 0, scope_dialect, $dialect_of_marks) AS dialect_id
-    FROM interned
+        *,
+        toUInt8(multiIf(scope_dialect > 0, scope_dialect, empty(ids), $default_dialect, arrayMin(arrayMap(x -> $mark_dialects[x + 1], ids)))) AS dialect_id
+    FROM known
 ),
--- Which of the row's attributes the dialect looks for: value, preference and place, packed and sorted.
-placed AS (
+-- Which of the row's attributes the dialect looks for, and for what. No lambda holds an array of the row: it would be
+-- copied for each element.
+hit AS (
     SELECT
         *,
-        arraySort(arrayFlatten(arrayMap(
-            (x, n) -> arrayMap(hit -> hit * 65536 + n, $hits[dialect_id * $keys + x + 1]),
-            ids,
-            arrayEnumerate(ids)
-        ))) AS places,
+        arrayMap(x -> $hits[dialect_id * $keys + x + 1], ids) AS hits,
         arrayFirst(x -> has(ids, x), $kind_keys[dialect_id]) AS kind_id,
+        arrayFilter(x -> x BETWEEN 1 AND $context_keys, ids) AS context_ids,
         -- What calls below inherit: of several spellings of a name the first wins.
         arrayFilter(pair -> pair.2 != '', arrayConcat(
-            arrayMap(x -> ($context_names[x], v[indexOf(ids, x)]), arraySort(arrayFilter(x -> x <= $context_keys, ids))),
-            arrayMap((x, y) -> ($tag_name, y), arrayFilter(x -> ($tag_prefix), k_all), arrayFilter((y, x) -> ($tag_prefix), v_all, k_all))
-        )) AS inherited
+            arrayMap(
+                (x, y) -> ($context_names[x], y),
+                arraySort(context_ids),
+                arraySort((y, x) -> x, arrayFilter((y, x) -> x BETWEEN 1 AND $context_keys, v, ids), context_ids)
+            ),
+            arrayMap(one -> (concat('tag.', substring(one.2, $free_lengths[one.1] + 1)), one.3), arrayFilter(one -> one.1 <= $tags, free))
+        )) AS inherited,
+        arrayFilter(one -> one.1 = $tags + 1 AND endsWith(one.2, '.tokens'), free) AS parts,
+        arrayFilter(one -> one.1 = $tags + 2 AND position(one.2, '.', 14) = 0 AND one.2 != 'outlay.usage.estimated', free) AS billed
     FROM recognized
+),
+-- Value looked up, preference and place, packed, beside the attribute's value. Few attributes are wanted for two values.
+placed AS (
+    SELECT
+        * EXCEPT (free, hits, context_ids),
+        arrayConcat(
+            arrayMap((h, n) -> toUInt32(bitAnd(h, 65535) * 65536 + n), hits, arrayEnumerate(hits)),
+            arrayMap(h -> toUInt32(bitAnd(h, 4294901760)), arrayFilter(h -> h >= 65536, hits))
+        ) AS places_all,
+        arrayConcat(v, arrayFilter((y, h) -> h >= 65536, v, hits)) AS values_all,
+        arrayFilter(p -> p >= 65536, places_all) AS places,
+        arrayFilter((y, p) -> p >= 65536, values_all, places_all) AS place_values
+    FROM hit
 ),
 looked_up AS (
     SELECT
-        * EXCEPT (places, kind_id, k_all, v_all, inherited),
+        * EXCEPT (places_all, values_all, places, place_values, kind_id, inherited, parts, billed),
         -- Looking up a name in a map gives the first entry of that name: the preferred spelling.
         CAST((
-            arrayMap(x -> bitShiftRight(x, 24), places),
-            arrayMap(x -> trim(BOTH '"' FROM v[bitAnd(x, 65535)]), places)
+            arrayMap(p -> bitShiftRight(p, 24), arraySort(places)),
+            arrayMap(y -> trim(BOTH '"' FROM y), arraySort((y, p) -> p, place_values, places))
         ), 'Map(UInt8, String)') AS said,
         toLowCardinality(if(kind_id = 0, '', concat(toString(kind_id), '=', lower(replaceAll(v[indexOf(ids, kind_id)], '"', ''))))) AS kind_value,
-        CAST(arrayFilter((x, n) -> n = 1, inherited, arrayEnumerateUniq(inherited.1)), 'Map(String, String)') AS context,
+        CAST(arrayFilter((one, n) -> n = 1, inherited, arrayEnumerateUniq(inherited.1)), 'Map(String, String)') AS context,
         CAST(arrayMap(
-            (x, y) -> (substring(x, 20, length(x) - 26), ifNull(accurateCastOrNull(toFloat64OrNull(y), 'UInt64'), 0)),
-            arrayFilter(x -> ($prompt_part), k_all),
-            arrayFilter((y, x) -> ($prompt_part), v_all, k_all)
+            one -> (substring(one.2, 20, length(one.2) - 26), ifNull(accurateCastOrNull(toFloat64OrNull(one.3), 'UInt64'), 0)), parts
         ), 'Map(LowCardinality(String), UInt64)') AS prompt_parts,
         -- Billed units beside tokens, under names of their own: file_searches, input_pages, audio_seconds …
         CAST(arrayMap(
-            (x, y) -> (substring(x, 14), ifNull(accurateCastOrNull(round(toFloat64OrNull(y)), 'UInt32'), 0)),
-            arrayFilter(x -> ($billed_unit), k_all),
-            arrayFilter((y, x) -> ($billed_unit), v_all, k_all)
+            one -> (substring(one.2, 14), ifNull(accurateCastOrNull(round(toFloat64OrNull(one.3)), 'UInt32'), 0)), billed
         ), 'Map(String, UInt64)') AS units
     FROM placed
 )
 SELECT
-    sipHash64(span.project, span.trace_id, span.span_id) AS id,
-    if(span.parent_span_id IN ('', span.span_id), 0, sipHash64(span.project, span.trace_id, span.parent_span_id)) AS pid,
+    sipHash64(span.project, span.trace_id) AS trace,
+    sipHash64(trace, span.span_id) AS id,
+    if(span.parent_span_id IN ('', span.span_id), 0, sipHash64(trace, span.parent_span_id)) AS pid,
     span,
     toUInt8(dialect_id) AS dialect_id,
     -- A role that shows in the name or the keys, whatever the span says of itself.
     toUInt8(multiIf($raw_name, 3, $tail, 4, $aggregate_input, 2, 0)) AS role_shown,
     kind_value,
     said,
-    toUInt8(span.status = 'error' OR toUInt16OrZero(said[$http_status]) >= 400 OR said[$level] = 'ERROR') AS failed,
+    toUInt8(span.status = 'error' OR toUInt16OrZero($own_http_status) >= 400 OR $own_level = 'ERROR') AS failed,
     tuple(
         toUInt8(scope_dialect = 0 AND dialect_id = $default_dialect) AS unknown_library,
         toUInt8($estimated) AS lacks_proof,

@@ -2,7 +2,7 @@
 INSERT INTO repeats
 WITH
 written AS (
-    SELECT project, trace_id
+    SELECT trace
     FROM settle_traces
     WHERE write
 ),
@@ -36,7 +36,7 @@ found AS (
     FROM repeating AS r
     INNER JOIN settle_spans AS s ON r.id = s.id
     LEFT JOIN settle_spans AS w ON r.winner = w.id
-    WHERE (s.project, s.trace_id) IN (SELECT project, trace_id FROM written)
+    WHERE s.trace IN (SELECT trace FROM written)
 )
 SELECT
     *,
@@ -53,5 +53,5 @@ FROM
     FROM repeats FINAL
     WHERE (project, toStartOfHour(started_at), trace_id, span_id) IN (SELECT project, toStartOfHour(started_at), trace_id, span_id FROM settle_spans)
 )
-WHERE (project, trace_id) IN (SELECT project, trace_id FROM written)
+WHERE sipHash64(project, trace_id) IN (SELECT trace FROM written)
     AND (project, trace_id, span_id, toStartOfHour(started_at)) NOT IN (SELECT project, trace_id, span_id, toStartOfHour(started_at) FROM found)

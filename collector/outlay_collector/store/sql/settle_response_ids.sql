@@ -2,7 +2,7 @@
 INSERT INTO response_ids
 WITH
 written AS (
-    SELECT project, trace_id
+    SELECT trace
     FROM settle_traces
     WHERE write
 ),
@@ -17,7 +17,7 @@ spoken AS (
         arrayFilter(x -> x != 0, [fingerprint, if(parent_span_id = '', stream, 0)]) AS stand_ins,
         toInt64(intDiv(toUnixTimestamp(began_at), 60)) AS minute
     FROM settle_spans
-    WHERE usage_role > 0 AND NOT cached AND (project, trace_id) IN (SELECT project, trace_id FROM written)
+    WHERE usage_role > 0 AND NOT cached AND trace IN (SELECT trace FROM written)
 ),
 -- Stand-ins for ids are common ones: with the minute in the key a look-up reads no more than that minute's.
 found AS (
@@ -41,4 +41,4 @@ SELECT
     * REPLACE ({version:UInt64} AS version, 1 AS is_deleted)
 FROM settle_known_ids
 WHERE (key, trace_id, span_id) NOT IN (SELECT key, trace_id, span_id FROM found)
-    AND (project, trace_id) IN (SELECT project, trace_id FROM written)
+    AND sipHash64(project, trace_id) IN (SELECT trace FROM written)

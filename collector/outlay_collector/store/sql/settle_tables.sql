@@ -8,7 +8,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_traces
     trace_id String,
     write UInt8,
     round UInt8,
-    since DateTime64(3, 'UTC')
+    since DateTime64(3, 'UTC'),
+    trace UInt64 MATERIALIZED sipHash64(project, trace_id)
 )
 ENGINE = Memory;
 
@@ -60,6 +61,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_spans
 (
     id UInt64,
     pid UInt64,
+    trace UInt64,
     project LowCardinality(String),
     trace_id String,
     span_id String,
@@ -81,12 +83,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_spans
     response_id String,
     service_tier LowCardinality(String),
     operation LowCardinality(String),
-    input_tokens Nullable(UInt64),
-    cache_read_tokens Nullable(UInt64),
-    cache_write_tokens Nullable(UInt64),
-    cache_write_1h_tokens Nullable(UInt64),
-    output_tokens Nullable(UInt64),
-    reasoning_tokens Nullable(UInt64),
+    -- input, cache read, cache write, one-hour part of it, output, reasoning; empty without usage
+    counts Array(Nullable(UInt64)),
     other_usage Map(LowCardinality(String), UInt64),
     has_usage UInt8,
     estimated UInt8,
@@ -117,8 +115,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_spans
     response_key UInt64 MATERIALIZED if(response_id = '' OR usage_role = 0, 0, sipHash64(project, response_id)),
     -- its counts, where a library does not pass the id on (a span in a trace of its own, or without an id),
     fingerprint UInt64 MATERIALIZED if(
-        usage_role = 1 AND ifNull(input_tokens > 0 AND output_tokens > 0, false) AND (parent_span_id = '' OR response_id = '' OR rank <= 10),
-        sipHash64('usage', project, service, ifNull(input_tokens, 0), ifNull(output_tokens, 0)),
+        usage_role = 1 AND ifNull(counts[1] > 0 AND counts[5] > 0, false) AND (parent_span_id = '' OR response_id = '' OR rank <= 10),
+        sipHash64('usage', project, service, ifNull(counts[1], 0), ifNull(counts[5], 0)),
         0
     ),
     -- and what ties a stream's usage to the request that opened it, for the dialects that report them in two spans.
@@ -150,6 +148,7 @@ ENGINE = Memory;
 CREATE TEMPORARY TABLE IF NOT EXISTS settle_usage
 (
     id UInt64,
+    trace UInt64,
     project LowCardinality(String),
     trace_id String,
     span_id String,
@@ -169,8 +168,11 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_usage
     rooted UInt8,
     request_model String,
     response_model String,
-    input_tokens Nullable(UInt64),
-    output_tokens Nullable(UInt64),
+    provider LowCardinality(String),
+    model LowCardinality(String),
+    counts Array(Nullable(UInt64)),
+    input_tokens Nullable(UInt64) MATERIALIZED counts[1],
+    output_tokens Nullable(UInt64) MATERIALIZED counts[5],
     above UInt64,
     usage_depth UInt16
 )
@@ -276,7 +278,13 @@ ENGINE = Memory;
 -- Requests in the shape of settle_spans, whether one span speaks of them or several, and what aggregates say beyond.
 CREATE TEMPORARY TABLE IF NOT EXISTS settle_requests
 ENGINE = Memory
-AS SELECT * FROM settle_spans LIMIT 0
+AS SELECT *, toUInt32(1) AS place FROM settle_spans LIMIT 0
+;
+
+-- Requests that several spans speak of, while they are put together: what the spans from that place on say.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_merged
+ENGINE = Memory
+AS SELECT * FROM settle_requests LIMIT 0
 ;
 
 -- Rows of response_ids that earlier runs wrote for these traces.

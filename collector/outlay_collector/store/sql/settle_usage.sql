@@ -2,6 +2,7 @@
 INSERT INTO settle_usage
 SELECT
     s.id,
+    s.trace,
     s.project,
     s.trace_id,
     s.span_id,
@@ -21,8 +22,9 @@ SELECT
     s.parent_span_id = '' AS rooted,
     $model_of_request AS request_model,
     $model_of_response AS response_model,
-    s.input_tokens,
-    s.output_tokens,
+    s.provider,
+    if(s.response_model != '', s.response_model, s.request_model) AS model,
+    s.counts,
     t.above,
     t.usage_depth
 FROM (SELECT *, began_at, ended_at, response_key, fingerprint, stream FROM settle_spans WHERE usage_role > 0) AS s

@@ -1,0 +1,71 @@
+-- Requests of one span or several: what the span at {place} says, completed by what those after it say. From the last
+-- place up to the first, which is the winner's. Identity is the winner's, and each field the first word on it; counts
+-- come from spans that counted, an estimate only where none did.
+-- In the order of the spans: rows that come sorted are cheap to store.
+INSERT INTO $into
+SELECT
+    m.winner AS id,
+    0 AS pid,
+    s.trace AS trace,
+    s.project AS project,
+    s.trace_id AS trace_id,
+    s.span_id AS span_id,
+    s.parent_span_id AS parent_span_id,
+    s.started_at AS started_at,
+    s.duration_ns AS duration_ns,
+    s.name AS name,
+    if(s.service != '', s.service, o.service) AS service,
+    if(s.environment != '', s.environment, o.environment) AS environment,
+    s.scope_name AS scope_name,
+    s.dialect AS dialect,
+    s.rank AS rank,
+    s.usage_role AS usage_role,
+    s.failed AS failed,
+    s.cached AS cached,
+    if(s.provider != '', s.provider, o.provider) AS provider,
+    if(s.request_model != '', s.request_model, o.request_model) AS request_model,
+    if(s.response_model != '', s.response_model, o.response_model) AS response_model,
+    if(s.response_id != '', s.response_id, o.response_id) AS response_id,
+    if(s.service_tier != '', s.service_tier, o.service_tier) AS service_tier,
+    if(s.operation != '', s.operation, o.operation) AS operation,
+    multiIf(
+        empty(o.counts), s.counts,
+        empty(s.counts), o.counts,
+        -- The client's own span counts what came in: where it has input and no output, the stream was not read to its
+        -- end, and what others call output is the count that it began with.
+        arrayMap(
+            (x, y, n) -> if(n = 5 AND s.rank <= 10 AND s.counts[1] IS NOT NULL AND s.counts[5] IS NULL, NULL, ifNull(x, y)),
+            if(o.counted AND s.estimated, o.counts, s.counts),
+            if(o.counted AND s.estimated, s.counts, o.counts),
+            [1, 2, 3, 4, 5, 6]
+        )
+    ) AS counts,
+    if(empty(s.other_usage) OR (o.counted AND s.estimated AND notEmpty(o.other_usage)), o.other_usage, s.other_usage) AS other_usage,
+    s.has_usage OR o.has_usage AS has_usage,
+    (s.estimated OR o.estimated) AND NOT (o.counted OR (s.has_usage AND NOT s.estimated)) AS estimated,
+    s.billed_failure OR o.billed_failure AS billed_failure,
+    coalesce(s.reported_cost_usd, o.reported_cost_usd) AS reported_cost_usd,
+    coalesce(s.streamed, o.streamed) AS streamed,
+    coalesce(s.time_to_first_token_ms, o.time_to_first_token_ms) AS time_to_first_token_ms,
+    greatest(s.attempt, o.attempt) AS attempt,
+    if(s.request_id != '', s.request_id, o.request_id) AS request_id,
+    if(s.error_type != '', s.error_type, o.error_type) AS error_type,
+    mapUpdate(o.context, t.context) AS context,
+    if(s.cache_kind != '', s.cache_kind, o.cache_kind) AS cache_kind,
+    if(s.cache_kind != '', s.cache_hit, o.cache_hit) AS cache_hit,
+    if(s.cache_kind != '', s.cache_similarity, o.cache_similarity) AS cache_similarity,
+    s.avoided_input_tokens AS avoided_input_tokens,
+    s.avoided_output_tokens AS avoided_output_tokens,
+    s.tail_s AS tail_s,
+    if(notEmpty(s.prompt_parts), s.prompt_parts, o.prompt_parts) AS prompt_parts,
+    if(s.prompt_hash != 0, s.prompt_hash, o.prompt_hash) AS prompt_hash,
+    if(s.prefix_hash != 0, s.prefix_hash, o.prefix_hash) AS prefix_hash,
+    if(empty(o.flags), s.flags, arraySort(arrayDistinct(arrayConcat(s.flags, o.flags)))) AS flags,
+    if(t.lookup != 0, t.lookup, o.lookup) AS lookup,
+    m.conflict AS conflict,
+    0 AS unattributed,
+    {place:UInt32} AS place
+FROM settle_spans AS s
+INNER JOIN (SELECT id, winner, conflict FROM settle_members WHERE precedence = {place:UInt32}) AS m ON s.id = m.id
+INNER JOIN settle_tree AS t ON s.id = t.id
+LEFT JOIN (SELECT *, has_usage AND NOT estimated AS counted FROM settle_merged WHERE place = {place:UInt32} + 1) AS o ON m.winner = o.id
