@@ -304,9 +304,11 @@ class Settler:
         w.run(load_sql(SQL, "settle_members"))
         most = int(w.query("SELECT max(precedence) AS n FROM settle_members")[0]["n"])
         self._found["repeats"] = most - 1
-        for place in range(most, 0, -1):
+        for place in range(max(most - 1, 1), 0, -1):
             into = "settle_requests" if place == 1 else "settle_merged"
-            w.run(load_sql(SQL, "settle_merge", into=into), {"place": place})
+            last = place + 1 >= most
+            rest = load_sql(SQL, "settle_last") if last else "SELECT * FROM settle_merged WHERE place = {place:UInt32} + 1"
+            w.run(load_sql(SQL, "settle_merge", into=into, rest=rest), {"place": place, "last": place + 1})
 
     def _join(self) -> None:
         """Chains of spans, in one trace or several, that share a response id, or failing that their counts."""

@@ -239,7 +239,15 @@ SELECT
     ]) AS flags,
     0 AS lookup,
     0 AS conflict,
-    0 AS unattributed
+    0 AS unattributed,
+    started_at - toIntervalMicrosecond(toInt64(ifNull(tail_s, 0) * 1000000)) AS began_at,
+    started_at + toIntervalNanosecond(duration_ns) AS ended_at,
+    if(response_id = '' OR usage_role = 0, 0, sipHash64(project, response_id)) AS response_key,
+    if(
+        usage_role = 1 AND has_usage AND ifNull(input_counted > 0 AND output_counted > 0, false) AND (parent_span_id = '' OR response_id = '' OR rank <= 10),
+        sipHash64(concat('usage', project, '\0', service, '\0', toString(ifNull(input_counted, 0)), '\0', toString(ifNull(output_counted, 0)))),
+        0
+    ) AS fingerprint
 FROM settled
 -- Branches are cheap: to work them out for the rows that take them only costs a third of the statement.
 SETTINGS short_circuit_function_evaluation = 'disable'

@@ -3,7 +3,7 @@
 WITH
 contents AS (
     SELECT
-        sipHash64(sipHash64(project, trace_id), span_id) AS id,
+        bitXor(sipHash64(project, trace_id), sipHash64(span_id)) AS id,
         $documents AS documents
     FROM spans FINAL
     WHERE (project, toStartOfHour(started_at), trace_id, span_id) IN (

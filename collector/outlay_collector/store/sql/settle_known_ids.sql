@@ -12,5 +12,5 @@ WHERE key IN
     FROM repeats
     WHERE response_id != '' AND (project, toStartOfHour(started_at), trace_id, span_id) IN (SELECT project, toStartOfHour(started_at), trace_id, span_id FROM settle_spans)
 )
-AND sipHash64(sipHash64(project, trace_id), span_id) IN (SELECT id FROM settle_spans)
-AND sipHash64(sipHash64(project, trace_id), span_id) NOT IN (SELECT sipHash64(sipHash64(project, trace_id), span_id) FROM settle_known_ids)
+AND bitXor(sipHash64(project, trace_id), sipHash64(span_id)) IN (SELECT id FROM settle_spans)
+AND bitXor(sipHash64(project, trace_id), sipHash64(span_id)) NOT IN (SELECT bitXor(sipHash64(project, trace_id), sipHash64(span_id)) FROM settle_known_ids)

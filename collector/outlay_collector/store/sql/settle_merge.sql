@@ -1,5 +1,5 @@
--- Requests of one span or several: what the span at {place} says, completed by what those after it say. From the last
--- place up to the first, which is the winner's. Identity is the winner's, and each field the first word on it; counts
+-- Requests of one span or several: what the span at {place} says, completed by what those after it say (rest). From the
+-- last place but one up to the first, which is the winner's. Identity is the winner's, and each field the first word on it; counts
 -- come from spans that counted, an estimate only where none did.
 -- In the order of the spans: rows that come sorted are cheap to store.
 INSERT INTO $into
@@ -64,8 +64,16 @@ SELECT
     if(t.lookup != 0, t.lookup, o.lookup) AS lookup,
     m.conflict AS conflict,
     0 AS unattributed,
+    s.began_at AS began_at,
+    s.ended_at AS ended_at,
+    s.response_key AS response_key,
+    s.fingerprint AS fingerprint,
     {place:UInt32} AS place
 FROM settle_spans AS s
 INNER JOIN (SELECT id, winner, conflict FROM settle_members WHERE precedence = {place:UInt32}) AS m ON s.id = m.id
 INNER JOIN settle_tree AS t ON s.id = t.id
-LEFT JOIN (SELECT *, has_usage AND NOT estimated AS counted FROM settle_merged WHERE place = {place:UInt32} + 1) AS o ON m.winner = o.id
+LEFT JOIN
+(
+    SELECT *, has_usage AND NOT estimated AS counted
+    FROM ($rest)
+) AS o ON m.winner = o.id

@@ -53,4 +53,4 @@ FROM
 ) AS r
 INNER JOIN stretches AS s ON r.key = s.key
 WHERE r.started_at <= s.ended_at + toIntervalSecond(5) AND s.began_at <= r.ended_at + toIntervalSecond(5)
-    AND sipHash64(sipHash64(r.project, r.trace_id), r.span_id) NOT IN (SELECT id FROM settle_spans)
+    AND bitXor(sipHash64(r.project, r.trace_id), sipHash64(r.span_id)) NOT IN (SELECT id FROM settle_spans)

@@ -92,8 +92,8 @@ looked_up AS (
 )
 SELECT
     sipHash64(span.project, span.trace_id) AS trace,
-    sipHash64(trace, span.span_id) AS id,
-    if(span.parent_span_id IN ('', span.span_id), 0, sipHash64(trace, span.parent_span_id)) AS pid,
+    bitXor(trace, sipHash64(span.span_id)) AS id,
+    if(span.parent_span_id IN ('', span.span_id), 0, bitXor(trace, sipHash64(span.parent_span_id))) AS pid,
     span,
     toUInt8(dialect_id) AS dialect_id,
     -- A role that shows in the name or the keys, whatever the span says of itself.

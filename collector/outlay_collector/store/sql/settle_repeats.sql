@@ -11,7 +11,7 @@ repeating AS (
         m.id AS id,
         multiIf(c.reason != '', c.reason, p.reason = 'raw_child', 'same_request', p.reason != '', p.reason, 'same_response') AS reason,
         m.winner AS winner
-    FROM (SELECT * FROM settle_members WHERE id != winner) AS m
+    FROM (SELECT id, winner FROM settle_members WHERE id != winner) AS m
     LEFT JOIN settle_links AS c ON m.id = c.child
     LEFT JOIN settle_links AS p ON m.id = p.parent
     UNION ALL
@@ -22,6 +22,7 @@ repeating AS (
     FROM settle_sums
     WHERE aggregate AND (NOT surplus OR filled != 0)
 ),
+-- In the order of the spans: rows that come sorted are cheap to store.
 found AS (
     SELECT
         s.project AS project,
@@ -33,9 +34,9 @@ found AS (
         w.span_id AS of_span_id,
         s.response_id AS response_id,
         s.dialect AS dialect
-    FROM repeating AS r
-    INNER JOIN settle_spans AS s ON r.id = s.id
-    LEFT JOIN settle_spans AS w ON r.winner = w.id
+    FROM settle_spans AS s
+    INNER JOIN repeating AS r ON s.id = r.id
+    LEFT JOIN settle_requests AS w ON r.winner = w.id
     WHERE s.trace IN (SELECT trace FROM written)
 )
 SELECT

@@ -109,16 +109,12 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_spans
     lookup UInt64,
     conflict UInt8,
     unattributed UInt8,
-    began_at DateTime64(9, 'UTC') MATERIALIZED started_at - toIntervalMicrosecond(toInt64(ifNull(tail_s, 0) * 1000000)),
-    ended_at DateTime64(9, 'UTC') MATERIALIZED started_at + toIntervalNanosecond(duration_ns),
+    began_at DateTime64(9, 'UTC'),
+    ended_at DateTime64(9, 'UTC'),
     -- Three hashes by which spans of one request find each other, 0 where there is nothing to go by: the response's id,
-    response_key UInt64 MATERIALIZED if(response_id = '' OR usage_role = 0, 0, sipHash64(project, response_id)),
+    response_key UInt64,
     -- its counts, where a library does not pass the id on (a span in a trace of its own, or without an id),
-    fingerprint UInt64 MATERIALIZED if(
-        usage_role = 1 AND ifNull(counts[1] > 0 AND counts[5] > 0, false) AND (parent_span_id = '' OR response_id = '' OR rank <= 10),
-        sipHash64('usage', project, service, ifNull(counts[1], 0), ifNull(counts[5], 0)),
-        0
-    ),
+    fingerprint UInt64,
     -- and what ties a stream's usage to the request that opened it, for the dialects that report them in two spans.
     stream UInt64 MATERIALIZED if(
         dialect IN ($stream_dialects) AND (usage_role = 4 OR (usage_role = 1 AND NOT has_usage AND NOT failed)),

@@ -27,5 +27,5 @@ SELECT
     s.counts,
     t.above,
     t.usage_depth
-FROM (SELECT *, began_at, ended_at, response_key, fingerprint, stream FROM settle_spans WHERE usage_role > 0) AS s
+FROM (SELECT *, stream FROM settle_spans WHERE usage_role > 0) AS s
 INNER JOIN settle_tree AS t ON s.id = t.id
