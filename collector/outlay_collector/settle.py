@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from outlay.errors import StoreError
-from outlay_collector.dialects import DIALECTS, common
+from outlay_collector.dialects import common
 from outlay_collector.dialects.compile import fragments
 from outlay_collector.dialects.keys import codes
 from outlay_collector.dialects.literals import texts
@@ -76,8 +76,11 @@ AGREE = " OR ".join(
         ("L.response_model", "R.request_model"),
     )
 )
-# Dialects that report a stream's usage in a span of its own.
-STREAM_DIALECTS = ", ".join(repr(dialect.name) for dialect in DIALECTS if dialect.tail[0])
+# The hours in which a span lies, and what starts within five seconds of its end: spans of one request have one in common.
+HOURS = (
+    "arrayMap(x -> toStartOfHour(began_at) + toIntervalHour(x), "
+    "range(toUInt64(least(24, dateDiff('hour', began_at, ended_at + toIntervalSecond(5)) + 1))))"
+)
 BARE_MODEL = (
     "replaceRegexpOne(lower({}), '^(.*/)?((us|eu|apac|global)[.])?((anthropic|amazon|meta|mistral|cohere)[.])?', '')"
 )
@@ -198,7 +201,7 @@ class Settler:
 
     def _create(self) -> None:
         w = self._writer
-        for statement in load_sql(SQL, "settle_tables", stream_dialects=STREAM_DIALECTS).split(";\n"):
+        for statement in load_sql(SQL, "settle_tables").split(";\n"):
             w.run(statement)
         # To merge steps, or to compile them to machine code, takes longer than to run them. One thread keeps the order
         # of the spans, which is the order in which calls are stored, and leaves the other cores to the pages.
@@ -233,7 +236,7 @@ class Settler:
                 w.run(load_sql(SQL, "settle_known_ids"))
             if round_ == MAX_ROUNDS:
                 return
-            w.run(load_sql(SQL, "settle_partners"), params)
+            w.run(load_sql(SQL, "settle_partners", hours=HOURS), params)
             if not self._count("settle_partners", f"round = {round_ + 1}"):
                 return
             w.run(load_sql(SQL, "settle_partner_traces"), params)
@@ -306,9 +309,8 @@ class Settler:
         self._found["repeats"] = most - 1
         for place in range(max(most - 1, 1), 0, -1):
             into = "settle_requests" if place == 1 else "settle_merged"
-            last = place + 1 >= most
-            rest = load_sql(SQL, "settle_last") if last else "SELECT * FROM settle_merged WHERE place = {place:UInt32} + 1"
-            w.run(load_sql(SQL, "settle_merge", into=into, rest=rest), {"place": place, "last": place + 1})
+            rest = load_sql(SQL, "settle_last" if place + 1 >= most else "settle_later")
+            w.run(load_sql(SQL, "settle_merge", into=into, rest=rest), {"place": place, "next": place + 1})
 
     def _join(self) -> None:
         """Chains of spans, in one trace or several, that share a response id, or failing that their counts."""
@@ -360,7 +362,7 @@ class Settler:
             w.run(self._unless_new(load_sql(SQL, "settle_lookups")), params)
         if self._found["repeats"] or self._found["aggregates"] or self._before:
             w.run(self._unless_new(load_sql(SQL, "settle_repeats")), params)
-        w.run(self._unless_new(load_sql(SQL, "settle_response_ids")), params)
+        w.run(self._unless_new(load_sql(SQL, "settle_response_ids", hours=HOURS)), params)
 
     def _unless_new(self, sql: str) -> str:
         """A statement without the part that looks for rows of an earlier run, when there was none."""

@@ -1,9 +1,9 @@
--- Question: in which hours did spans with these response ids start?
+-- Question: in which hours did calls with these response ids start?
 -- Parameters: project, responses.
--- Result: one row: found (ids known here), first and last hour in Unix seconds.
+-- Result: one row: found (ids known here), first and last hour in Unix seconds. Read through the index of response ids.
 SELECT
-    uniqExact(key) AS found,
+    uniqExact(response_id) AS found,
     toUnixTimestamp(toStartOfHour(min(started_at))) AS first,
     toUnixTimestamp(toStartOfHour(max(started_at))) AS last
-FROM response_ids FINAL
-WHERE key IN (SELECT sipHash64({project:String}, arrayJoin({responses:Array(String)})))
+FROM calls
+WHERE project = {project:String} AND response_id IN ({responses:Array(String)})

@@ -108,6 +108,8 @@ def fragments() -> dict[str, str]:
         "first_count": str(min(codes()[f"n_{field}"] for field in COUNT_FIELDS)),
         "last_count": str(max(codes()[f"n_{field}"] for field in COUNT_FIELDS)),
         "aggregate_input": _aggregate_input(),
+        # Dialects that report a stream's usage in a span of its own.
+        "stream_dialects": ", ".join(str(NUMBER[dialect.name]) for dialect in DIALECTS if dialect.tail[0]),
         "rank": per_dialect([dialect.rank for dialect in DIALECTS]),
         "dialect_name": per_dialect([dialect.name for dialect in DIALECTS]),
         "raw_name": " OR ".join(raw) or "false",

@@ -140,11 +140,12 @@ PARTITION BY toYYYYMM(started_at)
 ORDER BY (project, toStartOfHour(started_at), trace_id, span_id)
 SETTINGS non_replicated_deduplication_window = 1000, $durable;
 
--- Which spans speak of which response of a provider: joins two spans of one request across traces. Keys are hashes, and
--- a look-up reads a thousand rows for each of them: what it costs does not grow with what is stored.
+-- Which spans speak of which response of a provider: joins two spans of one request across traces. A row per hour that
+-- a span lies in: spans of one request overlap, so a look-up reads their hours only, whatever else is stored.
 -- shard: key
 CREATE TABLE IF NOT EXISTS response_ids
 (
+    hour DateTime('UTC') COMMENT 'Start of an hour that the span lies in, the first 24 of a longer one',
     key UInt64 COMMENT 'Hash of project and the provider''s id of the response, or of what stands in for one and the minute' CODEC(ZSTD(1)),
     project LowCardinality(String) COMMENT 'Project',
     trace_id String COMMENT 'Trace' CODEC(ZSTD(1)),
@@ -155,7 +156,7 @@ CREATE TABLE IF NOT EXISTS response_ids
     is_deleted UInt8 COMMENT '1 = tombstone' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
-ORDER BY (key, trace_id, span_id)
+ORDER BY (hour, key, trace_id, span_id)
 SETTINGS non_replicated_deduplication_window = 1000, index_granularity = 1024, $durable;
 
 -- Hours whose calls changed since they were rolled up. Written before the calls, so that a crash leaves the hour dirty.

@@ -26,7 +26,7 @@ whole AS (
             r.counts
         ) AS said
     FROM settle_requests AS r
-    LEFT JOIN filled AS f ON r.id = f.id
+    LEFT ANY JOIN filled AS f ON r.id = f.id
 )
 SELECT
     id,

@@ -88,8 +88,8 @@ SELECT
     {version:UInt64} AS version,
     0 AS is_deleted
 FROM settle_requests AS r
-INNER JOIN settle_priced AS p ON r.id = p.id
-LEFT JOIN lookups_above AS l ON r.lookup = l.id
+LEFT ANY JOIN settle_priced AS p ON r.id = p.id
+LEFT ANY JOIN lookups_above AS l ON r.lookup = l.id
 WHERE r.trace IN (SELECT trace FROM written)
 -- What is no more:
 UNION ALL

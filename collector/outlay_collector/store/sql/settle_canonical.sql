@@ -247,7 +247,12 @@ SELECT
         usage_role = 1 AND has_usage AND ifNull(input_counted > 0 AND output_counted > 0, false) AND (parent_span_id = '' OR response_id = '' OR rank <= 10),
         sipHash64(concat('usage', project, '\0', service, '\0', toString(ifNull(input_counted, 0)), '\0', toString(ifNull(output_counted, 0)))),
         0
-    ) AS fingerprint
+    ) AS fingerprint,
+    if(
+        dialect_id IN ($stream_dialects) AND (usage_role = 4 OR (usage_role = 1 AND NOT has_usage AND NOT failed)),
+        sipHash64(concat('stream', project, '\0', service, '\0', scope_name, '\0', request_model)),
+        0
+    ) AS stream
 FROM settled
 -- Branches are cheap: to work them out for the rows that take them only costs a third of the statement.
 SETTINGS short_circuit_function_evaluation = 'disable'

@@ -1,9 +1,9 @@
--- The last words on requests: what their spans at {last} say.
+-- The last words on requests: what their spans at the last place, {next}, say.
 SELECT
     s.* EXCEPT (id, context, lookup),
     m.winner AS id,
     t.context AS context,
     t.lookup AS lookup
 FROM settle_spans AS s
-INNER JOIN (SELECT id, winner FROM settle_members WHERE precedence = {last:UInt32}) AS m ON s.id = m.id
-INNER JOIN settle_tree AS t ON s.id = t.id
+INNER JOIN (SELECT id, winner FROM settle_members WHERE precedence = {next:UInt32}) AS m ON s.id = m.id
+LEFT ANY JOIN settle_tree AS t ON s.id = t.id

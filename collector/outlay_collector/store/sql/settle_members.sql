@@ -15,8 +15,8 @@ FROM
         arraySort(groupArray((u.rank, u.trace_id, -u.usage_depth, u.span_id, u.id))) AS speakers,
         max(j.conflict) AS conflict
     FROM settle_tops AS t
-    INNER JOIN settle_usage AS u ON t.id = u.id
-    LEFT JOIN settle_joined AS j ON t.head = j.head
+    LEFT ANY JOIN settle_usage AS u ON t.id = u.id
+    LEFT ANY JOIN settle_joined AS j ON t.head = j.head
     GROUP BY request
 )
 ARRAY JOIN

@@ -68,11 +68,12 @@ SELECT
     s.ended_at AS ended_at,
     s.response_key AS response_key,
     s.fingerprint AS fingerprint,
+    s.stream AS stream,
     {place:UInt32} AS place
 FROM settle_spans AS s
 INNER JOIN (SELECT id, winner, conflict FROM settle_members WHERE precedence = {place:UInt32}) AS m ON s.id = m.id
-INNER JOIN settle_tree AS t ON s.id = t.id
-LEFT JOIN
+LEFT ANY JOIN settle_tree AS t ON s.id = t.id
+LEFT ANY JOIN
 (
     SELECT *, has_usage AND NOT estimated AS counted
     FROM ($rest)

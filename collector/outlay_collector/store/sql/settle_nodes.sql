@@ -26,5 +26,5 @@ SELECT
     u.model AS model,
     u.provider AS provider
 FROM (SELECT * FROM settle_usage WHERE trace IN (SELECT trace FROM with_aggregates)) AS u
-LEFT JOIN settle_members AS m ON u.id = m.id
-LEFT JOIN (SELECT id, has_usage, failed, counts FROM settle_requests) AS r ON m.winner = r.id
+LEFT ANY JOIN settle_members AS m ON u.id = m.id
+LEFT ANY JOIN (SELECT id, has_usage, failed, counts FROM settle_requests) AS r ON m.winner = r.id

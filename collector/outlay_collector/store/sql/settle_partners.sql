@@ -45,12 +45,12 @@ SELECT DISTINCT
     r.trace_id AS trace_id,
     r.span_id AS span_id,
     {round:UInt8} + 1 AS round
-FROM
+FROM stretches AS s
+INNER JOIN
 (
     SELECT key, project, trace_id, span_id, started_at, ended_at
     FROM response_ids FINAL
-    WHERE key IN (SELECT key FROM stretches)
-) AS r
-INNER JOIN stretches AS s ON r.key = s.key
+    WHERE hour IN (SELECT arrayJoin($hours) FROM spoken) AND key IN (SELECT key FROM spoken)
+) AS r ON s.key = r.key
 WHERE r.started_at <= s.ended_at + toIntervalSecond(5) AND s.began_at <= r.ended_at + toIntervalSecond(5)
     AND bitXor(sipHash64(r.project, r.trace_id), sipHash64(r.span_id)) NOT IN (SELECT id FROM settle_spans)

@@ -12,8 +12,8 @@ repeating AS (
         multiIf(c.reason != '', c.reason, p.reason = 'raw_child', 'same_request', p.reason != '', p.reason, 'same_response') AS reason,
         m.winner AS winner
     FROM (SELECT id, winner FROM settle_members WHERE id != winner) AS m
-    LEFT JOIN settle_links AS c ON m.id = c.child
-    LEFT JOIN settle_links AS p ON m.id = p.parent
+    LEFT ANY JOIN settle_links AS c ON m.id = c.child
+    LEFT ANY JOIN settle_links AS p ON m.id = p.parent
     UNION ALL
     SELECT
         id,
@@ -36,7 +36,7 @@ found AS (
         s.dialect AS dialect
     FROM settle_spans AS s
     INNER JOIN repeating AS r ON s.id = r.id
-    LEFT JOIN settle_requests AS w ON r.winner = w.id
+    LEFT ANY JOIN settle_requests AS w ON r.winner = w.id
     WHERE s.trace IN (SELECT trace FROM written)
 )
 SELECT

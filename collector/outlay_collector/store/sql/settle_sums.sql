@@ -34,7 +34,7 @@ nodes AS (
         n.aggregate AND n.has_usage AND (b.covers = 0 OR ifNull(n.counts[1] > below[1], n.counts[5] > below[5])) AS surplus,
         surplus AND b.blanks = 1 AS fills
     FROM settle_nodes AS n
-    LEFT JOIN below AS b ON n.id = b.id
+    LEFT ANY JOIN below AS b ON n.id = b.id
     WHERE n.usage_depth = {depth:UInt16}
 )
 SELECT

@@ -9,7 +9,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_traces
     write UInt8,
     round UInt8,
     since DateTime64(3, 'UTC'),
-    trace UInt64 MATERIALIZED sipHash64(project, trace_id)
+    trace UInt64 DEFAULT sipHash64(project, trace_id)
 )
 ENGINE = Memory;
 
@@ -116,11 +116,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_spans
     -- its counts, where a library does not pass the id on (a span in a trace of its own, or without an id),
     fingerprint UInt64,
     -- and what ties a stream's usage to the request that opened it, for the dialects that report them in two spans.
-    stream UInt64 MATERIALIZED if(
-        dialect IN ($stream_dialects) AND (usage_role = 4 OR (usage_role = 1 AND NOT has_usage AND NOT failed)),
-        sipHash64('stream', project, service, scope_name, request_model),
-        0
-    )
+    stream UInt64
 )
 ENGINE = Memory
 ;
@@ -167,8 +163,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_usage
     provider LowCardinality(String),
     model LowCardinality(String),
     counts Array(Nullable(UInt64)),
-    input_tokens Nullable(UInt64) MATERIALIZED counts[1],
-    output_tokens Nullable(UInt64) MATERIALIZED counts[5],
+    input_tokens Nullable(UInt64),
+    output_tokens Nullable(UInt64),
     above UInt64,
     usage_depth UInt16
 )

@@ -25,7 +25,9 @@ SELECT
     s.provider,
     if(s.response_model != '', s.response_model, s.request_model) AS model,
     s.counts,
+    s.counts[1] AS input_tokens,
+    s.counts[5] AS output_tokens,
     t.above,
     t.usage_depth
-FROM (SELECT *, stream FROM settle_spans WHERE usage_role > 0) AS s
-INNER JOIN settle_tree AS t ON s.id = t.id
+FROM (SELECT * FROM settle_spans WHERE usage_role > 0) AS s
+LEFT ANY JOIN settle_tree AS t ON s.id = t.id
