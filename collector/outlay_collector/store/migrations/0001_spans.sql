@@ -19,7 +19,8 @@ CREATE TABLE IF NOT EXISTS spans
     scope_name LowCardinality(String) COMMENT 'Instrumentation scope',
     scope_version LowCardinality(String) COMMENT 'Version of the instrumentation scope',
     resource_attributes Map(LowCardinality(String), String) COMMENT 'All resource attributes, values as text' CODEC(ZSTD(1)),
-    attributes Map(LowCardinality(String), String) COMMENT 'Span attributes except content, values as text' CODEC(ZSTD(1)),
+    -- LZ4: settle reads all of it, and unpacks it three times as fast.
+    attributes Map(LowCardinality(String), String) COMMENT 'Span attributes except content, values as text' CODEC(LZ4),
     texts Map(LowCardinality(String), String) COMMENT 'Content attributes: prompts, answers, documents' CODEC(ZSTD(1)),
     events Array(Tuple(at DateTime64(9, 'UTC'), name String, attributes Map(String, String))) COMMENT 'Span events' CODEC(ZSTD(3)),
     links Array(Tuple(trace_id String, span_id String)) COMMENT 'Span links' CODEC(ZSTD(1)),

@@ -44,7 +44,45 @@ CREATE TABLE IF NOT EXISTS prices
     list_reasoning_usd_per_mtok Nullable(Decimal(38, 12)) COMMENT 'The provider''s list price' CODEC(ZSTD(1)),
     list_other_usd_per_million Map(LowCardinality(String), Decimal(38, 12)) COMMENT 'The provider''s list prices' CODEC(ZSTD(1)),
     is_list Bool COMMENT 'The contracted prices are the list prices',
-    borrowed Array(LowCardinality(String)) COMMENT 'Parts that this tier takes from the standard one; * when it has none yet'
+    borrowed Array(LowCardinality(String)) COMMENT 'Parts that this tier takes from the standard one; * when it has none yet',
+    -- The same as price.sql multiplies it: each part at its own price or the one standing in. Bits count parts from 0 on:
+    -- input, cache read, cache write, one-hour write, output, reasoning; then bit 6 for any other part.
+    rates Array(Decimal(18, 12)) MATERIALIZED [
+        toDecimal64(ifNull(input_usd_per_mtok, 0), 12),
+        toDecimal64(coalesce(cache_read_usd_per_mtok, input_usd_per_mtok, 0), 12),
+        toDecimal64(coalesce(cache_write_usd_per_mtok, input_usd_per_mtok, 0), 12),
+        toDecimal64(coalesce(cache_write_1h_usd_per_mtok, cache_write_usd_per_mtok, input_usd_per_mtok, 0), 12),
+        toDecimal64(ifNull(output_usd_per_mtok, 0), 12),
+        toDecimal64(coalesce(reasoning_usd_per_mtok, output_usd_per_mtok, 0), 12),
+        toDecimal64(other_usd_per_million['requests'], 12)
+    ] COMMENT 'Contracted prices of the six parts, then of a request',
+    list_rates Array(Decimal(18, 12)) MATERIALIZED [
+        toDecimal64(ifNull(list_input_usd_per_mtok, 0), 12),
+        toDecimal64(coalesce(list_cache_read_usd_per_mtok, list_input_usd_per_mtok, 0), 12),
+        toDecimal64(coalesce(list_cache_write_usd_per_mtok, list_input_usd_per_mtok, 0), 12),
+        toDecimal64(
+            coalesce(list_cache_write_1h_usd_per_mtok, list_cache_write_usd_per_mtok, list_input_usd_per_mtok, 0), 12
+        ),
+        toDecimal64(ifNull(list_output_usd_per_mtok, 0), 12),
+        toDecimal64(coalesce(list_reasoning_usd_per_mtok, list_output_usd_per_mtok, 0), 12),
+        toDecimal64(list_other_usd_per_million['requests'], 12)
+    ] COMMENT 'The same at list prices',
+    unknown UInt8 MATERIALIZED toUInt8(
+        isNull(input_usd_per_mtok) + isNull(coalesce(cache_read_usd_per_mtok, input_usd_per_mtok)) * 2
+        + isNull(coalesce(cache_write_usd_per_mtok, input_usd_per_mtok)) * 4
+        + isNull(coalesce(cache_write_1h_usd_per_mtok, cache_write_usd_per_mtok, input_usd_per_mtok)) * 8
+        + isNull(output_usd_per_mtok) * 16
+        + isNull(coalesce(reasoning_usd_per_mtok, output_usd_per_mtok)) * 32 + 128
+    ) COMMENT 'Bits of parts that have no price; bit 7: nothing stands in for a fee',
+    stands_in UInt8 MATERIALIZED toUInt8(
+        isNull(cache_read_usd_per_mtok) * 2 + isNull(cache_write_usd_per_mtok) * 4
+        + isNull(cache_write_1h_usd_per_mtok) * 8 + isNull(reasoning_usd_per_mtok) * 32
+    ) COMMENT 'Bits of parts that another part''s price stands in for',
+    borrowed_parts UInt8 MATERIALIZED toUInt8(
+        has(borrowed, 'input') + has(borrowed, 'cache_read') * 2 + has(borrowed, 'cache_write') * 4
+        + has(borrowed, 'cache_write_1h') * 8 + has(borrowed, 'output') * 16 + has(borrowed, 'reasoning') * 32
+        + arrayExists(part -> match(part, '_(audio|image|video)$'), borrowed) * 64 + has(borrowed, '*') * 128
+    ) COMMENT 'Bits of parts at the standard tier''s price; bit 7: all of it'
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (price_version, provider, model, service_tier, min_input_tokens, hours, valid_from)
