@@ -207,7 +207,7 @@ class Settler:
         # of the spans, which is the order in which calls are stored, and leaves the other cores to the pages.
         w.run(
             "SET query_plan_merge_expressions = 0, compile_expressions = 0, compile_aggregate_expressions = 0, "
-            "compile_sort_description = 0, max_threads = 1"
+            "compile_sort_description = 0, max_threads = 1, optimize_on_insert = 0"
         )
         for name, statement in (
             ("settle_raw", self._read),

@@ -62,22 +62,27 @@ understood AS (
 placed AS (
     SELECT
         * EXCEPT (any_model, host),
-        -- As it is written, then without what follows the second dot, then the first; last what the model's prefix says.
-        arrayMap(x -> $provider_name, [
-            provider_written,
-            arrayStringConcat(arraySlice(splitByChar('.', provider_written), 1, 2), '.'),
-            splitByChar('.', provider_written)[1],
-            if(position(any_model, '/') > 0, splitByChar('/', any_model)[1], '-')
-        ]) AS spelled,
+        -- As it is written, then without what follows the second dot, then the first; then what the model's prefix says.
+        -- Each is a function of one short list of names, worked out once per name rather than per row.
+        $provider_as_written AS spelled,
+        $provider_of_two_parts AS spelled_two,
+        $provider_of_one_part AS spelled_one,
+        $provider_of_prefix AS spelled_prefix,
         $provider_of_model AS model_provider,
         $provider_of_host AS host_provider
     FROM understood
 ),
 named_provider AS (
     SELECT
-        * EXCEPT (spelled, model_provider, provider_written),
-        if(provider_written = '', '?', arrayFirst(x -> x != '?', arrayPushBack(arraySlice(spelled, 1, 3), provider_written))) AS provider_said,
-        if(spelled[4] NOT IN ('?', ''), spelled[4], model_provider) AS provider_guessed
+        * EXCEPT (spelled, spelled_two, spelled_one, spelled_prefix, model_provider, provider_written),
+        multiIf(
+            provider_written = '', '?',
+            spelled != '?', spelled,
+            spelled_two != '?', spelled_two,
+            spelled_one != '?', spelled_one,
+            provider_written
+        ) AS provider_said,
+        if(spelled_prefix NOT IN ('?', ''), spelled_prefix, model_provider) AS provider_guessed
     FROM placed
 ),
 attributed AS (
@@ -147,10 +152,10 @@ counted AS (
             output_known_excludes AND reasoning_said IS NULL AND ifNull(total > input_counted + output_plain, false), toUInt64(total - input_counted),
             output_plain
         ) AS output_counted,
-        CAST(mapFilter((x, y) -> y > 0, mapUpdate(
+        mapFilter((x, y) -> y > 0, mapUpdate(
             mapApply((k, v) -> ($other_names[k - $first_other + 1], ifNull(v, 0)), mapFilter((k, v) -> k BETWEEN $first_other AND $last_other, counts)),
             rest.units
-        )) AS Map(LowCardinality(String), UInt64)) AS other_counted,
+        )) AS other_counted,
         cache_kind != '' AND lower(hit_said) IN ('true', '1') AS cached,
         input_counted IS NOT NULL OR output_counted IS NOT NULL OR cache_read IS NOT NULL AS has_numbers,
         ifNull(input_counted, 0) + ifNull(output_counted, 0) + parts + length(other_counted) > 0 AS has_counts
@@ -208,7 +213,7 @@ SELECT
         if(output_counted IS NULL AND operation IN ('embeddings', 'rerank'), 0, output_counted),
         reasoning_said
     ], []) AS counts,
-    if(has_usage, other_counted, CAST(map() AS Map(LowCardinality(String), UInt64))) AS other_usage,
+    if(has_usage, other_counted, CAST(map() AS Map(String, UInt64))) AS other_usage,
     has_usage,
     has_usage AND (lower($own_estimated) IN ('true', '1') OR (ifNull(streamed, false) AND rest.lacks_proof)) AS estimated,
     -- A first token, or a response's id on a stream, says that the provider had begun to answer.
@@ -242,7 +247,7 @@ SELECT
     0 AS unattributed,
     started_at - toIntervalMicrosecond(toInt64(ifNull(tail_s, 0) * 1000000)) AS began_at,
     started_at + toIntervalNanosecond(duration_ns) AS ended_at,
-    if(response_id = '' OR usage_role = 0, 0, sipHash64(project, response_id)) AS response_key,
+    if(response_id = '' OR usage_role = 0, 0, sipHash64(concat(project, '\0', response_id))) AS response_key,
     if(
         usage_role = 1 AND has_usage AND ifNull(input_counted > 0 AND output_counted > 0, false) AND (parent_span_id = '' OR response_id = '' OR rank <= 10),
         sipHash64(concat('usage', project, '\0', service, '\0', toString(ifNull(input_counted, 0)), '\0', toString(ifNull(output_counted, 0)))),

@@ -4,11 +4,11 @@ SELECT *
 FROM response_ids FINAL
 WHERE key IN
 (
-    SELECT sipHash64(project, response_id)
+    SELECT sipHash64(concat(project, '\0', response_id))
     FROM calls
     WHERE response_id != '' AND (project, toStartOfHour(started_at), trace_id, span_id) IN (SELECT project, toStartOfHour(started_at), trace_id, span_id FROM settle_spans)
     UNION ALL
-    SELECT sipHash64(project, response_id)
+    SELECT sipHash64(concat(project, '\0', response_id))
     FROM repeats
     WHERE response_id != '' AND (project, toStartOfHour(started_at), trace_id, span_id) IN (SELECT project, toStartOfHour(started_at), trace_id, span_id FROM settle_spans)
 )

@@ -83,7 +83,7 @@ looked_up AS (
         CAST(arrayFilter((one, n) -> n = 1, inherited, arrayEnumerateUniq(inherited.1)), 'Map(String, String)') AS context,
         CAST(arrayMap(
             one -> (substring(one.2, 20, length(one.2) - 26), ifNull(accurateCastOrNull(toFloat64OrNull(one.3), 'UInt64'), 0)), parts
-        ), 'Map(LowCardinality(String), UInt64)') AS prompt_parts,
+        ), 'Map(String, UInt64)') AS prompt_parts,
         -- Billed units beside tokens, under names of their own: file_searches, input_pages, audio_seconds …
         CAST(arrayMap(
             one -> (substring(one.2, 14), ifNull(accurateCastOrNull(round(toFloat64OrNull(one.3)), 'UInt32'), 0)), billed

@@ -12,7 +12,7 @@ SELECT s.* REPLACE (
         a.rest[5],
         least(a.rest[6], a.rest[5])
     ])) AS counts,
-    if(whole, s.other_usage, CAST(map() AS Map(LowCardinality(String), UInt64))) AS other_usage,
+    if(whole, s.other_usage, CAST(map() AS Map(String, UInt64))) AS other_usage,
     if(whole, s.reported_cost_usd, NULL) AS reported_cost_usd,
     if(s.request_model = '' AND s.response_model = '', a.model, s.request_model) AS request_model,
     if(s.provider = '', a.provider, s.provider) AS provider,
