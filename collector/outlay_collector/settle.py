@@ -42,6 +42,7 @@ GIANT_HOURS = 24
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 SCRATCH = (
     "settle_traces",
+    "settle_keys",
     "settle_partners",
     "settle_giant",
     "settle_touched",
@@ -236,7 +237,9 @@ class Settler:
                 w.run(load_sql(SQL, "settle_known_ids"))
             if round_ == MAX_ROUNDS:
                 return
-            w.run(load_sql(SQL, "settle_partners", hours=HOURS), params)
+            w.run("TRUNCATE TABLE settle_keys")
+            w.run(load_sql(SQL, "settle_keys", hours=HOURS), params)
+            w.run(load_sql(SQL, "settle_partners"), params)
             if not self._count("settle_partners", f"round = {round_ + 1}"):
                 return
             w.run(load_sql(SQL, "settle_partner_traces"), params)
@@ -291,7 +294,7 @@ class Settler:
     def _requests(self) -> None:
         """Which spans speak of the same request."""
         w = self._writer
-        bare = {f"model_of_{side}": BARE_MODEL.format(f"s.{side}_model") for side in ("request", "response")}
+        bare = {f"model_of_{side}": BARE_MODEL.format(f"toLowCardinality(s.{side}_model)") for side in ("request", "response")}
         agree = AGREE.replace("L.", "p.").replace("R.", "c.")
         w.run(load_sql(SQL, "settle_usage", **bare))
         if self._count("settle_usage", "above != 0"):

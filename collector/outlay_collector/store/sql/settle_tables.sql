@@ -24,6 +24,16 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_hours
 )
 ENGINE = Memory;
 
+-- Keys of what a round speaks of, when, and the hours in which others that speak of it are noted.
+CREATE TEMPORARY TABLE IF NOT EXISTS settle_keys
+(
+    key UInt64,
+    began_at DateTime64(9, 'UTC'),
+    ended_at DateTime64(9, 'UTC'),
+    hours Array(DateTime('UTC'))
+)
+ENGINE = Memory;
+
 -- Spans elsewhere that speak of a response which a span of this run speaks of; round: when their traces are read.
 CREATE TEMPORARY TABLE IF NOT EXISTS settle_partners
 (
