@@ -77,14 +77,12 @@ AGREE = " OR ".join(
         ("L.response_model", "R.request_model"),
     )
 )
-# The hours in which a span lies, and what starts within five seconds of its end: spans of one request have one in common.
+# The hours in which a span lies, with five seconds after it: spans of one request have one in common.
 HOURS = (
     "arrayMap(x -> toStartOfHour(began_at) + toIntervalHour(x), "
     "range(toUInt64(least(24, dateDiff('hour', began_at, ended_at + toIntervalSecond(5)) + 1))))"
 )
-BARE_MODEL = (
-    "replaceRegexpOne(lower({}), '^(.*/)?((us|eu|apac|global)[.])?((anthropic|amazon|meta|mistral|cohere)[.])?', '')"
-)
+BARE_MODEL = "replaceRegexpOne(lower(toLowCardinality({})), '^(.*/)?((us|eu|apac|global)[.])?((anthropic|amazon|meta|mistral|cohere)[.])?', '')"
 
 
 class Settler:
@@ -294,7 +292,10 @@ class Settler:
     def _requests(self) -> None:
         """Which spans speak of the same request."""
         w = self._writer
-        bare = {f"model_of_{side}": BARE_MODEL.format(f"toLowCardinality(s.{side}_model)") for side in ("request", "response")}
+        bare = {
+            f"model_of_{side}": BARE_MODEL.format(f"toLowCardinality(s.{side}_model)")
+            for side in ("request", "response")
+        }
         agree = AGREE.replace("L.", "p.").replace("R.", "c.")
         w.run(load_sql(SQL, "settle_usage", **bare))
         if self._count("settle_usage", "above != 0"):

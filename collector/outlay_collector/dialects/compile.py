@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 from outlay_collector.dialects import DEFAULT, DIALECTS, common, providers
 from outlay_collector.dialects.documents import (
-    blob_count,
-    blob_excludes,
     blob_inside,
     blob_style,
     blob_style_inside,
@@ -22,6 +20,8 @@ from outlay_collector.dialects.documents import (
     documents,
     inside,
     opening_dialects,
+    word_excludes,
+    words,
 )
 from outlay_collector.dialects.keys import (
     INSIDE,
@@ -95,7 +95,10 @@ def fragments() -> dict[str, str]:
         "blob_style": blob_style(),
         "blob_style_inside": blob_style_inside(),
         "blob_type": text(blob_type()),
-        "blob_counts": ", ".join(_blob_counts()),
+        "words": texts(words()),
+        "word_ranks": numbers(words().values()),
+        "word_count": count("one.2"),
+        **_word_bounds(),
         "inside_texts": ", ".join(_inside_texts()),
         "b_service_tier": str(codes()["b_service_tier"]),
         **{f"said_{field}": _said_field(field) for field in (*TEXT_FIELDS, *NUMBER_FIELDS)},
@@ -286,15 +289,17 @@ def _inside_texts() -> list[str]:
     return [f"({codes()[f'd_{field}']}, if({said(f'd_{field}')} != '', '', {inside(field)}))" for field in fields]
 
 
-def _blob_counts() -> list[str]:
-    """(number, count) of each word of a usage object, and whether the words leave parts out.
-
-    Input and output have numbers of their own, since what they include differs by where they stand.
-    """
-    own = {"input_tokens": "b_input_tokens", "output_tokens": "b_output_tokens"}
-    out = [f"({codes()[own.get(field, f'n_{field}')]}, {count(blob_count(field))})" for field in WORDS]
-    for name, field in (("b_input_excludes", "input_tokens"), ("b_output_excludes", "output_tokens")):
-        out.append(f"({codes()[name]}, if({blob_excludes(field)}, 1, NULL))")
+def _word_bounds() -> dict[str, str]:
+    """Ranks of the words for input and output, and whether the word that was read leaves parts out."""
+    out = {}
+    for side in ("input", "output"):
+        ranks = [words()[word] for word in WORDS[f"{side}_tokens"]]
+        out |= {
+            f"first_{side}": str(min(ranks)),
+            f"last_{side}": str(max(ranks)),
+            f"b_{side}_excludes": str(codes()[f"b_{side}_excludes"]),
+            f"{side}_word_excludes": word_excludes(f"{side}_tokens", f"{side}_rank"),
+        }
     return out
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import cache
 
 from outlay_collector.dialects import DIALECTS
-from outlay_collector.dialects.keys import NUMBER, by_dialect, keys, sources
-from outlay_collector.dialects.literals import text
+from outlay_collector.dialects.keys import NUMBER, by_dialect, codes, keys, sources
+from outlay_collector.dialects.literals import text, texts
 from outlay_collector.dialects.model import FIELDS, Blob
 from outlay_collector.dialects.vocabulary import (
     INPUT_EXCLUDES_CACHED,
     OUTPUT_EXCLUDES_REASONING,
-    SERVICE_TIER,
     STYLES,
     WORDS,
 )
@@ -118,14 +117,13 @@ def blob_style_inside() -> str:
 def blob_type() -> str:
     """The Tuple type that reads every word of the vocabulary in one pass over the JSON."""
     tree: dict[str, object] = {}
-    for paths in WORDS.values():
-        for path in paths:
-            node = tree
-            *outer, last = path.split(".")
-            for part in outer:
-                node = node.setdefault(part, {})  # type: ignore[assignment]
-            node.setdefault(last, None)
-    return "Tuple(" + _members(tree) + f", {SERVICE_TIER} String)"
+    for word in words():
+        node = tree
+        *outer, last = word.split(".")
+        for part in outer:
+            node = node.setdefault(part, {})  # type: ignore[assignment]
+        node.setdefault(last, None)
+    return f"Tuple({_members(tree)})"
 
 
 def _members(tree: dict[str, object]) -> str:
@@ -136,20 +134,26 @@ def _members(tree: dict[str, object]) -> str:
     return ", ".join(parts)
 
 
-def blob_count(field: str) -> str:
-    """A count of the blob as the blob says it."""
-    return f"coalesce({', '.join(f'b.{word}' for word in WORDS[field])})"
+@cache
+def words() -> dict[str, int]:
+    """Every word of the vocabulary: number of its count * 256 + preference there.
+
+    Input and output have numbers of their own, since what they include differs by where they stand.
+    """
+    own = {"input_tokens": "b_input_tokens", "output_tokens": "b_output_tokens"}
+    return {
+        word: codes()[own.get(field, f"n_{field}")] * 256 + rank
+        for field, found in WORDS.items()
+        for rank, word in enumerate(found)
+    }
 
 
-def blob_excludes(field: str) -> str:
-    """Whether the word that gave input (or output) leaves cached tokens (or reasoning) out."""
+def word_excludes(field: str, rank: str) -> str:
+    """Whether the word of that rank leaves cached tokens (or reasoning) out of its count, in the row's style."""
     table = INPUT_EXCLUDES_CACHED if field == "input_tokens" else OUTPUT_EXCLUDES_REASONING
-    branches = []
-    for word in WORDS[field]:
-        tests = []
-        for style, words in table.items():
-            if word in words:
-                beside = " OR ".join(f"b.{other} IS NOT NULL" for other in words[word])
-                tests.append(f"style = {STYLES.index(style)}" + (f" AND ({beside})" if beside else ""))
-        branches.append(f"b.{word} IS NOT NULL, {' OR '.join(tests) or 'false'}")
-    return f"multiIf({', '.join(branches)}, false)"
+    tests = []
+    for style, found in table.items():
+        for word, others in found.items():
+            beside = f" AND hasAny(names, {texts(others)})" if others else ""
+            tests.append(f"(style = {STYLES.index(style)} AND {rank} = {words()[word]}{beside})")
+    return f"({' OR '.join(tests)})"

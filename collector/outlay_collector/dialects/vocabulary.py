@@ -98,7 +98,6 @@ WORDS: dict[str, tuple[str, ...]] = {
     "output_image_tokens": ("completion_tokens_details.image_tokens", "output_tokens_details.image_tokens"),
     "web_searches": ("server_tool_use.web_search_requests", "tool_usage.web_search.num_requests"),
 }
-SERVICE_TIER = "service_tier"
 
 # Input counts that leave cached tokens out, by style. A condition names words of which one must be there too.
 INPUT_EXCLUDES_CACHED: dict[str, dict[str, tuple[str, ...]]] = {
