@@ -82,7 +82,10 @@ HOURS = (
     "arrayMap(x -> toStartOfHour(began_at) + toIntervalHour(x), "
     "range(toUInt64(least(24, dateDiff('hour', began_at, ended_at + toIntervalSecond(5)) + 1))))"
 )
-BARE_MODEL = "replaceRegexpOne(lower(toLowCardinality({})), '^(.*/)?((us|eu|apac|global)[.])?((anthropic|amazon|meta|mistral|cohere)[.])?', '')"
+BARE_MODEL = (
+    "replaceRegexpOne(lower(toLowCardinality({})), "
+    "'^(.*/)?((us|eu|apac|global)[.])?((anthropic|amazon|meta|mistral|cohere)[.])?', '')"
+)
 
 
 class Settler:
