@@ -116,6 +116,16 @@ def test_numbers_come_as_any_text_and_are_never_negative(world: World, written: 
     assert world.call()["input_tokens"] == meant
 
 
+def test_a_count_under_several_names_is_read_once_from_the_first_that_holds_one(world: World) -> None:
+    searches = {"outlay.usage.web_searches": "2", "gen_ai.usage.web_searches": "2", "outlay.usage.file_searches": "1"}
+    broken = {"gen_ai.usage.input_tokens": "-1", "llm.token_count.prompt": "40", "gen_ai.usage.output_tokens": "7"}
+    world.span("call", {**CHAT, **broken, **searches})
+    call = world.call()
+    assert (call["input_tokens"], call["output_tokens"]) == (40, 7)
+    assert call["other_usage"] == {"web_searches": 2, "file_searches": 1}
+    assert sum(call["cost_lines"].values()) == call["cost_usd"]
+
+
 def test_usage_is_read_from_json_and_from_python_reprs(world: World) -> None:
     world.span(
         "json",

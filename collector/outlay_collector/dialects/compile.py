@@ -291,7 +291,7 @@ def _inside_texts() -> list[str]:
 
 def _word_bounds() -> dict[str, str]:
     """Ranks of the words for input and output, and whether the word that was read leaves parts out."""
-    out = {}
+    out: dict[str, str] = {}
     for side in ("input", "output"):
         ranks = [words()[word] for word in WORDS[f"{side}_tokens"]]
         out |= {

@@ -27,11 +27,11 @@ named AS (
     SELECT
         * EXCEPT (inside_counts, numbers, kind_value, kind_exact),
         if(kind_exact > 0, kind_exact, $kind_otherwise) AS kind_code,
-        -- A name is looked up in an attribute's count first. Above what one request can hold (2^32) it is none.
-        mapConcat(
+        -- Of several words for a count the first that holds one: attributes, then documents. Above 2^32 it is none.
+        CAST(mapConcat(
             mapFilter((k, v) -> v IS NOT NULL, mapApply((k, v) -> (k, CAST(accurateCastOrNull(round(v), 'UInt32') AS Nullable(UInt64))), numbers)),
             inside_counts
-        ) AS counts,
+        ), 'Array(Tuple(UInt8, Nullable(UInt64)))') AS counts_said,
         mapExists((k, v) -> ifNull(v >= 4294967296, false), numbers) AS implausible,
         $said_request_model AS request_said,
         $said_response_model AS response_said,
@@ -44,7 +44,8 @@ named AS (
 ),
 understood AS (
     SELECT
-        * EXCEPT (role_shown, kind_code, streaming_kind, streamed_said, ttft_at),
+        * EXCEPT (role_shown, kind_code, streaming_kind, streamed_said, ttft_at, counts_said),
+        CAST(arrayFilter((one, n) -> n = 1, counts_said, arrayEnumerateUniq(counts_said.1)), 'Map(UInt8, Nullable(UInt64))') AS counts,
         if(role_shown > 0, role_shown, $role) AS role,
         $operation AS operation,
         if($said_error_type != '' OR NOT failed, $said_error_type, rest.exception_type) AS error_type,

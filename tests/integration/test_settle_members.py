@@ -1,0 +1,93 @@
+"""Spans of one request, in whatever number and wherever they lie: one call with the best word on everything."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from outlay_collector.settle import Settler
+from outlay_collector.store import Store
+from tests.settle_world import World, new_world, shared_settler, usage
+
+SDK = "com.anthropic.sdk.python"
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[Store, Settler]]:
+    with shared_settler() as made:
+        yield made
+
+
+@pytest.fixture
+def world(shared: tuple[Store, Settler]) -> World:
+    return new_world(shared)
+
+
+def _four(world: World) -> dict[str, Callable[[], None]]:
+    """Four spans of one request: an estimate outside, a wrapper that knows the feature, two that count half each."""
+    estimate = {"outlay.usage.estimated": "true"}
+    return {
+        "outer": lambda: world.span("outer", {**usage(90, 9), **estimate, "outlay.feature": "f"}, took_ms=400),
+        "wrapper": lambda: world.span(
+            "wrapper",
+            {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini", "outlay.tag.a": "1"},
+            parent="outer",
+            at_ms=1,
+            took_ms=300,
+        ),
+        "library": lambda: world.span(
+            "library",
+            {**usage(90, 12, gen_ai__response__id="r"), "user.id": "u"},
+            parent="wrapper",
+            at_ms=2,
+            took_ms=200,
+            scope="langsmith",
+        ),
+        "native": lambda: world.span(
+            "native",
+            usage(90, 12, gen_ai__response__id="r", gen_ai__usage__cache_read__input_tokens=50),
+            trace="another",
+            at_ms=3,
+            took_ms=150,
+            scope=SDK,
+        ),
+    }
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_four_spans_of_one_request_are_one_call_in_any_order(world: World, seed: int) -> None:
+    puts = list(_four(world).values())
+    random.Random(seed).shuffle(puts)
+    for put in puts:
+        put()
+        if seed % 2:
+            world.settle()
+    call = world.call()
+    assert call["name"] == "native"
+    assert (call["input_tokens"], call["cache_read_tokens"], call["output_tokens"]) == (90, 50, 12)
+    assert (call["feature"], call["user"], call["tags"]) == ("f", "u", {"a": "1"})
+    assert "estimated_usage" not in call["flags"]
+    assert set(world.repeats()) == {"outer", "wrapper", "library"}
+
+
+@pytest.mark.parametrize("first", ["library", "native"])
+@pytest.mark.parametrize(
+    ("at_ms", "took_ms"),
+    [(HOUR_MS - 100, 200), (HOUR_MS - 3000, 100), (10, 5 * HOUR_MS)],
+    ids=["over the hour", "ends before the hour", "for hours"],
+)
+def test_two_traces_of_one_request_meet_whatever_the_hour(world: World, at_ms: int, took_ms: int, first: str) -> None:
+    one = usage(100, 10, gen_ai__response__id="m")
+    puts = {
+        "library": lambda: world.span("library", one, trace="one", scope="langsmith", at_ms=at_ms, took_ms=took_ms),
+        "native": lambda: world.span("native", one, trace="two", scope=SDK, at_ms=max(at_ms, HOUR_MS) + 50, took_ms=20),
+    }
+    puts.pop(first)()
+    world.settle()
+    for put in puts.values():
+        put()
+    assert world.call()["name"] == "native"
+    assert world.repeats() == {"library": "same_response"}
