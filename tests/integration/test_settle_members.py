@@ -6,10 +6,10 @@ import random
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.settle_world import World, new_world, shared_settler, usage
 
 from outlay_collector.settle import Settler
 from outlay_collector.store import Store
-from tests.settle_world import World, new_world, shared_settler, usage
 
 SDK = "com.anthropic.sdk.python"
 HOUR_MS = 3_600_000
