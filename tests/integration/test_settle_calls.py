@@ -503,3 +503,15 @@ def test_langfuse_says_a_failure_by_its_level(world: World) -> None:
     world.span("failed", failed, scope="langfuse-sdk")
     row = world.call()
     assert (row["status"], row["cost_state"]) == ("error", "not_billed")
+
+
+def test_units_without_a_price_are_unpriced_not_unknown(world: World) -> None:
+    rerank = {"gen_ai.operation.name": "rerank", "gen_ai.provider.name": "cohere"}
+    for trace, model in (("a", "rerank-v3.5"), ("b", "rerank-of-tomorrow")):
+        attributes = {**rerank, "gen_ai.request.model": model, "outlay.usage.search_units": "2"}
+        world.span(f"units {model}", attributes, trace=trace)
+    world.span("nothing", {**rerank, "gen_ai.request.model": "rerank-v3.5"}, trace="c")
+    found = {row["name"]: (row["cost_state"], row["cost_usd"], row["other_usage"]) for row in world.calls()}
+    assert found["units rerank-v3.5"] == ("unpriced", None, {"search_units": 2})
+    assert found["units rerank-of-tomorrow"] == ("unpriced", None, {"search_units": 2})
+    assert found["nothing"] == ("no_usage", None, {})

@@ -98,7 +98,8 @@ FROM
             *,
             multiIf(
                 state_hint IN ('not_billed', 'cached', 'no_usage'), toString(state_hint),
-                isNull(coalesce(input_tokens, output_tokens)) AND empty(q_parts), 'no_usage',
+                -- Units that no price is known for (a reranker's search units) are usage, not its absence.
+                isNull(coalesce(input_tokens, output_tokens)) AND empty(q_parts), if(empty(other_usage), 'no_usage', 'unpriced'),
                 (isNull(input_tokens) AND p_rates[1] > 0) OR (isNull(output_tokens) AND p_rates[5] > 0), 'no_usage',
                 isNull(c_sum), 'unpriced',
                 state_hint = 'estimated', 'estimated',
