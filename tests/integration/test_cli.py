@@ -142,6 +142,12 @@ def test_a_second_server_on_the_same_data_names_the_holder(tmp_path: Path, serve
     assert outlay(tmp_path, "spend").returncode == 0
 
 
+def test_an_option_that_the_server_does_not_understand_is_wrong_usage(tmp_path: Path, server: Server) -> None:
+    for words, said in ((("spend", "--by", "colour"), "colour"), (("spend", "--since", "soon"), "soon")):
+        done = outlay(tmp_path, *words)
+        assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
+
+
 def test_fail_over_exits_3_and_keys_are_made_listed_and_revoked(tmp_path: Path, server: Server) -> None:
     assert outlay(tmp_path, "ingest", str(recording(tmp_path / "a.json", llm_span(1, 1)))).returncode == 0
     until = time.monotonic() + 90

@@ -81,13 +81,15 @@ def test_four_spans_of_one_request_are_one_call_in_any_order(world: World, seed:
 )
 def test_two_traces_of_one_request_meet_whatever_the_hour(world: World, at_ms: int, took_ms: int, first: str) -> None:
     one = usage(100, 10, gen_ai__response__id="m")
-    puts = {
-        "library": lambda: world.span("library", one, trace="one", scope="langsmith", at_ms=at_ms, took_ms=took_ms),
-        "native": lambda: world.span("native", one, trace="two", scope=SDK, at_ms=max(at_ms, HOUR_MS) + 50, took_ms=20),
-    }
-    puts.pop(first)()
-    world.settle()
-    for put in puts.values():
+
+    def library() -> None:
+        world.span("library", one, trace="one", scope="langsmith", at_ms=at_ms, took_ms=took_ms)
+
+    def native() -> None:
+        world.span("native", one, trace="two", scope=SDK, at_ms=max(at_ms, HOUR_MS) + 50, took_ms=20)
+
+    for put in (library, native) if first == "library" else (native, library):
         put()
+        world.settle()
     assert world.call()["name"] == "native"
     assert world.repeats() == {"library": "same_response"}

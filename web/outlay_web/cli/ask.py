@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
 
+import click
+
 from outlay.errors import ConfigError, OutlayError
 from outlay_web.cli.show import print_table
 from outlay_web.config import Config, Settings, load_config
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 API = "/api/v1"
 TIMEOUT_S = 120.0
 EXIT_THRESHOLD = 3
+NOT_UNDERSTOOD = (400, 422)
 
 
 class Refused(OutlayError):
@@ -86,7 +89,8 @@ class Ask:
         """Send one request and return the answer's body.
 
         Raises:
-            Refused: If the answer is an error.
+            click.UsageError: If an option of the command is not understood.
+            Refused: If the answer is another error.
             ConfigError: If there is nobody to ask.
         """
         pairs = [*self.common, *((key, str(value)) for key, value in (own or {}).items() if value is not None)]
@@ -97,6 +101,8 @@ class Ask:
         status, answer = (
             self._over_http(url, method, target, body, given) if url else self._in_process(method, target, body, given)
         )
+        if method == "GET" and status in NOT_UNDERSTOOD:
+            raise click.UsageError(_message(status, answer))
         if status >= 400:
             raise Refused(status, _message(status, answer))
         return answer
