@@ -295,10 +295,7 @@ class Settler:
     def _requests(self) -> None:
         """Which spans speak of the same request."""
         w = self._writer
-        bare = {
-            f"model_of_{side}": BARE_MODEL.format(f"toLowCardinality(s.{side}_model)")
-            for side in ("request", "response")
-        }
+        bare = {f"model_of_{side}": BARE_MODEL.format(f"s.{side}_model") for side in ("request", "response")}
         agree = AGREE.replace("L.", "p.").replace("R.", "c.")
         w.run(load_sql(SQL, "settle_usage", **bare))
         if self._count("settle_usage", "above != 0"):
@@ -313,7 +310,7 @@ class Settler:
             self._join()
         w.run(load_sql(SQL, "settle_members"))
         most = int(w.query("SELECT max(precedence) AS n FROM settle_members")[0]["n"])
-        self._found["repeats"] = most - 1
+        self._found["repeats"] = max(most - 1, 0)
         for place in range(max(most - 1, 1), 0, -1):
             into = "settle_requests" if place == 1 else "settle_merged"
             rest = load_sql(SQL, "settle_last" if place + 1 >= most else "settle_later")

@@ -1,6 +1,6 @@
 -- Requests of one span or several: what the span at {place} says, completed by what those after it say (rest). From the
--- last place but one up to the first, which is the winner's. Identity is the winner's, and each field the first word on it; counts
--- come from spans that counted, an estimate only where none did.
+-- last place but one up to the first, which is the winner's. Identity is the winner's, and each field the first word on
+-- it; counts come from spans that counted, an estimate only where none did.
 -- In the order of the spans: rows that come sorted are cheap to store.
 INSERT INTO $into
 SELECT
