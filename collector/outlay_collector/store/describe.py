@@ -25,7 +25,8 @@ SAME_COLUMNS = re.compile(
     re.MULTILINE,
 )
 COLUMN = re.compile(
-    r"^    (?P<name>\w+) (?P<type>.+?)(?: (?:DEFAULT|ALIAS|MATERIALIZED) [\s\S]+?)? COMMENT '(?P<comment>(?:[^']|'')*)'",
+    r"^    (?P<name>\w+) (?P<type>.+?)(?: (?:DEFAULT|ALIAS|MATERIALIZED) [\s\S]+?)? "
+    r"COMMENT '(?P<comment>(?:[^']|'')*)'",
     re.MULTILINE,
 )
 
