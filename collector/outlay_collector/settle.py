@@ -48,6 +48,7 @@ SCRATCH = (
     "settle_touched",
     "settle_hours",
     "settle_raw",
+    "settle_once",
     "settle_inside",
     "settle_spans",
     "settle_tree",
@@ -80,7 +81,7 @@ AGREE = " OR ".join(
 # The hours in which a span lies, with five seconds after it: spans of one request have one in common.
 HOURS = (
     "arrayMap(x -> toStartOfHour(began_at) + toIntervalHour(x), "
-    "range(toUInt64(least(24, dateDiff('hour', began_at, ended_at + toIntervalSecond(5)) + 1))))"
+    "range(toUInt64(greatest(0, least(72, dateDiff('hour', began_at, ended_at + toIntervalSecond(5)) + 1)))))"
 )
 BARE_MODEL = (
     "replaceRegexpOne(lower(toLowCardinality({})), "
@@ -213,6 +214,7 @@ class Settler:
         )
         for name, statement in (
             ("settle_raw", self._read),
+            ("settle_once", "SELECT * FROM settle_raw"),
             ("settle_inside", self._inside),
             ("settle_billable", load_sql(SQL, "settle_billable")),
             ("settle_priced", self.prices.price_select(BILLABLE)),
@@ -269,9 +271,21 @@ class Settler:
         w.run("TRUNCATE TABLE settle_raw")
         w.run("TRUNCATE TABLE settle_inside")
         w.run("INSERT INTO settle_raw " + statement, params)
-        if self._count("settle_raw", f"opens OR said[{codes()['blob_alone']}] != ''"):
+        opens = f"opens OR said[{codes()['blob_alone']}] != ''"
+        read = w.query(f"SELECT count() > uniqExact(id) AS moved, countIf({opens}) AS opens FROM settle_raw")[0]
+        if read["moved"]:
+            self._keep_newest()
+        if read["opens"]:
             w.run("INSERT INTO settle_inside " + self._inside)
         w.run("INSERT INTO settle_spans " + self._canonical)
+
+    def _keep_newest(self) -> None:
+        """Of spans that were read from two hours, as they were sent again with another start, keep one."""
+        w = self._writer
+        w.run(load_sql(SQL, "settle_moved"))
+        w.run("TRUNCATE TABLE settle_raw")
+        w.run("INSERT INTO settle_raw SELECT * FROM settle_once")
+        w.run("TRUNCATE TABLE settle_once")
 
     def _tree(self) -> None:
         w = self._writer
@@ -311,6 +325,7 @@ class Settler:
         w.run(load_sql(SQL, "settle_members"))
         most = int(w.query("SELECT max(precedence) AS n FROM settle_members")[0]["n"])
         self._found["repeats"] = max(most - 1, 0)
+        # Each request is put together from its last span to its first: what stands at a place, and the rest after it.
         for place in range(max(most - 1, 1), 0, -1):
             into = "settle_requests" if place == 1 else "settle_merged"
             rest = load_sql(SQL, "settle_last" if place + 1 >= most else "settle_later")

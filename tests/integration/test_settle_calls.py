@@ -515,3 +515,25 @@ def test_units_without_a_price_are_unpriced_not_unknown(world: World) -> None:
     assert found["units rerank-v3.5"] == ("unpriced", None, {"search_units": 2})
     assert found["units rerank-of-tomorrow"] == ("unpriced", None, {"search_units": 2})
     assert found["nothing"] == ("no_usage", None, {})
+
+
+def test_an_empty_attribute_hides_nothing_that_a_document_says(world: World) -> None:
+    attributes = {
+        "openinference.span.kind": "LLM",
+        "llm.request.model_name": "",
+        "llm.provider": "openai",
+        "llm.token_count.prompt": "10",
+        "llm.token_count.completion": "5",
+        "llm.invocation_parameters": '{"model": "gpt-4o-mini"}',
+    }
+    world.span("call", attributes, scope="openinference.instrumentation.openai")
+    call = world.call()
+    assert (call["request_model"], call["cost_state"]) == ("gpt-4o-mini", "computed")
+
+
+def test_a_tag_may_be_named_like_another_beginning(world: World) -> None:
+    tags = {"langfuse.trace.metadata.outlay.tag.team": "x", "outlay.tag.outlay.usage.y": "z", "my.outlay.tag.no": "n"}
+    world.span("call", {**usage(1, 1), **tags, "gen_ai.usage.prompt_tokens": "1e30"})
+    call = world.call()
+    assert call["tags"] == {"outlay.tag.team": "x", "outlay.usage.y": "z"}
+    assert "implausible_count" not in call["flags"]

@@ -93,3 +93,31 @@ def test_two_traces_of_one_request_meet_whatever_the_hour(world: World, at_ms: i
         world.settle()
     assert world.call()["name"] == "native"
     assert world.repeats() == {"library": "same_response"}
+
+
+def test_a_span_sent_again_with_another_start_is_one_call(world: World) -> None:
+    world.span("parent", usage(100, 10, gen_ai__operation__name="invoke_agent"))
+    world.span("call", usage(100, 10, gen_ai__response__id="r"), parent="parent", at_ms=HOUR_MS - 60_000)
+    world.settle()
+    again = usage(100, 10, gen_ai__response__id="r", gen_ai__response__model="gpt-4o-mini-2024-07-18")
+    world.span("call", again, parent="parent", at_ms=HOUR_MS + 60_000, version=2)
+    call = world.call()
+    assert (call["started_at"].hour, call["response_model"]) == (13, "gpt-4o-mini-2024-07-18")
+    assert world.repeats() == {"parent": "repeats_descendants"}
+
+
+def test_a_stream_cut_at_the_client_is_not_completed_by_an_estimate(world: World) -> None:
+    answer = {"gen_ai.response.id": "x", "gen_ai.request.model": "gpt-4o-mini", "gen_ai.operation.name": "chat"}
+    world.span("outer", {**usage(1000, 50), **answer, "outlay.usage.estimated": "true"}, scope="outlay")
+    world.span("inner", {**answer, "gen_ai.usage.input_tokens": "1000"}, parent="outer", scope=SDK, at_ms=1)
+    call = world.call()
+    assert (call["input_tokens"], call["output_tokens"], call["cost_state"]) == (1000, None, "no_usage")
+
+
+@pytest.mark.parametrize("duration", ["12000000000", "nan", "inf", "-7200", "1e300"])
+def test_a_duration_that_is_none_stops_nobody(world: World, duration: str) -> None:
+    world.span("log", {"logfire.span_type": "log", "duration": duration}, trace="a", scope="logfire")
+    tail = {"logfire.span_type": "log", "duration": duration, **usage(10, 5)}
+    world.span("tail", tail, trace="b", scope="logfire.openai")
+    world.span("call", usage(7, 3), trace="c")
+    assert ("call", 7, 3) in world.counts()

@@ -132,13 +132,13 @@ def fragments() -> dict[str, str]:
 
 
 def key_number() -> str:
-    """Number of an attribute's name `x`, plus 65,536 times that of its beginning where that says what it is; else 0.
+    """Number of an attribute's name `x`, plus 65,536 where one of the free beginnings is in it; else 0.
 
-    Of functions that ClickHouse works out once per name rather than per row. The beginning is found further on, too.
+    Of functions that ClickHouse works out once per name rather than per row.
     """
     names = keys()
     number = f"transform(x, {texts(names)}, {numbers(names.values(), 'UInt32')}, toUInt32(0))"
-    return f"{number} + multiSearchFirstIndex(x, {texts(free_beginnings())}) * 65536"
+    return f"{number} + multiSearchAny(x, {texts(free_beginnings())}) * 65536"
 
 
 def free_beginnings() -> tuple[str, ...]:
@@ -164,8 +164,9 @@ def dialect_of_scope() -> str:
 
 
 def mark_dialects() -> str:
-    """By key number + 1: the dialect that the key gives away, else the default. Of several the first dialect counts."""
+    """By key number + 1: the dialect that the key gives away, else the default. Of several the first table counts."""
     names = keys()
+    assert NUMBER[DEFAULT.name] == len(DIALECTS)
     found = [NUMBER[DEFAULT.name]] * (len(names) + 1)
     for dialect in reversed(DIALECTS):
         for mark in dialect.marks:

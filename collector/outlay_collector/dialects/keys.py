@@ -114,6 +114,7 @@ def hits() -> str:
             for rank, key in enumerate(wanted_for):
                 hit = codes()[name] * 256 + rank
                 earlier = found[names[key]]
+                assert earlier < 1 << 16, f"{key} is wanted for three values"
                 found[names[key]] = earlier | hit << 16 if earlier else hit
         packed += found
     return numbers(packed, "UInt32")

@@ -145,7 +145,7 @@ SETTINGS non_replicated_deduplication_window = 1000, $durable;
 -- shard: key
 CREATE TABLE IF NOT EXISTS response_ids
 (
-    hour DateTime('UTC') COMMENT 'Start of an hour that the span lies in, the first 24 of a longer one',
+    hour DateTime('UTC') COMMENT 'Start of an hour that the span lies in, the first 72 of a longer one',
     key UInt64 COMMENT 'Hash of project and the provider''s id of the response, or of what stands in for one and the minute' CODEC(ZSTD(1)),
     project LowCardinality(String) COMMENT 'Project',
     trace_id String COMMENT 'Trace' CODEC(ZSTD(1)),

@@ -17,7 +17,8 @@ numbered AS (
         kind_value,
         $kind_exact AS kind_exact,
         position(kind_value, 'dostream') > 0 AS streaming_kind,
-        mapConcat(r.said, i.said) AS said,
+        -- What a document says comes first: it is only asked for what no attribute says.
+        mapConcat(i.said, r.said) AS said,
         i.counts AS inside_counts,
         mapApply((k, v) -> (k, toFloat64OrNull(v)), mapFilter((k, v) -> k BETWEEN $first_count AND $last_count, r.said)) AS numbers
     FROM settle_raw AS r
@@ -27,16 +28,17 @@ named AS (
     SELECT
         * EXCEPT (inside_counts, numbers, kind_value, kind_exact),
         if(kind_exact > 0, kind_exact, $kind_otherwise) AS kind_code,
-        -- Of several words for a count the first that holds one: attributes, then documents. Above 2^32 it is none.
+        -- Of several names for a count the first attribute that holds one, else the usage object. Above 2^32 it is none.
         CAST(mapConcat(
             mapFilter((k, v) -> v IS NOT NULL, mapApply((k, v) -> (k, CAST(accurateCastOrNull(round(v), 'UInt32') AS Nullable(UInt64))), numbers)),
             inside_counts
         ), 'Array(Tuple(UInt8, Nullable(UInt64)))') AS counts_said,
-        mapExists((k, v) -> ifNull(v >= 4294967296, false), numbers) AS implausible,
+        CAST(numbers, 'Array(Tuple(UInt8, Nullable(Float64)))') AS numbers_said,
         $said_request_model AS request_said,
         $said_response_model AS response_said,
         $said_response_id AS response_id,
         $said_ttft_at AS ttft_at,
+        toFloat64OrNull($said_tail_s) AS tail_said,
         $own_cache_kind AS cache_kind,
         $own_cache_hit AS hit_said,
         lower($said_streamed) AS streamed_said
@@ -44,7 +46,8 @@ named AS (
 ),
 understood AS (
     SELECT
-        * EXCEPT (role_shown, kind_code, streaming_kind, streamed_said, ttft_at, counts_said),
+        * EXCEPT (role_shown, kind_code, streaming_kind, streamed_said, ttft_at, counts_said, numbers_said),
+        arrayExists((one, n) -> n = 1 AND ifNull(one.2 >= 4294967296, false), numbers_said, arrayEnumerateUniq(numbers_said.1)) AS implausible,
         CAST(arrayFilter((one, n) -> n = 1, counts_said, arrayEnumerateUniq(counts_said.1)), 'Map(UInt8, Nullable(UInt64))') AS counts,
         if(role_shown > 0, role_shown, $role) AS role,
         $operation AS operation,
@@ -231,7 +234,8 @@ SELECT
     toFloat64OrNull($own_cache_similarity) AS cache_similarity,
     coalesce(accurateCastOrNull(round(toFloat64OrNull($own_avoided_input)), 'UInt64'), if(cached, input_counted, NULL)) AS avoided_input_tokens,
     coalesce(accurateCastOrNull(round(toFloat64OrNull($own_avoided_output)), 'UInt64'), if(cached, output_counted, NULL)) AS avoided_output_tokens,
-    toFloat64OrNull($said_tail_s) AS tail_s,
+    -- How long the stream took, said by the span at its end; elsewhere the name may mean anything.
+    if(usage_role = 4 AND ifNull(tail_said BETWEEN 0 AND 86400, false), tail_said, NULL) AS tail_s,
     rest.prompt_parts AS prompt_parts,
     if(usage_role = 1, rest.prompt_hash, 0) AS prompt_hash,
     if(usage_role = 1, rest.prefix_hash, 0) AS prefix_hash,

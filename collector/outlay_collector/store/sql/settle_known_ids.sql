@@ -12,6 +12,6 @@ WHERE key IN
     FROM repeats
     WHERE response_id != '' AND (project, toStartOfHour(started_at), trace_id, span_id) IN (SELECT project, toStartOfHour(started_at), trace_id, span_id FROM settle_spans)
 )
-AND hour IN (SELECT arrayJoin([hour - toIntervalHour(1), hour, hour + toIntervalHour(1)]) FROM settle_hours)
+AND hour >= (SELECT min(hour) FROM settle_hours) - toIntervalHour(24) AND hour <= (SELECT max(hour) FROM settle_hours) + toIntervalHour(72)
 AND bitXor(sipHash64(project, trace_id), sipHash64(span_id)) IN (SELECT id FROM settle_spans)
 AND bitXor(sipHash64(project, trace_id), sipHash64(span_id)) NOT IN (SELECT bitXor(sipHash64(project, trace_id), sipHash64(span_id)) FROM settle_known_ids)

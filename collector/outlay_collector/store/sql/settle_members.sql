@@ -5,7 +5,6 @@ SELECT
     member.5 AS id,
     request,
     speakers[1].5 AS winner,
-    length(speakers) AS members,
     precedence,
     conflict
 FROM

@@ -1,8 +1,10 @@
 -- Requests of one span or several: what the span at {place} says, completed by what those after it say (rest). From the
 -- last place but one up to the first, which is the winner's. Identity is the winner's, and each field the first word on
--- it; counts come from spans that counted, an estimate only where none did.
+-- it; counts come from spans that counted, an estimate only where none did. Columns that only tell spans apart are there for
+-- the shape.
 -- In the order of the spans: rows that come sorted are cheap to store.
 INSERT INTO $into
+WITH greatest(length(s.counts), length(o.counts)) AS size
 SELECT
     m.winner AS id,
     0 AS pid,
@@ -28,17 +30,11 @@ SELECT
     if(s.response_id != '', s.response_id, o.response_id) AS response_id,
     if(s.service_tier != '', s.service_tier, o.service_tier) AS service_tier,
     if(s.operation != '', s.operation, o.operation) AS operation,
-    multiIf(
-        empty(o.counts), s.counts,
-        empty(s.counts), o.counts,
-        -- The client's own span counts what came in: where it has input and no output, the stream was not read to its
-        -- end, and what others call output is the count that it began with.
-        arrayMap(
-            (x, y, n) -> if(n = 5 AND s.rank <= 10 AND s.counts[1] IS NOT NULL AND s.counts[5] IS NULL, NULL, ifNull(x, y)),
-            if(o.counted AND s.estimated, o.counts, s.counts),
-            if(o.counted AND s.estimated, s.counts, o.counts),
-            [1, 2, 3, 4, 5, 6]
-        )
+    arrayMap(
+        (x, y, n) -> if(n = 5 AND cut, NULL, ifNull(x, y)),
+        arrayResize(if(o.counted AND s.estimated, o.counts, s.counts), size),
+        arrayResize(if(o.counted AND s.estimated, s.counts, o.counts), size),
+        range(1, size + 1)
     ) AS counts,
     if(empty(s.other_usage) OR (o.counted AND s.estimated AND notEmpty(o.other_usage)), o.other_usage, s.other_usage) AS other_usage,
     s.has_usage OR o.has_usage AS has_usage,
@@ -69,7 +65,10 @@ SELECT
     s.response_key AS response_key,
     s.fingerprint AS fingerprint,
     s.stream AS stream,
-    {place:UInt32} AS place
+    {place:UInt32} AS place,
+    -- The client's own span counts what came in: where it has input and no output, the stream was not read to its end, and
+    -- what others call output is the count that it began with.
+    o.cut OR (s.rank <= 10 AND s.counts[1] IS NOT NULL AND s.counts[5] IS NULL) AS cut
 FROM settle_spans AS s
 INNER JOIN (SELECT id, winner, conflict FROM settle_members WHERE precedence = {place:UInt32}) AS m ON s.id = m.id
 LEFT ANY JOIN settle_tree AS t ON s.id = t.id

@@ -9,6 +9,7 @@ interned AS (
         tuple(project, trace_id, span_id, parent_span_id, started_at, duration_ns, name, service, environment, scope_name, status) AS span,
         prompt_hash,
         prefix_hash,
+        version,
         text_names,
         events.attributes AS event_attributes,
         $dialect_of_scope AS scope_dialect,
@@ -21,11 +22,10 @@ interned AS (
 known AS (
     SELECT
         * EXCEPT (names_all, values_all, numbers_all),
-        arrayFilter(one -> startsWith(one.2, $free_beginnings[one.1]), arrayMap(
-            (x, y, n) -> (bitShiftRight(n, 16), x, y),
+        arrayFilter(one -> one.1 > 0, arrayMap(
+            (x, y) -> (arrayFirstIndex(beginning -> startsWith(x, beginning), $free_beginnings), x, y),
             arrayFilter((x, n) -> n >= 65536, names_all, numbers_all),
-            arrayFilter((y, n) -> n >= 65536, values_all, numbers_all),
-            arrayFilter(n -> n >= 65536, numbers_all)
+            arrayFilter((y, n) -> n >= 65536, values_all, numbers_all)
         )) AS free,
         arrayFilter((y, n) -> n > 0, values_all, numbers_all) AS v,
         arrayMap(n -> toUInt16(n % 65536), arrayFilter(n -> n > 0, numbers_all)) AS ids
@@ -37,8 +37,8 @@ recognized AS (
         toUInt8(multiIf(scope_dialect > 0, scope_dialect, empty(ids), $default_dialect, arrayMin(arrayMap(x -> $mark_dialects[x + 1], ids)))) AS dialect_id
     FROM known
 ),
--- Which of the row's attributes the dialect looks for, and for what. No lambda holds an array of the row: it would be
--- copied for each element.
+-- Which of the row's attributes the dialect looks for, and for what. No lambda holds the row's texts: they would be copied
+-- for each element.
 hit AS (
     SELECT
         *,
@@ -112,5 +112,6 @@ SELECT
         prefix_hash
     ) AS rest,
     dialect_id IN ($opening_dialects) AND (hasAny(ids, $document_keys) OR hasAny(text_names, $document_names)) AS opens,
-    toUInt8($blob_style) AS style
+    toUInt8($blob_style) AS style,
+    version
 FROM looked_up

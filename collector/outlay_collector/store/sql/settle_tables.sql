@@ -236,7 +236,6 @@ CREATE TEMPORARY TABLE IF NOT EXISTS settle_members
     id UInt64,
     request UInt64,
     winner UInt64,
-    members UInt32,
     precedence UInt32,
     conflict UInt8
 )
@@ -281,7 +280,7 @@ ENGINE = Memory;
 -- Requests in the shape of settle_spans, whether one span speaks of them or several, and what aggregates say beyond.
 CREATE TEMPORARY TABLE IF NOT EXISTS settle_requests
 ENGINE = Memory
-AS SELECT *, toUInt32(1) AS place FROM settle_spans LIMIT 0
+AS SELECT *, toUInt32(1) AS place, toUInt8(0) AS cut FROM settle_spans LIMIT 0
 ;
 
 -- Requests that several spans speak of, while they are put together: what the spans from that place on say.
