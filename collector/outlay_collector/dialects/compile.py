@@ -152,15 +152,30 @@ def pattern(beginnings: Iterable[str], ahead: str = "^") -> str:
 
 
 def dialect_of_scope() -> str:
-    """Number of the dialect by the scope's name, 0 when no table knows it. The longest beginning wins."""
-    found = {scope: NUMBER[dialect.name] for dialect in reversed(DIALECTS) for scope in dialect.scopes}
+    """Number of the dialect by the scope, 0 when no table knows it. A version wins, then the longest beginning."""
+    every = {scope: NUMBER[dialect.name] for dialect in reversed(DIALECTS) for scope in dialect.scopes}
+    found = {scope: number for scope, number in every.items() if "@<" not in scope}
+    older = sorted(
+        (([int(part) for part in scope.split("@<")[1].split(".")], scope.split("@<")[0], number))
+        for scope, number in every.items()
+        if "@<" in scope
+    )
+    versions = "".join(
+        f"startsWith(scope_name, {text(name)}) AND {version_before(parts)}, {number}, " for parts, name, number in older
+    )
     whole = {scope[:-1]: number for scope, number in found.items() if scope.endswith("$")}
     begun = {scope: number for scope, number in found.items() if not scope.endswith("$")}
     beginning = f"extract(scope_name, {text(pattern(begun))})"
     return (
-        f"transform(scope_name, {texts(whole)}, {numbers(whole.values(), 'UInt8')}, "
-        f"transform({beginning}, {texts(begun)}, {numbers(begun.values(), 'UInt8')}, toUInt8(0)))"
+        f"toUInt8(multiIf({versions}transform(scope_name, {texts(whole)}, {numbers(whole.values(), 'UInt8')}, "
+        f"transform({beginning}, {texts(begun)}, {numbers(begun.values(), 'UInt8')}, toUInt8(0)))))"
     )
+
+
+def version_before(version: Sequence[int]) -> str:
+    """Whether the scope's version is known and older than this one, part by part."""
+    parts = "arrayMap(part -> toUInt32OrZero(extract(part, '^[0-9]+')), splitByChar('.', scope_version))"
+    return f"scope_version != '' AND {parts} < {list(version)}"
 
 
 def mark_dialects() -> str:

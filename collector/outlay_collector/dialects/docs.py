@@ -13,8 +13,9 @@ How Outlay reads the spans of each library. Printed from the tables in `collecto
 `make docs`; a test compares the two.
 
 Whatever a library counts, a call's `input_tokens` include cached reads and writes and its `output_tokens` include
-reasoning. A table says how to recognize a dialect (the instrumentation scope, else an attribute that gives it
-away), where each field stands, and which counts leave parts out. Sizes and totals overrule a table: a cached part
+reasoning. A table says how to recognize a dialect (the instrumentation scope, and its version where older ones meant
+something else; failing that an attribute that gives it away), where each field stands, and which counts leave parts
+out. Sizes and totals overrule a table: a cached part
 that is larger than the input cannot be inside it. Where nothing is said, a field is unknown, never zero. Of two
 spans that speak of one request the lower rank is believed.
 
@@ -68,7 +69,8 @@ def _overview() -> str:
         "|---|---|---|---|---:|",
     ]
     for d in DIALECTS:
-        scopes = ", ".join(f"`{scope.rstrip('$')}`" for scope in d.scopes[:3]) + (" …" if len(d.scopes) > 3 else "")
+        scopes = ", ".join(_scope(scope).replace("…", "") for scope in d.scopes[:3])
+        scopes += " …" if len(d.scopes) > 3 else ""
         rows.append(
             f"| [{d.title}](#{d.name}) | {scopes} | {', '.join(d.input_excludes_cached) or '–'} "
             f"| {', '.join(d.output_excludes_reasoning) or '–'} | {d.rank} |"
@@ -80,9 +82,7 @@ def _section(dialect: Dialect) -> str:
     lines = [f'<a id="{dialect.name}"></a>', f"### {dialect.title}", ""]
     lines += [f"- {note}" for note in dialect.notes]
     if dialect.scopes:
-        lines.append(
-            "- scopes: " + ", ".join(f"`{s.rstrip('$')}`" + ("" if s.endswith("$") else "…") for s in dialect.scopes)
-        )
+        lines.append("- scopes: " + ", ".join(map(_scope, dialect.scopes)))
     if dialect.marks:
         lines.append("- or by attributes: " + ", ".join(f"`{mark}`" for mark in dialect.marks))
     for kind in dialect.kinds:
@@ -94,6 +94,12 @@ def _section(dialect: Dialect) -> str:
         lines += ["", "| field | stands in |", "|---|---|"]
         lines += [f"| {field} | {_list(found)} |" for field, found in dialect.fields.items()]
     return "\n".join([*lines, ""])
+
+
+def _scope(scope: str) -> str:
+    name, _, version = scope.partition("@<")
+    before = f" before {version}" if version else ""
+    return f"`{name.rstrip('$')}`{'' if name.endswith('$') else '…'}{before}"
 
 
 def _common() -> str:

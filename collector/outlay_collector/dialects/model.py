@@ -76,7 +76,9 @@ class Dialect:
 
     name: str
     title: str
-    scopes: tuple[str, ...] = ()  # beginnings of the instrumentation scope's name; a final $ asks for the whole name
+    # Beginnings of the instrumentation scope's name. A final $ asks for the whole name, a final @<1.2
+    # for a version older than 1.2, which goes before a name alone.
+    scopes: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()  # attributes that give the dialect away in any scope
     rank: int = 50  # of two spans of one request the lower rank is believed
     kinds: tuple[Kind, ...] = ()  # asked in order, before the common ones

@@ -1,5 +1,7 @@
 """OpenInference (Arize Phoenix): `llm.*` and `openinference.span.kind`."""
 
+from dataclasses import replace
+
 from outlay_collector.dialects.model import Blob, Dialect
 
 _RESPONSE = (
@@ -61,6 +63,16 @@ PROVIDER = Dialect(
     ),
 )
 
+# Before these versions the prompt count was the wire's, which leaves cached tokens out.
+ANTHROPIC_OLD = replace(
+    PROVIDER,
+    name="openinference_anthropic_old",
+    title="OpenInference for Anthropic before 0.1.14",
+    scopes=("openinference.instrumentation.anthropic@<0.1.14",),
+    input_excludes_cached=("anthropic",),
+    notes=("Prompt counts leave cached tokens out; they are read from the JSON of `output.value`.",),
+)
+
 FRAMEWORK = Dialect(
     name="openinference_framework",
     title="OpenInference for frameworks (LangChain, LlamaIndex, CrewAI, OpenAI Agents …)",
@@ -69,6 +81,16 @@ FRAMEWORK = Dialect(
     rank=40,
     fields=_FIELDS,
     usage=_RESPONSE,
+)
+
+LANGCHAIN_OLD = replace(
+    FRAMEWORK,
+    name="openinference_langchain_old",
+    title="OpenInference for LangChain before 0.1.52",
+    scopes=("openinference.instrumentation.langchain@<0.1.52",),
+    marks=(),
+    input_excludes_cached=("anthropic",),
+    notes=("Prompt counts of Anthropic's models leave cached tokens out where these are told.",),
 )
 
 # Embedders answer with their usage one level deeper.

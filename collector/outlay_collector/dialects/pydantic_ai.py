@@ -1,5 +1,7 @@
 """PydanticAI: chat spans after the conventions, agent spans with `gen_ai.aggregated_usage.*`."""
 
+from dataclasses import replace
+
 from outlay_collector.dialects.model import Blob, Dialect
 
 TABLE = Dialect(
@@ -15,6 +17,7 @@ TABLE = Dialect(
         "cache_read_tokens": (
             "gen_ai.usage.cache_read.input_tokens",
             "gen_ai.usage.details.cache_read_tokens",
+            "gen_ai.usage.details.cached_content_tokens",
             "gen_ai.aggregated_usage.cache_read.input_tokens",
         ),
         "cache_write_tokens": (
@@ -33,4 +36,13 @@ TABLE = Dialect(
     },
     usage=(Blob("gen_ai.usage.raw"),),
     notes=("`gen_ai.usage.details.*` repeats parts under several names: one is taken, none is added.",),
+)
+
+OLD = replace(
+    TABLE,
+    name="pydantic_ai_old",
+    title="PydanticAI before 0.7.5",
+    scopes=("pydantic-ai@<0.7.5", "pydantic_ai@<0.7.5"),
+    output_excludes_reasoning=("gcp.gemini", "gcp.vertex_ai"),
+    notes=("Gemini's output leaves its thoughts out.",),
 )
