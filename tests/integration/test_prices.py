@@ -178,7 +178,8 @@ def test_every_dated_price_holds_from_its_first_instant_and_not_before(desk: Des
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_within_a_slot_another_token_never_makes_a_call_cheaper(desk: Desk, data: st.DataObject) -> None:
-    models = _own(desk)
+    # Of a model without a price for output (embeddings) the first token of output is one that is not priced.
+    models = [model for model in _own(desk) if all({"input", "output"} <= row.rates.keys() for row in model.rows)]
     calls = []
     for _ in range(100):
         model = data.draw(st.sampled_from(models))
