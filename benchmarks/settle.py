@@ -3,6 +3,7 @@
 
     .venv/bin/python benchmarks/settle.py [--spans 100000]
     .venv/bin/python benchmarks/settle.py --giant     ten batches of 10,000 spans, all of one trace
+    .venv/bin/python benchmarks/settle.py --stored 6000000     with response ids of an earlier month stored before
 
 Four spans a trace: a request, an agent that repeats its calls' sums, a framework call and the provider's span below it,
 in four dialects, 25 attributes a span and prompts of 2 KB. The spans are written straight into `spans`; load is not measured.
@@ -72,10 +73,20 @@ GROUP BY project, trace_id
 """
 
 
+STORED = """
+INSERT INTO response_ids (hour, key, project, trace_id, span_id, started_at, ended_at, version, is_deleted)
+WITH toDateTime64('2026-02-02 12:00:00', 9, 'UTC') + toIntervalMillisecond(number * 20) AS at
+SELECT toStartOfHour(at), sipHash64(number), 'default', leftPad(lower(hex(sipHash64(number, 1))), 32, '0'),
+    leftPad(lower(hex(number)), 16, 'a'), at, at + toIntervalMillisecond(900), 1, 0
+FROM numbers({stored:UInt64})
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--spans", type=int, default=100_000)
     parser.add_argument("--giant", action="store_true")
+    parser.add_argument("--stored", type=int, default=0)
     options = parser.parse_args()
     spans, giant = options.spans, options.giant
     batches = [(0, 400), (100, 4), (200, spans), (400, spans), (600, 4)]
@@ -87,6 +98,7 @@ def main() -> None:
     writer = store.writer()
     settler = Settler(store, PriceBook(store))
     try:
+        writer.run(STORED, {"stored": options.stored})
         for seed, count in batches:
             writer.run(SPANS, {"seed": seed, "spans": count, "giant": giant})
             writer.run(DIRTY, {"seed": seed, "batch": BATCH // 4})

@@ -48,7 +48,7 @@ SCRATCH = (
     "settle_touched",
     "settle_hours",
     "settle_raw",
-    "settle_once",
+    "settle_newest",
     "settle_inside",
     "settle_spans",
     "settle_tree",
@@ -214,7 +214,7 @@ class Settler:
         )
         for name, statement in (
             ("settle_raw", self._read),
-            ("settle_once", "SELECT * FROM settle_raw"),
+            ("settle_newest", "SELECT * FROM settle_raw"),
             ("settle_inside", self._inside),
             ("settle_billable", load_sql(SQL, "settle_billable")),
             ("settle_priced", self.prices.price_select(BILLABLE)),
@@ -282,10 +282,10 @@ class Settler:
     def _keep_newest(self) -> None:
         """Of spans that were read from two hours, as they were sent again with another start, keep one."""
         w = self._writer
-        w.run(load_sql(SQL, "settle_moved"))
+        w.run(load_sql(SQL, "settle_newest"))
         w.run("TRUNCATE TABLE settle_raw")
-        w.run("INSERT INTO settle_raw SELECT * FROM settle_once")
-        w.run("TRUNCATE TABLE settle_once")
+        w.run("INSERT INTO settle_raw SELECT * FROM settle_newest")
+        w.run("TRUNCATE TABLE settle_newest")
 
     def _tree(self) -> None:
         w = self._writer
@@ -325,11 +325,13 @@ class Settler:
         w.run(load_sql(SQL, "settle_members"))
         most = int(w.query("SELECT max(precedence) AS n FROM settle_members")[0]["n"])
         self._found["repeats"] = max(most - 1, 0)
-        # Each request is put together from its last span to its first: what stands at a place, and the rest after it.
-        for place in range(max(most - 1, 1), 0, -1):
-            into = "settle_requests" if place == 1 else "settle_merged"
-            rest = load_sql(SQL, "settle_last" if place + 1 >= most else "settle_later")
-            w.run(load_sql(SQL, "settle_merge", into=into, rest=rest), {"place": place, "next": place + 1})
+        # Each request is put together from its last span to its first: one span and the rest, what those after it say.
+        for precedence in range(max(most - 1, 1), 0, -1):
+            into = "settle_requests" if precedence == 1 else "settle_merged"
+            rest = load_sql(SQL, "settle_last" if precedence + 1 >= most else "settle_later")
+            w.run(
+                load_sql(SQL, "settle_merge", into=into, rest=rest), {"precedence": precedence, "next": precedence + 1}
+            )
 
     def _join(self) -> None:
         """Chains of spans, in one trace or several, that share a response id, or failing that their counts."""

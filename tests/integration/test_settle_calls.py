@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.settle_world import CHAT, NOON, World, hex_of, new_world, shared_settler, usage
+from tests.settle_world import CHAT, NOON, World, hex_of, usage
 
 from outlay_collector.scores import add_score
-from outlay_collector.settle import Settler
-from outlay_collector.store import Store
 
 CLAUDE = {"gen_ai.provider.name": "anthropic", "gen_ai.request.model": "claude-sonnet-4-5"}
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[tuple[Store, Settler]]:
-    with shared_settler() as made:
-        yield made
-
-
-@pytest.fixture
-def world(shared: tuple[Store, Settler]) -> World:
-    return new_world(shared)
 
 
 def test_each_way_of_counting_comes_to_the_same(world: World) -> None:

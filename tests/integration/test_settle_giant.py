@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from tests.settle_world import World, new_world, shared_settler, usage
+from tests.settle_world import World, new_world, usage
 
 from outlay_collector import settle
 from outlay_collector.settle import Settler
 from outlay_collector.store import Store
 
 AGENT = {"gen_ai.operation.name": "invoke_agent"}
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[tuple[Store, Settler]]:
-    with shared_settler() as made:
-        yield made
 
 
 @pytest.fixture

@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from tests.settle_world import World, new_world, shared_settler, usage
-
-from outlay_collector.settle import Settler
-from outlay_collector.store import Store
+from tests.settle_world import World, usage
 
 SDK = "com.anthropic.sdk.python"
 HOUR_MS = 3_600_000
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[tuple[Store, Settler]]:
-    with shared_settler() as made:
-        yield made
-
-
-@pytest.fixture
-def world(shared: tuple[Store, Settler]) -> World:
-    return new_world(shared)
 
 
 def _four(world: World) -> dict[str, Callable[[], None]]:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from tests.settle_world import new_world, shared_settler, usage
+from tests.settle_world import new_world, usage
 
 from outlay_collector.settle import Settler
 from outlay_collector.store import Store
 
 IDS: tuple[dict[str, str], ...] = ({}, {"gen_ai.response.id": "r"})
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[tuple[Store, Settler]]:
-    with shared_settler() as made:
-        yield made
 
 
 @pytest.mark.parametrize("ids", IDS, ids=["without ids", "with one response id"])

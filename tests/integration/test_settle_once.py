@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from tests.settle_world import CHAT, World, new_world, shared_settler, usage
+from tests.settle_world import CHAT, World, new_world, usage
 
 from outlay_collector.rollup import Rollup
 from outlay_collector.settle import Settler
@@ -19,17 +18,6 @@ AGENT = {
     "gen_ai.provider.name": "openai",
 }
 SDK = "com.anthropic.sdk.python"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[tuple[Store, Settler]]:
-    with shared_settler() as made:
-        yield made
-
-
-@pytest.fixture
-def world(shared: tuple[Store, Settler]) -> World:
-    return new_world(shared)
 
 
 def agent(input_tokens: int, output_tokens: int) -> dict[str, str]:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
-from tests.settle_world import World, new_world, shared_settler
-
-from outlay_collector.settle import Settler
-from outlay_collector.store import Store
+from tests.settle_world import World
 
 ANTHROPIC_USAGE = {
     "input_tokens": 1200,
@@ -17,17 +13,6 @@ ANTHROPIC_USAGE = {
     "cache_read_input_tokens": 300,
     "output_tokens": 40,
 }
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[tuple[Store, Settler]]:
-    with shared_settler() as made:
-        yield made
-
-
-@pytest.fixture
-def world(shared: tuple[Store, Settler]) -> World:
-    return new_world(shared)
 
 
 @pytest.mark.parametrize(("version", "prompt"), [("0.1.8", 1200), ("0.1.13", 1200), ("0.1.14", 1650), ("1.0.0", 1650)])

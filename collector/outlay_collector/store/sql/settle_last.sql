@@ -1,4 +1,4 @@
--- The last words on requests: what their spans at the last place, {next}, say.
+-- The last words on requests: what their spans of the last precedence, {next}, say.
 SELECT
     s.* EXCEPT (id, context, lookup),
     m.winner AS id,

@@ -1,2 +1,2 @@
 -- What the spans of requests from {next} on say.
-SELECT * FROM settle_merged WHERE place = {next:UInt32}
+SELECT * FROM settle_merged WHERE precedence = {next:UInt32}

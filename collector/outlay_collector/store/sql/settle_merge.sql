@@ -1,5 +1,5 @@
--- Requests of one span or several: what the span at {place} says, completed by what those after it say (rest). From the
--- last place but one up to the first, which is the winner's. Identity is the winner's, and each field the first word on
+-- Requests of one span or several: what the span at {precedence} says, completed by what those after it say (rest). From the
+-- last but one up to the first, which is the winner's. Identity is the winner's, and each field the first word on
 -- it; counts come from spans that counted, an estimate only where none did. Columns that only tell spans apart are there for
 -- the shape.
 -- In the order of the spans: rows that come sorted are cheap to store.
@@ -65,12 +65,12 @@ SELECT
     s.response_key AS response_key,
     s.fingerprint AS fingerprint,
     s.stream AS stream,
-    {place:UInt32} AS place,
+    {precedence:UInt32} AS precedence,
     -- The client's own span counts what came in: where it has input and no output, the stream was not read to its end, and
     -- what others call output is the count that it began with.
     o.cut OR (s.rank <= 10 AND s.counts[1] IS NOT NULL AND s.counts[5] IS NULL) AS cut
 FROM settle_spans AS s
-INNER JOIN (SELECT id, winner, conflict FROM settle_members WHERE precedence = {place:UInt32}) AS m ON s.id = m.id
+INNER JOIN (SELECT id, winner, conflict FROM settle_members WHERE precedence = {precedence:UInt32}) AS m ON s.id = m.id
 LEFT ANY JOIN settle_tree AS t ON s.id = t.id
 LEFT ANY JOIN
 (

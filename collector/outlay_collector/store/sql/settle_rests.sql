@@ -17,7 +17,7 @@ SELECT s.* REPLACE (
     if(s.request_model = '' AND s.response_model = '', a.model, s.request_model) AS request_model,
     if(s.provider = '', a.provider, s.provider) AS provider,
     NOT whole AS unattributed
-), 1 AS place, 0 AS cut
+), 1 AS precedence, 0 AS cut
 FROM (SELECT *, covers = 1 AS whole FROM settle_sums WHERE aggregate AND surplus AND filled = 0) AS a
 INNER JOIN settle_spans AS s ON a.id = s.id
 INNER JOIN settle_tree AS t ON a.id = t.id

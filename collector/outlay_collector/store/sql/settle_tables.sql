@@ -280,10 +280,10 @@ ENGINE = Memory;
 -- Requests in the shape of settle_spans, whether one span speaks of them or several, and what aggregates say beyond.
 CREATE TEMPORARY TABLE IF NOT EXISTS settle_requests
 ENGINE = Memory
-AS SELECT *, toUInt32(1) AS place, toUInt8(0) AS cut FROM settle_spans LIMIT 0
+AS SELECT *, toUInt32(1) AS precedence, toUInt8(0) AS cut FROM settle_spans LIMIT 0
 ;
 
--- Requests that several spans speak of, while they are put together: what the spans from that place on say.
+-- Requests that several spans speak of, while they are put together: what the spans from that precedence on say.
 CREATE TEMPORARY TABLE IF NOT EXISTS settle_merged
 ENGINE = Memory
 AS SELECT * FROM settle_requests LIMIT 0
