@@ -127,7 +127,7 @@ def listening(app: Any) -> Iterator[Http]:
         yield Http(server.servers[0].sockets[0].getsockname()[1])
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
 
 
 @contextmanager

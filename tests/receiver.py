@@ -39,7 +39,7 @@ def receiver() -> Iterator[Received]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             if received.release is not None:
-                received.release.wait(10)
+                received.release.wait(60)
             received.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
             received.headers.append(dict(self.headers.items()))
             self.send_response(received.status)
@@ -62,4 +62,4 @@ def receiver() -> Iterator[Received]:
             received.release.set()
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)

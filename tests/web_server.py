@@ -138,7 +138,7 @@ def running(settings: Settings, sections: Mapping[str, Any] | None = None) -> It
             yield found
         finally:
             server.should_exit = True
-            thread.join(10)
+            thread.join(60)
     finally:
         assembly.close(60)
         tempfile.tempdir = before[1]

@@ -53,10 +53,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def browser() -> Iterator[Browser]:
     if not CHROMIUM:
         pytest.skip("no Chromium on this machine; name one in OUTLAY_CHROMIUM")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with _short_folder() as folder, sync_playwright() as playwright:
+        environment = {**os.environ, "TMPDIR": folder}
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, env=environment)
         yield started
         started.close()
+
+
+@contextlib.contextmanager
+def _short_folder() -> Iterator[str]:
+    """A folder with a short name, in TMPDIR meanwhile: the path of Chromium's socket, in its profile, must stay under
+    108 characters, and the machine's own TMPDIR may be longer than that (macOS has 49 before the first file)."""
+    place = os.environ.get("TMPDIR")
+    with tempfile.TemporaryDirectory(prefix="o-", dir="/tmp") as folder:
+        os.environ["TMPDIR"] = folder
+        try:
+            yield folder
+        finally:
+            os.environ.pop("TMPDIR", None)
+            if place is not None:
+                os.environ["TMPDIR"] = place
 
 
 def _engine_path(config: pytest.Config) -> Path:
@@ -144,7 +160,7 @@ def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
     def open_(site: Site, **options: Any) -> Tab:
         options.setdefault("viewport", {"width": 1280, "height": 900})
         context = browser.new_context(**options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         tab = Tab(context.new_page(), site)
         tab.page.on("console", lambda m: tab.complaints.append(m.text) if m.type in ("error", "warning") else None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -362,11 +361,10 @@ def test_a_slow_receiver_does_not_hold_up_the_job(store: Store, writer: Writer, 
     spend(store, 20, "0.5")
     put_small(store, writer, hook, notify=[f"{hook.url}/{k}" for k in range(20)])
     hook.release = threading.Event()
-    started = time.monotonic()
     for number in range(20):
         outbox.intend(writer, "default", _message(), [f"{hook.url}/{number}"], NOW)
     outbox.deliver(store, writer, NOW, {}, SETTINGS.outbound, time_budget_s=1.0)
-    assert time.monotonic() - started < 9
+    assert hook.bodies == []  # it went on while every receiver still held its request
     hook.release.set()
 
 

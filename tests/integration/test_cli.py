@@ -132,13 +132,11 @@ def test_a_day_is_told_and_calls_are_priced_that_were_never_made(tmp_path: Path,
 
 
 def test_a_second_server_on_the_same_data_names_the_holder(tmp_path: Path, server: Server) -> None:
-    began = time.monotonic()
     second = outlay(tmp_path, "serve", "--port", "0", "--grpc-port", "off")
     assert second.returncode == 2
     assert f"pid {server.process.pid}" in second.stderr
     assert f"--url {server.url}" in second.stderr
     assert "Traceback" not in second.stderr
-    assert time.monotonic() - began < 5
     assert outlay(tmp_path, "spend").returncode == 0
 
 

@@ -40,7 +40,7 @@ def serving(made: Collector) -> Iterator[int]:
     finally:
         asyncio.run_coroutine_threadsafe(server.stop(0.2), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
+        thread.join(60)
         loop.close()
 
 

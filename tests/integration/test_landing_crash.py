@@ -145,7 +145,7 @@ def test_the_loader_thread_outlives_a_store_that_fails_for_a_while(
         made.send(body([span(random.Random(1))]))
         until(lambda: made.loader.retries >= 3)
         assert Writer.load is not real
-    assert loaded.wait(10)
+    assert loaded.wait(60)
     assert made.ledger()["stored"] == 1
     assert sum("stuck" in message for message in caplog.messages) == 1
     assert made.loader.stop()

@@ -20,11 +20,11 @@ def test_jobs_run_in_the_order_they_were_added_and_again_when_woken() -> None:
     scheduler.add("settle", 3600, lambda: bool(ran.append("settle")))  # type: ignore[func-returns-value]
     scheduler.add("rollup", 3600, rollup)
     scheduler.start()
-    assert done.wait(5)
+    assert done.wait(60)
     done.clear()
     scheduler.wake("rollup")
-    assert done.wait(5)
-    assert scheduler.stop(5)
+    assert done.wait(60)
+    assert scheduler.stop(60)
     assert ran == ["settle", "rollup", "rollup"]
 
 
@@ -45,8 +45,8 @@ def test_a_job_with_more_work_runs_again_after_the_others_had_their_turn() -> No
     scheduler.add("settle", 3600, settle)
     scheduler.add("rollup", 0.0, rollup)
     scheduler.start()
-    assert done.wait(5)
-    assert scheduler.stop(5)
+    assert done.wait(60)
+    assert scheduler.stop(60)
     assert ran[:5] == ["settle", "rollup", "settle", "rollup", "settle"]
 
 
@@ -61,8 +61,8 @@ def test_a_job_that_fails_is_counted_and_tried_again() -> None:
 
     scheduler.add("flaky", 0.01, flaky)
     scheduler.start()
-    assert healed.wait(5)
-    assert scheduler.stop(5)
+    assert healed.wait(60)
+    assert scheduler.stop(60)
     assert scheduler.jobs["flaky"].failures == 2
     assert scheduler.jobs["flaky"].last_error == ""
 
@@ -84,19 +84,19 @@ def test_many_wakes_while_a_job_runs_make_one_more_run_after_a_rest() -> None:
     def settle() -> None:
         times.append(time.monotonic())
         started.set()
-        release.wait(5)
+        release.wait(60)
 
     scheduler.add("settle", 3600, settle)
     scheduler.start()
-    assert started.wait(5)
+    assert started.wait(60)
     started.clear()
     for _ in range(50):
         scheduler.wake("settle")
     time.sleep(0.05)
     release.set()
-    assert started.wait(5)
+    assert started.wait(60)
     for _ in range(3):
         scheduler.wake("settle")
-    assert scheduler.stop(5)
+    assert scheduler.stop(60)
     assert times[1] - times[0] >= 0.07, "the rest is half as long as the run was"
     assert 2 <= len(times) <= 3

@@ -185,12 +185,12 @@ def test_a_forked_child_finds_no_lock_closed(sent: Capture) -> None:
     @outlay.cached
     def answer(question: str) -> str:
         inside.set()
-        leave.wait(10)
+        leave.wait(60)
         return question
 
     held = threading.Thread(target=answer, args=("x",))
     held.start()
-    inside.wait(10)
+    inside.wait(60)
     child = os.fork()
     if child == 0:
         leave.set()

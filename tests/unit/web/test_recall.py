@@ -29,7 +29,7 @@ def test_an_answer_is_computed_once_for_each_version() -> None:
 def test_a_reader_does_not_wait_longer_than_asked() -> None:
     go = threading.Event()
     recall = Recall()
-    assert recall.get("key", 1, lambda: go.wait(10), 0.01) is None
+    assert recall.get("key", 1, lambda: go.wait(60), 0.01) is None
     go.set()
     assert recall.get("key", 1, lambda: False, 5) is True
 
@@ -40,7 +40,7 @@ def test_an_old_answer_is_given_while_a_new_one_is_found_to_those_who_will_not_w
     go = threading.Event()
 
     def compute() -> str:
-        go.wait(10)
+        go.wait(60)
         return "new"
 
     assert recall.get("key", 2, compute, 5, old=True) == "old"
