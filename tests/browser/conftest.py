@@ -54,7 +54,7 @@ def browser() -> Iterator[Browser]:
     if not CHROMIUM:
         pytest.skip("no Chromium on this machine; name one in OUTLAY_CHROMIUM")
     with _short_folder() as folder, sync_playwright() as playwright:
-        environment = {**os.environ, "TMPDIR": folder}
+        environment: dict[str, str | float | bool] = {**os.environ, "TMPDIR": folder}
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, env=environment)
         yield started
         started.close()
