@@ -7,6 +7,7 @@ incident the most telling one is kept: the narrowest scope, the most specific ch
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -27,12 +28,16 @@ from outlay_collector.store import Store, load_sql
 
 __all__ = ["CHANNELS", "as_of", "find", "score", "sight", "usual_window", "watch"]
 
+logger = logging.getLogger(__name__)
+
 # Most specific first: which of several signs of one incident is told.
 CHANNELS = ("retry_share", "uncached_share", "tokens_per_call", "usd_per_token", "cost_per_call", "spend")
 LEARN = timedelta(days=35)
 SIGHT = timedelta(days=30)
 MERGE = 24
 GOES_ON = 0.98  # a few quiet hours are no end yet
+SIZES_H = (3, 6, 12, 24)  # hours from its beginning that an incident's size is taken from
+BEGUN_H = 6  # hours that say whether it went up or down
 SILENCE_H = 72  # longer than a weekend, whose few calls say little
 MOST_SERIES = 24
 MOST_SHOWN = 100
@@ -98,9 +103,9 @@ def find(
     total = sum(table.values(), np.zeros((len(times), len(MEASURES)))) if table else None
     if total is None or not total[:, 0].any():
         return {"anomalies": [], "notes": notes}
-    if int(np.flatnonzero(total[:, 1])[0]) > len(times) - LEARN_H:
+    if _began(total) > len(times) - LEARN_H:
         notes.append(f"anomalies need {LEARN_H // 24} days of history to compare with")
-    found = watch(series_of(table, total), len(times) - round((end - start) / HOUR), float(floor_usd))
+    found = watch(series_of(table, total), len(times) - round((end - start) / HOUR), float(floor_usd), notes)
     told = sorted(most_telling(found), key=lambda incident: -incident.first)
     shown_from = scope.window.start
     kept = [incident for incident in told if times[incident.last] + HOUR > shown_from][:limit]
@@ -153,24 +158,41 @@ def series_of(table: dict[tuple[str, str], Floats], total: Floats) -> list[tuple
     return found if len(table) == 1 else [((), total), *found[:MOST_SERIES]]
 
 
-def watch(series: Sequence[tuple[Where, Floats]], shown_from: int, floor: float) -> list[Incident]:
-    """What all series have to report. Calls that only moved from one model of a feature to another are not news."""
+def watch(
+    series: Sequence[tuple[Where, Floats]], shown_from: int, floor: float, notes: list[str] | None = None
+) -> list[Incident]:
+    """What all series have to report. Calls that only moved from one model of a feature to another are not news.
+
+    A series that cannot be watched is named in `notes` and hides none of the others.
+    """
     by_scope = dict(series)
-    found = []
+    found: list[Incident] = []
     for where, data in series:
-        for incident in _incidents(where, data, shown_from, floor):
-            feature = by_scope.get(where[:1]) if len(where) > 1 and incident.channel == "spend" else None
-            if feature is not None:
-                actual, normal = _money("spend", feature, incident.first, incident.last)
-                if actual - normal < 0.5 * incident.impact:
-                    continue
-            found.append(incident)
+        feature = by_scope.get(where[:1]) if len(where) > 1 else None
+        try:
+            found += [one for one in _incidents(where, data, shown_from, floor) if not _only_moved(one, feature)]
+        except Exception as exc:
+            logger.warning("a series could not be watched for anomalies", exc_info=exc)
+            if notes is not None:
+                notes.append(f"{_named(where)} could not be watched ({type(exc).__name__}); the server's log says more")
     return found
+
+
+def _only_moved(incident: Incident, feature: Floats | None) -> bool:
+    """Whether a model's spend rose while that of its feature, if it has other models, hardly did."""
+    if feature is None or incident.channel != "spend":
+        return False
+    actual, normal = _money("spend", feature, incident.first, incident.last)
+    return actual - normal < 0.5 * incident.impact
+
+
+def _named(where: Where) -> str:
+    return ", ".join(f"{name} {value or '(none)'}" for name, value in where) or "all spend"
 
 
 def _incidents(where: Where, data: Floats, shown_from: int, floor: float) -> list[Incident]:
     """What one series has to report that was not over before hour `shown_from`."""
-    began = int(np.flatnonzero(data[:, 1])[0])
+    began = _began(data)
     lived = data[began:]
     if len(lived) <= LEARN_H:
         return []
@@ -188,6 +210,12 @@ def _incidents(where: Where, data: Floats, shown_from: int, floor: float) -> lis
                 strength = 1 - 0.5 ** float(statistic[first : max(last, alerted) + 1].max())
                 out.append(Incident(where, channel, began + first, began + last, strength, actual, normal))
     return out
+
+
+def _began(data: Floats) -> int:
+    """The first hour with calls; the end where there is none."""
+    called = np.flatnonzero(data[:, 1])
+    return int(called[0]) if len(called) else len(data)
 
 
 def _runs(hours: Sequence[int] | Any) -> list[tuple[int, int]]:
@@ -215,20 +243,21 @@ def _end(channel: str, data: Floats, first: int) -> int:
         before = slice(max(0, first - WEEK), first)
         held = np.isfinite(measure[before])
         usual = float(np.average(measure[before][held], weights=weight[before][held])) if held.any() else 0.0
-        excess = np.abs(measure - usual)[first:]
+        excess = (measure - usual)[first:]
+        begun = np.nan_to_num(excess[:BEGUN_H]) @ np.nan_to_num(weight[first : first + BEGUN_H])
+        excess = excess if begun >= 0 else -excess  # signed: noise cancels out, or no incident would ever end
     weight = np.where(np.isfinite(excess), np.nan_to_num(weight[first:]), 0.0)
     gained = np.cumsum(np.nan_to_num(excess) * weight)
     held_so_far = np.cumsum(weight)
-    size = max(
-        float(gained[k]) / max(float(held_so_far[k]), 1e-12) for k in (2, 5, 11, 23) if k < len(excess) or k == 2
-    )
+    looked = {min(hours, len(excess)) - 1 for hours in SIZES_H}  # an incident's first hours are all there is of it
+    size = max(float(gained[k]) / max(float(held_so_far[k]), 1e-12) for k in looked)
     growth = gained - 0.5 * size * held_so_far
     best = 0
     for hour, value in enumerate(growth):
         if value > growth[best]:
             best = hour
         elif hour - best > SILENCE_H:
-            break
+            return first + best  # over; what comes later is another incident
     goes_on = float(growth[-1]) >= GOES_ON * float(growth[best])
     return len(data) - 1 if goes_on else first + best
 

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from tests.hand_calls import call, put
+from tests.web_server import llm_span, own_store, running
 
+from outlay_analytics import anomalies
 from outlay_analytics.window import Scope, Window
 from outlay_collector.prices import PriceBook
 from outlay_collector.prices_overlay import parse_overlay
@@ -18,6 +21,7 @@ from outlay_collector.store import Store
 from outlay_web.auth import Authenticator
 from outlay_web.config import Settings
 from outlay_web.context import Context
+from outlay_web.recall import Recall
 from outlay_web.unusual import find_anomalies
 
 NOW = datetime(2026, 3, 20, 18, 25, tzinfo=UTC)
@@ -82,3 +86,67 @@ def test_what_was_found_is_kept_until_a_closed_hour_changes(store: Store, tmp_pa
     entry.took_s = 0.0  # no need to rest in a test
     (after,) = seen(ctx, 30)
     assert after["actual_usd"] == before["actual_usd"] + 900
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_search_that_fails_says_so_everywhere_and_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*args: Any, **options: Any) -> dict[str, Any]:
+        raise IndexError("index 2 is out of bounds")
+
+    clock = Clock()
+    with running(Settings(data=tmp_path, store_dsn=own_store(), grpc_port=-1)) as server:
+        server.assembly.context.shared["recall"] = Recall(clock)
+        server.send_spans([llm_span(1, 1, outlay__feature="search")])
+        server.wait_for_calls(1)
+        working = anomalies.find
+        monkeypatch.setattr(anomalies, "find", fails)
+        answer = server.api("/anomalies")
+        assert answer.status == 503
+        assert "could not be looked for (IndexError)" in answer.error[2]
+        assert 1 <= int(answer.headers["retry-after"]) <= 30
+        for path in ("/", "/forecast"):
+            text = server.get(path).text
+            assert "Anomalies could not be looked for (IndexError)" in text, path
+            assert "data-pending" not in text, path  # or the page would ask again every 2.5 seconds without end
+            assert "Nothing" not in text, path
+        job = next(job for job in server.api("/status").json["jobs"] if job["name"] == "find anomalies")
+        assert job["failures"] == job["runs"] > 0
+        assert job["last_error"] == "IndexError: index 2 is out of bounds"
+        assert f'outlay_job_failures_total{{job="find anomalies"}} {job["failures"]}' in server.get("/metrics").text
+        assert "IndexError: index 2 is out of bounds" in server.get("/settings").text
+        monkeypatch.setattr(anomalies, "find", working)
+        assert server.api("/anomalies").status == 503  # it rests first
+        clock.now += 600
+        assert server.api("/anomalies").status == 200
+        assert (
+            next(j for j in server.api("/status").json["jobs"] if j["name"] == "find anomalies")["last_error"] is None
+        )
+
+
+def test_an_earlier_answer_that_could_not_be_renewed_says_so(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*args: Any, **options: Any) -> dict[str, Any]:
+        raise IndexError("index 2 is out of bounds")
+
+    ctx, clock = context(store, tmp_path), Clock()
+    ctx.shared["recall"] = Recall(clock)
+    scope = Scope(Window(NOW - timedelta(days=2), NOW))
+    put(store, call(CLOSED - 2 * HOUR, "900"))
+    known = find_anomalies(ctx, scope)
+    put(store, call(CLOSED - HOUR, "900"))
+    monkeypatch.setattr(anomalies, "find", fails)
+    clock.now += 600
+    found = find_anomalies(ctx, scope)
+    assert known is not None
+    assert found is not None
+    assert found["anomalies"] == known["anomalies"]
+    assert "newest hours could not be looked through (IndexError)" in found["notes"][-1]

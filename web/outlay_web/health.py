@@ -53,7 +53,7 @@ def _lines(ctx: Context) -> Iterable[str]:
         ("outlay_ready", "gauge", "1 when requests are answered.", int(ctx.ready)),
     ):
         yield from metric(name, kind, text, [({}, value)])
-    jobs = ctx.jobs()
+    jobs = now["jobs"]
     yield from metric(
         "outlay_job_runs_total", "counter", "Runs of background jobs.", [({"job": j["name"]}, j["runs"]) for j in jobs]
     )

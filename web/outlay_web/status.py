@@ -12,6 +12,7 @@ from outlay_analytics.window import EVERYTHING, Scope
 from outlay_collector.prices_lists import catalogue_warning
 from outlay_collector.store import load_sql
 from outlay_web.context import Context
+from outlay_web.recall import Recall
 
 SQL = "outlay_web.sql"
 TOTALS_S = 30.0
@@ -26,8 +27,14 @@ def status(ctx: Context) -> dict[str, Any]:
     found["calls"] = sum(_total(ctx, project)["calls"] for project in projects(ctx))
     found["price_version"] = ctx.prices.version or None
     found["catalogue_warning"] = catalogue_warning(ctx.store, ctx.now())
-    found["jobs"] = ctx.jobs()
+    found["jobs"] = jobs(ctx)
     return found
+
+
+def jobs(ctx: Context) -> list[dict[str, Any]]:
+    """Background jobs, and answers that are found in the background, with their failures."""
+    recall: Recall | None = ctx.shared.get("recall")
+    return [*ctx.jobs(), *(recall.jobs() if recall is not None else ())]
 
 
 def projects(ctx: Context) -> list[str]:

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from outlay.errors import StoreError
+from outlay.errors import OutlayError, StoreError
 from outlay_analytics import anomalies
 from outlay_analytics.anomalies import Finder
 from outlay_analytics.window import Scope, Window
 from outlay_collector.store import Store
 from outlay_web.context import Context
-from outlay_web.recall import Recall
+from outlay_web.recall import Failure, Recall
 
 WAIT_S = 25.0
+
+
+class NotFound(OutlayError):
+    """The search for anomalies failed, and no earlier answer is known.
+
+    Attributes:
+        retry_s: Seconds until somebody who asks starts another one.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"anomalies could not be looked for ({failure.kind}); {_again(failure)}")
+        self.retry_s = math.ceil(failure.retry_s)
+
+
+def _again(failure: Failure) -> str:
+    minutes = math.ceil(failure.retry_s / 60)
+    soon = f"in {minutes} minutes" if minutes > 1 else "within a minute"
+    return f"the server's log says more, and it is tried again {soon}"
 
 
 def find_anomalies(
@@ -29,7 +48,11 @@ def find_anomalies(
 ) -> dict[str, Any] | None:
     """As `anomalies.find`, from memory while no hour that it reads has changed.
 
-    Returns None when the first answer takes longer than `wait_s`; with `old` an earlier one is given meanwhile.
+    Returns None when the first answer takes longer than `wait_s`; with `old` an earlier one is given meanwhile. An
+    earlier one that could not be renewed says so in its notes.
+
+    Raises:
+        NotFound: If the search failed and there is no earlier answer.
     """
     recall: Recall = ctx.shared.setdefault("recall", Recall())
     seen = anomalies.sight(scope, now or ctx.now())
@@ -38,16 +61,29 @@ def find_anomalies(
         return {"anomalies": [], "notes": []}
     floor = min(floor_usd, anomalies.FLOOR_USD)
     length = end - start
-    key = (scope.project, tuple(sorted(scope.filters.items())), floor, length, None if end >= _closed(ctx) else end)
+    key = (
+        "anomalies",
+        scope.project,
+        tuple(sorted(scope.filters.items())),
+        floor,
+        length,
+        None if end >= _closed(ctx) else end,
+    )
     found = recall.get(
-        ("anomalies", *key),
+        key,
         anomalies.as_of(ctx.store, seen),
         lambda: anomalies.find(ctx.store, replace(seen, window=Window(start, end)), floor_usd=floor),
         wait_s,
         old=old,
     )
+    failure = recall.failure(key)
     if found is None:
-        return None
+        if failure is None:
+            return None
+        raise NotFound(failure)
+    notes = list(found["notes"])
+    if failure is not None:
+        notes.append(f"the newest hours could not be looked through ({failure.kind}); {_again(failure)}")
     shown = [
         one
         for one in found["anomalies"]
@@ -55,17 +91,20 @@ def find_anomalies(
         and one["ended_at"] > scope.window.start
         and one["started_at"] < scope.window.end
     ]
-    return {**found, "anomalies": shown}
+    return {**found, "anomalies": shown, "notes": notes}
 
 
 def finder(ctx: Context, wait_s: float = WAIT_S) -> Finder:
     """`find_anomalies` in the form of `anomalies.find`, for alerts and reports.
 
-    The function raises StoreError when the answer takes longer than `wait_s`.
+    The function raises StoreError when the answer takes longer than `wait_s` or could not be found.
     """
 
     def find(store: Store, scope: Scope, *, now: datetime, floor_usd: Decimal = anomalies.FLOOR_USD) -> dict[str, Any]:
-        found = find_anomalies(ctx, scope, now=now, floor_usd=floor_usd, wait_s=wait_s)
+        try:
+            found = find_anomalies(ctx, scope, now=now, floor_usd=floor_usd, wait_s=wait_s)
+        except NotFound as exc:
+            raise StoreError(str(exc), retryable=True) from exc
         if found is None:
             raise StoreError("anomalies take too long to find", retryable=True)
         return found

@@ -19,7 +19,7 @@ from outlay_web.context import Context
 from outlay_web.encode import columns
 from outlay_web.params import Query, read_query
 from outlay_web.problems import Problem
-from outlay_web.unusual import find_anomalies, finder
+from outlay_web.unusual import NotFound, find_anomalies, finder
 
 MEASURES = columns(
     "cost_usd calls errors input_tokens cache_read_tokens cache_write_tokens output_tokens reasoning_tokens "
@@ -127,7 +127,10 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         """Hours that cost more than expected, newest first: what, how much, since when and why."""
         query = read_query(ctx, request, PAGED, comparing=True)
         page = read_page(query, "anomalies", "nt", window_of(query.scope))
-        found = find_anomalies(ctx, page.window(query.scope))
+        try:
+            found = find_anomalies(ctx, page.window(query.scope))
+        except NotFound as exc:
+            raise Problem(503, str(exc), {"Retry-After": str(max(exc.retry_s, 1))}) from exc
         if found is None:
             raise Problem(503, "anomalies are still being looked for", {"Retry-After": "10"})
         found = page.cut(found, "anomalies", _newest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -47,13 +47,13 @@ def page(view: View) -> Page:
     question = "What will the month cost?"
     if not any(row["cost_usd"] for row in found["history"]) and not found["month_end"]["spent_usd"]:
         return Page("forecast.html", "Forecast", question, empty=True)
-    odd = find_anomalies(view)
+    odd = look_for_anomalies(view)
     data = {
         "tiles": tiles(view, found),
-        "figure": daily_figure(view, found, odd or []),
+        "figure": daily_figure(view, found, odd.anomalies),
         "month": month_figure(view, found),
-        "anomalies": anomaly_table(view, odd or []),
-        "pending": odd is None,
+        "anomalies": anomaly_table(view, odd.anomalies),
+        "odd": odd,
         "backtest": found["backtest"],
         "notes": [str(note) for note in found["notes"]],
         "horizon": horizon,
@@ -63,10 +63,32 @@ def page(view: View) -> Page:
     return Page("forecast.html", "Forecast", question, data)
 
 
-def find_anomalies(view: View) -> list[dict[str, Any]] | None:
-    """What was out of the ordinary in the view's window; None while it is being looked for the first time."""
-    found = unusual.find_anomalies(view.ctx, view.scope, now=view.now, wait_s=WAIT_S, old=True)
-    return None if found is None else found["anomalies"]
+@dataclass(frozen=True)
+class Odd:
+    """What a page can say about what was out of the ordinary in its window.
+
+    Attributes:
+        anomalies: What was found.
+        pending: Whether it is being looked for the first time.
+        failed: Why it could not be looked for, empty if it could.
+        notes: What could not be watched, and why.
+    """
+
+    anomalies: Sequence[Row] = ()
+    pending: bool = False
+    failed: str = ""
+    notes: Sequence[str] = ()
+
+
+def look_for_anomalies(view: View) -> Odd:
+    """What was out of the ordinary in the view's window, as far as that is known by now."""
+    try:
+        found = unusual.find_anomalies(view.ctx, view.scope, now=view.now, wait_s=WAIT_S, old=True)
+    except unusual.NotFound as exc:
+        return Odd(failed=str(exc))
+    if found is None:
+        return Odd(pending=True)
+    return Odd(found["anomalies"], notes=found["notes"])
 
 
 def budgeted(view: View) -> Decimal | None:

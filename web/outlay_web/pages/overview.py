@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,13 +33,13 @@ def page(view: View) -> Page:
     question = "What do model calls cost, and why?"
     if not timed["total"]["calls"]:
         return Page("overview.html", "Overview", question, empty=True)
-    found = forecast_page.find_anomalies(view)
+    odd = forecast_page.look_for_anomalies(view)
     why, period = why_window(view)
     explained = explain.outline(store, replace(scope, window=why), why.previous())
     data = {
         "tiles": tiles(view, timed),
         "figure": parts.spend_figure(
-            view, timed["rows"], group, marks=marks(view, found or []), height=270, path="/spend"
+            view, timed["rows"], group, marks=marks(view, odd.anomalies), height=270, path="/spend"
         ),
         "tabs": [Link(name, view.here(group_by=None if name == "feature" else name), name == group) for name in TABS],
         "why": explain_page.figure(view, explained) if explained["current"].get("calls") else None,
@@ -49,8 +50,8 @@ def page(view: View) -> Page:
         "tops": [top_table(view, name) for name in ("feature", "model", "team")],
         "budgets": budgets_page.cards(view, budgets_page.read(view)[:3]),
         "firing": alert_list.list_alerts(store, scope.project, view.now, "firing"),
-        "anomalies": [anomaly_line(view, one) for one in (found or [])[:4]],
-        "pending": found is None,
+        "anomalies": [anomaly_line(view, one) for one in odd.anomalies[:4]],
+        "odd": odd,
         "group": group,
     }
     return Page("overview.html", "Overview", question, data)
@@ -100,7 +101,7 @@ def tiles(view: View, timed: Row) -> list[Tile]:
     ]
 
 
-def marks(view: View, found: list[Any]) -> dict[datetime, tuple[str, str]]:
+def marks(view: View, found: Sequence[Row]) -> dict[datetime, tuple[str, str]]:
     """Anomalies by the moment they began, the largest of a step first."""
     out: dict[datetime, tuple[str, str]] = {}
     for one in sorted(found, key=lambda one: -one["impact_usd"]):

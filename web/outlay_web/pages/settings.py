@@ -10,6 +10,7 @@ from outlay_web.charts import Cell, Column, Table
 from outlay_web.pages import parts
 from outlay_web.pages.parts import Page, Row
 from outlay_web.pages.view import View
+from outlay_web.status import jobs
 
 ALLOWED: tuple[str, ...] = ()
 LEDGER = ("received", "stored", "duplicate", "rejected", "quarantined", "pending")
@@ -35,7 +36,7 @@ def page(view: View) -> Page:
         "balanced": shown["received"] == sum(shown[name] for name in LEDGER[1:]),
         "sources": source_table(view, sources["rows"]) if sources["rows"] else None,
         "unpriced": unpriced_table(view, unpriced) if unpriced else None,
-        "jobs": job_table(view.ctx.jobs()),
+        "jobs": job_table(jobs(view.ctx)),
         "window_calls": sources["total"]["calls"],
     }
     return Page("settings.html", "Settings", "Where does the data come from, and did all of it arrive?", data)
@@ -90,8 +91,8 @@ def unpriced_table(view: View, rows: Sequence[Row]) -> Table:
     return Table("unpriced", "Models with calls that have no cost", columns, lines)
 
 
-def job_table(jobs: Sequence[dict[str, Any]]) -> Table | None:
-    if not jobs:
+def job_table(known: Sequence[dict[str, Any]]) -> Table | None:
+    if not known:
         return None
     columns = [
         Column("Job", "text", "name"),
@@ -101,6 +102,6 @@ def job_table(jobs: Sequence[dict[str, Any]]) -> Table | None:
     ]
     rows = [
         [Cell(j.get("name")), Cell(j.get("runs")), Cell(j.get("failures")), Cell(j.get("last_error") or None)]
-        for j in jobs
+        for j in known
     ]
     return Table("jobs", "Background jobs", columns, rows)
