@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from outlay.errors import StoreError
+from outlay_collector.cadence import Cadence
 from outlay_collector.inflate import unpack
 from outlay_collector.known import KEY_BYTES, known_keys
 from outlay_collector.logs import log_rows
@@ -36,8 +37,7 @@ from outlay_collector.store import Store, load_sql
 
 logger = logging.getLogger(__name__)
 
-LINGER_S = 0.02
-LINGER_MAX_S = 1.0
+GLANCE_S = 0.5
 BACKOFF_S = (0.5, 1, 2, 5, 10, 30)
 MAX_MONTHS = 90
 
@@ -45,8 +45,19 @@ MAX_MONTHS = 90
 class Loader:
     """Loads what the spool holds, in order. `run_once` does one batch; `start` does it on a thread as data arrives."""
 
-    def __init__(self, store: Store, spool: Spool, *, on_loaded: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        spool: Spool,
+        *,
+        on_loaded: Callable[[], None] = lambda: None,
+        cadence: Cadence | None = None,
+    ) -> None:
         """Read the ledger and drop the segments that are in it.
+
+        Args:
+            on_loaded: Called after each batch.
+            cadence: Decides when a batch is due; without one somebody is taken to look always.
 
         Raises:
             StoreError: If the ledger cannot be read.
@@ -54,6 +65,7 @@ class Loader:
         self.store = store
         self.spool = spool
         self.on_loaded = on_loaded
+        self.cadence = cadence or Cadence(attended=True)
         self.retries = 0
         self.last_error = ""
         # Only where this loader is the one writer does it know what is stored; elsewhere ClickHouse is asked.
@@ -77,6 +89,7 @@ class Loader:
         """
         self._stop.set()
         self.spool.wake()
+        self.cadence.changed.set()
         if self._thread is not None:
             self._deadline = time.monotonic() + timeout_s
             self._thread.join(timeout_s)
@@ -86,16 +99,15 @@ class Loader:
         return True
 
     def _loop(self) -> None:
-        failures, rest_until = 0, 0.0
+        failures = 0
         while True:
             something = self.spool.wait(stop=self._stop)
             if self._stop.is_set() and (not something or time.monotonic() > self._deadline):
                 return
-            # The first spans after a pause go at once; a trickle is gathered: a batch has a cost of its own.
-            self._stop.wait(max(LINGER_S, rest_until - time.monotonic()))
-            started = time.monotonic()
+            self._gather()
             try:
-                self.run_once()
+                with self.cadence.run("load"):
+                    self.run_once()
                 failures, self.last_error = 0, ""
             except Exception as exc:
                 self._complain(exc)
@@ -104,8 +116,15 @@ class Loader:
                 # A stop ends the wait and is followed by one more try: what was in the way may be gone by now.
                 self._stop.wait(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
                 failures += 1
-            ended = time.monotonic()
-            rest_until = ended + min(2 * (ended - started), LINGER_MAX_S)
+
+    def _gather(self) -> None:
+        """Wait until a batch is due; what comes meanwhile may make it due earlier."""
+        while not self._stop.is_set():
+            self.cadence.changed.clear()
+            due_s = self.cadence.due_s(self.spool.waiting())
+            if due_s <= 0:
+                return
+            self.cadence.changed.wait(min(due_s, GLANCE_S))
 
     def _complain(self, exc: Exception) -> None:
         """Say once per kind of trouble that loading is stuck; nothing is lost, the segment is tried again."""

@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from outlay_collector.cadence import Waiting
 from outlay_collector.spool_counts import Counts, Snapshot
 from outlay_collector.spool_segments import (
     Record,
@@ -270,6 +271,11 @@ class Spool:
             for segment in (*self._sealed, self._open):
                 pending.include(segment.counts)
             return self._totals, pending
+
+    def waiting(self) -> Waiting:
+        """How much is still to be loaded, and since when."""
+        _, pending = self.snapshot()
+        return Waiting(pending.spans + pending.rejected + pending.logs + pending.logs_rejected, self.lag_s)
 
     @property
     def size_bytes(self) -> int:

@@ -142,6 +142,12 @@ def test_a_dsn_never_shows_its_password() -> None:
     assert "secret" not in Dsn("clickhouse://u:secret@host/db").shown
 
 
+def test_a_cluster_is_refused_with_the_reason_and_what_to_use() -> None:
+    with pytest.raises(ConfigError, match=r"shards .* lost.* one ClickHouse server, without \?cluster=") as caught:
+        open_store("clickhouse://default:secret@127.0.0.1:1/outlay?cluster=main")
+    assert "secret" not in str(caught.value)
+
+
 def test_an_unreachable_server_is_a_retryable_error_that_names_it() -> None:
     with pytest.raises(StoreError, match=r"127\.0\.0\.1:1") as caught:
         open_store("clickhouse://default:pw@127.0.0.1:1/outlay")

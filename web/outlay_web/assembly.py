@@ -31,6 +31,7 @@ from outlay_analytics.guarded_http import check_numeric
 from outlay_analytics.model_tiers import parse_model_tiers
 from outlay_analytics.outbox import deliver
 from outlay_collector.accept import Door
+from outlay_collector.cadence import Cadence
 from outlay_collector.jobs import Job, Scheduler
 from outlay_collector.loader import Loader
 from outlay_collector.prices import PriceBook
@@ -45,7 +46,7 @@ from outlay_collector.store import Store, migrate, open_store
 from outlay_web import status
 from outlay_web.app import create_app
 from outlay_web.auth import Authenticator
-from outlay_web.config import Config
+from outlay_web.config import ROLES, Config
 from outlay_web.context import Context, utc_now
 from outlay_web.errands import Errands
 from outlay_web.footprint import Footprint
@@ -65,6 +66,7 @@ LAST_USED_S = 60.0
 MEMORY_S = 10.0
 BUDGETS_S = 60.0
 ANOMALIES_S = 900.0
+CATCH_UP_S = 5.0
 PATIENCE_S = 300.0
 STOP_S = 6.0
 WATCH_S = 2.0
@@ -97,6 +99,8 @@ class Assembly:
             self._closers.append(self.store.close)
             migrate(self.store)
             self.prices = PriceBook(self.store, sections.pop("overlay"))
+            # Where not everything is in this process, those who look do so elsewhere.
+            self.cadence = Cadence(attended=set(settings.roles) != set(ROLES))
             self.spool: Spool | None = None
             self.door: Door | None = None
             self.loader: Loader | None = None
@@ -113,6 +117,7 @@ class Assembly:
                 spool=self.spool,
                 door=self.door,
                 config=sections,
+                ask=self.cadence.ask,
             )
         except BaseException:
             self.close()
@@ -178,7 +183,9 @@ class Assembly:
         settings = self.config.settings
         spool = Spool(settings.data / "spool", quota_bytes=settings.spool_quota_bytes)
         self._closers.append(spool.close)
-        self.loader = loader = Loader(self.store, spool, on_loaded=lambda: self.context.wake("settle"))
+        self.loader = loader = Loader(
+            self.store, spool, on_loaded=lambda: self.context.wake("settle"), cadence=self.cadence
+        )
         self._closers += [self._settle_rest, lambda: loader.stop(self._left_s())]
         self.spool, self.door = spool, Door(spool)
 
@@ -206,13 +213,22 @@ class Assembly:
         settler, rollup = self._workers()
         self._settler = settler
         pipeline = Scheduler("pipeline")
-        pipeline.add("settle", SETTLE_POLL_S if self.loader is None else SETTLE_S, settler.run_once)
+        pipeline.add("settle", SETTLE_POLL_S if self.loader is None else SETTLE_S, lambda: self._settle(settler))
         pipeline.add("rollup", ROLL_UP_S, lambda: self._roll_up(pipeline, rollup))
         errands = Errands(settler, lambda: pipeline.wake("errands"))
         pipeline.add("errands", ERRANDS_S, errands.run_all)
         self.context.on_pipeline = errands.ask
         self._run(pipeline, self._stop_pipeline)
         self.context.wake = lambda job: pipeline.wake(job) if job in pipeline.jobs else None
+
+    def _settle(self, settler: Settler) -> bool:
+        with self.cadence.run("settle"):
+            return settler.run_once()
+
+    def _catch_up(self) -> None:
+        """Before something is judged: what was received by now is in the figures, unless that takes long."""
+        if self.spool is not None and self._settler is not None:
+            self.cadence.catch_up(self.spool.waiting, CATCH_UP_S)
 
     def _stop_pipeline(self, pipeline: Scheduler) -> bool:
         ended = pipeline.stop(self._left_s())
@@ -254,6 +270,7 @@ class Assembly:
         rounds = Rounds()
 
         def budgets() -> None:
+            self._catch_up()
             now = self.context.now()
             if rounds.due(self.store, now):
                 alerts.evaluate(self.store, writer, now, rules(), config["budgets"])
@@ -261,6 +278,7 @@ class Assembly:
                 deliver(self.store, writer, now, configured.channels, configured.outbound)
 
         def anomalies() -> None:
+            self._catch_up()
             projects = status.projects(self.context)
             alerts.evaluate_anomalies(
                 self.store, writer, self.context.now(), rules(), projects, finder(self.context, PATIENCE_S)

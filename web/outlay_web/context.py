@@ -29,6 +29,10 @@ def no_wake(job: str) -> None:
     """Where no scheduler runs in this process there is nothing to wake."""
 
 
+def no_ask() -> None:
+    """Where nothing is loaded in this process, nobody has to know that somebody looks."""
+
+
 @dataclass
 class Context:
     """One program's parts, as the request handlers see them.
@@ -45,6 +49,7 @@ class Context:
         clock: Returns the present instant; tests set it.
         ready: Whether start-up is finished.
         wake: Makes a background job due now: `wake("settle")`.
+        ask: Says that somebody looks, so that what waits is worked off; waits for nothing.
         on_pipeline: Runs a function on the thread that settles and returns its value; None where nothing settles.
         jobs: Name, runs, failures and last error of every background job.
         shared: What routes keep between requests, by name.
@@ -61,6 +66,7 @@ class Context:
     clock: Callable[[], datetime] = utc_now
     ready: bool = False
     wake: Callable[[str], None] = no_wake
+    ask: Callable[[], None] = no_ask
     on_pipeline: Callable[[Callable[[Settler], Any]], Any] | None = None
     jobs: Callable[[], list[dict[str, Any]]] = list
     shared: dict[str, Any] = field(default_factory=dict)

@@ -63,6 +63,12 @@ def _lines(ctx: Context) -> Iterable[str]:
         "Failed runs of background jobs.",
         [({"job": j["name"]}, j["failures"]) for j in jobs],
     )
+    yield from metric(
+        "outlay_job_busy_seconds_total",
+        "counter",
+        "Time that background jobs have worked.",
+        [({"job": j["name"]}, j["busy_seconds"]) for j in jobs],
+    )
     spent = list(spend_by_model(ctx))
     yield from metric(
         "outlay_cost_usd_total", "counter", "Cost of priced calls.", [(a, r["cost_usd"]) for a, r in spent]

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 OTLP_PATHS = frozenset({"/v1/traces", "/v1/logs", "/v1/metrics"})
 OTLP_ALIAS = "/api/public/otel/"
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/favicon.ico"})
+UNSEEING_PATHS = OPEN_PATHS | {"/metrics", "/openapi.json"}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 MAX_JSON_BYTES = 1 << 20
@@ -103,6 +104,8 @@ class Gate:
             if scope["method"] == "HEAD":  # like GET; the server sends no body, as it knows what was asked
                 scope = {**scope, "method": "GET"}
             redirect = await self._admit(scope, headers)
+            if looks(path) and not redirect:
+                self._ctx.ask()
             if redirect:
                 await send_redirect(answer, redirect)
                 return
@@ -159,6 +162,11 @@ class Gate:
 def is_program(path: str) -> bool:
     """Whether programs ask here, and so get JSON and are authenticated by key."""
     return path.startswith(("/api/", "/v1/")) or path in ("/openapi.json", "/metrics", "/healthz", "/readyz")
+
+
+def looks(path: str) -> bool:
+    """Whether somebody who asks here wants to see what was received: not monitors, nor what pages are made with."""
+    return path not in UNSEEING_PATHS and not path.startswith("/static/")
 
 
 def check_role(principal: Principal, method: str, path: str) -> None:
