@@ -2,12 +2,12 @@
 
     python benchmarks/trickle.py --rate 1 --seconds 60
 
-A real `outlay serve` on an empty directory of its own gets `rate` calls a second over OTLP/HTTP, each in a body of its
-own, as small applications send them. Somebody who looks asks the API every `--every` seconds for the newest calls,
-which also says how long a call took from being sent until it was seen (an upper bound: it was visible at some time between
-two questions). After a round with nobody, one who comes asks until the last call is there. CPU is user + system of the
-server's process with all its threads, from /proc, as a share of one core; it includes answering. On a machine without a
-core to spare the runs take longer and are fewer: then read the CPU of a run.
+A real `outlay serve` on an empty directory of its own gets `rate` calls a second over OTLP/HTTP, each in a body of
+its own, as small applications send them. Somebody who looks asks the API every `--every` seconds for the newest
+calls, which also says how long a call took from being sent until it was seen (an upper bound: it was visible at some
+time between two questions). After a round with nobody, one who comes asks until the last call is there. CPU is user +
+system of the server's process with all its threads, from /proc, as a share of one core; it includes answering. On a
+machine without a core to spare the runs take longer and are fewer: then read the CPU of a run.
 """
 
 from __future__ import annotations
