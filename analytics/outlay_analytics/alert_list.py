@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from outlay_analytics.alert_messages import explain_path, title
 from outlay_analytics.alert_rows import MOST, read_acknowledgements, read_alerts, read_silences
 from outlay_analytics.alert_states import Alert
-from outlay_analytics.alerts import title
 from outlay_analytics.window import BadRequest
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
@@ -41,7 +41,7 @@ def list_alerts(
             alert,
             silences.get((project, alert.fingerprint)),
             on_it.get(alert.alert_id),
-            undelivered.get(alert.group_key),
+            _delivery_error(alert, undelivered),
         )
         for alert in found
     ]
@@ -53,18 +53,24 @@ def order(alert: Mapping[str, Any]) -> tuple[int, float]:
     return STATES.index(alert["state"]), -alert["started_at"].timestamp()
 
 
-def _undelivered(store: Store, project: str) -> dict[str, str]:
-    """Why the last message about something did not reach every channel it was meant for, by group key."""
+def _undelivered(store: Store, project: str) -> dict[tuple[str, str], str]:
+    """Why the last message about a group did not reach a channel, by group key and channel."""
     rows = store.query(load_sql("outlay_analytics.sql", "notifications_undelivered"), {"project": project})
-    return {
-        row["group_key"]: f"{row['channels']} channel{'s' if row['channels'] > 1 else ''} not reached: {row['error']}"
-        for row in rows
-    }
+    return {(row["group_key"], row["channel"]): row["last_error"] for row in rows}
+
+
+def _delivery_error(alert: Alert, undelivered: Mapping[tuple[str, str], str]) -> str | None:
+    """How many of the alert's channels were not reached, and why the last of them was not."""
+    missed = [undelivered[alert.group_key, name] for name in alert.notify if (alert.group_key, name) in undelivered]
+    if not missed:
+        return None
+    return f"{len(missed)} channel{'s' if len(missed) > 1 else ''} not reached: {missed[-1]}"
 
 
 def _shown(
     alert: Alert, silenced_until: datetime | None, on_it: Mapping[str, Any] | None, undelivered: str | None
 ) -> dict[str, Any]:
+    base = alert.base
     return {
         "id": alert.alert_id,
         "fingerprint": alert.fingerprint,
@@ -75,7 +81,10 @@ def _shown(
         "reason": alert.reason,
         "budget": alert.budget or None,
         "scope": {dim: list(values) for dim, values in alert.scope.items()},
+        "group": alert.group_key,
         "window": {"start": alert.window_start, "end": alert.window_end},
+        "base": {"start": base.start, "end": base.end} if base else None,
+        "explain": explain_path(alert),
         "actual_usd": alert.actual_usd,
         "expected_usd": alert.expected_usd,
         "drivers": [dict(driver) for driver in alert.drivers],
@@ -102,7 +111,7 @@ def acknowledge(
     row = {"project": project, "alert_id": alert_id, "acknowledged_by": by[:200], "acknowledged_at": now}
     writer.insert("acknowledgements", [row])
     silences = read_silences(store, now)
-    undelivered = _undelivered(store, project).get(found[0].group_key)
+    undelivered = _delivery_error(found[0], _undelivered(store, project))
     return _shown(found[0], silences.get((project, found[0].fingerprint)), row, undelivered)
 
 
@@ -138,4 +147,5 @@ def silence(
         ],
     )
     on_it = read_acknowledgements(store, found).get(alert_id)
-    return _shown(found[0], end if end > now else None, on_it, _undelivered(store, project).get(found[0].group_key))
+    undelivered = _delivery_error(found[0], _undelivered(store, project))
+    return _shown(found[0], end if end > now else None, on_it, undelivered)

@@ -9,9 +9,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from outlay_analytics.alert_rows import sql_instant
 from outlay_collector.store import Store, load_sql
 
 QUIET = timedelta(minutes=5)
+WAITS = timedelta(hours=1)  # longer than what joins a group waits to be told with it
 
 
 class Rounds:
@@ -23,7 +25,8 @@ class Rounds:
 
     def due(self, store: Store, now: datetime) -> bool:
         """Whether a round is worth making now; the answer True counts as one made."""
-        row = store.query(load_sql("outlay_analytics.sql", "alerts_as_of"))[0]
+        sql = load_sql("outlay_analytics.sql", "alerts_as_of")
+        row = store.query(sql, {"since": sql_instant(now - WAITS)})[0]
         seen = (row["calls_at"], row["budgets_at"])
         if self._at is not None and seen == self._seen and not row["waiting"] and now - self._at < QUIET:
             return False

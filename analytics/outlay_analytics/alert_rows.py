@@ -14,7 +14,7 @@ from outlay_collector.store import Row, Store, load_sql
 from outlay_collector.store.client import Writer
 
 COLUMNS = tuple(field.name for field in fields(Alert))
-OPEN = "state IN ('pending', 'firing')"
+UNFINISHED = "(state != 'resolved' OR startsWith(notified_state, 'firing'))"
 MOST = 10_000
 
 

@@ -7,22 +7,23 @@ round, and a crash between two steps repeats the later one. What people see of a
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import numpy as np
 
 from outlay.errors import ConfigError, OutlayError
-from outlay_analytics.alert_rows import OPEN, read_acknowledgements, read_alerts, read_silences, write_alerts
+from outlay_analytics.alert_explained import Explainer
+from outlay_analytics.alert_groups import grouped
+from outlay_analytics.alert_messages import compose
+from outlay_analytics.alert_rows import UNFINISHED, read_acknowledgements, read_alerts, read_silences, write_alerts
 from outlay_analytics.alert_settings import AlertSettings
-from outlay_analytics.alert_states import Alert, advance, begin, fingerprint, inhibited, why_notify
-from outlay_analytics.anomalies import Finder, find
+from outlay_analytics.alert_states import Alert, advance, begin, explained, fingerprint, inhibited, why_notify
+from outlay_analytics.anomalies import Finder, find, usual_window
 from outlay_analytics.budget_rules import (
     LONGEST_BURN_H,
     Finding,
@@ -34,9 +35,8 @@ from outlay_analytics.budget_rules import (
 )
 from outlay_analytics.budgets import Budget, all_budgets
 from outlay_analytics.channels import parse_channel
-from outlay_analytics.explain import changes
 from outlay_analytics.history import spend_series, start_of, with_window
-from outlay_analytics.messages import Entry, Message, instant, usd
+from outlay_analytics.messages import usd
 from outlay_analytics.notify import send
 from outlay_analytics.outbox import deliver, intend
 from outlay_analytics.outlook import LEARN, LEAST, elapsed_share, look_ahead
@@ -47,13 +47,6 @@ from outlay_collector.store.client import Writer
 
 logger = logging.getLogger(__name__)
 
-TITLES = {
-    "over_budget": "is over budget",
-    "projected_over_budget": "is heading over budget",
-    "above_projection": "spends more than projected",
-    "burn_rate": "burns its budget too fast",
-    "evaluation_failed": "could not be evaluated",
-}
 RULES = ("over_budget", "projected_over_budget", "above_projection", "burn_rate", "evaluation_failed")
 FORGOTTEN = timedelta(days=2)
 
@@ -74,7 +67,7 @@ def evaluate(
         budgets: Those of outlay.toml; the store's are added.
     """
     settings = settings or AlertSettings()
-    known = {alert.fingerprint: alert for alert in read_alerts(store, condition=OPEN) if alert.rule != "anomaly"}
+    known, others = _known(store, lambda alert: alert.rule != "anomaly")
     round_: list[Alert] = []
     for budget in all_budgets(store, budgets):
         scope = dict(budget.scope)
@@ -82,6 +75,7 @@ def evaluate(
         for rule in RULES:
             mine = known.pop(fingerprint(budget.project, rule, budget.name, scope), None)
             if rule not in findings:  # not evaluated: what is known stays as it is
+                others += [mine] if mine is not None else []
                 continue
             finding = findings[rule]
             notify = budget.notify if rule != "evaluation_failed" else budget.notify or settings.notify
@@ -90,8 +84,7 @@ def evaluate(
             elif finding is not None:
                 round_.append(begin(budget.project, budget.name, scope, notify, finding, now))
     round_ += [advance(alert, None, now, gone="its budget was deleted or changed") for alert in known.values()]
-    _explain_new(store, round_, now)
-    _notify(store, writer, round_, settings, now)
+    _notify(store, writer, round_, others, settings, now)
     return deliver(store, writer, now, settings.channels, settings.outbound)
 
 
@@ -111,15 +104,27 @@ def evaluate_anomalies(
     settings = settings or AlertSettings()
     if not settings.anomalies:
         return 0
-    known = {alert.fingerprint: alert for alert in read_alerts(store, condition=OPEN) if alert.rule == "anomaly"}
+    known, others = _known(store, lambda alert: alert.rule == "anomaly")
     round_: list[Alert] = []
     for project in projects:
         scope = Scope(Window(now - FORGOTTEN, now), {}, project)
         for found in finder(store, scope, now=now, floor_usd=settings.anomaly_floor_usd)["anomalies"]:
             round_.append(_anomaly_alert(project, found, known, settings, now))
     round_ += [advance(alert, None, now) for alert in known.values()]
-    _notify(store, writer, round_, settings, now)
+    _notify(store, writer, round_, others, settings, now)
     return deliver(store, writer, now, settings.channels, settings.outbound)
+
+
+def _known(store: Store, mine: Callable[[Alert], bool]) -> tuple[dict[str, Alert], list[Alert]]:
+    """The open alerts that a round evaluates, by fingerprint; and the others, and those whose end is yet to be told."""
+    known: dict[str, Alert] = {}
+    others = []
+    for alert in read_alerts(store, condition=UNFINISHED):
+        if mine(alert) and alert.state != "resolved":
+            known[alert.fingerprint] = alert
+        else:
+            others.append(alert)
+    return known, others
 
 
 def _anomaly_alert(
@@ -140,16 +145,16 @@ def _anomaly_alert(
     fresh = begin(project, "", scope, settings.notify, finding, now)
     over = now - found["ended_at"] > timedelta(hours=3)
     mine = known.pop(fresh.fingerprint, None)
+    why = found["explain"]
     if mine is None:
-        explained = replace(
-            fresh,
-            started_at=found["started_at"],
-            drivers=tuple(found["explain"]["drivers"][:3]),
-            sentences=tuple(found["explain"]["sentences"]),
-        )
+        begun = replace(fresh, started_at=found["started_at"])
+        begun = explained(begun, finding.window, usual_window(finding.window), why["drivers"], why["sentences"])
         # An incident that was over before it was seen is recorded, not told.
-        return advance(explained, None, now, gone="it is over") if over else explained
-    return advance(mine, None if over else finding, now, gone="it is over" if over else "")
+        return advance(begun, None, now, gone="it is over") if over else begun
+    if over:
+        return advance(mine, None, now, gone="it is over")
+    held = advance(mine, finding, now)
+    return explained(held, finding.window, usual_window(finding.window), why["drivers"], why["sentences"])
 
 
 def _findings(store: Store, budget: Budget, settings: AlertSettings, now: datetime) -> dict[str, Finding | None]:
@@ -196,113 +201,74 @@ def _expected_by_now(store: Store, budget: Budget, period: Window, now: datetime
     return float(expected[:-1].sum() + expected[-1] * elapsed_share(store, scope, now))
 
 
-def _explain_new(store: Store, alerts: list[Alert], now: datetime) -> None:
-    """Give every alert that has just begun to fire its drivers and sentences, in place."""
-    for number, alert in enumerate(alerts):
-        if alert.fired_at != now or alert.window_start >= alert.window_end:
-            continue
-        window = Window(alert.window_start, alert.window_end)
-        scope = Scope(window, {dim: tuple(values) for dim, values in alert.scope.items()}, alert.project)
-        base = window.previous()
-        if alert.rule == "burn_rate":  # the same hours a week ago, so that nights are compared with nights
-            base = Window(window.start - timedelta(days=7), window.end - timedelta(days=7))
-        drivers, words = changes(store, scope, base)
-        moved = tuple(driver for driver in drivers if driver["usd"])[:3]
-        alerts[number] = replace(alert, drivers=moved, sentences=tuple(words))
+def _notify(
+    store: Store,
+    writer: Writer,
+    round_: Sequence[Alert],
+    others: Sequence[Alert],
+    settings: AlertSettings,
+    now: datetime,
+) -> None:
+    """Write down what must be said, one message per group and channels, then the alerts as they are now.
 
-
-def _notify(store: Store, writer: Writer, alerts: Sequence[Alert], settings: AlertSettings, now: datetime) -> None:
-    """Write down what must be said, then the alerts as they are now: one message per group."""
+    Args:
+        round_: What was evaluated in this round.
+        others: What was not, but is open or ended without a word: it may be told with the round's.
+    """
+    explainer = Explainer(store)
+    fresh = [explainer.explain(alert) if alert.fired_at == now else alert for alert in round_]
+    alerts = grouped([*fresh, *others], now)
+    before = {alert.alert_id: alert for alert in others}
     silences, on_it = read_silences(store, now), read_acknowledgements(store, alerts)
-    groups: dict[str, list[Alert]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[Alert]] = defaultdict(list)
     for alert in alerts:
-        groups[alert.group_key].append(alert)
-    for key, group in groups.items():
-        reasons = {
-            alert.alert_id: why_notify(
-                alert,
-                group,
-                now,
-                settings.repeat,
-                silences.get((alert.project, alert.fingerprint)),
-                alert.alert_id in on_it,
-            )
+        groups[alert.project, alert.group_key].append(alert)
+    for (project, key), group in groups.items():
+        speaking = [
+            alert
             for alert in group
+            if (alert.project, alert.fingerprint) not in silences
+            and not (alert.state == "firing" and inhibited(alert, group))
+        ]
+        reasons = {
+            alert.alert_id: why_notify(alert, speaking, now, settings.repeat, None, alert.alert_id in on_it)
+            for alert in speaking
         }
-        told = [alert for alert in group if reasons[alert.alert_id]]
-        firing = [alert for alert in group if alert.state == "firing" and not inhibited(alert, group)]
-        said = told + [alert for alert in firing if alert not in told and alert.notified_state]
-        channels = [channel for alert in said for channel in alert.notify]
-        if told and channels:
-            intend(writer, group[0].project, _message(key, said, reasons, settings), channels, now)
-        marked = {alert.alert_id for alert in told}
-        write_alerts(writer, [_told(alert, now) if alert.alert_id in marked else alert for alert in group])
+        told: dict[str, Alert] = {}
+        if any(reasons.values()):
+            said = [explainer.explain(alert) if alert.state == "firing" else alert for alert in speaking]
+            for channels, parts in _audiences(said, reasons):
+                if channels:
+                    intend(writer, project, compose(key, parts, reasons, settings), channels, now)
+                told |= {alert.alert_id: _told(alert, now) for alert in parts}
+        after = [told.get(alert.alert_id, alert) for alert in group]
+        write_alerts(writer, [alert for alert in after if before.get(alert.alert_id) != alert])
+
+
+def _audiences(alerts: Sequence[Alert], reasons: Mapping[str, str]) -> list[tuple[list[str], list[Alert]]]:
+    """Who must hear what: channels, and all that is to be said to them about a group, wherever there is news for them.
+
+    What fires is said again beside the news, and what has ended since the last message is said once. Alerts with news
+    for nobody come last, without a channel.
+    """
+    firing = {alert.fingerprint for alert in alerts if alert.state == "firing"}
+    said = [
+        alert
+        for alert in alerts
+        if alert.state == "firing"
+        or (alert.state == "resolved" and alert.told_firing and alert.fingerprint not in firing)
+    ]
+    audiences: dict[tuple[str, ...], tuple[list[str], list[Alert]]] = {}
+    for channel in dict.fromkeys(channel for alert in said for channel in alert.notify):
+        parts = [alert for alert in said if channel in alert.notify]
+        if any(reasons[alert.alert_id] for alert in parts):
+            audiences.setdefault(tuple(alert.alert_id for alert in parts), ([], parts))[0].append(channel)
+    nobody = [alert for alert in alerts if reasons[alert.alert_id] and not alert.notify]
+    return [*audiences.values(), ([], nobody)]
 
 
 def _told(alert: Alert, now: datetime) -> Alert:
     return replace(alert, notified_at=now, notified_state=f"{alert.state}:{alert.severity}")
-
-
-def _message(key: str, alerts: Sequence[Alert], reasons: Mapping[str, str], settings: AlertSettings) -> Message:
-    status = "firing" if any(alert.state == "firing" for alert in alerts) else "resolved"
-    ordered = sorted(alerts, key=lambda alert: (alert.state != "firing", alert.severity != "critical", alert.rule))
-    states = sorted(
-        f"{alert.alert_id}:{alert.state}:{alert.severity}:{reasons.get(alert.alert_id)}:{instant(alert.notified_at)}"
-        for alert in alerts
-    )
-    lead = ordered[0]
-    mark = "Resolved" if status == "resolved" else lead.severity.capitalize()
-    return Message(
-        message_id=hashlib.sha256("|".join(states).encode()).hexdigest()[:32],
-        group_key=key,
-        status=status,
-        title=f"{mark}: {title(lead)}",
-        entries=tuple(_entry(alert, settings) for alert in ordered),
-        link=_link(lead, settings),
-        sent_by=settings.public_url,
-    )
-
-
-def title(alert: Alert) -> str:
-    """What happened, in a few words."""
-    if alert.rule == "anomaly":
-        where = ", ".join(f"{dim} {values[0] or '(none)'}" for dim, values in alert.scope.items() if dim != "channel")
-        channel = alert.scope.get("channel", ("spend",))[0].replace("_", " ")
-        return f"unusual {channel} in {where or 'all spend'}"
-    return f"{alert.budget} {TITLES.get(alert.rule, alert.rule)}"
-
-
-def _entry(alert: Alert, settings: AlertSettings) -> Entry:
-    labels = {"project": alert.project} | ({"budget": alert.budget} if alert.budget else {})
-    labels |= {dim: ",".join(values) for dim, values in alert.scope.items()}
-    description = alert.reason + (f". {' '.join(alert.sentences)}" if alert.sentences else "")
-    url = f"{settings.public_url}/api/v1/alerts/{quote(alert.alert_id)}/silence"
-    return Entry(
-        fingerprint=alert.fingerprint,
-        alert_id=alert.alert_id,
-        rule=alert.rule,
-        severity=alert.severity,
-        status="resolved" if alert.state == "resolved" else "firing",
-        summary=f"{title(alert)}: {alert.reason}",
-        description=description,
-        starts_at=instant(alert.started_at),
-        ends_at=instant(alert.resolved_at),
-        labels=labels,
-        actual_usd=None if alert.actual_usd is None else f"{alert.actual_usd:f}",
-        expected_usd=None if alert.expected_usd is None else f"{alert.expected_usd:f}",
-        drivers=[{"driver": driver["driver"], "usd": f"{driver['usd']:f}"} for driver in alert.drivers[:3]],
-        link=_link(alert, settings),
-        silence=f'{settings.public_url}/alerts, or POST {url} (for a day unless it says "until")',
-    )
-
-
-def _link(alert: Alert, settings: AlertSettings) -> str:
-    """The explain page for the alert's window and scope."""
-    pairs = [("start", instant(alert.window_start)), ("end", instant(alert.window_end))]
-    pairs += [(dim, value) for dim, values in alert.scope.items() if dim != "channel" for value in values]
-    if alert.project != "default":
-        pairs.append(("project", alert.project))
-    return f"{settings.public_url}/explain?{urlencode(pairs)}"
 
 
 def send_test(
@@ -326,7 +292,7 @@ def send_test(
         started_at=now,
         evaluated_at=now,
     )
-    base = _message(f"{project}/test", [sample], {}, settings)
+    base = compose(f"{project}/test", [sample], {}, settings)
     message = replace(base, status="test", title="Test message from Outlay")
     out = []
     for entry in notify:

@@ -65,8 +65,8 @@ def over_budget(amount: Decimal, outlook: Outlook, now: datetime) -> Finding | N
 
 
 def projected_over_budget(amount: Decimal, outlook: Outlook, now: datetime) -> Finding | None:
-    """Heading for more than the budget by the period's end."""
-    if not outlook.total or outlook.total["mean"] <= float(amount):
+    """Heading for more than the budget by the period's end; not once it is spent, which is a fact."""
+    if not outlook.total or outlook.total["mean"] <= float(amount) or outlook.spent_usd > amount:
         return None
     probability = outlook.probability_over(amount)
     critical = outlook.total["lo80"] > float(amount)

@@ -1,4 +1,4 @@
-"""What an alert says: one message per budget or incident, and its form for each kind of receiver.
+"""What alerts say: one message per group of them, and its form for each kind of receiver.
 
 Every message tells what happened, how much against what was expected, since when, the top three drivers, where to
 look and how to silence it. The webhook's body is Alertmanager's version 4, so that existing receivers understand it.
@@ -6,6 +6,7 @@ look and how to silence it. The webhook's body is Alertmanager's version 4, so t
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 from outlay_analytics.drivers import title
 
+MOST = 20  # entries in full, where a receiver limits what it takes (Slack: 50 blocks)
 OPEN_END = "0001-01-01T00:00:00Z"
 _PAGERDUTY_SEVERITY = {"critical": "critical", "warning": "warning"}
 
@@ -173,7 +175,7 @@ def plain_text(message: Message) -> str:
 def slack_blocks(message: Message) -> dict[str, Any]:
     """The body for a Slack incoming webhook; `text` is the fallback for notifications."""
     blocks: list[dict[str, Any]] = [{"type": "header", "text": {"type": "plain_text", "text": message.title[:150]}}]
-    for entry in message.entries[:10]:
+    for entry in message.entries[:MOST]:
         fields = [
             f"*What*\n{entry.summary}",
             f"*Actual against expected*\n{usd(entry.actual_usd)} against {usd(entry.expected_usd)}",
@@ -185,6 +187,8 @@ def slack_blocks(message: Message) -> dict[str, Any]:
         )
         words = f"{_slack_escape(entry.description)}\n<{entry.link}|Look> · {_slack_escape(entry.silence)}"
         blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": words[:2000]}]})
+    if more(message):
+        blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": _slack_escape(more(message))}]})
     return {"text": _slack_escape(message.title), "blocks": blocks}
 
 
@@ -192,30 +196,39 @@ def _slack_escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def pagerduty_event(message: Message, entry: Entry, routing_key: str) -> dict[str, Any]:
-    """One PagerDuty event (Events API v2) for one alert; the fingerprint joins trigger and resolve."""
-    event: dict[str, Any] = {
+def pagerduty_event(message: Message, routing_key: str) -> dict[str, Any]:
+    """One PagerDuty event (Events API v2) for a message; the key of its group joins trigger and resolve."""
+    lead = message.entries[0]
+    alone = len(message.entries) == 1
+    return {
         "routing_key": routing_key,
-        "event_action": "resolve" if entry.status == "resolved" else "trigger",
-        "dedup_key": entry.fingerprint,
+        "event_action": "resolve" if message.status == "resolved" else "trigger",
+        "dedup_key": hashlib.sha256(message.group_key.encode()).hexdigest()[:32],
         "client": "Outlay",
         "client_url": message.sent_by,
-        "links": [{"href": entry.link, "text": "Explain"}],
+        "links": [{"href": entry.link, "text": f"Explain {entry.summary}"[:1024]} for entry in message.entries[:MOST]],
         "payload": {
-            "summary": entry.summary[:1024],
+            "summary": (lead.summary if alone else message.title)[:1024],
             "source": "outlay",
-            "severity": _PAGERDUTY_SEVERITY.get(entry.severity, "info"),
-            "timestamp": entry.starts_at,
-            "component": entry.labels.get("budget", ""),
+            "severity": _PAGERDUTY_SEVERITY.get(lead.severity, "info"),
+            "timestamp": lead.starts_at,
+            "component": lead.labels.get("budget", ""),
             "group": message.group_key,
-            "class": entry.rule,
+            "class": lead.rule,
             "custom_details": {
-                "description": entry.description,
-                "actual_usd": entry.actual_usd,
-                "expected_usd": entry.expected_usd,
-                "drivers": entry.drivers,
-                "silence": entry.silence,
+                "description": lead.description,
+                "actual_usd": lead.actual_usd,
+                "expected_usd": lead.expected_usd,
+                "drivers": lead.drivers,
+                "silence": lead.silence,
+                "parts": [f"{entry.status}: {entry.description}" for entry in message.entries[1 : 1 + MOST]],
+                "more": more(message),
             },
         },
     }
-    return event
+
+
+def more(message: Message) -> str:
+    """What a message has no room for, in words; empty where everything fits."""
+    left = len(message.entries) - MOST
+    return f"{left} more at {message.sent_by}/alerts" if left > 0 else ""

@@ -89,7 +89,7 @@ def _bodies(channel: Channel, message: Message) -> list[bytes]:
     if channel.kind == "slack":
         bodies = [slack_blocks(message)]
     elif channel.kind == "pagerduty":
-        bodies = [pagerduty_event(message, entry, channel.routing_key) for entry in message.entries]
+        bodies = [pagerduty_event(message, channel.routing_key)]
     elif channel.kind == "alertmanager":
         bodies = [alertmanager_api(message)]
     else:

@@ -177,7 +177,8 @@ def put_small(store: Store, writer: Writer, hook: Received, **more: Any) -> None
 
 
 def test_a_budget_that_is_passed_posts_one_alertmanager_message(store: Store, writer: Writer, hook: Received) -> None:
-    spend(store, 20, "0.5")
+    spend(store, 60, "0.25")
+    spend(store, 20, "0.25")
     put_small(store, writer, hook)
     assert alerts.evaluate(store, writer, NOW, SETTINGS) == 1
     (body,) = hook.json
@@ -391,7 +392,8 @@ def test_redirects_are_not_followed_and_not_retried(hook: Received) -> None:
 
 
 def test_every_kind_of_channel_gets_its_own_form(store: Store, writer: Writer, hook: Received) -> None:
-    spend(store, 20, "0.5")
+    spend(store, 60, "0.25")
+    spend(store, 20, "0.25")
     put_small(
         store,
         writer,

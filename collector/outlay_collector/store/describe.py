@@ -6,6 +6,7 @@ Tables and columns are explained where they are made, in comments of the SQL; th
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from importlib.resources import files
 
 HEAD = """# Data model
@@ -30,27 +31,36 @@ COLUMN = re.compile(
     re.MULTILINE,
 )
 
+ALTER = re.compile(r"^ALTER TABLE (?P<name>\w+)\n(?P<body>[\s\S]*?);", re.MULTILINE)
+ADDED = re.compile(
+    r"^    ADD COLUMN IF NOT EXISTS (?P<name>\w+) (?P<type>.+?)(?:\s+DEFAULT [\s\S]+?)?\s+"
+    r"COMMENT '(?P<comment>(?:[^']|'')*)'",
+    re.MULTILINE,
+)
+
 
 def markdown() -> str:
     """The page docs/data-model.md holds."""
     folder = files("outlay_collector.store").joinpath("migrations")
+    entries = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda file: file.name)
+    texts = [entry.read_text(encoding="utf-8") for entry in entries]
+    added: dict[str, list[re.Match[str]]] = {}
+    for change in ALTER.finditer("\n".join(texts)):
+        added.setdefault(change["name"], []).extend(ADDED.finditer(change["body"]))
     parts = [HEAD]
-    for entry in sorted(folder.iterdir(), key=lambda file: file.name):
-        if not entry.name.endswith(".sql"):
-            continue
-        text = entry.read_text(encoding="utf-8")
-        found = [(table.start(), _table(table)) for table in TABLE.finditer(text)]
+    for text in texts:
+        found = [(table.start(), _table(table, added.get(table["name"], []))) for table in TABLE.finditer(text)]
         found += [(table.start(), _same_columns(table)) for table in SAME_COLUMNS.finditer(text)]
         parts += [page for _, page in sorted(found)]
     return "\n".join(parts)
 
 
-def _table(table: re.Match[str]) -> str:
+def _table(table: re.Match[str], added: Sequence[re.Match[str]]) -> str:
     lines = [line.removeprefix("--").strip() for line in table["comment"].splitlines()]
     about = " ".join(line for line in lines if line and not line.startswith("shard:"))
     rows = [
         f"| `{column['name']}` | {column['type'].replace('|', '&#124;')} | {_cell(column['comment'])} |"
-        for column in COLUMN.finditer(table["body"])
+        for column in [*COLUMN.finditer(table["body"]), *added]
     ]
     return "\n".join(
         [

@@ -71,6 +71,10 @@ def expand(text: str, cluster: str, database: str) -> list[str]:
 
 def _clustered(statement: str, cluster: str, database: str) -> list[str]:
     on_cluster = f"ON CLUSTER {quote(cluster)}"
+    changed = re.match(r"ALTER TABLE (\w+)", _code(statement))
+    if changed is not None:  # the tables that hold the rows, then the one over them
+        rest = _code(statement)[changed.end() :]
+        return [f"ALTER TABLE {changed[1]}{suffix} {on_cluster}{rest}" for suffix in ("_local", "")]
     table = re.search(r"CREATE TABLE IF NOT EXISTS (\w+)", statement)
     if table is None or "MergeTree" not in statement:
         return [

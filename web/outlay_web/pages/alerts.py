@@ -20,7 +20,7 @@ from outlay_web.pages import calls as calls_page
 from outlay_web.pages.budgets import back
 from outlay_web.pages.explain import driver_title
 from outlay_web.pages.parts import Page, Row
-from outlay_web.pages.view import Link, View, url
+from outlay_web.pages.view import Link, View
 
 ALLOWED = ("state",)
 STATES = ("pending", "firing", "resolved")
@@ -79,14 +79,6 @@ def driver_texts(found: Sequence[Row]) -> list[str]:
 
 def shown(view: View, one: Row) -> Shown:
     state, severity = str(one["state"]), str(one["severity"])
-    filters = {str(dimension): tuple(map(str, values)) for dimension, values in dict(one["scope"]).items()}
-    base = [("project", view.scope.project)] if view.scope.project != "default" else []
-    span = [("start", fmt.rfc3339(one["window"]["start"])), ("end", fmt.rfc3339(one["window"]["end"]))]
-    pairs = [
-        *base,
-        *span,
-        *((name, value) for name, values in filters.items() if name != "channel" for value in values),
-    ]
     badges = calls_page.badge(state, TONES.get(state, ""))
     if state != "resolved":
         badges += Markup(" ") + calls_page.badge(severity, "bad" if severity == "critical" else "warn")
@@ -103,7 +95,7 @@ def shown(view: View, one: Row) -> Shown:
         amounts,
         driver_texts(one["drivers"]),
         [str(sentence) for sentence in one["sentences"]],
-        url("/explain", pairs),
+        str(one["explain"]),
         one["acknowledged_at"] is not None,
         one["silenced_until"],
         one["delivery_error"],
