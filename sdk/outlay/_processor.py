@@ -40,6 +40,9 @@ class OutlayProcessor(SpanProcessor):
         if self._client.enabled and pipeline is not None and context is not None and context.trace_flags.sampled:
             try:
                 pipeline.put(span)
+                if context.span_id in self._client.outermost:
+                    self._client.outermost.discard(context.span_id)
+                    pipeline.flush(self._client.settings.exit_timeout_s)
             except Exception:
                 _safely.report("span processor")
 

@@ -20,7 +20,8 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind
 
-from outlay import _safely, semconv
+from outlay import _children, _safely, semconv
+from outlay.context import current_scope
 from outlay.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Client:
         self._alone = False  # ids of our own: the application's provider would make others
         self._attached: list[Any] = []
         self._counted = False
+        self.exiting = False
+        self.outermost: set[int] = set()  # ids of open spans that wait at their end until everything is sent
 
     def configure(
         self,
@@ -76,7 +79,7 @@ class Client:
         from outlay.export import Pipeline, Sender
 
         encoder = Encoder(settings)
-        pipeline = Pipeline(settings, sender or Sender(settings), encoder.spans, encoder.scores)
+        pipeline = Pipeline(settings, sender or Sender(settings), encoder.spans, encoder.scores, exiting=self.exiting)
         if self.pipeline is not None:
             self.pipeline.hand_over(pipeline)
         lent = self.own_provider is not None and trace.get_tracer_provider() is self.own_provider
@@ -163,6 +166,8 @@ class Client:
         span = self.tracer().start_span(name, context, kind, attributes, start_time=start_ns)
         if not (span.is_recording() and span.get_span_context().trace_flags.sampled):
             span = self._own_tracer.start_span(name, context, kind, attributes, start_time=start_ns)
+        if self.settings.flush_at_end and current_scope(context).frame is None:
+            self.outermost.add(span.get_span_context().span_id)
         return span
 
     def keeps_content(self, trace_id: int) -> bool:
@@ -289,7 +294,7 @@ def _start(given: dict[str, Any], *, explicit: bool, redact: Redact | None = Non
                 _safely.warn("init", "init() was already called; the settings of the first call stay")
             return
         if not _started:
-            atexit.register(shutdown)
+            atexit.register(_exit)
         _client.explicit = explicit
         _started = True
         _client.configure(settings, redact=redact, provider=provider)
@@ -326,6 +331,18 @@ def shutdown(timeout: float | None = None) -> None:
     pipeline = _client.pipeline
     if pipeline is not None:
         pipeline.shutdown(_client.settings.exit_timeout_s if timeout is None else timeout)
+
+
+@_safely.safely()
+def _exit() -> None:
+    """The process ends: send what is queued, and from now on everything at once."""
+    _client.exiting = True
+    end_open_calls(_client)
+    if _client.pipeline is not None:
+        _client.pipeline.exit()
+
+
+_children.watch(_exit)
 
 
 def end_open_calls(client: Client) -> None:

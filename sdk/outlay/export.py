@@ -3,9 +3,9 @@
 Bounded by spans and by bytes; what does not fit is dropped and counted. Long texts go first: once they fill three
 quarters of the bytes, spans are queued without them, so that a big prompt does not take the record of its cost along.
 
-One daemon thread encodes and sends; it starts with the first span, starts again after a fork, and process exit waits
-for it at most `exit_timeout_s`. Retryable answers (429, 502, 503, 504 and connection errors, as in the OTLP
-specification) are retried with backoff and jitter, anything else is dropped and counted.
+One daemon thread encodes and sends; it starts with the first span, and again after a fork. Process exit waits for it
+at most `exit_timeout_s`, and tells how many spans were lost. Retryable answers (429, 502, 503, 504 and connection
+errors, as in the OTLP specification) are retried with backoff and jitter, anything else is dropped and counted.
 
 Spans may also end in a destructor: the garbage collector closes an abandoned stream wherever it happens to run, also
 in the middle of `put` on the same thread. So the lock can be taken again by its holder, and the wake-up is a
@@ -110,6 +110,8 @@ class Pipeline:
         sender: Sender,
         encode_spans: Callable[[Sequence[ReadableSpan], dict[int, Any]], bytes],
         encode_scores: Callable[[Sequence[Any]], bytes],
+        *,
+        exiting: bool = False,
     ) -> None:
         self._settings = settings
         self._sender = sender
@@ -118,11 +120,9 @@ class Pipeline:
         self._max_spans = settings.queue_spans
         self._max_bytes = settings.queue_bytes
         self._batch = min(settings.batch_spans, settings.queue_spans)
-        self.exported = 0
-        self.dropped = 0
-        self.spooled = 0
         self.late: dict[int, Any] = {}  # span id → what is read when the span is encoded
         self.after_fork()
+        self._exiting = exiting
         _fork.renew(self)
 
     def after_fork(self) -> None:
@@ -134,11 +134,16 @@ class Pipeline:
         self._scores: deque[Any] = deque()
         self._bytes = 0
         self._items = 0
+        self.exported = 0
+        self.dropped = 0
+        self.spooled = 0
         self._in_flight = 0
         self._flushes = 0  # callers waiting in flush()
         self._failures = 0  # batches that were given up, for flush() to notice
         self._deadline: float | None = None  # set by shutdown
         self._thread: threading.Thread | None = None
+        self._exiting = False
+        self._last_sends = threading.RLock()
         self.late.clear()
         self._sender.close()
 
@@ -171,6 +176,8 @@ class Pipeline:
                 self._start()
         if waiting >= self._batch:
             self.wake()
+        if self._exiting:
+            self.exit()
         if full:
             _safely.warn("queue", "queue is full (%d spans); newer spans are dropped", self._max_spans)
 
@@ -187,6 +194,8 @@ class Pipeline:
                 self._start()
         if waiting >= self._batch:
             self.wake()
+        if self._exiting:
+            self.exit()
 
     def put_score(self, score: Any) -> None:
         """Queue an evaluation."""
@@ -197,6 +206,8 @@ class Pipeline:
             self._scores.append(score)
             if self._thread is None:
                 self._start()
+        if self._exiting:
+            self.exit()
 
     def wake(self) -> None:
         """Send now, without waiting for it."""
@@ -249,6 +260,7 @@ class Pipeline:
         """Send what is queued, for at most `timeout_s`, then stop. Safe to call twice."""
         with self._lock:
             self._deadline = time.monotonic() + timeout_s
+            dropped = self.dropped
             thread = self._thread
             pending = bool(self._spans or self._scores or self._in_flight)
         self.wake()
@@ -264,6 +276,24 @@ class Pipeline:
             self._bytes = self._items = self._in_flight = 0
             self._thread = None
             self._deadline = None
+            lost = self.dropped - dropped
+        if lost:
+            _safely.warn(
+                "exit",
+                "%d spans and scores dropped at exit: %s did not take them in time",
+                lost,
+                self._settings.endpoint,
+            )
+
+    def exit(self) -> None:
+        """The process ends: send what is queued, and what threads that outlive this still record as they record it."""
+        timeout_s = self._settings.exit_timeout_s
+        self._exiting = True
+        if self._last_sends.acquire(timeout=timeout_s):
+            try:
+                self.shutdown(timeout_s)
+            finally:
+                self._last_sends.release()
 
     def _start(self) -> None:
         """Start the worker; the lock is held."""
@@ -395,9 +425,12 @@ class Pipeline:
                 self.spooled += self._landed(count)
             return True
         with self._lock:
-            self.dropped += self._landed(count)
+            lost = self._landed(count)
+            self.dropped += lost
             self._failures += 1
-        _safely.warn("drop", "%d spans dropped: %s", count, why)
+            told = self._deadline is not None or not lost  # shutdown tells its own, once
+        if not told:
+            _safely.warn("drop", "%d spans dropped: %s", count, why)
         return False
 
     def _landed(self, count: int) -> int:

@@ -189,6 +189,12 @@ SETTINGS: tuple[Setting, ...] = (
         otel=("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"),
         minimum=0.1,
     ),
+    Setting(
+        "flush_at_end",
+        False,
+        "",
+        "Outermost tracked functions and calls return once their spans are sent; on in AWS Lambda, which freezes then.",
+    ),
     Setting("exit_timeout_s", 4.0, "s", "Longest time process exit waits for what is still queued.", minimum=0),
     Setting("spool_file", "", "", "File that takes what could not be sent, for `outlay ingest`; {pid} is replaced."),
     Setting("spool_bytes", 64 << 20, "bytes", "Largest size of that file.", minimum=0),
@@ -221,6 +227,7 @@ class Settings:
     batch_spans: int
     flush_interval_ms: int
     export_timeout_s: float
+    flush_at_end: bool
     exit_timeout_s: float
     spool_file: str
     spool_bytes: int
@@ -241,6 +248,8 @@ class Settings:
             ConfigError: If a value is wrong and `on_error` is not given.
         """
         values = read_settings(SETTINGS, environ, on_error)
+        if environ.get("AWS_LAMBDA_RUNTIME_API") and not environ.get("OUTLAY_FLUSH_AT_END", "").strip():
+            values["flush_at_end"] = True
         taken: dict[str, Any] = {}
         for name, value in given.items():
             if name not in _NAMED:
