@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -82,8 +83,13 @@ def _expected(store: Store, scope: Scope, window: Window) -> dict[str, Decimal] 
 
 
 def _rows(store: Store, scope: Scope, before: Window, name: str) -> list[dict[str, Any]]:
-    now = {row[name]: row for row in spend(store, scope, (name,))["rows"]}
-    then = {row[name]: row for row in spend(store, with_window(scope, before.start, before.end), (name,))["rows"]}
+    """The largest of both days, and what the others cost together."""
+    days = (scope, with_window(scope, before.start, before.end))
+    tops = [spend(store, one, (name,), limit=MOST_ROWS, percentiles=False)["rows"] for one in days]
+    values = {row[name] for rows in tops for row in rows if not row.get("remainder")}
+    only = {**scope.filters, name: tuple("" if value is None else str(value) for value in values)}
+    found = [spend(store, replace(one, filters=only), (name,), percentiles=False)["rows"] for one in days]
+    now, then = ({row[name]: row for row in rows} for rows in found)
     rows = []
     for value in {**now, **then}:
         costs = [table[value]["cost_usd"] if value in table else Decimal(0) for table in (now, then)]

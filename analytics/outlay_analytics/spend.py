@@ -1,13 +1,18 @@
-"""Who spent what: cost, calls, tokens and latency by any dimensions and interval, with the share that has a price."""
+"""Who spent what: cost, calls, tokens and latency by any dimensions and interval, with the share that has a price.
+
+However many groups there are, an answer has a bounded number of rows: the largest groups, and one row (per step) with
+`remainder` that holds all others, so that rows add up to the total to the last digit.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.groups import MAX_GROUPS, MAX_ROWS, Groups, check_steps, chosen, fitting, top_groups
 from outlay_analytics.spend_source import spend_source
 from outlay_analytics.window import (
     SHOWN,
@@ -20,11 +25,33 @@ from outlay_analytics.window import (
 )
 from outlay_collector.store import Store, load_sql
 
-MAX_ROWS = 20_000
 VALUE_MS = "exp2((bucket + 0.5) / 16) / 1000"
 QUANTILES = f"quantilesExactWeightedInterpolatedIf(0.5, 0.95)({VALUE_MS}, bucket_calls, bucket_calls > 0)"
 TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+RANKS = ("cost_usd", "calls", "errors", *TOKENS, "uncached_cost_usd")
 Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A row's place in the whole list: newest first (Unix seconds), then largest cost, most calls, `tie`."""
+
+    at_s: int
+    cost_usd: Decimal
+    calls: int
+    tie: str
+
+
+@dataclass
+class Measured:
+    """What one window holds: sums in total, by group, and of the groups left out; each by (time, dimension values)."""
+
+    total: dict[str, Any] = field(default_factory=lambda: measures({}))
+    rows: dict[Key, dict[str, Any]] = field(default_factory=dict)
+    rest: dict[datetime, dict[str, Any]] = field(default_factory=dict)
+    ids: list[int] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    groups_left_out: int = 0
 
 
 def spend(
@@ -33,8 +60,9 @@ def spend(
     group_by: Sequence[str] = (),
     interval: str = "total",
     compare: str | None = None,
-    limit: int = MAX_ROWS,
+    limit: int = MAX_GROUPS,
     percentiles: bool = True,
+    rank: str = "cost_usd",
 ) -> dict[str, Any]:
     """Spend of a scope, in total and by group and interval.
 
@@ -45,42 +73,56 @@ def spend(
         interval: `hour`, `day`, `week`, `month` or `total`.
         compare: `previous` adds the measures of the window just before to the total and to each row; what was there
             only before appears with zeros, so that rows always add up to the total.
-        limit: Most rows to return: the most expensive ones. Where some are left out, `rows_left_out` is true.
+        limit: Most groups to show: those that are largest in the whole window. Where some are left out,
+            `rows_left_out` is true, `groups_left_out` counts them, and each step has a row with `remainder`.
         percentiles: Without them `p50_ms` and `p95_ms` are None, at half the cost; for charts that do not show them.
+        rank: The measure that says which groups are largest.
 
     Returns:
-        `window`, `currency`, `total`, `coverage`, `rows` (newest first, then largest).
+        `window`, `currency`, `total`, `coverage`, `rows` (newest first, then largest, the remainder last).
 
     Raises:
-        BadRequest: For an unknown dimension, interval or comparison.
+        BadRequest: For an unknown dimension, interval or comparison, and for more than 20,000 steps.
     """
-    names = check_groups(group_by)
-    step = check_interval(interval)
-    if compare not in (None, "previous"):
-        raise BadRequest(f"compare must be previous, not {compare[:SHOWN]!r}")
-    total, groups = _measure(store, scope, names, step, timedelta(0), limit, percentiles)
-    answer: dict[str, Any] = {
-        "window": {"start": scope.window.start, "end": scope.window.end},
-        "currency": "USD",
-        "total": total,
-        "coverage": coverage(total),
-    }
-    before: dict[Key, dict[str, Any]] = {}
+    ask = _Ask(store, check_groups(group_by), check_interval(interval), percentiles)
+    _check_compare(compare)
+    if rank not in RANKS:
+        raise BadRequest(f"rank must be one of {', '.join(RANKS)}, not {rank[:SHOWN]!r}")
+    windows = [(scope, timedelta(0))]
     if compare:
-        earlier = replace(scope, window=scope.window.previous())
-        total["previous"], before = _measure(store, earlier, names, step, scope.window.length, limit, percentiles)
-    rows = []
-    for key in [*groups, *(key for key in before if key not in groups)]:
-        row = {"time": key[0] if step != "total" else scope.window.start, **dict(zip(names, key[1:], strict=True))}
-        row |= groups.get(key) or measures({})
-        if compare:
-            row["previous"] = before.get(key) or measures({})
-        rows.append(row)
-    rows.sort(key=order)
-    answer["rows"] = rows[:limit]
-    if len(rows) > limit:
-        answer["rows_left_out"] = True
-    return _without_counts(answer)
+        windows.append((replace(scope, window=scope.window.previous()), scope.window.length))
+    found, shown = _largest(ask, windows, limit, rank)
+    if shown is not None:
+        found = [ask.measure(*window, shown=shown) for window in windows]
+    return _answer(ask, scope, found, bool(compare))
+
+
+def spend_page(
+    store: Store,
+    scope: Scope,
+    group_by: Sequence[str] = (),
+    interval: str = "total",
+    compare: str | None = None,
+    *,
+    limit: int,
+    after: Place | None = None,
+) -> tuple[dict[str, Any], Place | None]:
+    """One page of all rows, as many as there are, and the place of its last row where more follow.
+
+    Whatever is on no row of the page, of any time, is in its one row with `remainder`; so is what was there only in
+    the window before.
+    """
+    ask = _Ask(store, check_groups(group_by), check_interval(interval), True, by_time=interval != "total")
+    _check_compare(compare)
+    page = ask.measure(scope, timedelta(0), limit=limit + 1, after=after)
+    more = len(page.ids) > limit
+    windows = [(scope, timedelta(0))]
+    if compare:
+        windows.append((replace(scope, window=scope.window.previous()), scope.window.length))
+    found = [page]
+    if more or after is not None or compare:
+        found = [ask.measure(*window, shown=page.ids[:limit]) for window in windows]
+    return _answer(ask, scope, found, bool(compare)), page.places[limit - 1] if more else None
 
 
 def coverage(total: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,42 +149,166 @@ def measures(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _measure(
-    store: Store,
-    scope: Scope,
-    names: Sequence[str],
-    step: Interval,
-    shift: timedelta,
-    limit: int,
-    percentiles: bool,
-) -> tuple[dict[str, Any], dict[Key, dict[str, Any]]]:
-    """Measures in total, and by (time, dimension values)."""
-    source = spend_source(store, scope, names, step, shift=shift, latency=percentiles)
-    keys = ", ".join(source.keys)
-    sql = load_sql(
-        "outlay_analytics.sql",
-        "spend",
-        source=source.sql,
-        keys=keys,
-        sets=f"({keys}), ()",
-        is_total="grouping(time)",
-        quantiles=QUANTILES if percentiles else "[NULL, NULL]",
-    )
-    total = measures({})
-    groups: dict[Key, dict[str, Any]] = {}
-    for row in store.query(sql, {**source.params, "max_rows": limit + 2}):
-        if row["is_total"]:
-            total = measures(row)
-        else:
-            values = [dimension_value(name, row[f"d{number}"]) for number, name in enumerate(names)]
-            groups[row["time"], *values] = measures(row)
-    return total, groups
-
-
-def order(row: Mapping[str, Any]) -> tuple[float, Decimal, int]:
-    """A row's place: newest first, then largest."""
+def order(row: Mapping[str, Any]) -> tuple[float, bool, Decimal, int]:
+    """A row's place: newest first, then largest, what is left out last."""
     at: datetime = row["time"]
-    return (-at.timestamp(), -(row["cost_usd"] or Decimal(0)), -row["calls"])
+    return (-at.timestamp(), bool(row.get("remainder")), -(row["cost_usd"] or Decimal(0)), -row["calls"])
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """What is asked of each window."""
+
+    store: Store
+    names: tuple[str, ...]
+    step: Interval
+    percentiles: bool
+    by_time: bool = False
+
+    def groups(self) -> Groups:
+        return Groups(("time", *(f"d{number}" for number in range(len(self.names)))), self.by_time)
+
+    def measure(
+        self,
+        scope: Scope,
+        shift: timedelta,
+        *,
+        shown: Sequence[int] | None = None,
+        limit: int = MAX_ROWS,
+        after: Place | None = None,
+    ) -> Measured:
+        """Measures in total and by group: of the first `limit` rows after a place, or of those shown and the rest."""
+        groups = self.groups()
+        source = spend_source(self.store, scope, self.names, self.step, shift=shift, latency=self.percentiles)
+        params: dict[str, Any] = {**source.params, "max_rows": limit + 1}
+        keys = ", ".join(groups.keys)
+        own = {"relation": source.sql, "is_rest": "0", "groups": "0", "sets": f"({keys}), ()", "id": groups.id}
+        if shown is not None:
+            params |= {"shown": list(shown), "max_rows": 3 * MAX_ROWS}
+            own |= {
+                "relation": groups.shown(source.sql),
+                "is_rest": "is_rest",
+                "groups": "uniqExactIf(group_id, is_rest)",
+                "sets": f"({keys}, is_rest), ()",
+            }
+        sql = load_sql(
+            "outlay_analytics.sql",
+            "spend",
+            **own,
+            keys=keys,
+            is_total="grouping(time)",
+            tie=groups.tie,
+            after=_after(after, params),
+            times="time DESC, " if self.by_time else "",
+            quantiles=QUANTILES if self.percentiles else "[NULL, NULL]",
+        )
+        return self._read(self.store.query(sql, params))
+
+    def _read(self, rows: Sequence[Mapping[str, Any]]) -> Measured:
+        found = Measured()
+        for row in rows:
+            if row["is_total"]:
+                found.total, found.groups_left_out = measures(row), row["groups_left_out"]
+            elif row["is_rest"]:
+                found.rest[row["time"]] = measures(row)
+            else:
+                values = [dimension_value(name, row[f"d{number}"]) for number, name in enumerate(self.names)]
+                found.rows[row["time"], *values] = measures(row)
+                found.ids.append(row["id"])
+                found.places.append(Place(_seconds(row), Decimal(row["cost_usd"]), int(row["calls"]), row["tie"]))
+        return found
+
+    def top(self, scope: Scope, shift: timedelta, limit: int, rank: str) -> tuple[list[int], int]:
+        """Ids of the largest groups of a window, and how many steps it has."""
+        return top_groups(self.store, spend_source(self.store, scope, self.names, self.step, shift=shift), limit, rank)
+
+
+def _largest(
+    ask: _Ask, windows: Sequence[tuple[Scope, timedelta]], limit: int, rank: str
+) -> tuple[list[Measured], list[int] | None]:
+    """What the windows hold where all groups fit; else nothing, and the ids of the groups to show."""
+    if (ask.step == "total" and rank == "cost_usd") or not ask.names:
+        most = limit if ask.names else MAX_ROWS
+        found = [ask.measure(*window, limit=most + 1) for window in windows]
+        if not ask.names:
+            check_steps(ask.step, *(len(one.rows) for one in found))
+        if len(set().union(*(one.rows for one in found))) <= most:
+            return found, None
+        return [], chosen(*(one.ids for one in found), limit=limit)
+    rankings = [ask.top(*window, limit, rank) for window in windows]
+    steps = check_steps(ask.step, *(found for _, found in rankings))
+    ids, most = [ranking for ranking, _ in rankings], fitting(limit, steps)
+    if len(set().union(*ids)) <= most:
+        return [ask.measure(*window) for window in windows], None
+    return [], chosen(*ids, limit=most)
+
+
+def _answer(ask: _Ask, scope: Scope, found: Sequence[Measured], compare: bool) -> dict[str, Any]:
+    """The answer's rows: those of the window, those that were there only before, and what is left out."""
+    now, before = found[0], found[-1] if compare else Measured()
+    total = now.total | ({"previous": before.total} if compare else {})
+    rows = [
+        _row(ask, scope, key[0], key[1:], now.rows.get(key), before.rows.get(key) if compare else None, compare)
+        for key in dict.fromkeys((*now.rows, *before.rows))
+    ]
+    for time in dict.fromkeys((*now.rest, *before.rest)):
+        values = (None,) * len(ask.names)
+        row = _row(ask, scope, time, values, now.rest.get(time), before.rest.get(time) if compare else None, compare)
+        rows.append(row | {"remainder": True})
+    rows.sort(key=order)
+    answer: dict[str, Any] = {
+        "window": {"start": scope.window.start, "end": scope.window.end},
+        "currency": "USD",
+        "total": total,
+        "coverage": coverage(total),
+        "rows": rows,
+    }
+    if now.rest or before.rest:
+        answer |= {"rows_left_out": True, "groups_left_out": max(one.groups_left_out for one in found)}
+        if ask.by_time:
+            rows[-1]["time"] = None  # of any time that is not on this page
+            del answer["groups_left_out"]
+    return _without_counts(answer)
+
+
+def _row(
+    ask: _Ask,
+    scope: Scope,
+    time: datetime,
+    values: Sequence[Any],
+    now: Mapping[str, Any] | None,
+    before: Mapping[str, Any] | None,
+    compare: bool,
+) -> dict[str, Any]:
+    row = {"time": time if ask.step != "total" else scope.window.start, **dict(zip(ask.names, values, strict=True))}
+    row |= now or measures({})
+    return row | ({"previous": before or measures({})} if compare else {})
+
+
+def _after(after: Place | None, params: dict[str, Any]) -> str:
+    """The condition that a row comes after a place."""
+    if after is None:
+        return "1"
+    params |= {
+        "cursor_time": after.at_s,
+        "cursor_usd": f"{after.cost_usd:.12f}",
+        "cursor_calls": after.calls,
+        "cursor_tie": after.tie,
+    }
+    return (
+        "(-toInt64(toUnixTimestamp(time)), -cost_usd, -toInt64(calls), tie) > (-{cursor_time:Int64}, "
+        "-toDecimal128({cursor_usd:String}, 12), -{cursor_calls:Int64}, {cursor_tie:String})"
+    )
+
+
+def _seconds(row: Mapping[str, Any]) -> int:
+    at: datetime = row["time"]
+    return int(at.timestamp())
+
+
+def _check_compare(compare: str | None) -> None:
+    if compare not in (None, "previous"):
+        raise BadRequest(f"compare must be previous, not {compare[:SHOWN]!r}")
 
 
 def _without_counts(answer: dict[str, Any]) -> dict[str, Any]:

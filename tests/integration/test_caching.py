@@ -179,3 +179,41 @@ def test_a_prefix_sent_again_within_minutes_is_worth_the_read_discount(store: St
 def test_an_unknown_group_is_refused(store: Store) -> None:
     with pytest.raises(BadRequest, match="group_by"):
         caching(store, WEEK, ["nonsense"])
+
+
+def test_rows_and_the_remainder_add_up_whatever_the_limit(store: Store) -> None:
+    hour = timedelta(hours=1)
+    put(
+        store,
+        *(
+            call(
+                n * hour,
+                f"0.{n + 1:03d}",
+                user=f"u{n % 13}",
+                input_tokens=n * 100,
+                cache_read_tokens=n * 10,
+                cache_write_tokens=n * 5,
+                cost_lines={"input": "0.0005", "cache_write": "0.0001"},
+            )
+            for n in range(60)
+        ),
+        *(
+            lookup(
+                n * hour, kind="exact" if n % 2 else "semantic", hit=n % 3 == 0, avoided_usd="0.02", user=f"u{n % 20}"
+            )
+            for n in range(50)
+        ),
+    )
+    for names in (("user",), ("user", "model")):
+        for interval in ("total", "day"):
+            whole = caching(store, WEEK, names, interval)
+            assert not any(row.get("remainder") for row in whole["rows"])
+            for limit in (1, 4):
+                answer = caching(store, WEEK, names, interval, limit)
+                assert answer["total"] == whole["total"]
+                assert sum(bool(row.get("remainder")) for row in answer["rows"]) == len(
+                    {r["time"] for r in answer["rows"]}
+                )
+                for kind, figures in answer["total"].items():
+                    for name in set(figures) - {"hit_ratio"}:
+                        assert sum(row[kind][name] or 0 for row in answer["rows"]) == figures[name], (kind, name)

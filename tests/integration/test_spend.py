@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.hand_calls import DAY, call, put, roll_up
 
-from outlay_analytics.spend import spend
+from outlay_analytics.spend import spend, spend_page
 from outlay_analytics.window import DIMENSIONS, BadRequest, Scope, Window
 from outlay_collector.store import Store
 
@@ -230,12 +230,93 @@ def test_intervals_are_compared_with_the_same_place_of_the_window_before(store: 
         roll_up(store)
 
 
-def test_a_limit_keeps_the_largest_rows_and_says_so(store: Store) -> None:
+def test_a_limit_keeps_the_largest_groups_and_puts_the_others_into_one_row(store: Store) -> None:
     put(store, *(call(cost=str(n), user=f"u{n}") for n in range(1, 6)))
     answer = spend(store, SEVEN, ["user"], limit=2)
-    assert [row["user"] for row in answer["rows"]] == ["u5", "u4"]
-    assert answer["rows_left_out"] is True
+    assert [(row["user"], row["cost_usd"], row.get("remainder")) for row in answer["rows"]] == [
+        ("u5", 5, None),
+        ("u4", 4, None),
+        (None, 6, True),
+    ]
+    assert (answer["rows_left_out"], answer["groups_left_out"]) == (True, 3)
     assert answer["total"]["cost_usd"] == 15
+
+
+def crowd(store: Store) -> None:
+    """Calls of many users and features in two weeks, some without a user, a price or a usage."""
+    costs = {n: None if n % 11 == 0 else f"0.{n + 1:03d}000000{n % 10}" for n in range(60)}
+    put(
+        store,
+        *(
+            call(n * HOUR, usd, user=f"u{n % 13}", feature=f"f{n % 9}", duration_ns=(n + 1) * 10**8, input_tokens=n)
+            for n, usd in costs.items()
+        ),
+        *(call(-5 * HOUR - n * HOUR, "1.5", user=f"old{n}", feature="f1") for n in range(6)),
+        call(3 * HOUR, None, user="silent", cost_state="no_usage"),
+        call(3 * HOUR, None, status="error"),
+    )
+
+
+def adds_up(answer: dict[str, Any]) -> None:
+    """Rows add up to the total in every sum, and so does the window before."""
+    sides = [(answer["rows"], answer["total"])]
+    if "previous" in answer["total"]:
+        sides.append(([row["previous"] for row in answer["rows"]], answer["total"]["previous"]))
+    for rows, total in sides:
+        for name in ("cost_usd", "uncached_cost_usd", "calls", "errors", "input_tokens", "output_tokens"):
+            assert sum(row[name] or 0 for row in rows) == (total[name] or 0), name
+
+
+@pytest.mark.parametrize("rolled_up", [False, True])
+def test_rows_add_up_to_the_total_to_the_last_digit_whatever_the_limit(store: Store, rolled_up: bool) -> None:
+    crowd(store)
+    if rolled_up:
+        roll_up(store)
+    for names in (["user"], ["feature"], ["user", "feature"]):
+        for interval in ("total", "day", "hour"):
+            for compare in (None, "previous"):
+                for limit in (1, 4, 1000):
+                    answer = spend(store, SEVEN, names, interval, compare, limit)
+                    adds_up(answer)
+                    shown = {tuple(row[name] for name in names) for row in answer["rows"] if not row.get("remainder")}
+                    assert len(shown) <= limit
+                    assert any(row.get("remainder") for row in answer["rows"]) == (limit < 1000)
+
+
+def test_percentiles_and_coverage_of_the_remainder_are_those_of_its_calls(store: Store) -> None:
+    crowd(store)
+    rows = spend(store, SEVEN, ["user"], limit=3)["rows"]
+    shown = {row["user"] for row in rows[:3]}
+    others = {f"u{n}" for n in range(13)} - shown | {"", "silent"}
+    alone = spend(store, Scope(WEEK, {"user": tuple(others)}))["total"]
+    for name, value in alone.items():
+        assert rows[3][name] == value, name
+    assert alone["priced_ratio"] < 1
+
+
+@pytest.mark.parametrize("compare", [None, "previous"])
+def test_pages_are_the_whole_list_and_each_adds_up_by_itself(store: Store, compare: str | None) -> None:
+    crowd(store)
+    for interval in ("total", "hour"):
+        seen, after = [], None
+        while True:
+            page, after = spend_page(store, SEVEN, ["user"], interval, compare, limit=10, after=after)
+            adds_up(page)
+            own = [row for row in page["rows"] if not row.get("remainder")]
+            assert len(own) <= 10
+            assert len(page["rows"]) <= len(own) + 1
+            seen += own
+            if after is None:
+                break
+        assert seen == [row for row in spend(store, SEVEN, ["user"], interval, compare)["rows"] if row["calls"]]
+
+
+def test_the_rank_says_which_groups_are_shown(store: Store) -> None:
+    put(store, call(cost="9", user="dear"), *(call(cost="1", user="busy") for _ in range(3)), call(cost="2", user="x"))
+    rows = spend(store, SEVEN, ["user"], limit=1, rank="calls")["rows"]
+    assert [(row["user"], row["calls"]) for row in rows] == [("busy", 3), (None, 2)]
+    with pytest.raises(BadRequest, match="rank"):
+        spend(store, SEVEN, ["user"], rank="1; DROP TABLE calls")
 
 
 def test_ten_decimals_of_many_calls_add_up_exactly(store: Store) -> None:

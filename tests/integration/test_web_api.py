@@ -157,7 +157,7 @@ def test_a_bad_value_is_named_in_a_400(server: Running, pairs: list[tuple[str, s
     assert said in message
 
 
-def test_spend_with_a_limit_leaves_small_rows_out_and_says_so(server: Running) -> None:
+def test_spend_with_a_limit_puts_small_rows_into_the_remainder(server: Running) -> None:
     tokens = {f"limit {n}": 1000 * n for n in range(1, 4)}
     for feature, count in tokens.items():
         attributes: dict[str, Any] = {"outlay__feature": feature, "gen_ai__usage__input_tokens": count}
@@ -165,7 +165,9 @@ def test_spend_with_a_limit_leaves_small_rows_out_and_says_so(server: Running) -
         server.wait_for_calls(1, ("feature", feature))
     only = [("feature", feature) for feature in tokens]
     some = server.api("/spend", ("group_by", "feature"), ("limit", "2"), *only).json
-    assert [row["feature"] for row in some["rows"]] == ["limit 3", "limit 2"]
+    assert [row["feature"] for row in some["rows"]] == ["limit 3", "limit 2", None]
+    assert [row.get("remainder") for row in some["rows"]] == [None, None, True]
+    assert sum(Decimal(row["cost_usd"]) for row in some["rows"]) == Decimal(some["total"]["cost_usd"])
     assert (some["rows_left_out"], some["total"]["calls"]) == (True, 3)
     assert server.api("/spend", ("limit", "0")).status == 400
 

@@ -16,6 +16,7 @@ from outlay_web.recall import Recall
 
 SQL = "outlay_web.sql"
 TOTALS_S = 30.0
+METRIC_GROUPS = 500
 
 
 def status(ctx: Context) -> dict[str, Any]:
@@ -43,7 +44,11 @@ def projects(ctx: Context) -> list[str]:
 
 
 def spend_by_model(ctx: Context) -> Iterable[tuple[dict[str, str], dict[str, Any]]]:
-    """All-time measures by project, provider, model and team, at most half a minute old: for /metrics."""
+    """All-time measures by project, provider, model and team, at most half a minute old: for /metrics.
+
+    However many there are, at most about 500 groups have series of their own; the others of a project are one, with the
+    label `remainder`.
+    """
     cached: Kept = ctx.shared.setdefault("spend_by_model", Kept(TOTALS_S))
     found: Iterable[tuple[dict[str, str], dict[str, Any]]] = cached.get(lambda: list(_by_model(ctx)))
     return found
@@ -73,10 +78,15 @@ def _total(ctx: Context, project: str) -> dict[str, Any]:
 
 def _by_model(ctx: Context) -> Iterable[tuple[dict[str, str], dict[str, Any]]]:
     by = ("provider", "model", "team")
-    for project in projects(ctx):
-        found = spend.spend(ctx.store, Scope(EVERYTHING, project=project), group_by=by)
+    known = projects(ctx)
+    most = max(1, METRIC_GROUPS // max(len(known), 1))
+    for project in known:
+        scope = Scope(EVERYTHING, project=project)
+        found = spend.spend(ctx.store, scope, by, limit=most, percentiles=False, rank="calls")
         for row in found["rows"]:
             ratio = row["priced_ratio"]
             priced = 0 if ratio is None else round(ratio * row["calls"])
             labels = {"project": project, **{name: str(row[name] or "") for name in by}}
+            if row.get("remainder"):
+                labels["remainder"] = "true"
             yield labels, {**row, "priced_calls": priced}

@@ -1,20 +1,18 @@
 -- Question: how often did the application's own caches answer, and what did that avoid?
--- Fragments: time (start of the interval), dimensions (`expression AS d0,` …), keys, filters.
--- Parameters: project, start, end, max_rows, and those of the fragments.
--- Result: per group and kind (exact, semantic): lookups, hits, hits whose cost is known, their avoided_usd.
+-- Fragments: relation (caching_lookups_source.sql, or spend_shown.sql over it), is_rest (whether a row holds the groups
+-- that are left out), id (what tells groups apart, UInt128), keys (`time`, d0 …).
+-- Parameters: max_rows, and those of the relation.
+-- Result: per group and kind (exact, semantic): is_rest, id, lookups, hits, hits whose cost is known, their avoided_usd.
 SELECT
-    $time AS time,
-    $dimensions
-    c.kind AS kind,
+    $keys,
+    $is_rest AS is_rest,
+    $id AS id,
+    kind,
     count() AS lookups,
-    countIf(c.hit) AS hits,
-    countIf(c.hit AND isNotNull(c.avoided_usd)) AS known_hits,
-    sumIf(ifNull(c.avoided_usd, toDecimal128(0, 12)), c.hit) AS avoided_usd
-FROM lookups AS c FINAL
-WHERE c.project = {project:String}
-  AND c.started_at >= toDateTime64({start:String}, 9, 'UTC')
-  AND c.started_at < toDateTime64({end:String}, 9, 'UTC')
-  AND ($filters)
-GROUP BY $keys, kind
+    countIf(hit) AS hits,
+    countIf(hit AND isNotNull(usd)) AS known_hits,
+    sumIf(ifNull(usd, toDecimal128(0, 12)), hit) AS avoided_usd
+FROM $relation
+GROUP BY $keys, is_rest, kind
 ORDER BY lookups DESC, $keys, kind
 LIMIT {max_rows:UInt64}

@@ -1,12 +1,14 @@
 -- Question: what did the providers' prefix caches save, and what did writing to them cost?
 -- Fragments: source (see spend_source.py) with the dimensions asked for first, then provider, model, feature, service;
--- keys (`time`, d0 … asked for), all_keys (with the further ones). Parameters: max_rows, and those of the source.
--- Result: per group: calls, priced_calls, no_usage_calls, tokens; net_saving_usd = uncached cost - cost, exact;
+-- keys (`time`, d0 … asked for), all_keys (with the further ones), is_rest (whether a row holds the groups left out).
+-- Parameters: max_rows, and those of the source.
+-- Result: per group: is_rest, calls, priced_calls, no_usage_calls, tokens; net_saving_usd = uncached cost - cost, exact;
 -- write_premium_usd = cost of the writes - the same tokens as plain input.
 --
 -- What a plain input token costs is taken from the sums of one model: (uncached cost - cost + all input lines) / input.
 SELECT
     $keys,
+    is_rest,
     sum(key_calls) AS calls,
     sum(key_priced_calls) AS priced_calls,
     sum(key_no_usage_calls) AS no_usage_calls,
@@ -23,6 +25,7 @@ FROM
 (
     SELECT
         $all_keys,
+        $is_rest AS is_rest,
         sum(source.calls) AS key_calls,
         sum(source.priced_calls) AS key_priced_calls,
         sum(source.no_usage_calls) AS key_no_usage_calls,
@@ -34,8 +37,8 @@ FROM
         sum(source.line_input_usd + source.line_cache_read_usd) AS key_input_usd,
         sum(source.line_cache_write_usd + source.line_cache_write_1h_usd) AS key_write_usd
     FROM $source AS source
-    GROUP BY $all_keys
+    GROUP BY $all_keys, is_rest
 )
-GROUP BY $keys
+GROUP BY $keys, is_rest
 ORDER BY input_tokens DESC, $keys
 LIMIT {max_rows:UInt64}

@@ -45,25 +45,26 @@ MAX_HORIZON_DAYS = 366
 
 
 def add_routes(routes: APIRouter, ctx: Context) -> None:
-    asked = ("group_by", "interval", "compare", *PAGED)
+    own_of_spend = ("group_by", "interval", "compare", *PAGED)
 
-    @routes.get("/spend", openapi_extra=documented(*asked), tags=["answers"])
+    @routes.get("/spend", openapi_extra=documented(*own_of_spend), tags=["answers"])
     def get_spend(request: Request) -> Response:
-        """Who spent what, by any dimensions and interval; all rows, or a page of them with `limit` or `cursor`."""
-        query = read_query(ctx, request, asked)
+        """Who spent what: the largest groups, or with `limit` or `cursor` a page of all.
+
+        What has no row of its own is in the one with `remainder` (of each step, or of the page): rows add up.
+        """
+        query = read_query(ctx, request, own_of_spend)
         group_by = query.names("group_by")
         interval = query.get("interval", "total")
-        page = read_page(query, f"spend {interval} {','.join(group_by)}", "nnnt", window_of(query.scope))
-        found = spend.spend(
-            ctx.store,
-            page.window(query.scope),
-            group_by=group_by,
-            interval=interval,
-            compare=query.get("compare") or None,
-        )
-        found = page.cut(found, "rows", lambda row: (*spend.order(row), tie(*(row[name] for name in group_by))))
-        if found.get("next_cursor"):
-            found["rows_left_out"] = True
+        page = read_page(query, f"spend by {interval} {','.join(group_by)}", "nnnt", window_of(query.scope))
+        asked = (ctx.store, page.window(query.scope), group_by, interval, query.get("compare") or None)
+        if page.limit is None:
+            found = spend.spend(*asked)
+        else:
+            found, last = spend.spend_page(*asked, limit=page.limit, after=_place(page.after))
+            found["next_cursor"] = (
+                None if last is None else page.cursor((last.at_s, last.cost_usd, last.calls, last.tie))
+            )
         first = [] if interval == "total" else ["time"]
         return table(query, found, "rows", [*first, *group_by, *MEASURES])
 
@@ -81,9 +82,18 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         query = read_query(ctx, request, ("group_by", "interval", *PAGED))
         group_by = query.names("group_by", ("feature",))
         interval = query.get("interval", "total")
-        page = read_page(query, f"caching {interval} {','.join(group_by)}", "nnnt", window_of(query.scope))
-        found = caching.caching(ctx.store, page.window(query.scope), group_by=group_by, interval=interval)
-        found = page.cut(found, "rows", lambda row: (*caching.order(row), tie(*(row[name] for name in group_by))))
+        page = read_page(query, f"caching {interval} {','.join(group_by)}", "nnnnt", window_of(query.scope))
+        asked = (ctx.store, page.window(query.scope), group_by, interval)
+        if page.limit is None:
+            found = caching.caching(*asked)
+        else:
+
+            def place(row: dict[str, Any]) -> Key:
+                return (*caching.order(row), tie(*(row[name] for name in group_by)))
+
+            found = caching.caching(*asked, page=caching.Page(page.limit, page.after, place))
+            last = found.pop("next")
+            found["next_cursor"] = None if last is None else page.cursor(last)
         first = [] if interval == "total" else ["time"]
         return table(query, found, "rows", [*first, *group_by, *CACHING_COLUMNS])
 
@@ -151,6 +161,22 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             finder=finder(ctx),
         )
         return answer(found)
+
+
+def _place(key: Key | None) -> spend.Place | None:
+    """The place in a list of spend that a cursor stands for.
+
+    Raises:
+        BadRequest: If it is none that a list can give.
+    """
+    if key is None:
+        return None
+    at_s, cost_usd, calls, last = key
+    if isinstance(last, str) and all(
+        isinstance(part, Decimal) and abs(part) < 10**18 for part in (at_s, cost_usd, calls)
+    ):
+        return spend.Place(int(at_s), Decimal(cost_usd), int(calls), last)
+    raise BadRequest("cursor is not one that this list gave")
 
 
 def _newest(anomaly: Mapping[str, Any]) -> Key:

@@ -45,6 +45,7 @@ class Column:
     times, priced. `usd` shows cents once the column reaches a dollar, `each` (what one of something cost) always three
     digits, `price` (what a list says) all; a `delta` is a relative change (0.2 = 20% more), a `share` a ratio drawn as
     a bar, `priced` a ratio that warns below 1. `wide_only` columns need a wide screen, `desk_only` any but a phone.
+    `sort_href` leads to the whole list in the column's order; `sorted` (ascending, descending) says that this is it.
     """
 
     title: str
@@ -54,6 +55,8 @@ class Column:
     wide_only: bool = False
     desk_only: bool = False
     csv_only: bool = False
+    sort_href: str | None = None
+    sorted: str = ""
 
     @property
     def numeric(self) -> bool:
@@ -81,12 +84,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under columns; `light` leaves out exact titles, for long twins of charts."""
+    """Rows under columns; `light` leaves out exact titles, for long twins of charts.
+
+    `others` is what no row shows by itself; it and `foot`, the sum of all, stay below however rows are sorted.
+    """
 
     name: str
     caption: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
+    others: Sequence[Cell] | None = None
     foot: Sequence[Cell] | None = None
     light: bool = False
     sortable: bool = True
@@ -103,7 +110,8 @@ class Table:
             else f"<tr>{self._row(row)}</tr>"
             for i, row in enumerate(self.rows)
         )
-        foot = f"<tfoot><tr>{self._row(self.foot)}</tr></tfoot>" if self.foot is not None else ""
+        below = [f'<tr class="{name}">{self._row(row)}</tr>' for name, row in self._below()]
+        foot = f"<tfoot>{''.join(below)}</tfoot>" if below else ""
         kind = ' class="sortable"' if self.sortable and len(self.rows) > 1 else ""
         return Markup(
             f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(self.caption)}"><table{kind}>'
@@ -116,9 +124,12 @@ class Table:
         out = io.StringIO()
         writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
         writer.writerow([column.key or column.title for column in self.columns])
-        for row in self.rows:
+        for row in [*self.rows, *([self.others] if self.others is not None else [])]:
             writer.writerow([csv_value(cell.value) for cell in row])
         return out.getvalue()
+
+    def _below(self) -> list[tuple[str, Sequence[Cell]]]:
+        return [(name, row) for name, row in (("others", self.others), ("foot", self.foot)) if row is not None]
 
     def _row(self, row: Sequence[Cell]) -> str:
         pairs = [pair for pair in zip(self.columns, row, strict=True) if not pair[0].csv_only]
@@ -142,7 +153,7 @@ class Table:
     def _largest(self, column: Column) -> Decimal:
         """The largest amount of a column, the foot included."""
         i = self.columns.index(column)
-        rows = [*self.rows, *([self.foot] if self.foot is not None else [])]
+        rows = [*self.rows, *(row for _, row in self._below())]
         return max((abs(row[i].value) for row in rows if isinstance(row[i].value, Decimal)), default=Decimal(0))
 
     def _shown(self, column: Column, value: Any) -> str | Markup:
@@ -200,9 +211,12 @@ def _classes(column: Column) -> str:
 def _head(column: Column) -> str:
     classes = _classes(column)
     hint = f' title="{escape(column.hint)}"' if column.hint else ""
-    return (
-        f'<th scope="col"{f" class={chr(34)}{classes}{chr(34)}" if classes else ""}{hint}>{escape(column.title)}</th>'
-    )
+    named = f' class="{classes}"' if classes else ""
+    order = f' aria-sort="{column.sorted}"' if column.sorted else ""
+    title: str = escape(column.title)
+    if column.sort_href is not None:
+        title = f'<a href="{escape(column.sort_href)}">{title}</a>'
+    return f'<th scope="col"{named}{order}{hint}>{title}</th>'
 
 
 def swatch(slot: int) -> Markup:

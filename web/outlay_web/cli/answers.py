@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -37,6 +38,11 @@ ALERTS = columns("id state title started_at reason")
 SPANS = columns("tree counted reason cost_usd duration_ms span_id")
 
 
+def _named(row: Mapping[str, Any], groups: str) -> Mapping[str, Any]:
+    """A row as the table prints it: what is left out says so in the place of its name."""
+    return {**row, groups.split(",")[0].strip(): "(all others)"} if row.get("remainder") and groups else row
+
+
 def add_commands(app: click.Group) -> None:
     """Register every reading command."""
 
@@ -54,7 +60,7 @@ def add_commands(app: click.Group) -> None:
             names = [*times, *(name.strip() for name in groups.split(",") if name.strip()), *SPEND]
             previous = ["previous.cost_usd"] if compare else []
             rows = found["rows"] if times or groups else [found["total"] | {"priced_ratio": _ratio(found)}]
-            print_table(rows, [*names, *previous])
+            print_table([_named(row, groups) for row in rows], [*names, *previous])
             if times or groups:
                 print(f"total {found['total']['cost_usd']} USD, {_ratio_text(found)}")
         else:

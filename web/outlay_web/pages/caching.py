@@ -19,7 +19,7 @@ KINDS = ("exact", "semantic")
 def page(view: View) -> Page:
     group = view.groups("feature")[0]
     store, scope = view.ctx.store, view.scope
-    found = caching.caching(store, scope, group_by=(group,))
+    found = caching.caching(store, scope, group_by=(group,), limit=parts.table_groups(view))
     question = "What do caches save, and what is still paid for twice?"
     rows = found["rows"]
     if not rows:
@@ -140,8 +140,9 @@ def caching_table(view: View, rows: Sequence[Row], group: str, kinds: Sequence[s
         columns.append(Column(f"{kind.capitalize()} hits", "ratio", f"{kind}_hit_ratio"))
         columns.append(Column("Avoided", "usd", f"{kind}_avoided_usd"))
     lines = []
+    others = None
     for row in sorted(rows, key=lambda r: -int(r["provider"]["input_tokens"] or 0)):
-        key = str(row.get(group) if row.get(group) is not None else "")
+        key = parts.key_of(row, group)
         provider = row["provider"]
         cells = [
             Cell(key, view.narrowed(group, key)),
@@ -153,8 +154,11 @@ def caching_table(view: View, rows: Sequence[Row], group: str, kinds: Sequence[s
         ]
         for kind in kinds:
             cells += [Cell(row[kind]["lookups"]), Cell(row[kind]["hit_ratio"]), Cell(row[kind]["avoided_usd"])]
-        lines.append(cells)
-    return Table("caching", f"Caching by {parts.dimension_title(group)}", columns, lines)
+        if row.get("remainder"):
+            others = [Cell(None, label="all others"), *(Cell(cell.value) for cell in cells[1:])]
+        else:
+            lines.append(cells)
+    return Table("caching", f"Caching by {parts.dimension_title(group)}", columns, lines, others)
 
 
 def opportunity_table(view: View, found: Sequence[Row]) -> Table | None:

@@ -29,7 +29,9 @@ WEEK = timedelta(days=7)
 def page(view: View) -> Page:
     group = view.groups("feature")[0]
     store, scope = view.ctx.store, view.scope
-    timed = spend.spend(store, scope, group_by=(group,), interval=view.interval, compare=view.compare)
+    timed = spend.spend(
+        store, scope, group_by=(group,), interval=view.interval, compare=view.compare, limit=parts.CHART_GROUPS
+    )
     question = "What do model calls cost, and why?"
     if not timed["total"]["calls"]:
         return Page("overview.html", "Overview", question, empty=True)
@@ -38,9 +40,7 @@ def page(view: View) -> Page:
     explained = explain.outline(store, replace(scope, window=why), why.previous())
     data = {
         "tiles": tiles(view, timed),
-        "figure": parts.spend_figure(
-            view, timed["rows"], group, marks=marks(view, odd.anomalies), height=270, path="/spend"
-        ),
+        "figure": parts.spend_figure(view, timed, group, marks=marks(view, odd.anomalies), height=270, path="/spend"),
         "tabs": [Link(name, view.here(group_by=None if name == "feature" else name), name == group) for name in TABS],
         "why": explain_page.figure(view, explained) if explained["current"].get("calls") else None,
         "why_sentences": explained["sentences"][:4],
@@ -121,9 +121,9 @@ def anomaly_line(view: View, one: Row) -> dict[str, Any]:
 
 def top_table(view: View, dimension: str) -> Table:
     """The largest few by cost, short enough to stand beside others."""
-    found = spend.spend(view.ctx.store, view.scope, (dimension,), "total", view.compare, percentiles=False)
+    found = spend.spend(view.ctx.store, view.scope, (dimension,), "total", view.compare, TOP, percentiles=False)
     total = parts.money(found["total"].get("cost_usd"))
-    rows = sorted(found["rows"], key=lambda r: -parts.money(r.get("cost_usd")))[:TOP]
+    rows = sorted(parts.shown_rows(found["rows"]), key=lambda r: -parts.money(r.get("cost_usd")))[:TOP]
     columns = [
         Column(dimension.capitalize(), "name", dimension),
         Column("Cost", "usd", "cost_usd"),
@@ -134,7 +134,7 @@ def top_table(view: View, dimension: str) -> Table:
         columns.append(Column("Change", "delta", "change", "Against the window just before"))
     lines = []
     for row in rows:
-        key = str(row.get(dimension) if row.get(dimension) is not None else "")
+        key = parts.key_of(row, dimension)
         cost, before = row.get("cost_usd"), parts.previous(row)
         cells = [
             Cell(key, view.narrowed(dimension, key, "/spend")),

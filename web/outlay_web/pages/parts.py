@@ -25,11 +25,15 @@ from outlay_web.charts import (
     sparkline,
     stacked_bars,
 )
+from outlay_web.pages.colors import Colors
 from outlay_web.pages.view import View
 
 Row = Mapping[str, Any]
 
 SHOWN_SERIES = 7
+CHART_GROUPS = SHOWN_SERIES + 1  # as many names have a color, and what is left out has the last one
+TABLE_GROUPS = 50
+CSV_GROUPS = 1000
 DIMENSION_TITLES = {
     "model_tier": "model tier",
     "service_tier": "service tier",
@@ -133,12 +137,37 @@ def coverage_note(view: View, coverage: Row) -> Markup:
     )
 
 
+def table_groups(view: View) -> int:
+    """How many groups a table of the page has: more where it is read by a program."""
+    return CSV_GROUPS if view.get("csv") else TABLE_GROUPS
+
+
+def key_of(row: Row, dimension: str) -> str:
+    """A row's value of a dimension as a filter takes it: empty where it is unknown."""
+    return str(row.get(dimension) if row.get(dimension) is not None else "")
+
+
+def others_text(left_out: int) -> str:
+    """What stands for the groups that are left out."""
+    return "1 other" if left_out == 1 else f"{left_out:,} others"
+
+
+def shown_rows(rows: Sequence[Row]) -> list[Row]:
+    """The rows of single groups."""
+    return [row for row in rows if not row.get("remainder")]
+
+
+def remainder(rows: Sequence[Row]) -> Row | None:
+    """The row that holds the groups left out of a table without times."""
+    return next((row for row in rows if row.get("remainder")), None)
+
+
 def ranked(rows: Sequence[Row], dimension: str) -> list[str]:
     """The names of a dimension by cost, then by calls, largest first."""
     cost: dict[str, Decimal] = {}
     calls: dict[str, int] = {}
-    for row in rows:
-        key = str(row.get(dimension) if row.get(dimension) is not None else "")
+    for row in shown_rows(rows):
+        key = key_of(row, dimension)
         cost[key] = cost.get(key, Decimal(0)) + money(row.get("cost_usd"))
         calls[key] = calls.get(key, 0) + int(row.get("calls") or 0)
     return sorted(cost, key=lambda key: (-cost[key], -calls[key], key))
@@ -146,7 +175,7 @@ def ranked(rows: Sequence[Row], dimension: str) -> list[str]:
 
 def spend_figure(
     view: View,
-    rows: Sequence[Row],
+    found: Row,
     dimension: str,
     *,
     measure: str = "cost_usd",
@@ -156,11 +185,18 @@ def spend_figure(
     height: int = 250,
     path: str | None = None,
 ) -> Figure:
-    """Stacked bars of a measure over the view's steps: a color for each large name, the small ones as one."""
+    """Stacked bars of a measure over the view's steps: a color for each large name, the small ones as one.
+
+    Args:
+        found: Spend by `dimension` and the view's interval.
+    """
+    rows: Sequence[Row] = found["rows"]
     steps = view.steps
     index = {step.start: i for i, step in enumerate(steps)}
     names = ranked(rows, dimension)
-    shown = names if len(names) <= SHOWN_SERIES + 1 else names[:SHOWN_SERIES]
+    left_out = int(found.get("groups_left_out") or 0)
+    shown = names if len(names) + left_out <= CHART_GROUPS else names[:SHOWN_SERIES]
+    slots = slots_for(view, dimension, names)
     values: dict[str, list[Any]] = {key: [None] * len(steps) for key in shown}
     rest: list[Any] = [None] * len(steps)
     for row in rows:
@@ -168,15 +204,11 @@ def spend_figure(
         amount = row.get(measure)
         if i is None or amount is None:
             continue
-        key = str(row.get(dimension) if row.get(dimension) is not None else "")
-        line = values.get(key, rest)
+        line = rest if row.get("remainder") else values.get(key_of(row, dimension), rest)
         line[i] = amount if line[i] is None else line[i] + amount
-    series = [
-        Series(fmt.name_text(key), values[key], slot, view.narrowed(dimension, key, path))
-        for slot, key in enumerate(shown, 1)
-    ]
-    if len(shown) < len(names):
-        series.append(Series(f"{len(names) - len(shown)} others", rest, OTHER))
+    series = [Series(fmt.name_text(key), values[key], slots[key], view.narrowed(dimension, key, path)) for key in shown]
+    if len(shown) < len(names) + left_out:
+        series.append(Series(others_text(len(names) + left_out - len(shown)), rest, OTHER))
     kind = "usd" if measure.endswith("_usd") else "tokens" if measure.endswith("_tokens") else "count"
     units: dict[str, Callable[[float], str]] = {"usd": fmt.usd_short, "tokens": fmt.tokens_text}
     placed: dict[int, Marker] = {}
@@ -282,33 +314,43 @@ def spend_table(
     view: View,
     name: str,
     caption: str,
-    rows: Sequence[Row],
+    found: Row,
     dimensions: Sequence[str],
-    whole: Row,
     *,
     slots: Mapping[str, int] | None = None,
 ) -> Table:
     """Who spent what: one row per group, each number a link to what is behind it."""
+    whole, rest = found["total"], remainder(found["rows"])
     total = money(whole.get("cost_usd"))
     compared = "previous" in whole
     lines = []
-    for row in sorted(rows, key=lambda r: (-money(r.get("cost_usd")), -int(r.get("calls") or 0))):
+    largest = sorted(shown_rows(found["rows"]), key=lambda r: (-money(r.get("cost_usd")), -int(r.get("calls") or 0)))
+    for row in largest:
         filters = {d: str(row.get(d) if row.get(d) is not None else "") for d in dimensions}
         cells = [
-            Cell(filters[d], view.here(**filters), slot=(slots or {}).get(filters[d]) if i == 0 and slots else None)
+            Cell(filters[d], view.here(**filters), slot=slots.get(filters[d], OTHER) if i == 0 and slots else None)
             for i, d in enumerate(dimensions)
         ]
         cells += spend_cells(row, total, compared, view.to("/calls", **filters), view.to("/explain", **filters))
         lines.append(cells)
     foot = [Cell("Total" if i == 0 else "") for i in range(len(dimensions))]
     foot += spend_cells(whole, total, compared, view.to("/calls"), view.to("/explain"))
-    return Table(name, caption, spend_columns(dimensions, compared), lines, foot, timezone=view.timezone)
+    others = None
+    if rest is not None:
+        label = others_text(int(found.get("groups_left_out") or 0))
+        square = OTHER if slots else None
+        others = [Cell(None, slot=None if i else square, label="" if i else label) for i in range(len(dimensions))]
+        others += spend_cells(rest, total, compared, None, None)
+    columns = spend_columns(dimensions, compared)
+    return Table(name, caption, columns, lines, others, foot, timezone=view.timezone)
 
 
-def slots_for(names: Sequence[str]) -> dict[str, int]:
-    """Colors of the largest names, as `spend_figure` gives them."""
-    shown = names if len(names) <= SHOWN_SERIES + 1 else names[:SHOWN_SERIES]
-    return {name: slot for slot, name in enumerate(shown, 1)} | dict.fromkeys(names[len(shown) :], OTHER)
+def slots_for(view: View, dimension: str, names: Sequence[str]) -> dict[str, int]:
+    """Colors of the largest names, the same on every page; the others share the last one."""
+    colors: Colors = view.ctx.shared.setdefault("colors", Colors())
+    return colors.slots((view.scope.project, dimension), names[:SHOWN_SERIES]) | dict.fromkeys(
+        names[SHOWN_SERIES:], OTHER
+    )
 
 
 def total_tile(view: View, result: Row, spark: Sequence[Any] = ()) -> Tile:

@@ -27,22 +27,22 @@ LEDGER_HINTS = {
 def page(view: View) -> Page:
     store, scope = view.ctx.store, view.scope
     ledger = view.ctx.ledger()
-    sources = spend.spend(store, scope, group_by=("service", "dialect"))
-    models = spend.spend(store, scope, group_by=("provider", "model"))["rows"]
+    sources = spend.spend(store, scope, group_by=("service", "dialect"), limit=parts.table_groups(view), rank="calls")
+    models = parts.shown_rows(spend.spend(store, scope, group_by=("provider", "model"), rank="calls")["rows"])
     unpriced = [row for row in models if (row.get("priced_ratio") is not None and row["priced_ratio"] < 1)]
     shown = {name: int(ledger.get(name) or 0) for name in LEDGER}
     data = {
         "ledger": [(name, shown[name], LEDGER_HINTS[name]) for name in LEDGER],
         "balanced": shown["received"] == sum(shown[name] for name in LEDGER[1:]),
-        "sources": source_table(view, sources["rows"]) if sources["rows"] else None,
-        "unpriced": unpriced_table(view, unpriced) if unpriced else None,
+        "sources": source_table(view, sources) if sources["rows"] else None,
+        "unpriced": unpriced_table(view, unpriced[: parts.table_groups(view)]) if unpriced else None,
         "jobs": job_table(jobs(view.ctx)),
         "window_calls": sources["total"]["calls"],
     }
     return Page("settings.html", "Settings", "Where does the data come from, and did all of it arrive?", data)
 
 
-def source_table(view: View, rows: Sequence[Row]) -> Table:
+def source_table(view: View, found: Row) -> Table:
     columns = [
         Column("Service", "name", "service"),
         Column("Instrumentation", "name", "dialect", "The convention its spans are written in"),
@@ -63,9 +63,15 @@ def source_table(view: View, rows: Sequence[Row]) -> Table:
             Cell(row.get("priced_ratio")),
             Cell(parts.quotient(row.get("errors"), row.get("calls"))),
         ]
-        for row in sorted(rows, key=lambda r: -int(r.get("calls") or 0))
+        for row in sorted(parts.shown_rows(found["rows"]), key=lambda r: -int(r.get("calls") or 0))
     ]
-    return Table("sources", "Sources of data", columns, lines)
+    others, rest = None, parts.remainder(found["rows"])
+    if rest is not None:
+        failed = parts.quotient(rest.get("errors"), rest.get("calls"))
+        label = parts.others_text(int(found["groups_left_out"]))
+        others = [Cell(None, label=label), Cell(None, label=""), Cell(rest["calls"]), Cell(rest["cost_usd"])]
+        others += [Cell(rest["priced_ratio"]), Cell(failed)]
+    return Table("sources", "Sources of data", columns, lines, others)
 
 
 def unpriced_table(view: View, rows: Sequence[Row]) -> Table:

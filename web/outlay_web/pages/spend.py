@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from outlay_analytics import spend
 from outlay_web import format as fmt
-from outlay_web.charts import Cell, Column, Figure, Point, Table, hour_heatmap, scatter, sparkline
+from outlay_web.charts import OTHER, Cell, Column, Figure, Point, Table, hour_heatmap, scatter, sparkline
 from outlay_web.pages import parts
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import GROUPS, INTERVALS, View
@@ -30,25 +30,33 @@ def page(view: View) -> Page:
     groups = view.groups("feature")
     measure = view.choice("measure", MEASURES, "cost_usd")
     store, scope = view.ctx.store, view.scope
-    whole = spend.spend(store, scope, group_by=groups, interval="total", compare=view.compare)
+    most = parts.table_groups(view)
+    whole = spend.spend(store, scope, group_by=groups, interval="total", compare=view.compare, limit=most)
     if not whole["total"]["calls"]:
         return Page("spend.html", "Spend", "Who spent what?", empty=True)
-    timed = spend.spend(store, scope, group_by=groups[:1], interval=view.interval)
-    names = parts.ranked(timed["rows"], groups[0])
+    timed = spend.spend(
+        store,
+        scope,
+        group_by=groups[:1],
+        interval=view.interval,
+        limit=parts.CHART_GROUPS,
+        percentiles=False,
+        rank=measure,
+    )
+    slots = parts.slots_for(view, groups[0], parts.ranked(timed["rows"], groups[0]))
     title = f"{MEASURES[measure]} by {parts.dimension_title(groups[0])}, per {view.interval}"
     data = {
         "tiles": tiles(view, whole, timed["rows"]),
-        "figure": parts.spend_figure(view, timed["rows"], groups[0], measure=measure, title=title, height=280),
+        "figure": parts.spend_figure(view, timed, groups[0], measure=measure, title=title, height=280),
         "table": parts.spend_table(
             view,
             "groups",
             f"Spend by {' and '.join(map(parts.dimension_title, groups))}",
-            whole["rows"],
+            whole,
             groups,
-            whole["total"],
-            slots=parts.slots_for(names),
+            slots=slots,
         ),
-        "scatter": latency_figure(view, whole["rows"], groups, names),
+        "scatter": latency_figure(view, parts.shown_rows(whole["rows"]), groups, slots),
         "heatmap": heatmap(view),
         "groups": groups,
         "group_options": GROUPS,
@@ -101,15 +109,14 @@ def tiles(view: View, result: Row, timed: Sequence[Row]) -> list[Tile]:
     ]
 
 
-def latency_figure(view: View, rows: Sequence[Row], groups: Sequence[str], names: Sequence[str]) -> Figure | None:
+def latency_figure(view: View, rows: Sequence[Row], groups: Sequence[str], slots: Mapping[str, int]) -> Figure | None:
     """Cost of a call against its latency: what is up and to the right costs much and is slow."""
-    slots = parts.slots_for(names)
     points, lines = [], []
     for row in sorted(rows, key=lambda r: -parts.money(r.get("cost_usd")))[:40]:
         each = parts.per(row.get("cost_usd"), row.get("calls"))
         if not each or not row.get("p95_ms"):
             continue
-        key = str(row.get(groups[0]) if row.get(groups[0]) is not None else "")
+        key = parts.key_of(row, groups[0])
         label = " · ".join(fmt.name_text(row.get(d)) for d in groups)
         href = view.here(**{d: str(row.get(d) or "") for d in groups})
         text = f"{fmt.usd_text(each)} a call, p95 {fmt.duration_text(row['p95_ms'])}"
@@ -119,7 +126,7 @@ def latency_figure(view: View, rows: Sequence[Row], groups: Sequence[str], names
                 float(row["p95_ms"]),
                 float(each),
                 float(parts.money(row.get("cost_usd"))),
-                slots.get(key, 8),
+                slots.get(key, OTHER),
                 text,
                 href,
             )

@@ -170,7 +170,7 @@
 
   // The page's content again: every ten seconds when live, soon where something is still being computed; but not while
   // somebody is in the middle of something.
-  const busy = "details[open], :focus, [aria-pressed=false], [aria-sort]";
+  const busy = "details[open], :focus, [aria-pressed=false], .sortable [aria-sort]";
   const refresh = async () => {
     const old = document.getElementById("fragment");
     if (document.hidden || drag || !tip.hidden || old.querySelector(busy)) return;
