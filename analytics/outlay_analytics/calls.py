@@ -1,4 +1,4 @@
-"""The calls themselves: one billable request each, or one answer from the application's cache; newest first.
+"""The calls themselves: one billable request each, or one answer from the application's cache; in any order.
 
 Pages are cut by key, not by offset, so that calls arriving meanwhile neither repeat nor hide a row.
 """
@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from outlay_analytics.sorting import Sort, check_sort
 from outlay_analytics.window import ID_FILTERS, SHOWN, BadRequest, Scope, Window, filter_sql
 from outlay_collector.store import Params, Row, Store, load_sql
 
@@ -40,6 +41,15 @@ AS_STORED = words(
     "cost_state streamed attempt status tags other_usage flags"
 )
 Key = tuple[int, str, str, int]
+KEY_NAMES = ("started_ns", "trace_id", "span_id", "n")
+KEY_KINDS = ("Int64", "String", "String", "UInt16")
+SORT_VALUES = {
+    "started_at": "toUnixTimestamp64Nano(c.started_at)",
+    "cost_usd": "c.cost_usd",
+    "duration_ms": "toInt64(c.duration_ns)",
+    "input_tokens": "toInt64(c.input_tokens)",
+    "output_tokens": "toInt64(c.output_tokens)",
+}
 
 
 def list_calls(
@@ -50,8 +60,10 @@ def list_calls(
     trace_id: str | None = None,
     call_id: str | None = None,
     response_id: str | None = None,
+    sort: str = "started_at",
+    order: str = "desc",
 ) -> dict[str, Any]:
-    """Calls of a scope, newest first.
+    """Calls of a scope, newest first, or in the order of a measure.
 
     Args:
         store: The store.
@@ -59,21 +71,50 @@ def list_calls(
         limit: 1 to 1000.
         cursor: `next_cursor` of the page before.
         trace_id: Only the calls of this trace; likewise `call_id` and `response_id`.
+        sort: `started_at`, `cost_usd`, `duration_ms`, `input_tokens` or `output_tokens`; what is unknown comes last.
+        order: `asc` or `desc`.
 
     Returns:
         `calls`, with the interface's fields, and `next_cursor`, None on the last page.
 
     Raises:
-        BadRequest: For a limit out of range or a cursor that is none of ours.
+        BadRequest: For a limit out of range, an order there is none of, or a cursor that is none of this list's.
     """
     check_limit(limit)
     scope = _with_ids(scope, trace_id, call_id, response_id)
+    by = check_sort(sort, order)
+    if not by.newest_first:
+        return _sorted(store, scope, limit, cursor, by)
     after = read_cursor(cursor, 4) if cursor else None
     keys = _keys(store, scope, limit + 1, after)
     page = keys[:limit]
     return {
         "calls": read_calls(store, scope.project, page),
         "next_cursor": write_cursor(page[-1]) if len(keys) > limit else None,
+    }
+
+
+def _sorted(store: Store, scope: Scope, limit: int, cursor: str | None, by: Sort) -> dict[str, Any]:
+    """A page of the calls in the order of a measure: every call of the window is looked at, few columns of each."""
+    place = by.place(cursor, (int, str, str, int)) if cursor else None
+    window = id_window(store, scope)
+    if window is None:
+        return {"calls": [], "next_cursor": None}
+    params: dict[str, Any] = {"project": scope.project, "limit": limit + 1}
+    params |= {"start_ns": nanoseconds(window.start), "end_ns": nanoseconds(window.end)}
+    sql = load_sql(
+        "outlay_analytics.sql",
+        "calls_sorted",
+        value=SORT_VALUES[by.name],
+        filters=filter_sql(scope, "calls", params) or "1",
+        after=by.after(place, KEY_NAMES, KEY_KINDS, params),
+        direction=by.direction,
+    )
+    rows = store.query(sql, params)
+    keys: list[Key] = [(row["started_ns"], row["trace_id"], row["span_id"], row["n"]) for row in rows[:limit]]
+    return {
+        "calls": read_calls(store, scope.project, keys),
+        "next_cursor": by.cursor(rows[limit - 1]["sort_value"], keys[-1]) if len(rows) > limit else None,
     }
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.calls import HOUR, NS, check_limit, id_window, nanoseconds, read_cursor, steps_back, write_cursor
+from outlay_analytics.sorting import Sort, check_sort
 from outlay_analytics.trace import get_trace
 from outlay_analytics.window import Scope, filter_sql
 from outlay_collector.store import Store, load_sql
@@ -17,25 +18,72 @@ __all__ = ["get_trace", "list_traces"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Key = tuple[int, str]
+SORT_VALUES = {
+    "started_at": "t.started_ns",
+    "cost_usd": "t.cost_usd",
+    "duration_ms": "if(shapes.trace_id = '', t.ended_ns - t.started_ns, shapes.duration_ns)",
+    "input_tokens": "toInt64(t.input_tokens)",
+    "output_tokens": "toInt64(t.output_tokens)",
+}
 
 
-def list_traces(store: Store, scope: Scope, limit: int = 100, cursor: str | None = None) -> dict[str, Any]:
-    """Traces with matching calls, those whose first such call is newest first.
+def list_traces(
+    store: Store,
+    scope: Scope,
+    limit: int = 100,
+    cursor: str | None = None,
+    sort: str = "started_at",
+    order: str = "desc",
+) -> dict[str, Any]:
+    """Traces with matching calls, those whose first such call is newest first, or in the order of a measure.
+
+    Args:
+        sort: `started_at`, `cost_usd`, `duration_ms`, `input_tokens` or `output_tokens`; what is unknown comes last.
+        order: `asc` or `desc`.
 
     Returns:
-        `traces` and `next_cursor`. A trace's `calls`, `errors`, `cost_usd` and `started_at` are of its matching calls;
-        `duration_ms`, `spans`, `name` and `service` of the whole trace.
+        `traces` and `next_cursor`. A trace's `calls`, `errors`, `cost_usd`, tokens and `started_at` are of its matching
+        calls; `duration_ms`, `spans`, `name` and `service` of the whole trace.
 
     Raises:
-        BadRequest: For a limit out of range or a cursor that is none of ours.
+        BadRequest: For a limit out of range, an order there is none of, or a cursor that is none of this list's.
     """
     check_limit(limit)
+    by = check_sort(sort, order)
+    if not by.newest_first:
+        return _sorted(store, scope, limit, cursor, by)
     after: Key | None = read_cursor(cursor, 2) if cursor else None
     keys = _keys(store, scope, limit + 1, after)
     page = keys[:limit]
     return {
         "traces": _summaries(store, scope, page),
         "next_cursor": write_cursor(page[-1]) if len(keys) > limit else None,
+    }
+
+
+def _sorted(store: Store, scope: Scope, limit: int, cursor: str | None, by: Sort) -> dict[str, Any]:
+    place = by.place(cursor, (int, str)) if cursor else None
+    window = id_window(store, scope)
+    if window is None:
+        return {"traces": [], "next_cursor": None}
+    params: dict[str, Any] = {"project": scope.project, "limit": limit + 1}
+    params |= {"start_ns": nanoseconds(window.start), "end_ns": nanoseconds(window.end)}
+    filters = filter_sql(scope, "calls", params) or "1"
+    durations = load_sql("outlay_analytics.sql", "traces_durations", filters=filters)
+    sql = load_sql(
+        "outlay_analytics.sql",
+        "traces_sorted",
+        value=SORT_VALUES[by.name],
+        shapes=durations if by.name == "duration_ms" else "",
+        filters=filters,
+        after=by.after(place, ("started_ns", "trace_id"), ("Int64", "String"), params),
+        direction=by.direction,
+    )
+    rows = store.query(sql, params)
+    page: list[Key] = [(row["started_ns"], row["trace_id"]) for row in rows[:limit]]
+    return {
+        "traces": _summaries(store, scope, page),
+        "next_cursor": by.cursor(rows[limit - 1]["sort_value"], page[-1]) if len(rows) > limit else None,
     }
 
 
@@ -116,6 +164,8 @@ def _summaries(store: Store, scope: Scope, keys: Sequence[Key]) -> list[dict[str
                 "spans": shape["spans"] if shape else None,
                 "calls": total["calls"],
                 "errors": total["errors"],
+                "input_tokens": total["input_tokens"],
+                "output_tokens": total["output_tokens"],
                 "cost_usd": Decimal(total["cost_usd"]) if total["priced_calls"] else None,
                 "priced_ratio": total["priced_calls"] / total["calls"],
             }

@@ -8,6 +8,8 @@ SELECT
     countIf(c.status = 'error') AS errors,
     count(c.cost_usd) AS priced_calls,
     sum(c.cost_usd) AS cost_usd,
+    sum(c.input_tokens) AS input_tokens,
+    sum(c.output_tokens) AS output_tokens,
     max(toUnixTimestamp64Nano(c.started_at) + toInt64(c.duration_ns)) AS ended_ns,
     argMin([c.name, toString(c.service), toString(c.feature)], (c.started_at, c.span_id)) AS first
 FROM calls AS c FINAL

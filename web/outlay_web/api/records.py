@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -10,7 +12,7 @@ from outlay_collector import scores
 from outlay_web.api.wire import DEFAULT_LIMIT, MAX_LIMIT, answer, documented, table
 from outlay_web.context import Context
 from outlay_web.encode import columns
-from outlay_web.params import read_query
+from outlay_web.params import Query, read_query
 from outlay_web.problems import Problem
 from outlay_web.schemas import ScoreBody
 
@@ -21,25 +23,34 @@ CALL_COLUMNS = columns(
     "output_tokens reasoning_tokens cost_usd list_cost_usd cost_lines reported_cost_usd cost_state price_version "
     "matched_model match_kind streamed attempt status error_type dialect tags cascade cache experiment scores"
 )
-TRACE_COLUMNS = columns("trace_id started_at duration_ms name service feature spans calls errors cost_usd")
-PAGED = ("limit", "cursor", "format")
+TRACE_COLUMNS = columns(
+    "trace_id started_at duration_ms name service feature spans calls errors input_tokens output_tokens cost_usd"
+)
+PAGED = ("limit", "cursor", "sort", "order", "format")
+
+
+def _page(query: Query) -> dict[str, Any]:
+    return {
+        "limit": query.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
+        "cursor": query.get("cursor") or None,
+        "sort": query.get("sort", "started_at"),
+        "order": query.get("order", "desc"),
+    }
 
 
 def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.get("/calls", openapi_extra=documented(*PAGED), tags=["records"])
     def get_calls(request: Request) -> Response:
-        """Calls, newest first."""
+        """Calls, newest first, or in the order of a measure: what is unknown comes last."""
         query = read_query(ctx, request, PAGED)
-        limit = query.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
-        found = calls.list_calls(ctx.store, query.scope, limit=limit, cursor=query.get("cursor") or None)
+        found = calls.list_calls(ctx.store, query.scope, **_page(query))
         return table(query, found, "calls", CALL_COLUMNS)
 
     @routes.get("/traces", openapi_extra=documented(*PAGED), tags=["records"])
     def get_traces(request: Request) -> Response:
-        """Traces that hold calls, newest first."""
+        """Traces that hold calls, newest first, or in the order of a measure."""
         query = read_query(ctx, request, PAGED)
-        limit = query.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
-        found = traces.list_traces(ctx.store, query.scope, limit=limit, cursor=query.get("cursor") or None)
+        found = traces.list_traces(ctx.store, query.scope, **_page(query))
         return table(query, found, "traces", TRACE_COLUMNS)
 
     @routes.get("/traces/{trace_id}", openapi_extra=documented("format", window=False, filters=False), tags=["records"])

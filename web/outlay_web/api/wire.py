@@ -38,8 +38,10 @@ OWN_DOC = {
     "missing": "true: the models of calls that have no price.",
     "model": "Only this model.",
     "name": "Name of the file.",
+    "order": "asc or desc; default desc.",
     "origin": "Only prices from catalogue, correction, overlay or discount.",
     "provider": "Only this provider.",
+    "sort": "started_at, cost_usd, duration_ms, input_tokens or output_tokens; default started_at.",
     "state": "pending, firing or resolved.",
 }
 

@@ -1,4 +1,4 @@
-"""/calls: every billable call, newest first, with what it cost and why."""
+"""/calls: every billable call, in any order, with what it cost and why."""
 
 from __future__ import annotations
 
@@ -8,14 +8,27 @@ from typing import Any
 from markupsafe import Markup
 
 from outlay_analytics import calls
+from outlay_analytics.sorting import ORDERS, SORTS
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.pages import parts
 from outlay_web.pages.parts import Page, Row
 from outlay_web.pages.view import View
 
-ALLOWED = ("limit", "cursor")
+ALLOWED = ("limit", "cursor", "sort", "order")
 SHOWN = 50
+ORDER_TEXTS = {
+    ("started_at", "desc"): "newest first",
+    ("started_at", "asc"): "oldest first",
+    ("cost_usd", "desc"): "dearest first",
+    ("cost_usd", "asc"): "cheapest first",
+    ("duration_ms", "desc"): "slowest first",
+    ("duration_ms", "asc"): "fastest first",
+    ("input_tokens", "desc"): "most input first",
+    ("input_tokens", "asc"): "least input first",
+    ("output_tokens", "desc"): "most output first",
+    ("output_tokens", "asc"): "least output first",
+}
 
 STATES = {
     "computed": "tokens and price are known",
@@ -29,7 +42,10 @@ STATES = {
 
 def page(view: View) -> Page:
     limit = view.query.integer("limit", SHOWN, 1, 500)
-    found = calls.list_calls(view.ctx.store, view.scope, limit=limit, cursor=view.get("cursor") or None)
+    order = ordered(view)
+    found = calls.list_calls(
+        view.ctx.store, view.scope, limit, view.get("cursor") or None, sort=order[0], order=order[1]
+    )
     rows = found["calls"]
     if not rows and not view.chips and not view.get("cursor"):
         return Page("calls.html", "Calls", "What was asked, and what did it cost?", empty=True)
@@ -39,24 +55,47 @@ def page(view: View) -> Page:
         "rows": rows,
         "next_href": view.here(cursor=str(more)) if more else None,
         "first_href": view.here() if view.get("cursor") else None,
+        "order": ORDER_TEXTS[order],
+        "newest_first": order == NEWEST,
         "limit": limit,
     }
     return Page("calls.html", "Calls", "What was asked, and what did it cost?", data)
 
 
+NEWEST = ("started_at", "desc")
+
+
+def ordered(view: View) -> tuple[str, str]:
+    """The measure that the list is sorted by, and its direction."""
+    return view.choice("sort", SORTS, NEWEST[0]), view.choice("order", ORDERS, NEWEST[1])
+
+
+def sorting(view: View, name: str) -> dict[str, Any]:
+    """What makes a column's head a link: to its largest values first, and from there to its smallest."""
+    by, direction = ordered(view)
+    following = "asc" if (by, direction) == (name, "desc") else "desc"
+    changes = {"sort": name, "order": following} if (name, following) != NEWEST else {"sort": None, "order": None}
+    shown = {"asc": "ascending", "desc": "descending"}[direction] if by == name else ""
+    return {"sort_href": view.here(**changes), "sorted": shown}
+
+
 def calls_table(view: View, name: str, rows: Sequence[Row]) -> Table:
     """Calls as rows; the time leads to the trace, every name filters."""
     columns = [
-        Column("Started", "time", "started_at"),
+        Column("Started", "time", "started_at", **sorting(view, "started_at")),
         Column("Feature", "name", "feature", desk_only=True),
         Column("Model", "name", "model"),
-        Column("Cost", "each", "cost_usd"),
-        Column("Input", "tokens", "input_tokens", "Input tokens, cached ones included"),
+        Column("Cost", "each", "cost_usd", **sorting(view, "cost_usd")),
+        Column(
+            "Input", "tokens", "input_tokens", "Input tokens, cached ones included", **sorting(view, "input_tokens")
+        ),
         Column(
             "Cached", "ratio", "cache_read_ratio", "Part of the input read from the provider's cache", wide_only=True
         ),
-        Column("Output", "tokens", "output_tokens", "Output tokens, reasoning included"),
-        Column("Took", "duration", "duration_ms"),
+        Column(
+            "Output", "tokens", "output_tokens", "Output tokens, reasoning included", **sorting(view, "output_tokens")
+        ),
+        Column("Took", "duration", "duration_ms", **sorting(view, "duration_ms")),
         Column("First token", "duration", "time_to_first_token_ms", wide_only=True),
         Column("User", "name", "user", wide_only=True),
         Column("State", "html", "cost_state"),
@@ -83,7 +122,8 @@ def calls_table(view: View, name: str, rows: Sequence[Row]) -> Table:
         ]
         for row in rows
     ]
-    return Table(name, "Calls, newest first", columns, lines, timezone=view.timezone)
+    caption = f"Calls, {ORDER_TEXTS[ordered(view)]}"
+    return Table(name, caption, columns, lines, sortable=False, timezone=view.timezone)
 
 
 def model(row: Row) -> str:
