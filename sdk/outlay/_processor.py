@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opentelemetry.context import Context
+from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from outlay import _safely, semconv
-from outlay.context import current_scope
+from outlay._slim import inside_of
+from outlay.context import current_scope, span_around
 
 if TYPE_CHECKING:
     from outlay.client import Client
 
 
 class OutlayProcessor(SpanProcessor):
-    """Sits in the application's tracer provider and in our own."""
+    """Sits in the application's tracer provider and in our own.
+
+    The application's spans keep the parents that they have there. What is sent to Outlay hangs below the spans of ours
+    that they started in.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -30,16 +35,20 @@ class OutlayProcessor(SpanProcessor):
             if wanted:
                 have = span.attributes or {}
                 span.set_attributes({key: value for key, value in wanted.items() if key not in have})
+            around = span_around(parent_context if parent_context is not None else get_current())
+            if around is not None and span.parent is not None and span.context is not None:
+                self._client.parents[span.context.span_id] = around.get_span_context()
         except Exception:
             _safely.report("span processor")
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue the span; never blocks."""
         context = span.context
+        parent = self._client.parents.pop(context.span_id, None) if self._client.parents and context else None
         pipeline = self._client.pipeline
         if self._client.enabled and pipeline is not None and context is not None and context.trace_flags.sampled:
             try:
-                pipeline.put(span)
+                pipeline.put(span if parent is None else inside_of(parent, span))
                 if context.span_id in self._client.outermost:
                     self._client.outermost.discard(context.span_id)
                     pipeline.flush(self._client.settings.exit_timeout_s)

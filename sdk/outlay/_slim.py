@@ -1,4 +1,4 @@
-"""What a span weighs in the queue, and a span without its texts, for when they do not fit: the cost record stays."""
+"""What a span weighs in the queue, and copies of spans: without texts that do not fit, or below another parent."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanContext
 
 from outlay._text import readable
 
@@ -40,16 +41,27 @@ def _chars(attributes: Mapping[str, Any]) -> int:
 def without_texts(span: ReadableSpan) -> ReadableSpan:
     """A copy that has no long texts and no events; the span itself belongs to other processors, too."""
     kept = {key: value for key, value in (span.attributes or {}).items() if _chars({key: value}) <= _SHORT}
-    return ReadableSpan(
-        readable(span.name[:_SHORT]),
-        span.context,
-        span.parent,
-        span.resource,
-        kept,
-        links=span.links,
-        kind=span.kind,
-        status=span.status,
-        start_time=span.start_time,
-        end_time=span.end_time,
-        instrumentation_scope=span.instrumentation_scope,
-    )
+    return _copy(span, name=readable(span.name[:_SHORT]), attributes=kept, events=())
+
+
+def inside_of(parent: SpanContext, span: ReadableSpan) -> ReadableSpan:
+    """A copy below another parent of the same trace."""
+    return _copy(span, parent=parent)
+
+
+def _copy(span: ReadableSpan, **changes: Any) -> ReadableSpan:
+    kept = {
+        "name": span.name,
+        "context": span.context,
+        "parent": span.parent,
+        "resource": span.resource,
+        "attributes": span._attributes,
+        "events": span._events,
+        "links": span.links,
+        "kind": span.kind,
+        "status": span.status,
+        "start_time": span.start_time,
+        "end_time": span.end_time,
+        "instrumentation_scope": span.instrumentation_scope,
+    }
+    return ReadableSpan(**{**kept, **changes})

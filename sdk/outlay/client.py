@@ -1,9 +1,12 @@
 """init(): the one connection between the application and Outlay.
 
 Outlay is a guest. It adds a span processor to the application's tracer provider where there is one, also when that
-one appears later. While there is none it lends its own to OpenTelemetry without claiming the place: the application's
-`set_tracer_provider()` still succeeds and wins. Sampling of the application never drops a call: spans that its sampler
-refuses go through a provider of our own.
+one appears later, and so sees the application's spans. Its own spans come from a provider of its own, which the
+application's exporters and samplers know nothing of; they continue the application's traces. `share_spans` makes them
+with the application's provider instead, for its exporters, too; those that its sampler refuses stay ours alone.
+
+While the application has no provider, ours is lent to OpenTelemetry without claiming the place: the application's
+`set_tracer_provider()` still succeeds and wins.
 """
 
 from __future__ import annotations
@@ -17,11 +20,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
-from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.context import Context, get_current
+from opentelemetry.trace import Span, SpanContext, SpanKind
+from opentelemetry.trace.propagation import _SPAN_KEY
 
 from outlay import _children, _safely, semconv
-from outlay.context import current_scope
+from outlay.context import current_scope, span_around
 from outlay.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,7 +39,13 @@ Redact = Callable[[str], str]
 
 
 class Client:
-    """Everything that `init()` set up. One per process; `configure` may replace its parts."""
+    """Everything that `init()` set up. One per process; `configure` may replace its parts.
+
+    Attributes:
+        resource: What our spans say about this service.
+    """
+
+    resource: Resource
 
     def __init__(self) -> None:
         self.enabled = False
@@ -49,10 +59,12 @@ class Client:
         self._own_tracer: trace.Tracer = trace.NoOpTracer()
         self._tracer: trace.Tracer = trace.NoOpTracer()
         self._seen: Any = None
+        self._ids: IdGenerator | None = None
         self._alone = False  # ids of our own: the application's provider would make others
         self._attached: list[Any] = []
         self._counted = False
         self.exiting = False
+        self.parents: dict[int, SpanContext] = {}  # open spans of the application → the span of ours that they are in
         self.outermost: set[int] = set()  # ids of open spans that wait at their end until everything is sent
 
     def configure(
@@ -71,11 +83,8 @@ class Client:
             self.enabled = False
             return
         from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
         from outlay._encode import Encoder
-        from outlay._processor import OutlayProcessor
         from outlay.export import Pipeline, Sender
 
         encoder = Encoder(settings)
@@ -83,20 +92,11 @@ class Client:
         if self.pipeline is not None:
             self.pipeline.hand_over(pipeline)
         lent = self.own_provider is not None and trace.get_tracer_provider() is self.own_provider
-        attributes = {
-            semconv.SERVICE_NAME: settings.service,
-            semconv.SERVICE_VERSION: settings.service_version,
-            semconv.ENVIRONMENT: settings.environment,
-        }
-        resource = Resource.create({key: value for key, value in attributes.items() if value})
-        own = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False, id_generator=ids)
-        own.add_span_processor(OutlayProcessor(self))
+        self._ids = ids
+        own = self._use_own(Resource.create(self._named()))
         self.pipeline = pipeline
         self._count_drops()
         self.own_provider = own
-        self._own_tracer = own.get_tracer(
-            semconv.SCOPE, _version(), f"https://opentelemetry.io/schemas/{semconv.VERSION}"
-        )
         self._tracer = self._own_tracer
         self._seen = None
         self._alone = ids is not None and provider is None
@@ -110,6 +110,32 @@ class Client:
         elif settings.set_global and (lent or isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)):
             lend(own)
         self.enabled = True
+
+    def _named(self) -> dict[str, Any]:
+        """What the settings say about this service."""
+        attributes = {
+            semconv.SERVICE_NAME: self.settings.service,
+            semconv.SERVICE_VERSION: self.settings.service_version,
+            semconv.ENVIRONMENT: self.settings.environment,
+        }
+        return {key: value for key, value in attributes.items() if value}
+
+    def _use_own(self, resource: Resource, ids: IdGenerator | None = None) -> TracerProvider:
+        """Make our spans with a new provider of our own that says this about the service."""
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+
+        from outlay._processor import OutlayProcessor
+
+        own = TracerProvider(
+            sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False, id_generator=self._ids or ids
+        )
+        own.add_span_processor(OutlayProcessor(self))
+        self.resource = own.resource
+        self._own_tracer = own.get_tracer(
+            semconv.SCOPE, _version(), f"https://opentelemetry.io/schemas/{semconv.VERSION}"
+        )
+        return own
 
     def _count_drops(self) -> None:
         """Show what was dropped in the application's own metrics, if it has any."""
@@ -126,7 +152,7 @@ class Client:
         )
 
     def tracer(self) -> trace.Tracer:
-        """The tracer of the application's provider, or of our own while it has none."""
+        """The tracer of our spans: our own, or with `share_spans` that of the application's provider."""
         provider = trace.get_tracer_provider()
         if provider is not self._seen and not self._alone:
             self._seen = provider
@@ -136,21 +162,24 @@ class Client:
                 self._tracer = self._own_tracer
         return self._tracer
 
-    @property
-    def resource(self) -> Resource:
-        """What spans say about this service."""
-        provider: Any = self.own_provider
-        resource: Resource = provider.resource
-        return resource
-
     def _adopt(self, provider: Any) -> None:
         from outlay._processor import OutlayProcessor
 
         if not any(known is provider for known in self._attached):
             provider.add_span_processor(OutlayProcessor(self))
             self._attached.append(provider)
+        theirs = getattr(provider, "resource", None)
+        if theirs is not None:
+            from opentelemetry.sdk.resources import Resource
+
+            self._use_own(theirs.merge(Resource(self._named())), getattr(provider, "id_generator", None))
         self._seen = trace.get_tracer_provider()
-        self._tracer = provider.get_tracer(semconv.SCOPE, _version())
+        share = self.settings.share_spans
+        self._tracer = provider.get_tracer(semconv.SCOPE, _version()) if share else self._own_tracer
+
+    def is_apart(self, span: Span) -> bool:
+        """Whether the application has exporters that do not get this span of ours."""
+        return bool(self._attached) and getattr(span, "resource", None) is self.resource
 
     def start_span(
         self,
@@ -163,9 +192,16 @@ class Client:
         """Start a span that records whatever the application's sampler says: costs are never sampled."""
         if start_ns is None and self.clock is not None:
             start_ns = self.clock()
-        span = self.tracer().start_span(name, context, kind, attributes, start_time=start_ns)
-        if not (span.is_recording() and span.get_span_context().trace_flags.sampled):
-            span = self._own_tracer.start_span(name, context, kind, attributes, start_time=start_ns)
+        tracer = self.tracer()
+        if context is None:
+            context = get_current()
+        own = self._own_tracer
+        if tracer is not own:
+            span = tracer.start_span(name, context, kind, attributes, start_time=start_ns)
+        if tracer is own or not (span.is_recording() and span.get_span_context().trace_flags.sampled):
+            around = span_around(context)
+            inside = context if around is None else Context({**context, _SPAN_KEY: around})
+            span = own.start_span(name, inside, kind, attributes, start_time=start_ns)
         if self.settings.flush_at_end and current_scope(context).frame is None:
             self.outermost.add(span.get_span_context().span_id)
         return span
@@ -234,6 +270,7 @@ def init(
     estimate_usage: bool | None = None,
     propagate: bool | None = None,
     set_global: bool | None = None,
+    share_spans: bool | None = None,
     tracer_provider: Any = None,
     wire: bool | None = None,
     spool_file: str | None = None,
@@ -258,6 +295,7 @@ def init(
         estimate_usage: Estimate tokens, marked so, where a stream ended without usage.
         propagate: Add `traceparent` and `baggage` to outgoing HTTP requests.
         set_global: Serve as OpenTelemetry's tracer provider while the application has none.
+        share_spans: Let the application's own exporters have Outlay's spans, too.
         tracer_provider: Use this provider instead of the global one.
         wire: Meter calls at the HTTP layer. On by default.
         spool_file: File for what could not be sent, to be loaded with `outlay ingest`.
@@ -276,6 +314,7 @@ def init(
         "estimate_usage": estimate_usage,
         "propagate": propagate,
         "set_global": set_global,
+        "share_spans": share_spans,
         "wire": wire,
         "spool_file": spool_file,
         "disabled": disabled,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
+from opentelemetry.trace import Span
+from opentelemetry.trace.propagation import _SPAN_KEY
 
 from outlay import semconv
 from outlay._text import readable
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from outlay.frame import Frame
 
 SCOPE_KEY = otel_context.create_key("outlay-scope")
+_APART_KEY = otel_context.create_key("outlay-span")  # (our innermost span, the application's span around it)
 
 
 class Scope:
@@ -39,6 +42,36 @@ def current_scope(context: Context | None = None) -> Scope:
     """The scope of `context`, or of the current context."""
     scope = (context if context is not None else otel_context.get_current()).get(SCOPE_KEY)
     return scope if isinstance(scope, Scope) else EMPTY
+
+
+def entered(context: Context, scope: Scope, span: Span, apart: bool) -> Context:
+    """`context` inside of a span of ours.
+
+    Args:
+        context: What is current around it.
+        scope: What spans inside carry.
+        span: The span.
+        apart: The application's exporters do not get it, so the application's spans inside must not name it as their
+            parent, nor be sampled as it is: what is current for them stays.
+    """
+    if apart:
+        return Context({**context, SCOPE_KEY: scope, _APART_KEY: (span, context.get(_SPAN_KEY))})
+    return Context({**context, _SPAN_KEY: span, SCOPE_KEY: scope})
+
+
+def span_around(context: Context) -> Span | None:
+    """Our span where it is the innermost one of all, but stands apart from the application's."""
+    found = context.get(_APART_KEY)
+    if type(found) is tuple and found[1] is context.get(_SPAN_KEY):
+        span: Span = found[0]
+        return span
+    return None
+
+
+def innermost_span(context: Context) -> Span | None:
+    """The span that we are in, ours or the application's."""
+    found: Any = span_around(context) or context.get(_SPAN_KEY)
+    return found if isinstance(found, Span) else None
 
 
 def tag_attributes(tags: dict[str, Any]) -> dict[str, Any]:

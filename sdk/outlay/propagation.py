@@ -18,7 +18,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from outlay import _safely, semconv
 from outlay.client import running
-from outlay.context import SCOPE_KEY, Scope, current_scope
+from outlay.context import SCOPE_KEY, Scope, current_scope, innermost_span
 
 _MAX_BAGGAGE = 4096
 _CARRIED = frozenset(semconv.TAG_ATTRIBUTES.values()) | {semconv.EXPERIMENT_NAME, semconv.EXPERIMENT_ARM}
@@ -34,7 +34,11 @@ def inject() -> dict[str, str]:
     if scope.metering or (scope.frame is None and not scope.attributes):
         return {}
     found: dict[str, str] = {}
+    # The application's span where there is one: its services behind see the trace as they would without us.
     current = trace.get_current_span().get_span_context()
+    if not current.is_valid:
+        ours = innermost_span(otel_context.get_current())
+        current = ours.get_span_context() if ours is not None else current
     if current.is_valid:
         found["traceparent"] = f"00-{current.trace_id:032x}-{current.span_id:016x}-{current.trace_flags:02x}"
     baggage = ""
@@ -70,7 +74,7 @@ class extract:
         try:
             headers = {str(name).lower(): str(value) for name, value in self._headers.items()}
             parent = _parent(headers.get("traceparent", ""))
-            if parent is not None and not trace.get_current_span(context).get_span_context().is_valid:
+            if parent is not None and innermost_span(context) is None:
                 context = trace.set_span_in_context(NonRecordingSpan(parent), context)
             found = _tags(headers.get("baggage", ""))
             if found:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry import context as otel_context
-from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from outlay import _safely, semconv
@@ -19,7 +18,7 @@ from outlay._text import readable
 from outlay._time import Instant, to_ns
 from outlay.call import Call, last_call
 from outlay.client import get_client
-from outlay.context import current_scope
+from outlay.context import current_scope, innermost_span
 from outlay.usage import Usage, attributes_of_usage
 
 
@@ -212,5 +211,6 @@ def _current_call() -> Call | None:
     latest = last_call.get()
     if latest is not None:
         return latest
-    current = trace.get_current_span().get_span_context()
-    return Call(current.trace_id, current.span_id) if current.is_valid else None
+    span = innermost_span(otel_context.get_current())
+    current = span.get_span_context() if span is not None else None
+    return Call(current.trace_id, current.span_id) if current is not None and current.is_valid else None

@@ -155,6 +155,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("estimate_usage", True, "", "Estimate tokens, marked so, where a stream ended without usage."),
     Setting("propagate", False, "", "Add `traceparent` and `baggage` to outgoing HTTP, for services behind."),
     Setting("set_global", True, "", "Serve as OpenTelemetry's tracer provider while the app has none of its own."),
+    Setting("share_spans", False, "", "Let the application's own exporters have Outlay's spans, too."),
     Setting("wire", True, "", "Meter calls at the HTTP layer."),
     Setting(
         "queue_spans",
@@ -221,6 +222,7 @@ class Settings:
     estimate_usage: bool
     propagate: bool
     set_global: bool
+    share_spans: bool
     wire: bool
     queue_spans: int
     queue_bytes: int

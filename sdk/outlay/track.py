@@ -13,14 +13,12 @@ from types import CoroutineType, TracebackType
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from opentelemetry import context as otel_context
-from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
-from opentelemetry.trace.propagation import _SPAN_KEY
 
 from outlay import _safely, semconv
 from outlay._time import Instant, to_ns
 from outlay.client import get_client
-from outlay.context import EMPTY, SCOPE_KEY, Scope
+from outlay.context import EMPTY, SCOPE_KEY, Scope, entered
 from outlay.frame import OFF, Frame, facts_attributes
 
 P = ParamSpec("P")
@@ -69,7 +67,7 @@ class Tracker:
                     attributes = {**outer.attributes, **attributes}
             span = client.start_span(name, SpanKind.INTERNAL, attributes, context, self._start_ns)
             frame = Frame(client, span, outer.frame, context, self._end_ns)
-            frame.context = Context({**context, _SPAN_KEY: span, SCOPE_KEY: Scope(passed_on, frame)})
+            frame.context = entered(context, Scope(passed_on, frame), span, client.is_apart(span))
             if attach:
                 frame.attach()
             return frame

@@ -16,13 +16,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry.context import Context
-from opentelemetry.trace import SpanContext
-from opentelemetry.trace.propagation import _SPAN_KEY
 
 from outlay import _safely
 from outlay._time import to_ns
 from outlay.call import Call
-from outlay.context import SCOPE_KEY, Scope
+from outlay.context import SCOPE_KEY, Scope, innermost_span
 from outlay.wire import batch_items
 from outlay.wire.batch_items import Item, Source
 from outlay.wire.formats import provider_of
@@ -85,8 +83,8 @@ def begin(
     fetch = recognize(path)
     if fetch is None:
         return None
-    span = context.get(_SPAN_KEY)
-    link: SpanContext | None = span.get_span_context() if span is not None else None  # type: ignore[attr-defined]
+    span = innermost_span(context)
+    link = span.get_span_context() if span is not None else None
     provider = provider_of(host, fetch.provider, user_agent=header("user-agent") or "")
     source = Source(fetch.identity, provider, host, port, scope.attributes, link, client.resource)
     return BatchMeter(client, fetch, source, context, scope)

@@ -10,11 +10,10 @@ from typing import Any
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
-from opentelemetry.trace.propagation import _SPAN_KEY
 
 from outlay import _safely, semconv
 from outlay.client import Client, running
-from outlay.context import EMPTY, SCOPE_KEY, Scope
+from outlay.context import EMPTY, SCOPE_KEY, Scope, innermost_span
 from outlay.wire import attempts, background, batches, formats
 from outlay.wire.exchange import Exchange
 from outlay.wire.meter import Header, Meter, no_header
@@ -83,8 +82,8 @@ def _begin(
     if endpoint.format is formats.OLLAMA and endpoint.operation != "embeddings":
         stream = request.get("stream") is not False
     provider = formats.provider_of(host, endpoint.format.provider, endpoint.deployment, header("user-agent") or "")
-    parent = context.get(_SPAN_KEY)
-    parent_id: Any = parent.get_span_context().span_id if parent is not None else threading.get_ident()  # type: ignore[attr-defined]
+    parent = innermost_span(context)
+    parent_id = parent.get_span_context().span_id if parent is not None else threading.get_ident()
     key = (parent_id, endpoint.format.name, model, len(body or ""), hash(body))
     previous = attempts.previous(key)
     number = 1 if previous is None else previous.number + 1

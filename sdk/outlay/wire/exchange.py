@@ -7,12 +7,11 @@ from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
-from opentelemetry.trace.propagation import _SPAN_KEY
 
 from outlay import _safely, semconv
 from outlay.call import Call, last_call
 from outlay.client import Client
-from outlay.context import SCOPE_KEY, Scope
+from outlay.context import Scope, entered
 from outlay.usage import Usage
 from outlay.wire import attempts, background, formats
 from outlay.wire import usage as counts
@@ -55,7 +54,8 @@ class Exchange(Meter):
         start_ns: int,
     ) -> None:
         # The span is current while the request is under way, and hooks further down keep quiet.
-        super().__init__(Context({**context, _SPAN_KEY: span, SCOPE_KEY: Scope(scope.attributes, scope.frame, True)}))
+        inside = Scope(scope.attributes, scope.frame, True)
+        super().__init__(entered(context, inside, span, client.is_apart(span)))
         self._client = client
         self._endpoint = endpoint
         self._asked = asked  # what the span said at its start
