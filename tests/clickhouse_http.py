@@ -12,6 +12,8 @@ import re
 import tempfile
 import threading
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -50,6 +52,8 @@ class ClickHouseHttp:
     def __init__(self, path: str) -> None:
         self.path = path
         self.requests = 0
+        self.answers = threading.Event()
+        self.answers.set()
         self.sessions: dict[str, tuple[Any, threading.Lock]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"owner": self}))
         self._server.daemon_threads = True
@@ -57,6 +61,15 @@ class ClickHouseHttp:
 
     def dsn(self, database: str) -> str:
         return f"clickhouse://default:@127.0.0.1:{self._server.server_address[1]}/{database}"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Take requests and answer none until the block ends, as a server does that hangs."""
+        self.answers.clear()
+        try:
+            yield
+        finally:
+            self.answers.set()
 
     def session(self, name: str) -> tuple[Any, threading.Lock]:
         if name not in self.sessions:
@@ -68,6 +81,7 @@ class ClickHouseHttp:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.answers.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -99,6 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> None:
         self.owner.requests += 1
+        self.owner.answers.wait()
         url = urlsplit(self.path)
         if url.path == "/ping":
             return self._send(200, b"Ok.\n", {})

@@ -215,7 +215,7 @@ class Assembly:
         pipeline = Scheduler("pipeline")
         pipeline.add("settle", SETTLE_POLL_S if self.loader is None else SETTLE_S, lambda: self._settle(settler))
         pipeline.add("rollup", ROLL_UP_S, lambda: self._roll_up(pipeline, rollup))
-        errands = Errands(settler, lambda: pipeline.wake("errands"))
+        errands = Errands(settler, lambda: pipeline.wake("errands"), self.store.heartbeat)
         pipeline.add("errands", ERRANDS_S, errands.run_all)
         self.context.on_pipeline = errands.ask
         self._run(pipeline, self._stop_pipeline)

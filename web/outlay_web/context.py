@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from outlay.errors import StoreError
 from outlay_collector.store import Store
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from outlay_collector.store.client import Writer
     from outlay_web.auth import Authenticator
     from outlay_web.config import Settings
+
+
+WRITE_S = 30.0
+LONG_WRITE_S = 3600.0
 
 
 def utc_now() -> datetime:
@@ -78,16 +83,24 @@ class Context:
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
-        """The request handlers' one writing connection; one handler at a time holds it."""
-        with self._write_lock:
+        """The request handlers' one writing connection; one handler at a time holds it.
+
+        Raises:
+            StoreError: If others hold it for too long.
+        """
+        if not self._write_lock.acquire(timeout=WRITE_S):
+            raise StoreError("the store does not answer", retryable=True)
+        try:
             if self._writer is None:
-                self._writer = self.store.writer()
+                self._writer = self.store.writer(WRITE_S)
             yield self._writer
+        finally:
+            self._write_lock.release()
 
     @contextmanager
     def own_writer(self) -> Iterator[Writer]:
         """A connection for one long request, so that short ones need not wait for it."""
-        writer = self.store.writer()
+        writer = self.store.writer(LONG_WRITE_S)
         try:
             yield writer
         finally:

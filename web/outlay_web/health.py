@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from outlay.errors import StoreError
 from outlay_web.api.wire import answer
 from outlay_web.context import Context
 from outlay_web.status import spend_by_model, status
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+READY_S = 0.8
 Sample = tuple[Mapping[str, str], Any]
 
 
@@ -25,12 +26,13 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         return answer({"status": "ok"})
 
     @routes.get("/readyz", include_in_schema=False)
-    def readyz() -> Response:
+    async def readyz() -> Response:
+        """Waits for no thread and no connection that requests use, and for the store less than a second."""
         if not ctx.ready:
             return answer({"status": "starting or stopping"}, 503)
-        try:
-            ctx.store.query("SELECT 1 AS one")
-        except StoreError:
+        asked = asyncio.wrap_future(ctx.store.heartbeat.ask())
+        done, _ = await asyncio.wait((asked,), timeout=READY_S)
+        if not done or asked.exception() is not None:
             return answer({"status": "the store does not answer"}, 503)
         return answer({"status": "ready"})
 

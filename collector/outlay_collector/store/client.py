@@ -1,27 +1,34 @@
 """Connect to ClickHouse through clickhouse-connect: chDB in this process, or a server.
 
 One client per thread at a time: a chDB client serialises its own statements, and a stream left open on it blocks every
-other user. So reads borrow a client from a small pool, and each writing thread asks for a `writer()` of its own.
+other user. So reads are made by a small pool, and each writing thread asks for a `writer()` of its own. Whoever reads
+waits for a bounded time, and not at all where the store is known not to answer.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from outlay.errors import ConfigError, StoreError
+from outlay_collector.store.heartbeat import Heartbeat
+from outlay_collector.store.pool import Call, Pool
 from outlay_collector.store.query import Params, Row
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 READERS = 4
+READ_S = 40.0  # with the wait for one of the readers
+CONNECT_S = 5
+HEARTBEAT_S = 10
+WRITE_SILENCE_S = 300
+OPEN_S = 30
+CLOSE_S = 5.0
 READ_LIMITS: dict[str, Any] = {
     "max_execution_time": 30,
     "max_memory_usage": 2_000_000_000,
@@ -92,9 +99,9 @@ class Store:
         self.dsn = dsn
         self.database = dsn.database
         self.embedded = dsn.embedded
-        self._readers: queue.LifoQueue[Client | None] = queue.LifoQueue()
-        for _ in range(READERS):
-            self._readers.put(None)
+        self._readers = Pool("reader", READERS, lambda: _connect(dsn, READ_LIMITS, silence_s=int(READ_S)))
+        self._probe = Pool("heartbeat", 1, lambda: _connect(dsn, READ_LIMITS, silence_s=HEARTBEAT_S))
+        self.heartbeat = Heartbeat(self._probe)
         self._writers: list[Writer] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -105,18 +112,22 @@ class Store:
         Raises:
             StoreError: With ClickHouse's code; `retryable` when trying again may help.
         """
-        with self._reader() as client:
-            result = _run(client.query, sql, parameters=dict(params or {}))
-            return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+        values = dict(params or {})
+        return _rows(self._read(lambda client: _run(client.query, sql, parameters=values)))
 
     def raw(self, sql: str, params: Params | None = None, *, fmt: str) -> bytes:
         """Run one SELECT and return the bytes ClickHouse formats, for example `Parquet` or `CSVWithNames`."""
-        with self._reader() as client:
-            return bytes(_run(client.raw_query, sql, parameters=dict(params or {}), fmt=fmt))
+        values = dict(params or {})
+        return bytes(self._read(lambda client: _run(client.raw_query, sql, parameters=values, fmt=fmt)))
 
-    def writer(self) -> Writer:
-        """A connection of its own that may write; for one thread. Closed with the store, or earlier by `close()`."""
-        writer = Writer(_connect(self.dsn), self)
+    def writer(self, within_s: float | None = None) -> Writer:
+        """A connection of its own that may write; for one thread. Closed with the store, or earlier by `close()`.
+
+        Args:
+            within_s: How long whoever uses it waits for a statement, at most; None for work in the background, which
+                waits as long as the engine or the connection takes.
+        """
+        writer = Writer(self, within_s)
         with self._lock:
             self._writers.append(writer)
         return writer
@@ -127,45 +138,41 @@ class Store:
             if self._closed:
                 return
             self._closed = True
-        for _ in range(READERS):
-            try:
-                client = self._readers.get(timeout=5)
-            except queue.Empty:
-                break
-            if client is not None:
-                client.close()
+        for pool in (self._readers, self._probe):
+            pool.close(CLOSE_S)
         for writer in list(self._writers):
             writer.close()
 
-    @contextmanager
-    def _reader(self) -> Iterator[Client]:
+    def _read(self, call: Call) -> Any:
         if self._closed:
             raise StoreError("the store is closed", retryable=True)
-        client = self._readers.get()
-        try:
-            if client is None:
-                client = _connect(self.dsn, READ_LIMITS)
-            yield client
-        finally:
-            self._readers.put(client)
+        self.heartbeat.check()
+        return self.heartbeat.wait(self._readers.submit(call), READ_S)
 
 
 class Writer:
     """One writing connection: statements, small inserts and bulk loads. Not thread-safe."""
 
-    def __init__(self, client: Client, store: Store) -> None:
-        self._client = client
+    def __init__(self, store: Store, within_s: float | None = None) -> None:
         self.store = store
         self.database = store.database
+        self._within_s = within_s
+        self._client: Client | None = None
+        self._pool: Pool | None = None
+        if within_s is None:
+            self._client = _connect(store.dsn)
+        else:
+            self._pool = Pool("writer", 1, lambda: _connect(store.dsn))
 
     def query(self, sql: str, params: Params | None = None) -> list[Row]:
         """As `Store.query`, on this connection: sees its own writes, temporary tables and unbounded by read limits."""
-        result = _run(self._client.query, sql, parameters=dict(params or {}))
-        return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+        values = dict(params or {})
+        return _rows(self._do(lambda client: _run(client.query, sql, parameters=values)))
 
     def run(self, sql: str, params: Params | None = None, *, settings: Mapping[str, Any] | None = None) -> None:
         """Run one statement that returns nothing (DDL, INSERT … SELECT)."""
-        _run(self._client.command, sql, parameters=dict(params or {}), settings=dict(settings or {}))
+        values, given = dict(params or {}), dict(settings or {})
+        self._do(lambda client: _run(client.command, sql, parameters=values, settings=given))
 
     def insert(
         self, table: str, rows: Sequence[Mapping[str, Any]], *, settings: Mapping[str, Any] | None = None
@@ -173,20 +180,32 @@ class Writer:
         """Insert dicts with the same keys, in one block. For small tables; spans go through `load`."""
         if not rows:
             return
-        columns = list(rows[0])
-        data = [[row[column] for column in columns] for row in rows]
-        _run(self._client.insert, table, data, column_names=columns, settings=dict(settings or {}))
+        names = list(rows[0])
+        data, given = [[row[name] for name in names] for row in rows], dict(settings or {})
+        self._do(lambda client: _run(client.insert, table, data, column_names=names, settings=given))
 
     def load(self, table: str, body: bytes, *, fmt: str, settings: Mapping[str, Any] | None = None) -> None:
         """Let ClickHouse parse `body` in format `fmt` straight into `table`."""
-        _run(self._client.raw_insert, table, insert_block=body, fmt=fmt, settings=dict(settings or {}))
+        given = dict(settings or {})
+        self._do(lambda client: _run(client.raw_insert, table, insert_block=body, fmt=fmt, settings=given))
 
     def close(self) -> None:
         with self.store._lock:
             if self not in self.store._writers:
                 return
             self.store._writers.remove(self)
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
+        if self._pool is not None:
+            self._pool.close(CLOSE_S)
+
+    def _do(self, call: Call) -> Any:
+        if self._client is not None:
+            return call(self._client)
+        assert self._pool is not None
+        assert self._within_s is not None
+        self.store.heartbeat.check()
+        return self.store.heartbeat.wait(self._pool.submit(call), self._within_s)
 
 
 def open_store(dsn: str) -> Store:
@@ -204,7 +223,7 @@ def open_store(dsn: str) -> Store:
         )
     if parsed.embedded and parsed.path != ":memory:":
         Path(parsed.path).mkdir(parents=True, exist_ok=True, mode=0o700)
-    client = _connect(parsed, database="default")
+    client = _connect(parsed, database="default", silence_s=OPEN_S)
     try:
         _run(client.command, f"CREATE DATABASE IF NOT EXISTS {quote(parsed.database)}")
     finally:
@@ -217,8 +236,14 @@ def quote(identifier: str) -> str:
     return "`" + identifier.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 
-def _connect(dsn: Dsn, limits: Mapping[str, Any] | None = None, database: str | None = None) -> Client:
-    """A new client; `limits` makes it a reader that cannot write or lift its limits."""
+def _connect(
+    dsn: Dsn, limits: Mapping[str, Any] | None = None, database: str | None = None, silence_s: int = WRITE_SILENCE_S
+) -> Client:
+    """A new client; `limits` makes it a reader that cannot write or lift its limits.
+
+    Args:
+        silence_s: How long a server may say nothing before the connection is given up.
+    """
     import clickhouse_connect
 
     # readonly=1 forbids any later change of settings; over HTTP every request carries its settings, so there it is 2.
@@ -244,9 +269,15 @@ def _connect(dsn: Dsn, limits: Mapping[str, Any] | None = None, database: str | 
             settings=settings,
             tz_mode="aware",
             autogenerate_session_id=limits is None,
+            connect_timeout=CONNECT_S,
+            send_receive_timeout=silence_s,
         )
     except Exception as exc:
         raise _translate(exc, f"cannot open the store at {dsn.shown}: ") from exc
+
+
+def _rows(result: Any) -> list[Row]:
+    return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
 
 
 def _run(call: Any, *args: Any, **kwargs: Any) -> Any:
