@@ -124,6 +124,7 @@ def running(settings: Settings, sections: Mapping[str, Any] | None = None) -> It
                 lifespan="off",
                 log_config=None,
                 access_log=False,
+                proxy_headers=False,
             )
         )
         thread = threading.Thread(target=_serve, args=(server, listener), daemon=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +20,7 @@ from outlay_analytics.reconcile_bill import BadBill
 MAX_BYTES = 64 << 20
 MAX_LINES = 1_000_000
 MAX_UNPACKED_BYTES = 512 << 20
+MAX_COLUMNS = 10_000
 MAX_CELL = 100_000
 Record = tuple[str, Mapping[str, Any]]  # where it stands, its values by column
 KNOWN = (
@@ -61,7 +63,9 @@ def _table(text: str) -> Records:
         header = [name.strip() for name in next(reader)]
     except (StopIteration, csv.Error) as exc:
         raise BadBill(f"line 1: the header cannot be read; known are {KNOWN}") from exc
-    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if len(header) > MAX_COLUMNS:
+        raise BadBill(f"line 1: {len(header)} columns; a bill has at most {MAX_COLUMNS}")
+    twice = sorted(name for name, count in Counter(header).items() if name and count > 1)
     if twice:
         raise BadBill(f"line 1: the column {twice[0][:60]!r} occurs twice")
 
@@ -122,6 +126,8 @@ def _parquet(body: bytes) -> Records:
                 f"the bill has {about.num_rows} rows and {unpacked >> 20} MiB unpacked; read are at most {MAX_LINES} "
                 f"and {MAX_UNPACKED_BYTES >> 20}: split it by month"
             )
+        if about.num_columns > MAX_COLUMNS:
+            raise BadBill(f"the bill has {about.num_columns} columns; read are at most {MAX_COLUMNS}")
         names = [str(name) for name in file.schema_arrow.names]
     except pyarrow.ArrowException as exc:
         raise BadBill(f"the Parquet file cannot be read: {str(exc)[:200]}") from None

@@ -85,16 +85,19 @@ class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]
         if method != "Export" or service not in SERVICES:
             return None
         kind = KINDS[SERVICES[service]]
+        given = dict(call.invocation_metadata or ()).get("authorization")
+        try:
+            project = self.authenticate(given)
+        except Unauthorized as exc:
+            return _refusal(exc)
 
         async def export(body: bytes, context: Any) -> bytes:
-            return await self._export(kind, body, context)
+            return await self._export(kind, project, body, context)
 
         return grpc.unary_unary_rpc_method_handler(export)
 
-    async def _export(self, kind: str, body: bytes, context: Any) -> bytes:
-        given = dict(context.invocation_metadata() or ()).get("authorization")
+    async def _export(self, kind: str, project: str, body: bytes, context: Any) -> bytes:
         try:
-            project = self.authenticate(given)
             if kind == "metrics":
                 return success(PROTOBUF, kind, 0, NO_METRICS)
             self.door.hold(len(body))
@@ -103,15 +106,23 @@ class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]
             finally:
                 self.door.release(len(body))
             return success(PROTOBUF, kind, accepted.rejected, accepted.message)
-        except Unauthorized as exc:
-            code = grpc.StatusCode.PERMISSION_DENIED if exc.forbidden else grpc.StatusCode.UNAUTHENTICATED
-            await context.abort(code, str(exc))
         except (TooLarge, DecodeError) as exc:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(exc))
         except SpoolFull as exc:
             context.set_trailing_metadata((("grpc-status-details-bin", _retry_info(str(exc), exc.retry_after_s)),))
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(exc))
         raise AssertionError("abort raises")
+
+
+def _refusal(exc: Unauthorized) -> Any:
+    """A handler that says no. It takes the request as a stream, so that nothing of its body is read."""
+    code = grpc.StatusCode.PERMISSION_DENIED if exc.forbidden else grpc.StatusCode.UNAUTHENTICATED
+
+    async def refuse(bodies: Any, context: Any) -> bytes:
+        await context.abort(code, str(exc))
+        raise AssertionError("abort raises")
+
+    return grpc.stream_unary_rpc_method_handler(refuse)
 
 
 def _retry_info(message: str, seconds: int) -> bytes:

@@ -97,6 +97,22 @@ def test_metadata_carries_the_key(made: Collector) -> None:
     assert [row["project"] for row in made.spans()] == ["b"]
 
 
+def test_a_wrong_key_is_refused_before_the_body_is_read(made: Collector) -> None:
+    sent = threading.Event()
+
+    def bodies() -> Iterator[bytes]:
+        sent.wait()  # the server has the metadata and nothing else
+        yield b""
+
+    with serving(made) as port, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        try:
+            with pytest.raises(grpc.RpcError) as caught:
+                channel.stream_unary(TRACES)(bodies(), metadata=(("authorization", "Bearer nope"),), timeout=30)
+            assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        finally:
+            sent.set()
+
+
 def test_a_full_spool_is_unavailable_and_says_when_to_retry(store: Store, tmp_path: Path) -> None:
     rng = random.Random(1)
     with collector(store, tmp_path / "spool", quota_bytes=1) as made, serving(made) as port:

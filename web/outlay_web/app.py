@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from outlay.errors import OutlayError
 from outlay_web import api, health, login, pages
@@ -45,7 +48,10 @@ def create_app(ctx: Context, receiver: ASGIApp | None = None) -> ASGIApp:
         web.include_router(api.router(ctx))
         web.include_router(pages.router(ctx))
     web.include_router(routes)
-    return Gate(ctx, web, receiver)
+    gate = Gate(ctx, web, receiver)
+    # Who asks is the peer of the connection, unless that is a proxy which is trusted to say so.
+    proxies = list(ctx.settings.trusted_proxies)
+    return cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, gate), trusted_hosts=proxies)) if proxies else gate
 
 
 def _problem(request: Request, exc: Exception) -> Response:

@@ -10,12 +10,16 @@ import base64
 import binascii
 import hashlib
 import hmac
+import ipaddress
 import os
 import secrets
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+
+from anyio import CapacityLimiter
 
 from outlay.errors import ConfigError
 from outlay_collector.store import Store
@@ -33,35 +37,71 @@ WHERE sha256 = {sha256:String}
 SESSION_CACHE_S = 5.0
 FREE_TRIES = 5
 MAX_WAIT_S = 300.0
+MAX_COUNTED = 64  # far beyond what the longest wait takes
+MAX_GUESSERS = 10_000
+HASHES_AT_ONCE = 2  # each takes 16 MB
 
 
 class Throttle:
-    """Makes guessing slow: after five wrong tries within the window each further one waits twice as long."""
+    """Makes guessing slow: after five tries within the window each further one waits twice as long.
+
+    A try counts before it is judged, so that many at once are no more than five; a right one is forgiven afterwards.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._failures: dict[str, tuple[int, float]] = {}
+        self._tries: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._lock = threading.Lock()
 
     def wait_s(self, who: str) -> float:
         """Seconds until `who` may try again; 0 when it may now."""
         with self._lock:
-            count, last = self._failures.get(who, (0, 0.0))
-            if count < FREE_TRIES:
-                return 0.0
-            return max(0.0, last + min(MAX_WAIT_S, 2.0 ** (count - FREE_TRIES + 1)) - self._clock())
+            return self._wait_s(self._known(who))
+
+    def begin(self, who: str) -> float:
+        """As `wait_s`, and where `who` may try now, this is a try."""
+        with self._lock:
+            wait_s = self._wait_s(self._known(who))
+            if wait_s <= 0:
+                self._count(who)
+            return wait_s
 
     def failed(self, who: str) -> None:
         with self._lock:
-            if len(self._failures) > 10_000:
-                self._failures.clear()
-            count, last = self._failures.get(who, (0, 0.0))
-            fresh = self._clock() - last > 2 * MAX_WAIT_S
-            self._failures[who] = (1 if fresh else count + 1, self._clock())
+            self._count(who)
 
     def passed(self, who: str) -> None:
         with self._lock:
-            self._failures.pop(who, None)
+            self._tries.pop(who, None)
+
+    def _count(self, who: str) -> None:
+        self._tries[who] = (min(self._known(who)[0] + 1, MAX_COUNTED), self._clock())
+        self._tries.move_to_end(who)
+        if len(self._tries) > MAX_GUESSERS:
+            self._tries.popitem(last=False)
+
+    def _known(self, who: str) -> tuple[int, float]:
+        """How many tries, and when the last one was; old ones are forgotten."""
+        count, last = self._tries.get(who, (0, 0.0))
+        return (0, 0.0) if self._clock() - last > 2 * MAX_WAIT_S else (count, last)
+
+    def _wait_s(self, known: tuple[int, float]) -> float:
+        count, last = known
+        if count < FREE_TRIES:
+            return 0.0
+        return max(0.0, last + min(MAX_WAIT_S, 2.0 ** (count - FREE_TRIES + 1)) - self._clock())
+
+
+def guesser(peer: str) -> str:
+    """Whose tries count together: an address, or the network of one household where a peer has 2⁶⁴ of them (IPv6)."""
+    try:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+    except ValueError:
+        return peer[:64]
+    if isinstance(address, ipaddress.IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped) if mapped else str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
 
 
 class Authenticator:
@@ -79,6 +119,7 @@ class Authenticator:
         self.keys_on = settings.keys_on
         self.login_on = settings.keys_on or bool(settings.password)
         self.throttle = Throttle()
+        self.hashing = CapacityLimiter(HASHES_AT_ONCE)
         self._store = store
         self._clock = clock
         self._bootstrap = digest(settings.bootstrap_key) if settings.bootstrap_key else ""

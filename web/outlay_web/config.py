@@ -98,6 +98,12 @@ def _list(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in _text(value).split(",") if part.strip())
 
 
+def _networks(value: str) -> tuple[str, ...]:
+    from ipaddress import ip_network
+
+    return tuple(str(ip_network(part)) for part in _list(value))
+
+
 def _choice(*names: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if value.strip().lower() not in names:
@@ -230,6 +236,14 @@ SETTINGS: tuple[Setting, ...] = (
         _whole(8, 65536),
     ),
     Setting(
+        "trusted_proxies",
+        "",
+        "list",
+        "addresses and networks (10.0.0.0/8), with commas",
+        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; from everybody else they are ignored.",
+        _networks,
+    ),
+    Setting(
         "log_level",
         "info",
         "choice",
@@ -269,6 +283,7 @@ class Settings:
     public_url: str = ""
     spool_quota_bytes: int = 10 << 30
     max_connections: int = 1024
+    trusted_proxies: tuple[str, ...] = ()
     log_level: str = "info"
     url: str = ""
     api_key: str = ""

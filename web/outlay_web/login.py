@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from outlay_web.auth import COOKIE
+from outlay_web.auth import COOKIE, guesser
 from outlay_web.context import Context
 from outlay_web.problems import Problem
 from outlay_web.security import local_path
@@ -31,15 +31,13 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
 
     @routes.post("/login", include_in_schema=False)
     async def log_in(request: Request) -> Response:
+        who = guesser(request.client.host if request.client else "")
+        _refuse_within(auth.throttle.wait_s(who))
         form = await _form(request)
         target = local_path(form.get("next", "/"))
-        who = request.client.host if request.client else ""
-        wait_s = auth.throttle.wait_s(who)
-        if wait_s > 0:
-            headers = {"Retry-After": str(int(wait_s) + 1)}
-            raise Problem(429, f"too many wrong tries; try again in {int(wait_s) + 1} seconds", headers)
-        if not await anyio.to_thread.run_sync(auth.check_password, form.get("password", "")):
-            auth.throttle.failed(who)
+        _refuse_within(auth.throttle.begin(who))
+        given = form.get("password", "")
+        if not await anyio.to_thread.run_sync(auth.check_password, given, limiter=auth.hashing):
             return _page(target, "That is not the password.", 403)
         auth.throttle.passed(who)
         cookie = await anyio.to_thread.run_sync(_start_session, ctx)
@@ -58,6 +56,12 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         answer = RedirectResponse("/login", 303)
         answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
         return answer
+
+
+def _refuse_within(wait_s: float) -> None:
+    if wait_s > 0:
+        seconds = int(wait_s) + 1
+        raise Problem(429, f"too many tries; try again in {seconds} seconds", {"Retry-After": str(seconds)})
 
 
 def _start_session(ctx: Context) -> str:

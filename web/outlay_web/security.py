@@ -29,6 +29,7 @@ UNSEEING_PATHS = OPEN_PATHS | {"/metrics", "/openapi.json"}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 MAX_JSON_BYTES = 1 << 20
+MAX_LOGIN_BYTES = 16 << 10
 MAX_FILE_BYTES = 64 << 20
 FILE_PATHS = frozenset({"/api/v1/admin/ingest", "/api/v1/reconcile", "/reconcile"})
 SENDING_PATHS = frozenset({"/api/v1/scores"})
@@ -99,7 +100,7 @@ class Gate:
         try:
             if refusal is not None:
                 raise refusal
-            limit = MAX_FILE_BYTES if path in FILE_PATHS else MAX_JSON_BYTES
+            limit = MAX_FILE_BYTES if path in FILE_PATHS else MAX_LOGIN_BYTES if path == "/login" else MAX_JSON_BYTES
             receive = bounded(receive, headers, limit)
             if scope["method"] == "HEAD":  # like GET; the server sends no body, as it knows what was asked
                 scope = {**scope, "method": "GET"}

@@ -76,6 +76,7 @@ async def _serve(assembly: Assembly, listener: socket.socket, began: float) -> N
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # the application has its own setting
             limit_concurrency=settings.max_connections,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=REQUESTS_S,
