@@ -96,9 +96,7 @@ def test_who_is_no_trusted_proxy_cannot_say_who_asks(direct: Running, monkeypatc
     assert answers == [403] * FREE_TRIES + [429]
 
 
-def test_behind_a_trusted_proxy_each_address_has_its_own_tries(
-    proxied: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_behind_a_trusted_proxy_each_address_has_tries(proxied: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proxied.assembly.context.authenticator.throttle, "_clock", lambda: 0.0)
     for _ in range(FREE_TRIES):
         assert log_in(proxied, "wrong", "203.0.113.7").status == 403

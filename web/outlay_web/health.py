@@ -52,6 +52,7 @@ def _lines(ctx: Context) -> Iterable[str]:
         ("outlay_ingest_lag_seconds", "gauge", "Age of the oldest accepted data not yet stored.", now["lag_seconds"]),
         ("outlay_unsettled_traces", "gauge", "Traces whose calls are not settled yet.", now["unsettled_traces"]),
         ("outlay_spool_bytes", "gauge", "Accepted data on disk.", now["spool_bytes"]),
+        ("outlay_broken_parts", "gauge", "Parts of tables that ClickHouse set aside as broken.", now["broken_parts"]),
         ("outlay_ready", "gauge", "1 when requests are answered.", int(ctx.ready)),
     ):
         yield from metric(name, kind, text, [({}, value)])

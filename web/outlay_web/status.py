@@ -24,7 +24,7 @@ def status(ctx: Context) -> dict[str, Any]:
     found: dict[str, Any] = {"version": ctx.version, "ready": ctx.ready, **ctx.ledger()}
     found["lag_seconds"] = round(ctx.spool.lag_s, 3) if ctx.spool is not None else None
     found["unsettled_traces"] = ctx.store.query(load_sql(SQL, "waiting"))[0]["unsettled_traces"]
-    found["broken_parts"] = ctx.store.query(load_sql(SQL, "broken"))[0]["broken_parts"]
+    found["broken_parts"] = broken_parts(ctx)
     found["calls"] = sum(_total(ctx, project)["calls"] for project in projects(ctx))
     found["price_version"] = ctx.prices.version or None
     found["catalogue_warning"] = catalogue_warning(ctx.store, ctx.now())
@@ -36,6 +36,11 @@ def jobs(ctx: Context) -> list[dict[str, Any]]:
     """Background jobs, and answers that are found in the background, with their failures."""
     recall: Recall | None = ctx.shared.get("recall")
     return [*ctx.jobs(), *(recall.jobs() if recall is not None else ())]
+
+
+def broken_parts(ctx: Context) -> int:
+    """Parts of tables that ClickHouse set aside as broken: their rows are in no figure."""
+    return int(ctx.store.query(load_sql(SQL, "broken"))[0]["broken_parts"])
 
 
 def projects(ctx: Context) -> list[str]:

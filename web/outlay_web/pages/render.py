@@ -14,6 +14,7 @@ from outlay_web.charts import sparkline, swatch
 from outlay_web.pages.assets import asset_url
 from outlay_web.pages.parts import Page
 from outlay_web.pages.view import GROUPS, View
+from outlay_web.status import broken_parts
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def page_response(view: View, page: Page) -> Response:
         "dimensions": GROUPS,
         "endpoint": view.base_url,
         "has_data": page.empty and view.first_call is not None,
+        "broken_parts": broken_parts(view.ctx),
         "version": view.ctx.version,
         "signed_in": view.ctx.authenticator.login_on,
         **page.data,
