@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from outlay_analytics.bases import usual_window
 from outlay_analytics.detector import LEARN_H, WEEK, channels, expected, score
 from outlay_analytics.explain import changes
 from outlay_analytics.history import HOUR, start_of, ticks, with_window
@@ -315,12 +316,6 @@ def _inside(part: Incident, whole: Incident) -> bool:
 
 def _overlap(a: Incident, b: Incident) -> bool:
     return a.first <= b.last + MERGE and b.first <= a.last + MERGE
-
-
-def usual_window(window: Window) -> Window:
-    """What an incident is compared with: the same hours of the last week that lies wholly before it."""
-    back = timedelta(weeks=max(1, -(-window.length // timedelta(weeks=1))))
-    return Window(window.start - back, window.end - back)
 
 
 def _shown(store: Store, scope: Scope, incident: Incident, times: Sequence[datetime]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from outlay_analytics.history import with_window
 from outlay_analytics.spend_source import spend_source
 from outlay_analytics.window import EARLIEST, Interval, Scope, Window
 from outlay_collector.store import Store, load_sql
@@ -18,6 +17,7 @@ from outlay_collector.store import Store, load_sql
 WEEK = timedelta(weeks=1)
 LATE = 20  # calls may begin within the first twentieth of a base
 SIGHT = timedelta(days=28)  # how far before a base its calls are looked for
+SPARSE = 2  # a base has at least half as many days with calls as the window
 IN_DAYS = timedelta(days=3)
 
 
@@ -29,17 +29,18 @@ class Base:
     reason: str = ""
 
 
-def usual_window(window: Window) -> Window | None:
-    """The same hours of the last weeks that lie wholly before a window; None before 1970."""
+def usual_window(window: Window) -> Window:
+    """The same hours of the last weeks that lie wholly before a window; cut off at 1970."""
     back = WEEK * max(1, -(-window.length // WEEK))
-    return None if window.start - EARLIEST < back else Window(window.start - back, window.end - back)
+    start, end = (at - back if at - EARLIEST > back else EARLIEST for at in (window.start, window.end))
+    return Window(start, end)
 
 
 def comparable(store: Store, scope: Scope) -> Base:
     """What to compare the window of a scope with: its usual hours, else the time just before, else nothing."""
     reason = ""
     for base in (usual_window(scope.window), scope.window.previous()):
-        if base is None or base.length != scope.window.length or not base.length:
+        if base.length != scope.window.length or not base.length:
             continue
         why_not = too_little(store, scope, base)
         if not why_not:
@@ -52,37 +53,35 @@ def too_little(store: Store, scope: Scope, base: Window) -> str:
     """Why spend in a base says nothing for the filters of a scope, in words; empty when it can be compared with.
 
     A part of spend that began after the base is new, which is a comparison; one that began within it is not, nor is a
-    base in which the project recorded nothing.
+    base in which the project recorded nothing, or calls on far fewer days than in the window.
     """
     latest = base.start + base.length / LATE
     rows = store.query(load_sql("outlay_analytics.sql", "first_call"), {"project": scope.project})
-    since = rows[0]["hour"] if rows else None
-    if since is None:
+    if not rows:
         return "no calls are recorded yet"
+    since = rows[0]["hour"]
     if since > latest:
         return f"calls are recorded only since {_day(since)}; {_span(base)} would be compared with"
-    first, last = _seen(store, scope, base)
-    if first is not None and first > latest and scope.filters:
+    sight = base.start - SIGHT if base.start - EARLIEST > SIGHT else EARLIEST
+    first = next(iter(_seen(store, scope, Window(sight, base.end))), None) if scope.filters else None
+    if first is not None and first > latest:
         return f"its calls are recorded only since {_day(first)}; {_span(base)} would be compared with"
-    if last is None or last < base.start:
-        everything = replace(scope, filters={})
-        last = _seen(store, everything, base)[1] if scope.filters else last
-        if last is None or last < base.start:
-            return f"no calls are recorded from {_span(base)}"
+    everything = replace(scope, filters={})
+    found = _seen(store, everything, base)
+    if not found:
+        return f"no calls are recorded from {_span(base)}"
+    now = _seen(store, everything, scope.window) if base.length > IN_DAYS else []
+    if len(found) * SPARSE < len(now):
+        return f"calls are recorded on {len(found)} day{'s' * (len(found) > 1)} only from {_span(base)}"
     return ""
 
 
-def _seen(store: Store, scope: Scope, base: Window) -> tuple[datetime | None, datetime | None]:
-    """Start of the first and the last interval with calls in a base and the four weeks before it."""
-    interval: Interval = "day" if base.length > IN_DAYS else "hour"
-    start = base.start - SIGHT if base.start - EARLIEST > SIGHT else EARLIEST
-    asked = replace(with_window(scope, start, base.end), timezone="UTC")
-    source = spend_source(store, asked, (), interval)
+def _seen(store: Store, scope: Scope, window: Window) -> list[datetime]:
+    """Starts of the hours with calls in a window, of the days (UTC) where it is long."""
+    interval: Interval = "day" if window.length > IN_DAYS else "hour"
+    source = spend_source(store, replace(scope, window=window, timezone="UTC"), (), interval)
     rows = store.query(load_sql("outlay_analytics.sql", "history", source=source.sql), source.params)
-    if not rows:
-        return None, None
-    step = timedelta(days=1) if interval == "day" else timedelta(hours=1)
-    return rows[0]["time"], rows[-1]["time"] + step - timedelta(microseconds=1)
+    return [row["time"] for row in rows]
 
 
 def _day(at: datetime) -> str:

@@ -37,7 +37,7 @@ def request(query: str, path: str = "/spend") -> Request:
 def view(query: str, path: str = "/spend", **options: Any) -> View:
     settings = SimpleNamespace(public_url="")
     ctx = cast(Context, SimpleNamespace(config={}, now=lambda: NOW, settings=settings))
-    return read_view(ctx, request(query, path), ("group_by", "interval", "cursor"), **options)
+    return read_view(ctx, request(query, path), ("group_by", "interval", "cursor", "base_start", "base_end"), **options)
 
 
 def pairs(address: str | None) -> list[tuple[str, str]]:
@@ -87,6 +87,21 @@ def test_a_trace_is_left_for_the_same_project_window_and_filters() -> None:
 
 def test_changing_something_starts_paging_again() -> None:
     assert pairs(view("start=-7d&cursor=c", "/calls").here(start="-30d")) == [("start", "-30d")]
+
+
+def test_another_window_drops_the_base_that_belonged_to_the_old_one() -> None:
+    based = view("start=-24h&base_start=-48h&base_end=-24h&feature=a", "/explain")
+    for address in (
+        based.here(start="-7d", end=None),
+        based.between(NOW - timedelta(days=3), NOW),
+        *(link.href for link in based.ranges),
+    ):
+        assert {name for name, _ in pairs(address)} <= {"start", "end", "feature"}
+    assert based.hidden("start", "end", "interval") == [("feature", "a")]
+    kept = [("start", "-24h"), ("base_start", "-48h"), ("base_end", "-24h"), ("feature", "b")]
+    assert pairs(based.narrowed("feature", "b")) == kept
+    again = based.here(start="-7d", base_start="-14d", base_end="-7d")
+    assert pairs(again) == [("start", "-7d"), ("base_start", "-14d"), ("base_end", "-7d"), ("feature", "a")]
 
 
 def test_narrowing_replaces_the_filter_of_that_name() -> None:

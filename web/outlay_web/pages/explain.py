@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics import drivers, explain
+from outlay_analytics import bases, drivers, explain, spend
 from outlay_analytics.window import BadRequest, Window, parse_window
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Step, Table, delta, driver_waterfall
@@ -15,70 +15,85 @@ from outlay_web.pages import parts
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import Link, View
 
+QUESTION = "Why did spend change?"
 ALLOWED = ("base_start", "base_end", "by")
 BY = ("feature", "model", "team", "service", "environment", "provider", "operation", "cascade")
 
 
 def page(view: View) -> Page:
-    base = base_window(view)
+    base, caution = base_window(view)
     by = view.choice("by", BY, "feature")
+    data: dict[str, Any] = {
+        "by": by,
+        "by_options": BY,
+        "bases": bases_to_choose(view, base),
+        "base_text": f"{fmt.instant_text(base.start, view.timezone)} – {fmt.instant_text(base.end, view.timezone)}",
+        "caution": caution,
+        "refused": False,
+    }
+    if caution and not given(view):
+        return refused(view, data)
     found = explain.explain(view.ctx.store, view.scope, base=base, by=by)
-    question = "Why did spend change?"
     if not found["base"].get("calls") and not found["current"].get("calls"):
-        return Page("explain.html", "Explain", question, empty=True)
-    data = {
-        "tiles": tiles(view, found, base),
+        return Page("explain.html", "Explain", QUESTION, empty=True)
+    data |= {
+        "tiles": tiles(view, found, base, sure=not caution),
         "figure": figure(view, found),
         "sentences": found["sentences"],
         "cells": cells_table(view, found["cells"], by),
         "slices": slices_table(view, found["slices"]),
         "examples": [(trace, parts.trace_href(view, trace)) for trace in found["examples"]],
-        "by": by,
-        "by_options": BY,
-        "bases": bases(view, base),
-        "base_text": f"{fmt.instant_text(base.start, view.timezone)} – {fmt.instant_text(base.end, view.timezone)}",
-        "base": base,
     }
-    return Page("explain.html", "Explain", question, data)
+    return Page("explain.html", "Explain", QUESTION, data)
 
 
-def base_window(view: View) -> Window:
-    """The window to compare with: as given, else the one just before.
+def refused(view: View, data: dict[str, Any]) -> Page:
+    """The page where nothing comparable was recorded: what was spent, and why no change is shown."""
+    total = spend.spend(view.ctx.store, view.scope)["total"]
+    if not total["calls"]:
+        return Page("explain.html", "Explain", QUESTION, empty=True)
+    tile = Tile("Now", fmt.usd(total.get("cost_usd")), view.to("/spend"), fmt.plural(total["calls"], "call"))
+    return Page("explain.html", "Explain", QUESTION, {**data, "tiles": [tile], "refused": True})
+
+
+def given(view: View) -> bool:
+    """Whether the address names the base.
 
     Raises:
-        BadRequest: If only one end is given.
+        BadRequest: If it names only one end.
     """
     start, end = view.get("base_start"), view.get("base_end")
-    if not start and not end:
-        return view.window.previous()
-    if not start or not end:
+    if bool(start) != bool(end):
         raise BadRequest("base_start and base_end belong together: give both or none")
-    return parse_window(start, end, view.now)
+    return bool(start)
 
 
-def bases(view: View, base: Window) -> list[Link]:
+def base_window(view: View) -> tuple[Window, str]:
+    """The window to compare with, and why it says little: as given, else what alerts and incidents compare with."""
+    if given(view):
+        base = parse_window(view.get("base_start"), view.get("base_end"), view.now)
+        return base, bases.too_little(view.ctx.store, view.scope, base)
+    found = bases.comparable(view.ctx.store, view.scope)
+    return found.window or bases.usual_window(view.window), found.reason
+
+
+def bases_to_choose(view: View, base: Window) -> list[Link]:
     """Windows to compare with, one click away."""
     window = view.window
-    links = [Link("the time just before", view.here(base_start=None, base_end=None), base == window.previous())]
-    length = window.end - window.start
-    for label, back in (
-        ("a day earlier", timedelta(days=1)),
-        ("a week earlier", timedelta(days=7)),
-        ("four weeks earlier", timedelta(days=28)),
-    ):
-        if length <= back and back != length:
-            start, end = window.start - back, window.end - back
-            links.append(
-                Link(
-                    label,
-                    view.here(base_start=fmt.rfc3339(start), base_end=fmt.rfc3339(end)),
-                    (base.start, base.end) == (start, end),
-                )
-            )
-    return links
+    weeks = -((bases.usual_window(window).start - window.start) // timedelta(weeks=1))
+    usual = "a week" if weeks == 1 else f"{weeks} weeks"
+    choices = {f"the same hours {usual} earlier": bases.usual_window(window), "the time just before": window.previous()}
+    if window.length < timedelta(days=1):
+        day = timedelta(days=1)
+        choices["a day earlier"] = Window(window.start - day, window.end - day)
+    links: dict[Window, Link] = {}
+    for label, choice in choices.items():
+        if choice.length == window.length:
+            links.setdefault(choice, Link(label, view.here(**view.against(choice)), choice == base))
+    return list(links.values())
 
 
-def tiles(view: View, found: Row, base: Window) -> list[Tile]:
+def tiles(view: View, found: Row, base: Window, sure: bool) -> list[Tile]:
     before, now = found["base"], found["current"]
     moved = found["change_usd"]
     biggest = max(found["drivers"], key=lambda d: abs(d["usd"]), default=None)
@@ -95,7 +110,7 @@ def tiles(view: View, found: Row, base: Window) -> list[Tile]:
             fmt.usd(moved, signed=True),
             None,
             "",
-            delta(parts.change(now.get("cost_usd"), before.get("cost_usd"))),
+            delta(parts.change(now.get("cost_usd"), before.get("cost_usd"))) if sure else "",
         ),
     ]
     if biggest is not None and biggest["usd"]:

@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from outlay_analytics import alert_list, explain, spend
+from markupsafe import Markup
+
+from outlay_analytics import alert_list, bases, explain, spend
 from outlay_analytics.window import Window
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table, sparkline
@@ -37,16 +39,18 @@ def page(view: View) -> Page:
         return Page("overview.html", "Overview", question, empty=True)
     odd = forecast_page.look_for_anomalies(view)
     why, period = why_window(view)
-    explained = explain.outline(store, replace(scope, window=why), why.previous())
+    base = bases.comparable(store, replace(scope, window=why))
+    explained = explain.outline(store, replace(scope, window=why), base.window) if base.window else None
     data = {
         "tiles": tiles(view, timed),
         "figure": parts.spend_figure(view, timed, group, marks=marks(view, odd.anomalies), height=270, path="/spend"),
         "tabs": [Link(name, view.here(group_by=None if name == "feature" else name), name == group) for name in TABS],
-        "why": explain_page.figure(view, explained) if explained["current"].get("calls") else None,
-        "why_sentences": explained["sentences"][:4],
-        "why_href": view.between(why.start, why.end, "/explain"),
-        "why_period": period,
-        "why_change": parts.moved(explained["current"].get("cost_usd"), explained["base"].get("cost_usd")),
+        "why": explain_page.figure(view, explained) if explained and explained["current"].get("calls") else None,
+        "why_sentences": explained["sentences"][:4] if explained else [],
+        "why_href": view.between(why.start, why.end, "/explain", base.window),
+        "why_period": period if base.window != why.previous() else "against the time just before",
+        "why_change": why_change(explained) if explained else "",
+        "why_not": base.reason,
         "tops": [top_table(view, name) for name in ("feature", "model", "team")],
         "budgets": budgets_page.cards(view, budgets_page.read(view)[:3]),
         "firing": alert_list.list_alerts(store, scope.project, view.now, "firing"),
@@ -57,11 +61,15 @@ def page(view: View) -> Page:
     return Page("overview.html", "Overview", question, data)
 
 
+def why_change(explained: Row) -> str | Markup:
+    return parts.moved(explained["current"].get("cost_usd"), explained["base"].get("cost_usd"))
+
+
 def why_window(view: View) -> tuple[Window, str]:
     """What to explain: the window, or only its last week where it is long, since what came before may not be there."""
     window = view.window
     if window.end - window.start < LONG:
-        return window, "against the time just before"
+        return window, "against the same hours of the weeks before"
     return Window(window.end - WEEK, window.end), "last 7 days against the 7 before"
 
 

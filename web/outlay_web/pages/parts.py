@@ -284,9 +284,14 @@ def spend_columns(dimensions: Sequence[str], compared: bool) -> list[Column]:
 
 
 def spend_cells(
-    row: Row, total: Decimal, compared: bool, calls_href: str | None, explain_href: str | None
+    row: Row,
+    total: Decimal,
+    compared: bool,
+    calls_href: str | None,
+    explain_href: str | None,
+    change_href: str | None = None,
 ) -> list[Cell]:
-    """The measures of one row of that table."""
+    """The measures of one row of that table; `change_href` leads to the change that the table shows."""
     calls = row.get("calls")
     cost = row.get("cost_usd")
     cells = [Cell(cost, explain_href)]
@@ -294,7 +299,7 @@ def spend_cells(
         before = previous(row)
         grown = change(cost, before)
         fresh = cost is not None and not before
-        cells.append(Cell(grown, explain_href, label="new" if fresh and cost else None))
+        cells.append(Cell(grown, change_href, label="new" if fresh and cost else None))
     cells += [
         Cell(quotient(cost, total)),
         Cell(calls, calls_href),
@@ -323,6 +328,11 @@ def spend_table(
     whole, rest = found["total"], remainder(found["rows"])
     total = money(whole.get("cost_usd"))
     compared = "previous" in whole
+
+    def change_href(filters: Mapping[str, str]) -> str | None:
+        """Where the change of the table is explained: against what the table compares with."""
+        return view.to("/explain", **view.against(view.window.previous()), **filters) if compared else None
+
     lines = []
     largest = sorted(shown_rows(found["rows"]), key=lambda r: (-money(r.get("cost_usd")), -int(r.get("calls") or 0)))
     for row in largest:
@@ -331,10 +341,11 @@ def spend_table(
             Cell(filters[d], view.here(**filters), slot=slots.get(filters[d], OTHER) if i == 0 and slots else None)
             for i, d in enumerate(dimensions)
         ]
-        cells += spend_cells(row, total, compared, view.to("/calls", **filters), view.to("/explain", **filters))
+        calls, explained = view.to("/calls", **filters), view.to("/explain", **filters)
+        cells += spend_cells(row, total, compared, calls, explained, change_href(filters))
         lines.append(cells)
     foot = [Cell("Total" if i == 0 else "") for i in range(len(dimensions))]
-    foot += spend_cells(whole, total, compared, view.to("/calls"), view.to("/explain"))
+    foot += spend_cells(whole, total, compared, view.to("/calls"), view.to("/explain"), change_href({}))
     others = None
     if rest is not None:
         label = others_text(int(found.get("groups_left_out") or 0))

@@ -21,6 +21,8 @@ Change = str | Sequence[str] | None
 
 RANGES = (("-1h", "1 h"), ("-24h", "24 h"), ("-7d", "7 d"), ("-30d", "30 d"), ("-90d", "90 d"))
 INTERVALS = ("hour", "day", "week", "month")
+SPAN = ("start", "end")
+BASE = ("base_start", "base_end")
 SHARED = ("start", "end", "project", "timezone")
 HELPERS = ("dim", "value")
 GROUPS = (
@@ -171,10 +173,13 @@ class View:
         """The window of one step of a chart."""
         return self.between(step.start, step.end, path)
 
-    def between(self, start: datetime, end: datetime, path: str | None = None) -> str:
-        base = self.shared if path else self.pairs
+    def between(self, start: datetime, end: datetime, path: str | None = None, base: Window | None = None) -> str:
+        """The same about another window, compared with `base` where that is explained."""
+        pairs = self.shared if path else self.pairs
         span: dict[str, Change] = {"start": fmt.rfc3339(start), "end": fmt.rfc3339(end)}
-        return url(path or self.path, changed(base, {"cursor": None, "csv": None, "interval": None, **span}))
+        if base is not None:
+            span |= self.against(base)
+        return url(path or self.path, changed(pairs, {"cursor": None, "csv": None, "interval": None, **span}))
 
     @property
     def ranges(self) -> list[Link]:
@@ -217,9 +222,14 @@ class View:
                 out.append((name, value, url(self.path, rest)))
         return out
 
+    def against(self, base: Window) -> dict[str, Change]:
+        """What a link to an explanation carries so that it compares with `base`."""
+        return {"base_start": fmt.rfc3339(base.start), "base_end": fmt.rfc3339(base.end)}
+
     def hidden(self, *without: str) -> list[tuple[str, str]]:
-        """Parameters a form has to carry along, except those it sets itself."""
-        return [(k, v) for k, v in self.pairs if k not in (*without, "cursor", "csv")]
+        """Parameters a form has to carry along, except those it sets itself and what they would make stale."""
+        stale = BASE if set(SPAN) & set(without) else ()
+        return [(k, v) for k, v in self.pairs if k not in (*without, *stale, "cursor", "csv")]
 
     def get_raw(self, name: str) -> str:
         return next((value for key, value in self.pairs if key == name), "")
@@ -285,11 +295,13 @@ def url(path: str, pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def changed(pairs: Iterable[tuple[str, str]], changes: Mapping[str, Change]) -> list[tuple[str, str]]:
-    """The pairs with some names replaced, in their place where they had one."""
+    """The pairs with some names replaced, in their place where they had one; another window drops its base."""
     out: list[tuple[str, str]] = []
-    left = dict(changes)
+    stale: dict[str, Change] = dict.fromkeys(BASE) if set(SPAN) & set(changes) else {}
+    left = stale | dict(changes)
+    replaced = set(left)
     for name, value in pairs:
-        if name not in changes:
+        if name not in replaced:
             out.append((name, value))
         elif name in left:
             out += _values(name, left.pop(name))
