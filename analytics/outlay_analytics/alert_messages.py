@@ -64,6 +64,8 @@ def title(alert: Alert) -> str:
         where = ", ".join(f"{dim} {values[0] or '(none)'}" for dim, values in alert.scope.items() if dim != "channel")
         channel = alert.scope.get("channel", ("spend",))[0].replace("_", " ")
         return f"unusual {channel} in {where or 'all spend'}"
+    if not alert.budget:
+        return alert.rule
     return f"{alert.budget} {TITLES.get(alert.rule, alert.rule)}"
 
 

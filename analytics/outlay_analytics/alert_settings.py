@@ -9,6 +9,7 @@ floor_usd = "1"                # least excess of the burn-rate and above-project
 repeat_hours = 24
 smtp = "smtp://user:password@mail.example.com:587"
 smtp_from = "outlay@example.com"
+smtp_tls = true                # false: also send where the server offers no encryption
 
 [[alerts.channels]]
 name = "oncall"
@@ -41,6 +42,7 @@ KEYS = (
     "repeat_hours",
     "smtp",
     "smtp_from",
+    "smtp_tls",
 )
 
 
@@ -140,4 +142,7 @@ def _mail(section: Mapping[str, Any]) -> Mail:
         raise ConfigError("[alerts] smtp must be smtp://user:password@host:587 or smtps://user:password@host:465")
     if url and "@" not in sender:
         raise ConfigError(f"[alerts] smtp_from = {sender!r} must be an e-mail address")
-    return Mail(url, sender)
+    tls = section.get("smtp_tls", True)
+    if not isinstance(tls, bool):
+        raise ConfigError(f"[alerts] smtp_tls = {tls!r} must be true or false")
+    return Mail(url, sender, tls)

@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from outlay.errors import ConfigError, OutlayError
+from outlay.errors import OutlayError
 from outlay_analytics.alert_explained import Explainer
 from outlay_analytics.alert_groups import grouped
 from outlay_analytics.alert_messages import compose
 from outlay_analytics.alert_rows import UNFINISHED, read_acknowledgements, read_alerts, read_silences, write_alerts
 from outlay_analytics.alert_settings import AlertSettings
 from outlay_analytics.alert_states import Alert, advance, begin, explained, fingerprint, inhibited, why_notify
+from outlay_analytics.alert_trial import try_channels
 from outlay_analytics.anomalies import Finder, find, usual_window
 from outlay_analytics.budget_rules import (
     LONGEST_BURN_H,
@@ -34,10 +35,8 @@ from outlay_analytics.budget_rules import (
     week_profile,
 )
 from outlay_analytics.budgets import Budget, all_budgets
-from outlay_analytics.channels import parse_channel
 from outlay_analytics.history import spend_series, start_of, with_window
 from outlay_analytics.messages import usd
-from outlay_analytics.notify import send
 from outlay_analytics.outbox import deliver, intend
 from outlay_analytics.outlook import LEARN, LEAST, elapsed_share, look_ahead
 from outlay_analytics.seasonal import forecast
@@ -274,33 +273,5 @@ def _told(alert: Alert, now: datetime) -> Alert:
 def send_test(
     store: Store, writer: Writer, project: str, now: datetime, settings: AlertSettings, notify: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Send a test message to every channel at once and say what became of each."""
-    sample = Alert(
-        project=project,
-        alert_id="test",
-        fingerprint="test",
-        rule="test",
-        severity="warning",
-        budget="test",
-        scope={},
-        state="firing",
-        reason="a test message, nothing happened",
-        actual_usd=None,
-        expected_usd=None,
-        window_start=now - timedelta(hours=1),
-        window_end=now,
-        started_at=now,
-        evaluated_at=now,
-    )
-    base = compose(f"{project}/test", [sample], {}, settings)
-    message = replace(base, status="test", title="Test message from Outlay")
-    out = []
-    for entry in notify:
-        try:
-            channel = parse_channel(entry, settings.channels)
-            result = send(channel, message, now=now, outbound=settings.outbound)
-        except ConfigError as exc:
-            out.append({"channel": entry, "sent": False, "reason": str(exc)})
-            continue
-        out.append({"channel": entry, "sent": result.sent, "reason": result.reason or None})
-    return out
+    """Send a test message to every channel at once and say what became of each; see `alert_trial.py`."""
+    return try_channels(project, now, settings, notify)

@@ -144,7 +144,7 @@ def _alertmanager_alert(entry: Entry) -> dict[str, Any]:
         "labels": {"alertname": entry.rule, "severity": entry.severity, **entry.labels},
         "annotations": annotations,
         "startsAt": entry.starts_at,
-        "endsAt": entry.ends_at if entry.status == "resolved" else OPEN_END,
+        "endsAt": entry.ends_at,
         "generatorURL": entry.link,
         "fingerprint": entry.fingerprint,
     }

@@ -14,8 +14,9 @@ import json
 import smtplib
 import ssl
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -31,13 +32,23 @@ from outlay_analytics.messages import (
     slack_blocks,
 )
 
+NO_TLS = (
+    "the mail server offers no STARTTLS, so neither the password nor a message was sent; use smtps://, or set "
+    "alerts.smtp_tls = false to send them unencrypted"
+)
+
 
 @dataclass(frozen=True)
 class Mail:
-    """How e-mail leaves: `smtp://user:password@host:587` (STARTTLS when offered) or `smtps://…:465`."""
+    """How e-mail leaves: `smtp://user:password@host:587` (STARTTLS) or `smtps://…:465`.
+
+    Attributes:
+        tls: Whether a server that offers no STARTTLS is refused: it would get password and messages in the clear.
+    """
 
     url: str = ""
     sender: str = ""
+    tls: bool = True
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,7 @@ def send(channel: Channel, message: Message, *, now: datetime, outbound: Outboun
     outbound = outbound or Outbound()
     try:
         if channel.kind == "email":
-            return _mail(channel, message, outbound.mail)
+            return _mail(channel, message, outbound.mail, now)
         bodies = _bodies(channel, message)
         target = check_url(channel.url, outbound.allowed)
         for body in bodies:
@@ -122,14 +133,15 @@ def _refused(status: int) -> Delivery:
     return Delivery(False, retry, f"answered {status}")
 
 
-def _mail(channel: Channel, message: Message, mail: Mail) -> Delivery:
+def _mail(channel: Channel, message: Message, mail: Mail, now: datetime) -> Delivery:
     if not mail.url or not mail.sender:
         return Delivery(False, False, "e-mail needs alerts.smtp and alerts.smtp_from in outlay.toml")
     letter = EmailMessage()
     letter["Subject"] = " ".join(message.title.split())[:200]
     letter["From"] = mail.sender
     letter["To"] = ", ".join(channel.to)
-    letter["Message-ID"] = f"<{message.message_id}@outlay.invalid>"
+    letter["Date"] = format_datetime(now.astimezone(UTC))
+    letter["Message-ID"] = f"<{message.message_id}@{mail.sender.rpartition('@')[2].strip('<> ')}>"
     letter.set_content(plain_text(message))
     parts = urlsplit(mail.url)
     host, secure = parts.hostname or "", parts.scheme == "smtps"
@@ -140,8 +152,11 @@ def _mail(channel: Channel, message: Message, mail: Mail) -> Delivery:
     else:
         server = smtplib.SMTP(host, parts.port or 587, timeout=TIMEOUT_S)
     with server:
+        server.ehlo()
         if not secure and server.has_extn("starttls"):
             server.starttls(context=ssl.create_default_context())
+        elif not secure and mail.tls:
+            return Delivery(False, True, f"{host}: {NO_TLS}")
         if parts.username:
             server.login(unquote(parts.username), unquote(parts.password or ""))
         server.send_message(letter)

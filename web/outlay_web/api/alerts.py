@@ -10,8 +10,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics import alert_list, alerts, budgets
+from outlay_analytics import alert_list, budgets
 from outlay_analytics.alert_settings import AlertSettings
+from outlay_analytics.alert_trial import try_channels
 from outlay_analytics.window import parse_instant
 from outlay_web.api.paging import read_page, tie
 from outlay_web.api.wire import DEFAULT_LIMIT, answer, documented, table
@@ -102,8 +103,7 @@ def _add_alerts(routes: APIRouter, ctx: Context) -> None:
         if not notify:
             raise Problem(400, "no channel to test: give notify, or set it in [alerts] of outlay.toml")
         rules = replace(settings, public_url=ctx.settings.public_url or str(request.base_url).rstrip("/"))
-        with ctx.writing() as writer:
-            found = alerts.send_test(ctx.store, writer, project, ctx.now(), rules, notify)
+        found = try_channels(project, ctx.now(), rules, notify)
         return answer({"deliveries": found})
 
     @routes.post("/alerts/{alert_id}/ack", openapi_extra=PLAIN, tags=TAGS)
