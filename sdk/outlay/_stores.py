@@ -81,20 +81,20 @@ class Keeper:
     ) -> None:
         self._store = store
         self._ttl_s = ttl_s
-        self._remote = hasattr(store, "setex")
+        self.is_remote = hasattr(store, "setex")
         self._dumps = dumps
         self._loads = loads
-        needed = ("get", "set") if self._remote else ("get", "pop", "__setitem__")
+        needed = ("get", "set") if self.is_remote else ("get", "pop", "__setitem__")
         missing = [name for name in needed if not callable(getattr(store, name, None))]
         if missing:
             raise TypeError(f"a store is a mutable mapping or a Redis client; {store!r} has no {', '.join(missing)}")
-        self.is_async = self._remote and inspect.iscoroutinefunction(getattr(store, "execute_command", store.get))
+        self.is_async = self.is_remote and inspect.iscoroutinefunction(getattr(store, "execute_command", store.get))
 
     def get(self, key: str) -> Entry | None:
         """The entry, unless there is none or its time is over."""
         try:
             found = self._store.get(key)
-            if self._remote:
+            if self.is_remote:
                 return self._read(found)
             if found is not None and found.is_stale:
                 self._store.pop(key, None)
@@ -107,7 +107,7 @@ class Keeper:
     def put(self, key: str, entry: Entry) -> None:
         """Keep an entry."""
         try:
-            if self._remote:
+            if self.is_remote:
                 self._write(key, entry)
             else:
                 entry.expires_in(self._ttl_s)

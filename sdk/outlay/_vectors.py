@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from operator import mul
 from typing import Any, Protocol
 
@@ -21,6 +21,49 @@ class VectorStore(Protocol):
 
     def add(self, vector: list[float], scope: str, entry: Entry) -> None:
         """Keep an entry. The vector has length 1."""
+
+
+def unit(raw: Any) -> list[float] | None:
+    """The vector of one text, of length 1; None where it has no direction.
+
+    Args:
+        raw: A list, tuple or iterator of numbers, or an array of numpy, torch, TensorFlow, JAX or SciPy; alone or in a
+            batch of one.
+
+    Raises:
+        TypeError, ValueError: If it is no such thing, or not finite.
+    """
+    numbers = [float(number) for number in _plain(raw)]
+    norm = math.hypot(*numbers)
+    if not math.isfinite(norm):
+        raise ValueError("embed gave numbers that are not finite")
+    return [number / norm for number in numbers] if norm else None
+
+
+def _plain(raw: Any) -> Sequence[Any]:
+    """Numbers in Python's own list."""
+    if raw is None or isinstance(raw, (str, bytes, Mapping)):
+        raise TypeError(f"embed gave {type(raw).__name__}, which is no vector")
+    for step in ("detach", "cpu", "toarray", "numpy", "tolist"):  # off the graph, off the device, dense, plain
+        if step == "numpy" and hasattr(raw, "tolist"):
+            continue
+        convert = getattr(raw, step, None)
+        if callable(convert):
+            raw = convert()
+    numbers = list(raw)
+    if numbers and _is_vector(numbers[0]):
+        if len(numbers) > 1:
+            raise ValueError(f"embed gave {len(numbers)} vectors for one text")
+        return _plain(numbers[0])
+    return numbers
+
+
+def _is_vector(value: Any) -> bool:
+    """Whether it has parts; a number of torch has a length method that fails."""
+    try:
+        return isinstance(value, (str, bytes)) or len(value) >= 0
+    except TypeError:
+        return False
 
 
 class Vectors:

@@ -1,0 +1,180 @@
+"""One call for all who want the same answer at the same time.
+
+The first caller of a key leads and makes the call; the others wait and share what it brings, an answer or an
+exception, whether or not it is stored. They wait for a bounded time, and never for one who waits for them: then they
+make the call themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from outlay import _fork
+
+
+class Flight:
+    """A call on its way. `waits_for` are flights that its leader, or a task of it, waits for now."""
+
+    __slots__ = ("error", "landed", "shared", "value", "waits_for")
+
+    def __init__(self) -> None:
+        self.landed: Future[None] = Future()
+        self.shared = False  # whether others may have what it brought
+        self.value: Any = None
+        self.error: Exception | None = None
+        self.waits_for: list[Flight] = []
+
+    def land(self, value: Any) -> None:
+        """Let the others have this answer."""
+        self.shared, self.value = True, value
+
+    def fail(self, error: Exception) -> None:
+        """Let the others have this exception."""
+        self.shared, self.error = True, error
+
+    def answer(self) -> Any:
+        """What it brought.
+
+        Raises:
+            Exception: The leader's.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+_leading: ContextVar[tuple[Flight, ...]] = ContextVar("outlay-flights", default=())
+
+
+class Flights:
+    """The calls on their way, by key.
+
+    Args:
+        max_wait_s: How long the others wait for a leader.
+    """
+
+    def __init__(self, max_wait_s: float) -> None:
+        self._max_wait_s = max_wait_s
+        self.after_fork()
+        _fork.renew(self)
+
+    def after_fork(self) -> None:
+        """What a thread of the parent has begun will never land in the child."""
+        self._guard = threading.Lock()
+        self._flights: dict[str, Flight] = {}
+
+    def join(self, key: str) -> tuple[Flight, bool]:
+        """The key's flight, and whether the caller leads it: then it must be put into `lead`."""
+        with self._guard:
+            flight = self._flights.get(key)
+            if flight is not None:
+                return flight, False
+            flight = self._flights[key] = Flight()
+            return flight, True
+
+    @contextmanager
+    def lead(self, key: str, flight: Flight) -> Iterator[None]:
+        """The leader's block: it ends with `flight.land` or an exception, else the others are left to themselves."""
+        token = _leading.set((*_leading.get(), flight))
+        try:
+            yield
+        except Exception as error:
+            flight.fail(error)
+            raise
+        finally:
+            try:
+                _leading.reset(token)
+            except ValueError:  # closed by another task
+                pass
+            self.end(key, flight)
+
+    def end(self, key: str, flight: Flight) -> None:
+        """The flight is over."""
+        with self._guard:
+            if self._flights.get(key) is flight:
+                del self._flights[key]
+        if not flight.landed.done():
+            flight.landed.set_result(None)
+
+    def wait(self, flight: Flight) -> bool:
+        """Whether the leader has brought something that is ours, too."""
+        with _graph.waiting(flight) as may:
+            if may:
+                try:
+                    flight.landed.result(self._max_wait_s)
+                except FutureTimeout:
+                    return False
+        return flight.shared
+
+    async def await_(self, flight: Flight) -> bool:
+        """As `wait`, in a task."""
+        loop = asyncio.get_running_loop()
+        landed = loop.create_future()
+
+        def wake(_: Any) -> None:
+            try:
+                loop.call_soon_threadsafe(lambda: None if landed.done() else landed.set_result(None))
+            except RuntimeError:  # the waiter's loop is closed
+                pass
+
+        with _graph.waiting(flight) as may:
+            if may:
+                flight.landed.add_done_callback(wake)
+                try:
+                    async with asyncio.timeout(self._max_wait_s):
+                        await landed
+                except TimeoutError:
+                    return False
+        return flight.shared
+
+
+class _Graph:
+    """Who waits for whom, over all keys of all caches."""
+
+    def __init__(self) -> None:
+        self.after_fork()
+        _fork.renew(self)
+
+    def after_fork(self) -> None:
+        """A lock that nobody holds."""
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def waiting(self, flight: Flight) -> Iterator[bool]:
+        """Note that we wait; False when the flight waits for one of our own: nobody would ever move."""
+        own = _leading.get()
+        with self._lock:
+            may = not any(_reaches(flight, leading) for leading in own)
+            if may:
+                for leading in own:
+                    leading.waits_for.append(flight)
+        try:
+            yield may
+        finally:
+            if may:
+                with self._lock:
+                    for leading in own:
+                        leading.waits_for.remove(flight)
+
+
+def _reaches(flight: Flight, wanted: Flight) -> bool:
+    seen: set[int] = set()
+    left = [flight]
+    while left:
+        one = left.pop()
+        if one is wanted:
+            return True
+        if id(one) not in seen:
+            seen.add(id(one))
+            left.extend(one.waits_for)
+    return False
+
+
+_graph = _Graph()

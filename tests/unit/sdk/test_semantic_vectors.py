@@ -1,0 +1,131 @@
+"""A semantic cache takes what embedders give."""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import outlay
+from outlay._vectors import unit
+from outlay.testing import capture
+
+VECTOR = [3.0, 0.0, 4.0]
+
+
+class Tensor:
+    """What a tensor of torch is to a guest: on a device, with a graph, no truth value."""
+
+    def __init__(self, numbers: list[Any], steps: tuple[str, ...] = ()) -> None:
+        self.numbers, self.steps = numbers, steps
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def detach(self) -> Tensor:
+        return Tensor(self.numbers, (*self.steps, "detach"))
+
+    def cpu(self) -> Tensor:
+        return Tensor(self.numbers, (*self.steps, "cpu"))
+
+    def numpy(self) -> Any:
+        raise TypeError("can't convert a BFloat16 tensor")
+
+    def tolist(self) -> list[Any]:
+        assert self.steps == ("detach", "cpu"), "a tensor on a device, or with a graph, gives no numbers"
+        return self.numbers
+
+
+class Eager:
+    """A tensor of TensorFlow: only numpy() leads out."""
+
+    def numpy(self) -> Any:
+        return np.array(VECTOR)
+
+
+class Sparse:
+    """A matrix of SciPy, one row."""
+
+    def toarray(self) -> Any:
+        return np.array([VECTOR])
+
+
+GIVEN: dict[str, Callable[[], Any]] = {
+    "list": lambda: VECTOR,
+    "tuple": lambda: tuple(VECTOR),
+    "integers": lambda: [3, 0, 4],
+    "array": lambda: array.array("d", VECTOR),
+    "numpy": lambda: np.array(VECTOR),
+    "numpy float32": lambda: np.array(VECTOR, dtype=np.float32),
+    "numpy float16": lambda: np.array(VECTOR, dtype=np.float16),
+    "numpy scalars": lambda: list(np.array(VECTOR)),
+    "numpy batch": lambda: np.array([VECTOR]),
+    "list batch": lambda: [VECTOR],
+    "tuple batch of numpy": lambda: (np.array(VECTOR),),
+    "batch of a batch": lambda: np.array([[VECTOR]]),
+    "generator": lambda: (number for number in VECTOR),
+    "generator of numpy": lambda: iter([np.array(VECTOR)]),
+    "torch": lambda: Tensor(VECTOR),
+    "torch batch": lambda: Tensor([VECTOR]),
+    "list of torch": lambda: [Tensor(VECTOR)],
+    "tensorflow": Eager,
+    "scipy": Sparse,
+}
+WRONG: dict[str, Callable[[], Any]] = {
+    "none": lambda: None,
+    "text": lambda: "0.1 0.2",
+    "bytes": lambda: b"ab",
+    "response": lambda: {"data": [VECTOR]},
+    "number": lambda: 0.5,
+    "numpy number": lambda: np.float32(0.5),
+    "two vectors": lambda: [VECTOR, VECTOR],
+    "not finite": lambda: np.array([1.0, np.nan]),
+    "endless": lambda: [float("inf"), 1.0],
+}
+
+
+@pytest.mark.parametrize("kind", GIVEN)
+def test_every_embedder_caches(kind: str) -> None:
+    assert unit(GIVEN[kind]()) == pytest.approx([0.6, 0.0, 0.8])
+    made = []
+    with capture():
+        cache = outlay.SemanticCache(lambda text: GIVEN[kind]())
+
+        @cache
+        def answer(question: str) -> str:
+            made.append(question)
+            return question
+
+        assert [answer("a"), answer("b"), answer("a")] == ["a", "a", "a"]
+    assert made == ["a"]
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_what_is_no_vector_means_no_cache_an_answer_and_a_word(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    from outlay import _safely
+
+    _safely._last.clear()
+    with capture(raise_errors=False):
+        cache = outlay.SemanticCache(lambda text: WRONG[kind]())
+        ask = cache(lambda question: question + "!")
+        assert [ask("a"), ask("b")] == ["a!", "b!"]
+    assert "embedding for the semantic cache" in caplog.text
+
+
+@settings(deadline=None)
+@given(numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=8))
+def test_a_vector_has_length_one_whatever_its_numbers(numbers: list[float]) -> None:
+    try:
+        found = unit(np.array(numbers))
+    except ValueError:  # its length is beyond what a float holds
+        return
+    assert found is None or sum(number * number for number in found) == pytest.approx(1)
+    assert (found is None) == (not any(numbers))
