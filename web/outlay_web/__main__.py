@@ -1,8 +1,23 @@
-"""`python -m outlay_web` is `outlay`."""
+"""The command `outlay`, also as `python -m outlay_web`. Where only the SDK is installed, it says what is missing."""
 
 from __future__ import annotations
 
-from outlay_web.cli import main
+import sys
+
+
+def main() -> None:
+    """Run the command line; its packages are an extra, which `pip install outlay` alone leaves out."""
+    try:
+        from outlay_web.cli import main as run
+
+        run()
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("outlay"):
+            raise  # ours: not to be had by installing something
+        print(f"outlay: this command needs the server's packages ({missing}).", file=sys.stderr)
+        print("Install them:  pip install 'outlay[server]'", file=sys.stderr)
+        sys.exit(1)
+
 
 if __name__ == "__main__":
     main()
