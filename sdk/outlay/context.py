@@ -59,6 +59,20 @@ def entered(context: Context, scope: Scope, span: Span, apart: bool) -> Context:
     return Context({**context, _SPAN_KEY: span, SCOPE_KEY: scope})
 
 
+def leave(token: Any, inside: Context, outer: Context) -> None:
+    """Go back from `inside` to `outer`, also where a generator is resumed in another thread or task than it began in.
+
+    The token is of no use there; and a place that is not `inside` keeps what it has.
+    """
+    try:
+        token.var.reset(token)
+    except ValueError:
+        if otel_context.get_current() is inside:
+            otel_context.attach(outer)
+    except (AttributeError, RuntimeError):  # a runtime context of the application's own making
+        otel_context.detach(token)
+
+
 def span_around(context: Context) -> Span | None:
     """Our span where it is the innermost one of all, but stands apart from the application's."""
     found = context.get(_APART_KEY)
@@ -95,22 +109,23 @@ class tags:
             client.chat.completions.create(...)
     """
 
-    __slots__ = ("_attributes", "_tokens")
+    __slots__ = ("_attributes", "_entered")
 
     def __init__(self, **values: Any) -> None:
         try:
             self._attributes = tag_attributes(values)
         except Exception:  # a value whose str() fails
             self._attributes = {}
-        self._tokens: list[Any] = []
+        self._entered: list[tuple[Any, Context, Context]] = []
 
     def __enter__(self) -> tags:
         context = otel_context.get_current()
         outer = current_scope(context)
         scope = Scope({**outer.attributes, **self._attributes}, outer.frame, outer.metering)
-        self._tokens.append(otel_context.attach(otel_context.set_value(SCOPE_KEY, scope, context)))
+        inside = otel_context.set_value(SCOPE_KEY, scope, context)
+        self._entered.append((otel_context.attach(inside), inside, context))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._tokens:
-            otel_context.detach(self._tokens.pop())
+        if self._entered:
+            leave(*self._entered.pop())

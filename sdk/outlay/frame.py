@@ -13,7 +13,7 @@ from outlay import _safely, semconv
 from outlay._levers import lever_attributes
 from outlay.call import Call
 from outlay.client import Client
-from outlay.context import tag_attributes
+from outlay.context import leave, tag_attributes
 from outlay.returned import look, read_words
 from outlay.usage import attributes_of_usage
 
@@ -26,6 +26,7 @@ class Frame:
     __slots__ = (
         "_client",
         "_end_ns",
+        "_outer",
         "_token",
         "call_count",
         "context",
@@ -39,6 +40,7 @@ class Frame:
     def __init__(self, client: Client, span: Span, parent: Frame | None, context: Context, end_ns: int | None) -> None:
         self._client = client
         self._end_ns = end_ns
+        self._outer = context
         self._token: Any = None
         self.span = span
         self.span_context: SpanContext = span.get_span_context()
@@ -71,14 +73,15 @@ class Frame:
 
     def attach(self) -> None:
         """Make this the current context."""
+        self._outer = otel_context.get_current()
         self._token = otel_context.attach(self.context)
 
     def detach(self) -> None:
         """Leave it, remembering what the code inside did to the context."""
         if self._token is not None:
-            self.context = otel_context.get_current()
-            otel_context.detach(self._token)
-            self._token = None
+            token, self._token = self._token, None
+            entered, self.context = self.context, otel_context.get_current()
+            leave(token, entered, self._outer)
 
     @_safely.safely()
     def set(self, **facts: Any) -> None:
@@ -112,6 +115,11 @@ class Frame:
         if end_ns is None and self._client.clock is not None:
             end_ns = self._client.clock()
         self.span.end(end_ns)
+
+    def forget(self) -> None:
+        """The work in it is gone: end the span unless it has ended."""
+        if self.span.is_recording():
+            self.end()
 
 
 class Off:

@@ -1,21 +1,23 @@
 """The one decorator: `@outlay.track`, also a context manager.
 
 Calls made inside belong to the tracked function: they carry its feature and tags and are its children in the trace.
-Sync, async, generator and async generator functions each have a branch; signatures and types stay as they are.
+Sync, async, generator and async generator functions each have a branch; signatures and types stay as they are. What
+a function leaves for later, as a generator or a streaming response, still belongs to it.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from types import CoroutineType, TracebackType
+from collections.abc import Callable, Mapping
+from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanKind
 
 from outlay import _safely, semconv
+from outlay._lazy import Start, async_generator, conclude, generator
 from outlay._time import Instant, to_ns
 from outlay.client import get_client
 from outlay.context import EMPTY, SCOPE_KEY, Scope, entered
@@ -104,11 +106,11 @@ class Tracker:
 
         wrapped: Any
         if is_a(inspect.isasyncgenfunction):
-            wrapped = self._wrap_async_generator(cast(Any, function), name)
+            wrapped = functools.wraps(function)(async_generator(self._start(function, name)))
         elif is_a(inspect.iscoroutinefunction):
             wrapped = self._wrap_async(cast(Any, function), name)
         elif is_a(inspect.isgeneratorfunction):
-            wrapped = self._wrap_generator(cast(Any, function), name)
+            wrapped = functools.wraps(function)(generator(self._start(function, name)))
         else:
             wrapped = self._wrap_sync(function, name)
         return cast(Callable[P, R], wrapped)
@@ -124,12 +126,7 @@ class Tracker:
             except BaseException as error:
                 frame.end(error)
                 raise
-            if isinstance(result, CoroutineType):  # another decorator hides that the function is async
-                frame.detach()
-                return cast(R, _finish(frame, result, args, kwargs))
-            frame.result(result, args, kwargs)
-            frame.end()
-            return result
+            return cast(R, conclude(frame, result, args, kwargs))
 
         return tracked
 
@@ -144,100 +141,16 @@ class Tracker:
             except BaseException as error:
                 frame.end(error)
                 raise
-            frame.result(result, args, kwargs)
-            frame.end()
-            return result
+            return conclude(frame, result, args, kwargs)
 
         return tracked
 
-    def _wrap_generator(
-        self, function: Callable[..., Generator[Any, Any, Any]], name: str
-    ) -> Callable[..., Generator[Any, Any, Any]]:
-        @functools.wraps(function)
-        def tracked(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-            frame = self._open(name, attach=False)
-            inner = function(*args, **kwargs)
-            if frame is None:
-                return (yield from inner)
-            step: Callable[[], Any] = functools.partial(next, inner)
-            try:
-                while True:
-                    frame.attach()  # only while the body runs: the caller's context stays the caller's
-                    try:
-                        value = step()
-                    except StopIteration as stop:
-                        frame.result(stop.value)
-                        frame.end()
-                        return stop.value
-                    finally:
-                        frame.detach()
-                    try:
-                        sent = yield value
-                    except GeneratorExit:
-                        frame.attach()
-                        inner.close()
-                        raise
-                    except BaseException as error:
-                        step = functools.partial(inner.throw, error)
-                    else:
-                        step = functools.partial(inner.send, sent)
-            except BaseException as error:
-                frame.end(error)
-                raise
+    def _start(self, function: Callable[..., Any], name: str) -> Start:
+        def start(*args: Any, **kwargs: Any) -> tuple[Frame | None, Any]:
+            iterator = function(*args, **kwargs)
+            return self._open(name, attach=False), iterator
 
-        return tracked
-
-    def _wrap_async_generator(
-        self, function: Callable[..., AsyncGenerator[Any, Any]], name: str
-    ) -> Callable[..., AsyncGenerator[Any, Any]]:
-        @functools.wraps(function)
-        async def tracked(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-            frame = self._open(name, attach=False)
-            inner = function(*args, **kwargs)
-            step: Callable[[], Any] = functools.partial(inner.asend, None)
-            try:
-                while True:
-                    if frame is not None:
-                        frame.attach()
-                    try:
-                        value = await step()
-                    except StopAsyncIteration:
-                        if frame is not None:
-                            frame.end()
-                        return
-                    finally:
-                        if frame is not None:
-                            frame.detach()
-                    try:
-                        sent = yield value
-                    except GeneratorExit:
-                        if frame is not None:
-                            frame.attach()
-                        await inner.aclose()
-                        raise
-                    except BaseException as error:
-                        step = functools.partial(inner.athrow, error)
-                    else:
-                        step = functools.partial(inner.asend, sent)
-            except BaseException as error:
-                if frame is not None:
-                    frame.end(error)
-                raise
-
-        return tracked
-
-
-async def _finish(frame: Frame, coroutine: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """Await what a tracked function returned, as a part of it."""
-    frame.attach()
-    try:
-        result = await coroutine
-    except BaseException as error:
-        frame.end(error)
-        raise
-    frame.result(result, args, kwargs)
-    frame.end()
-    return result
+        return start
 
 
 @overload

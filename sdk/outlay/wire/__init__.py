@@ -24,6 +24,7 @@ _HOOKS = {
     "concurrent.futures.thread": "outlay.wire.threads",
     "httpx": "outlay.wire.httpx",
     "httpx2": "outlay.wire.httpx",
+    "starlette.background": "outlay.wire.starlette",
     "threading": "outlay.wire.threads",
     "urllib3.connectionpool": "outlay.wire.urllib3",
 }

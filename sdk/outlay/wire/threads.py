@@ -16,15 +16,15 @@ from opentelemetry.context import Context
 
 from outlay.context import SCOPE_KEY
 
-_MARK = "__outlay__"
+MARK = "__outlay__"
 
 
 def hook(module: ModuleType) -> None:
     """Patch `concurrent.futures.thread` or `threading`."""
     if module is threading:
-        if not hasattr(threading.Thread.start, _MARK):
+        if not hasattr(threading.Thread.start, MARK):
             threading.Thread.start = _start(threading.Thread.start)  # type: ignore[method-assign]
-    elif not hasattr(module.ThreadPoolExecutor.submit, _MARK):
+    elif not hasattr(module.ThreadPoolExecutor.submit, MARK):
         module.ThreadPoolExecutor.submit = _submit(module.ThreadPoolExecutor.submit)
 
 
@@ -36,7 +36,7 @@ def _submit(original: Any) -> Any:
             return original(self, fn, *args, **kwargs)
         return original(self, _run_in, context, fn, *args, **kwargs)
 
-    setattr(submit, _MARK, True)
+    setattr(submit, MARK, True)
     return submit
 
 
@@ -48,7 +48,7 @@ def _start(original: Any) -> Any:
             self.run = functools.partial(_run_in, context, self.run)  # type: ignore[method-assign]
         return original(self)
 
-    setattr(start, _MARK, True)
+    setattr(start, MARK, True)
     return start
 
 
