@@ -174,7 +174,8 @@ def _rules(store: Store, budget: Budget, settings: AlertSettings, now: datetime)
     outlook = look_ahead(store, scope, budget.period, now)
     floor = min(settings.floor_usd, budget.amount_usd / 100)
     here = start_of(now, "hour", "UTC")
-    weeks = spend_series(store, with_window(scope, here - timedelta(days=31), here), "hour").since_first()
+    hours_of = with_window(replace(scope, timezone="UTC"), here - timedelta(days=31), here)
+    weeks = spend_series(store, hours_of, "hour").since_first()
     learned = weeks.values[:-LONGEST_BURN_H] if len(weeks.usd) > LONGEST_BURN_H + 24 * 7 else weeks.values[:0]
     recent = np.zeros(LONGEST_BURN_H)
     tail = weeks.values[-LONGEST_BURN_H:]
@@ -192,7 +193,7 @@ def _expected_by_now(store: Store, budget: Budget, period: Window, now: datetime
     """What the forecast made when the period began expects to be spent by now; None without two weeks of history."""
     scope = budget.question()
     before = spend_series(store, with_window(scope, period.start - LEARN, period.start), "day")
-    history = before.since_first().values
+    history = before.since_first().learned
     if len(history) < max(14, LEAST):
         return None
     days = spend_series(store, with_window(scope, period.start, now), "day").times

@@ -134,7 +134,7 @@ def as_of(store: Store, scope: Scope) -> Hashable:
 
 def _hours(store: Store, scope: Scope, count: int, first: datetime) -> dict[tuple[str, str], Floats]:
     """(feature, model) → measures per hour."""
-    source = spend_source(store, scope, ("feature", "model", "repeated"), "hour")
+    source = spend_source(store, replace(scope, timezone="UTC"), ("feature", "model", "repeated"), "hour")
     table: dict[tuple[str, str], Floats] = {}
     for row in store.query(load_sql("outlay_analytics.sql", "anomalies", source=source.sql), source.params):
         hour = round((row["time"] - first) / HOUR)

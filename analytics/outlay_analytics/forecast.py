@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from outlay_analytics.history import HOUR, Series, next_start, spend_series, start_of, with_window
+from outlay_analytics.history import Series, next_start, spend_series, start_of, with_window
 from outlay_analytics.outlook import LEARN, LEARN_HOURS, LEAST, NAMES, look_ahead
-from outlay_analytics.seasonal import forecast
+from outlay_analytics.seasonal import filled, forecast
 from outlay_analytics.shapley import Floats
 from outlay_analytics.window import BadRequest, Scope
 from outlay_collector.store import Store
@@ -61,14 +61,15 @@ def spend_forecast(
     as_of = min(now, scope.window.end) if now else scope.window.end
     step = "hour" if interval == "hour" else "day"
     here = start_of(as_of, step, scope.timezone)
-    learned = _complete(store, scope, step, here)
+    learned = _complete(store, scope, step, here, as_of)
     shown = [at for at in learned.times if at >= scope.window.start]
     known = dict(zip(learned.times, learned.usd, strict=True))
     series = learned.since_first()
     notes: list[str] = []
     rows = _ahead(series, here, step, steps, scope.timezone, notes)
     outlook = look_ahead(store, scope, "month", as_of)
-    tested = backtest(series.values, "h" if step == "hour" else "D")
+    tested = backtest(series.learned, "h" if step == "hour" else "D")
+    notes += [note for note in (series.gap_note(scope.timezone),) if note]
     if tested["cases"] and not tested["beats_seasonal_naive"]:
         notes.append("on this series the forecast has not been better than repeating last week")
     if outlook.note and outlook.note not in notes:
@@ -89,13 +90,13 @@ def spend_forecast(
     }
 
 
-def _complete(store: Store, scope: Scope, step: str, here: datetime) -> Series:
+def _complete(store: Store, scope: Scope, step: str, here: datetime, as_of: datetime) -> Series:
     """Every complete interval to learn from, which may be more than the window shows."""
     back = LEARN_HOURS if step == "hour" else LEARN
     first = start_of(min(scope.window.start, here - back), step, scope.timezone)
     if step == "hour":
-        first = max(first, here - timedelta(days=92))
-    return spend_series(store, with_window(scope, first, here), "hour" if step == "hour" else "day")
+        first = max(first, start_of(here - timedelta(days=92), step, scope.timezone))
+    return spend_series(store, with_window(scope, first, as_of), "hour" if step == "hour" else "day").until(here)
 
 
 def _ahead(
@@ -106,12 +107,12 @@ def _ahead(
     at = here
     for _ in range(steps):
         times.append(at)
-        at = at + HOUR if step == "hour" else next_start(at, "day", timezone)
+        at = next_start(at, step, timezone)
     if len(series.usd) < LEAST:
         unit = "hours" if step == "hour" else "days"
         notes.append(f"{len(series.usd)} complete {unit} of spend are too few to forecast from; {LEAST} are needed")
         return [{"time": at, **{f"{name}_usd": None for name in NAMES}} for at in times]
-    found = forecast(series.values, None, "h" if step == "hour" else "D", steps)
+    found = forecast(series.learned, None, "h" if step == "hour" else "D", steps)
     return [
         {"time": at, **{f"{name}_usd": money(float(found[name][number])) for name in NAMES}}
         for number, at in enumerate(times)
@@ -126,9 +127,9 @@ def backtest(y: Sequence[float] | Floats, freq: str) -> dict[str, Any]:
         (share of steps inside the interval), `cases` (origins) and `beats_seasonal_naive` (mean absolute error below
         that of repeating the last week on the same steps). All but `cases` are None where history is too short.
     """
-    values = np.asarray(y, dtype=float)
     season, ahead = (7, 7) if freq == "D" else (24, 48)
     week = 7 if freq == "D" else 168
+    values = filled(np.asarray(y, dtype=float), week)
     least = 2 * week
     last = len(values) - ahead
     origins: list[int] = np.unique(np.linspace(least, last, BACKTESTS).astype(int)).tolist() if last >= least else []

@@ -15,10 +15,10 @@ from typing import Literal
 
 import numpy as np
 
-from outlay_analytics.history import Series, period_window, spend_series, start_of, with_window
+from outlay_analytics.history import period_window, spend_series, spent, start_of, with_window
 from outlay_analytics.seasonal import forecast
 from outlay_analytics.shapley import Floats
-from outlay_analytics.window import Scope, Window
+from outlay_analytics.window import Scope, Window, parse_timezone
 from outlay_collector.store import Store
 
 LEARN = timedelta(days=182)
@@ -60,22 +60,21 @@ def look_ahead(store: Store, scope: Scope, period: Literal["day", "week", "month
     here = start_of(now, step, scope.timezone)
     learn_from = min(window.start, here - (LEARN_HOURS if step == "hour" else LEARN))
     series = spend_series(store, with_window(scope, start_of(learn_from, step, scope.timezone), now), step)
-    spent = sum((usd for at, usd in zip(series.times, series.usd, strict=True) if at >= window.start), Decimal(0))
-    complete = Series(
-        [at for at in series.times if at < here],
-        [usd for at, usd in zip(series.times, series.usd, strict=True) if at < here],
-    ).since_first()
+    so_far = spent(store, with_window(scope, window.start, now))
+    complete = series.until(here).since_first()
     if len(complete.usd) < LEAST:
         unit = "hours" if step == "hour" else "days"
         note = f"{len(complete.usd)} complete {unit} of spend are too few to forecast from; {LEAST} are needed"
-        return Outlook(window, spent, {}, note)
+        return Outlook(window, so_far, {}, note)
     ahead = _steps_between(here, window.end, step, scope.timezone)
-    found = forecast(complete.values, None, "h" if step == "hour" else "D", ahead)
+    found = forecast(complete.learned, None, "h" if step == "hour" else "D", ahead)
     left = 1.0 - elapsed_share(store, scope, now) if step == "day" else 1.0 - (now - here) / timedelta(hours=1)
     rest = rest_of(found["total"], float(found["mean"][0]), left)
-    total = {name: float(spent) + rest[name] for name in NAMES}
-    note = "" if len(complete.usd) >= 14 else f"only {len(complete.usd)} complete intervals to learn from"
-    return Outlook(window, spent, total, note)
+    total = {name: float(so_far) + rest[name] for name in NAMES}
+    note = complete.gap_note(scope.timezone)
+    if len(complete.usd) < 14:
+        note = f"only {len(complete.usd)} complete intervals to learn from"
+    return Outlook(window, so_far, total, note)
 
 
 def rest_of(total: dict[str, float], first: float, left: float) -> dict[str, float]:
@@ -89,17 +88,16 @@ def rest_of(total: dict[str, float], first: float, left: float) -> dict[str, flo
 def elapsed_share(store: Store, scope: Scope, now: datetime) -> float:
     """The share of a day's spend that has usually come by this time of day, from the hours of the last four weeks."""
     today = start_of(now, "day", scope.timezone)
-    passed = max((now - today) / timedelta(hours=1), 0.0)
-    hours = spend_series(store, with_window(scope, today - timedelta(days=28), today), "hour").values
+    zone = parse_timezone(scope.timezone)
+    clock = now.astimezone(zone)
+    passed = clock.hour + clock.minute / 60 + clock.second / 3600
+    first = start_of(today - timedelta(days=28), "day", scope.timezone)
+    hours = spend_series(store, with_window(scope, first, today), "hour")
     by_hour = np.full(24, 1.0 / 24)
-    if len(hours) >= 24 * 7 and hours.sum() > 0:
-        folded = hours[len(hours) % 24 :].reshape(-1, 24)
-        counted = folded.sum(axis=0) / hours.sum()
-        by_hour = 0.9 * counted + 0.1 * by_hour
-    full = min(int(passed), 24)
-    share = float(by_hour[:full].sum())
-    if full < 24:
-        share += float(by_hour[full]) * (passed - full)
+    if hours.values.sum() > 0:
+        counted = np.bincount([at.astimezone(zone).hour for at in hours.times], hours.values, 24)
+        by_hour = 0.9 * counted / hours.values.sum() + 0.1 * by_hour
+    share = float(by_hour[: clock.hour].sum()) + float(by_hour[clock.hour]) * (passed - clock.hour)
     return min(share, 1.0)
 
 

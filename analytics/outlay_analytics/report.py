@@ -78,7 +78,7 @@ def _expected(store: Store, scope: Scope, window: Window) -> dict[str, Decimal] 
     series = spend_series(store, with_window(scope, window.start - LEARN, window.start), "day").since_first()
     if len(series.usd) < LEAST:
         return None
-    found = forecast(series.values, None, "D", 1)
+    found = forecast(series.learned, None, "D", 1)
     return {f"{name}_usd": money(float(found[name][0])) for name in ("mean", "lo80", "hi80")}
 
 

@@ -24,6 +24,9 @@ Floats = NDArray[np.float64]
 
 ORIGINS = 24
 TREND_POINTS = 21
+LEAST_SUM = 0.2  # past sums that were forecast at less than this share of the present one say nothing in percent
+WIDEST = 2.0  # times the largest step seen or forecast: as far as a bound may lie from its forecast
+TOGETHER = 0.1  # a sum is off by at most this power of its steps more than if all of them were off together
 SUM_SPREAD = 2.8  # errors of steps go together: a sum is off by this much more than if they were independent
 
 
@@ -48,7 +51,7 @@ def forecast(y: Any, ds: Any, freq: str, h: int, levels: tuple[int, ...] = (80, 
     """Forecast the next `h` steps of `y` and their total. Never fails: any finite or missing values, any length.
 
     Args:
-        y: Values, oldest first, no gaps, not negative.
+        y: Values, oldest first, one for each step, not negative; NaN where a step is unknown, which is not zero.
         ds: Instants of `y` (datetime64), only their spacing matters; unused today.
         freq: `D` or `h`.
         h: Steps ahead.
@@ -58,10 +61,12 @@ def forecast(y: Any, ds: Any, freq: str, h: int, levels: tuple[int, ...] = (80, 
         `mean` (point forecast), `lo80 hi80 lo95 hi95`, arrays of length `h`; `total` with the same names, for the sum.
     """
     del ds, levels
-    values = np.maximum(np.nan_to_num(np.asarray(y, dtype=float), posinf=0.0, neginf=0.0), 0.0)
     day, tuning = (1, DAILY) if freq == "D" else (24, HOURLY)
-    if not len(values) or values.sum() <= 0 or h <= 0:
+    values = filled(np.asarray(y, dtype=float), 7 * day)
+    unit = float(values.max()) if len(values) else 0.0
+    if unit <= 0 or h <= 0:
         return _nothing(max(h, 0))
+    values = values / unit
     cycle = _cycle(len(values), day)
     past = _Past.collect(values, day, cycle, h, tuning)
     weights = past.weights(tuning)
@@ -69,12 +74,34 @@ def forecast(y: Any, ds: Any, freq: str, h: int, levels: tuple[int, ...] = (80, 
     errors = np.einsum("c,cjk->jk", weights, past.errors)
     predicted = np.einsum("c,cjk->jk", weights, past.predicted)
     scale, widths = _step_widths(mean, errors, predicted, past, tuning)
-    out: dict[str, Any] = {"mean": mean}
-    for level, width in zip((80, 95), widths, strict=True):
-        out[f"lo{level}"] = np.maximum(mean - width * scale, 0.0)
-        out[f"hi{level}"] = mean + width * scale
-    out["total"] = _total(mean, errors, predicted, past, widths[0] * scale)
+    # Errors over almost nothing are no measure of what may come: no bound is further off than spend has ever moved.
+    half80, half95 = (np.minimum(width * scale, WIDEST * max(1.0, float(mean.max()))) for width in widths)
+    total = _total(mean, errors, predicted, past, half80, half95)
+    out: dict[str, Any] = {"mean": mean * unit}
+    for level, half in ((80, half80), (95, half95)):
+        out[f"lo{level}"] = np.maximum(mean - half, 0.0) * unit
+        out[f"hi{level}"] = (mean + half) * unit
+    out["total"] = {name: amount * unit for name, amount in total.items()}
     return out
+
+
+def filled(y: Floats, week: int) -> Floats:
+    """`y` from its first known step on, each unknown one the mean of its nearest known neighbors a week apart.
+
+    Where no week has its phase, the nearest known steps stand in.
+    """
+    known = np.isfinite(y)
+    if not known.any():
+        return np.zeros(0)
+    first = int(np.argmax(known))
+    known, values = known[first:], np.maximum(np.where(known, y, 0.0), 0.0)[first:]
+    at = np.flatnonzero(known)
+    for gap in np.flatnonzero(~known):
+        alike = at[(at - gap) % week == 0]
+        near = alike if len(alike) else at
+        split = int(np.searchsorted(near, gap))
+        values[gap] = values[near[max(split - 1, 0) : split + 1]].mean()
+    return values
 
 
 def _nothing(h: int) -> dict[str, Any]:
@@ -151,7 +178,8 @@ def _levels(y: Floats, flat: Floats, profile: Floats, day: int, h: int, tuning: 
     """Season times level: three speeds, a damped trend, and departures from the level that fade."""
     steps, cycle = np.arange(h), len(profile)
     season = profile[steps % cycle]
-    daily = flat if day == 1 or len(flat) < day else _fold(flat, day).mean(axis=1)
+    whole_days = len(flat) >= day
+    daily = _fold(flat, day).mean(axis=1) if whole_days else flat
     middle = float(np.median(daily))
     calm = np.clip(daily, 0.25 * middle, 4 * middle + 1e-12)
     count = len(calm)
@@ -161,7 +189,7 @@ def _levels(y: Floats, flat: Floats, profile: Floats, day: int, h: int, tuning: 
         if speed < 0.15:
             weights[0] /= speed
         out.append((weights @ calm) / weights.sum() * season)
-    if count >= TREND_POINTS:
+    if whole_days and count >= TREND_POINTS:
         out.append(_trend(calm, steps // day + 1) * season)
     weights = 0.8 ** np.arange(count)[::-1]
     level = (weights @ calm) / weights.sum()
@@ -277,19 +305,32 @@ def quantile(values: Floats, weights: Floats, level: float) -> float:
     return float(np.interp(level, middle, values[order]))
 
 
-def _total(mean: Floats, errors: Floats, predicted: Floats, past: _Past, width80: Floats) -> dict[str, float]:
-    """The sum of the steps, its intervals from the relative errors of past sums."""
+def _total(
+    mean: Floats, errors: Floats, predicted: Floats, past: _Past, half80: Floats, half95: Floats
+) -> dict[str, float]:
+    """The sum of the steps, its intervals from the relative errors of past sums.
+
+    One step's total is that step, and that of more is hardly wider than if all of them were off together.
+    """
     h, total = len(mean), float(mean.sum())
+    if h == 1:
+        low80, low95 = max(total - float(half80[0]), 0.0), max(total - float(half95[0]), 0.0)
+        high80, high95 = total + float(half80[0]), total + float(half95[0])
+        return {"mean": total, "lo80": low80, "hi80": high80, "lo95": low95, "hi95": high95}
     steps = past.known.sum(axis=1)
     whole = steps >= min(h, 4 * past.day)
-    independent = float(np.sqrt((width80**2).sum())) / max(total, 1e-12)
+    independent = float(np.sqrt((half80**2).sum())) / max(total, 1e-12)
     if whole.any():
         sums = predicted.sum(axis=1)[whole]
-        relative = np.abs(errors.sum(axis=1)[whole]) / np.maximum(sums, 1e-12) * (h / steps[whole]) ** 0.1
+        relative = np.abs(errors.sum(axis=1)[whole]) / np.maximum(sums, LEAST_SUM * total * steps[whole] / h + 1e-12)
+        relative = relative * (h / steps[whole]) ** 0.1
         width = max(quantile(relative, past.age[whole], 0.78), SUM_SPREAD * independent)
         far = max(quantile(relative, past.age[whole], 0.97) * 1.15, 1.6 * width)
     else:
         width, far = SUM_SPREAD * independent, 1.6 * SUM_SPREAD * independent
+    together = h**TOGETHER / max(total, 1e-12)
+    width = min(width, float(half80.sum()) * together)
+    far = min(max(far, width), float(half95.sum()) * together)
     return {
         "mean": total,
         "lo80": max(0.0, total * (1 - width)),

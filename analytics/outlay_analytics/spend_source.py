@@ -264,7 +264,7 @@ def _fits_hours(scope: Scope, interval: Interval, shift: timedelta) -> bool:
         return True
     if shift % timedelta(hours=1):
         return False
-    return interval == "hour" or _offsets(scope) <= {0}
+    return _offsets(scope) <= {0}
 
 
 def _fits_days(scope: Scope, interval: Interval, shift: timedelta) -> bool:
@@ -275,7 +275,7 @@ def _fits_days(scope: Scope, interval: Interval, shift: timedelta) -> bool:
 
 
 def _offsets(scope: Scope) -> set[int]:
-    """Minutes past the hour of the zone's offsets in the window (no zone changes them for less than two months)."""
+    """Seconds past the hour of the zone's offsets in the window (no zone changes them for less than two months)."""
     zone = parse_timezone(scope.timezone)
     offsets = set()
     at = scope.window.start - timedelta(days=366)

@@ -232,12 +232,13 @@ def _id_filter(name: str, table: Table, number: int) -> str | None:
 def bucket_sql(interval: Interval, at: str) -> str:
     """SQL for the start of the interval that the instant `at` lies in, as DateTime; reads {timezone:String}.
 
-    Hours are UTC hours; days, ISO weeks and months begin at midnight in the time zone. `total` is one bucket.
+    Days, ISO weeks and months begin at midnight in the time zone; hours are counted from it, so that they are those of
+    its clocks. `total` is one bucket. The same calendar as `history.start_of`.
     """
     if interval == "total":
         return "toDateTime(0, 'UTC')"
     if interval == "hour":
-        return f"toStartOfHour({at}, 'UTC')"
+        return f"toTimeZone(toDateTime(toStartOfHour({at}, {{timezone:String}})), 'UTC')"
     if interval == "day":
         return f"toTimeZone(toDateTime(toStartOfDay({at}, {{timezone:String}})), 'UTC')"
     start = f"toStartOfWeek({at}, 1, {{timezone:String}})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from tests.hand_calls import call, put
 
@@ -75,3 +76,44 @@ def test_impossible_questions_are_refused(store: Store) -> None:
     for horizon, interval in ((0, "day"), (401, "day"), (32, "hour"), (5, "week")):
         with pytest.raises(BadRequest):
             spend_forecast(store, scope(), horizon, interval, None, NOW)
+
+
+def quiet_day(store: Store, ago: int, *, elsewhere: bool) -> Decimal:
+    """What is expected of the same weekday after a day without calls of `search`, four weeks of one an hour before."""
+    day = NOW.replace(hour=0) - timedelta(days=ago)
+    times = [NOW - timedelta(hours=k + 1) for k in range(28 * 24)]
+    put(store, *[call(at, "1", feature="search") for at in times if not day <= at < day + timedelta(days=1)])
+    if elsewhere:
+        put(store, *[call(at, "0", feature="triage") for at in times])
+    found = spend_forecast(store, scope(feature=("search",)), 7, "day", None, NOW)
+    gaps = [note for note in found["notes"] if "nothing arrived" in note]
+    assert gaps == ([] if elsewhere else [f"nothing arrived on {day.day} March: such gaps are not learned from"])
+    same = next(row for row in found["forecast"] if row["time"].weekday() == day.weekday())
+    expected: Decimal = same["mean_usd"]
+    return expected
+
+
+def test_a_day_on_which_nothing_arrived_is_not_learned_from_and_is_told(store: Store) -> None:
+    assert float(quiet_day(store, 4, elsewhere=False)) == pytest.approx(24, rel=0.02)
+
+
+def test_a_day_without_calls_beside_others_counts_as_nothing_spent(store: Store) -> None:
+    assert quiet_day(store, 4, elsewhere=True) < 23
+
+
+def test_a_silence_that_lasts_is_no_gap(store: Store) -> None:
+    put(store, *[call(NOW - timedelta(days=4, hours=k), "1") for k in range(28 * 24)])
+    found = spend_forecast(store, scope(), 7, "day", None, NOW)
+    assert not [note for note in found["notes"] if "nothing arrived" in note]
+    assert found["forecast"][0]["mean_usd"] < 23
+
+
+def test_a_month_with_a_day_to_go_is_as_uncertain_as_that_day(store: Store) -> None:
+    noise = np.random.default_rng(8)
+    last = datetime(2026, 3, 31, tzinfo=UTC)
+    put(store, *[call(last - timedelta(hours=k + 1), f"{noise.lognormal(0, 0.5):.6f}") for k in range(60 * 24)])
+    found = spend_forecast(store, Scope(Window(last - timedelta(days=30), last)), 1, "day", None, last)
+    day, month = found["forecast"][0], found["month_end"]
+    for name in ("mean_usd", "lo80_usd", "hi80_usd", "lo95_usd", "hi95_usd"):
+        assert float(month[name]) == pytest.approx(float(month["spent_usd"] + day[name]))
+    assert month["lo80_usd"] > month["spent_usd"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from outlay_analytics.forecast import backtest, forecast
+from outlay_analytics.shapley import Floats
 
 BOUNDS = ("lo95", "lo80", "mean", "hi80", "hi95")
 
@@ -27,6 +28,96 @@ def test_it_never_fails_and_its_bounds_are_in_order(y: list[float], freq: str, h
         assert (np.diff(rows, axis=0) >= -1e-6 * (1 + np.abs(rows[:-1]))).all()
         assert (rows >= 0).all()
     assert all(len(found[name]) == h for name in BOUNDS)
+
+
+SHAPES = st.sampled_from(
+    ["steady", "noisy", "zeros", "one point", "begins", "ends", "spike now", "gaps", "tiny", "huge"]
+)
+
+
+def shaped(shape: str, count: int, seed: int, day: int) -> Floats:
+    """A history of `count` steps (`day` of them a day)."""
+    r = np.random.default_rng(seed)
+    y = (1 + 0.5 * np.sin(np.arange(count) / max(day, 7) * 2 * np.pi)) * np.exp(r.normal(0, 0.1, count))
+    last = max(count - 4 * day, 0)
+    if shape == "noisy":
+        y = np.exp(r.normal(0, 2, count))
+    elif shape == "zeros":
+        y *= r.random(count) < 0.1
+    elif shape == "one point":
+        y[:-1] = 0
+    elif shape == "begins":
+        y[:last] *= 1e-6
+    elif shape == "ends":
+        y[last:] = 0
+    elif shape == "spike now":
+        y[-1:] *= 1000
+    elif shape == "gaps":
+        y[r.random(count) < 0.2] = np.nan
+    elif shape == "tiny":
+        y *= 1e-9
+    elif shape == "huge":
+        y *= 1e12
+    return y
+
+
+@given(
+    SHAPES,
+    st.sampled_from([("D", 1), ("h", 24)]),
+    st.one_of(st.integers(0, 100), st.integers(0, 400)),
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 60),
+)
+@example("steady", ("h", 24), 45, 1, 24)
+@example("steady", ("h", 24), 46, 1, 24)
+@example("steady", ("h", 24), 47, 1, 24)
+@example("noisy", ("h", 24), 400 * 24, 1, 24)
+@settings(max_examples=150, deadline=None)
+def test_any_history_has_finite_and_sane_bounds(
+    shape: str, unit: tuple[str, int], count: int, seed: int, h: int
+) -> None:
+    freq, day = unit
+    y = shaped(shape, count, seed, day)
+    found = forecast(y, None, freq, h)
+    largest = max(float(np.nanmax(y, initial=0.0)), float(found["mean"].max()))
+    for name in BOUNDS:
+        assert np.isfinite(found[name]).all()
+        assert (found[name] >= 0).all()
+    assert found["mean"].max() <= 3 * np.nanmax(y, initial=0.0) * (1 + 1e-9)
+    assert found["hi95"].max() <= 3 * largest * (1 + 1e-9)
+    total, together = found["total"], h**0.1
+    for level in ("80", "95"):
+        below, above = (found["mean"] - found[f"lo{level}"]).sum(), (found[f"hi{level}"] - found["mean"]).sum()
+        assert total[f"hi{level}"] - total["mean"] <= together * above * (1 + 1e-9) + 1e-12
+        assert total["mean"] - total[f"lo{level}"] <= together * max(below, above) * (1 + 1e-9) + 1e-12
+    if h == 1:  # the total of one step is that step
+        assert [total[name] for name in BOUNDS] == pytest.approx([float(found[name][0]) for name in BOUNDS])
+
+
+def test_a_forecast_is_the_same_in_every_unit() -> None:
+    r = np.random.default_rng(2)
+    y = np.exp(r.normal(0, 0.3, 60))
+    dollars, nano = forecast(y, None, "D", 14), forecast(y * 1e-9, None, "D", 14)
+    for name in BOUNDS:
+        assert nano[name] == pytest.approx(dollars[name] * 1e-9)
+        assert nano["total"][name] == pytest.approx(dollars["total"][name] * 1e-9)
+
+
+def test_a_step_that_is_unknown_does_not_count_as_zero() -> None:
+    week = np.array([10.0, 12, 11, 13, 12, 3, 2])
+    y = np.tile(week, 5)
+    y[-4] = np.nan
+    assert forecast(y, None, "D", 7)["mean"] == pytest.approx(week, rel=0.02)
+
+
+@pytest.mark.parametrize("count", range(1, 60))
+def test_fourteen_hours_and_a_few_dollars_bound_the_next_ones(count: int) -> None:
+    """Bounds are of the size of what was spent, however short the history of hours is."""
+    r = np.random.default_rng(count)
+    y = np.exp(r.normal(-1, 0.8, count))
+    found = forecast(y, None, "h", 24)
+    assert found["hi80"].max() <= 3 * y.max()
+    assert found["total"]["hi95"] <= 24**1.1 * 3 * y.max()
 
 
 def test_a_weekly_pattern_is_repeated() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
+
+from outlay_analytics.history import next_start, start_of
 
 
 @dataclass(frozen=True)
@@ -109,24 +111,12 @@ def buckets(start: datetime, end: datetime, interval: str, timezone: str = "UTC"
 
 def floor(at: datetime, interval: str, timezone: str) -> datetime:
     """The beginning of the hour, day, week or month that holds an instant."""
-    zone = ZoneInfo(timezone)
-    if interval == "hour":  # hours are those of UTC, as in the store
-        return at.replace(minute=0, second=0, microsecond=0)
-    local = at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    if interval == "week":
-        local -= timedelta(days=local.weekday())
-    elif interval == "month":
-        local = local.replace(day=1)
-    return local.replace(tzinfo=None).replace(tzinfo=zone).astimezone(at.tzinfo)
+    return start_of(at, interval, timezone).astimezone(at.tzinfo)
 
 
 def following(at: datetime, interval: str, timezone: str) -> datetime:
     """The beginning of the next hour, day, week or month."""
-    if interval == "hour":
-        return at + timedelta(hours=1)
-    days = {"day": 1, "week": 7, "month": 31}[interval]
-    later = at + timedelta(days=days, hours=3)  # three hours past midnight: no change of clocks moves it back a day
-    return floor(later, "month" if interval == "month" else "day", timezone)
+    return next_start(at, interval, timezone).astimezone(at.tzinfo)
 
 
 def labeled(steps: Sequence[Bucket], wanted: int = 9) -> list[tuple[int, bool]]:
