@@ -102,6 +102,14 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(open_tab: OpenTab, 
     tab.quiet()
 
 
+def test_a_phone_names_every_button(open_tab: OpenTab, site: Site) -> None:
+    page = open_tab(site, viewport={"width": 390, "height": 844}, has_touch=True).go("/")
+    names = {"Copy link", "Live", "Switch between light and dark"}
+    for name in names:
+        assert page.get_by_role("button", name=name).is_visible(), name
+    assert page.get_by_role("button").count() == page.get_by_role("button", name=re.compile(r"\w")).count()
+
+
 def test_dragging_over_a_chart_zooms_into_the_time_dragged_over(open_tab: OpenTab, site: Site) -> None:
     page = open_tab(site).go("/spend")
     hits = page.locator("#figure-spend .hit")
@@ -194,6 +202,39 @@ def test_the_trace_says_what_was_counted_and_why(open_tab: OpenTab, site: Site) 
         (False, False),
         (True, False),
     ]
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_a_click_on_a_span_opens_what_it_says(open_tab: OpenTab, site: Site, script: bool) -> None:
+    page = open_tab(site, java_script_enabled=script).go(f"/traces/{site.trace_id}")
+    links = page.locator(".waterfall tbody th a")
+    assert links.count() > 4
+    for n in (1, 3, 1):
+        links.nth(n).click()
+        page.wait_for_url(re.compile("#detail-"))
+        assert page.locator(f"{links.nth(n).get_attribute('href')}").is_visible()
+
+
+def test_heads_of_the_calls_sort_all_calls_on_the_server(open_tab: OpenTab, site: Site) -> None:
+    page = open_tab(site, java_script_enabled=False).go("/calls")
+
+    def costs() -> list[float]:
+        shown = page.locator("tbody tr td:nth-child(4)").evaluate_all("all => all.map(one => one.dataset.v)")
+        return [float(one) for one in shown if one]
+
+    newest = costs()
+    page.get_by_role("columnheader", name="Cost").get_by_role("link").click()
+    assert parse_qs(urlsplit(page.url).query)["sort"] == ["cost_usd"]
+    dearest = costs()
+    assert dearest == sorted(dearest, reverse=True)
+    assert dearest[0] >= max(newest)
+    assert dearest != newest
+    assert page.get_by_role("columnheader", name="Cost").get_attribute("aria-sort") == "descending"
+    page.get_by_role("link", name="Next").click()
+    assert max(costs()) <= dearest[-1]
+    page.get_by_role("columnheader", name="Cost").get_by_role("link").click()
+    cheapest = costs()
+    assert cheapest == sorted(cheapest)
 
 
 def test_every_chart_and_table_downloads_as_csv(open_tab: OpenTab, site: Site) -> None:

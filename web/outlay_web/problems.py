@@ -6,6 +6,7 @@ import html
 import logging
 import secrets
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
@@ -44,6 +45,15 @@ TITLES = {
 }
 
 
+PLACES = (
+    ("/", "Overview"),
+    ("/spend", "Spend"),
+    ("/calls", "Calls"),
+    ("/alerts", "Alerts"),
+    ("/settings", "Settings"),
+)
+
+
 class Problem(OutlayError):
     """An answer that is an error: its status and what to tell the client."""
 
@@ -76,14 +86,33 @@ def describe(exc: Exception) -> Problem:
     return Problem(500, f"something went wrong (error {number}); the server's log says more")
 
 
-def respond(problem: Problem, *, as_page: bool) -> Response:
-    """The problem as JSON, or as a page where a person is looking."""
+def respond(problem: Problem, *, as_page: bool, path: str = "/", query: str = "") -> Response:
+    """The problem as JSON, or as a page where a person is looking, with the ways on from there.
+
+    Args:
+        path: What was asked for, and its raw query.
+    """
     code = CODES.get(problem.status, "bad_request" if problem.status < 500 else "internal")
     if not as_page:
         body = to_json({"error": {"code": code, "message": str(problem)}})
         return Response(body, problem.status, problem.headers, "application/json")
     title = TITLES.get(problem.status, "Something went wrong")
-    return HTMLResponse(PAGE.format(title=title, message=html.escape(str(problem))), problem.status, problem.headers)
+    ways = "".join(f'<li><a href="{html.escape(href)}">{text}</a></li>' for href, text in _ways(problem, path, query))
+    page = PAGE.format(title=title, message=html.escape(str(problem)), ways=ways)
+    return HTMLResponse(page, problem.status, problem.headers)
+
+
+def _ways(problem: Problem, path: str, query: str) -> list[tuple[str, str]]:
+    """Where to go from an error: the same again or without what was wrong, and the main pages."""
+    ways = []
+    here = quote(path, safe="/")
+    local = here.startswith("/") and not here.startswith("//")
+    if local and problem.status in (429, 500, 503):
+        ways.append((f"{here}?{query}" if query else here, "Try again"))
+    elif local and query and problem.status == 400:
+        ways.append((here, "The same page without filters"))
+    known = {href for href, _ in ways}
+    return ways + [(href, text) for href, text in PLACES if href not in known]
 
 
 PAGE = """<!doctype html>
@@ -98,7 +127,7 @@ PAGE = """<!doctype html>
 <main class="error-page">
 <h1>{title}</h1>
 <p>{message}</p>
-<p><a href="/">Back to the overview</a></p>
+<nav aria-label="Ways on"><ul>{ways}</ul></nav>
 </main>
 </body>
 </html>

@@ -116,7 +116,8 @@ class Gate:
                 logger.error("an answer broke off: %s", type(exc).__name__)
                 raise
             problem = describe(exc)
-            await respond(problem, as_page=not is_program(path))(scope, receive, answer)
+            query = scope["query_string"].decode("latin-1")
+            await respond(problem, as_page=not is_program(path), path=path, query=query)(scope, receive, answer)
 
     def _refusal(self, scope: Scope, headers: dict[bytes, bytes]) -> Problem | None:
         """Why this request is not answered at all, judging by where it comes from; None when it is."""

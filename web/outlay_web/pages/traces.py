@@ -26,14 +26,24 @@ INDENT = 14
 MAX_DEPTH = 24
 SHOWN_SPANS = 1000
 
+NOT_BILLED = {
+    "not_billed": "a call that was not billed: it failed, and the provider does not charge for that",
+    "cached": "answered by the application's cache: nothing was billed",
+}
 REASONS = {
-    "call": "a billable call",
     "plain": "carries no usage",
     "pending": "has arrived, not read yet; reload in a moment",
     "repeats_descendants": "repeats what the spans below it used",
     "same_response": "describes the same response as another span",
     "same_request": "describes the same request as another span",
     "raw_child": "the raw request of a span that is counted",
+}
+BADGES = {
+    "counted": ("counted", "fine"),
+    "failed": ("counted", "bad"),
+    "free": ("not billed", "quiet"),
+    "repeat": ("repeat", "warn"),
+    "plain": ("plain", "quiet"),
 }
 
 
@@ -86,11 +96,13 @@ def tiles(view: View, found: Row) -> list[Tile]:
         if share is None
         else f"{fmt.ratio_text(share)} of calls priced"
     )
+    free = sum(not is_billed(call) for span in found["spans"] for call in span.get("calls") or [])
+    billed = f"{fmt.count_text(found['calls'] - free)} billed, {fmt.count_text(free)} not, " if free else ""
     repeats = sum(kind_of(span) == "repeat" for span in found["spans"])
     began = fmt.instant_text(found["started_at"], view.timezone, seconds=True)
     return [
         Tile("Cost", fmt.usd(found["cost_usd"]), calls, priced),
-        Tile("Calls", fmt.count(found["calls"]), calls, f"in {fmt.plural(found['span_count'], 'span')}"),
+        Tile("Calls", fmt.count(found["calls"]), calls, f"{billed}in {fmt.plural(found['span_count'], 'span')}"),
         Tile("Took", fmt.duration(found["duration_ms"]), None, f"began {began}"),
         Tile("Not counted", fmt.count(repeats), None, "spans that say again what a call says"),
         Tile("Errors", fmt.count(found["errors"]), None, tone="warn" if found["errors"] else ""),
@@ -103,22 +115,27 @@ def calls_href(view: View, found: Row) -> str:
 
 
 def kind_of(span: Row) -> str:
-    """How a span is drawn: counted, repeat, plain (also while it waits); failed where a counted one failed."""
+    """How a span is drawn: counted, repeat, plain (also while it waits); of counted ones free where none of its calls
+    was billed, failed where one failed and was.
+    """
     if span["counted"]:
-        return "failed" if any(call.get("status") == "error" for call in span["calls"]) else "counted"
+        billed = [call for call in span["calls"] if is_billed(call)]
+        if span["calls"] and not billed:
+            return "free"
+        return "failed" if any(call.get("status") == "error" for call in billed) else "counted"
     return "plain" if span["reason"] in ("plain", "pending") else "repeat"
+
+
+def is_billed(call: Row) -> bool:
+    """Whether the provider charges for a call, as far as is known."""
+    return call.get("cost_state") not in NOT_BILLED
 
 
 def line(view: View, found: Row, span: Row) -> Line:
     length = max(float(found["duration_ms"]), 1e-6)
     offset = (span["started_at"] - found["started_at"]).total_seconds() * 1000
     kind = kind_of(span)
-    label, tone = {
-        "counted": ("counted", "fine"),
-        "failed": ("counted", "bad"),
-        "repeat": ("repeat", "warn"),
-        "plain": ("plain", "quiet"),
-    }[kind]
+    label, tone = BADGES[kind]
     calls = span.get("calls") or []
     below = span.get("subtree_cost_usd")
     return Line(
@@ -142,12 +159,26 @@ def line(view: View, found: Row, span: Row) -> Line:
 
 def why(span: Row) -> str:
     """Why a span was counted, or was not, in words."""
+    counted = call_text(span.get("calls") or []) if span["counted"] else ""
     if span.get("lookup"):
         lookup = span["lookup"]
         said = f"{lookup['kind']} cache {'hit' if lookup['hit'] else 'miss'}"
-        return said if not span["counted"] else f"{said}; {REASONS['call']}"
+        return f"{said}; {counted}" if counted else said
+    if counted:
+        return counted
     reason = str(span["reason"])
     return REASONS.get(reason, fmt.name_text(reason.replace("_", " ")))
+
+
+def call_text(calls: Sequence[Row]) -> str:
+    """What a counted span's calls are: billed or not, and which attempt of a request."""
+    states = {str(call.get("cost_state")) for call in calls}
+    said = NOT_BILLED[states.pop()] if len(states) == 1 and states <= set(NOT_BILLED) else "a billable call"
+    if len(calls) > 1:
+        free = sum(not is_billed(call) for call in calls)
+        said = f"{len(calls) - free} billable calls" + (f", {free} not billed" if free else "")
+    attempts = sorted({call["attempt"] for call in calls if (call.get("attempt") or 1) > 1})
+    return said + (f"; attempt {', '.join(map(str, attempts))} of its request" if attempts else "")
 
 
 def of_href(view: View, found: Row, span: Row) -> str | None:

@@ -135,6 +135,16 @@
   };
   setUp(document);
 
+  // A link to something inside what is folded opens it (browsers do so by themselves only on a new address).
+  const unfold = () => {
+    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const folded = target && target.closest("details");
+    if (folded && !folded.open) { folded.open = true; target.scrollIntoView(); }
+  };
+  addEventListener("hashchange", unfold);
+  addEventListener("click", (event) => { if (event.target.closest && event.target.closest("a[href^='#']")) setTimeout(unfold); });
+  unfold();
+
   // One open menu at a time; Escape closes it.
   addEventListener("click", (event) => all("details.menu[open]").forEach((menu) => menu.contains(event.target) || (menu.open = false)));
   addEventListener("keydown", (event) => {
