@@ -30,6 +30,7 @@ from outlay_collector.prices_overlay import Overlay, PriceRow, parse_price
 from outlay_collector.prices_rows import Name, match_row, price_rows, stored_model
 from outlay_collector.store import Params, Store, load_sql
 from outlay_collector.store.client import Writer
+from outlay_collector.store.locks import holding
 
 SQL = "outlay_collector.store.sql"
 MAX_NAME_LENGTH = 300
@@ -74,7 +75,7 @@ class PriceBook:
 
     def ensure(self, writer: Writer, now: datetime | None = None) -> str:
         """Compile the list unless it is there, put it in force for calls from `now` on, and return its version."""
-        with self._lock:
+        with holding(self._lock):
             overlay = self.overlay.with_prices(self._put_prices(writer))
             document = _document()
             text = f"{document['schema']}|{document['version']}|{overlay.canonical()}"
@@ -99,7 +100,7 @@ class PriceBook:
             ConfigError: If a row has an unknown key or an impossible value. Then nothing is stored.
         """
         parsed = [(parse_price(row, f"prices[{n}]"), row) for n, row in enumerate(rows)]
-        with self._lock:
+        with holding(self._lock):
             writer.insert(
                 "put_prices",
                 [
@@ -143,7 +144,7 @@ class PriceBook:
             f"LIMIT {MAX_NEW_NAMES}",
             params,
         )
-        with self._lock:
+        with holding(self._lock):
             self.open_projects(writer, {str(row["project"]) for row in names})
             versions = [version] if version else self._versions(writer, later)
             wanted = {

@@ -19,8 +19,9 @@ from tests.web_server import Running, llm_span, own_store, running
 
 from outlay_collector.store.client import READERS
 from outlay_web.config import Settings
+from outlay_web.pages.routes import PAGES as PAGES_SHOWN
 
-PAGES = ("/", "/calls", "/spend", "/api/v1/spend", "/api/v1/calls", "/metrics", "/api/v1/status")
+ASKED = ("/", "/calls", "/spend", "/api/v1/spend", "/api/v1/calls", "/metrics", "/api/v1/status")
 
 
 @dataclass
@@ -64,14 +65,14 @@ def held(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def test_health_ingest_and_pages_answer_while_the_store_does_not(held: Held) -> None:
     server = held.server
-    assert server.get("/readyz").status == 200
+    server.wait(lambda: server.get("/readyz").status == 200, "ready")
     with held.hold():
         ready = server.get("/readyz")
         assert (ready.status, ready.json) == (503, {"status": "the store does not answer"})
         assert server.get("/healthz").status == 200
         assert server.send_spans([llm_span(1, 1)]).status == 200
         with ThreadPoolExecutor(60) as readers:  # more than there are threads to answer them
-            asked = [readers.submit(server.get, PAGES[n % len(PAGES)]) for n in range(60)]
+            asked = [readers.submit(server.get, ASKED[n % len(ASKED)]) for n in range(60)]
             assert server.get("/readyz").status == 503
             assert server.send_spans([llm_span(2, 2)]).status == 200
             answers = [one.result() for one in asked]
@@ -84,9 +85,24 @@ def test_health_ingest_and_pages_answer_while_the_store_does_not(held: Held) -> 
     server.wait_for_calls(2)
 
 
-def test_a_held_lock_of_the_writing_connection_is_a_503_too(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("outlay_web.context.WRITE_S", 0.05)
-    with held.server.assembly.context.writing():
-        answer = held.server.post("/api/v1/scores", {"trace_id": f"{1:032x}", "name": "good", "value": 1})
+@pytest.mark.parametrize("lock", ["_write_lock", "_price_lock", "prices"])
+def test_a_held_lock_is_a_503_too(held: Held, monkeypatch: pytest.MonkeyPatch, lock: str) -> None:
+    monkeypatch.setattr("outlay_collector.store.locks.LOCK_S", 0.05)
+    context = held.server.assembly.context
+    with context.prices._lock if lock == "prices" else getattr(context, lock):
+        if lock == "_write_lock":
+            answer = held.server.post("/api/v1/scores", {"trace_id": f"{1:032x}", "name": "good", "value": 1})
+        else:
+            answer = held.server.get("/prices")
     assert answer.status == 503
     assert "the store does not answer" in answer.text
+
+
+def test_who_only_looks_opens_no_writing_connection(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[float | None] = []
+    store = held.server.assembly.store
+    monkeypatch.setattr(store, "writer", lambda within_s=None: opened.append(within_s))
+    paths = [route.path for route in PAGES_SHOWN if "{" not in route.path]
+    for path in (*paths, "/api/v1/prices", "/api/v1/prices?missing=true", "/api/v1/reconcile", "/metrics"):
+        assert held.server.get(path).status == 200, path
+    assert opened == []

@@ -70,6 +70,7 @@ CATCH_UP_S = 5.0
 PATIENCE_S = 300.0
 STOP_S = 6.0
 WATCH_S = 2.0
+OPEN_S = 30.0
 LAST_SETTLE_S = 2.0  # with less than that left, nothing new is begun
 
 
@@ -200,7 +201,7 @@ class Assembly:
         return max(self._until - time.monotonic(), 0.0)
 
     def _workers(self) -> tuple[Settler, Rollup]:
-        with self.context.own_writer() as writer:
+        with contextlib.closing(self.store.writer()) as writer:
             self.prices.ensure(writer)
             warning = catalogue_warning(self.store)
             if warning:
@@ -343,9 +344,10 @@ def use_own_temp_dir(path: Path) -> None:
 
 
 def warm_up(store: Store) -> None:
-    """Import what the first insert and the first answer need, and use a reader once."""
+    """Import what the first insert and the first answer need; open a reader and the connection of health checks."""
     importlib.import_module("pandas")
     store.query("SELECT 1 AS one")
+    store.heartbeat.wait(store.heartbeat.ask(), OPEN_S)
 
 
 def outlay_version() -> str:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from outlay.errors import StoreError
 from outlay_collector.store import Store
+from outlay_collector.store.locks import holding
 
 if TYPE_CHECKING:
     from outlay_collector.accept import Door
@@ -76,10 +76,16 @@ class Context:
     jobs: Callable[[], list[dict[str, Any]]] = list
     shared: dict[str, Any] = field(default_factory=dict)
     _write_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _writer: Writer | None = field(default=None, repr=False)
+    _price_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _writer: Writer = field(init=False, repr=False)
+    _pricer: Writer = field(init=False, repr=False)
 
     def now(self) -> datetime:
         return self.clock()
+
+    def __post_init__(self) -> None:
+        self._writer = self.store.writer(WRITE_S)
+        self._pricer = self.store.writer(LONG_WRITE_S)
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
@@ -88,14 +94,14 @@ class Context:
         Raises:
             StoreError: If others hold it for too long.
         """
-        if not self._write_lock.acquire(timeout=WRITE_S):
-            raise StoreError("the store does not answer", retryable=True)
-        try:
-            if self._writer is None:
-                self._writer = self.store.writer(WRITE_S)
+        with holding(self._write_lock):
             yield self._writer
-        finally:
-            self._write_lock.release()
+
+    @contextmanager
+    def pricing(self) -> Iterator[Writer]:
+        """The one connection for questions that price calls anew, which takes temporary tables; as `writing`."""
+        with holding(self._price_lock):
+            yield self._pricer
 
     @contextmanager
     def own_writer(self) -> Iterator[Writer]:

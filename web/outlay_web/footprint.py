@@ -12,33 +12,47 @@ import ctypes
 import mmap
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 MADV_DONTNEED = 4
 LARGE_BYTES = 16 << 20
 GROWN_BYTES = 24 << 20
+FIRST_REST_S = 10.0
+LONGEST_REST_S = 160.0
 SMAPS = Path("/proc/self/smaps")
 STATM = Path("/proc/self/statm")
 HEADER = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+\s*(.*)")
 
 
 class Footprint:
-    """What the process holds in memory, given back whenever it has grown.
+    """What the process holds in memory, given back when it has grown.
+
+    What is given back and needed again has to be read again. So while it grows again and again, it is given back ever
+    more rarely.
 
     Args:
         run: Runs a statement in the embedded engine.
     """
 
-    def __init__(self, run: Callable[[str], object]) -> None:
+    def __init__(self, run: Callable[[str], object], clock: Callable[[], float] = time.monotonic) -> None:
         self._run = run
+        self._clock = clock
         self._least = 0
+        self._rest_s = 0.0
+        self._rested_at = float("-inf")
 
     def tidy(self) -> bool:
         """Give back what grew since the last time. Returns False: there is never more to do at once."""
-        if resident_bytes() > self._least + GROWN_BYTES:
+        now = self._clock()
+        if resident_bytes() <= self._least + GROWN_BYTES:
+            self._rest_s /= 2
+        elif now >= self._rested_at:
             give_back(self._run)
             self._least = resident_bytes()
+            self._rested_at = now + self._rest_s
+            self._rest_s = min(max(2 * self._rest_s, FIRST_REST_S), LONGEST_REST_S)
         return False
 
 

@@ -45,7 +45,7 @@ def compare_bill(ctx: Context, project: str, identity: str) -> dict[str, Any]:
         BadRequest: If there is no such bill.
     """
     bill, charges = find_bill(ctx.store, project, identity)
-    with ctx.own_writer() as writer:
+    with ctx.pricing() as writer:
         ctx.prices.ensure(writer)
         catalog = ctx.prices.catalog
 

@@ -11,6 +11,7 @@ from outlay_analytics import spend
 from outlay_analytics.window import EVERYTHING, Scope
 from outlay_collector.prices_lists import catalogue_warning
 from outlay_collector.store import load_sql
+from outlay_collector.store.locks import holding
 from outlay_web.context import Context
 from outlay_web.recall import Recall
 
@@ -69,7 +70,7 @@ class Kept:
         self._lock = threading.Lock()
 
     def get(self, make: Callable[[], Any]) -> Any:
-        with self._lock:
+        with holding(self._lock):
             if time.monotonic() - self._made_at > self._for_s:
                 self._value = make()
                 self._made_at = time.monotonic()

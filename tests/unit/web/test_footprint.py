@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 
 import pytest
 
-from outlay_web.footprint import GROWN_BYTES, Footprint, resident_bytes, unchanged_code
+from outlay_web import footprint as module
+from outlay_web.footprint import GROWN_BYTES, LONGEST_REST_S, Footprint, resident_bytes, unchanged_code
 
 
 def mapping(start: int, size: int, kind: str, path: str, anonymous_kb: int = 0) -> str:
@@ -41,3 +43,24 @@ def test_a_process_goes_on_after_giving_back_and_does_so_again_only_when_it_has_
     footprint.tidy()
     assert len(said) == 2
     assert len(grown) < resident_bytes()
+
+
+def test_what_grows_again_and_again_is_given_back_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    size, now = [0], [0.0]
+    given: list[float] = []
+    monkeypatch.setattr(module, "resident_bytes", lambda: size[0])
+    monkeypatch.setattr(module, "give_back", lambda run: given.append(now[0]))
+    footprint = Footprint(lambda sql: None, lambda: now[0])
+    for look in range(100):
+        now[0] = 10.0 * look
+        size[0] += 2 * GROWN_BYTES
+        footprint.tidy()
+    gaps = [after - before for before, after in itertools.pairwise(given)]
+    assert gaps == sorted(gaps)
+    assert gaps[-1] == LONGEST_REST_S
+    for look in range(100, 140):  # it has become quiet
+        now[0] = 10.0 * look
+        footprint.tidy()
+    size[0] += 2 * GROWN_BYTES
+    footprint.tidy()
+    assert given[-1] == now[0]

@@ -46,7 +46,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             missing = prices_lists.missing_prices(
                 ctx.store, *page.held, project=scope.project, limit=prices_lists.MAX_MISSING
             )
-            with ctx.own_writer() as writer:
+            with ctx.pricing() as writer:
                 heals = prices_lists.healable(book, writer, scope.project)
             found = page.cut({"prices": missing, "heals": heals}, "prices", _weightiest)
             return table(query, found, "prices", MISSING_COLUMNS)

@@ -55,7 +55,7 @@ def page(view: View) -> Page:
     )
     window = view.scope.window
     missing = prices_lists.missing_prices(store, window.start, window.end, project=project)
-    with view.ctx.own_writer() as writer:
+    with view.ctx.pricing() as writer:
         heals = prices_lists.healable(view.ctx.prices, writer, project)
     repricings = prices_reprice.repricings(store, project)
     months = prices_reprice.closed_months(store, project)
