@@ -14,6 +14,7 @@ _CASCADE = {
     "outcome": semconv.CASCADE_OUTCOME,
     "confidence": semconv.CASCADE_CONFIDENCE,
     "threshold": semconv.CASCADE_THRESHOLD,
+    "forced": semconv.CASCADE_FORCED,
 }
 _CACHE = {
     "kind": semconv.CACHE_KIND,

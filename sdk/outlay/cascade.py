@@ -1,22 +1,26 @@
 """Cascades: the cheap model first, a stronger one when the answer does not convince.
 
 Every attempt is a span with its tier, confidence and outcome; the attempts of one run share a run id, and the calls
-inside belong to their attempt. The cost of a run counts the cheap attempt of escalated requests, too.
+inside belong to their attempt. The cost of a run counts the cheap attempt of escalated requests, too. An answer that is
+taken although nothing accepted it, since a limit was reached or the last tier failed, is marked `outlay.cascade.forced`
+on the attempt that ended the run; it does not count as accepted.
 """
 
 from __future__ import annotations
 
 import inspect
+import math
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast
 
 from outlay import _safely
-from outlay.call import Call
+from outlay._kinds import is_async, is_generator, title_of
+from outlay.call import Call, last_call
 from outlay.client import get_client
 from outlay.frame import Frame
 from outlay.track import Tracker, track
@@ -35,14 +39,23 @@ class Attempt:
         self._threshold = threshold
         self._outcome = "accepted"
         self._confidence: float | None = None
+        self._is_forced = False
+        self._answered: Call | None = None
         facts = {"name": run.name, "run_id": run.run_id, "tier": tier, "threshold": threshold}
-        self._tracker: Tracker = track(name, cascade=facts)
+        tags: dict[str, Any] = {} if run.task is None else {"task": run.task}
+        self._tracker: Tracker = track(name, cascade=facts, **tags)
         self._frame: Frame | None = None
 
     @property
     def call(self) -> Call | None:
-        """The latest call inside, or the attempt itself: for `score(call=…)`."""
-        return None if self._frame is None else self._frame.last_call or self._frame.call
+        """The call that answered (until `answered()` the latest one), or the attempt itself: for `score(call=…)`."""
+        if self._answered is not None or self._frame is None:
+            return self._answered
+        return self._frame.last_call or self._frame.call
+
+    def answered(self) -> None:
+        """The answer is there: calls that follow, such as a judge's, are not what a score is about."""
+        self._answered = self.call
 
     def accept(self, confidence: float | None = None) -> None:
         """This answer is used."""
@@ -52,6 +65,10 @@ class Attempt:
         """This answer does not convince; a stronger tier follows."""
         self._outcome, self._confidence = "escalated", confidence
 
+    def force(self, confidence: float | None = None) -> None:
+        """The run ends here with an answer that did not convince."""
+        self._outcome, self._confidence, self._is_forced = "escalated", confidence, True
+
     def cost_usd(self) -> Decimal:
         """What the calls inside cost so far, as far as prices are known."""
         total = Decimal(0)
@@ -59,8 +76,34 @@ class Attempt:
             from outlay._cost import cost_of
 
             for attributes in self._frame.used or ():
-                total += cost_of(attributes, get_client().now_ns()) or 0
+                cost = cost_of(attributes, get_client().now_ns())
+                if cost is None:
+                    _safely.warn(
+                        f"cascade cost {self._run.name}",
+                        "max_cost_usd of cascade %s leaves out calls without a known price",
+                        self._run.name,
+                    )
+                total += cost or 0
         return total
+
+    def _pause(self) -> None:
+        """Leave the block's context, for one that waits elsewhere."""
+        if isinstance(self._frame, Frame):
+            self._frame.detach()
+
+    def _resume(self) -> None:
+        if isinstance(self._frame, Frame):
+            self._frame.attach()
+
+    def _point_scores(self, call: Call | None) -> None:
+        """Let a score that names no call be about this one."""
+        if call is None or not isinstance(self._frame, Frame):
+            return
+        frame: Frame | None = self._frame
+        while frame is not None:
+            frame.last_call = call
+            frame = frame.parent
+        last_call.set(call)
 
     def __enter__(self) -> Attempt:
         self._frame = self._tracker.__enter__()
@@ -70,7 +113,8 @@ class Attempt:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if self._frame is not None:
             outcome = "failed" if error is not None else self._outcome
-            self._frame.set(cascade={"outcome": outcome, "confidence": self._confidence})
+            facts = {"outcome": outcome, "confidence": self._confidence, "forced": self._is_forced or None}
+            self._frame.set(cascade=facts)
         self._tracker.__exit__(kind, error, tb)
 
     async def __aenter__(self) -> Attempt:
@@ -85,6 +129,11 @@ class Attempt:
 class CascadeRun:
     """The instrumentation alone, for a cascade written by hand.
 
+    Args:
+        name: Name of the cascade.
+        run_id: Attempts of one request share it; default is a new one.
+        task: Kind of task, recorded as `outlay.task`.
+
     Example:
         run = outlay.CascadeRun("answer")
         with run.attempt() as attempt:
@@ -96,8 +145,9 @@ class CascadeRun:
                 answer = ask_large(question)
     """
 
-    def __init__(self, name: str, run_id: str | None = None) -> None:
+    def __init__(self, name: str, run_id: str | None = None, task: str | None = None) -> None:
         self.name = name
+        self.task = task
         self.run_id = run_id or os.urandom(16).hex()
         self._next = 0
 
@@ -108,10 +158,22 @@ class CascadeRun:
         return Attempt(self, tier, threshold, name or f"{self.name} tier {tier}")
 
 
+Fallback = Literal["best", "last", "raise"]
+
+
 @dataclass(frozen=True, slots=True)
 class _Verdict:
     accepted: bool
     confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer in hand that did not convince."""
+
+    value: Any
+    confidence: float | None
+    call: Call | None
 
 
 class Cascade(Generic[T]):
@@ -120,15 +182,17 @@ class Cascade(Generic[T]):
     Args:
         name: Name of the cascade.
         tiers: Callables with the same parameters, cheapest first; all sync, or all async: then calling the cascade
-            gives an awaitable.
+            gives an awaitable. Functions that return awaitables count as async.
         accept: Judges an answer: True or False, or a confidence to compare with the threshold. May be async where the
-            tiers are. An answer that it fails on does not convince.
+            tiers are. An answer that it fails on, or gives NaN for, does not convince.
         threshold: Confidence needed; one number, or one per task with a `"default"`.
         max_latency_s: After that much time the answer at hand is taken.
-        max_cost_usd: After that much money (list prices) the answer at hand is taken.
+        max_cost_usd: After that much money (list prices, failed tiers included) the answer at hand is taken.
+        fallback: What a run gives whose last tier failed, or whose limit a failed tier used up: the `best` answer in
+            hand (the most confident; of those without confidence the latest), the `last` one, or `raise`.
 
-    The answer of the last tier is taken as it is. A tier that raises hands over to the next; the last one's exception
-    is the caller's.
+    The answer of the last tier is taken as it is. A tier that raises hands over to the next; where nobody has answered,
+    the last one's exception is the caller's. `score()` after a run is about the answer, not about the judge.
 
     Raises:
         TypeError, ValueError: If tiers, `accept` or `threshold` cannot work together.
@@ -147,85 +211,119 @@ class Cascade(Generic[T]):
         threshold: float | Mapping[str, float] = 0.5,
         max_latency_s: float | None = None,
         max_cost_usd: Decimal | float | None = None,
+        fallback: Fallback = "best",
     ) -> None:
         if not tiers:
             raise ValueError(f"cascade {name!r} needs at least one tier")
         for part in (*tiers, accept):
             if not callable(part):
                 raise TypeError(f"cascade {name!r}: tiers and accept are functions, unlike {part!r}")
-        kinds = {_is_async(tier) for tier in tiers}
+            if is_generator(part):
+                raise TypeError(f"cascade {name!r}: {title_of(part)} yields; a tier returns one answer")
+        kinds = {is_async(tier) for tier in tiers}
         if len(kinds) > 1:
             raise ValueError(f"cascade {name!r}: tiers must be all sync or all async")
-        if _is_async(accept) and not kinds.pop():
+        if is_async(accept) and not kinds.pop() and not any(_may_hide(tier) for tier in tiers):
             raise ValueError(f"cascade {name!r}: accept is async, but the tiers are not")
         for number in threshold.values() if isinstance(threshold, Mapping) else [threshold]:
             if not isinstance(number, (int, float)):
                 raise TypeError(f"cascade {name!r}: a threshold is a number, not {number!r}")
+            if not math.isfinite(number):
+                raise ValueError(f"cascade {name!r}: a threshold is a finite number, not {number!r}")
+        if fallback not in ("best", "last", "raise"):
+            raise ValueError(f"cascade {name!r}: fallback is best, last or raise, not {fallback!r}")
         self.name = name
-        self._is_async = _is_async(tiers[0])
+        self._is_async = is_async(tiers[0])
         self._tiers = list(tiers)
         self._accept = accept
         self._threshold = threshold
         self._max_latency_s = max_latency_s
         self._max_cost_usd = None if max_cost_usd is None else Decimal(str(max_cost_usd))
+        self._fallback = fallback
 
     def __call__(self, *args: Any, task: str | None = None, **kwargs: Any) -> T:
-        """The accepted answer, to be awaited where the tiers are async; `task` picks the threshold."""
+        """The accepted answer, to be awaited where the tiers are async; `task` picks the threshold and is recorded."""
         if self._is_async:
             return cast(T, self.arun(*args, task=task, **kwargs))
-        return self.run(*args, task=task, **kwargs)
+        walk = self._walk(task, args, kwargs)
+        try:
+            awaitable, attempt = next(walk)
+        except StopIteration as stop:
+            return cast(T, stop.value)
+        self._is_async = True  # a tier's answer shows it
+        attempt._pause()
+        return cast(T, _finish(walk, awaitable, attempt, is_paused=True))
 
     def run(self, *args: Any, task: str | None = None, **kwargs: Any) -> T:
         """The accepted answer of synchronous tiers."""
-        if self._is_async:
-            raise TypeError(f"the tiers of cascade {self.name!r} are async: await it, or its arun()")
-        steps = self._steps(task)
-        attempt, tier = next(steps)
-        while True:
+        walk = self._walk(task, args, kwargs)
+        if not self._is_async:
             try:
-                with attempt:
-                    answer = tier(*args, **kwargs)
-                    try:
-                        verdict = self._judge(self._accept(answer), attempt)
-                    except Exception:
-                        verdict = self._no_verdict()
-                    last = steps.settle(attempt, verdict)
-            except Exception as error:
-                attempt, tier = steps.after(error)
-                continue
-            if last:
-                return cast(T, answer)
-            attempt, tier = next(steps)
+                awaitable, _ = next(walk)
+            except StopIteration as stop:
+                return cast(T, stop.value)
+            self._is_async = True
+            if inspect.iscoroutine(awaitable):
+                awaitable.close()
+            walk.close()
+        raise TypeError(f"the tiers of cascade {self.name!r} are async: await it, or its arun()")
 
     async def arun(self, *args: Any, task: str | None = None, **kwargs: Any) -> T:
         """The accepted answer of asynchronous tiers; takes sync ones, too."""
-        steps = self._steps(task)
-        attempt, tier = next(steps)
-        while True:
+        walk = self._walk(task, args, kwargs)
+        try:
+            awaitable, attempt = next(walk)
+        except StopIteration as stop:
+            return cast(T, stop.value)
+        return cast(T, await _finish(walk, awaitable, attempt))
+
+    def _walk(
+        self, task: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Generator[tuple[Any, Attempt], Any, Any]:
+        """Walk up the tiers. What has to be awaited is handed out, and its value or exception sent back."""
+        run = _Run(self, task)
+        for number, tier in enumerate(self._tiers):
+            is_last = number == len(self._tiers) - 1
+            attempt = run.attempt(number, tier)
             try:
                 with attempt:
-                    answer = tier(*args, **kwargs)
-                    if inspect.isawaitable(answer):
-                        answer = await answer
+                    try:
+                        answer = tier(*args, **kwargs)
+                        if inspect.isawaitable(answer):
+                            answer = yield answer, attempt
+                    except Exception:
+                        attempt._is_forced = run.must_fall_back(attempt, is_last)
+                        raise
+                    attempt.answered()
                     try:
                         judged = self._accept(answer)
                         if inspect.isawaitable(judged):
-                            judged = await judged
+                            judged = yield judged, attempt
                         verdict = self._judge(judged, attempt)
                     except Exception:
                         verdict = self._no_verdict()
-                    last = steps.settle(attempt, verdict)
-            except Exception as error:
-                attempt, tier = steps.after(error)
-                continue
-            if last:
-                return cast(T, answer)
-            attempt, tier = next(steps)
+                    if run.settle(attempt, verdict, is_last):
+                        attempt._point_scores(attempt.call)
+                        return answer
+                    run.in_hand.append(_Answer(answer, verdict.confidence, attempt.call))
+            except Exception:
+                if attempt._is_forced:
+                    best = run.best()
+                    attempt._point_scores(best.call)
+                    return best.value
+                if is_last or run.is_over:
+                    raise
+        raise AssertionError("the last tier ends the run")
 
     def _judge(self, judged: Any, attempt: Attempt) -> _Verdict:
         if isinstance(judged, bool) or judged is None:
             return _Verdict(bool(judged), None)
         confidence = float(judged)
+        if math.isnan(confidence):
+            _safely.warn(
+                f"accept of cascade {self.name}", "accept of cascade %s gave NaN, which is no confidence", self.name
+            )
+            return _Verdict(False, None)
         return _Verdict(confidence >= (attempt._threshold or 0.0), confidence)
 
     def _no_verdict(self) -> _Verdict:
@@ -233,58 +331,87 @@ class Cascade(Generic[T]):
         _safely.report(f"accept of cascade {self.name}", message="failed; the answer counts as not accepted")
         return _Verdict(False, None)
 
-    def _steps(self, task: str | None) -> _Steps:
-        threshold = self._threshold
+
+def _may_hide(function: Any) -> bool:
+    """Whether it may return an awaitable although it is no coroutine function: a lambda, a method of an object."""
+    return getattr(function, "__name__", "<lambda>") == "<lambda>"
+
+
+async def _finish(
+    walk: Generator[tuple[Any, Attempt], Any, Any], awaitable: Any, attempt: Attempt, is_paused: bool = False
+) -> Any:
+    """Await what a run hands out until it ends."""
+    if is_paused:
+        attempt._resume()
+    while True:
+        try:
+            value = await awaitable
+        except BaseException as error:
+            step: Callable[[], Any] = _partial(walk.throw, error)
+        else:
+            step = _partial(walk.send, value)
+        try:
+            awaitable, _ = step()
+        except StopIteration as stop:
+            return stop.value
+
+
+def _partial(function: Callable[[Any], Any], value: Any) -> Callable[[], Any]:
+    return lambda: function(value)
+
+
+class _Run:
+    """One run: its limits and the answers in hand."""
+
+    def __init__(self, cascade: Cascade[Any], task: str | None) -> None:
+        threshold = cascade._threshold
         if isinstance(threshold, Mapping):
             threshold = threshold.get(task or "default", threshold.get("default", 0.5))
-        return _Steps(self, threshold)
-
-
-def _is_async(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
-
-
-class _Steps:
-    """Walks up the tiers of one run and keeps its limits."""
-
-    def __init__(self, cascade: Cascade[Any], threshold: float) -> None:
         self._cascade = cascade
         self._threshold = threshold
-        self._run = CascadeRun(cascade.name)
+        self._run = CascadeRun(cascade.name, task=task)
         self._started = time.monotonic()
         self._cost_usd = Decimal(0)
-        self._tier = -1
+        self.in_hand: list[_Answer] = []
+        self.is_over = False
 
-    def __next__(self) -> tuple[Attempt, Callable[..., Any]]:
-        self._tier += 1
-        tier = self._cascade._tiers[self._tier]
-        name = getattr(tier, "__name__", "") or f"{self._cascade.name} tier {self._tier}"
-        return self._run.attempt(self._tier, self._threshold, name), tier
+    def attempt(self, number: int, tier: Callable[..., Any]) -> Attempt:
+        """The attempt of a tier."""
+        name = getattr(tier, "__name__", "") or f"{self._cascade.name} tier {number}"
+        return self._run.attempt(number, self._threshold, name)
 
-    def settle(self, attempt: Attempt, verdict: _Verdict) -> bool:
+    def settle(self, attempt: Attempt, verdict: _Verdict, is_last: bool) -> bool:
         """Note the outcome; whether this answer is the run's."""
-        last = verdict.accepted or self._tier == len(self._cascade._tiers) - 1 or self._is_spent(attempt)
-        if last:
+        is_spent = self._is_spent(attempt)
+        if verdict.accepted or is_last:
             attempt.accept(verdict.confidence)
-        else:
-            attempt.escalate(verdict.confidence)
-        return last
+            return True
+        if is_spent:
+            attempt.force(verdict.confidence)
+            return True
+        attempt.escalate(verdict.confidence)
+        return False
 
-    def after(self, error: Exception) -> tuple[Attempt, Callable[..., Any]]:
-        """The next attempt after a failed one, if there is one."""
-        if self._tier == len(self._cascade._tiers) - 1:
-            raise error
-        return next(self)
+    def must_fall_back(self, attempt: Attempt, is_last: bool) -> bool:
+        """Whether the run ends with this failure, and an answer in hand is its answer."""
+        is_spent = self._is_spent(attempt)
+        self.is_over = bool(self.in_hand) and (is_last or is_spent)
+        return self.is_over and self._cascade._fallback != "raise"
+
+    def best(self) -> _Answer:
+        """The answer in hand that is to be taken."""
+        if self._cascade._fallback == "last":
+            return self.in_hand[-1]
+        return max(reversed(self.in_hand), key=lambda one: -math.inf if one.confidence is None else one.confidence)
 
     def _is_spent(self, attempt: Attempt) -> bool:
         limit_s = self._cascade._max_latency_s
+        limit_usd = self._cascade._max_cost_usd
+        if limit_usd is not None:
+            try:
+                self._cost_usd += attempt.cost_usd()
+            except Exception:
+                _safely.report("cascade cost")
         if limit_s is not None and time.monotonic() - self._started >= limit_s:
             return True
-        limit_usd = self._cascade._max_cost_usd
-        if limit_usd is None:
-            return False
-        try:
-            self._cost_usd += attempt.cost_usd()
-        except Exception:
-            _safely.report("cascade cost")
-        return self._cost_usd >= limit_usd
+        return limit_usd is not None and self._cost_usd >= limit_usd

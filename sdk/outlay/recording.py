@@ -70,7 +70,7 @@ def record(
         cost_usd: What the provider said it costs; kept as reported cost.
         attempt: Which try of the logical request this is, from 1.
         request_id: Tries of one logical request share it.
-        cascade: name, run_id, tier, outcome, confidence, threshold.
+        cascade: name, run_id, tier, outcome, confidence, threshold, forced.
         cache: kind, hit, similarity, avoided_input_tokens, avoided_output_tokens; with a hit no call was made.
         experiment: name, arm.
         route: tier, reason.

@@ -110,11 +110,14 @@ class Router(Generic[T]):
     Args:
         tiers: Tier → what to use for it: a model's name, a client, a function.
         rules: In order of precedence.
-        default: Tier when nothing matches; default is the last of `tiers`.
+        default: Tier when nothing matches. Must be said where there is more than one: no model is chosen in silence.
         matrix: Recommendation per task, for tiers that exist here.
 
+    Raises:
+        ValueError: If there is no tier, no default, or a tier that is not there.
+
     Example:
-        router = outlay.Router({"nano": "gpt-4o-nano", "large": "gpt-4o"})
+        router = outlay.Router({"nano": "gpt-4o-nano", "large": "gpt-4o"}, default="nano")
         with router.choose(task="classification") as route:
             client.chat.completions.create(model=route.target, messages=messages)
     """
@@ -131,7 +134,9 @@ class Router(Generic[T]):
             raise ValueError("a router needs at least one tier")
         self._tiers = dict(tiers)
         self._rules = tuple(rules)
-        self._default = default if default is not None else list(tiers)[-1]
+        if default is None and len(tiers) > 1:
+            raise ValueError(f"a router needs default=, its tier when nothing matches: one of {', '.join(tiers)}")
+        self._default = default if default is not None else next(iter(tiers))
         self._matrix = {row.task: row for row in matrix}
         for tier in (self._default, *(rule.tier for rule in self._rules)):
             if tier not in self._tiers:

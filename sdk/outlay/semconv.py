@@ -88,6 +88,7 @@ CASCADE_TIER: Final = "outlay.cascade.tier"
 CASCADE_OUTCOME: Final = "outlay.cascade.outcome"
 CASCADE_CONFIDENCE: Final = "outlay.cascade.confidence"
 CASCADE_THRESHOLD: Final = "outlay.cascade.threshold"
+CASCADE_FORCED: Final = "outlay.cascade.forced"  # the run ended here with an answer that nothing accepted
 CACHE_KIND: Final = "outlay.cache.kind"
 CACHE_HIT: Final = "outlay.cache.hit"
 CACHE_SIMILARITY: Final = "outlay.cache.similarity"

@@ -228,7 +228,9 @@ def test_a_judge_that_fails_does_not_cost_the_answer(sent: Capture) -> None:
 
 
 def test_a_rule_that_fails_does_not_match(sent: Capture) -> None:
-    router = outlay.Router({"small": 1, "large": 2}, [Rule("small", when=lambda facts: facts["plan"] == "free")])
+    router = outlay.Router(
+        {"small": 1, "large": 2}, [Rule("small", when=lambda facts: facts["plan"] == "free")], default="large"
+    )
     assert router.choose(task="x").tier == "large"
     assert router.choose(task="x", plan="free").tier == "small"
     assert outlay.Router({"a": 1}, [Rule("a", min_complexity=0.5)]).choose(complexity="high").tier == "a"  # type: ignore[arg-type]
@@ -291,6 +293,10 @@ def test_an_evaluation_awaits_in_one_loop_and_survives_a_failing_scorer(sent: Ca
         (lambda: outlay.Cascade("c", [plain], accept=aplain), ValueError),  # type: ignore[arg-type]
         (lambda: outlay.Cascade("c", ["gpt-4o"], accept=bool), TypeError),  # type: ignore[list-item]
         (lambda: outlay.Cascade("c", [plain], accept=bool, threshold="0.8"), TypeError),  # type: ignore[arg-type]
+        (lambda: outlay.Cascade("c", [plain], accept=bool, threshold=float("nan")), ValueError),
+        (lambda: outlay.Cascade("c", [plain], accept=bool, fallback="dear"), ValueError),  # type: ignore[arg-type]
+        (lambda: outlay.Cascade("c", [stream], accept=bool), TypeError),
+        (lambda: outlay.Router({"cheap": 1, "dear": 2}), ValueError),
         (lambda: outlay.assign("e", "u", "control"), ValueError),
         (lambda: outlay.assign("e", "u", {"a": float("nan")}), ValueError),
         (lambda: outlay.evaluate([1], [plain, plain], [len], progress=False), ValueError),  # type: ignore[list-item]

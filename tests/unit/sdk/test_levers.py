@@ -91,7 +91,7 @@ def test_a_failing_tier_hands_over_and_the_last_ones_exception_is_the_callers(se
 
     steady: outlay.Cascade[Any] = outlay.Cascade("a", [broken, strong], accept=bool)
     assert steady("x")[0] == "surely"
-    hopeless: outlay.Cascade[Any] = outlay.Cascade("b", [strong, broken], accept=lambda answer: False)
+    hopeless: outlay.Cascade[Any] = outlay.Cascade("b", [strong, broken], accept=lambda answer: False, fallback="raise")
     with pytest.raises(TimeoutError):
         hopeless("x")
     outcomes = [(attempt["name"], attempt["tier"], attempt["outcome"]) for attempt in attempts(sent)]
@@ -113,7 +113,8 @@ def test_limits_of_time_and_money_take_the_answer_at_hand(sent: Capture) -> None
     assert outlay.Cascade("m", [costly, strong], accept=never, max_cost_usd=1)("x") == "dear"
     assert outlay.Cascade("t", [slow, strong], accept=never, max_latency_s=0.01)("x") == "slow"
     assert outlay.Cascade("n", [cheap, strong], accept=never, max_cost_usd=1)("x") == ("surely", 0.99)
-    assert [attempt["outcome"] for attempt in attempts(sent)] == ["accepted", "accepted", "escalated", "accepted"]
+    found = [(attempt["outcome"], attempt.get("forced")) for attempt in attempts(sent)]
+    assert found == [("escalated", True), ("escalated", True), ("escalated", None), ("accepted", None)]
 
 
 def test_async_tiers(sent: Capture) -> None:
@@ -323,6 +324,7 @@ def test_rules_decide_before_the_matrix_and_the_default(sent: Capture) -> None:
             outlay.Rule("large", min_complexity=0.8),
             outlay.Rule("nano", when=lambda facts: facts.get("length", 99) < 10),
         ],
+        default="small",
     )
     assert router.choose("classification", complexity=0.9).target == "m-large"
     assert router.choose("code", length=5).target == "m-nano"
