@@ -261,19 +261,22 @@ def parse_timezone(name: str) -> ZoneInfo:
         raise BadRequest(f"timezone {name[:SHOWN]!r} is not known; use an IANA name such as Europe/Berlin") from exc
 
 
-def parse_window(start: str | None, end: str | None, now: datetime, default_days: int = 30) -> Window:
+def parse_window(
+    start: str | None, end: str | None, now: datetime, default_days: int = 30, zone: str = "UTC"
+) -> Window:
     """The window that `start` and `end` name; the last `default_days` days where they say nothing.
 
     Args:
-        start: RFC 3339, a date (midnight UTC), `now`, or back from now: `-24h`, `-30d`, `-15m`, `-2w`.
+        start: RFC 3339, a date (its midnight in `zone`), `now`, or back from now: `-24h`, `-30d`, `-15m`, `-2w`.
         end: The same; default `now`.
         now: The present, aware.
+        zone: IANA name of the zone whose days dates without a time are.
 
     Raises:
         BadRequest: If one cannot be read, or the start is after the end.
     """
-    until = parse_instant("end", end, now) if end else now.astimezone(UTC)
-    since = parse_instant("start", start, now) if start else max(until - timedelta(days=default_days), EARLIEST)
+    until = parse_instant("end", end, now, zone) if end else now.astimezone(UTC)
+    since = parse_instant("start", start, now, zone) if start else max(until - timedelta(days=default_days), EARLIEST)
     return Window(since, until)
 
 
@@ -283,8 +286,8 @@ INSTANT = re.compile(
 )
 
 
-def parse_instant(name: str, text: str, now: datetime) -> datetime:
-    """One instant of the query string, as aware UTC.
+def parse_instant(name: str, text: str, now: datetime, zone: str = "UTC") -> datetime:
+    """One instant of the query string, as aware UTC; a date without a time is its midnight in `zone`.
 
     Raises:
         BadRequest: If it cannot be read.
@@ -302,14 +305,16 @@ def parse_instant(name: str, text: str, now: datetime) -> datetime:
         if match is None:
             raise wrong
         year, month, day, hour, minute, second, fraction, _, sign, off_hour, off_minute = match.groups()
+        if hour is None:
+            return datetime(int(year), int(month), int(day), tzinfo=parse_timezone(zone)).astimezone(UTC)
         offset = timedelta(hours=int(off_hour or 0), minutes=int(off_minute or 0))
         return datetime(
             int(year),
             int(month),
             int(day),
-            int(hour or 0),
-            int(minute or 0),
-            int(second or 0),
+            int(hour),
+            int(minute),
+            int(second),
             int((fraction or "0").ljust(9, "0")[:6]),
             tzinfo=timezone(-offset if sign == "-" else offset),  # a plus sign left unescaped arrives as a space
         ).astimezone(UTC)

@@ -186,3 +186,16 @@ def test_foreign_hosts_and_origins_are_refused_where_no_login_protects(tmp_path:
         assert server.post("/api/v1/scores", score, {"origin": server.url}).status == 201
         assert server.get("/nothing-here").status == 404
         assert "text/html" in server.get("/nothing-here").headers["content-type"]
+
+
+def test_a_missing_and_a_wrong_key_say_different_things_and_where_it_belongs(keyed: Running) -> None:
+    wrong = {"authorization": "Bearer olk_nobody_has_this"}
+    said = [keyed.api("/spend", headers=headers).json["error"]["message"] for headers in ({}, wrong)]
+    assert said[0].startswith("a key is needed")
+    assert said[1].startswith("this key is not known here")
+    assert all("OUTLAY_API_KEY" in text for text in said)
+    json = {"content-type": "application/json"}
+    sent = [keyed.request("POST", "/v1/traces", b"", {**json, **headers}) for headers in ({}, wrong)]
+    assert [answer.status for answer in sent] == [401, 401]
+    assert sent[0].body != sent[1].body
+    assert all(b"OUTLAY_API_KEY" in answer.body for answer in sent)

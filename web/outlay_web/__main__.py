@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
 
 def main() -> None:
     """Run the command line; its packages are an extra, which `pip install outlay` alone leaves out."""
@@ -17,6 +19,9 @@ def main() -> None:
         print(f"outlay: this command needs the server's packages ({missing}).", file=sys.stderr)
         print("Install them:  pip install 'outlay[server]'", file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:  # also while the packages are still being imported
+        print("outlay: interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ class Authenticator:
             return DEFAULT_PROJECT
         principal = self.by_header(authorization)
         if principal is None:
-            raise Unauthorized("a key is needed: Authorization: Bearer KEY")
+            raise Unauthorized(refused(authorization, "send"))
         return principal.project
 
     def by_cookie(self, cookie: str | None) -> Principal | None:
@@ -203,6 +203,22 @@ def refuse_open_binding(settings: Settings) -> None:
             f"host = {settings.host!r} listens beyond this machine without authentication; set OUTLAY_BOOTSTRAP_KEY "
             "(or keys = on) and, for the pages, OUTLAY_PASSWORD; or use host 127.0.0.1"
         )
+
+
+def refused(authorization: str | None, to_do: str) -> str:
+    """Why a request without a live key is turned away: none came, or one that is not known (any more).
+
+    Args:
+        to_do: What the key is for: `send` (OTLP) or `ask` (the API).
+    """
+    how = (
+        "a sender sets OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20KEY, or OUTLAY_API_KEY with Outlay's SDK"
+        if to_do == "send"
+        else "commands read it from OUTLAY_API_KEY"
+    )
+    if not _secret(authorization):
+        return f"a key is needed: Authorization: Bearer KEY; {how}"
+    return f"this key is not known here, or was revoked; `outlay keys list` shows those that are ({how})"
 
 
 def _secret(authorization: str | None) -> str:

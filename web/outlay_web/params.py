@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from starlette.datastructures import URL
 from starlette.requests import Request
 
 from outlay_analytics.model_tiers import DEFAULT_TIERS
-from outlay_analytics.window import DIMENSIONS, EVERYTHING, ID_FILTERS, BadRequest, Scope, parse_window
+from outlay_analytics.window import DIMENSIONS, EVERYTHING, ID_FILTERS, BadRequest, Scope, Window, parse_window
 from outlay_web.context import Context
 
 COMMON = ("start", "end", "project", "timezone")
@@ -27,9 +28,14 @@ class Query:
     scope: Scope
     values: Mapping[str, str]
     windowed: bool
+    url: URL | None = None
 
     def get(self, name: str, default: str = "") -> str:
         return self.values.get(name, default)
+
+    def address(self, cursor: str) -> str:
+        """Where the page after this one is: the request's own address with another cursor."""
+        return str(self.url.include_query_params(cursor=cursor)) if self.url else f"?cursor={cursor}"
 
     def names(self, name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
         """A comma-separated parameter: `group_by=feature,model`."""
@@ -87,7 +93,7 @@ def read_query(
         raise BadRequest(f"at most {MAX_VALUES} filter values at once")
     windowed = "start" in values or "end" in values
     by_id = not windowed and not comparing and any(name in chosen for name in ID_FILTERS)
-    window = EVERYTHING if by_id else parse_window(values.get("start"), values.get("end"), ctx.now(), default_days)
+    window = EVERYTHING if by_id else _window(values, ctx, default_days)
     scope = Scope(
         window,
         {name: tuple(given) for name, given in chosen.items()},
@@ -95,4 +101,10 @@ def read_query(
         values.get("timezone") or "UTC",
         ctx.config.get("model_tiers", DEFAULT_TIERS),
     )
-    return Query(scope, {name: value for name, value in values.items() if name not in COMMON}, windowed)
+    own = {name: value for name, value in values.items() if name not in COMMON}
+    return Query(scope, own, windowed, request.url)
+
+
+def _window(values: Mapping[str, str], ctx: Context, default_days: int) -> Window:
+    zone = values.get("timezone") or "UTC"
+    return parse_window(values.get("start"), values.get("end"), ctx.now(), default_days, zone)

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from outlay_web.auth import ANYBODY, COOKIE
+from outlay_web.auth import ANYBODY, COOKIE, refused
 from outlay_web.config import Settings
 from outlay_web.context import Context
 from outlay_web.keys import PROJECT, Principal
@@ -153,7 +153,8 @@ class Gate:
                 query = scope["query_string"].decode("latin-1")
                 return "/login?next=" + quote(path + ("?" + query if query else ""), safe="")
             if principal is None:
-                raise Problem(401, "a key is needed: Authorization: Bearer KEY", {"WWW-Authenticate": "Bearer"})
+                given = headers.get(b"authorization", b"").decode("latin-1")
+                raise Problem(401, refused(given, "ask"), {"WWW-Authenticate": "Bearer"})
             check_role(principal, scope["method"], path)
         scope.setdefault("state", {})
         scope["state"]["principal"] = principal

@@ -59,8 +59,8 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.post("/admin/resettle", openapi_extra=PLAIN, tags=TAGS)
     def resettle(request: Request, body: WindowBody) -> Response:
         """Read the spans of a window again, with today's dialects."""
-        project = read_query(ctx, request, filters=False).scope.project
-        window = parse_window(body.start, body.end, ctx.now())
+        scope = read_query(ctx, request, filters=False).scope
+        project, window = scope.project, parse_window(body.start, body.end, ctx.now(), zone=scope.timezone)
         if ctx.on_pipeline is None:
             raise Problem(503, "this process does not settle; ask one with the role jobs")
         before = spend.spend(ctx.store, Scope(window, project=project))["total"]

@@ -190,7 +190,7 @@ def _base(query: Query, now: datetime) -> Window | None:
         return None
     if not start or not end:
         raise BadRequest("base_start and base_end go together; give both or neither")
-    return parse_window(start, end, now)
+    return parse_window(start, end, now, zone=query.scope.timezone)
 
 
 def _days(text: str) -> int:

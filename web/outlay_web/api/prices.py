@@ -84,8 +84,8 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.post("/reprice", openapi_extra=PLAIN, tags=TAGS)
     def post_reprice(request: Request, body: RepriceBody) -> Response:
         """Price a window's calls with the newest list: the difference, and unless `dry_run` the change."""
-        project = read_query(ctx, request, filters=False).scope.project
-        window = parse_window(body.start, body.end, ctx.now())
+        scope = read_query(ctx, request, filters=False).scope
+        project, window = scope.project, parse_window(body.start, body.end, ctx.now(), zone=scope.timezone)
         with ctx.own_writer() as writer:
             book.ensure(writer)
             book.open_projects(writer, {project})

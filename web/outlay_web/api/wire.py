@@ -14,7 +14,7 @@ from outlay_web.params import Query
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
 WINDOW_DOC = {
-    "start": "Start of the window: RFC 3339, or relative such as -24h or -30d; default 30 days before the end.",
+    "start": "Start of the window: RFC 3339, a date (midnight in the zone), or relative: -24h, -30d; default 30 days.",
     "end": "End of the window, exclusive: RFC 3339, relative, or now; default now.",
     "project": "Project; default the key's, or default.",
     "timezone": "IANA zone of day, week and month; default UTC.",
@@ -75,12 +75,13 @@ def wants_csv(query: Query) -> bool:
 
 
 def table(query: Query, value: Mapping[str, Any], rows: str, columns: Sequence[str]) -> Response:
-    """`value` as JSON, or its list `rows` as a CSV file with `columns` first."""
-    if not wants_csv(query):
-        return answer(value)
-    headers = {"Content-Disposition": f'attachment; filename="outlay-{rows}.csv"'}
+    """`value` as JSON, or its list `rows` as a CSV file with `columns` first; the next page as a link (RFC 8288)."""
+    headers = {}
     if value.get("next_cursor"):
-        headers["Link"] = f'<?cursor={value["next_cursor"]}>; rel="next"'
+        headers["Link"] = f'<{query.address(value["next_cursor"])}>; rel="next"'
+    if not wants_csv(query):
+        return Response(to_json(value), 200, headers, "application/json")
+    headers["Content-Disposition"] = f'attachment; filename="outlay-{rows}.csv"'
     return Response(to_csv(value[rows], columns), 200, headers, "text/csv; charset=utf-8")
 
 

@@ -5,6 +5,7 @@ Exit codes: 0 right, 1 error, 2 usage, 3 a threshold given with `--fail-over` wa
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -32,6 +33,9 @@ for part in (serve, demo, answers, advise, prices, operate):
 
 def main() -> None:
     """Run the command line; an error that Outlay raises on purpose is one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no reason to stop
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="outlay")
     except ConfigError as exc:

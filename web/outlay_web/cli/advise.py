@@ -14,6 +14,7 @@ from outlay.errors import ConfigError, OutlayError
 from outlay_web.cli.ask import Ask
 from outlay_web.cli.options import Usd, plain_command
 from outlay_web.cli.show import print_table
+from outlay_web.cli.threshold import check, check_spend
 
 TOKENS = (
     ("--input-tokens", "All input, cached parts included."),
@@ -57,7 +58,7 @@ def _add_report(app: click.Group) -> None:
             ask.print_json(found)
         else:
             print(found["text"], end="")
-        ask.check(found["total"]["cost_usd"], fail_over, "the day's spend")
+        check_spend(ask, found["total"], fail_over, "the day's spend")
 
 
 def _add_estimate(app: click.Group) -> None:
@@ -71,7 +72,8 @@ def _add_estimate(app: click.Group) -> None:
         else:
             rows = [{"what": name, "value": value} for name, value in {**call, **found}.items() if name != "calls"]
             print_table(rows, ["what", "value"])
-        ask.check(found.get("cost_per_month_usd", call["cost_usd"]), fail_over, "the estimate")
+        why = f"no price is known for {given['provider']} {given['model']}"
+        check(found.get("cost_per_month_usd", call["cost_usd"]), fail_over, "the estimate", unknown=why)
 
     for option in reversed(
         (

@@ -9,12 +9,15 @@ from typing import Any
 import click
 
 from outlay_web.cli.ask import Ask
-from outlay_web.cli.options import Usd, command, plain_command
-from outlay_web.cli.show import print_table
+from outlay_web.cli.options import PROJECT, Usd, command, plain_command
+from outlay_web.cli.show import cell, print_table
+from outlay_web.cli.threshold import check, check_spend
+from outlay_web.cli.values import unknown_filter, warn_unknown_filter
 from outlay_web.encode import columns
 
 interval_option = click.option("--interval", metavar="STEP", help="hour, day, week, month or total.")
 limit_option = click.option("--limit", type=click.IntRange(1, 1000), default=100, help="At most so many.")
+all_option = click.option("--all", "every", is_flag=True, help="Every page, to the end.")
 cursor_option = click.option("--cursor", metavar="TEXT", help="next_cursor of the page before.")
 fail_over_option = click.option("--fail-over", type=Usd(), help="Exit 3 when the figure is above this.")
 
@@ -52,7 +55,7 @@ def add_commands(app: click.Group) -> None:
     @fail_over_option
     def spend(ask: Ask, interval: str | None, compare: bool, fail_over: Decimal | None) -> None:
         """Who spent what."""
-        own = {"interval": interval, "compare": "previous" if compare else None}
+        own: dict[str, Any] = {"interval": interval, "compare": "previous" if compare else None}
         groups = next((value for name, value in ask.common if name == "group_by"), "")
         if ask.form == "text":
             found = ask.get("/spend", **own)
@@ -62,11 +65,14 @@ def add_commands(app: click.Group) -> None:
             rows = found["rows"] if times or groups else [found["total"] | {"priced_ratio": _ratio(found)}]
             print_table([_named(row, groups) for row in rows], [*names, *previous])
             if times or groups:
-                print(f"total {found['total']['cost_usd']} USD, {_ratio_text(found)}")
+                print(f"total {cell(found['total']['cost_usd'], 'cost_usd')} USD, {_ratio_text(found)}")
+            if not found["total"]["calls"]:
+                warn_unknown_filter(ask)
         else:
             found = ask.show("/spend", "rows", SPEND, **own)
         if fail_over is not None:
-            ask.check((found or ask.get("/spend"))["total"]["cost_usd"], fail_over, "spend")
+            found = found or ask.get("/spend")
+            check_spend(ask, {**found["total"], **found["coverage"]}, fail_over, "spend")
 
     @command(app, "explain", by="by")
     @click.option("--base-start", metavar="INSTANT", help="Start of the window to compare with.")
@@ -74,18 +80,19 @@ def add_commands(app: click.Group) -> None:
     @fail_over_option
     def explain(ask: Ask, base_start: str | None, base_end: str | None, fail_over: Decimal | None) -> None:
         """Why spend changed."""
-        own = {"base_start": base_start, "base_end": base_end}
+        own: dict[str, Any] = {"base_start": base_start, "base_end": base_end}
         if ask.form == "text":
             found = ask.get("/explain", **own)
             for sentence in found["sentences"]:
                 print(sentence)
             print()
             print_table(found["drivers"], ["driver", "usd"])
-            print(f"change {found['change_usd']} USD")
+            print(f"change {cell(found['change_usd'], 'change_usd')} USD")
         else:
             found = ask.show("/explain", "cells", [], **own)
         if fail_over is not None:
-            ask.check((found or ask.get("/explain", **own))["change_usd"], fail_over, "the change")
+            found = found or ask.get("/explain", **own)
+            check_spend(ask, {**found["current"], "cost_usd": found["change_usd"]}, fail_over, "the change")
 
     @command(app, "caching", by="group_by")
     @interval_option
@@ -101,6 +108,8 @@ def add_commands(app: click.Group) -> None:
     def cascades(ask: Ask, interval: str | None, thresholds: str | None) -> None:
         """How often cascades escalate, and whether they pay."""
         if thresholds:
+            if interval is not None:
+                raise click.UsageError("--interval does not apply to --thresholds, which is about the whole window")
             columns = ["threshold", "escalation_rate", "cost_per_run_usd", "quality"]
             ask.show(f"/cascades/{thresholds}/thresholds", "rows", columns)
         else:
@@ -116,14 +125,18 @@ def add_commands(app: click.Group) -> None:
         ask: Ask, horizon: str | None, interval: str | None, budget_usd: str | None, fail_over: Decimal | None
     ) -> None:
         """Spend to come, with intervals."""
-        own = {"horizon": horizon, "interval": interval, "budget_usd": budget_usd}
+        own: dict[str, Any] = {"horizon": horizon, "interval": interval, "budget_usd": budget_usd}
         found = ask.show("/forecast", "forecast", FORECAST, **own)
-        if ask.form == "text" and found.get("month_end"):
-            end = found["month_end"]
-            print(f"month's end {end['mean_usd']} USD (80%: {end['lo80_usd']} to {end['hi80_usd']})")
+        if ask.form == "text":
+            if not any(Decimal(row["cost_usd"] or 0) for row in found["history"]):
+                warn_unknown_filter(ask)
+            if found.get("month_end"):
+                mean, low, high = (cell(found["month_end"][f"{name}_usd"], "_usd") for name in ("mean", "lo80", "hi80"))
+                print(f"month's end {mean} USD (80%: {low} to {high})")
         if fail_over is not None:
-            month_end = (found or ask.get("/forecast", **own)).get("month_end") or {}
-            ask.check(month_end.get("mean_usd"), fail_over, "the month's end")
+            found = found or ask.get("/forecast", **own)
+            why = unknown_filter(ask) or "there is too little past to tell"
+            check((found.get("month_end") or {}).get("mean_usd"), fail_over, "the month's end", unknown=why)
 
     @command(app, "anomalies")
     @fail_over_option
@@ -132,14 +145,14 @@ def add_commands(app: click.Group) -> None:
         found = ask.show("/anomalies", "anomalies", ANOMALIES)
         if fail_over is not None:
             for anomaly in (found or ask.get("/anomalies"))["anomalies"]:
-                ask.check(anomaly["impact_usd"], fail_over, "an anomaly's impact")
+                check(anomaly["impact_usd"], fail_over, "an anomaly's impact")
 
-    @command(app, "budgets")
+    @command(app, "budgets", takes=PROJECT)
     def budgets(ask: Ask) -> None:
         """Budgets and how much of them is used."""
         ask.show("/budgets", "budgets", BUDGETS)
 
-    @command(app, "alerts")
+    @command(app, "alerts", takes=PROJECT)
     @click.option("--state", metavar="STATE", help="pending, firing or resolved.")
     def alerts(ask: Ask, state: str | None) -> None:
         """Alerts: pending, firing, resolved."""
@@ -148,13 +161,17 @@ def add_commands(app: click.Group) -> None:
     @command(app, "calls")
     @limit_option
     @cursor_option
-    def calls(ask: Ask, limit: int, cursor: str | None) -> None:
+    @all_option
+    def calls(ask: Ask, limit: int, cursor: str | None, every: bool) -> None:
         """Calls, newest first."""
-        found = ask.show("/calls", "calls", CALLS, limit=limit, cursor=cursor)
-        if ask.form == "text" and found["next_cursor"]:
-            print(f"more: --cursor {found['next_cursor']}")
+        found = ask.show("/calls", "calls", CALLS, every=every, limit=limit, cursor=cursor)
+        if ask.form == "text":
+            if found["next_cursor"]:
+                print(f"more: --all, or --cursor {found['next_cursor']}")
+            if not found["calls"]:
+                warn_unknown_filter(ask)
 
-    @command(app, "trace")
+    @command(app, "trace", takes=PROJECT)
     @click.argument("trace_id", metavar="ID")
     def trace(ask: Ask, trace_id: str) -> None:
         """Every span of a trace: what was counted and why."""

@@ -6,28 +6,36 @@ Both ways give the same bytes, so a command and the API cannot differ.
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import click
 
 from outlay.errors import ConfigError, OutlayError
 from outlay_web.cli.show import print_table
 from outlay_web.config import Config, Settings, load_config
-from outlay_web.lock import holder_of
+from outlay_web.lock import DataHeld, holder_of
 
 if TYPE_CHECKING:
     from outlay_web.assembly import Assembly
+    from outlay_web.cli.inprocess import Answered
 
 API = "/api/v1"
+
 TIMEOUT_S = 120.0
-EXIT_THRESHOLD = 3
+WAIT_S = 60.0  # for another command that holds the data
+LOOK_AGAIN_S = 0.1
 NOT_UNDERSTOOD = (400, 422)
+NEXT = re.compile(r'<([^>]*)>;\s*rel="next"')
 
 
 class Refused(OutlayError):
@@ -36,6 +44,14 @@ class Refused(OutlayError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer: its body, and the cursor of the next page where there is one."""
+
+    body: bytes
+    next_cursor: str = ""
 
 
 class Ask:
@@ -70,12 +86,18 @@ class Ask:
 
     def get(self, path: str, **own: Any) -> Any:
         """The JSON answer of a GET."""
-        return json.loads(self.send("GET", path, own), parse_float=Decimal)
+        return _parsed(self.send("GET", path, own).body)
 
     def post(self, path: str, body: Any, **own: Any) -> Any:
         """The JSON answer of a POST of JSON."""
         sent = json.dumps(body, default=str).encode()
-        return json.loads(self.send("POST", path, own, sent, "application/json"), parse_float=Decimal)
+        return _parsed(self.send("POST", path, own, sent, "application/json").body)
+
+    def apart(self, common: Sequence[tuple[str, str]]) -> Ask:
+        """The same conversation with other common parameters, for a question on the side."""
+        other = copy(self)
+        other.common = list(common)
+        return other
 
     def send(
         self,
@@ -85,8 +107,8 @@ class Ask:
         body: bytes = b"",
         content_type: str = "",
         encoding: str = "",
-    ) -> bytes:
-        """Send one request and return the answer's body.
+    ) -> Reply:
+        """Send one request.
 
         Raises:
             click.UsageError: If an option of the command is not understood.
@@ -98,35 +120,51 @@ class Ask:
         headers = {"content-type": content_type, "content-encoding": encoding}
         given = {name: value for name, value in headers.items() if value}
         url = self._url()
-        status, answer = (
+        status, answer, said = (
             self._over_http(url, method, target, body, given) if url else self._in_process(method, target, body, given)
         )
         if method == "GET" and status in NOT_UNDERSTOOD:
             raise click.UsageError(_message(status, answer))
         if status >= 400:
             raise Refused(status, _message(status, answer))
-        return answer
+        return Reply(answer, _next_cursor(said))
 
-    def show(self, path: str, rows: str, columns: Sequence[str], **own: Any) -> Any:
-        """Ask and print: JSON or CSV as the API gives it, otherwise the list `rows` as a table; returns the answer."""
+    def show(self, path: str, rows: str, columns: Sequence[str], *, every: bool = False, **own: Any) -> Any:
+        """Ask and print: JSON or CSV as the API gives it, otherwise the list `rows` as a table; returns the answer.
+
+        Args:
+            every: Follow the pages to the end. Without it, that there is more is said on stderr.
+        """
         if self.form == "csv":
-            sys.stdout.write(self.send("GET", path, {**own, "format": "csv"}).decode())
+            self._show_csv(path, own, every)
             return None
         found = self.get(path, **own)
+        page = found
+        while every and page.get("next_cursor"):
+            page = self.get(path, **{**own, "cursor": page["next_cursor"]})
+            found[rows] += page[rows]
+        if every and "next_cursor" in found:
+            found["next_cursor"] = None
         if self.form == "json":
             self.print_json(found)
         else:
             print_table(found[rows] if rows else [found], columns)
         return found
 
+    def _show_csv(self, path: str, own: dict[str, Any], every: bool) -> None:
+        """One table: the head of later pages is left out."""
+        reply = self.send("GET", path, {**own, "format": "csv"})
+        sys.stdout.write(reply.body.decode())
+        lines = reply.body.count(b"\n")
+        while every and reply.next_cursor:
+            reply = self.send("GET", path, {**own, "format": "csv", "cursor": reply.next_cursor})
+            sys.stdout.write(reply.body.decode().partition("\n")[2])
+        if reply.next_cursor:
+            more = f"--all gives them, or --cursor {reply.next_cursor}"
+            print(f"outlay: only the first {lines - 1} rows; {more}", file=sys.stderr)
+
     def print_json(self, value: Any) -> None:
         print(json.dumps(value, indent=2, ensure_ascii=False, default=_number))
-
-    def check(self, figure: Any, limit: Decimal | None, what: str) -> None:
-        """Exit 3 if `figure` is above `limit`."""
-        if limit is not None and figure is not None and Decimal(str(figure)) > limit:
-            print(f"outlay: {what} {figure} USD is over {limit} USD", file=sys.stderr)
-            sys.exit(EXIT_THRESHOLD)
 
     @property
     def settings(self) -> Settings:
@@ -150,7 +188,7 @@ class Ask:
         holder = holder_of(settings.data) if self._assembly is None else None
         return holder.url if holder is not None else ""
 
-    def _over_http(self, url: str, method: str, target: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    def _over_http(self, url: str, method: str, target: str, body: bytes, headers: dict[str, str]) -> Answered:
         import http.client
 
         parts = urlsplit(url)
@@ -162,25 +200,63 @@ class Ask:
         try:
             connection.request(method, parts.path.rstrip("/") + target, body or None, headers)
             response = connection.getresponse()
-            return response.status, response.read()
+            return response.status, response.read(), {name.lower(): value for name, value in response.headers.items()}
         except (OSError, http.client.HTTPException) as exc:
             raise OutlayError(f"no answer from {url}: {exc}; is `outlay serve` running there?") from exc
         finally:
             connection.close()
 
-    def _in_process(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    def _in_process(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> Answered:
         from outlay_web.cli.inprocess import request
 
         if self._assembly is None:
             settings = self._config.settings
             if not settings.store_dsn and not (settings.data / "db").is_dir() and method == "GET":
                 raise ConfigError(f"there is no data in {settings.data}; start `outlay serve`, or name --url or --data")
-            from outlay_web.assembly import Assembly
-
-            self._assembly = Assembly(self._config, command=sys.argv[1] if len(sys.argv) > 1 else "command")
+            try:
+                self._assembly = self._open()
+            except DataHeld as exc:
+                if not exc.holder.url:
+                    raise
+                return self._over_http(exc.holder.url, method, target, body, headers)  # it has started meanwhile
             if method != "GET":
                 self._assembly.open_pipeline()
         return request(self._assembly.application(), method, target, body, headers)
+
+    def _open(self) -> Assembly:
+        """Open the store in this process, once whoever holds it is done: commands take seconds.
+
+        Raises:
+            DataHeld: If a server holds it, or another command for longer than `WAIT_S`.
+        """
+        from outlay_web.assembly import Assembly
+
+        until = time.monotonic() + WAIT_S
+        said = False
+        while True:
+            try:
+                return Assembly(self._config, command=_command())
+            except DataHeld as exc:
+                if exc.holder.url or time.monotonic() > until:
+                    raise
+                if not said:
+                    said = True
+                    print(f"outlay: waiting for outlay {exc.holder.command} (pid {exc.holder.pid})", file=sys.stderr)
+                time.sleep(LOOK_AGAIN_S)
+
+
+def _command() -> str:
+    return sys.argv[1] if len(sys.argv) > 1 else "command"
+
+
+def _parsed(body: bytes) -> Any:
+    return json.loads(body, parse_float=Decimal)
+
+
+def _next_cursor(headers: Mapping[str, str]) -> str:
+    """The cursor in the link to the next page (RFC 8288), empty without one."""
+    found = NEXT.search(headers.get("link", ""))
+    return parse_qs(urlsplit(found.group(1)).query).get("cursor", [""])[0] if found else ""
 
 
 def _message(status: int, answer: bytes) -> str:

@@ -10,9 +10,11 @@ from starlette.types import ASGIApp, Message
 
 from outlay_web.security import LOCAL
 
+Answered = tuple[int, bytes, Mapping[str, str]]  # status, body, headers
 
-def request(app: ASGIApp, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-    """Status and body of the answer. The application trusts it: whoever can open the data needs no key."""
+
+def request(app: ASGIApp, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> Answered:
+    """Status, body and headers of the answer. The application trusts it: whoever can open the data needs no key."""
     path, _, query = target.partition("?")
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     scope = {
@@ -34,19 +36,21 @@ def request(app: ASGIApp, method: str, target: str, body: bytes, headers: Mappin
     return asyncio.run(_exchange(app, scope, body))
 
 
-async def _exchange(app: ASGIApp, scope: dict[str, object], body: bytes) -> tuple[int, bytes]:
+async def _exchange(app: ASGIApp, scope: dict[str, object], body: bytes) -> Answered:
     sent = iter([{"type": "http.request", "body": body, "more_body": False}])
     status, parts = 500, []
+    said: dict[str, str] = {}
 
     async def receive() -> Message:
         return next(sent, {"type": "http.disconnect"})
 
     async def send(message: Message) -> None:
-        nonlocal status
+        nonlocal status, said
         if message["type"] == "http.response.start":
             status = message["status"]
+            said = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in message["headers"]}
         else:
             parts.append(message.get("body", b""))
 
     await app(scope, receive, send)
-    return status, b"".join(parts)
+    return status, b"".join(parts), said

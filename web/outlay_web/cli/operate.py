@@ -14,7 +14,7 @@ import click
 
 from outlay.errors import OutlayError
 from outlay_web.cli.ask import Ask
-from outlay_web.cli.options import command, plain_command, take_where, where_options
+from outlay_web.cli.options import WINDOW, command, plain_command, take_where, where_options
 
 TYPES = {".pb": "application/x-protobuf", ".json": "application/json"}
 
@@ -30,7 +30,7 @@ def add_commands(app: click.Group) -> None:
         ask.common = [("project", project)] if project else []
         _ingest(ask, files)
 
-    @command(app, "resettle")
+    @command(app, "resettle", takes=WINDOW)
     def resettle(ask: Ask) -> None:
         """Read the spans of a window again, with today's dialects."""
         ask.print_json(ask.post("/admin/resettle", window_of(ask)))
@@ -87,7 +87,7 @@ def _ingest(ask: Ask, files: Sequence[Path]) -> None:
         held = 0
         try:
             for body, content_type in _requests(path):
-                found = json.loads(ask.send("POST", "/admin/ingest", None, body, content_type))
+                found = json.loads(ask.send("POST", "/admin/ingest", None, body, content_type).body)
                 for name in totals:
                     totals[name] += int(found[name])
                     held += int(found[name])
@@ -137,9 +137,5 @@ def window_of(ask: Ask) -> dict[str, str]:
     given = dict(ask.common)
     if "start" not in given:
         raise click.UsageError("--start is needed (and --end, unless it is now)")
-    others = [pair for pair in ask.common if pair[0] not in ("start", "end")]
-    wrong = [name for name, _ in others if name != "project"]
-    if wrong:
-        raise click.UsageError(f"--{wrong[0]} does not apply here")
-    ask.common = others
+    ask.common = [pair for pair in ask.common if pair[0] not in ("start", "end")]
     return {"start": given["start"], "end": given.get("end", "now")}

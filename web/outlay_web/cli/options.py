@@ -5,7 +5,7 @@ The options are one table; a command names only what is its own, and receives an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -14,6 +14,8 @@ import click
 from outlay_analytics.window import DIMENSIONS, ID_FILTERS
 from outlay_web.cli.ask import Ask
 
+PROJECT = ("project",)
+WINDOW = ("since", "start", "end", "timezone", *PROJECT)
 FILTERS = (*sorted(DIMENSIONS), *ID_FILTERS)
 Command = Callable[..., None]
 
@@ -78,11 +80,14 @@ def scope_options(by: str) -> list[click.Parameter]:
     return [*options, *many, tag]
 
 
-def command(group: click.Group, name: str, *, by: str = "") -> Callable[[Command], Command]:
+def command(
+    group: click.Group, name: str, *, by: str = "", takes: Collection[str] | None = None
+) -> Callable[[Command], Command]:
     """Add a reading command to `group`; its own options come from `click.option` decorators below this one.
 
     Args:
         by: API parameter that `--by` sets; empty when the answer cannot be broken down.
+        takes: Which options of window and filters apply; None for all. What does not apply is not offered.
     """
 
     def add(function: Command) -> Command:
@@ -96,7 +101,10 @@ def command(group: click.Group, name: str, *, by: str = "") -> Callable[[Command
                 function(ask, **mine)
 
         taken = {str(option.name) for option in own}
-        shared = [option for option in (*scope_options(by), *where_options()) if str(option.name) not in taken]
+        scope = [
+            option for option in scope_options(by) if takes is None or str(option.name) in {*takes, "json", "csv", "by"}
+        ]
+        shared = [option for option in (*scope, *where_options()) if str(option.name) not in taken]
         group.add_command(click.Command(name, params=[*own, *shared], callback=run, help=function.__doc__))
         return function
 
@@ -139,7 +147,7 @@ def _parameters(given: dict[str, Any], by: str) -> list[tuple[str, str]]:
     if since and start:
         raise click.UsageError("--since and --start say the same; give one of them")
     if since:
-        start = since if since.startswith("-") or "-" in since or since == "now" else "-" + since
+        start = since if "-" in since or since == "now" else "-" + since
     tags: Sequence[tuple[str, str]] = given.pop("tag", ())
     found = [("start", start), *((f"tag.{key}", value) for key, value in tags)]
     if by:

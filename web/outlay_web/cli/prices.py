@@ -11,9 +11,10 @@ from typing import Any
 import click
 
 from outlay.errors import OutlayError
+from outlay_web.cli.answers import all_option, cursor_option, limit_option
 from outlay_web.cli.ask import Ask
 from outlay_web.cli.operate import window_of
-from outlay_web.cli.options import command, plain_command
+from outlay_web.cli.options import WINDOW, command, plain_command
 from outlay_web.cli.show import print_table
 from outlay_web.encode import columns
 
@@ -41,13 +42,14 @@ def _month(context: click.Context, parameter: click.Parameter, value: str | None
 def add_commands(app: click.Group) -> None:
     """Register the commands."""
 
-    @command(app, "prices")
+    @command(app, "prices", takes=(*WINDOW, "model", "provider"))
     @click.argument("what", type=click.Choice(["missing"]), required=False)
     @click.option("--at", metavar="INSTANT", help="Only prices in force at this moment.")
     @click.option("--as-of", metavar="INSTANT", help="The list as it was known then: what did we believe?")
     @click.option("--origin", metavar="WHERE", help="Only from catalogue, correction, overlay or discount.")
-    @click.option("--limit", type=click.IntRange(1, 1000), default=100, help="At most so many.")
-    @click.option("--cursor", metavar="TEXT", help="next_cursor of the page before.")
+    @limit_option
+    @cursor_option
+    @all_option
     def prices(
         ask: Ask,
         what: str | None,
@@ -56,28 +58,36 @@ def add_commands(app: click.Group) -> None:
         origin: str | None,
         limit: int,
         cursor: str | None,
+        every: bool,
     ) -> None:
         """The price list, with --model and --provider a part of it; `missing`: models of calls without a price."""
         if what:
-            found = ask.show("/prices", "prices", MISSING, missing="true", limit=limit)
+            for name, value in (("--at", at), ("--as-of", as_of), ("--origin", origin)):
+                if value is not None:
+                    raise click.UsageError(f"{name} does not apply to `prices missing`, which is about calls")
+            found = ask.show("/prices", "prices", MISSING, every=every, missing="true", limit=limit, cursor=cursor)
             if ask.form == "text" and found["heals"]["calls"]:
                 print(f"{found['heals']['calls']} calls have a price by now: {found['heals']['command']}")
             return
-        own = {"at": at, "as_of": as_of, "origin": origin, "limit": limit, "cursor": cursor}
-        found = ask.show("/prices", "prices", PRICES, **own)
+        windowed = [name for name, _ in ask.common if name in ("start", "end", "timezone")]
+        if windowed:
+            raise click.UsageError(f"--{windowed[0]} applies to `prices missing`; the list takes --at and --as-of")
+        own: dict[str, Any] = {"at": at, "as_of": as_of, "origin": origin, "limit": limit, "cursor": cursor}
+        found = ask.show("/prices", "prices", PRICES, every=every, **own)
         if ask.form == "text":
             if found.get("next_cursor"):
-                print(f"more: --cursor {found['next_cursor']}")
+                print(f"more: --all, or --cursor {found['next_cursor']}")
             if found["catalogue_warning"]:
                 print(f"outlay: {found['catalogue_warning']}", file=sys.stderr)
 
-    @command(app, "reprice")
+    @command(app, "reprice", takes=WINDOW)
     @click.option("--dry-run", is_flag=True, help="Only show the difference.")
     @click.option("--reopen", is_flag=True, help="Also change closed months; kept as an adjustment.")
     @click.option("--undo", metavar="ID", help="Put back what a repricing changed.")
     @click.option("--history", is_flag=True, help="Every repricing with both figures.")
     def reprice(ask: Ask, dry_run: bool, reopen: bool, undo: str | None, history: bool) -> None:
         """Price the calls of a window again, and show the difference per day and feature."""
+        _refuse_mixed(history=history, undo=bool(undo), dry_run=dry_run)
         if history:
             ask.show("/reprice", "repricings", REPRICINGS)
         elif undo:
@@ -120,13 +130,24 @@ def add_commands(app: click.Group) -> None:
         except OSError as exc:
             raise OutlayError(f"{file}: {exc.strerror}") from exc
         own = {"name": file.name, "format": "csv" if as_csv else None}
-        answer = ask.send("POST", "/reconcile", own, body, "application/octet-stream")
+        answer = ask.send("POST", "/reconcile", own, body, "application/octet-stream").body
         if as_csv:
             sys.stdout.write(answer.decode())
         elif as_json:
             ask.print_json(json.loads(answer))
         else:
             _show_reconciled(json.loads(answer))
+
+
+def _refuse_mixed(**given: bool) -> None:
+    """Of these options one at a time: the others would be ignored.
+
+    Raises:
+        click.UsageError: If more than one is given.
+    """
+    names = ["--" + name.replace("_", "-") for name, wanted in given.items() if wanted]
+    if len(names) > 1:
+        raise click.UsageError(f"{' and '.join(names)} exclude each other")
 
 
 def _reprice(ask: Ask, body: dict[str, Any]) -> None:

@@ -71,7 +71,7 @@ def given(view: View) -> bool:
 def base_window(view: View) -> tuple[Window, str]:
     """The window to compare with, and why it says little: as given, else what alerts and incidents compare with."""
     if given(view):
-        base = parse_window(view.get("base_start"), view.get("base_end"), view.now)
+        base = parse_window(view.get("base_start"), view.get("base_end"), view.now, zone=view.timezone)
         return base, bases.too_little(view.ctx.store, view.scope, base)
     found = bases.comparable(view.ctx.store, view.scope)
     return found.window or bases.usual_window(view.window), found.reason
