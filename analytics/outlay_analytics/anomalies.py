@@ -19,6 +19,7 @@ import numpy as np
 
 from outlay_analytics.bases import usual_window
 from outlay_analytics.detector import LEARN_H, WEEK, channels, expected, score
+from outlay_analytics.drivers import RISES
 from outlay_analytics.explain import changes
 from outlay_analytics.history import HOUR, start_of, ticks, with_window
 from outlay_analytics.messages import usd
@@ -44,7 +45,7 @@ MOST_SERIES = 24
 MOST_SHOWN = 100
 FLOOR_USD = Decimal(1)
 MEASURES = ("usd", "calls", "in_tok", "cached_tok", "out_tok", "retries")
-WORDS = {
+CHANNEL_WORDS = {  # for what no driver explains
     "spend": "more was spent than these hours usually bring",
     "cost_per_call": "each call cost more",
     "tokens_per_call": "each call used more tokens",
@@ -92,25 +93,31 @@ def find(
     Returns:
         `anomalies`: `id`, `started_at`, `ended_at`, `ongoing`, `scope`, `channel`, `actual_usd` and `expected_usd`
         (spend of those hours; also as `actual`, `expected`), `impact_usd`, `score` (0–1), `summary`, `explain` (drivers
-        and sentences against the same hours of an earlier week). `notes`: what could not be watched.
+        and sentences against the same hours of an earlier week; its top driver words the summary). `notes`: what could
+        not be watched. `judged_from`: the first hour with enough past to be judged, None where there is none yet.
     """
     seen = sight(scope, now)
     start, end = seen.window.start, seen.window.end
     if end <= start:
-        return {"anomalies": [], "notes": []}
+        return {"anomalies": [], "notes": [], "judged_from": None}
     times = ticks(Window(start - LEARN, end), "hour", "UTC")
     table = _hours(store, with_window(scope, times[0], end), len(times), times[0])
     notes: list[str] = []
     total = sum(table.values(), np.zeros((len(times), len(MEASURES)))) if table else None
-    if total is None or not total[:, 0].any():
-        return {"anomalies": [], "notes": notes}
-    if _began(total) > len(times) - LEARN_H:
+    judged = len(times) if total is None else _began(total) + LEARN_H
+    if judged >= len(times):
         notes.append(f"anomalies need {LEARN_H // 24} days of history to compare with")
+    if total is None or not total[:, 0].any():
+        return {"anomalies": [], "notes": notes, "judged_from": None}
     found = watch(series_of(table, total), len(times) - round((end - start) / HOUR), float(floor_usd), notes)
     told = sorted(most_telling(found), key=lambda incident: -incident.first)
     shown_from = scope.window.start
     kept = [incident for incident in told if times[incident.last] + HOUR > shown_from][:limit]
-    return {"anomalies": [_shown(store, scope, incident, times) for incident in kept], "notes": notes}
+    return {
+        "anomalies": [_shown(store, scope, incident, times) for incident in kept],
+        "notes": notes,
+        "judged_from": times[judged] if judged < len(times) else None,
+    }
 
 
 def sight(scope: Scope, now: datetime | None = None) -> Scope:
@@ -338,6 +345,12 @@ def _shown(store: Store, scope: Scope, incident: Incident, times: Sequence[datet
         "expected_usd": usual,
         "impact_usd": actual - usual,
         "score": round(incident.score, 4),
-        "summary": f"{WORDS[incident.channel]}: {usd(actual - usual)} more than expected",
+        "summary": f"{_cause(incident.channel, drivers)}: {usd(actual - usual)} more than expected",
         "explain": {"drivers": drivers, "sentences": sentences},
     }
+
+
+def _cause(channel: str, drivers: Sequence[dict[str, Any]]) -> str:
+    """What happened: the driver that raised spend most, since a channel also moves with what it is not about."""
+    raised = max(drivers, key=lambda driver: driver["usd"], default=None)
+    return RISES[raised["driver"]] if raised is not None and raised["usd"] > 0 else CHANNEL_WORDS[channel]

@@ -14,6 +14,18 @@ DRIVER_WORDS = {
     "unexplained": ("cost without tokens", "costs with no tokens behind them"),
 }
 
+RISES = {  # what happened where a driver raised spend
+    "requests": "more requests came",
+    "escalation": "more calls went on to a later tier",
+    "retries": "more calls were repeats",
+    "model_mix": "calls moved to dearer models",
+    "input_tokens": "each call read more tokens",
+    "output_tokens": "each call wrote more tokens",
+    "cache_share": "less came from a cache",
+    "unit_price": "each token cost more",
+    "unexplained": "costs came without tokens",
+}
+
 
 def title(driver: str) -> str:
     """The driver in words, as inside a sentence."""

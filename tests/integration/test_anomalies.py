@@ -14,8 +14,9 @@ from tests.receiver import receiver
 
 from outlay_analytics import alerts
 from outlay_analytics.alert_settings import parse_alerts
-from outlay_analytics.anomalies import find, score
+from outlay_analytics.anomalies import CHANNEL_WORDS, CHANNELS, _cause, find, score
 from outlay_analytics.detector import LEARN_H
+from outlay_analytics.drivers import DRIVER_WORDS, RISES
 from outlay_analytics.report import daily_report
 from outlay_analytics.window import BadRequest, Scope, Window
 from outlay_collector.store import Store
@@ -61,15 +62,15 @@ def world(store: Store, days: int = 35, **changes: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("channel", "changes", "driver"),
+    ("channel", "changes", "driver", "words"),
     [
-        ("uncached_share", {"read": 0}, "cache_share"),
-        ("usd_per_token", {"price": 1.5}, "unit_price"),
-        ("tokens_per_call", {"wordy": 3}, "output_tokens"),
+        ("uncached_share", {"read": 0}, "cache_share", "less came from a cache"),
+        ("usd_per_token", {"price": 1.5}, "unit_price", "each token cost more"),
+        ("tokens_per_call", {"wordy": 3}, "output_tokens", "each call wrote more tokens"),
     ],
 )
 def test_an_incident_is_found_within_hours_and_named(
-    store: Store, channel: str, changes: dict[str, Any], driver: str
+    store: Store, channel: str, changes: dict[str, Any], driver: str, words: str
 ) -> None:
     world(store, **changes)
     (anomaly,) = find(store, SCOPE, now=NOW, floor_usd=Decimal("0.1"))["anomalies"]
@@ -80,6 +81,7 @@ def test_an_incident_is_found_within_hours_and_named(
     assert anomaly["impact_usd"] == anomaly["actual_usd"] - anomaly["expected_usd"] > 0
     assert 0.5 < anomaly["score"] <= 1
     assert anomaly["explain"]["drivers"][0]["driver"] == driver
+    assert anomaly["summary"].startswith(words)
     again = find(store, SCOPE, now=NOW, floor_usd=Decimal("0.1"))["anomalies"]
     assert again[0]["id"] == anomaly["id"]
     assert find(store, SCOPE, now=NOW, floor_usd=Decimal(10_000))["anomalies"] == []
@@ -151,3 +153,19 @@ def test_scores_are_causal_and_stay_between_zero_and_one() -> None:
     metric = r.normal(10, 1, 3000)
     assert score(minutes[:2500], metric[:2500]) == pytest.approx(score(minutes, metric)[:2500])
     assert len(score(t[:1], y[:1])) == 1
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_the_top_driver_words_the_summary_whatever_channel_alerted(channel: str) -> None:
+    assert set(RISES) == set(DRIVER_WORDS)
+    drivers = [{"driver": "cache_share", "usd": Decimal(-9)}, {"driver": "unit_price", "usd": Decimal(5)}]
+    assert _cause(channel, [*drivers, {"driver": "requests", "usd": Decimal(2)}]) == "each token cost more"
+    assert _cause(channel, drivers[:1]) == _cause(channel, []) == CHANNEL_WORDS[channel]
+
+
+def test_it_is_said_from_when_on_hours_could_be_judged(store: Store) -> None:
+    assert find(store, SCOPE, now=NOW)["judged_from"] is None
+    world(store, days=10)
+    assert find(store, SCOPE, now=NOW)["judged_from"] is None
+    put(store, call(NOW - timedelta(days=20), "0.01", feature="search"))
+    assert find(store, SCOPE, now=NOW)["judged_from"] == NOW - timedelta(days=20) + timedelta(hours=LEARN_H)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -116,7 +117,7 @@ def test_a_search_that_fails_says_so_everywhere_and_is_tried_again(
             text = server.get(path).text
             assert "Anomalies could not be looked for (IndexError)" in text, path
             assert "data-pending" not in text, path  # or the page would ask again every 2.5 seconds without end
-            assert "Nothing" not in text, path
+            assert "Nothing: " not in text, path
         job = next(job for job in server.api("/status").json["jobs"] if job["name"] == "find anomalies")
         assert job["failures"] == job["runs"] > 0
         assert job["last_error"] == "IndexError: index 2 is out of bounds"
@@ -150,3 +151,38 @@ def test_an_earlier_answer_that_could_not_be_renewed_says_so(
     assert found is not None
     assert found["anomalies"] == known["anomalies"]
     assert "newest hours could not be looked through (IndexError)" in found["notes"][-1]
+
+
+def test_the_overview_says_nothing_only_after_it_has_looked_with_enough_past(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+    looks = anomalies.find
+
+    def waits(store: Store, scope: Scope, **options: Any) -> dict[str, Any]:
+        go.wait(60)
+        return looks(store, scope, **options)
+
+    with running(Settings(data=tmp_path, store_dsn=own_store(), grpc_port=-1)) as server:
+        closed = server.assembly.context.now().replace(minute=0, second=0, microsecond=0)
+
+        def overview(days: int) -> str:
+            project = f"days{days}"
+            rows = [call(closed - (k + 1) * HOUR, "1", project=project, feature="search") for k in range(days * 24)]
+            put(server.assembly.context.store, *rows)
+            assert server.api("/anomalies", ("project", project)).status == 200
+            return server.get("/", ("project", project)).text
+
+        young, grown, old = overview(3), overview(20), overview(50)
+        assert "Too early to tell." in young
+        assert "Anomalies need 15 days of history to compare with." in young
+        assert "Nothing: " not in young
+        assert "Nothing: every other hour" in grown
+        assert f"Hours before {closed - 5 * 24 * HOUR:%-d %B %H:%M} UTC have too little past to be judged." in grown
+        assert "Nothing: every hour" in old
+        monkeypatch.setattr(anomalies, "find", waits)
+        put(server.assembly.context.store, call(closed - HOUR, "1", project="unseen"))
+        unseen = server.get("/", ("project", "unseen")).text
+        go.set()
+        assert "Looking through the hours" in unseen
+        assert "Nothing: " not in unseen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -37,6 +37,21 @@ def _again(failure: Failure) -> str:
     return f"the server's log says more, and it is tried again {soon}"
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What a search for anomalies found in a window.
+
+    Attributes:
+        anomalies: As in `anomalies.find`.
+        notes: What could not be judged, and why.
+        judged: Whether any hour of the window had enough past to be judged.
+    """
+
+    anomalies: list[dict[str, Any]]
+    notes: list[str]
+    judged: bool
+
+
 def find_anomalies(
     ctx: Context,
     scope: Scope,
@@ -46,6 +61,20 @@ def find_anomalies(
     wait_s: float = WAIT_S,
     old: bool = False,
 ) -> dict[str, Any] | None:
+    """`look` as the API's answer: `anomalies` and `notes`."""
+    found = look(ctx, scope, now=now, floor_usd=floor_usd, wait_s=wait_s, old=old)
+    return None if found is None else {"anomalies": found.anomalies, "notes": found.notes}
+
+
+def look(
+    ctx: Context,
+    scope: Scope,
+    *,
+    now: datetime | None = None,
+    floor_usd: Decimal = anomalies.FLOOR_USD,
+    wait_s: float = WAIT_S,
+    old: bool = False,
+) -> Looked | None:
     """As `anomalies.find`, from memory while no hour that it reads has changed.
 
     Returns None when the first answer takes longer than `wait_s`; with `old` an earlier one is given meanwhile. An
@@ -58,7 +87,7 @@ def find_anomalies(
     seen = anomalies.sight(scope, now or ctx.now())
     start, end = seen.window.start, seen.window.end
     if start >= end:
-        return {"anomalies": [], "notes": []}
+        return Looked([], [], judged=False)
     floor = min(floor_usd, anomalies.FLOOR_USD)
     length = end - start
     key = (
@@ -82,6 +111,9 @@ def find_anomalies(
             return None
         raise NotFound(failure)
     notes = list(found["notes"])
+    judged_from: datetime | None = found["judged_from"]
+    if judged_from is not None and scope.window.start < judged_from:
+        notes.append(f"hours before {judged_from:%-d %B %H:%M} UTC have too little past to be judged")
     if failure is not None:
         notes.append(f"the newest hours could not be looked through ({failure.kind}); {_again(failure)}")
     shown = [
@@ -91,7 +123,7 @@ def find_anomalies(
         and one["ended_at"] > scope.window.start
         and one["started_at"] < scope.window.end
     ]
-    return {**found, "anomalies": shown, "notes": notes}
+    return Looked(shown, notes, judged_from is not None and judged_from < end)
 
 
 def finder(ctx: Context, wait_s: float = WAIT_S) -> Finder:

@@ -71,24 +71,26 @@ class Odd:
         anomalies: What was found.
         pending: Whether it is being looked for the first time.
         failed: Why it could not be looked for, empty if it could.
-        notes: What could not be watched, and why.
+        notes: What could not be judged, and why.
+        judged: Whether any hour had enough past to be judged.
     """
 
     anomalies: Sequence[Row] = ()
     pending: bool = False
     failed: str = ""
     notes: Sequence[str] = ()
+    judged: bool = False
 
 
 def look_for_anomalies(view: View) -> Odd:
     """What was out of the ordinary in the view's window, as far as that is known by now."""
     try:
-        found = unusual.find_anomalies(view.ctx, view.scope, now=view.now, wait_s=WAIT_S, old=True)
+        found = unusual.look(view.ctx, view.scope, now=view.now, wait_s=WAIT_S, old=True)
     except unusual.NotFound as exc:
         return Odd(failed=str(exc))
     if found is None:
         return Odd(pending=True)
-    return Odd(found["anomalies"], notes=found["notes"])
+    return Odd(found.anomalies, notes=found.notes, judged=found.judged)
 
 
 def budgeted(view: View) -> Decimal | None:
