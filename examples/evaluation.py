@@ -10,12 +10,12 @@ DATASET = [{"input": f"Is {number} even?", "expected": "yes" if number % 2 == 0 
 
 
 def model(request: Request) -> Answer:
-    """The fake small model gets every sixth number wrong."""
+    """The fake small model gets every third number wrong."""
     number = int(str(request.body["messages"][-1]["content"]).split()[1])
     right = "yes" if number % 2 == 0 else "no"
     wrong = "no" if right == "yes" else "yes"
     small = "mini" in str(request.body["model"])
-    return Answer(text=wrong if small and number % 6 == 0 else right, input_tokens=200, output_tokens=1)
+    return Answer(text=wrong if small and number % 3 == 0 else right, input_tokens=200, output_tokens=1)
 
 
 def exact(output: str, example: dict[str, str]) -> bool:

@@ -409,7 +409,8 @@ def test_an_evaluation_counts_errors_and_goes_on(sent: Capture) -> None:
         return number
 
     result = outlay.evaluate([0, 1, 2], {"fragile": fragile}, {"same": lambda output, example: output == example})
-    assert (result.summaries["fragile"].errors, result.summaries["fragile"].scores["same"].n) == (1, 2)
+    assert (result.summaries["fragile"].errors, result.summaries["fragile"].scores["same"].n) == (1, 3)
+    assert result.summaries["fragile"].scores["same"].mean == pytest.approx(2 / 3)
 
 
 def test_the_t_quantile_is_the_tables() -> None:
