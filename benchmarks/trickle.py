@@ -7,7 +7,7 @@ its own, as small applications send them. Somebody who looks asks the API every 
 calls, which also says how long a call took from being sent until it was seen (an upper bound: it was visible at some
 time between two questions). After a round with nobody, one who comes asks until the last call is there. CPU is user +
 system of the server's process with all its threads, from /proc, as a share of one core; it includes answering. On a
-machine without a core to spare the runs take longer and are fewer: then read the CPU of a run.
+machine without a core to spare runs take longer and are fewer; `settle_runs` says how many there were.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import Any
 
 WARM_UP_S = 20.0
 PATIENCE_S = 60.0
-BUSY = re.compile(r'outlay_job_busy_seconds_total\{job="([^"]+)"\} (\S+)')
+FIGURE = re.compile(r'outlay_job_(runs|busy_seconds)_total\{job="([^"]+)"\} (\S+)')
 ROOTS = ("sdk", "collector", "analytics", "web")
 
 
@@ -67,13 +67,13 @@ class Serving:
         assert connection.getresponse().status == 200
         connection.close()
 
-    def jobs(self) -> dict[str, float]:
-        """Seconds that each background job has worked, from /metrics, which asks for no data to be made."""
+    def jobs(self) -> dict[tuple[str, str], float]:
+        """Runs and busy seconds of each background job, from /metrics, which asks for no data to be made."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()
         connection.close()
-        return {job: float(busy) for job, busy in BUSY.findall(text)}
+        return {(job, figure): float(value) for figure, job, value in FIGURE.findall(text)}
 
     def seen(self) -> set[str]:
         """The newest calls that the API shows, by trace."""
@@ -129,7 +129,9 @@ def measure(server: Serving, rate: float, seconds: float, every_s: float | None)
     over.set()
     eyes.join()
     figures: dict[str, Any] = {"cpu_share_of_a_core": round(share, 3)}
-    figures["busy_s"] = {name: round(busy - jobs_began.get(name, 0.0), 2) for name, busy in jobs.items()}
+    grown = {key: value - jobs_began.get(key, 0.0) for key, value in jobs.items()}
+    figures["settle_runs"] = int(grown["settle", "runs"])
+    figures["busy_s"] = {job: round(value, 2) for (job, figure), value in grown.items() if figure == "busy_seconds"}
     if every_s is None and rate:
         came = time.monotonic()
         while f"{number:032x}" not in server.seen() and time.monotonic() < came + PATIENCE_S:
