@@ -40,6 +40,7 @@ from outlay_analytics.messages import usd
 from outlay_analytics.outbox import deliver, intend
 from outlay_analytics.outlook import LEARN, LEAST, elapsed_share, look_ahead
 from outlay_analytics.seasonal import forecast
+from outlay_analytics.together import asked_together
 from outlay_analytics.window import Scope, Window
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
@@ -68,9 +69,11 @@ def evaluate(
     settings = settings or AlertSettings()
     known, others = _known(store, lambda alert: alert.rule != "anomaly")
     round_: list[Alert] = []
-    for budget in all_budgets(store, budgets):
+    found = all_budgets(store, budgets)
+    with asked_together([budget.question() for budget in found]):
+        findings_of = [_findings(store, budget, settings, now) for budget in found]
+    for budget, findings in zip(found, findings_of, strict=True):
         scope = dict(budget.scope)
-        findings = _findings(store, budget, settings, now)
         for rule in RULES:
             mine = known.pop(fingerprint(budget.project, rule, budget.name, scope), None)
             if rule not in findings:  # not evaluated: what is known stays as it is

@@ -27,6 +27,7 @@ from outlay_analytics.channels import Channel, parse_channel, refuse_address, st
 from outlay_analytics.guarded_http import RefusedAddress
 from outlay_analytics.history import PERIODS
 from outlay_analytics.outlook import Outlook, look_ahead
+from outlay_analytics.together import asked_together
 from outlay_analytics.window import EVERYTHING, BadRequest, Scope, Window
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
@@ -192,10 +193,9 @@ def all_budgets(store: Store, configured: Sequence[Budget] = (), project: str = 
 
 def list_budgets(store: Store, project: str, now: datetime, configured: Sequence[Budget] = ()) -> list[dict[str, Any]]:
     """The project's budgets with how they stand, largest share used first."""
-    shown = [
-        describe(budget, look_ahead(store, budget.question(), budget.period, now), now)
-        for budget in all_budgets(store, configured, project)
-    ]
+    found = all_budgets(store, configured, project)
+    with asked_together([budget.question() for budget in found]):
+        shown = [describe(budget, look_ahead(store, budget.question(), budget.period, now), now) for budget in found]
     return sorted(shown, key=lambda budget: (-budget["used_ratio"], budget["name"]))
 
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from outlay_analytics.shapley import Floats
 from outlay_analytics.spend_source import spend_source
+from outlay_analytics.together import rows_together
 from outlay_analytics.window import Interval, Scope, Window, parse_timezone
-from outlay_collector.store import Store, load_sql
+from outlay_collector.store import Row, Store, load_sql
 
 HOUR = timedelta(hours=1)
 ZERO = Decimal(0)
@@ -81,14 +82,22 @@ def spend_series(store: Store, scope: Scope, interval: Interval) -> Series:
 
 def _sums(store: Store, scope: Scope, interval: Interval, times: list[datetime]) -> tuple[list[Decimal], list[int]]:
     """USD and calls of each interval."""
-    source = spend_source(store, scope, (), interval)
     usd, calls = [ZERO] * len(times), [0] * len(times)
-    for row in store.query(load_sql("outlay_analytics.sql", "history", source=source.sql), source.params):
+    for row in _rows(store, scope, interval):
         # The store's time zone data may be of another year than Python's: nothing is lost by that.
         k = max(bisect_right(times, row["time"]) - 1, 0)
         usd[k] += row["usd"]
         calls[k] += row["calls"]
     return usd, calls
+
+
+def _rows(store: Store, scope: Scope, interval: Interval) -> list[Row]:
+    """`time`, `usd` and `calls` of the intervals with calls; one interval may have several rows."""
+    found = rows_together(store, scope, interval)
+    if found is not None:
+        return found
+    source = spend_source(store, scope, (), interval)
+    return store.query(load_sql("outlay_analytics.sql", "history", source=source.sql), source.params)
 
 
 def _gaps(calls: list[int], interval: str) -> list[int]:
@@ -115,9 +124,7 @@ def _gaps(calls: list[int], interval: str) -> list[int]:
 
 def spent(store: Store, scope: Scope) -> Decimal:
     """What was spent in the scope's window, exact."""
-    source = spend_source(store, scope, (), "total")
-    rows = store.query(load_sql("outlay_analytics.sql", "history", source=source.sql), source.params)
-    return sum((row["usd"] for row in rows), ZERO)
+    return sum((row["usd"] for row in _rows(store, scope, "total")), ZERO)
 
 
 def ticks(window: Window, interval: Interval, timezone: str) -> list[datetime]:
