@@ -15,6 +15,7 @@ from outlay.errors import OutlayError
 from outlay_web import api, health, login, pages
 from outlay_web.compress import Compressed
 from outlay_web.context import Context
+from outlay_web.giving_up import GivenUp
 from outlay_web.problems import Problem, describe, respond
 from outlay_web.security import Gate, is_program
 
@@ -49,7 +50,7 @@ def create_app(ctx: Context, receiver: ASGIApp | None = None) -> ASGIApp:
         web.include_router(api.router(ctx))
         web.include_router(pages.router(ctx))
     web.include_router(routes)
-    gate = Gate(ctx, Compressed(web), receiver)
+    gate = Gate(ctx, GivenUp(Compressed(web)), receiver)
     # Who asks is the peer of the connection, unless that is a proxy which is trusted to say so.
     proxies = list(ctx.settings.trusted_proxies)
     return cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, gate), trusted_hosts=proxies)) if proxies else gate

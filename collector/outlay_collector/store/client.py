@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from outlay.errors import ConfigError, StoreError
+from outlay_collector.store.asking import LEFT, current_asker, named
 from outlay_collector.store.heartbeat import Heartbeat
 from outlay_collector.store.pool import Call, Pool
 from outlay_collector.store.query import Params, Row
@@ -22,6 +25,8 @@ from outlay_collector.store.query import Params, Row
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
+END = "KILL QUERY WHERE position(query, reverse({backward:String})) > 0 ASYNC"
+END_AGAIN_S = 0.1
 READERS = 4
 READ_S = 40.0  # with the wait for one of the readers
 CONNECT_S = 5
@@ -101,6 +106,7 @@ class Store:
         self.embedded = dsn.embedded
         self._readers = Pool("reader", READERS, lambda: _connect(dsn, READ_LIMITS, silence_s=int(READ_S)))
         self._probe = Pool("heartbeat", 1, lambda: _connect(dsn, READ_LIMITS, silence_s=HEARTBEAT_S))
+        self._ender = Pool("ender", 1, lambda: _connect(dsn, silence_s=HEARTBEAT_S))
         self.heartbeat = Heartbeat(self._probe)
         self._writers: list[Writer] = []
         self._lock = threading.Lock()
@@ -113,12 +119,12 @@ class Store:
             StoreError: With ClickHouse's code; `retryable` when trying again may help.
         """
         values = dict(params or {})
-        return _rows(self._read(lambda client: _run(client.query, sql, parameters=values)))
+        return _rows(self._read(sql, lambda client, text: _run(client.query, text, parameters=values)))
 
     def raw(self, sql: str, params: Params | None = None, *, fmt: str) -> bytes:
         """Run one SELECT and return the bytes ClickHouse formats, for example `Parquet` or `CSVWithNames`."""
         values = dict(params or {})
-        return bytes(self._read(lambda client: _run(client.raw_query, sql, parameters=values, fmt=fmt)))
+        return bytes(self._read(sql, lambda client, text: _run(client.raw_query, text, parameters=values, fmt=fmt)))
 
     def writer(self, within_s: float | None = None) -> Writer:
         """A connection of its own that may write; for one thread. Closed with the store, or earlier by `close()`.
@@ -138,16 +144,40 @@ class Store:
             if self._closed:
                 return
             self._closed = True
-        for pool in (self._readers, self._probe):
+        for pool in (self._readers, self._probe, self._ender):
             pool.close(CLOSE_S)
         for writer in list(self._writers):
             writer.close()
 
-    def _read(self, call: Call) -> Any:
+    def _read(self, sql: str, call: Callable[[Client, str], Any]) -> Any:
         if self._closed:
             raise StoreError("the store is closed", retryable=True)
         self.heartbeat.check()
-        return self.heartbeat.wait(self._readers.submit(call), READ_S)
+        asker = current_asker()
+        if asker is None:
+            return self.heartbeat.wait(self._readers.submit(lambda client: call(client, sql)), READ_S)
+        asker.check()
+        text, name = named(sql)
+        done = self._readers.submit(lambda client: call(client, text))
+        asker.waits(done, lambda: self._end(done, name))
+        try:
+            return self.heartbeat.wait(done, READ_S)
+        except CancelledError as exc:
+            raise StoreError(LEFT, retryable=True) from exc
+
+    def _end(self, done: Future[Any], name: str) -> None:
+        """Have a statement ended that carries this name; does not wait until it is.
+
+        Its thread may be about to begin it, so the engine is told until the statement has ended.
+        """
+
+        def end(client: Client) -> None:
+            until = time.monotonic() + READ_S
+            while not self._closed and time.monotonic() < until and not wait((done,), END_AGAIN_S).done:
+                client.command(END, parameters={"backward": name[::-1]})
+
+        if not self._closed:
+            self._ender.submit(end)
 
 
 class Writer:

@@ -73,4 +73,4 @@ class Heartbeat:
 
 
 def _ended(done: Future[Any], timeout_s: float) -> bool:
-    return bool(wait((done,), max(0.0, timeout_s)).done)
+    return bool(wait((done,), max(0.0, timeout_s)).done) or done.cancelled()
