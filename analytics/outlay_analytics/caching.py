@@ -63,7 +63,7 @@ def caching(
         hit_ratio, avoided_usd}` and `provider` `{input_tokens, cache_read_tokens, cache_write_tokens, hit_ratio,
         saving_usd, write_premium_usd, net_saving_usd}`; `opportunities` (see `opportunities.py`); with a page also
         `next`, the place of its last row where more follow. A lookup does not know every dimension: by one that it does
-        not know, its figures are None.
+        not know, its figures are None. See `group_value` for a row's values.
 
     Raises:
         BadRequest: For an unknown dimension or interval.
@@ -78,7 +78,7 @@ def caching(
         time = key[0] if step != "total" else scope.window.start
         row = {"time": time, **dict(zip(names, key[2:], strict=True))}
         kinds = None if lookups is None else lookups.get(key, {})
-        row |= _figures(providers.get(key, {}), kinds) | ({"remainder": True} if key[1] else {})
+        row |= _named(_figures(providers.get(key, {}), kinds), row) | ({"remainder": True} if key[1] else {})
         entries.append((row, providers.get(key, {}), kinds))
     entries.sort(key=lambda entry: order(entry[0]))
     answer: dict[str, Any] = {
@@ -94,6 +94,17 @@ def caching(
     return answer
 
 
+def group_value(row: Mapping[str, Any], name: str) -> str | int | None:
+    """A row's value of a dimension it is grouped by: under its name, that of a provider under `provider.name`."""
+    found: str | int | None = row["provider"]["name"] if name == "provider" else row[name]
+    return found
+
+
+def _named(figures: dict[str, dict[str, Any]], values: Mapping[str, Any]) -> dict[str, Any]:
+    """`figures`, those of the provider's cache with the provider's name where that is a group: both have one name."""
+    return figures | ({"provider": {"name": values["provider"], **figures["provider"]}} if "provider" in values else {})
+
+
 def _cut(entries: Sequence[tuple[dict[str, Any], Sums, Any]], names: Sequence[str], page: Page) -> dict[str, Any]:
     """The rows of a page, and the sums of all others in one."""
     single = sorted((entry for entry in entries if not entry[0].get("remainder")), key=lambda entry: page.key(entry[0]))
@@ -105,7 +116,8 @@ def _cut(entries: Sequence[tuple[dict[str, Any], Sums, Any]], names: Sequence[st
     if others:
         kinds = None if others[0][2] is None else _merged(entry[2] for entry in others)
         figures = _figures(_added(entry[1] for entry in others if entry[1]), kinds)
-        rows.append({"time": None, **dict.fromkeys(names), **figures, "remainder": True})
+        values = dict.fromkeys(names)
+        rows.append({"time": None, **values, **_named(figures, values), "remainder": True})
     return {"rows": rows, "next": page.key(shown[-1][0]) if len(following) > page.limit else None}
 
 
@@ -194,7 +206,7 @@ def _key(names: Sequence[str], row: Mapping[str, Any]) -> Key:
     return (row["time"], bool(row["is_rest"]), *values)
 
 
-def _figures(provider: Mapping[str, Any], kinds: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Any]:
+def _figures(provider: Mapping[str, Any], kinds: Mapping[str, Mapping[str, Any]] | None) -> dict[str, dict[str, Any]]:
     own = {kind: lookup_figures(None if kinds is None else kinds.get(kind, {})) for kind in KINDS}
     return {**own, "provider": provider_figures(provider)}
 

@@ -12,21 +12,21 @@ from outlay_analytics.window import BadRequest, Scope, Window, filter_sql
 from outlay_collector.store import Store, load_sql
 
 COUNT = 5
-_COST = "sum(ifNull(cost_usd, 0))"
+_COST = "sum(ifNull(c.cost_usd, 0))"
 # For each driver: which calls show it, and by what measure the clearest come first.
 _SHOWN_BY = {
     "requests": ("1", _COST),
-    "escalation": ("ifNull(cascade_tier, 0) >= 1 AND attempt = 1", _COST),
+    "escalation": ("ifNull(c.cascade_tier, 0) >= 1 AND c.attempt = 1", _COST),
     "retries": ("attempt > 1", _COST),
     "model_mix": ("1", _COST),
-    "input_tokens": ("1", "max(ifNull(input_tokens, 0))"),
-    "output_tokens": ("1", "max(ifNull(output_tokens, 0))"),
+    "input_tokens": ("1", "max(ifNull(c.input_tokens, 0))"),
+    "output_tokens": ("1", "max(ifNull(c.output_tokens, 0))"),
     "cache_share": (
-        "ifNull(input_tokens, 0) > 0",
-        "max(toInt64(ifNull(input_tokens, 0)) - toInt64(ifNull(cache_read_tokens, 0)))",
+        "ifNull(c.input_tokens, 0) > 0",
+        "max(toInt64(ifNull(c.input_tokens, 0)) - toInt64(ifNull(c.cache_read_tokens, 0)))",
     ),
     "unit_price": ("1", _COST),
-    "unexplained": ("ifNull(input_tokens, 0) + ifNull(output_tokens, 0) = 0", _COST),
+    "unexplained": ("ifNull(c.input_tokens, 0) + ifNull(c.output_tokens, 0) = 0", _COST),
 }
 
 

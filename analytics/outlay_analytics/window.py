@@ -1,7 +1,8 @@
 """What a question is about: a window [start, end), filters, project and time zone; and their SQL.
 
 A dimension is a name of the interface with one SQL expression per table that knows it. Values always travel as
-parameters: `filter_sql` turns the filters of a scope into a condition over bound arrays.
+parameters: `filter_sql` turns the filters of a scope into a condition over bound arrays. Columns are always named with
+their table's alias (`c.model`): ClickHouse prefers an alias of the SELECT, `… AS model`, to a column of the same name.
 """
 
 from __future__ import annotations
@@ -90,8 +91,8 @@ class Scope:
 class Dimension:
     """SQL expressions, text except where said, that give a dimension's value; None where the table does not know it.
 
-    `calls`, `rollup` (spend_hourly, spend_daily, latency_hourly) and `lookups` are tables; `$tier` stands for the
-    expression that classifies a model.
+    `calls AS c`, `rollup AS h` (spend_hourly, spend_daily, latency_hourly) and `lookups AS c` are tables; `$tier(…)`
+    stands for the expression that classifies a model.
     """
 
     calls: str
@@ -100,39 +101,54 @@ class Dimension:
     number: bool = False
 
 
-def _same(column: str) -> Dimension:
-    return Dimension(column, column, column)
+def _calls(column: str) -> Dimension:
+    return Dimension(f"c.{column}")
+
+
+def _records(column: str) -> Dimension:
+    """What calls and lookups say, and the rollups do not."""
+    return Dimension(f"c.{column}", lookups=f"c.{column}")
+
+
+def _rolled(column: str) -> Dimension:
+    """What calls and rollups say, and lookups do not."""
+    return Dimension(f"c.{column}", f"h.{column}")
+
+
+def _all(column: str) -> Dimension:
+    return Dimension(f"c.{column}", f"h.{column}", f"c.{column}")
 
 
 DIMENSIONS: Mapping[str, Dimension] = {
-    "feature": _same("feature"),
-    "team": _same("team"),
-    "customer": Dimension("customer", lookups="customer"),
-    "user": Dimension("`user`", lookups="`user`"),
-    "session": Dimension("session", lookups="session"),
-    "environment": _same("environment"),
-    "service": _same("service"),
-    "provider": _same("provider"),
-    "model": _same("model"),
-    "request_model": Dimension("request_model"),
-    "model_tier": _same("$tier"),
-    "service_tier": Dimension("service_tier"),
-    "operation": Dimension("operation", "operation"),
-    "task": Dimension("task", lookups="task"),
-    "prompt": Dimension("prompt", lookups="prompt"),
-    "prompt_version": Dimension("prompt_version", lookups="prompt_version"),
-    "cascade": Dimension("cascade_name", "cascade"),
+    "feature": _all("feature"),
+    "team": _all("team"),
+    "customer": _records("customer"),
+    "user": _records("`user`"),
+    "session": _records("session"),
+    "environment": _all("environment"),
+    "service": _all("service"),
+    "provider": _all("provider"),
+    "model": _all("model"),
+    "request_model": _calls("request_model"),
+    "model_tier": Dimension("$tier(c.model)", "$tier(h.model)", "$tier(c.model)"),
+    "service_tier": _calls("service_tier"),
+    "operation": _rolled("operation"),
+    "task": _records("task"),
+    "prompt": _records("prompt"),
+    "prompt_version": _records("prompt_version"),
+    "cascade": Dimension("c.cascade_name", "h.cascade"),
     "cascade_tier": Dimension(
-        "ifNull(toString(cascade_tier), '')", "if(cascade_tier < 0, '', toString(cascade_tier))", number=True
+        "ifNull(toString(c.cascade_tier), '')", "if(h.cascade_tier < 0, '', toString(h.cascade_tier))", number=True
     ),
-    "route_tier": Dimension("route_tier"),
-    "cache": Dimension("cache_kind", lookups="kind"),
-    "experiment": Dimension("experiment"),
-    "arm": Dimension("arm"),
-    "cost_state": Dimension("cost_state", "cost_state"),
-    "status": Dimension("status", "status"),
-    "dialect": Dimension("dialect"),
+    "route_tier": _calls("route_tier"),
+    "cache": Dimension("c.cache_kind", lookups="c.kind"),
+    "experiment": _calls("experiment"),
+    "arm": _calls("arm"),
+    "cost_state": _rolled("cost_state"),
+    "status": _rolled("status"),
+    "dialect": _calls("dialect"),
 }
+TIER_OF = re.compile(r"\$tier\((.+)\)")
 ID_FILTERS = ("trace_id", "call_id", "response_id")
 
 
@@ -180,17 +196,18 @@ def check_interval(name: str) -> Interval:
 
 
 def expression(scope: Scope, name: str, table: Table, params: dict[str, Any]) -> str | None:
-    """SQL for a dimension's value on `table`, its parameters put into `params`; None where the table has none."""
+    """SQL for a dimension's value on `table` under its alias, parameters put into `params`; None where it has none."""
     key = tag_key(name)
     if name in DIMENSIONS:
         found: str | None = getattr(DIMENSIONS[name], table)
-        return scope.model_tiers.expression("model", params) if found == "$tier" else found
+        tier = TIER_OF.fullmatch(found or "")
+        return scope.model_tiers.expression(tier[1], params) if tier else found
     if key is None or table == "rollup":
         return None
     names = {value: held for held, value in params.items() if held.startswith("tag_key_")}
     held = names.get(key) or f"tag_key_{len(names)}"
     params[held] = key
-    return f"tags[{{{held}:String}}]"
+    return f"c.tags[{{{held}:String}}]"
 
 
 def dimension_value(name: str, text: str) -> str | int | None:
@@ -201,7 +218,7 @@ def dimension_value(name: str, text: str) -> str | int | None:
 
 
 def filter_sql(scope: Scope, table: Table, params: dict[str, Any]) -> str | None:
-    """The filters as one SQL condition on `table`, their values put into `params`; None where it cannot tell."""
+    """The filters as one SQL condition on `table` under its alias, values put into `params`; None if it cannot tell."""
     conditions = []
     for number, (name, values) in enumerate(sorted(scope.filters.items())):
         if name in ID_FILTERS:
@@ -221,12 +238,12 @@ def filter_sql(scope: Scope, table: Table, params: dict[str, Any]) -> str | None
 def _id_filter(name: str, table: Table, number: int) -> str | None:
     values = f"{{filter_{number}:Array(String)}}"
     if name == "trace_id":
-        return None if table == "rollup" else f"trace_id IN {values}"
+        return None if table == "rollup" else f"c.trace_id IN {values}"
     if table != "calls":
         return None
     if name == "response_id":
-        return f"response_id IN {values}"
-    return f"trace_id IN {{filter_{number}_traces:Array(String)}} AND call_id IN {values}"
+        return f"c.response_id IN {values}"
+    return f"c.trace_id IN {{filter_{number}_traces:Array(String)}} AND c.call_id IN {values}"
 
 
 def bucket_sql(interval: Interval, at: str) -> str:

@@ -89,13 +89,14 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         else:
 
             def place(row: dict[str, Any]) -> Key:
-                return (*caching.order(row), tie(*(row[name] for name in group_by)))
+                return (*caching.order(row), tie(*(caching.group_value(row, name) for name in group_by)))
 
             found = caching.caching(*asked, page=caching.Page(page.limit, page.after, place))
             last = found.pop("next")
             found["next_cursor"] = None if last is None else page.cursor(last)
+        named = ["provider.name" if name == "provider" else name for name in group_by]
         first = [] if interval == "total" else ["time"]
-        return table(query, found, "rows", [*first, *group_by, *CACHING_COLUMNS])
+        return table(query, found, "rows", [*first, *named, *CACHING_COLUMNS])
 
     @routes.get("/cascades", openapi_extra=documented("interval", *PAGED), tags=["answers"])
     def get_cascades(request: Request) -> Response:

@@ -142,7 +142,7 @@ def caching_table(view: View, rows: Sequence[Row], group: str, kinds: Sequence[s
     lines = []
     others = None
     for row in sorted(rows, key=lambda r: -int(r["provider"]["input_tokens"] or 0)):
-        key = parts.key_of(row, group)
+        key = parts.key_of({**row, group: caching.group_value(row, group)}, group)
         provider = row["provider"]
         cells = [
             Cell(key, view.narrowed(group, key)),
