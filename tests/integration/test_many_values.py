@@ -62,6 +62,6 @@ def test_an_answer_is_bounded_and_its_rows_add_up(server: Running, path: str, in
 
 def test_metrics_have_a_bounded_number_of_series_that_add_up(server: Running) -> None:
     text = server.get("/metrics").text
-    calls = re.findall(r'^outlay_requests_total\{project="feature"[^\n]* (\d+)$', text, re.MULTILINE)
+    calls = re.findall(r'^outlay_calls\{project="feature"[^\n]* (\d+)$', text, re.MULTILINE)
     assert sum(map(int, calls)) == COUNT
     assert len(text.splitlines()) < 10_000

@@ -238,7 +238,48 @@ def test_health_and_metrics_are_answered(server: Running) -> None:
     metrics = server.get("/metrics")
     assert metrics.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert re.search(r'^outlay_ingest_spans_total\{state="stored"\} [1-9]', metrics.text, re.MULTILINE)
-    assert "outlay_cost_usd_total{" in metrics.text
+    assert "outlay_cost_usd{" in metrics.text
+
+
+def test_every_metric_is_documented_with_its_kind(server: Running) -> None:
+    exported = set(re.findall(r"^# TYPE (\S+) (\S+)$", server.get("/metrics").text, re.MULTILINE))
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \| (\w+) \|", page, re.MULTILINE)) == exported
+
+
+def samples(text: str, kind: str) -> dict[str, Decimal]:
+    """Value by name and labels of the metrics of one kind."""
+    names = set(re.findall(rf"^# TYPE (\S+) {kind}$", text, re.MULTILINE))
+    lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {name: Decimal(value) for name, _, value in lines if name.partition("{")[0] in names}
+
+
+def test_no_counter_falls_when_calls_get_cheaper_or_vanish(server: Running) -> None:
+    """As after a reprice, a correction of a trace and an erasure; money is a gauge, which may fall."""
+    server.send_spans([llm_span(7, 1), llm_span(8, 1)])
+    server.wait_for_calls(2)
+    calls = server.api("/calls").json["calls"]
+    context = server.assembly.context
+    context.shared.pop("spend_by_model", None)
+    before = server.get("/metrics").text
+    with context.writing() as writer:
+        for change in ("cost_usd = 0", "is_deleted = 1"):
+            name, _, value = change.partition(" = ")
+            writer.run(
+                f"INSERT INTO calls SELECT * REPLACE ({value} AS {name}, version + 1 AS version) FROM calls FINAL "
+                "WHERE trace_id = {trace:String}",
+                {"trace": calls[name == "cost_usd"]["trace_id"]},
+            )
+    context.shared.pop("spend_by_model")
+    after = server.get("/metrics").text
+    fell = [
+        sum(value for name, value in samples(text, "gauge").items() if name.startswith("outlay_cost_usd{"))
+        for text in (before, after)
+    ]
+    assert fell[0] - fell[1] == 2 * COST
+    counted, still = samples(before, "counter"), samples(after, "counter")
+    assert counted
+    assert all(still[one] >= value for one, value in counted.items())
 
 
 def test_the_document_describes_every_route_and_its_parameters(server: Running) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -16,6 +16,11 @@ from outlay_web.status import spend_by_model, status
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 READY_S = 0.8
 Sample = tuple[Mapping[str, str], Any]
+SPENT: tuple[tuple[str, str, Callable[[Mapping[str, Any]], Any]], ...] = (
+    ("outlay_cost_usd", "Cost of the priced calls that are stored.", lambda row: row["cost_usd"]),
+    ("outlay_calls", "Calls that are stored.", lambda row: row["calls"]),
+    ("outlay_unpriced_calls", "Those without a known cost.", lambda row: row["calls"] - row["priced_calls"]),
+)
 
 
 def add_routes(routes: APIRouter, ctx: Context) -> None:
@@ -73,22 +78,15 @@ def _lines(ctx: Context) -> Iterable[str]:
         [({"job": j["name"]}, j["busy_seconds"]) for j in jobs],
     )
     spent = list(spend_by_model(ctx))
-    yield from metric(
-        "outlay_cost_usd_total", "counter", "Cost of priced calls.", [(a, r["cost_usd"]) for a, r in spent]
-    )
-    yield from metric("outlay_requests_total", "counter", "Calls.", [(a, r["calls"]) for a, r in spent])
-    yield from metric(
-        "outlay_unpriced_requests_total",
-        "counter",
-        "Calls whose cost is not known.",
-        [(a, r["calls"] - r["priced_calls"]) for a, r in spent],
-    )
+    # Gauges: a reprice, an erasure, a retention or a late span can make each of these fall; a counter may not.
+    for name, text, value_of in SPENT:
+        yield from metric(name, "gauge", text, [(labels, value_of(row)) for labels, row in spent])
     tokens = [
         ({**labels, "kind": kind}, row[f"{kind}_tokens"])
         for labels, row in spent
         for kind in ("input", "cache_read", "cache_write", "output", "reasoning")
     ]
-    yield from metric("outlay_tokens_total", "counter", "Tokens; input includes cached ones, output reasoning.", tokens)
+    yield from metric("outlay_tokens", "gauge", "Tokens; input includes cached ones, output reasoning.", tokens)
 
 
 def metric(name: str, kind: str, text: str, samples: Iterable[Sample]) -> Iterable[str]:
