@@ -5,6 +5,7 @@
 Calls follow a daily rhythm: 20 features, 8 models of 4 providers, 20,000 users, cascades, retries, cache reads and
 lookups. They are inserted by ClickHouse itself, rolled up by the real job, and every question is asked three times;
 the smallest figure counts. CPU is that of the whole process, ClickHouse's threads included; its condition cache is off.
+A question that needs more than 1 GB fails.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from outlay_analytics.spend import spend  # noqa: E402
 from outlay_analytics.traces import get_trace, list_traces  # noqa: E402
 from outlay_analytics.window import EVERYTHING, Scope, Window  # noqa: E402
 from outlay_collector.rollup import Rollup  # noqa: E402
-from outlay_collector.store import Store, migrate, open_store  # noqa: E402
+from outlay_collector.store import Store, client, migrate, open_store  # noqa: E402
 
 END = datetime(2026, 6, 1, tzinfo=UTC)
 BATCH = 500_000
@@ -101,7 +102,7 @@ def fill(store: Store, count: int, days: int) -> None:
     writer.close()
     rollup = Rollup(store, budget_s=3600)
     began = time.process_time()
-    while rollup.run_once(datetime(2100, 1, 1, tzinfo=UTC)):
+    while rollup.run_once(datetime(2100, 1, 1, tzinfo=UTC)) or rollup.waiting:
         pass
     print(f"rolled up in {time.process_time() - began:.1f} CPU-s")
     rollup.close()
@@ -135,12 +136,21 @@ def main() -> None:
     arguments = parser.parse_args()
     path = Path(arguments.path or tempfile.mkdtemp(prefix="outlay-queries-"))
     filled = (path / "filled").exists()
+    client.READ_LIMITS |= {"max_memory_usage": 1_000_000_000, "max_execution_time": 600}  # CPU counts, not the clock
     store = open_store(f"chdb://{path}")
     migrate(store)
     if not filled:
         fill(store, arguments.calls, arguments.days)
         (path / "filled").touch()
-    sizes = ("calls", "spend_hourly", "spend_daily", "latency_hourly")
+    sizes = (
+        "calls",
+        "spend_hourly",
+        "spend_daily",
+        "latency_hourly",
+        "cascade_hourly",
+        "cascade_parts",
+        "cascade_runs",
+    )
     print(", ".join(f"{t} {store.query(f'SELECT count() AS n FROM {t}')[0]['n']:,}" for t in sizes))
     month = Window(END - timedelta(days=arguments.days), END)
     days_3, berlin = Scope(Window(END - timedelta(days=3), END)), Scope(month, timezone="Europe/Berlin")
@@ -161,6 +171,8 @@ def main() -> None:
         ("spend of one tag (from calls)", lambda: spend(store, tagged, ["feature"])),
         ("caching by feature", lambda: caching(store, scope)),
         ("cascades", lambda: cascades(store, scope)),
+        ("cascades by day", lambda: cascades(store, scope, "day")),
+        ("cascades of one feature (from calls)", lambda: cascades(store, feature)),
         ("cascade thresholds", lambda: thresholds(store, scope, name)),
         ("calls, newest 100", lambda: list_calls(store, scope)),
         ("calls, one user's newest 100", lambda: list_calls(store, Scope(month, {"user": (one["user"],)}))),

@@ -13,10 +13,11 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
 
-from outlay_analytics.cascade_attempts import attempts_sql, base_params
+from outlay_analytics.cascade_attempts import MAX_ROWS, sums_sql
+from outlay_analytics.spend_source import instant_text
 from outlay_analytics.thresholds import thresholds
 from outlay_analytics.window import Interval, Scope, check_interval
-from outlay_collector.store import Params, Row, Store, load_sql
+from outlay_collector.store import Row, Store, load_sql
 
 __all__ = ["cascades", "thresholds", "whole_and_timed"]
 
@@ -53,14 +54,14 @@ def whole_and_timed(store: Store, scope: Scope, interval: str) -> tuple[list[dic
 
 
 def _find(store: Store, scope: Scope, step: Interval, whole: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    filters, params = base_params(scope)
-    sets = ", (cascade, tier, model), (cascade, run_tier)" if whole else ""
-    sql = load_sql("outlay_analytics.sql", "cascades", attempts=attempts_sql(filters, step), whole=sets)
-    rows = store.query(sql, params)
+    sums, params = sums_sql(store, scope, step)
+    sets = ", (s.cascade, s.tier, s.model), (s.cascade, s.run_tier)" if whole else ""
+    sql = load_sql("outlay_analytics.sql", "cascades", sums=sums, whole=sets)
+    rows = store.query(sql, {**params, "max_rows": MAX_ROWS})
     tops: dict[str, int] = defaultdict(int)
     for row in rows:
         tops[row["cascade"]] = max(tops[row["cascade"]], row["tier"] if row["of_tiers"] else 0)
-    rates = _top_rates(store, filters, params, tops)
+    rates = _top_rates(store, scope, [row for row in rows if row["of_whole"] == whole], tops)
     out: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
     for part, of_whole in zip(out, (1, 0), strict=True):
         tiers: dict[Key, list[Row]] = defaultdict(list)
@@ -98,29 +99,40 @@ class Rates:
         return (Decimal(total.numerator) / Decimal(total.denominator)).quantize(DIGITS, ROUND_HALF_UP)
 
 
-def _top_rates(store: Store, filters: str, params: Params, tops: Mapping[str, int]) -> dict[str, Rates]:
+def _top_rates(store: Store, scope: Scope, rows: Iterable[Row], tops: Mapping[str, int]) -> dict[str, Rates]:
     """What the top tiers charge: from their calls, and from their price lists for parts that those did not use."""
-    if not any(tops.values()):
+    charged: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["of_tiers"] and row["tier"] == tops[row["cascade"]] > 0:
+            charged[row["cascade"]].append(row)
+    newest = {name: max(own, key=lambda row: row["rate_at"]) for name, own in charged.items()}
+    if not newest:
         return {}
-    rows = store.query(load_sql("outlay_analytics.sql", "cascade_rates", filters=filters), params)
-    rows = [row for row in rows if row["tier"] == tops[row["cascade"]]]
-    pairs = {"versions": [row["version"] for row in rows], "models": [row["model"] for row in rows]}
-    prices = store.query(load_sql("outlay_analytics.sql", "cascade_prices"), {**params, **pairs})
+    params = {
+        "versions": [row["rate_version"] for row in newest.values()],
+        "models": [row["rate_model"] for row in newest.values()],
+        "end": instant_text(scope.window.end),
+    }
+    prices = store.query(load_sql("outlay_analytics.sql", "cascade_prices"), params)
     listed = {(row["version"], row["listed"]): row for row in prices}
-    return {row["cascade"]: _rates(row, listed.get((row["version"], row["model"]), {})) for row in rows}
+    return {
+        name: _rates(own, listed.get((newest[name]["rate_version"], newest[name]["rate_model"]), {}))
+        for name, own in charged.items()
+    }
 
 
-def _rates(charged: Row, listed: Mapping[str, Any]) -> Rates:
-    tokens = _tokens([charged], "priced_tokens")
+def _rates(charged: Sequence[Row], listed: Mapping[str, Any]) -> Rates:
+    tokens = _tokens(charged, "rate_tokens")
     rates = {part: Fraction(listed[part]) / MILLION for part in PARTS if listed.get(part) is not None}
-    for part, usd in zip(PARTS, charged["priced_usd"], strict=True):
+    for number, part in enumerate(PARTS):
+        usd = sum((Decimal(row["rate_usd"][number]) for row in charged), Decimal(0))
         if tokens[part] > 0 and usd > 0:
-            rates[part] = Fraction(Decimal(usd)) / tokens[part]
+            rates[part] = Fraction(usd) / tokens[part]
     return Rates(rates)
 
 
 def _tokens(rows: Iterable[Row], name: str) -> dict[str, int]:
-    """Disjoint token counts by part from tuples in which input and writes include their parts."""
+    """Disjoint token counts by part from arrays in which input and writes include their parts."""
     given, read, write, write_1h, output = (sum(int(row[name][number]) for row in rows) for number in range(len(PARTS)))
     plain = max(given - read - write, 0)
     return dict(zip(PARTS, (plain, read, max(write - write_1h, 0), write_1h, output), strict=True))

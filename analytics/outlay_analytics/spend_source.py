@@ -99,7 +99,7 @@ def spend_source(
     """
     params: dict[str, Any] = {"project": scope.project, "timezone": scope.timezone}
     rollup = _rollup_sql(scope, dimensions, params)
-    parts = _parts(store, scope, interval, shift) if rollup is not None else Parts()
+    parts = parts_of(store, scope, interval, shift) if rollup is not None else Parts()
     if interval != "total" and shift:
         params["shift_us"] = shift // timedelta(microseconds=1)
     keys = ("time", *(f"d{number}" for number in range(len(dimensions))))
@@ -113,7 +113,7 @@ def spend_source(
             ("latency_hourly", "latency", parts.latency if latency else [], parts.open),
         ):
             if hours:
-                condition = _hours_sql(name, hours, left_out, params)
+                condition = hours_sql(name, hours, left_out, params)
                 file = "source_latency" if table == "latency_hourly" else "source_hours"
                 branches.append(
                     load_sql(
@@ -206,7 +206,7 @@ def _shifted(at: str, interval: Interval, shift: timedelta) -> str:
     return f"addMicroseconds({at}, {{shift_us:Int64}})" if shift and interval != "total" else at
 
 
-def _hours_sql(name: str, hours: list[int], left_out: list[int] | None, params: dict[str, Any]) -> str:
+def hours_sql(name: str, hours: list[int], left_out: list[int] | None, params: dict[str, Any]) -> str:
     """A condition on `h.hour` for these hours: from the first to the last without `left_out`, or one by one if None."""
     if left_out is None:
         params[f"{name}_in"] = hours
@@ -216,7 +216,7 @@ def _hours_sql(name: str, hours: list[int], left_out: list[int] | None, params: 
     return f"h.hour >= {first} AND h.hour <= {last} AND h.hour NOT IN {{{name}_out:Array(DateTime('UTC'))}}"
 
 
-def _parts(store: Store, scope: Scope, interval: Interval, shift: timedelta) -> Parts:
+def parts_of(store: Store, scope: Scope, interval: Interval, shift: timedelta = timedelta(0)) -> Parts:
     """Which hours and days of the window the rollups may answer."""
     window = scope.window
     first = -(-_seconds_up(window.start) // HOUR) * HOUR

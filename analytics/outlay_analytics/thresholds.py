@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from outlay_analytics.cascade_attempts import attempts_sql, base_params
+from outlay_analytics.cascade_attempts import base_params, scored_attempts_sql
 from outlay_analytics.window import Scope
 from outlay_collector.store import Row, Store, load_sql
 
 DIGITS = Decimal("0.000000000001")
 STEPS = 20
 FEW = 30
-EXACT = 100
 TOLERANCE = 0.01
 
 
@@ -36,13 +35,14 @@ def thresholds(store: Store, scope: Scope, name: str) -> dict[str, Any] | None:
         return None
     if not seen["confidences"]:
         return {"rows": [], "recommended": None, "reason": None, "score": None, "runs": 0, "in_use": []}
-    params |= {"digits": 15 if len(seen["confidences"]) <= EXACT else 3, "score": seen["score"] or ""}
+    steps = candidates(seen)
+    params |= {"steps": steps, "score": seen["score"] or ""}
     if seen["score"]:
-        runs = load_sql("outlay_analytics.sql", "cascade_scored_runs", attempts=attempts_sql(filters, scored=True))
+        runs = load_sql("outlay_analytics.sql", "cascade_scored_runs", attempts=scored_attempts_sql(filters))
     else:
         runs = load_sql("outlay_analytics.sql", "cascade_runs", filters=filters)
     bins = store.query(load_sql("outlay_analytics.sql", "cascade_confidences", runs=runs), params)
-    rows = [sweep(bins, at) for at in candidates(seen)]
+    rows = [sweep(bins, at) for at in steps]
     chosen, reason = recommend(rows, _mean_usd(bins, "rest_usd", "priced_escalations"))
     return {
         "rows": rows,
@@ -68,7 +68,7 @@ def sweep(bins: Sequence[Row], threshold: float) -> dict[str, Any]:
     """One threshold: expected escalation rate, cost per run and quality.
 
     Args:
-        bins: Runs by the confidence of their first attempt; see cascade_confidences.sql.
+        bins: Runs by the confidence of their first attempt; see cascade_confidences.sql. `threshold` parts no bin.
         threshold: First attempts below it escalate.
     """
     runs = sum(one["runs"] for one in bins)
@@ -113,7 +113,7 @@ def _mean_usd(bins: Sequence[Row], usd: str, count: str) -> Decimal | None:
 
 
 def _quality(bins: Sequence[Row], below: Sequence[Row], kept: Sequence[Row], rate: float) -> float | None:
-    scored = [one["confidence"] for one in bins if one["first_scored"]]
+    scored = [one["scored_from"] for one in bins if one["first_scored"]]
     first = _mean(kept, "first")
     if kept and (first is None or kept[0]["confidence"] < min(scored)):
         return None

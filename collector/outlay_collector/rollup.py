@@ -1,4 +1,4 @@
-"""Hours that changed → `spend_hourly`, `latency_hourly`, `spend_daily`: rebuilt from `calls`, never incremented.
+"""Hours that changed → `spend_hourly`, `latency_hourly`, `spend_daily`, cascades: rebuilt from `calls`, never added to.
 
 An hour is due when it has been quiet for a minute, or has waited five. Until then it is answered from `calls`, so
 freshness never waits for a rollup. A run works through the newest hours first, many to a statement, within its
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from outlay_collector.rollup_cascades import rebuild_cascades
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 
@@ -134,6 +135,7 @@ class Rollup:
         writer.run(f"CREATE OR REPLACE TEMPORARY TABLE rollup_fresh ENGINE = Memory AS {collect}", params)
         writer.run(load_sql(SQL, "rollup_spend", sums=SUMS), params)
         writer.run(load_sql(SQL, "rollup_latency"), params)
+        rebuild_cascades(writer, params)
         open_days = {hour.replace(hour=0) for name, hour in waiting if name == project}
         days = sorted({one.day for one in chunk} - open_days)
         if days:

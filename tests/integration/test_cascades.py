@@ -283,3 +283,11 @@ def test_many_confidences_are_swept_on_a_grid(store: Store) -> None:
 def test_an_unknown_interval_is_refused(store: Store) -> None:
     with pytest.raises(BadRequest, match="interval"):
         cascades(store, WEEK, "minute")
+
+
+def test_many_confidences_stay_exact(store: Store) -> None:
+    """Two hundred of them around the threshold in use: a rounded one would fall on its other side."""
+    at = [0.7 + (number - 100) / 100_000 for number in range(200)]
+    put(store, *(attempt(1 + n / 100, f"r{n}", 0, "accepted", one) for n, one in enumerate(at)))
+    [used] = [row for row in swept(store) if row["threshold"] == 0.7]
+    assert used["escalation_rate"] == sum(one < 0.7 for one in at) / 200 == 0.5

@@ -1,10 +1,13 @@
 -- Question: how did the runs of a cascade go, by the confidence of their first attempt?
--- Fragments: runs (a relation of cascade_runs.sql or cascade_scored_runs.sql). Parameters: those of the runs; digits
--- (confidences are rounded to so many); max_rows.
--- Result: one row per confidence: runs; priced runs and cost at tier 0; escalated priced runs and cost of
--- their further attempts; scored runs and sums of scores, of answers of tier 0 and of escalated ones.
+-- Fragments: runs (a relation of cascade_runs.sql or cascade_scored_runs.sql). Parameters: those of the runs; steps (the
+-- thresholds to tell apart, ascending).
+-- Result: one row per number of steps that a confidence reaches: confidence, the lowest of its runs, exact, and scored_from,
+-- the lowest of those whose answer of tier 0 is scored; runs; priced runs and cost at tier 0; escalated priced runs and
+-- cost of their further attempts; scored runs and sums of scores, of answers of tier 0 and of escalated ones.
 SELECT
-    round(run_confidence, {digits:UInt8}) AS confidence,
+    arrayCount(step -> step <= run_confidence, {steps:Array(Float64)}) AS reached,
+    min(assumeNotNull(run_confidence)) AS confidence,
+    minIf(assumeNotNull(run_confidence), isFinite(first_score)) AS scored_from,
     count() AS runs,
     countIf(first_priced) AS priced_runs,
     sum(first_cost) AS first_usd,
@@ -16,6 +19,5 @@ SELECT
     sumIf(last_score, isFinite(last_score)) AS last_score_sum
 FROM ($runs)
 WHERE isNotNull(run_confidence)
-GROUP BY confidence
-ORDER BY confidence
-LIMIT {max_rows:UInt64}
+GROUP BY reached
+ORDER BY reached

@@ -1,11 +1,11 @@
 -- Question: by which score are the runs of a cascade judged, which confidences do they report, at which thresholds?
 -- Fragments: filters. Parameters: project, start, end, name (of the cascade).
--- Result: one row: calls (whether there are any), score (the name given most often, empty without any), up to 101 distinct confidences of attempts at
+-- Result: one row: calls (whether there are any), score (the name given most often, empty without any), up to 31 distinct confidences of attempts at
 -- tier 0, the lowest and highest, up to 20 thresholds in use.
 WITH c.cascade_tier = 0 AND isNotNull(c.cascade_confidence) AS sure
 SELECT
     count() AS calls,
-    arraySort(groupUniqArrayIf(101)(assumeNotNull(c.cascade_confidence), sure)) AS confidences,
+    arraySort(groupUniqArrayIf(31)(assumeNotNull(c.cascade_confidence), sure)) AS confidences,
     minIf(c.cascade_confidence, sure) AS lowest,
     maxIf(c.cascade_confidence, sure) AS highest,
     arraySort(groupUniqArrayIf(20)(assumeNotNull(c.cascade_threshold), sure AND isNotNull(c.cascade_threshold))) AS thresholds,

@@ -37,6 +37,7 @@ CLOSE_S = 5.0
 READ_LIMITS: dict[str, Any] = {
     "max_execution_time": 30,
     "max_memory_usage": 2_000_000_000,
+    "max_bytes_before_external_group_by": 400_000_000,  # groups beyond it wait on disk: slower, not refused
     "max_result_rows": 1_000_000,
     "use_query_condition_cache": 0,
 }

@@ -1,0 +1,25 @@
+-- Parts of attempts from several hours as whole attempts. Fragments: parts (relations of cascade_parts.sql).
+-- Result: as theirs, hour being that of the first part.
+SELECT
+    min(p.hour) AS hour,
+    p.cascade AS cascade,
+    p.run AS run,
+    p.tier AS tier,
+    p.said AS said,
+    p.confidence AS confidence,
+    argMin(p.first_model, p.started_at) AS first_model,
+    min(p.started_at) AS started_at,
+    max(p.last_at) AS last_at,
+    max(p.ended_ns) AS ended_ns,
+    argMax(p.failed, p.last_at) AS failed,
+    sum(p.calls) AS calls,
+    sum(p.priced_calls) AS priced_calls,
+    sum(p.cost_usd) AS cost_usd,
+    max(p.counted) AS counted,
+    sumForEach(p.tokens) AS tokens,
+    sumForEach(p.rate_tokens) AS rate_tokens,
+    sumForEach(p.rate_usd) AS rate_usd,
+    max(p.rate_at) AS rate_at,
+    argMax(p.rate_of, p.rate_at) AS rate_of
+FROM ($parts) AS p
+GROUP BY cascade, run, tier, said, confidence

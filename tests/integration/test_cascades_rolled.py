@@ -1,0 +1,146 @@
+"""Cascades from rollups are those from calls, digit for digit: over an hour's edge, late calls, open hours."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.hand_calls import DAY, call, put
+
+from outlay_analytics.cascades import whole_and_timed
+from outlay_analytics.window import Scope, Window
+from outlay_collector.rollup import Rollup
+from outlay_collector.store import Store
+
+HOUR = timedelta(hours=1)
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
+WINDOW = Window(DAY, DAY + timedelta(days=1))
+QUESTIONS = (
+    (Scope(WINDOW), "hour"),
+    (Scope(Window(DAY + timedelta(minutes=20), DAY + timedelta(hours=7, minutes=40)), timezone="Asia/Kolkata"), "day"),
+    (Scope(Window(DAY + 2 * HOUR, DAY + 4 * HOUR), {"cascade": ("c1", "c2")}, timezone="Europe/Berlin"), "day"),
+)
+
+
+def roll(store: Store) -> None:
+    """As the server does, until nothing is due any more: a run that turns out to be spread makes another hour due."""
+    rollup = Rollup(store)
+    for _ in range(10):
+        rollup.run_once(LATER)
+        if not rollup.waiting:
+            rollup.close()
+            return
+    pytest.fail("hours keep making each other dirty")
+
+
+def settle(store: Store, *rows: dict[str, Any]) -> None:
+    """As `put`, with hours that are dirty now, so that a roll-up of before is older."""
+    put(store, *rows)
+    writer = store.writer()
+    now = writer.query("SELECT now64(3, 'UTC') AS at")[0]["at"]
+    hours = {row["started_at"].replace(minute=0, second=0, microsecond=0) for row in rows}
+    writer.insert("dirty_hours", [{"project": "default", "hour": hour, "changed_at": now} for hour in sorted(hours)])
+    writer.close()
+
+
+def attempt(rng: random.Random, run: str, at: timedelta, tier: int) -> dict[str, Any]:
+    cost = rng.choice([None, "0", "0.000012345678", "1.5"])
+    tokens = rng.choice([None, rng.randrange(5000)])
+    return call(
+        at,
+        cost,
+        cascade_name=f"c{run[-1]}",
+        cascade_run_id=run,
+        cascade_tier=rng.choice([tier, tier, None]) if tier == 0 else tier,
+        cascade_outcome=rng.choice(["", "accepted", "escalated", "failed"]),
+        cascade_confidence=rng.choice([None, 0.25, 0.5]),
+        model=rng.choice(["gpt-5", "gpt-5-mini", ""]),
+        duration_ns=rng.randrange(1, 10**10),
+        status=rng.choice(["ok", "ok", "error"]),
+        input_tokens=tokens,
+        cache_read_tokens=tokens and tokens // 2,
+        output_tokens=tokens,
+        cost_lines={} if cost is None else {"input": cost},
+        price_version="v1",
+        matched_model=rng.choice(["", "openai:gpt-5"]),
+    )
+
+
+def runs(rng: random.Random, count: int) -> list[dict[str, Any]]:
+    """Runs within an hour, over an edge, and over several hours; no two calls at one instant."""
+    rows = []
+    for number in range(count):
+        at = timedelta(seconds=rng.randrange(8 * 3600))
+        for tier in range(rng.choice([1, 2, 2, 3])):
+            rows.append(attempt(rng, f"{number}-{number % 3}", at, tier))
+            at += timedelta(seconds=rng.choice([5, 5, 700, 4000, 9000]), microseconds=len(rows))
+    return rows
+
+
+def answers(store: Store) -> list[Any]:
+    return [whole_and_timed(store, scope, interval) for scope, interval in QUESTIONS]
+
+
+def unrolled(store: Store) -> list[Any]:
+    """What the calls alone say."""
+    writer = store.writer()
+    held = writer.query("SELECT project, hour, rolled_at FROM rolled_hours FINAL")
+    writer.run("TRUNCATE TABLE rolled_hours")
+    found = answers(store)
+    writer.insert("rolled_hours", held)
+    writer.close()
+    return found
+
+
+def test_rolled_up_and_open_hours_say_what_the_calls_say(store: Store) -> None:
+    rng = random.Random(0)
+    rows = runs(rng, 40)
+    rng.shuffle(rows)
+    for part in (rows[:50], rows[50:60], []):
+        settle(store, *part)
+        assert answers(store) == unrolled(store)  # with open hours beside those rolled up before
+        roll(store)
+        assert answers(store) == unrolled(store)
+    gone = [{**row, "is_deleted": 1, "version": 2} for row in rows[:30]]
+    changed = [{**row, "version": 2, "cost_usd": Decimal(3), "model": "gpt-6"} for row in rows[30:40]]
+    settle(store, *gone, *changed)
+    roll(store)
+    assert answers(store) == unrolled(store)
+
+
+def test_a_late_attempt_in_the_next_hour_takes_the_run_out_of_the_first(store: Store) -> None:
+    """Once while the next hour is open, and again when it is rolled up."""
+    rng = random.Random(0)
+    first = {**attempt(rng, "r-0", timedelta(minutes=59), 0), "cascade_tier": 0, "cascade_outcome": "escalated"}
+    settle(store, first)
+    roll(store)
+    settle(store, {**attempt(rng, "r-0", timedelta(minutes=61), 1), "cascade_outcome": "accepted"})
+    for _ in range(2):
+        whole, hours = whole_and_timed(store, Scope(WINDOW), "hour")
+        assert [(one["runs"], one["escalated_runs"]) for one in whole] == [(1, 1)]
+        assert [one["time"] for one in hours] == [DAY]
+        roll(store)
+
+
+def test_clean_hours_are_read_from_the_rollup(store: Store) -> None:
+    """Else the tests above could not fail: without its calls a clean hour still answers."""
+    settle(store, *runs(random.Random(1), 20))
+    roll(store)
+    before = answers(store)[0]
+    store.writer().run("TRUNCATE TABLE calls")
+    assert answers(store)[0] == before
+    assert before[0]
+
+
+def test_the_rollup_keeps_no_tombstoned_run(store: Store) -> None:
+    rows = runs(random.Random(2), 5)
+    settle(store, *rows)
+    roll(store)
+    settle(store, *({**row, "is_deleted": 1, "version": 2} for row in rows))
+    roll(store)
+    for table in ("cascade_hourly", "cascade_parts"):
+        assert store.query(f"SELECT count() AS n FROM {table} FINAL")[0]["n"] == 0
+    assert whole_and_timed(store, Scope(WINDOW), "day") == ([], [])
