@@ -145,4 +145,6 @@ class Keeper:
         raw = json.dumps({"value": self._dumps(entry.value), "facts": entry.facts})
         if self._ttl_s is None:
             return self._store.set(key, raw)
+        if callable(getattr(self._store, "execute_command", None)):  # setex() is deprecated there
+            return self._store.execute_command("SET", key, raw, "PX", max(int(self._ttl_s * 1000), 1))
         return self._store.setex(key, max(int(self._ttl_s), 1), raw)
