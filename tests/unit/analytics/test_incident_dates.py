@@ -1,0 +1,64 @@
+"""Worlds of one cause: the incident is dated within two hours, and their clean twins have nothing that goes on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from outlay_analytics.anomalies import MEASURES, most_telling, watch
+from outlay_analytics.shapley import Floats
+
+HOURS = 45 * 24
+BEGAN = 40 * 24 + 9
+CHANNEL = {
+    "price": "usd_per_token",
+    "cache": "uncached_share",
+    "prompt": "tokens_per_call",
+    "answers": "tokens_per_call",
+    "retries": "retry_share",
+}
+
+
+def world(cause: str, ended: int, seed: int) -> Floats:
+    """Hours of one feature with days, nights and weekends; from BEGAN to `ended` something is wrong."""
+    noise = np.random.default_rng(seed)
+    t = np.arange(HOURS)
+    usual = 20 * (1 + 0.5 * np.sin(t / 24 * 2 * np.pi)) * np.where((t // 24) % 7 >= 5, 0.4, 1.0)
+    calls = noise.poisson(usual).astype(float)
+    read = calls * 1000 * noise.normal(1, 0.03, HOURS)
+    cached = read * np.clip(0.5 + noise.normal(0, 0.01, HOURS), 0, 1)
+    written = calls * 100 * noise.normal(1, 0.05, HOURS)
+    retries = noise.binomial(calls.astype(int), 0.01).astype(float)
+    wrong = (t >= BEGAN) & (t < ended)
+    if cause == "cache":
+        cached[wrong] = 0
+    elif cause == "prompt":
+        read[wrong] *= 1.75
+        cached[wrong] *= 1.75
+    elif cause == "answers":
+        written[wrong] *= 2.5
+    elif cause == "retries":
+        retries[wrong] += calls[wrong]
+        for measure in (calls, read, cached, written):
+            measure[wrong] *= 2
+    spent = (read - cached) * 1e-5 + cached * 1e-6 + written * 4e-5
+    if cause == "price":
+        spent[wrong] *= 1.4
+    return np.stack([spent, calls, read, cached, written, retries], axis=1)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("cause", CHANNEL)
+@pytest.mark.parametrize("ended", [BEGAN + 34, HOURS])
+def test_an_incident_of_one_cause_is_named_and_dated(cause: str, ended: int, seed: int) -> None:
+    assert len(MEASURES) == world(cause, ended, seed).shape[1]
+    found = most_telling(watch([((), world(cause, ended, seed))], 0, 0.1))
+    assert [one.channel for one in found] == [CHANNEL[cause]]
+    assert abs(found[0].first - BEGAN) <= 2
+    assert abs(found[0].last + 1 - ended) <= 2
+    assert (found[0].last == HOURS - 1) is (ended == HOURS)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_clean_twin_has_nothing(seed: int) -> None:
+    assert watch([((), world("none", HOURS, seed))], 0, 0.1) == []
