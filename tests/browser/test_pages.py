@@ -327,7 +327,18 @@ def test_a_budget_is_set_changed_and_deleted_with_forms(open_tab: OpenTab, site:
     page.get_by_label("Amount in USD").fill("20")
     page.get_by_role("button", name="Save").click()
     assert "$20.00" in page.locator("section", has_text="feature code-review").first.inner_text()
+    page.get_by_label("Name").fill("another")
+    page.get_by_label("Amount in USD").fill("a lot")
+    page.locator("select[name=dim0]").select_option("team")
+    page.get_by_role("button", name="Save").click()
+    assert "amount" in page.get_by_role("alert").inner_text()
+    assert page.get_by_label("Name").input_value() == "another"
+    assert page.locator("select[name=dim0]").input_value() == "team"
     page.get_by_role("button", name="Delete").first.click()
+    page.get_by_role("link", name="Keep it").click()
+    page.get_by_role("button", name="Delete").first.click()
+    assert "Delete the budget reviews & more?" in page.inner_text("main")
+    page.get_by_role("button", name="Delete").click()
     assert page.get_by_role("button", name="Delete").count() == 0
 
 

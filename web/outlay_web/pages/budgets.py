@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from markupsafe import Markup
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from outlay_analytics import budgets
@@ -51,8 +52,8 @@ def page(view: View) -> Page:
     data = {
         "cards": cards(view, found),
         "table": table(view, found) if found else None,
-        "form": form_values(chosen),
-        "editing": chosen is not None,
+        "form": form_values(chosen) | (typed_values(view.typed) if view.problem else {}),
+        "editing": chosen is not None or any(one["name"] == view.typed.get("name") for one in found),
         "periods": PERIODS,
         "project": view.scope.project,
     }
@@ -154,6 +155,30 @@ def form_values(one: Row | None) -> dict[str, Any]:
         "scope": rows,
         "dimensions": GROUPS,
     }
+
+
+def typed_values(form: Mapping[str, str]) -> dict[str, Any]:
+    """The form's fields as they were typed."""
+    scope = [(form.get(f"dim{i}", ""), form.get(f"value{i}", "")) for i in range(SCOPES)]
+    names = ("name", "amount_usd", "period", "timezone", "notify")
+    return {"scope": scope} | {name: form[name] for name in names if name in form}
+
+
+def confirm(view: View) -> Page:
+    """Ask before a budget is deleted."""
+    name = view.get("name") or view.typed.get("name", "")
+    if not any(one.name == name for one in budgets.all_budgets(view.ctx.store, (), view.scope.project)):
+        raise HTTPException(404)
+    base = [("project", view.scope.project)] if view.scope.project != "default" else []
+    data = {
+        "question": f"Delete the budget {fmt.name_text(name)}?",
+        "consequence": "Its alerts end, and nobody is told any more when its spend is heading over. Calls stay.",
+        "action": url("/budgets/delete", base),
+        "fields": [("name", name)],
+        "verb": "Delete",
+        "back": url("/budgets", base),
+    }
+    return Page("confirm.html", "Delete a budget", "Is it no longer needed?", data)
 
 
 def channel_text(channel: Any) -> str:

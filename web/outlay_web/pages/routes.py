@@ -6,7 +6,7 @@ Requests that change something are POST and pass the check of origin in `outlay_
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends
@@ -14,8 +14,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from outlay.errors import ConfigError
+from outlay_analytics.guarded_http import RefusedAddress
 from outlay_analytics.reconcile_bill import BadBill
 from outlay_analytics.spend_source import one_look
+from outlay_analytics.window import BadRequest
 from outlay_web.context import Context
 from outlay_web.pages import (
     alerts,
@@ -36,6 +39,7 @@ from outlay_web.pages.assets import serve
 from outlay_web.pages.parts import Page
 from outlay_web.pages.render import page_response
 from outlay_web.pages.view import View, canonical, read_view
+from outlay_web.problems import describe
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ PAGES = (
     Route("/cascades", cascades.page, cascades.ALLOWED),
     Route("/forecast", forecast.page, forecast.ALLOWED),
     Route("/budgets", budgets.page, budgets.ALLOWED),
+    Route("/budgets/delete", budgets.confirm, ("name",)),
     Route("/alerts", alerts.page, alerts.ALLOWED),
     Route("/calls", calls.page, calls.ALLOWED),
     Route("/traces/{trace_id}", traces.page, traces.ALLOWED),
@@ -99,7 +104,7 @@ def router(ctx: Context) -> APIRouter:
     made.add_api_route("/static/{name}", static, methods=["GET", "HEAD"])
     made.add_api_route("/favicon.ico", favicon, methods=["GET", "HEAD"])
     for path, change in (*budgets.FORMS, *alerts.FORMS, *reconcile.FORMS):
-        made.add_api_route(path, _change(ctx, change), methods=["POST"])
+        made.add_api_route(path, _change(ctx, path, change), methods=["POST"])
     made.add_api_route("/reconcile", _upload(ctx), methods=["POST"])
     return made
 
@@ -116,9 +121,18 @@ def _show(ctx: Context, route: Route) -> Callable[[Request], Response]:
     return show
 
 
-def _change(ctx: Context, change: Callable[[Context, Request, Form], str]) -> Callable[..., Response]:
+def _change(ctx: Context, path: str, change: Callable[[Context, Request, Form], str]) -> Callable[..., Response]:
+    """A form: done and on to the next page, or refused on the page that it came from, with what was typed."""
+    route = max((route for route in PAGES if path.startswith(route.path)), key=lambda route: len(route.path))
+
     def post(request: Request, form: Form = Depends(read_form)) -> Response:  # noqa: B008
-        return RedirectResponse(change(ctx, request, form), 303)
+        try:
+            return RedirectResponse(change(ctx, request, form), 303)
+        except (BadRequest, ConfigError, RefusedAddress) as exc:
+            view = read_view(ctx, request, route.allowed, route.default_days)
+            view = replace(view, path=route.path, typed=form, problem=str(exc))
+            with one_look():
+                return page_response(view, replace(route.make(view), status=describe(exc).status))
 
     return post
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from urllib.parse import urlencode
@@ -64,7 +64,10 @@ class Link:
 
 @dataclass(frozen=True)
 class View:
-    """One request for a page: who asks, what about, and the URLs around it."""
+    """One request for a page: who asks, what about, and the URLs around it.
+
+    `typed` and `problem` are the fields of a form that was refused, and why: the page shows both again.
+    """
 
     ctx: Context
     path: str
@@ -74,6 +77,8 @@ class View:
     base_url: str
     theme: str = ""
     default_days: int = 30
+    typed: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
 
     @property
     def scope(self) -> Scope:
