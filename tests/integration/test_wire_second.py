@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import openai
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from tests.fake_provider import Answer, FakeProvider
 from tests.landing import collector
 
 import outlay
-from outlay.testing import capture
+from outlay import semconv
+from outlay.testing import Capture, capture
 from outlay_collector.prices import PriceBook
 from outlay_collector.settle import Settler
 from outlay_collector.store import Store
@@ -22,6 +26,19 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # theirs
 
 ANSWER = Answer(text="a b c", input_tokens=900, cache_read_tokens=500, output_tokens=60)
 MESSAGES: Any = [{"role": "user", "content": "hi"}]
+
+
+def settle(store: Store, folder: Path, sent: Capture) -> None:
+    """Bring what was sent to `calls`."""
+    with collector(store, folder) as made:
+        for signal, body in sent.sender.requests:
+            if signal == "traces":
+                made.send(body)
+        made.load()
+        settler = Settler(store, PriceBook(store))
+        while settler.run_once():
+            pass
+        settler.close()
 
 
 @pytest.mark.parametrize(
@@ -50,15 +67,7 @@ def test_a_request_that_two_meters_describe_is_one_call(store: Store, tmp_path: 
     finally:
         instrumentor.uninstrument()
     assert len({span.scope for span in sent.spans}) == 2
-    with collector(store, tmp_path) as made:
-        for signal, body in sent.sender.requests:
-            if signal == "traces":
-                made.send(body)
-        made.load()
-        settler = Settler(store, PriceBook(store))
-        while settler.run_once():
-            pass
-        settler.close()
+    settle(store, tmp_path, sent)
     rows = store.query(
         "SELECT dialect, feature, input_tokens, cache_read_tokens, output_tokens, cost_state "
         "FROM calls FINAL ORDER BY started_at"
@@ -70,3 +79,44 @@ def test_a_request_that_two_meters_describe_is_one_call(store: Store, tmp_path: 
         ("outlay", "f", None, None, None, "not_billed"),
         exact,
     ]
+
+
+@pytest.fixture
+def their_provider() -> Iterator[TracerProvider]:
+    """The application's global tracer provider, which the client's own tracing uses."""
+    before, trace._TRACER_PROVIDER = trace._TRACER_PROVIDER, None
+    theirs = trace._TRACER_PROVIDER = TracerProvider()
+    yield theirs
+    trace._TRACER_PROVIDER = before
+
+
+@pytest.mark.parametrize("helper", [False, True])
+def test_an_abandoned_stream_costs_its_estimate_beside_the_clients_own_span(
+    store: Store, tmp_path: Path, their_provider: TracerProvider, helper: bool
+) -> None:
+    """The client's span has the counts that came in and no output; ours has an estimate of that."""
+    answer = Answer(text=" ".join("word" for _ in range(60)), input_tokens=900, cache_read_tokens=500, output_tokens=70)
+    with FakeProvider() as provider, capture(tracer_provider=their_provider) as sent:
+        provider.queue(answer, answer)
+        with outlay.track(feature="f"), anthropic.Anthropic(base_url=provider.url, api_key="none") as client:
+            asked: Any = {"model": "claude-sonnet-4-5", "max_tokens": 100, "messages": MESSAGES}
+            for whole in (True, False):
+                opened = client.messages.stream(**asked) if helper else client.messages.create(stream=True, **asked)
+                with opened as stream:
+                    texts = (event for event in stream if event.type == "content_block_delta")
+                    if whole:
+                        list(texts)
+                    else:
+                        next(texts)
+    assert sum(span.scope == "com.anthropic.sdk.python" for span in sent.spans) == 2
+    assert sum(span.attributes.get(semconv.STREAM_END) == "abandoned" for span in sent.calls) == 1
+    settle(store, tmp_path, sent)
+    whole, abandoned = store.query(
+        "SELECT dialect, feature, input_tokens, cache_read_tokens, output_tokens, cost_state, list_cost_usd, flags "
+        "FROM calls FINAL ORDER BY started_at"
+    )
+    assert (whole["output_tokens"], whole["cost_state"], whole["flags"]) == (70, "computed", [])
+    assert [abandoned[name] for name in ("feature", "input_tokens", "cache_read_tokens")] == ["f", 900, 500]
+    assert 1 <= abandoned["output_tokens"] < 70
+    assert (abandoned["cost_state"], abandoned["flags"]) == ("estimated", ["estimated_usage"])
+    assert 0 < abandoned["list_cost_usd"] < whole["list_cost_usd"]

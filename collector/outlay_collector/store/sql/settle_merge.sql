@@ -1,10 +1,19 @@
 -- Requests of one span or several: what the span at {precedence} says, completed by what those after it say (rest). From the
 -- last but one up to the first, which is the winner's. Identity is the winner's, and each field the first word on
--- it; counts come from spans that counted, an estimate only where none did. Columns that only tell spans apart are there for
--- the shape.
+-- it; each count comes from a span that counted it, and from an estimate only where none did. Columns that only tell spans
+-- apart are there for the shape.
 -- In the order of the spans: rows that come sorted are cheap to store.
 INSERT INTO $into
-WITH greatest(length(s.counts), length(o.counts)) AS size
+WITH
+greatest(length(s.counts), length(o.counts)) AS size,
+o.counted AND s.estimated AS turned,
+arrayResize(if(turned, o.counts, s.counts), size) AS first,
+arrayResize(if(turned, s.counts, o.counts), size) AS second,
+if(turned, false, s.estimated) AS first_guesses,
+if(turned, true, o.estimated) AS second_guesses,
+-- Of a stream that was cut, a counted output is the count that it began with.
+arrayMap((x, n) -> if(n = 5 AND cut AND NOT first_guesses, NULL, x), first, range(1, size + 1)) AS told,
+arrayMap((y, n) -> if(n = 5 AND cut AND NOT second_guesses, NULL, y), second, range(1, size + 1)) AS completes
 SELECT
     m.winner AS id,
     0 AS pid,
@@ -30,15 +39,11 @@ SELECT
     if(s.response_id != '', s.response_id, o.response_id) AS response_id,
     if(s.service_tier != '', s.service_tier, o.service_tier) AS service_tier,
     if(s.operation != '', s.operation, o.operation) AS operation,
-    arrayMap(
-        (x, y, n) -> if(n = 5 AND cut, NULL, ifNull(x, y)),
-        arrayResize(if(o.counted AND s.estimated, o.counts, s.counts), size),
-        arrayResize(if(o.counted AND s.estimated, s.counts, o.counts), size),
-        range(1, size + 1)
-    ) AS counts,
+    arrayMap((x, y) -> ifNull(x, y), told, completes) AS counts,
     if(empty(s.other_usage) OR (o.counted AND s.estimated AND notEmpty(o.other_usage)), o.other_usage, s.other_usage) AS other_usage,
     s.has_usage OR o.has_usage AS has_usage,
-    (s.estimated OR o.estimated) AND NOT (o.counted OR (s.has_usage AND NOT s.estimated)) AS estimated,
+    -- Input or output is a guess.
+    first_guesses OR second_guesses AND arrayExists(n -> isNull(told[n]) AND isNotNull(completes[n]), [1, 5]) AS estimated,
     s.billed_failure OR o.billed_failure AS billed_failure,
     coalesce(s.reported_cost_usd, o.reported_cost_usd) AS reported_cost_usd,
     coalesce(s.streamed, o.streamed) AS streamed,
