@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from outlay import _safely, semconv
+from outlay import _beside, _safely, semconv
 from outlay._slim import inside_of
 from outlay.context import current_scope, span_around
 
@@ -31,6 +31,7 @@ class OutlayProcessor(SpanProcessor):
             scope = span._instrumentation_scope
             if scope is not None and scope.name == semconv.SCOPE:
                 return  # ours were born with them
+            _beside.started(span)
             wanted = current_scope(parent_context).attributes
             if wanted:
                 have = span.attributes or {}

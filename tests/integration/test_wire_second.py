@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -111,12 +112,63 @@ def test_an_abandoned_stream_costs_its_estimate_beside_the_clients_own_span(
     assert sum(span.scope == "com.anthropic.sdk.python" for span in sent.spans) == 2
     assert sum(span.attributes.get(semconv.STREAM_END) == "abandoned" for span in sent.calls) == 1
     settle(store, tmp_path, sent)
-    whole, abandoned = store.query(
+    read, left = store.query(
         "SELECT dialect, feature, input_tokens, cache_read_tokens, output_tokens, cost_state, list_cost_usd, flags "
         "FROM calls FINAL ORDER BY started_at"
     )
-    assert (whole["output_tokens"], whole["cost_state"], whole["flags"]) == (70, "computed", [])
-    assert [abandoned[name] for name in ("feature", "input_tokens", "cache_read_tokens")] == ["f", 900, 500]
-    assert 1 <= abandoned["output_tokens"] < 70
-    assert (abandoned["cost_state"], abandoned["flags"]) == ("estimated", ["estimated_usage"])
-    assert 0 < abandoned["list_cost_usd"] < whole["list_cost_usd"]
+    assert (read["output_tokens"], read["cost_state"], read["flags"]) == (70, "computed", [])
+    assert [left[name] for name in ("feature", "input_tokens", "cache_read_tokens")] == ["f", 900, 500]
+    assert 1 <= left["output_tokens"] < 70
+    assert (left["cost_state"], left["flags"]) == ("estimated", ["estimated_usage"])
+    assert 0 < left["list_cost_usd"] < read["list_cost_usd"]
+
+
+class Beside:
+    """Meters as langfuse.openai does: a span that is open around the request and never made current.
+
+    Langfuse itself patches the client for the whole process; what its 5.0.4 sends is what this sends.
+    """
+
+    def __init__(self, provider: TracerProvider) -> None:
+        self.tracer = provider.get_tracer("langfuse-sdk")
+
+    def callback(self) -> Any:
+        """The framework's generation, current as LangChain's callback makes it."""
+        return self.tracer.start_as_current_span("ChatOpenAI", attributes={"langfuse.observation.type": "generation"})
+
+    def ask(self, client: openai.OpenAI, usage: bool = True, **asked: Any) -> None:
+        span = self.tracer.start_span("OpenAI-generation")
+        span.set_attribute("langfuse.observation.type", "generation")
+        span.set_attribute("langfuse.observation.model.name", "gpt-4o")
+        answer: Any = client.chat.completions.create(model="gpt-4o", messages=MESSAGES, **asked)
+        if asked.get("stream"):
+            list(answer)
+        if usage:
+            details = '{"prompt_tokens": 900, "completion_tokens": 60, "prompt_tokens_details": {"cached_tokens": 500}}'
+            span.set_attribute("langfuse.observation.usage_details", details)
+        span.end()
+
+
+@pytest.mark.parametrize("around", [True, False])
+def test_a_span_that_stands_open_beside_the_request_is_the_same_call(
+    store: Store, tmp_path: Path, their_provider: TracerProvider, around: bool
+) -> None:
+    with FakeProvider() as provider, capture(tracer_provider=their_provider) as sent:
+        provider.queue(ANSWER, ANSWER, ANSWER)
+        beside = Beside(their_provider)
+        with outlay.track(feature="f"), openai.OpenAI(base_url=f"{provider.url}/v1", api_key="none") as client:
+            with beside.callback() if around else nullcontext():
+                beside.ask(client)
+            with beside.callback() if around else nullcontext():
+                beside.ask(client, usage=False, stream=True)
+            client.chat.completions.create(model="gpt-4o", messages=MESSAGES)  # past Langfuse, when its spans ended
+    settle(store, tmp_path, sent)
+    rows = store.query("SELECT dialect, feature, cost_state, output_tokens FROM calls FINAL ORDER BY started_at")
+    assert [(row["dialect"], row["feature"], row["cost_state"]) for row in rows] == [
+        ("outlay", "f", "computed"),
+        ("outlay", "f", "estimated"),
+        ("outlay", "f", "computed"),
+    ]
+    names = {span.span_id: span.name for span in sent.spans}
+    parents = [names.get(span.parent_span_id, "") for span in sorted(sent.calls, key=lambda span: span.start_ns)]
+    assert parents == ["OpenAI-generation", "OpenAI-generation", "f"]

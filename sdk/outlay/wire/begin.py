@@ -11,7 +11,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 
-from outlay import _safely, semconv
+from outlay import _beside, _safely, semconv
 from outlay.client import Client, running
 from outlay.context import EMPTY, SCOPE_KEY, Scope, innermost_span
 from outlay.wire import attempts, background, batches, formats
@@ -82,7 +82,8 @@ def _begin(
     if endpoint.format is formats.OLLAMA and endpoint.operation != "embeddings":
         stream = request.get("stream") is not False
     provider = formats.provider_of(host, endpoint.format.provider, endpoint.deployment, header("user-agent") or "")
-    parent = innermost_span(context)
+    below = _beside.below(context)
+    parent = innermost_span(below)
     parent_id = parent.get_span_context().span_id if parent is not None else threading.get_ident()
     key = (parent_id, endpoint.format.name, model, len(body or ""), hash(body))
     previous = attempts.previous(key)
@@ -109,7 +110,7 @@ def _begin(
     if type(temperature) in (int, float):
         found[semconv.REQUEST_TEMPERATURE] = float(temperature)  # type: ignore[arg-type]
     start_ns = client.now_ns()
-    span = client.start_span(f"{endpoint.operation} {model or ''}".rstrip(), SpanKind.CLIENT, found, context, start_ns)
+    span = client.start_span(f"{endpoint.operation} {model or ''}".rstrip(), SpanKind.CLIENT, found, below, start_ns)
     request_id = previous.request_id if previous is not None else f"{span.get_span_context().span_id:016x}"
     span.set_attribute(semconv.REQUEST_ID, request_id)
     exchange = Exchange(client, span, endpoint, found, request, context, scope, start_ns)
