@@ -212,9 +212,9 @@ class _Values:
 
     def _part(self, value: Any, kind: type, where: str) -> bytes:
         if kind is tuple or kind is list:
-            return _join(kind.__name__.encode(), [self.value(part, f"{where}[…]") for part in value])
+            return _join(kind.__name__.encode(), [self.value(part, where) for part in value])
         if kind is dict:
-            pairs = [(self.value(key, where), self.value(part, f"{where}[{key!r}]")) for key, part in value.items()]
+            pairs = [(self.value(key, where), self.value(part, where)) for key, part in value.items()]
             return _join(b"dict", itertools.chain.from_iterable(sorted(pairs)))
         if kind is set or kind is frozenset:
             return _join(kind.__name__.encode(), sorted(self.value(part, where) for part in value))
