@@ -48,11 +48,17 @@ def main() -> None:
                 fill(server.assembly.context.store, dimension, arguments.values, datetime.now(UTC), project=project)
                 for pattern in PATHS:
                     path = pattern.format(dimension=dimension)
-                    tries = []
+                    tries, answer = [], None
                     for _ in range(3):
                         began = time.process_time()
-                        answer = server.get(path if path == "/metrics?" else f"{path}&project={project}")
+                        try:
+                            answer = server.get(path if path == "/metrics?" else f"{path}&project={project}")
+                        except TimeoutError:
+                            break
                         tries.append(time.process_time() - began)
+                    if answer is None:
+                        print(f"{dimension:16} {path:58} no answer within 30 s", flush=True)
+                        continue
                     nodes = len(re.findall(rb"<[a-z]", answer.body))
                     print(
                         f"{dimension:16} {path:58} {answer.status} {len(answer.body):9,} bytes {nodes:6,} elements "
