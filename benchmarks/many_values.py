@@ -27,10 +27,14 @@ PATHS = (
     "/?group_by={dimension}",
     "/spend?group_by={dimension}",
     "/caching?group_by={dimension}",
+    "/explain?",
+    "/forecast?",
     "/calls?sort=cost_usd",
     "/settings?",
     "/api/v1/spend?group_by={dimension}&interval=day",
     "/api/v1/spend?group_by={dimension}&limit=1000",
+    "/api/v1/explain?by={dimension}",
+    "/api/v1/report?",
     "/metrics?",
 )
 

@@ -21,6 +21,7 @@ from outlay_analytics.bases import usual_window
 from outlay_analytics.detector import LEARN_H, WEEK, channels, expected, score
 from outlay_analytics.drivers import RISES
 from outlay_analytics.explain import changes
+from outlay_analytics.folding import Kept, folded, largest
 from outlay_analytics.history import HOUR, start_of, ticks, with_window
 from outlay_analytics.messages import usd
 from outlay_analytics.shapley import Floats
@@ -42,6 +43,7 @@ SIZES_H = (3, 6, 12, 24)  # hours from its beginning that an incident's size is 
 BEGUN_H = 6  # hours that say whether it went up or down
 SILENCE_H = 72  # longer than a weekend, whose few calls say little
 MOST_SERIES = 24
+MOST_VALUES = 50  # of features, and of models, that are read apart
 MOST_SHOWN = 100
 FLOOR_USD = Decimal(1)
 MEASURES = ("usd", "calls", "in_tok", "cached_tok", "out_tok", "retries")
@@ -57,6 +59,7 @@ CHANNEL_WORDS = {  # for what no driver explains
 
 Finder = Callable[..., dict[str, Any]]  # `find`, or one that remembers what it found
 Where = tuple[tuple[str, str], ...]
+Key = tuple[str | None, str | None]  # feature and model; None: all that are not apart
 
 
 @dataclass(frozen=True)
@@ -139,31 +142,36 @@ def as_of(store: Store, scope: Scope) -> Hashable:
     return seen.end, row["hours"], row["changed_at"]
 
 
-def _hours(store: Store, scope: Scope, count: int, first: datetime) -> dict[tuple[str, str], Floats]:
-    """(feature, model) → measures per hour."""
-    source = spend_source(store, replace(scope, timezone="UTC"), ("feature", "model", "repeated"), "hour")
-    table: dict[tuple[str, str], Floats] = {}
+def _hours(store: Store, scope: Scope, count: int, first: datetime) -> dict[Key, Floats]:
+    """(feature, model) → measures per hour; of very many the largest, all others under None."""
+    kept = [
+        Kept((key,), largest(store, [scope], (name,), MOST_VALUES))
+        for key, name in (("d0", "feature"), ("d1", "model"))
+    ]
+    source = folded(spend_source(store, replace(scope, timezone="UTC"), ("feature", "model", "repeated"), "hour"), kept)
+    table: dict[Key, Floats] = {}
     for row in store.query(load_sql("outlay_analytics.sql", "anomalies", source=source.sql), source.params):
         hour = round((row["time"] - first) / HOUR)
-        key = (row["feature"], row["model"])
+        key = (None if row["rest"] & 1 else row["feature"], None if row["rest"] & 2 else row["model"])
         if key not in table:
             table[key] = np.zeros((count, len(MEASURES)))
         table[key][hour] += [float(row[name]) for name in MEASURES]
     return table
 
 
-def series_of(table: dict[tuple[str, str], Floats], total: Floats) -> list[tuple[Where, Floats]]:
+def series_of(table: dict[Key, Floats], total: Floats) -> list[tuple[Where, Floats]]:
     """The series to watch: everything, the largest features, and the largest models of features that use several."""
-    features: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    features: dict[str, list[Key]] = defaultdict(list)
     for key in table:
-        features[key[0]].append(key)
+        if key[0] is not None:
+            features[key[0]].append(key)
     found: list[tuple[Where, Floats]] = []
     for feature, keys in features.items():
         if len(keys) > 1:
             found.append(((("feature", feature),), sum((table[key] for key in keys), np.zeros_like(total))))
-        found += [((("feature", key[0]), ("model", key[1])), table[key]) for key in keys]
+        found += [((("feature", feature), ("model", key[1])), table[key]) for key in keys if key[1] is not None]
     found.sort(key=lambda one: -float(one[1][:, 0].sum()))
-    return found if len(table) == 1 else [((), total), *found[:MOST_SERIES]]
+    return found if len(table) == len(found) == 1 else [((), total), *found[:MOST_SERIES]]
 
 
 def watch(

@@ -1,8 +1,9 @@
 """The change of each value of a dimension by driver, in exact money; and the drivers' totals.
 
 The totals are those of the leaves by feature, whatever dimension is asked for: how a change is broken down must not
-change why it happened. What breaking a leaf into parts does to its drivers (a move between parts looks like a change of
-mix, or of requests) is given back to the parts by their cost; each part's own change stays exact.
+change why it happened. Of more features or models than are kept apart all others are one there (`leaves.py`), alike for
+every dimension. What breaking a leaf into parts does to its drivers (a move between parts looks like a change of mix,
+or of requests) is given back to the parts by their cost; each part's own change stays exact.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from outlay_analytics.window import dimension_value
 
 UNEXPLAINED = "unexplained"
 NAMES = (*DRIVERS, UNEXPLAINED)
-Table = dict[str, list[int]]
+Table = dict[str | None, list[int]]  # None: all parts that are not apart
 Row = dict[str, Any]
 
 
@@ -28,8 +29,8 @@ def cells_of(leaves: Leaves, by: str) -> tuple[list[Row], list[Row]]:
     """The cells, largest first and without the zeros, and the drivers they add up to, exactly.
 
     Returns:
-        `[{by, "driver", "usd"}]`, and `[{"driver", "usd"}]`: all eight drivers, largest first, and `unexplained` when
-        there is any.
+        `[{by, "driver", "usd"}]`, those of all parts that are not apart marked `"remainder": True`, and
+        `[{"driver", "usd"}]`: all eight drivers, largest first, and `unexplained` when there is any.
     """
     parts = contributions(leaves.cells, leaves.base, leaves.current)
     if by == "feature":
@@ -42,7 +43,7 @@ def cells_of(leaves: Leaves, by: str) -> tuple[list[Row], list[Row]]:
         totals = _sums(_table(whole, whole_parts))
         _balance(table, totals)
     cells: list[Row] = [
-        {by: dimension_value(by, value), "driver": driver, "usd": Decimal(units) / PICODOLLARS}
+        _named(by, value) | {"driver": driver, "usd": Decimal(units) / PICODOLLARS}
         for value, row in table.items()
         for driver, units in zip(NAMES, row, strict=True)
         if units
@@ -51,11 +52,15 @@ def cells_of(leaves: Leaves, by: str) -> tuple[list[Row], list[Row]]:
     return cells, _drivers(totals)
 
 
+def _named(by: str, value: str | None) -> Row:
+    return {by: None, "remainder": True} if value is None else {by: dimension_value(by, value)}
+
+
 def _table(leaves: Leaves, parts: Floats) -> Table:
     """Picodollars by value of the dimension, one number per driver; rows add up to the value's change."""
-    floats: dict[str, list[float]] = defaultdict(lambda: [0.0] * len(DRIVERS))
-    explained: dict[str, Decimal] = defaultdict(Decimal)
-    unexplained: dict[str, Decimal] = defaultdict(Decimal)
+    floats: dict[str | None, list[float]] = defaultdict(lambda: [0.0] * len(DRIVERS))
+    explained: dict[str | None, Decimal] = defaultdict(Decimal)
+    unexplained: dict[str | None, Decimal] = defaultdict(Decimal)
     for leaf, value in enumerate(leaves.part):
         sums = floats[value]
         for driver, usd in enumerate(parts[leaf]):

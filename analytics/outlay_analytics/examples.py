@@ -47,17 +47,21 @@ def examples(
     if not moved:
         return []
     cell = moved[0]
-    own = "" if cell[by] is None else str(cell[by])
-    where: dict[str, tuple[str, ...]] = {by: (own,)}
+    own: dict[str, tuple[str, ...]] = {} if cell.get("remainder") else {by: _filter(cell[by])}
+    where = dict(own)
     for name, value in (slices[0]["where"] if slices else {}).items():
-        where.setdefault(name, ("" if value is None else str(value),))
+        where.setdefault(name, _filter(value))
     window = scope.window if change > 0 else base
-    attempts: tuple[dict[str, tuple[str, ...]], ...] = (where, {by: (own,)}, {})
+    attempts: tuple[dict[str, tuple[str, ...]], ...] = (where, own, {})
     for narrowed in attempts:
         found = _query(store, replace(scope, window=window), narrowed, cell["driver"])
         if found:
             return found
     return []
+
+
+def _filter(value: object) -> tuple[str, ...]:
+    return ("" if value is None else str(value),)
 
 
 def _query(store: Store, scope: Scope, narrowed: dict[str, tuple[str, ...]], driver: str) -> list[str]:

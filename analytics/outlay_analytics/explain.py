@@ -42,8 +42,9 @@ def explain(store: Store, scope: Scope, base: Window | None = None, by: str = "f
 
     Returns:
         `base` and `current` (measures as in spend), `change_usd`, `drivers` (all eight, largest first; money adds up to
-        `change_usd` exactly, whatever `by` is), `cells` (`{by, driver, usd}`, adding up likewise), `slices` (`where`,
-        `change_usd`, `share`), `sentences` and `examples` (trace ids).
+        `change_usd` exactly, whatever `by` is), `cells` (`{by, driver, usd}`, adding up likewise; of many values the
+        largest, all others marked `remainder`), `slices` (`where`, `change_usd`, `share`), `sentences` and `examples`
+        (trace ids).
 
     Raises:
         BadRequest: If `by` is not a dimension.

@@ -4,6 +4,11 @@ A leaf is a feature's calls of one kind (first attempts, escalations, billed rep
 counted per group: the feature, and the dimension asked for where it says who asked. Dimensions that say how a call
 was served (model, tier, state …) split leaves, not groups, so that moving from one model to another is a change of
 mix.
+
+However many features, models or values of the dimension there are, leaves are bounded: of each the largest of both
+windows stay apart, all others are one. Features and models are chosen alike whatever dimension is asked for, so that
+the drivers' totals stay the same; they are exact for the whole, and what moved between the others is told as the
+change of their averages.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from outlay_analytics.folding import Kept, folded, largest
 from outlay_analytics.shapley import PRIMARY, Cells, Floats
 from outlay_analytics.shapley import Window as Side
 from outlay_analytics.spend_source import spend_source
@@ -38,6 +44,11 @@ SERVED = frozenset(
 )
 LEAF = ("feature", "operation", "repeated", "cascade_tier", "provider", "model", "cost_state")
 KEY = ("feature", "embeds", "kind", "provider", "model")
+OTHER_PARTS, OTHER_FEATURES, OTHER_MODELS = 1, 2, 4  # bits of `rest`: what a leaf holds all others of
+MOST_VALUES = 100  # of features, models and parts each
+FEWER_PARTS = (100, 25, 6)
+MOST_ROWS = 10_000
+ALL_ROWS = 10**9
 ZERO = Decimal(0)
 
 
@@ -46,13 +57,13 @@ class Leaves:
     """Two windows over the same leaves.
 
     Attributes:
-        part: Per leaf: value of the dimension asked for.
+        part: Per leaf: value of the dimension asked for, empty where unknown; None for all that are not apart.
         rows: Per leaf: the row of the base and of the current window, None where it does not occur.
         cells, base, current: The arrays for `contributions`.
         unexplained: Per leaf: change of cost that has no tokens behind it.
     """
 
-    part: list[str]
+    part: list[str | None]
     rows: list[tuple[Row | None, Row | None]]
     cells: Cells
     base: Side
@@ -67,14 +78,48 @@ class Leaves:
 
 def read_leaves(store: Store, scope: Scope, base: Window, by: str) -> Leaves:
     """Ask the store about the window of `scope` and about `base`, leaf by leaf."""
-    before, after = (read_window(store, replace(scope, window=window), by) for window in (base, scope.window))
+    sides = (replace(scope, window=base), scope)
+    found = _read(store, sides, by, [])
+    if found is None or _many(found):
+        found = _read_bounded(store, sides, by)
+    before, after = found
     return build(before, after, by)
 
 
-def read_window(store: Store, scope: Scope, by: str) -> list[Row]:
-    """The leaves of one window."""
-    source = spend_source(store, scope, (by, *LEAF))
-    return store.query(load_sql("outlay_analytics.sql", "explain", source=source.sql), source.params)
+def _read_bounded(store: Store, sides: Sequence[Scope], by: str) -> list[list[Row]]:
+    """The leaves of two windows, the largest values apart."""
+    features = Kept(("d1",), largest(store, sides, ("feature",), MOST_VALUES))
+    models = Kept(("d5", "d6"), largest(store, sides, ("provider", "model"), MOST_VALUES))
+    for most in FEWER_PARTS:
+        ids = features.ids if by == "feature" else largest(store, sides, (by,), most)
+        found = _read(store, sides, by, [Kept(("d0",), ids), features, models])
+        if found is not None:
+            return found
+    found = _read(store, sides, by, [Kept(("d0",), ids), features, models], max_rows=None)
+    assert found is not None
+    return found
+
+
+def _read(
+    store: Store, sides: Sequence[Scope], by: str, kept: Sequence[Kept], max_rows: int | None = MOST_ROWS
+) -> list[list[Row]] | None:
+    """The leaves of two windows; None where one of them has more than `max_rows`."""
+    found = []
+    for scope in sides:
+        source = folded(spend_source(store, scope, (by, *LEAF)), kept)
+        sql = load_sql("outlay_analytics.sql", "explain", source=source.sql)
+        rows = store.query(sql, {**source.params, "max_rows": ALL_ROWS if max_rows is None else max_rows + 1})
+        if max_rows is not None and len(rows) > max_rows:
+            return None
+        found.append(rows)
+    return found
+
+
+def _many(sides: Sequence[Sequence[Row]]) -> bool:
+    """Whether there are more values of something than are kept apart."""
+    rows = [row for side in sides for row in side]
+    keys = (("part",), ("feature",), ("provider", "model"))
+    return any(len({tuple(row[name] for name in key) for row in rows}) > MOST_VALUES for key in keys)
 
 
 def build(before: Sequence[Row], after: Sequence[Row], by: str) -> Leaves:
@@ -82,17 +127,31 @@ def build(before: Sequence[Row], after: Sequence[Row], by: str) -> Leaves:
     table: dict[tuple[Any, ...], list[Row | None]] = {}
     for side, rows in enumerate((before, after)):
         for row in rows:
-            key = (row["part"], *(row[name] for name in KEY))
+            key = (row["part"], *_key(row))
             table.setdefault(key, [None, None])[side] = row
     keys = sorted(table)
-    group_keys = [(key[1], key[2]) if by in SERVED else (key[0], key[1], key[2]) for key in keys]
+    group_keys = [_group(key, by) for key in keys]
     groups = {group: number for number, group in enumerate(dict.fromkeys(group_keys))}
     group = np.array([groups[key] for key in group_keys], dtype=np.intp)
     kind = np.array([key[3] for key in keys], dtype=np.intp)
     pairs = [(table[key][0], table[key][1]) for key in keys]
     sides = [_side([pair[number] for pair in pairs], group, kind, len(groups)) for number in (0, 1)]
     unexplained = [_without_tokens(after) - _without_tokens(before) for before, after in pairs]
-    return Leaves([str(key[0]) for key in keys], pairs, Cells(group, kind), sides[0], sides[1], unexplained)
+    parts = [None if key[-1] & OTHER_PARTS else str(key[0]) for key in keys]
+    return Leaves(parts, pairs, Cells(group, kind), sides[0], sides[1], unexplained)
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    """What tells a leaf apart, beside its part; last the bits of `rest`."""
+    return *(row[name] for name in KEY), row.get("rest", 0)
+
+
+def _group(key: tuple[Any, ...], by: str) -> tuple[Any, ...]:
+    """Whose requests a leaf's calls answer: its feature's and, where the dimension says who asked, its part's."""
+    part, feature, embeds, rest = key[0], key[1], key[2], key[-1]
+    if by in SERVED:
+        return feature, embeds, rest & OTHER_FEATURES
+    return part, feature, embeds, rest & (OTHER_PARTS | OTHER_FEATURES)
 
 
 def merged(leaves: Leaves) -> tuple[Leaves, list[int]]:
@@ -104,18 +163,25 @@ def merged(leaves: Leaves) -> tuple[Leaves, list[int]]:
         for side, row in zip(sides, pair, strict=True):
             if row is None:
                 continue
-            key = tuple(row[name] for name in KEY)
+            row = _by_feature(row)
+            key = _key(row)
             held = side.get(key)
-            side[key] = {**row, "part": row["feature"]} if held is None else _added(held, row)
+            side[key] = row if held is None else _added(held, row)
         keys.append(key)
     whole = build(list(sides[0].values()), list(sides[1].values()), "feature")
-    names = [tuple((pair[0] or pair[1] or {})[name] for name in KEY) for pair in whole.rows]
+    names = [_key(pair[0] or pair[1] or {}) for pair in whole.rows]
     number = {key: k for k, key in enumerate(names)}
     return whole, [number[key] for key in keys]
 
 
+def _by_feature(row: Row) -> Row:
+    """A row as it is where the feature is the part."""
+    rest = row.get("rest", 0) & (OTHER_FEATURES | OTHER_MODELS)
+    return {**row, "part": row["feature"], "rest": rest | (OTHER_PARTS if rest & OTHER_FEATURES else 0)}
+
+
 def _added(a: Row, b: Row) -> Row:
-    return {name: value if name in KEY or name == "part" else value + b[name] for name, value in a.items()}
+    return {name: value if name in (*KEY, "part", "rest") else value + b[name] for name, value in a.items()}
 
 
 def _cost(row: Row | None) -> Decimal:

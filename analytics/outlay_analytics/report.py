@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -39,7 +39,7 @@ def daily_report(
     Returns:
         `day`, `window`, `total` and `yesterday` (measures), `change_usd`, `drivers`, `sentences`, `forecast` (what
         was expected of the day, None without history), `groups` (`model`, `feature`, `team`: largest rows with the
-        day before), `budgets`, `anomalies`, `text` (the same to read).
+        day before, all others in one with `remainder`), `budgets`, `anomalies`, `text` (the same to read).
     """
     window = _day_window(day, timezone)
     before = _day_window(day - timedelta(days=1), timezone)
@@ -60,7 +60,7 @@ def daily_report(
         "drivers": drivers,
         "sentences": sentences,
         "forecast": _expected(store, scope, window),
-        "groups": {name: _rows(store, scope, before, name) for name in GROUPS},
+        "groups": {name: _rows(store, scope, before, name, total, yesterday) for name in GROUPS},
         "budgets": list_budgets(store, project, as_of - timedelta(microseconds=1), budgets),
         "anomalies": finder(store, scope, now=as_of)["anomalies"],
     }
@@ -82,7 +82,9 @@ def _expected(store: Store, scope: Scope, window: Window) -> dict[str, Decimal] 
     return {f"{name}_usd": money(float(found[name][0])) for name in ("mean", "lo80", "hi80")}
 
 
-def _rows(store: Store, scope: Scope, before: Window, name: str) -> list[dict[str, Any]]:
+def _rows(
+    store: Store, scope: Scope, before: Window, name: str, total: Mapping[str, Any], yesterday: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """The largest of both days, and what the others cost together."""
     days = (scope, with_window(scope, before.start, before.end))
     tops = [spend(store, one, (name,), limit=MOST_ROWS, percentiles=False)["rows"] for one in days]
@@ -96,7 +98,20 @@ def _rows(store: Store, scope: Scope, before: Window, name: str) -> list[dict[st
         calls = now[value]["calls"] if value in now else 0
         rows.append({name: value, "cost_usd": costs[0], "yesterday_usd": costs[1], "calls": calls})
     rows.sort(key=lambda row: (-(row["cost_usd"] or 0), -(row["yesterday_usd"] or 0), str(row[name])))
-    return rows[:MOST_ROWS]
+    shown = rows[:MOST_ROWS]
+    if len(rows) > MOST_ROWS or any(row.get("remainder") for top in tops for row in top):
+        rest = {
+            f"{day}_usd": None if whole["cost_usd"] is None else whole["cost_usd"] - sum_of(shown, f"{day}_usd")
+            for day, whole in (("cost", total), ("yesterday", yesterday))
+        }
+        left = total["calls"] - sum(row["calls"] for row in shown)
+        shown.append({name: None, **rest, "calls": left, "remainder": True})
+    return shown
+
+
+def sum_of(rows: Sequence[Mapping[str, Any]], name: str) -> Decimal:
+    """What rows cost together; unknown adds nothing."""
+    return sum((row[name] or Decimal(0) for row in rows), Decimal(0))
 
 
 def report_text(report: dict[str, Any]) -> str:
@@ -113,7 +128,7 @@ def report_text(report: dict[str, Any]) -> str:
     for name in GROUPS:
         lines += ["", f"By {name}".ljust(34) + _short(day).rjust(14) + _short(day - timedelta(days=1)).rjust(14)]
         for row in report["groups"][name]:
-            shown = str(row[name] or f"(no {name})")[:32]
+            shown = "(all others)" if row.get("remainder") else str(row[name] or f"(no {name})")[:32]
             lines.append(f"  {shown}".ljust(34) + _cell(row["cost_usd"]) + _cell(row["yesterday_usd"]))
     if report["budgets"]:
         lines += ["", "Budgets"]

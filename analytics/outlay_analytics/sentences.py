@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.drivers import title
-from outlay_analytics.leaves import Leaves
+from outlay_analytics.leaves import OTHER_MODELS, Leaves
 from outlay_analytics.messages import usd
 from outlay_analytics.shapley import ESCALATION, PRIMARY, RETRY
 from outlay_analytics.window import Window, dimension_value
@@ -16,6 +16,7 @@ from outlay_collector.store import Row
 
 ZERO = Decimal(0)
 MOST_DRIVERS = 3
+OTHERS = "all others"
 Pair = tuple["Sums", "Sums"]
 
 
@@ -39,7 +40,8 @@ class Sums:
         self.output = total("output")
         self.models: dict[str, int] = {}
         for row in present:
-            self.models[row["model"]] = self.models.get(row["model"], 0) + int(row["billed"])
+            name = OTHERS if row.get("rest", 0) & OTHER_MODELS else row["model"]
+            self.models[name] = self.models.get(name, 0) + int(row["billed"])
         self.unpriced = total("unpriced") + total("unknown")
         self.calls = total("calls")
 
@@ -99,11 +101,14 @@ def _headline(every: Pair, change: Decimal, window: Window, base: Window) -> str
 
 
 def _cell_sentence(leaves: Leaves, cell: dict[str, Any], by: str, change: Decimal) -> str:
+    others = bool(cell.get("remainder"))
     picked = [
-        pair for pair, part in zip(leaves.rows, leaves.part, strict=True) if dimension_value(by, part) == cell[by]
+        pair
+        for pair, part in zip(leaves.rows, leaves.part, strict=True)
+        if (part is None if others else part is not None and dimension_value(by, part) == cell[by])
     ]
     sums = (Sums([pair[0] for pair in picked]), Sums([pair[1] for pair in picked]))
-    name = f"calls without a {by}" if cell[by] is None else str(cell[by])
+    name = OTHERS if others else f"calls without a {by}" if cell[by] is None else str(cell[by])
     sign = "+" if cell["usd"] > 0 else ""
     # Where parts cancel, one of them can be many times the change: its share of it would say nothing.
     share = f" ({_ratio(cell['usd'], change)} of the change)" if 0 < cell["usd"] / change <= 1 else ""

@@ -1,13 +1,14 @@
 """Which slices of the spend a change happened in: the drill-down, applied to the store and repeated.
 
 After the best slice is found, it is said to be explained (its actual values take the rest's ratio) and the search
-goes on, so that two incidents in one window give two slices.
+goes on, so that two incidents in one window give two slices. Where combinations are very many, only the values that
+cost much in one of the windows stay apart in the search; the change of a slice is exact all the same.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -15,9 +16,11 @@ from typing import Any
 import numpy as np
 
 from outlay_analytics.drill import drill
-from outlay_analytics.spend_source import spend_source
+from outlay_analytics.folding import Kept, folded
+from outlay_analytics.groups import Groups
+from outlay_analytics.spend_source import Source, spend_source
 from outlay_analytics.window import DIMENSIONS, Scope, Window, dimension_value
-from outlay_collector.store import Store, load_sql
+from outlay_collector.store import Row, Store, load_sql
 
 DIMS = ("feature", "model", "team", "customer", "user", "environment", "service", "prompt", "prompt_version")
 MOST_ROWS = 20_000
@@ -38,7 +41,7 @@ def find_slices(store: Store, scope: Scope, base: Window, change: Decimal, calls
         for dim in DIMS
         if len(scope.filters.get(dim, ())) != 1 and (calls <= MOST_CALLS or DIMENSIONS[dim].rollup is not None)
     )
-    table = _table(store, scope, base, dims)
+    table, exact = _table(store, scope, base, dims)
     rows, varied = _simplified(list(table), dims)
     if not varied:
         return []
@@ -55,6 +58,8 @@ def find_slices(store: Store, scope: Scope, base: Window, change: Decimal, calls
         seen.append(where)
         inside = np.array([all(row[varied.index(name)] == value for name, value in where.items()) for row in rows])
         moved = sum((pair[1] - pair[0] for pair, held in zip(table.values(), inside, strict=True) if held), Decimal(0))
+        if not exact:
+            moved = _change(store, scope, base, where)
         if abs(float(moved)) < LEAST_SHARE * whole:
             break
         shown = {name: dimension_value(name, value) for name, value in where.items()}
@@ -66,22 +71,58 @@ def find_slices(store: Store, scope: Scope, base: Window, change: Decimal, calls
     return found
 
 
-def _table(
-    store: Store, scope: Scope, base: Window, dims: Sequence[str]
-) -> dict[tuple[str, ...], tuple[Decimal, Decimal]]:
-    """Cost before and after, by combination of the dimensions' values."""
-    table: dict[tuple[str, ...], list[Decimal]] = {}
-    for side, window in enumerate((base, scope.window)):
-        source = spend_source(store, replace(scope, window=window), dims)
-        names = [f"d{number}" for number in range(len(dims))]
-        sql = load_sql("outlay_analytics.sql", "explain_slices", source=source.sql, keys=", ".join(names))
-        for row in store.query(sql, {**source.params, "max_rows": MOST_ROWS}):
-            key = tuple(row[name] for name in names)
+Table = dict[tuple[Any, ...], tuple[Decimal, Decimal]]
+
+
+def _table(store: Store, scope: Scope, base: Window, dims: Sequence[str]) -> tuple[Table, bool]:
+    """Cost before and after by combination of the dimensions' values, `OTHER` for those not apart; and whether all."""
+    sides = [spend_source(store, replace(scope, window=window), dims) for window in (base, scope.window)]
+    found = [_combinations(store, side, ()) for side in sides]
+    if max(map(len, found)) > MOST_ROWS:
+        costly = [_costly(store, side) for side in sides]
+        kept = [Kept((key,), [*costly[0][key], *costly[1][key]]) for key in sides[0].keys[1:]]
+        found = [_combinations(store, side, kept) for side in sides]
+    table: dict[tuple[Any, ...], list[Decimal]] = {}
+    for side, rows in enumerate(found):
+        for row in rows[:MOST_ROWS]:
+            key = tuple(OTHER if row["rest"] >> number & 1 else row[f"d{number}"] for number in range(len(dims)))
             table.setdefault(key, [Decimal(0), Decimal(0)])[side] = row["usd"]
-    return {key: (pair[0], pair[1]) for key, pair in table.items()}
+    return {key: (pair[0], pair[1]) for key, pair in table.items()}, max(map(len, found)) <= MOST_ROWS
 
 
-def _simplified(keys: Sequence[tuple[str, ...]], dims: Sequence[str]) -> tuple[list[tuple[Any, ...]], list[str]]:
+def _combinations(store: Store, source: Source, kept: Sequence[Kept]) -> list[Row]:
+    """Cost of each combination, largest first, at most one more than are looked at."""
+    sql = load_sql(
+        "outlay_analytics.sql",
+        "explain_slices",
+        source=folded(source, kept).sql,
+        keys=", ".join((*source.keys[1:], "rest")),
+    )
+    return store.query(sql, {**folded(source, kept).params, "max_rows": MOST_ROWS + 1})
+
+
+def _costly(store: Store, source: Source) -> dict[str, list[int]]:
+    """Ids of the values of each dimension that cost much; of many alike, some."""
+    keys = source.keys[1:]
+    weight = "toUInt64(greatest(source.cost_usd * 1000000000, 0))"
+    columns = ", ".join(f"topKWeighted({MOST_VALUES})({Groups(('time', key)).id}, {weight}) AS {key}" for key in keys)
+    sql = load_sql("outlay_analytics.sql", "explain_costly", source=source.sql, columns=columns)
+    row = store.query(sql, source.params)[0]
+    return {key: list(row[key]) for key in keys}
+
+
+def _change(store: Store, scope: Scope, base: Window, where: Mapping[str, str]) -> Decimal:
+    """The exact change of a slice."""
+    inside = replace(scope, filters={**scope.filters, **{name: (value,) for name, value in where.items()}})
+    costs = []
+    for window in (base, scope.window):
+        source = spend_source(store, replace(inside, window=window))
+        rows = store.query(load_sql("outlay_analytics.sql", "history", source=source.sql), source.params)
+        costs.append(sum((row["usd"] for row in rows), Decimal(0)))
+    return costs[1] - costs[0]
+
+
+def _simplified(keys: Sequence[tuple[Any, ...]], dims: Sequence[str]) -> tuple[list[tuple[Any, ...]], list[str]]:
     """Rows over the dimensions that vary, rare values of long dimensions pooled."""
     columns: list[list[Any]] = []
     varied: list[str] = []

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from outlay_analytics import anomalies
-from outlay_analytics.anomalies import MEASURES, Where, most_telling, series_of, watch
+from outlay_analytics.anomalies import MEASURES, Key, Where, most_telling, series_of, watch
 from outlay_analytics.detector import channels
 from outlay_analytics.shapley import Floats
 from outlay_web.demo.bill import PRICES, cost, exact
@@ -79,7 +79,7 @@ HOURS = 65 * 24
 
 def watched(month: Iterable[Interaction], first: datetime) -> list[tuple[Where, Floats]]:
     """The series that are watched for anomalies, from `first` on."""
-    table: dict[tuple[str, str], Floats] = {}
+    table: dict[Key, Floats] = {}
     for one in month:
         for call in one.calls:
             hour = (call.started_at - first) // timedelta(hours=1)

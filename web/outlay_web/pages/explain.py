@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -146,10 +146,12 @@ def figure(view: View, found: Row, href: str | None = None) -> Figure:
 def cells_table(view: View, cells: Sequence[Row], by: str) -> Table:
     """Which driver moved which feature: rows by size of their change."""
     rows: dict[str, dict[str, Decimal]] = {}
+    rest: dict[str, Decimal] = {}
     for cell in cells:
-        row = rows.setdefault(str(cell.get(by) if cell.get(by) is not None else ""), {})
+        row = rest if cell.get("remainder") else rows.setdefault(parts.key_of(cell, by), {})
         row[cell["driver"]] = row.get(cell["driver"], Decimal(0)) + cell["usd"]
-    names = [name for name in drivers.DRIVER_WORDS if any(row.get(name) for row in rows.values())]
+    every = [*rows.values(), rest]
+    names = [name for name in drivers.DRIVER_WORDS if any(row.get(name) for row in every)]
     order = sorted(rows, key=lambda key: -abs(sum(rows[key].values(), Decimal(0))))
     columns = [Column(by.capitalize(), "name", by), Column("Change", "delta_usd", "change_usd")]
     columns += [Column(driver_title(name), "delta_usd", name, drivers.hint(name)) for name in names]
@@ -161,9 +163,13 @@ def cells_table(view: View, cells: Sequence[Row], by: str) -> Table:
         ]
         for key in order
     ]
-    foot = [Cell("Total"), Cell(sum((sum(r.values(), Decimal(0)) for r in rows.values()), Decimal(0)))]
-    foot += [Cell(sum((row.get(name, Decimal(0)) for row in rows.values()), Decimal(0))) for name in names]
-    return Table("cells", f"Drivers by {by}", columns, lines, foot, timezone=view.timezone)
+
+    def sums(label: str, held: Sequence[Mapping[str, Decimal]]) -> list[Cell]:
+        amounts = [sum((row.get(name, Decimal(0)) for row in held), Decimal(0)) for name in names]
+        return [Cell(None, label=label), Cell(sum(amounts, Decimal(0))), *map(Cell, amounts)]
+
+    others = sums("all others", [rest]) if rest else None
+    return Table("cells", f"Drivers by {by}", columns, lines, others, sums("Total", every), timezone=view.timezone)
 
 
 def slices_table(view: View, slices: Sequence[Row]) -> Table | None:

@@ -152,7 +152,7 @@ def residual_table(view: View, found: Row) -> Table:
         Cell(None, label=""),
         Cell(None, label=""),
     ]
-    return Table("residual", "The difference by reason", columns, lines, foot)
+    return Table("residual", "The difference by reason", columns, lines, foot=foot)
 
 
 def model_table(view: View, rows: Sequence[Row]) -> Table:
