@@ -16,7 +16,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
@@ -137,13 +137,21 @@ class PriceBook:
             version: As for `price_select`.
             later: As for `price_select`.
         """
-        if not self._version:
-            self.ensure(writer)
         names = writer.query(
             f"SELECT DISTINCT project, provider, request_model, response_model, {TIER_SQL} AS tier FROM ({source_sql}) "
             f"LIMIT {MAX_NEW_NAMES}",
             params,
         )
+        self._prepare(writer, names, version, later)
+
+    def prepare_names(self, writer: Writer, names: Sequence[Mapping[str, str]]) -> None:
+        """As `prepare`, for names that are at hand: project, provider, request_model, response_model, service_tier."""
+        tiers = [{**row, "tier": tier_of(row["service_tier"])} for row in names[:MAX_NEW_NAMES]]
+        self._prepare(writer, tiers, None, True)
+
+    def _prepare(self, writer: Writer, names: Sequence[Mapping[str, Any]], version: str | None, later: bool) -> None:
+        if not self._version:
+            self.ensure(writer)
         with holding(self._lock):
             self.open_projects(writer, {str(row["project"]) for row in names})
             versions = [version] if version else self._versions(writer, later)
@@ -278,6 +286,12 @@ class PriceBook:
             return match
         model = stored_model(writer, version, match.model)
         return Match(model, match.kind) if model else None
+
+
+def tier_of(service_tier: str) -> str:
+    """The price list's name of a service tier, as `TIER_SQL`."""
+    name = service_tier.lower()
+    return "standard" if name in STANDARD_TIERS else TIER_NAMES.get(name, name)
 
 
 def _key_sql(later: bool) -> str:

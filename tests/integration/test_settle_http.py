@@ -23,8 +23,8 @@ def test_calls_are_settled_the_same_through_http() -> None:
         world.span("one", usage(100, 10, gen_ai__response__id="x"), parent="agent", at_ms=1, scope="langsmith")
         assert world.counts() == [("agent", 200, 20), ("one", 100, 10)]
         # The server forgets a session that was idle for long, and its temporary tables with it.
-        settler._writer.run("DROP TABLE settle_traces")
-        settler._writer.run("DROP TABLE settle_spans")
+        settler._writer.run("DROP TABLE settle_raw")
+        settler._writer.run("DROP TABLE settle_requests")
         world.span("two", usage(200, 20), parent="agent", at_ms=2)
         assert world.counts() == [("one", 100, 10), ("two", 200, 20)]
         assert {row["feature"] for row in world.calls()} == {"f"}

@@ -52,7 +52,7 @@ ROLES = {"": 0, CALL: 1, AGGREGATE: 2, RAW: 3, TAIL: 4, PLAIN: 5}
 
 
 def fragments() -> dict[str, str]:
-    """Everything that `settle_read.sql`, `settle_inside.sql` and `settle_canonical.sql` ask for."""
+    """Everything that `read.sql`, `inside.sql` and `canonical.sql` ask for."""
     names = keys()
     raw = [
         f"(dialect_id = {NUMBER[d.name]} AND span.name IN ({', '.join(text(n) for n in d.raw_names)}))"

@@ -23,6 +23,7 @@ from outlay_collector.store.pool import Call, Pool
 from outlay_collector.store.query import Params, Row
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from clickhouse_connect.driver.client import Client
 
 END = "KILL QUERY WHERE position(query, reverse({backward:String})) > 0 ASYNC"
@@ -46,6 +47,11 @@ READ_LIMITS: dict[str, Any] = {
 PLANNING: dict[str, Any] = {
     "enable_named_columns_in_function_tuple": 1,
     "optimize_and_compare_chain": 0,
+}
+# How rows come as Arrow tables: names of few kinds as numbers into a dictionary, texts as the bytes they are.
+ARROW: dict[str, Any] = {
+    "output_format_arrow_low_cardinality_as_dictionary": 1,
+    "output_format_arrow_compression_method": "none",
 }
 # Codes after which the same statement may succeed later: timeouts, no connection, memory, too many parts or queries,
 # disk full, read-only replica, Keeper trouble.
@@ -214,6 +220,17 @@ class Writer:
         names = list(rows[0])
         data, given = [[row[name] for name in names] for row in rows], dict(settings or {})
         self._do(lambda client: _run(client.insert, table, data, column_names=names, settings=given))
+
+    def arrow(self, sql: str, params: Params | None = None) -> pa.Table:
+        """As `query`, as an Arrow table: for many rows. Texts are bytes."""
+        return _run(
+            self._client.query_arrow, sql, parameters=dict(params or {}), settings=dict(ARROW), use_strings=False
+        )
+
+    def insert_arrow(self, table: str, rows: pa.Table) -> None:
+        """Insert an Arrow table with columns of `table`, in one block."""
+        if len(rows):
+            _run(self._client.insert_arrow, table, rows.unify_dictionaries().combine_chunks())
 
     def load(self, table: str, body: bytes, *, fmt: str, settings: Mapping[str, Any] | None = None) -> None:
         """Let ClickHouse parse `body` in format `fmt` straight into `table`."""

@@ -1,0 +1,226 @@
+"""Which spans a run has to look at: of the traces that changed, and of those that share a response with them.
+
+Round by round: read the spans of some traces (of oversized ones the part that a change touches, `giants`), look up who
+else is noted as speaking of the same responses at the same time, and go on with their traces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+
+from outlay_collector.settle import keys
+from outlay_collector.settle.arrays import NO, rows_of
+from outlay_collector.settle.facts import Bools, Facts, Ids, facts_of
+from outlay_collector.settle.giants import Skeleton, read_skeleton
+from outlay_collector.settle.reading import HOUR, PLACE, SQL, Reader
+from outlay_collector.settle.values import among
+from outlay_collector.store import Params, load_sql
+from outlay_collector.store.client import Writer
+
+MAX_ROUNDS = 3
+HOUR_S = 3600
+HOUR_NS = HOUR_S * 1_000_000_000
+Trace = tuple[bytes, bytes]
+"""Project and trace id."""
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+NEVER = datetime(2100, 1, 1, tzinfo=UTC)
+_NO_PARTNERS = pa.table({"id": pa.array([], pa.uint64())})
+
+
+@dataclass
+class Gathered:
+    """What a run decides on."""
+
+    spans: pa.Table
+    """Columns as in `facts.COLUMNS`, every span once."""
+    facts: Facts
+    written: Bools
+    """Per span, whether its trace is settled; others are there since a settled one shares a response with them."""
+    earlier: pa.Table
+    """What earlier runs made of these spans: rows of `sql/earlier.sql`."""
+    noted: pa.Table | None
+    """What earlier runs noted of responses that these spans speak of: rows of `sql/speakers.sql`."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Spans that were read, and what earlier runs made of them."""
+
+    spans: pa.Table
+    facts: Facts
+    earlier: pa.Table
+
+
+@dataclass
+class _State:
+    """What is known so far."""
+
+    oversized_spans: int
+    oversized_hours: int
+    traces: set[Trace] = field(default_factory=set)
+    written: list[Ids] = field(default_factory=list)
+    skeleton: Skeleton = field(default_factory=Skeleton.empty)
+    parts: list[_Part] = field(default_factory=list)
+    noted: list[pa.Table] = field(default_factory=list)
+    read: Ids = field(default_factory=lambda: np.zeros(0, np.uint64))
+
+    def take(self, part: _Part) -> None:
+        """Remember spans that were read."""
+        self.parts.append(part)
+        self.read = np.append(self.read, part.facts.id)
+
+
+def gather(writer: Writer, reader: Reader, changed: pa.Table, oversized: tuple[int, int]) -> Gathered | None:
+    """Read what these traces need, or None if they have no spans.
+
+    Args:
+        writer: The connection of the run.
+        reader: Reads spans on that connection.
+        changed: Traces: project, trace_id, and since when their spans changed.
+        oversized: Of a trace with more spans, or over more hours, only what a change touches is read.
+    """
+    state = _State(*oversized)
+    partners: Ids = np.zeros(0, np.uint64)
+    for number in range(MAX_ROUNDS + 1):
+        before = len(state.parts)
+        _read_traces(writer, reader, state, changed, write=number < MAX_ROUNDS)
+        _read_touched(writer, reader, state, partners)
+        if number == MAX_ROUNDS:
+            break
+        found = [_partners(writer, state, part) for part in state.parts[before:] if len(part.facts)]
+        found = [others for others in found if len(others)]
+        if not found:
+            break
+        others = pa.concat_tables(found)
+        partners = others["id"].to_numpy()
+        changed = _new_traces(state, others)
+    return _gathered(state)
+
+
+def _read_traces(writer: Writer, reader: Reader, state: _State, changed: pa.Table, *, write: bool) -> None:
+    """Read the spans of these traces; of oversized ones their skeleton."""
+    if not len(changed):
+        return
+    state.traces |= set(zip(changed["project"].to_pylist(), changed["trace_id"].to_pylist(), strict=True))
+    which, params = among(writer, changed.select(["project", "trace_id"]), "(project, trace_id)")
+    lie = writer.arrow(load_sql(SQL, "hours", which=which), params)
+    if write:
+        state.written.append(lie["trace"].to_numpy())
+    oversized = lie["stored_spans"].to_numpy() > state.oversized_spans
+    oversized |= lie["hours"].to_numpy() > state.oversized_hours + 1
+    whole = _by_hour(lie.filter(pa.array(~oversized)))
+    if len(whole):
+        state.take(_read(writer, reader, among(writer, whole, HOUR)))
+    if oversized.any():
+        some = among(writer, _by_hour(lie.filter(pa.array(oversized))), HOUR)
+        state.skeleton = state.skeleton.with_rows(read_skeleton(writer, changed, some))
+
+
+def _read_touched(writer: Writer, reader: Reader, state: _State, partners: Ids) -> None:
+    """Read what is touched of oversized traces: what changed, all above it, and all below what that concerns."""
+    skeleton = state.skeleton
+    new = (skeleton.changed | np.isin(skeleton.id, partners)) & ~np.isin(skeleton.id, state.read)
+    touched = skeleton.upwards(new) & ~np.isin(skeleton.id, state.read)
+    if not touched.any():
+        return
+    part = _read(writer, reader, among(writer, skeleton.places(touched), PLACE))
+    state.take(part)
+    below = skeleton.downwards(skeleton.heads(part.facts, new)) & ~np.isin(skeleton.id, state.read)
+    if below.any():
+        state.take(_read(writer, reader, among(writer, skeleton.places(below), PLACE)))
+
+
+def _read(writer: Writer, reader: Reader, condition: tuple[str, Params]) -> _Part:
+    """The spans for which a condition holds, with what earlier runs made of them."""
+    spans = reader.read(*condition)
+    facts = facts_of(spans.table)
+    earlier = _earlier(writer, condition)
+    return _Part(spans.table, facts, earlier.filter(pa.array(_of_spans(facts, spans.moved, earlier))))
+
+
+def _earlier(writer: Writer, condition: tuple[str, Params]) -> pa.Table:
+    which, params = condition
+    return writer.arrow(load_sql(SQL, "earlier", which=which), params)
+
+
+def _of_spans(facts: Facts, moved: set[tuple[int, int]], earlier: pa.Table) -> Bools:
+    """Whether an earlier row is of a span that was read, in the hour it lies in or has moved from."""
+    ids, hour = earlier["id"].to_numpy(), earlier["started_at"].cast(pa.int64()).to_numpy() // HOUR_NS
+    rows = rows_of(facts.id, ids)
+    found: Bools = rows != NO
+    if len(facts):
+        found &= facts.started_ns[rows] // HOUR_NS == hour
+    if moved:
+        left = [(int(i), int(h) * HOUR_S) in moved for i, h in zip(ids, hour, strict=True)]
+        found |= np.array(left, bool)
+    return found
+
+
+def _by_hour(lie: pa.Table) -> pa.Table:
+    """Traces by each hour in which they may have spans."""
+    hours = lie["hours"].to_numpy().astype(np.int64)
+    rows = np.repeat(np.arange(len(lie)), hours)
+    nth = np.arange(len(rows)) - np.repeat(np.cumsum(hours) - hours, hours)
+    hour = lie["first"].to_numpy().astype(np.int64)[rows] + nth * HOUR_S
+    taken = lie.select(["project", "trace_id"]).take(pa.array(rows))
+    return pa.table(
+        {"project": taken["project"], "hour": pa.array(hour.astype(np.uint32)), "trace_id": taken["trace_id"]}
+    )
+
+
+def _partners(writer: Writer, state: _State, read: _Part) -> pa.Table:
+    """Spans elsewhere that are noted as speaking of the same responses at the same time, and are not read yet."""
+    wanted = keys.of(read.facts)
+    before = [key for key in read.earlier["response_key"].to_pylist() if key]
+    if not len(wanted) and not before:
+        return _NO_PARTNERS
+    hours = wanted.hours
+    if before:
+        # Where the spans were noted then: a stream's tail a day before it ends, a long span in 72 hours.
+        at = read.facts.started_ns // HOUR_NS
+        hours = np.union1d(hours, np.arange(at.min() - 24, at.max() + 73) * HOUR_S)
+    each_key = np.union1d(wanted.key, np.array(before, np.uint64))
+    in_hours, hour_params = among(writer, pa.table({"hour": pa.array(hours.astype(np.uint32))}), "hour")
+    in_keys, key_params = among(writer, pa.table({"key": pa.array(each_key)}), "key")
+    found = writer.arrow(load_sql(SQL, "speakers", hours=in_hours, keys=in_keys), {**hour_params, **key_params})
+    own = np.isin(found["id"].to_numpy(), read.facts.id)
+    noted = found.filter(pa.array(own))
+    state.noted.append(noted)
+    others = found.filter(pa.array(~np.isin(found["id"].to_numpy(), state.read)))
+    # What a span was noted for, it may have shared: whoever did is settled again without it.
+    near = keys.Stretches.of(wanted, noted).meets(others)
+    return others.filter(pa.array(near))
+
+
+def _new_traces(state: _State, found: pa.Table) -> pa.Table:
+    """The traces of these spans that were not read before. They changed in nothing themselves."""
+    pairs = dict.fromkeys(zip(found["project"].to_pylist(), found["trace_id"].to_pylist(), strict=True))
+    new = [pair for pair in pairs if pair not in state.traces]
+    return traces(new, NEVER)
+
+
+def traces(pairs: list[Trace], since: datetime) -> pa.Table:
+    """Traces that changed since then."""
+    return pa.table(
+        {
+            "project": pa.array([project for project, _ in pairs], pa.binary()),
+            "trace_id": pa.array([trace_id for _, trace_id in pairs], pa.binary()),
+            "since": pa.array([since] * len(pairs), pa.timestamp("ms", "UTC")),
+        }
+    )
+
+
+def _gathered(state: _State) -> Gathered | None:
+    parts = [part for part in state.parts if len(part.facts)]
+    if not parts:
+        return None
+    spans = pa.concat_tables([part.spans for part in parts]).unify_dictionaries().combine_chunks()
+    facts = parts[0].facts if len(parts) == 1 else facts_of(spans)
+    written = np.isin(facts.trace, np.concatenate(state.written))
+    noted = pa.concat_tables(state.noted) if state.noted else None
+    earlier = pa.concat_tables([part.earlier for part in parts])
+    return Gathered(spans, facts, written, earlier, noted)

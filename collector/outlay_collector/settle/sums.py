@@ -1,0 +1,169 @@
+"""What aggregates say beyond the calls below them, added up from the leaves of each trace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from outlay_collector.settle.arrays import NO, first_of_run
+from outlay_collector.settle.facts import COMPLETED, UNKNOWN, Bools, Count, Facts, Ints
+from outlay_collector.settle.merge import Counted, Members, Requests
+from outlay_collector.settle.tree import Tree
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What was added up: arrays with a row per span, set for the spans of traces with aggregates."""
+
+    surplus: Bools
+    """An aggregate that counts more than what is below it."""
+    fills: Ints
+    """The one request below an aggregate that counts nothing itself: what the aggregate counts beyond the others."""
+    rest: Ints
+    """Shape (spans, 6): what an aggregate counts beyond what is below."""
+    below: Ints
+    """How many requests are below a span: no row, a number."""
+    model_of: Ints
+    """The span that names a model: itself, or the first by start below it."""
+    provider_of: Ints
+    """The same for the provider."""
+
+
+def add_up(facts: Facts, tree: Tree, aggregate: Bools, members: Members, requests: Requests) -> tuple[Requests, Ints]:
+    """The requests with what aggregates add, and the aggregates that only repeat what is below them."""
+    if not aggregate.any():
+        return requests, np.zeros(0, np.int64)
+    sums = _sums(facts, tree, aggregate, members, requests)
+    surplus = aggregate & sums.surplus
+    filling = np.flatnonzero(surplus & (sums.fills != NO))
+    _fill(requests, sums.fills[filling], sums.rest[filling])
+    beyond = np.flatnonzero(surplus & (sums.fills == NO))
+    requests = requests.followed_by(_rests(facts, tree, beyond, sums))
+    return requests, np.flatnonzero(aggregate & (~surplus | (sums.fills != NO)))
+
+
+def _sums(facts: Facts, tree: Tree, aggregate: Bools, members: Members, requests: Requests) -> Sums:
+    """From the deepest level up: each span's own counts and those of what is below it."""
+    size = len(facts)
+    request = np.full(size, NO)
+    request[members.rows] = members.numbers
+    counted = _counted_here(facts, tree, request, members.rows)
+    nodes = np.flatnonzero(((request != NO) | aggregate) & np.isin(facts.trace, facts.trace[aggregate]))
+    own, has_usage, failed = facts.counts.copy(), facts.has_usage.copy(), facts.failed.copy()
+    calls = nodes[~aggregate[nodes]]
+    own[calls] = requests.counts[request[calls]]
+    has_usage[calls] = requests.has_usage[request[calls]]
+    failed[calls] = facts.failed[requests.call[request[calls]]]
+    # Input decides whether an aggregate speaks of more requests than are below it: none is without input.
+    decides = np.where(own[:, Count.INPUT] != UNKNOWN, int(Count.INPUT), int(Count.OUTPUT))
+    own = np.maximum(own, 0)
+
+    below, rest = np.zeros((size, len(Count)), np.int64), np.zeros((size, len(Count)), np.int64)
+    requests_below, blanks = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    blank, fills, surplus = np.full(size, NO), np.full(size, NO), np.zeros(size, bool)
+    names_model = facts.says["request_model"] | facts.says["response_model"]
+    models = _Lenders(facts, names_model)
+    providers = _Lenders(facts, facts.says["provider"])
+    for depth in range(int(tree.depth[nodes].max()), -1, -1):
+        at = nodes[tree.depth[nodes] == depth]
+        more = own[at, decides[at]] > below[at, decides[at]]
+        surplus[at] = extra = aggregate[at] & has_usage[at] & ((requests_below[at] == 0) | more)
+        one_blank = extra & (blanks[at] == 1)
+        adds = counted[at] & ~aggregate[at]
+        total = np.where(
+            extra[:, None], np.maximum(own[at], below[at]), below[at] + np.where(adds[:, None], own[at], 0)
+        )
+        rest[at] = np.where(extra[:, None], total - below[at], 0)
+        fills[at] = np.where(one_blank, blank[at], NO)
+        is_blank = adds & ~has_usage[at] & ~failed[at]
+        blanks_up = np.where(one_blank, 0, blanks[at] + is_blank)
+        blank_up = np.where(one_blank, NO, np.where(is_blank, request[at], blank[at]))
+        requests_below[at] += np.where(aggregate[at], extra & ~one_blank, counted[at])
+        up = tree.above[at]
+        inner = up != NO
+        up, at = up[inner], at[inner]
+        np.add.at(below, up, total[inner])
+        np.add.at(requests_below, up, requests_below[at])
+        np.add.at(blanks, up, blanks_up[inner])
+        np.maximum.at(blank, up, blank_up[inner])
+        models.lend(at, up)
+        providers.lend(at, up)
+    return Sums(surplus, fills, rest, requests_below, models.rows, providers.rows)
+
+
+def _counted_here(facts: Facts, tree: Tree, request: Ints, rows: Ints) -> Bools:
+    """The span at which each request counts in its trace: the topmost, of several the first."""
+    rows = rows[~facts.cached[rows]]
+    order = np.lexsort((facts.id[rows], facts.started_ns[rows], tree.depth[rows], facts.trace[rows], request[rows]))
+    rows = rows[order]
+    counted = np.zeros(len(facts), bool)
+    counted[rows[first_of_run(request[rows], facts.trace[rows])]] = True
+    return counted
+
+
+class _Lenders:
+    """For each span the one that lends it a name: itself if it says it, else the first by start of those below."""
+
+    def __init__(self, facts: Facts, says: Bools) -> None:
+        order = np.lexsort((facts.id, facts.started_ns))
+        self._by_start = np.append(order, NO)  # so that no place is no row
+        self._nobody = len(order)
+        place = np.empty(len(order), np.int64)
+        place[order] = np.arange(len(order))
+        self._own = np.where(says, place, self._nobody)
+        self._lent = self._own.copy()
+
+    def lend(self, at: Ints, up: Ints) -> None:
+        """Offer the names of these spans to those above them."""
+        offered = self._lent[at]
+        silent = self._own[up] == self._nobody
+        np.minimum.at(self._lent, up[silent], offered[silent])
+
+    @property
+    def rows(self) -> Ints:
+        return self._by_start[self._lent]
+
+
+def _fill(requests: Requests, filled: Ints, rest: Ints) -> None:
+    """Give requests that count nothing themselves what the aggregate above counts beyond its other calls."""
+    silent = ~requests.has_usage[filled]
+    requests.counts[filled[silent]] = rest[silent]
+    requests.filled[filled[silent]] = True
+
+
+def _rests(facts: Facts, tree: Tree, rows: Ints, sums: Sums) -> Requests:
+    """What aggregates say beyond what is below, as requests of their own: the whole of it where nothing is below."""
+    whole = sums.below[rows] == 1  # itself
+    left = sums.rest[rows]
+    left[:, Count.CACHE_READ] = np.minimum(left[:, Count.CACHE_READ], left[:, Count.INPUT])
+    uncached = left[:, Count.INPUT] - left[:, Count.CACHE_READ]
+    left[:, Count.CACHE_WRITE] = np.minimum(left[:, Count.CACHE_WRITE], uncached)
+    left[:, Count.CACHE_WRITE_1H] = np.minimum(left[:, Count.CACHE_WRITE_1H], left[:, Count.CACHE_WRITE])
+    left[:, Count.REASONING] = np.minimum(left[:, Count.REASONING], left[:, Count.OUTPUT])
+    said = facts.counts[rows] != UNKNOWN
+    said[:, Count.INPUT] = True
+    counts = np.where(whole[:, None], facts.counts[rows], np.where(said, left, UNKNOWN))
+    said_by = dict.fromkeys(COMPLETED, rows)
+    only_whole = np.where(whole, rows, NO)
+    lent = sums.provider_of[rows]
+    return Requests(
+        call=rows,
+        reason=np.where(whole, Counted.WHOLE, Counted.BEYOND),
+        rows=said_by
+        | {
+            "reported_cost_usd": only_whole,
+            "other_usage": only_whole,
+            "provider": np.where(lent != NO, lent, rows),
+        },
+        counts=counts,
+        has_usage=facts.has_usage[rows],
+        estimated=facts.estimated[rows],
+        billed_failure=facts.billed_failure[rows],
+        attempt=facts.attempt[rows],
+        lookup=tree.lookup[rows],
+        conflict=np.zeros(len(rows), bool),
+        unattributed=~whole,
+        filled=np.zeros(len(rows), bool),
+        model_of=np.where(sums.model_of[rows] != rows, sums.model_of[rows], NO),
+    )

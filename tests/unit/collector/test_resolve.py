@@ -1,0 +1,355 @@
+"""The rules of counting once, each on a handful of spans."""
+
+from __future__ import annotations
+
+import pytest
+from tests.settle_facts import CLIENT, FRAMEWORK, Decided, Given, decide
+
+from outlay_collector.settle.facts import Count, Role
+from outlay_collector.settle.merge import Counted
+
+AGENT, RAW, TAIL = Role.AGGREGATE, Role.RAW, Role.TAIL
+
+
+def reason(decided: Decided, name: str) -> Counted:
+    return Counted(decided.of(name, "reason"))
+
+
+# --- one span below the other
+
+
+def test_a_framework_s_span_and_the_client_s_below_it_are_one_call() -> None:
+    found = decide(Given("ChatOpenAI", (100, 7)), Given("openai.chat", (100, 7), under="ChatOpenAI", rank=CLIENT))
+    assert found.calls == {"openai.chat": (100, 7)}
+    assert found.repeats == {"ChatOpenAI": ("same_request", "openai.chat")}
+    assert reason(found, "openai.chat") is Counted.NEAREST
+
+
+def test_a_call_that_no_other_span_speaks_of_stands_alone() -> None:
+    assert reason(decide(Given("chat", (100, 7))), "chat") is Counted.ALONE
+
+
+def test_what_is_between_them_and_says_nothing_does_not_part_them() -> None:
+    found = decide(
+        Given("ChatOpenAI", (100, 7)),
+        Given("retry", under="ChatOpenAI", role=Role.NONE),
+        Given("openai.chat", (100, 7), under="retry", rank=CLIENT),
+    )
+    assert found.calls == {"openai.chat": (100, 7)}
+
+
+def test_a_parent_is_one_request_with_one_of_its_children_the_last_to_start() -> None:
+    found = decide(
+        Given("ChatOpenAI", (100, 7)),
+        Given("first try", (100, 7), under="ChatOpenAI", at=10, rank=CLIENT),
+        Given("second try", (100, 7), under="ChatOpenAI", at=20, rank=CLIENT),
+    )
+    assert found.calls == {"first try": (100, 7), "second try": (100, 7)}
+    assert found.repeats == {"ChatOpenAI": ("same_request", "second try")}
+
+
+def test_the_response_s_id_is_surer_than_equal_counts() -> None:
+    found = decide(
+        Given("ChatOpenAI", (100, 7), response="r1"),
+        Given("one", (100, 9), under="ChatOpenAI", response="r1", at=10, rank=CLIENT),
+        Given("other", (100, 7), under="ChatOpenAI", at=20, rank=CLIENT),
+    )
+    assert found.repeats == {"ChatOpenAI": ("same_response", "one")}
+
+
+def test_two_ids_are_two_requests_however_equal_the_counts() -> None:
+    found = decide(Given("a", (100, 7), response="r1"), Given("b", (100, 7), under="a", response="r2"))
+    assert found.calls == {"a": (100, 7), "b": (100, 7)}
+
+
+def test_another_model_is_another_request() -> None:
+    one = Given("a", model="gpt-4o", answered_by="gpt-4o-2024-08-06")
+    other = Given("b", (100, 7), under="a", model="claude-sonnet-4", answered_by="claude-sonnet-4-20250514")
+    assert decide(one, other).calls == {"a": (None, None), "b": (100, 7)}
+
+
+def test_a_model_may_be_named_by_how_its_name_begins() -> None:
+    found = decide(Given("a", (100, 7)), Given("b", (100, 7), under="a", model="gpt-4o-2024-08-06", rank=CLIENT))
+    assert set(found.calls) == {"b"}
+
+
+def test_a_failed_child_is_a_try_of_its_own() -> None:
+    found = decide(Given("a", (100, 7)), Given("b", under="a", failed=True, rank=CLIENT))
+    assert found.calls == {"a": (100, 7), "b": (None, None)}
+
+
+def test_what_came_off_the_wire_untouched_is_the_call() -> None:
+    found = decide(
+        Given("chat", (100, 7), rank=CLIENT), Given("raw", (100, 8), under="chat", role=RAW, rank=CLIENT - 1)
+    )
+    assert found.calls == {"raw": (100, 8)}
+    assert found.repeats == {"chat": ("same_request", "raw")}
+
+
+def test_a_ring_of_parents_is_read_span_by_span() -> None:
+    assert set(decide(Given("a", (1, 1), under="b"), Given("b", (2, 2), under="a")).calls) == {"a", "b"}
+
+
+def test_spans_whose_parent_is_not_there_are_read_as_roots() -> None:
+    assert decide(Given("chat", (100, 7), under="lost")).calls == {"chat": (100, 7)}
+
+
+# --- what each span adds
+
+
+def test_each_field_has_the_word_of_the_span_nearest_the_wire_that_says_it() -> None:
+    found = decide(
+        Given("ChatOpenAI", (100, 7), says=frozenset({"environment", "provider"})),
+        Given("openai.chat", (100, 7), under="ChatOpenAI", rank=CLIENT, says=frozenset({"provider"})),
+    )
+    rows = found.resolved.requests.rows
+    assert rows["provider"].tolist() == [found.row["openai.chat"]]
+    assert rows["environment"].tolist() == [found.row["ChatOpenAI"]]
+
+
+def test_parts_that_only_another_span_counts_complete_the_call() -> None:
+    found = decide(
+        Given("ChatOpenAI", (100, 7), parts={Count.CACHE_READ: 40}),
+        Given("openai.chat", (100, 7), under="ChatOpenAI", rank=CLIENT),
+    )
+    assert found.counts("openai.chat") == {"input_tokens": 100, "output_tokens": 7, "cache_read_tokens": 40}
+
+
+def test_an_estimate_holds_only_where_nobody_counted() -> None:
+    found = decide(
+        Given("framework", (101, 7)),
+        Given("client", (101, 9), under="framework", rank=CLIENT, estimated=True),
+    )
+    assert found.calls == {"client": (101, 7)}
+    assert found.of("client", "estimated") is False
+
+
+def test_a_stream_that_the_client_did_not_read_to_its_end_has_no_output() -> None:
+    found = decide(Given("framework", (100, 1)), Given("client", (100, None), under="framework", rank=CLIENT))
+    assert found.calls == {"client": (100, None)}
+
+
+def test_the_highest_attempt_that_a_span_names_is_the_request_s() -> None:
+    found = decide(Given("a", (100, 7), attempt=3), Given("b", (100, 7), under="a", rank=CLIENT))
+    assert found.of("b", "attempt") == 3
+
+
+# --- agents and chains
+
+
+def test_an_agent_that_repeats_its_calls_is_no_call() -> None:
+    found = decide(
+        Given("agent", (30, 12), role=AGENT),
+        Given("a", (10, 4), under="agent"),
+        Given("b", (20, 8), under="agent"),
+    )
+    assert found.calls == {"a": (10, 4), "b": (20, 8)}
+    assert found.repeats == {"agent": ("repeats_descendants", "")}
+
+
+def test_what_an_agent_counts_beyond_its_calls_is_a_call_of_its_own() -> None:
+    found = decide(
+        Given("agent", (50, 20), role=AGENT),
+        Given("a", (10, 4), under="agent"),
+        Given("b", (20, 8), under="agent"),
+    )
+    assert found.calls == {"a": (10, 4), "b": (20, 8), "agent": (20, 8)}
+    assert reason(found, "agent") is Counted.BEYOND
+    assert found.of("agent", "unattributed") is True
+
+
+def test_an_agent_with_nothing_below_is_a_call() -> None:
+    found = decide(Given("agent", (50, 20), role=AGENT))
+    assert found.calls == {"agent": (50, 20)}
+    assert reason(found, "agent") is Counted.WHOLE
+
+
+def test_a_call_without_usage_takes_what_the_agent_counts_beyond_the_others() -> None:
+    found = decide(
+        Given("agent", (30, 12), role=AGENT),
+        Given("a", (10, 4), under="agent"),
+        Given("b", under="agent"),
+    )
+    assert found.calls == {"a": (10, 4), "b": (20, 8)}
+    assert found.of("b", "filled") is True
+
+
+def test_two_calls_without_usage_cannot_share_what_is_left() -> None:
+    found = decide(
+        Given("agent", (30, 12), role=AGENT),
+        Given("a", under="agent"),
+        Given("b", under="agent"),
+    )
+    assert found.calls == {"a": (None, None), "b": (None, None), "agent": (30, 12)}
+
+
+def test_input_decides_whether_an_agent_speaks_of_more_requests() -> None:
+    found = decide(Given("agent", (10, 99), role=AGENT), Given("a", (10, 4), under="agent"))
+    assert found.calls == {"a": (10, 4)}
+
+
+def test_agents_above_agents_count_once() -> None:
+    found = decide(
+        Given("workflow", (30, 3), role=AGENT),
+        Given("agent", (30, 3), under="workflow", role=AGENT),
+        Given("call", (30, 3), under="agent"),
+    )
+    assert found.calls == {"call": (30, 3)}
+    assert set(found.repeats) == {"workflow", "agent"}
+
+
+def test_a_call_with_calls_of_other_counts_below_it_is_an_agent() -> None:
+    found = decide(
+        Given("query engine", (30, 12)),
+        Given("a", (10, 4), under="query engine"),
+        Given("b", (20, 8), under="query engine"),
+    )
+    assert set(found.calls) == {"a", "b"}
+    assert found.repeats == {"query engine": ("repeats_descendants", "")}
+
+
+@pytest.mark.parametrize("order", [("early", "late"), ("late", "early")])
+def test_an_agent_that_names_no_model_has_that_of_the_first_call_below_it(order: tuple[str, str]) -> None:
+    calls = {
+        "early": Given("early", (10, 4), under="agent", at=1, model="gpt-4o"),
+        "late": Given("late", (20, 8), under="agent", at=2, model="claude-sonnet-4"),
+    }
+    found = decide(Given("agent", (50, 20), role=AGENT, model=""), *(calls[name] for name in order))
+    assert found.of("agent", "model_of") == found.row["early"]
+
+
+# --- in several traces
+
+
+APP = Given("app", (100, 7), trace="app", response="r1", scope="app", took=500)
+GATEWAY = Given("gateway", (100, 7), trace="gw", response="r1", scope="gateway", at=100, took=300, rank=CLIENT)
+
+
+def test_one_response_that_two_libraries_saw_at_once_is_one_call() -> None:
+    found = decide(APP, GATEWAY)
+    assert found.calls == {"gateway": (100, 7)}
+    assert found.repeats == {"app": ("same_response", "gateway")}
+
+
+def test_an_id_that_a_gateway_repeats_later_is_another_call() -> None:
+    later = Given("gateway", (100, 7), trace="gw", response="r1", scope="gateway", at=60_000, took=300, rank=CLIENT)
+    assert set(decide(APP, later).calls) == {"app", "gateway"}
+
+
+def test_the_same_library_twice_is_two_requests() -> None:
+    again = Given("again", (100, 7), trace="other", response="r1", scope="app", at=10, took=500)
+    assert set(decide(APP, again).calls) == {"app", "again"}
+
+
+def test_spans_with_one_id_that_contradict_are_two_calls_and_flagged() -> None:
+    other = Given("other", (900, 70), trace="gw", response="r1", scope="gateway", at=100, took=300, rank=CLIENT)
+    found = decide(APP, other)
+    assert set(found.calls) == {"app", "other"}
+    assert found.of("app", "conflict") is True
+    assert found.of("other", "conflict") is True
+
+
+@pytest.mark.parametrize(
+    ("at", "calls"), [(5_900, {"gateway"}), (6_001, {"client", "gateway"}), (20_000, {"client", "gateway"})]
+)
+def test_a_chain_lasts_as_long_as_the_spans_that_carry_the_id(at: int, calls: set[str]) -> None:
+    """Whatever is around them: a framework's span of half a minute makes no request of a second longer."""
+    found = decide(
+        Given("framework", (100, 7), took=30_000, scope="framework"),
+        Given("client", (100, 7), under="framework", response="r1", took=1_000, rank=CLIENT, scope="client"),
+        Given("gateway", (100, 7), trace="gw", response="r1", scope="gateway", at=at, rank=CLIENT - 1),
+    )
+    assert set(found.calls) == calls
+
+
+def test_equal_counts_join_a_span_without_an_id_to_one_that_has_it() -> None:
+    found = decide(
+        Given("client", (100, 7), trace="a", response="r1", same_counts="100/7", rank=CLIENT, scope="client"),
+        Given("framework", (100, 7), trace="b", same_counts="100/7", at=20, scope="framework"),
+    )
+    assert found.calls == {"client": (100, 7)}
+    assert found.repeats == {"framework": ("same_response", "client")}
+
+
+def test_equal_counts_without_any_id_prove_nothing_unless_one_lies_within_the_other() -> None:
+    one = Given("one", (100, 7), trace="a", same_counts="100/7", scope="x", took=200)
+    beside = Given("other", (100, 7), trace="b", same_counts="100/7", scope="y", at=150, took=200)
+    within = Given("other", (100, 7), trace="b", same_counts="100/7", scope="y", at=50, took=100)
+    assert set(decide(one, beside).calls) == {"one", "other"}
+    assert len(decide(one, within).calls) == 1
+
+
+def test_of_spans_in_two_traces_the_lowest_rank_is_the_call_wherever_it_is() -> None:
+    far = Given("far", (100, 7), trace="z", response="r1", scope="gateway", rank=5)
+    assert set(decide(APP, far).calls) == {"far"}
+    assert set(decide(far, APP).calls) == {"far"}
+
+
+# --- streams
+
+
+def test_a_stream_s_usage_is_of_the_span_that_opened_it() -> None:
+    found = decide(
+        Given("stream", stream="s", took=100),
+        Given("done", (100, 7), role=TAIL, stream="s", at=900, took=0, began=120, rank=FRAMEWORK + 1),
+    )
+    assert found.calls == {"stream": (100, 7)}
+    assert found.repeats == {"done": ("stream_usage", "stream")}
+
+
+def test_streams_of_one_burst_have_their_usage_in_order() -> None:
+    found = decide(
+        Given("one", stream="s", took=10),
+        Given("two", stream="s", at=5, took=10),
+        Given("done one", (1, 1), role=TAIL, stream="s", at=500, took=0, rank=FRAMEWORK + 1),
+        Given("done two", (2, 2), role=TAIL, stream="s", at=600, took=0, rank=FRAMEWORK + 1),
+    )
+    assert found.calls == {"one": (1, 1), "two": (2, 2)}
+
+
+def test_a_silence_parts_streams() -> None:
+    found = decide(
+        Given("aborted", stream="s", took=10),
+        Given("stream", stream="s", at=10_000, took=10),
+        Given("done", (2, 2), role=TAIL, stream="s", at=10_500, took=0, rank=FRAMEWORK + 1),
+    )
+    assert found.calls == {"aborted": (None, None), "stream": (2, 2)}
+
+
+# --- caches of the application
+
+
+def test_an_answer_from_the_application_s_cache_is_no_repeat_of_the_call_it_saved() -> None:
+    found = decide(
+        Given("hit", cached=True, is_lookup=True, response="r1", scope="cache"),
+        Given("earlier", (100, 7), response="r1", trace="b", scope="client"),
+    )
+    assert set(found.calls) == {"hit", "earlier"}
+
+
+def test_a_call_knows_the_look_up_it_was_made_for() -> None:
+    found = decide(
+        Given("lookup", role=Role.NONE, is_lookup=True),
+        Given("chain", under="lookup", role=Role.NONE),
+        Given("call", (100, 7), under="chain"),
+    )
+    assert found.of("call", "lookup") == found.row["lookup"]
+
+
+# --- contexts
+
+
+def test_a_call_inherits_from_every_span_around_it_the_nearest_first() -> None:
+    says = frozenset({"context"})
+    found = decide(
+        Given("request", role=Role.NONE, says=says),
+        Given("step", under="request", role=Role.NONE, says=says),
+        Given("call", (100, 7), under="step"),
+    )
+    assert found.resolved.contexts.chains == {0: (found.row["step"], found.row["request"])}
+
+
+def test_a_call_without_any_context_has_none() -> None:
+    found = decide(Given("call", (100, 7)))
+    assert found.resolved.contexts.chains == {}
+    assert found.resolved.contexts.near.tolist() == [-1]
