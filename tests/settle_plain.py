@@ -349,42 +349,39 @@ def fits(a: Chain, w: Chain, slack: int, by_counts: bool) -> bool:
 
 
 def merge(spans: list[Span], conflict: bool) -> Request:
-    """A request from its spans in order: identity is the first's, each field the first word on it; estimates last."""
-    if len(spans) > 1:
-        spans.sort(key=lambda s: (s.rank, s.trace_no, -s.usage_depth, s.span_no, s.id))
-    last = spans[-1]
+    """A request from its spans in order: identity is the first's, each field the first word on it."""
+    spans.sort(key=lambda s: (s.rank, s.trace_no, -s.usage_depth, s.span_no, s.id))
+    sure, guess = [s for s in spans if not s.estimated], [s for s in spans if s.estimated]
+    cut = len(spans) > 1 and any(unread(s) for s in spans)
+    counts: Counts = []
+    estimated = bool(guess) and not any(s.has_usage for s in sure)
+    for n in range(6):
+        counted = None if n == OUTPUT and cut else first_word(s.counts[n] for s in sure)
+        guessed = first_word(s.counts[n] for s in guess)
+        counts.append(guessed if counted is None else counted)
+        estimated = estimated or (n in (INPUT, OUTPUT) and counted is None and guessed is not None)
+    rows = {name: next((s.row for s in spans if name in s.says), spans[-1].row) for name in COMPLETED}
+    others = [s for s in (*sure, *guess) if "other_usage" in s.says]
     request = Request(
         members=spans,
-        rows=dict.fromkeys((*COMPLETED, "other_usage"), last.row),
-        counts=last.counts,
-        has_usage=last.has_usage,
-        estimated=last.estimated,
-        billed_failure=last.billed_failure,
-        attempt=last.attempt,
-        lookup=last.lookup,
+        rows={**rows, "other_usage": others[0].row if others else spans[-1].row},
+        counts=counts,
+        has_usage=any(s.has_usage for s in spans),
+        estimated=estimated,
+        billed_failure=any(s.billed_failure for s in spans),
+        attempt=max(s.attempt for s in spans),
+        lookup=next((s.lookup for s in spans if s.lookup), None),
         conflict=conflict,
         contexts=context_chain(spans),
     )
-    cut = unread(last)
-    other_said = "other_usage" in last.says
-    for s in reversed(spans[:-1]):
-        counted = request.has_usage and not request.estimated
-        request.rows |= dict.fromkeys(s.says & {*COMPLETED}, s.row)
-        if "other_usage" in s.says and not (counted and s.estimated and other_said):
-            request.rows["other_usage"], other_said = s.row, True
-        cut = cut or unread(s)
-        x, y = (request.counts, s.counts) if counted and s.estimated else (s.counts, request.counts)
-        request.counts = [b if a is None else a for a, b in zip(x, y, strict=True)]
-        if cut:
-            request.counts[OUTPUT] = None
-        request.estimated = (s.estimated or request.estimated) and not (counted or (s.has_usage and not s.estimated))
-        request.has_usage = request.has_usage or s.has_usage
-        request.billed_failure = request.billed_failure or s.billed_failure
-        request.attempt = max(request.attempt, s.attempt)
-        request.lookup = s.lookup or request.lookup
     for s in spans:
         s.request = request
     return request
+
+
+def first_word(said: Iterable[int | None]) -> int | None:
+    """The first that is said."""
+    return next((each for each in said if each is not None), None)
 
 
 def unread(s: Span) -> bool:

@@ -112,21 +112,44 @@ def members_of(facts: Facts, tree: Tree, rows: Ints, joined: Joined) -> Members:
 
 
 def merge(facts: Facts, tree: Tree, members: Members, joined: Joined) -> Requests:
-    """Put each request together from its last span to its first: each field has the first word on it.
-
-    Counts come from spans that counted, an estimate only where none did.
-    """
+    """Put each request together from its last span to its first: each field has the first word on it."""
     sizes, last = members.sizes, members.rows[members.starts + members.sizes - 1]
     found = _said_by(facts, tree, last)
-    truncated = _unread(facts, last)
     for place in range(int(sizes.max(initial=1)) - 2, -1, -1):
         longer = np.flatnonzero(sizes > place + 1)
-        span = members.rows[members.starts[longer] + place]
-        truncated[longer] |= _unread(facts, span)
-        _complete(facts, tree, found, longer, span, truncated[longer])
+        _complete(facts, tree, found, longer, members.rows[members.starts[longer] + place])
     found.call = members.calls
     found.reason = np.where(sizes > 1, Counted.NEAREST, Counted.ALONE)
+    found.counts, found.estimated = _counted(facts, members)
     found.conflict = any_in_runs(joined.conflict[joined.request[members.rows]], members.starts)
+    return found
+
+
+def _counted(facts: Facts, members: Members) -> tuple[Ints, Bools]:
+    """What each request counts, field by field, and whether its input or output is an estimate.
+
+    Each count is the first word of a span that counted; where none did, the first of one that estimated.
+    """
+    rows, estimated = members.rows, facts.estimated[members.rows]
+    said = facts.counts[rows]
+    unread = any_in_runs(_unread(facts, rows), members.starts) & (members.sizes > 1)
+    counted = np.where(estimated[:, None], UNKNOWN, said)
+    counted[unread[members.numbers], Count.OUTPUT] = UNKNOWN
+    sure, guess = (_first_known(each, members) for each in (counted, np.where(estimated[:, None], said, UNKNOWN)))
+    guessed = (sure == UNKNOWN) & (guess != UNKNOWN)
+    nobody_counted = ~any_in_runs(facts.has_usage[rows] & ~estimated, members.starts)
+    is_estimate = any_in_runs(estimated, members.starts) & nobody_counted
+    is_estimate |= guessed[:, Count.INPUT] | guessed[:, Count.OUTPUT]
+    return np.where(guessed, guess, sure), is_estimate
+
+
+def _first_known(counts: Ints, members: Members) -> Ints:
+    """The first count that is known of each request's spans, field by field; shape (requests, 6)."""
+    found = np.full((len(members.starts), len(Count)), UNKNOWN)
+    for count in Count:
+        known = np.flatnonzero(counts[:, count] != UNKNOWN)
+        first = known[first_of_run(members.numbers[known])]
+        found[members.numbers[first], count] = counts[first, count]
     return found
 
 
@@ -150,23 +173,14 @@ def _said_by(facts: Facts, tree: Tree, rows: Ints) -> Requests:
     )
 
 
-def _complete(facts: Facts, tree: Tree, found: Requests, at: Ints, span: Ints, truncated: Bools) -> None:
+def _complete(facts: Facts, tree: Tree, found: Requests, at: Ints, span: Ints) -> None:
     """Put a span before what is known so far of some requests: what it says comes first."""
     for name in COMPLETED:
         found.rows[name][at] = np.where(facts.says[name][span], span, found.rows[name][at])
-    counted = found.has_usage[at] & ~found.estimated[at]
-    weaker = counted & facts.estimated[span]  # an estimate, and those after it have counted
     other = found.rows["other_usage"][at]
-    keeps = facts.says["other_usage"][span] & ~(weaker & facts.says["other_usage"][other])
+    guesses = facts.estimated[span] & ~facts.estimated[other] & facts.says["other_usage"][other]
+    keeps = facts.says["other_usage"][span] & ~guesses
     found.rows["other_usage"][at] = np.where(keeps, span, other)
-    first = np.where(weaker[:, None], found.counts[at], facts.counts[span])
-    second = np.where(weaker[:, None], facts.counts[span], found.counts[at])
-    counts = np.where(first != UNKNOWN, first, second)
-    counts[truncated, Count.OUTPUT] = UNKNOWN
-    found.counts[at] = counts
-    found.estimated[at] = (facts.estimated[span] | found.estimated[at]) & ~(
-        counted | (facts.has_usage[span] & ~facts.estimated[span])
-    )
     found.has_usage[at] |= facts.has_usage[span]
     found.billed_failure[at] |= facts.billed_failure[span]
     found.attempt[at] = np.maximum(found.attempt[at], facts.attempt[span])
@@ -176,7 +190,7 @@ def _complete(facts: Facts, tree: Tree, found: Requests, at: Ints, span: Ints, t
 def _unread(facts: Facts, rows: Ints) -> Bools:
     """Whether a stream was not read to its end: the client's own span counts what came in, and that is the input only.
 
-    What others call output is then the count that the stream began with.
+    What others count as output is then what the stream began with; what they estimate is not.
     """
     input_known = facts.counts[rows, Count.INPUT] != UNKNOWN
     output_known = facts.counts[rows, Count.OUTPUT] != UNKNOWN

@@ -129,6 +129,25 @@ def test_a_stream_that_the_client_did_not_read_to_its_end_has_no_output() -> Non
     assert found.calls == {"client": (100, None)}
 
 
+def test_an_estimate_completes_what_nobody_counted() -> None:
+    """A stream that was abandoned: the client's span has the input, Outlay's an estimate of what had come."""
+    found = decide(
+        Given("client", (900, None), rank=CLIENT, parts={Count.CACHE_READ: 500}),
+        Given("wire", (900, 1), under="client", rank=CLIENT - 5, estimated=True, parts={Count.CACHE_READ: 500}),
+    )
+    assert found.calls == {"wire": (900, 1)}
+    assert found.of("wire", "estimated") is True
+
+
+def test_an_estimated_part_makes_no_estimate_of_a_counted_whole() -> None:
+    found = decide(
+        Given("framework", (100, 7)),
+        Given("client", (100, 7), under="framework", rank=CLIENT, estimated=True, parts={Count.REASONING: 3}),
+    )
+    assert found.counts("client") == {"input_tokens": 100, "output_tokens": 7, "reasoning_tokens": 3}
+    assert found.of("client", "estimated") is False
+
+
 def test_the_highest_attempt_that_a_span_names_is_the_request_s() -> None:
     found = decide(Given("a", (100, 7), attempt=3), Given("b", (100, 7), under="a", rank=CLIENT))
     assert found.of("b", "attempt") == 3
