@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -214,6 +214,16 @@ def random_facts(seed: int, most: int = 16) -> Facts:
     )
 
 
-def shape_of(facts: Facts) -> dict[str, Any]:
-    """The fields of facts that have a row per span."""
-    return {f.name: getattr(facts, f.name) for f in fields(facts) if f.name not in ("says", "models")}
+def random_siblings(seed: int) -> Facts:
+    """The same worlds with most spans beside each other, of one model and alike in what they count."""
+    facts = random_facts(seed)
+    below_first = (facts.id > 2) & (facts.trace == facts.trace[0])
+    return replace(
+        facts,
+        parent_id=np.where(below_first, facts.id[0], facts.parent_id),
+        role=np.minimum(facts.role, Role.AGGREGATE).astype(np.uint8),
+        counts=np.where(facts.counts == UNKNOWN, UNKNOWN, 5),
+        request_model=np.ones(len(facts), np.int64),
+        response_key=np.where(facts.rank > CLIENT, np.uint64(0), facts.response_key),
+        fingerprint=np.zeros(len(facts), np.uint64),
+    )

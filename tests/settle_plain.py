@@ -94,6 +94,7 @@ class Repeat:
 
 
 def resolve(spans: list[Span]) -> tuple[list[Request], list[Repeat]]:
+    adopt(spans)
     place(spans)
     speakers = [s for s in spans if s.role]
     pairs = [(s, s.above) for s in speakers if s.above]
@@ -111,6 +112,27 @@ def resolve(spans: list[Span]) -> tuple[list[Request], list[Repeat]]:
 
 
 # --- the tree
+
+
+def adopt(spans: list[Span]) -> None:
+    """A client's span within the one framework's beside it, of the same request, is taken for its child."""
+    beside: dict[int, list[Span]] = defaultdict(list)
+    for span in spans:
+        if span.pid and span.role == CALL and not span.cached:
+            beside[span.pid].append(span)
+    for group in beside.values():
+        hosts = [s for s in group if s.rank > OWN_SPAN and not s.response_key]
+        for guest in (s for s in group if s.rank <= OWN_SPAN):
+            around = [s for s in hosts if s.at <= guest.at and s.ended >= guest.ended]
+            if len(around) == 1 and is_sibling_s(guest, around[0]):
+                guest.pid = around[0].id
+
+
+def is_sibling_s(guest: Span, host: Span) -> bool:
+    one, other = guest.models[0], host.models[0]
+    same_model = bool(one and other) and (one.startswith(other) or other.startswith(one))
+    same_counts = all(guest.counts[n] == host.counts[n] for n in (INPUT, OUTPUT))
+    return guest.scope != host.scope and same_model and (same_counts or not host.has_usage)
 
 
 def place(spans: list[Span]) -> None:

@@ -48,16 +48,21 @@ def number_in_run(first: Bools) -> Ints:
     return places - np.maximum.accumulate(np.where(first, places, 0))
 
 
-def latest_in_run(instants: Ints, first: Bools) -> Ints:
-    """The latest so far in each element's run; `first` marks where runs start."""
+def latest_place(instants: Ints, first: Bools) -> Ints:
+    """Place of the latest so far in each element's run; `first` marks where runs start."""
     if not len(instants):
-        return instants
+        return np.zeros(0, np.int64)
     # Instants by their order, so that a later run always begins above an earlier one.
     order = np.argsort(instants, kind="stable")
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
-    latest: Ints = instants[order][np.maximum.accumulate(rank + (np.cumsum(first) - 1) * len(order)) % len(order)]
-    return latest
+    places: Ints = order[np.maximum.accumulate(rank + (np.cumsum(first) - 1) * len(order)) % len(order)]
+    return places
+
+
+def latest_in_run(instants: Ints, first: Bools) -> Ints:
+    """The latest so far in each element's run."""
+    return instants[latest_place(instants, first)]
 
 
 def rows_of(ids: Ids, wanted: Ids) -> Ints:

@@ -8,6 +8,7 @@ import numpy as np
 
 from outlay_collector.settle.arrays import NO, rows_of
 from outlay_collector.settle.facts import Bools, Facts, Ints, Role
+from outlay_collector.settle.siblings import parents_of
 
 MAX_DEPTH = 64
 """Nobody nests deeper; what does is a mistake of its sender and stands for itself."""
@@ -53,7 +54,7 @@ def _own(said: Bools) -> Ints:
 
 def _parents(facts: Facts) -> tuple[Ints, Ints]:
     """Each span's parent and its depth below the root, by steps of doubling length."""
-    parent = rows_of(facts.id, facts.parent_id)
+    parent = rows_of(facts.id, parents_of(facts))
     depth, ahead = (parent != NO).astype(np.int64), parent.copy()
     for _ in range(_DOUBLINGS):
         on = np.flatnonzero(ahead != NO)

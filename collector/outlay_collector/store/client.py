@@ -223,14 +223,16 @@ class Writer:
 
     def arrow(self, sql: str, params: Params | None = None) -> pa.Table:
         """As `query`, as an Arrow table: for many rows. Texts are bytes."""
-        return _run(
-            self._client.query_arrow, sql, parameters=dict(params or {}), settings=dict(ARROW), use_strings=False
+        values = dict(params or {})
+        return self._do(
+            lambda client: _run(client.query_arrow, sql, parameters=values, settings=dict(ARROW), use_strings=False)
         )
 
     def insert_arrow(self, table: str, rows: pa.Table) -> None:
         """Insert an Arrow table with columns of `table`, in one block."""
         if len(rows):
-            _run(self._client.insert_arrow, table, rows.unify_dictionaries().combine_chunks())
+            block = rows.unify_dictionaries().combine_chunks()
+            self._do(lambda client: _run(client.insert_arrow, table, block))
 
     def load(self, table: str, body: bytes, *, fmt: str, settings: Mapping[str, Any] | None = None) -> None:
         """Let ClickHouse parse `body` in format `fmt` straight into `table`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.settle_facts import CLIENT, FRAMEWORK, Decided, Given, decide
 
@@ -92,6 +94,61 @@ def test_a_ring_of_parents_is_read_span_by_span() -> None:
 
 def test_spans_whose_parent_is_not_there_are_read_as_roots() -> None:
     assert decide(Given("chat", (100, 7), under="lost")).calls == {"chat": (100, 7)}
+
+
+# --- beside each other, where one should be below the other
+
+
+def test_a_client_s_span_within_the_one_framework_s_beside_it_is_the_same_call() -> None:
+    """Langfuse's span below LangChain's, and Outlay's beside it, since Langfuse's is never the current one."""
+    found = decide(
+        Given("ChatOpenAI", (900, 60), scope="langchain", took=1_000),
+        Given("generation", (900, 60), under="ChatOpenAI", scope="langfuse", at=10, took=900),
+        Given("chat", (900, 60), under="ChatOpenAI", scope="outlay", response="r", rank=CLIENT, at=20, took=800),
+    )
+    assert found.calls == {"chat": (900, 60)}
+
+
+def test_a_stream_that_counts_nothing_beside_the_client_s_is_no_call_of_its_own() -> None:
+    found = decide(
+        Given("agent", role=AGENT, took=1_000),
+        Given("generation", under="agent", scope="langfuse", at=10, took=900),
+        Given("chat", (900, 60), under="agent", scope="outlay", response="r", rank=CLIENT, at=20, took=800),
+    )
+    assert found.calls == {"chat": (900, 60)}
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"usage": (901, 61)},
+        {"model": "claude-sonnet-4"},
+        {"model": ""},
+        {"response": "other"},
+        {"scope": "outlay"},
+        {"took": 100},
+        {"under": ""},
+    ],
+    ids=str,
+)
+def test_a_call_beside_another_is_another_one_unless_everything_fits(beside: dict[str, Any]) -> None:
+    host: dict[str, Any] = {"usage": (900, 60), "under": "agent", "scope": "langfuse", "at": 10, "took": 900} | beside
+    found = decide(
+        Given("agent", role=Role.NONE, took=1_000),
+        Given("generation", **host),
+        Given("chat", (900, 60), under="agent", scope="outlay", response="r", rank=CLIENT, at=20, took=800),
+    )
+    assert set(found.calls) == {"generation", "chat"}
+
+
+def test_a_call_within_two_others_beside_it_is_neither_s() -> None:
+    found = decide(
+        Given("agent", role=Role.NONE, took=1_000),
+        Given("one", (900, 60), under="agent", scope="langfuse", at=5, took=990),
+        Given("two", (900, 60), under="agent", scope="langfuse", at=10, took=900),
+        Given("chat", (900, 60), under="agent", scope="outlay", response="r", rank=CLIENT, at=20, took=800),
+    )
+    assert set(found.calls) == {"one", "two", "chat"}
 
 
 # --- what each span adds

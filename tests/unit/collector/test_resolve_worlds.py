@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from tests import settle_plain
-from tests.settle_facts import random_facts
+from tests.settle_facts import random_facts, random_siblings
 
 from outlay_collector.settle.arrays import NO
 from outlay_collector.settle.facts import COMPLETED, UNKNOWN, Facts
 from outlay_collector.settle.requests import Reason
 from outlay_collector.settle.resolve import Resolved, resolve
+from outlay_collector.settle.siblings import parents_of
 
 WORLDS = 160
 Calls = dict[int, dict[str, Any]]
@@ -79,8 +80,8 @@ def expected(facts: Facts) -> tuple[Calls, Repeats]:
 @pytest.mark.parametrize("first", range(0, WORLDS, 40))
 def test_the_arrays_decide_as_the_objects_do(first: int) -> None:
     for seed in range(first, first + 40):
-        facts = random_facts(seed)
-        assert decided(facts) == expected(facts), seed
+        for facts in (random_facts(seed), random_siblings(seed)):
+            assert decided(facts) == expected(facts), seed
 
 
 @pytest.mark.parametrize("first", range(0, WORLDS, 40))
@@ -93,12 +94,14 @@ def test_the_order_of_spans_does_not_matter(first: int) -> None:
 
 def test_the_worlds_hold_what_they_are_for() -> None:
     """Calls, each kind of repeat, conflicts, rests and fills: or the tests above would say little."""
-    reasons, conflicts, rests, fills = set(), 0, 0, 0
+    reasons, conflicts, rests, fills, adopted = set(), 0, 0, 0, 0
     for seed in range(WORLDS):
         calls, repeats = decided(random_facts(seed))
         reasons |= {reason for _, reason, _ in repeats}
         conflicts += sum(call["conflict"] for call in calls.values())
         rests += sum(call["unattributed"] for call in calls.values())
         fills += sum(call["filled"] for call in calls.values())
+        siblings = random_siblings(seed)
+        adopted += int(np.sum(parents_of(siblings) != siblings.parent_id))
     assert reasons == {reason.text for reason in Reason if reason}
-    assert min(conflicts, rests, fills) > 1
+    assert min(conflicts, rests, fills, adopted) > 1
