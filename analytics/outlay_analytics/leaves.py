@@ -48,6 +48,7 @@ OTHER_PARTS, OTHER_FEATURES, OTHER_MODELS = 1, 2, 4  # bits of `rest`: what a le
 MOST_VALUES = 100  # of features, models and parts each
 FEWER_PARTS = (100, 25, 6)
 MOST_ROWS = 10_000
+TRIED_ROWS = 2_000  # as many leaves are read before it is asked which values are the largest
 ALL_ROWS = 10**9
 ZERO = Decimal(0)
 
@@ -79,7 +80,7 @@ class Leaves:
 def read_leaves(store: Store, scope: Scope, base: Window, by: str) -> Leaves:
     """Ask the store about the window of `scope` and about `base`, leaf by leaf."""
     sides = (replace(scope, window=base), scope)
-    found = _read(store, sides, by, [])
+    found = _read(store, sides, by, [], TRIED_ROWS)
     if found is None or _many(found):
         found = _read_bounded(store, sides, by)
     before, after = found

@@ -19,6 +19,7 @@ from outlay_analytics.window import (
     BadRequest,
     Interval,
     Scope,
+    Window,
     check_groups,
     check_interval,
     dimension_value,
@@ -63,6 +64,7 @@ def spend(
     limit: int = MAX_GROUPS,
     percentiles: bool = True,
     rank: str = "cost_usd",
+    base: Window | None = None,
 ) -> dict[str, Any]:
     """Spend of a scope, in total and by group and interval.
 
@@ -77,6 +79,7 @@ def spend(
             `rows_left_out` is true, `groups_left_out` counts them, and each step has a row with `remainder`.
         percentiles: Without them `p50_ms` and `p95_ms` are None, at half the cost; for charts that do not show them.
         rank: The measure that says which groups are largest.
+        base: A window to compare with in place of that just before, as long (see `bases.comparable`).
 
     Returns:
         `window`, `currency`, `total`, `coverage`, `rows` (newest first, then largest, the remainder last).
@@ -88,13 +91,14 @@ def spend(
     _check_compare(compare)
     if rank not in RANKS:
         raise BadRequest(f"rank must be one of {', '.join(RANKS)}, not {rank[:SHOWN]!r}")
+    against = base or (scope.window.previous() if compare else None)
     windows = [(scope, timedelta(0))]
-    if compare:
-        windows.append((replace(scope, window=scope.window.previous()), scope.window.length))
+    if against is not None:
+        windows.append((replace(scope, window=against), scope.window.start - against.start))
     found, shown = _largest(ask, windows, limit, rank)
     if shown is not None:
         found = [ask.measure(*window, shown=shown) for window in windows]
-    return _answer(ask, scope, found, bool(compare))
+    return _answer(ask, scope, found, against is not None)
 
 
 def spend_page(

@@ -148,12 +148,25 @@ def test_a_legend_key_hides_its_series_and_closes_the_gap(open_tab: OpenTab, sit
 def test_a_column_sorts_by_its_numbers(open_tab: OpenTab, site: Site) -> None:
     page = open_tab(site).go("/spend")
     table = page.locator("section", has=page.get_by_role("heading", name="Who spent what")).locator("table")
-    table.get_by_role("button", name="Calls").click()
+    cells = table.locator("tbody td:nth-child(5)")
+    for down in (True, False):
+        table.get_by_role("button", name="Per call").click()
+        each = cells.evaluate_all("cells => cells.map(cell => parseFloat(cell.dataset.v || '-1'))")
+        assert each == sorted(each, reverse=down)
+
+
+def test_heads_of_spend_sort_all_groups_on_the_server(open_tab: OpenTab, site: Site) -> None:
+    page = open_tab(site).go("/spend?group_by=user")
+    table = page.locator("section", has=page.get_by_role("heading", name="Who spent what")).locator("table")
+    assert page.locator("tr.others").count() == 1
+    dearest = table.locator("tbody tr").first.inner_text()
+    table.get_by_role("link", name="Calls", exact=True).click()
+    page.wait_for_url("**sort=calls**")
     calls = [int(text.replace(",", "")) for text in table.locator("tbody td:nth-child(4)").all_inner_texts()]
     assert calls == sorted(calls, reverse=True)
-    table.get_by_role("button", name="Calls").click()
-    calls = [int(text.replace(",", "")) for text in table.locator("tbody td:nth-child(4)").all_inner_texts()]
-    assert calls == sorted(calls)
+    table.get_by_role("link", name="Cost", exact=True).click()
+    page.wait_for_url(lambda url: "sort=" not in url)
+    assert table.locator("tbody tr").first.inner_text() == dearest
 
 
 def test_the_theme_is_remembered_without_a_flash(open_tab: OpenTab, site: Site) -> None:

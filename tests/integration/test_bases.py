@@ -158,3 +158,35 @@ def test_the_page_refuses_a_base_before_the_first_call_and_takes_one_that_is_nam
     assert "Take care: calls are recorded only since" in named
     assert "figure-drivers" in named
     assert server.get("/explain", ("start", "1970-01-01T00:00:00Z")).status == 200
+
+
+@pytest.mark.parametrize("interval", ["day", "hour"])
+def test_spend_explain_and_a_bar_of_the_chart_show_the_same_change(server: Running, interval: str) -> None:
+    """Twice as dear as the week before, alike with the time just before: every figure speaks of the former."""
+    now, project = server.assembly.context.now(), f"twice-{interval}"
+    calls(server.assembly.store, now - 30 * DAY, now - 4 * DAY, project=project)
+    for _ in range(2):
+        calls(server.assembly.store, now - 4 * DAY, now, project=project, user=f"u{_}")
+    given = [("project", project), ("start", "-2d"), ("interval", interval)]
+    page = html.unescape(server.get("/spend", *given).text)
+    assert change_of(page, server) > 50
+    twin = re.search(r"<table[^>]*><caption[^>]*>Cost by feature.*?</table>", page, re.DOTALL)
+    assert twin is not None
+    bars = re.findall(r'<tr><th[^>]*><a href="([^"]+)"', twin[0])
+    bar = bars[len(bars) // 2]
+    assert urlsplit(bar).path == {"day": "/spend", "hour": "/calls"}[interval]
+    assert change_of(html.unescape(server.get(re.sub("^/calls", "/spend", bar)).text), server) > 50
+    assert change_of(html.unescape(server.get("/", *given).text), server, "By feature") > 50
+
+
+def change_of(page: str, server: Running, heading: str = "Who spent what") -> float:
+    """Percent that the only feature's row of a table changed by; the explanation that it leads to says the same."""
+    section = re.search(rf'<section class="card" aria-label="{heading}">.*?<tbody>(.*?)</tbody>', page, re.DOTALL)
+    assert section is not None
+    change = re.search(r'<span class="num delta[^>]*>([^<]*)</span>', section[1])
+    link = re.search(r'href="(/explain[^"]+)"', section[1])
+    assert change is not None
+    assert link is not None
+    tiles = html.unescape(server.get(link[1]).text)
+    assert f">{change[1]}</span>" in tiles
+    return float(re.sub(r"[^\d.+-]", "", change[1]))

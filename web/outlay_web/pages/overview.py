@@ -32,7 +32,7 @@ def page(view: View) -> Page:
     group = view.groups("feature")[0]
     store, scope = view.ctx.store, view.scope
     timed = spend.spend(
-        store, scope, group_by=(group,), interval=view.interval, compare=view.compare, limit=parts.CHART_GROUPS
+        store, scope, group_by=(group,), interval=view.interval, base=view.base, limit=parts.CHART_GROUPS
     )
     question = "What do model calls cost, and why?"
     if not timed["total"]["calls"]:
@@ -129,7 +129,7 @@ def anomaly_line(view: View, one: Row) -> dict[str, Any]:
 
 def top_table(view: View, dimension: str) -> Table:
     """The largest few by cost, short enough to stand beside others."""
-    found = spend.spend(view.ctx.store, view.scope, (dimension,), "total", view.compare, TOP, percentiles=False)
+    found = spend.spend(view.ctx.store, view.scope, (dimension,), base=view.base, limit=TOP, percentiles=False)
     total = parts.money(found["total"].get("cost_usd"))
     rows = sorted(parts.shown_rows(found["rows"]), key=lambda r: -parts.money(r.get("cost_usd")))[:TOP]
     columns = [
@@ -139,14 +139,14 @@ def top_table(view: View, dimension: str) -> Table:
     ]
     compared = "previous" in found["total"]
     if compared:
-        columns.append(Column("Change", "delta", "change", "Against the window just before"))
+        columns.append(Column("Change", "delta", "change", view.base_text))
     lines = []
     for row in rows:
         key = parts.key_of(row, dimension)
         cost, before = row.get("cost_usd"), parts.previous(row)
         cells = [
             Cell(key, view.narrowed(dimension, key, "/spend")),
-            Cell(cost, view.narrowed(dimension, key, "/explain")),
+            Cell(cost, view.narrowed(dimension, key, "/explain", **(view.against(view.base) if view.base else {}))),
             Cell(parts.quotient(cost, total)),
         ]
         if compared:

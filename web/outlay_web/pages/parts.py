@@ -260,21 +260,45 @@ def series_of(view: View, rows: Sequence[Row], measure: str) -> list[Any]:
     return out
 
 
-def spend_columns(dimensions: Sequence[str], compared: bool) -> list[Column]:
+SORTS = ("cost_usd", "calls", "input_tokens", "output_tokens")  # measures that heads of the table sort all groups by
+
+
+def sorting(view: View, name: str) -> dict[str, Any]:
+    """What makes a column's head a link that sorts on the server: all groups, not only those shown."""
+    by = view.choice("sort", SORTS, SORTS[0])
+    href = view.here(sort=None if name == SORTS[0] else name)
+    return {"sort_href": href, "sorted": "descending" if by == name else ""}
+
+
+def spend_columns(view: View, dimensions: Sequence[str], compared: bool) -> list[Column]:
     """Columns of the table of who spent what."""
     columns = [Column(dimension_title(d).capitalize(), "name", d) for d in dimensions]
-    columns.append(Column("Cost", "usd", "cost_usd"))
+    columns.append(Column("Cost", "usd", "cost_usd", **sorting(view, "cost_usd")))
     if compared:
-        columns.append(Column("Change", "delta", "change", "Against the window just before"))
+        columns.append(Column("Change", "delta", "change", view.base_text))
     columns += [
         Column("Share", "share", "share", "Part of the whole cost", wide_only=True),
-        Column("Calls", "count", "calls"),
+        Column("Calls", "count", "calls", **sorting(view, "calls")),
         Column("Per call", "each", "cost_per_call_usd", "Cost of a call on average"),
-        Column("Input", "tokens", "input_tokens", "Input tokens, cached ones included", wide_only=True),
+        Column(
+            "Input",
+            "tokens",
+            "input_tokens",
+            "Input tokens, cached ones included",
+            wide_only=True,
+            **sorting(view, "input_tokens"),
+        ),
         Column(
             "Cached", "ratio", "cache_hit_ratio", "Part of the input read from the provider's cache", wide_only=True
         ),
-        Column("Output", "tokens", "output_tokens", "Output tokens, reasoning included", wide_only=True),
+        Column(
+            "Output",
+            "tokens",
+            "output_tokens",
+            "Output tokens, reasoning included",
+            wide_only=True,
+            **sorting(view, "output_tokens"),
+        ),
         Column("p50", "duration", "p50_ms", "Half of the calls are faster", wide_only=True),
         Column("p95", "duration", "p95_ms", "19 of 20 calls are faster"),
         Column("Errors", "ratio", "error_ratio", "Calls that failed", wide_only=True),
@@ -284,14 +308,9 @@ def spend_columns(dimensions: Sequence[str], compared: bool) -> list[Column]:
 
 
 def spend_cells(
-    row: Row,
-    total: Decimal,
-    compared: bool,
-    calls_href: str | None,
-    explain_href: str | None,
-    change_href: str | None = None,
+    row: Row, total: Decimal, compared: bool, calls_href: str | None, explain_href: str | None
 ) -> list[Cell]:
-    """The measures of one row of that table; `change_href` leads to the change that the table shows."""
+    """The measures of one row of that table."""
     calls = row.get("calls")
     cost = row.get("cost_usd")
     cells = [Cell(cost, explain_href)]
@@ -299,7 +318,7 @@ def spend_cells(
         before = previous(row)
         grown = change(cost, before)
         fresh = cost is not None and not before
-        cells.append(Cell(grown, change_href, label="new" if fresh and cost else None))
+        cells.append(Cell(grown, explain_href, label="new" if fresh and cost else None))
     cells += [
         Cell(quotient(cost, total)),
         Cell(calls, calls_href),
@@ -329,30 +348,33 @@ def spend_table(
     total = money(whole.get("cost_usd"))
     compared = "previous" in whole
 
-    def change_href(filters: Mapping[str, str]) -> str | None:
-        """Where the change of the table is explained: against what the table compares with."""
-        return view.to("/explain", **view.against(view.window.previous()), **filters) if compared else None
+    def explain_href(**filters: str) -> str:
+        """Where the change of a row is explained: against what the table compares with."""
+        return view.to("/explain", **(view.against(view.base) if view.base else {}), **filters)
 
     lines = []
-    largest = sorted(shown_rows(found["rows"]), key=lambda r: (-money(r.get("cost_usd")), -int(r.get("calls") or 0)))
+    by = view.choice("sort", SORTS, SORTS[0])
+    largest = sorted(
+        shown_rows(found["rows"]),
+        key=lambda r: (-money(r.get(by)), -money(r.get("cost_usd")), -int(r.get("calls") or 0)),
+    )
     for row in largest:
         filters = {d: str(row.get(d) if row.get(d) is not None else "") for d in dimensions}
         cells = [
             Cell(filters[d], view.here(**filters), slot=slots.get(filters[d], OTHER) if i == 0 and slots else None)
             for i, d in enumerate(dimensions)
         ]
-        calls, explained = view.to("/calls", **filters), view.to("/explain", **filters)
-        cells += spend_cells(row, total, compared, calls, explained, change_href(filters))
+        cells += spend_cells(row, total, compared, view.to("/calls", **filters), explain_href(**filters))
         lines.append(cells)
     foot = [Cell("Total" if i == 0 else "") for i in range(len(dimensions))]
-    foot += spend_cells(whole, total, compared, view.to("/calls"), view.to("/explain"), change_href({}))
+    foot += spend_cells(whole, total, compared, view.to("/calls"), explain_href())
     others = None
     if rest is not None:
         label = others_text(int(found.get("groups_left_out") or 0))
         square = OTHER if slots else None
         others = [Cell(None, slot=None if i else square, label="" if i else label) for i in range(len(dimensions))]
         others += spend_cells(rest, total, compared, None, None)
-    columns = spend_columns(dimensions, compared)
+    columns = spend_columns(view, dimensions, compared)
     return Table(name, caption, columns, lines, others, foot, timezone=view.timezone)
 
 
@@ -370,7 +392,7 @@ def total_tile(view: View, result: Row, spark: Sequence[Any] = ()) -> Tile:
     return Tile(
         "Spend",
         fmt.usd(total.get("cost_usd")),
-        view.to("/explain"),
+        view.to("/explain", **(view.against(view.base) if view.base else {})),
         coverage_note(view, result["coverage"]),
         moved(total.get("cost_usd"), previous(total)),
         sparkline(list(spark)) if spark else "",

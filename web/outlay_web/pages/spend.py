@@ -14,7 +14,7 @@ from outlay_web.pages import parts
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import GROUPS, INTERVALS, View
 
-ALLOWED = ("group_by", "interval", "measure")
+ALLOWED = ("group_by", "interval", "measure", "sort")
 MEASURES = {
     "cost_usd": "Cost",
     "calls": "Calls",
@@ -31,7 +31,8 @@ def page(view: View) -> Page:
     measure = view.choice("measure", MEASURES, "cost_usd")
     store, scope = view.ctx.store, view.scope
     most = parts.table_groups(view)
-    whole = spend.spend(store, scope, group_by=groups, interval="total", compare=view.compare, limit=most)
+    rank = view.choice("sort", parts.SORTS, parts.SORTS[0])
+    whole = spend.spend(store, scope, group_by=groups, interval="total", base=view.base, limit=most, rank=rank)
     if not whole["total"]["calls"]:
         return Page("spend.html", "Spend", "Who spent what?", empty=True)
     timed = spend.spend(

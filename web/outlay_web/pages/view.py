@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
+from outlay_analytics import bases
 from outlay_analytics.window import DIMENSIONS, EVERYTHING, ID_FILTERS, BadRequest, Scope, Window, check_groups
 from outlay_web import format as fmt
 from outlay_web.charts import Bucket, buckets
@@ -143,12 +144,18 @@ class View:
         rows = self.ctx.store.query(FIRST_CALL_SQL, {"project": self.scope.project})
         return rows[0]["hour"] if rows else None
 
+    @cached_property
+    def base(self) -> Window | None:
+        """What changes are measured against, as in Explain, alerts and incidents; None without a comparable time."""
+        return bases.comparable(self.ctx.store, self.scope).window
+
     @property
-    def compare(self) -> str | None:
-        """`previous` where calls were recorded throughout the window before: else every change would look immense."""
-        before = self.window.previous()
-        first = self.first_call
-        return "previous" if first is not None and first <= before.start + before.length / 20 else None
+    def base_text(self) -> str:
+        """That window in words, for what shows a change."""
+        if self.base is None:
+            return ""
+        start, end = (fmt.instant_text(at, self.timezone) for at in (self.base.start, self.base.end))
+        return f"Against {start} – {end}"
 
     @cached_property
     def steps(self) -> list[Bucket]:

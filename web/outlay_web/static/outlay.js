@@ -114,7 +114,7 @@
     }
 
     for (const table of all("table.sortable", from)) all("thead th", table).forEach((head, column) => {
-      if (!head.textContent.trim()) return;
+      if (!head.textContent.trim() || head.querySelector("a")) return; // a link sorts on the server
       const button = make("button", head.textContent), numeric = head.classList.contains("n");
       button.type = "button";
       head.replaceChildren(button);
@@ -180,7 +180,7 @@
 
   // The page's content again: every ten seconds when live, soon where something is still being computed; but not while
   // somebody is in the middle of something.
-  const busy = "details[open], :focus, [aria-pressed=false], .sortable [aria-sort]";
+  const busy = "details[open], :focus, [aria-pressed=false], .sortable [aria-sort]:has(button)";
   const refresh = async () => {
     const old = document.getElementById("fragment");
     if (document.hidden || drag || !tip.hidden || old.querySelector(busy)) return;
