@@ -12,7 +12,8 @@ from tests.hand_calls import call, put
 
 BILLS = Path(__file__).parent / "data" / "bills"
 DAY = datetime(2026, 11, 3, tzinfo=UTC)
-# What each planted gap comes to in USD; what is unknown is the model nobody called, and the searches nobody reported.
+# What each planted gap comes to in USD; what is unknown is the model nobody called, and
+# the fee is for searches nobody reported.
 PLANTED = {
     "unpriced": Decimal("0.09"),
     "no_usage": Decimal("0.00021"),
@@ -20,7 +21,8 @@ PLANTED = {
     "failed_but_billed": Decimal("0.002"),
     "tier_mismatch": Decimal("-0.0009"),
     "discount": Decimal("-0.000924"),
-    "unknown": Decimal("0.03"),
+    "fee": Decimal("0.02"),
+    "unknown": Decimal("0.01"),
 }
 BILLED = Decimal("0.176986")
 

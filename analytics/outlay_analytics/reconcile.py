@@ -2,7 +2,8 @@
 
 A bill names models in its own way and so do calls, so both are looked up in the price list first. A provider is
 compared only if the bill has it, and only on the days that the bill covers. Where a bill does not name models, its days
-are compared as a whole; tools that it bills apart (searches) are compared with the tool fees of the calls.
+are compared as a whole; where it names them as nobody else does and comes to the same sum as the calls that it seems to
+lack, these are compared together. Tools that it bills apart (searches) are compared with the tool fees of the calls.
 
 `coverage` is the share of the billed USD that is explained: 1 − Σ|unknown| ÷ Σ|billed|, over the cells (day, model), so
 that a surplus here cannot hide a deficit there.
@@ -20,16 +21,19 @@ from typing import Any
 from outlay.pricing.catalog import standard_tier
 from outlay_analytics import reconcile_reasons as reasons
 from outlay_analytics.reconcile_bill import Charge, family
+from outlay_analytics.reconcile_models import unplaced
 from outlay_analytics.reconcile_reasons import REASONS, SCALE, ZERO, Open
 from outlay_collector.store import Store, load_sql
 
 SQL = "outlay_analytics.sql"
 TIERS = ("standard", "batch", "flex", "priority")
+SHARE = Decimal("0.0001")
 SMALL_USD = Decimal("0.000001")
 MAX_CALLS = 1_000_000  # so many are priced again to look for another tier: two CPU-seconds each
 TOOLS = "(tools)"
 EVERYTHING = "(all models)"
 NO_MODEL = "(no model)"
+NAMED_OTHERWISE = "(named otherwise)"
 # Anthropic: "Priority Tier costs use a different billing model and are not included in the cost endpoint."
 NOT_IN_FORMAT = {"anthropic_report": ("priority",)}
 Row = dict[str, Any]
@@ -57,6 +61,23 @@ class Cell:
     priced: Decimal = ZERO
     input: Decimal = ZERO
     known: dict[str, Decimal] = field(default_factory=dict)
+    fee: Decimal = ZERO  # billed for tools
+    computed_fees: Decimal = ZERO
+    has_name: bool = True  # whether the price list or the calls know what the bill calls it
+
+    def add(self, other: Cell) -> None:
+        """Take in another cell of the same day and provider."""
+        for name in ("billed", "credit", "computed", "list_cost", "estimated", "priced", "input", "fee",
+                     "computed_fees"):  # fmt: skip
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for mine, theirs in ((self.billed_tiers, other.billed_tiers), (self.computed_tiers, other.computed_tiers)):
+            for tier, usd in theirs.items():
+                mine[tier] += usd
+        for name, count in other.counts.items():
+            self.counts[name] += count
+        self.models |= other.models
+        self.providers |= other.providers
+        self.listed += other.listed
 
     @property
     def residual(self) -> Decimal:
@@ -87,31 +108,43 @@ def reconcile(
         `bill`, `currency`, `billed_usd`, `computed_usd`, `residual_usd`, `coverage` (None when nothing was billed),
         `residual` (`reason`, `usd`, `calls`, the largest first), `days` and `rows` with `billed_usd`, `computed_usd`,
         `residual_usd`, `<reason>_usd` for each reason, and for rows `day`, `provider`, `model`, `models` (as the calls
-        name them), `calls` and the calls that leave the cost open; `left_out` of bill and calls by reason.
+        name them), `calls` and the calls that leave the cost open; `left_out` of bill and calls by reason (None for
+        lines that are not in USD) and `left_out_lines` of the bill; `proposals`, the discounts that were found as
+        `PUT /prices` takes them.
     """
     params = {"project": project, "first_day": bill["first_day"], "last_day": bill["last_day"]}
     calls = store.query(load_sql(SQL, "reconcile_calls"), params)
-    table = _Table(charges, name, NOT_IN_FORMAT.get(str(bill["format"]), ()))
+    table = _Table(charges, calls, name, NOT_IN_FORMAT.get(str(bill["format"]), ()))
     for charge in charges:
         table.add_charge(charge)
     for row in calls:
         table.add_calls(row)
     cells = table.cells
+    _join_strangers(cells)
+    _fees(cells)
     _stated_discounts(cells.values())
     _tiers(table, at_tier)
-    _found_discounts(cells)
+    rates = _constant_rates(cells)
     means = _means(cells)
     rows = [_row(key, cell, means.get(key[1:], (None, ZERO))) for key, cell in cells.items()]
     rows.sort(key=lambda row: (row["day"], -abs(row["residual_usd"]), row["provider"], row["model"]))
-    left_out = dict(bill["left_out"]) | {f"calls: {reason}": usd for reason, usd in table.left_out.items()}
+    left_out = dict.fromkeys(bill["left_out_lines"]) | dict(bill["left_out"])
+    left_out |= {f"calls: {reason}": usd for reason, usd in table.left_out.items()}
     return {"bill": dict(bill), "currency": "USD", **_total(rows), "days": _days(rows), "rows": rows,
-            "left_out": left_out}  # fmt: skip
+            "left_out": left_out, "left_out_lines": dict(bill["left_out_lines"]),
+            "proposals": _proposals(rates, bill["first_day"])}  # fmt: skip
 
 
 class _Table:
     """Cells by day, provider and model, filled from both sides."""
 
-    def __init__(self, charges: Iterable[Charge], name: Name, not_billed_tiers: Sequence[str]) -> None:
+    def __init__(
+        self,
+        charges: Iterable[Charge],
+        calls: Iterable[Mapping[str, Any]],
+        name: Name,
+        not_billed_tiers: Sequence[str],
+    ) -> None:
         self.cells: dict[Key, Cell] = defaultdict(Cell)
         self.left_out: dict[str, Decimal] = {}
         self._name = name
@@ -119,11 +152,22 @@ class _Table:
         usage = [charge for charge in charges if charge.kind == "usage"]
         self._providers = {charge.provider for charge in charges}
         self._by_model = {charge.provider for charge in usage if charge.model}
+        called: dict[str, set[str]] = defaultdict(set)
+        for row in calls:
+            if found := self.key(row):
+                called[found[1]].add(found[2])
+        self._called = dict(called)
+        # A bill whose every name is strange to list and calls names no models: its days are compared as a whole.
+        told = {charge.provider for charge in usage if charge.model and self._has_name(charge)}
+        self._by_model = {one for one in self._by_model if one in told or one not in called}
         self._with_tools = {charge.provider for charge in charges if charge.kind == "fee"}
 
     def add_charge(self, charge: Charge) -> None:
         cell = self.cells[self._key(charge)]
+        cell.has_name = self._has_name(charge)
         cell.billed += charge.usd
+        if charge.kind == "fee":
+            cell.fee += charge.usd
         if charge.kind == "credit":
             cell.credit += charge.usd
         elif charge.list_usd is not None:
@@ -142,11 +186,13 @@ class _Table:
         if key[1] in self._with_tools and key[1] in self._by_model and fees:
             tools = self.cells[key[0], key[1], TOOLS]
             tools.computed, tools.list_cost = tools.computed + fees, tools.list_cost + fees
-            cost -= fees
+            tools.computed_fees += fees
+            cost, fees = cost - fees, ZERO
         cell = self.cells[key]
         cell.models.add(str(row["model"]))
         cell.providers.add(str(row["provider"]))
         cell.computed += cost
+        cell.computed_fees += fees
         cell.list_cost += row["list_cost_usd"] - (row["cost_usd"] - cost)
         cell.computed_tiers[tier] += cost
         cell.estimated += row["estimated_usd"]
@@ -174,10 +220,47 @@ class _Table:
         name = self._name(charge.provider, charge.model) or charge.model
         return charge.day, charge.provider, self._short(name)
 
+    def _has_name(self, charge: Charge) -> bool:
+        """Whether the price list has the charge's model, or the calls call theirs the same; what names none of usage
+        has none."""
+        if not charge.model:
+            return charge.kind != "usage"
+        if self._name(charge.provider, charge.model) is not None:
+            return True
+        return self._short(charge.model) in self._called.get(charge.provider, ())
+
     @staticmethod
     def _short(name: str) -> str:
-        """The price list writes `openai:gpt-4o`."""
-        return (name.partition(":")[2] or name).lower()
+        """The price list writes `openai:gpt-4o`, and on Bedrock the region that a model is priced in."""
+        provider, colon, model = name.partition(":")
+        return unplaced((model if colon and "." not in provider else name).lower())
+
+
+def _join_strangers(cells: dict[Key, Cell]) -> None:
+    """Where the bill's names are strange, and what it bills under them is what calls of the same day seem to lack:
+    these are the same, and compared as one."""
+    by_day: dict[tuple[date, str], list[Key]] = defaultdict(list)
+    for key in cells:
+        by_day[key[:2]].append(key)
+    for (day, provider), keys in by_day.items():
+        strange = [key for key in keys if not cells[key].has_name and not cells[key].counts["calls"]]
+        lacking = [key for key in keys if cells[key].computed > 0 and cells[key].residual - cells[key].credit < 0]
+        billed = sum((cells[key].residual for key in strange), ZERO)
+        apart = billed + sum((cells[key].residual - cells[key].credit for key in lacking), ZERO)
+        if not strange or not lacking or abs(apart) > max(SMALL_USD, reasons.NEAR * billed):
+            continue
+        joined = Cell()
+        for key in (*strange, *lacking):
+            joined.add(cells.pop(key))
+        cells[day, provider, NAMED_OTHERWISE] = joined
+
+
+def _fees(cells: Mapping[Key, Cell]) -> None:
+    """Tools that are billed and that no call reports."""
+    for cell in cells.values():
+        unreported = min(cell.fee - cell.computed_fees, cell.residual - cell.credit)
+        if cell.fee and unreported > 0:
+            cell.known["fee"] = unreported
 
 
 def _stated_discounts(cells: Iterable[Cell]) -> None:
@@ -187,7 +270,7 @@ def _stated_discounts(cells: Iterable[Cell]) -> None:
         if cell.listed:
             off += sum((usd - listed for usd, listed in cell.listed), ZERO) - (cell.computed - cell.list_cost)
         if off:
-            cell.known["discount"] = off
+            cell.known["discount"] = cell.known.get("discount", ZERO) + off
 
 
 def _tiers(table: _Table, at_tier: AtTier) -> None:
@@ -222,16 +305,49 @@ def _tiers(table: _Table, at_tier: AtTier) -> None:
             cell.known["tier_mismatch"] = change
 
 
-def _found_discounts(cells: Mapping[Key, Cell]) -> None:
-    """Where a bill states no list prices: the same share off on every day of a model is a discount."""
+def _constant_rates(cells: Mapping[Key, Cell]) -> dict[tuple[str, str], Decimal]:
+    """Where the same share is off or on top on every day of a model, or of a provider whose models have too few days:
+    a discount, a premium, or what a region costs. Credits and fees are set aside before.
+
+    Returns:
+        What was paid of the computed cost by provider and model.
+    """
+    open_cells = {
+        key: cell
+        for key, cell in cells.items()
+        if "tier_mismatch" not in cell.known and cell.computed > 0 and cell.computed + cell.rest > 0
+    }
+    rates: dict[tuple[str, str], Decimal] = {}
     by_model: dict[tuple[str, str], list[Cell]] = defaultdict(list)
-    for (_, provider, model), cell in cells.items():
-        if not cell.known and not cell.listed and cell.computed > 0 and cell.billed > 0:
-            by_model[provider, model].append(cell)
-    for found in by_model.values():
-        rate = reasons.discount_rate((cell.billed, cell.computed) for cell in found if cell.clean)
-        for cell in found if rate is not None else ():
-            cell.known["discount"] = cell.residual if cell.clean else -(cell.computed * (rate or ZERO)).quantize(SCALE)
+    by_provider: dict[str, list[Cell]] = defaultdict(list)
+    for (_, provider, model), cell in open_cells.items():
+        by_model[provider, model].append(cell)
+        by_provider[provider].append(cell)
+
+    def ratio(found: Iterable[Cell]) -> Decimal | None:
+        return reasons.constant_ratio((cell.computed + cell.rest, cell.computed) for cell in found if cell.clean)
+
+    for (provider, model), found in by_model.items():
+        paid = ratio(found)
+        if paid is None and len(found) < reasons.CLEAN_DAYS:
+            paid = ratio(by_provider[provider])
+        if paid is None:
+            continue
+        rates[provider, model] = paid
+        reason = reasons.reason_of(paid)
+        for cell in found:
+            off = cell.rest if cell.clean else (cell.computed * (paid - 1)).quantize(SCALE)
+            cell.known[reason] = cell.known.get(reason, ZERO) + off
+    return rates
+
+
+def _proposals(rates: Mapping[tuple[str, str], Decimal], first: date) -> list[Row]:
+    """The discounts that were found, as rows of `[[discounts]]`."""
+    return [
+        {"provider": provider, "model": model, "discount": (1 - paid).quantize(SHARE).normalize(), "valid_from": first}
+        for (provider, model), paid in sorted(rates.items())
+        if reasons.reason_of(paid) == "discount"
+    ]
 
 
 def _means(cells: Mapping[Key, Cell]) -> dict[tuple[str, str], tuple[Decimal | None, Decimal]]:

@@ -25,7 +25,7 @@ class Charge:
         provider: Family of the provider, as `family` names it.
         model: As billed; empty where the bill does not say.
         service_tier: `standard`, `batch` …; empty where the bill does not say.
-        kind: `usage`; `fee` for tools that are billed apart from models; `credit`; `tax` and `other` are not compared.
+        kind: `usage`; `fee` for tools that are billed apart from models; `credit` for what is taken off or paid back.
         usd: What was billed.
         list_usd: The same at list price, None where the bill does not say.
     """
@@ -44,7 +44,8 @@ class Bill:
     """A file that was read.
 
     Attributes:
-        left_out: USD of lines that are not compared, by reason.
+        left_out: USD of lines that are not compared, by reason; without those in another currency.
+        left_out_lines: How many lines these are, by reason, those in another currency as well.
         lines: How many lines charge something.
     """
 
@@ -54,12 +55,13 @@ class Bill:
     charges: Sequence[Charge]
     lines: int
     left_out: Mapping[str, Decimal] = field(default_factory=dict)
+    left_out_lines: Mapping[str, int] = field(default_factory=dict)
 
 
 # By what a provider, a service or an issuer is called; the first that occurs in the name.
 FAMILIES = (
     ("aws", ("bedrock", "aws", "amazon")),
-    ("azure", ("azure", "microsoft")),
+    ("azure", ("azure", "az.ai", "microsoft")),
     ("google", ("gcp", "google", "vertex", "gemini")),
     ("anthropic", ("anthropic", "claude")),
     ("openai", ("openai",)),
@@ -82,35 +84,57 @@ def family(name: str) -> str:
     return next((found for found, words in FAMILIES if any(word in lower for word in words)), lower)
 
 
-def gather(format: str, days: Iterable[date], charges: Iterable[Charge]) -> Bill:
-    """Sum charges that are alike, and set aside what is not compared.
+class LeftOut:
+    """Lines that are not compared: taxes, other services, other months, other currencies. They are counted, and the
+    first of each reason is remembered to say why a bill has nothing else."""
+
+    def __init__(self) -> None:
+        self.usd: dict[str, Decimal] = {}
+        self.lines: dict[str, int] = {}
+        self._first: dict[str, str] = {}
+
+    def add(self, reason: str, usd: Decimal | None, first: str = "") -> None:
+        """`usd` is None where the line says no amount in USD."""
+        self.lines[reason] = self.lines.get(reason, 0) + 1
+        self._first.setdefault(reason, first)
+        if usd is not None:
+            self.usd[reason] = self.usd.get(reason, Decimal(0)) + usd
+
+    def __str__(self) -> str:
+        said = []
+        for reason, lines in self.lines.items():
+            first = f" ({self._first[reason]})" if self._first[reason] else ""
+            said.append(f"{lines} {'line is' if lines == 1 else 'lines are'} {reason}{first}")
+        return "; ".join(said)
+
+
+def gather(format: str, days: Iterable[date], charges: Sequence[Charge], left_out: LeftOut) -> Bill:
+    """Sum charges that are alike.
 
     Args:
-        days: Every day the file covers, days without charges included.
+        days: Every day of usage that the file covers, days without charges included. A credit of another day, such as
+            one for the whole month, is put on the nearest of them.
 
     Raises:
-        BadBill: If nothing is left to compare.
+        BadBill: If nothing is there to compare.
     """
-    sums: dict[Charge, tuple[Decimal, Decimal | None]] = {}
-    left_out: dict[str, Decimal] = {}
     covered = set(days)
-    lines = 0
+    if not charges and (left_out.lines or not covered):
+        why = f": {left_out}" if left_out.lines else ""
+        raise BadBill(f"the bill has no charges for model usage that can be compared{why}")
+    covered = covered or {charge.day for charge in charges}
+    first, last = min(covered), max(covered)
+    sums: dict[Charge, tuple[Decimal, Decimal | None]] = {}
     for charge in charges:
-        lines += 1
-        if charge.kind in ("tax", "other"):
-            name = "tax" if charge.kind == "tax" else "other services"
-            left_out[name] = left_out.get(name, Decimal(0)) + charge.usd
-            continue
-        covered.add(charge.day)
+        day = min(max(charge.day, first), last)
         # Lines that state a list price are kept apart from those that do not.
-        key = replace(charge, usd=Decimal(0), list_usd=None if charge.list_usd is None else Decimal(0))
+        key = replace(charge, day=day, usd=Decimal(0), list_usd=None if charge.list_usd is None else Decimal(0))
         usd, listed = sums.get(key, (Decimal(0), key.list_usd))
         sums[key] = (usd + charge.usd, None if charge.list_usd is None or listed is None else listed + charge.list_usd)
-    if not covered:
-        raise BadBill("the bill has no charges for model usage")
     found = [replace(key, usd=usd, list_usd=listed) for key, (usd, listed) in sums.items()]
     found.sort(key=lambda one: (one.day, one.provider, one.model, one.service_tier, one.kind))
-    return Bill(format, min(covered), max(covered), found, lines, left_out)
+    lines = len(charges) + sum(left_out.lines.values())
+    return Bill(format, first, last, found, lines, left_out.usd, left_out.lines)
 
 
 class Problems:

@@ -33,14 +33,15 @@ def keep_bill(writer: Writer, project: str, name: str, body: bytes, bill: Bill) 
             "charges": [_plain(charge) for charge in bill.charges],
             "lines": bill.lines,
             "left_out": {reason: str(usd) for reason, usd in bill.left_out.items()},
+            "left_out_lines": bill.left_out_lines,
         },
     )
     return identity
 
 
 def list_bills(store: Store, project: str) -> list[dict[str, Any]]:
-    """`bill`, `name`, `format`, `first_day`, `last_day`, `billed_usd`, `lines`, `left_out` and `imported_at` of each
-    bill, the newest first."""
+    """`bill`, `name`, `format`, `first_day`, `last_day`, `billed_usd`, `lines`, `left_out`, `left_out_lines` and
+    `imported_at` of each bill, the newest first."""
     return store.query(load_sql(SQL, "reconcile_bills", only="1"), {"project": project})
 
 

@@ -24,9 +24,11 @@ MAX_COLUMNS = 10_000
 MAX_CELL = 100_000
 Record = tuple[str, Mapping[str, Any]]  # where it stands, its values by column
 KNOWN = (
-    "FOCUS (CSV or Parquet: BilledCost, ChargePeriodStart …), OpenAI costs (CSV: start_time, amount_value …; JSON of "
-    "/v1/organization/costs) and Anthropic costs (CSV: usage_date_utc, cost_usd …; JSON of "
-    "/v1/organizations/cost_report)"
+    "FOCUS (CSV, Parquet or JSON lines: BilledCost, ChargePeriodStart …), OpenAI costs (CSV: start_time, amount_value "
+    "…; JSON of /v1/organization/costs), Anthropic costs (CSV: usage_date_utc, cost_usd …; JSON of "
+    "/v1/organizations/cost_report), AWS CUR (line_item_usage_start_date, line_item_unblended_cost …), Google Cloud's "
+    "billing export (usage_start_time, cost, sku.description …) and Azure's cost details (Date, MeterName, "
+    "CostInBillingCurrency …)"
 )
 
 
@@ -54,7 +56,10 @@ def open_file(body: bytes) -> Records:
         raise BadBill(f"the bill is not text in UTF-8: byte {exc.start + 1} cannot be read") from None
     if not text.strip():
         raise BadBill("the bill is empty")
-    return _buckets(text) if text.lstrip()[0] in "[{" else _table(text)
+    if text.lstrip()[0] not in "[{":
+        return _table(text)
+    lines = _objects(text)
+    return _buckets(text) if lines is None else lines
 
 
 def _table(text: str) -> Records:
@@ -88,12 +93,60 @@ def _table(text: str) -> Records:
     return Records(header, rows())
 
 
+def _objects(text: str) -> Records | None:
+    """JSON lines, or one list, of rows as a warehouse exports them; None for the pages of a costs API."""
+    try:
+        first = json.loads(text.lstrip().split("\n", 1)[0], parse_float=Decimal, parse_constant=_no_constant)
+        listed = isinstance(first, list)
+    except (ValueError, RecursionError):
+        listed = text.lstrip().startswith("[")
+        if not listed:
+            return None  # one object over several lines
+    if not listed:
+        if not isinstance(first, Mapping) or "data" in first or "rows" in first:
+            return None
+        found: list[tuple[str, Any]] = []
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.strip():
+                found.append((f"line {number}", _parsed(line, f"line {number}: ")))
+    else:
+        whole = _parsed(text, "")
+        if not whole or not all(isinstance(one, Mapping) for one in whole) or any("data" in one for one in whole):
+            return None
+        found = [(f"[{place}]", one) for place, one in enumerate(whole)]
+    if len(found) > MAX_LINES:
+        raise BadBill(f"a bill has at most {MAX_LINES} lines, this one has {len(found)}; split it by month")
+    rows: list[Record] = []
+    names: dict[str, None] = {}
+    for where, one in found:
+        if not isinstance(one, Mapping):
+            raise BadBill(f"{where}: {str(one)[:60]!r} where an object is expected; known are {KNOWN}")
+        flat = dict(_flat(one))
+        names.update(dict.fromkeys(flat))
+        if len(names) > MAX_COLUMNS:
+            raise BadBill(f"{where}: more than {MAX_COLUMNS} columns; a bill has at most {MAX_COLUMNS}")
+        rows.append((where, flat))
+    return Records(tuple(names), iter(rows))
+
+
+def _flat(row: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """`{"sku": {"description": …}}` as `sku.description`; a map of details stays whole as well."""
+    for name, value in row.items():
+        yield before + name, value
+        if isinstance(value, Mapping) and not before:
+            yield from _flat(value, f"{name}.")
+
+
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as exc:
+        raise BadBill(f"{where}the bill is not valid JSON: {str(exc)[:200]}") from None
+
+
 def _buckets(text: str) -> Records:
     """The pages of a costs API, one or several in a list, as their buckets of time."""
-    try:
-        found = json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as exc:
-        raise BadBill(f"the bill is not valid JSON: {str(exc)[:200]}") from None
+    found = _parsed(text, "")
     pages = found if isinstance(found, list) else [found]
     if not all(isinstance(page, Mapping) and isinstance(page.get("data"), list) for page in pages) or not pages:
         raise BadBill(f"the JSON has no list `data`; known are {KNOWN}")

@@ -12,11 +12,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-REASONS = ("unpriced", "no_usage", "estimated", "failed_but_billed", "tier_mismatch", "discount", "unknown")
+REASONS = ("unpriced", "no_usage", "estimated", "failed_but_billed", "tier_mismatch", "discount", "region", "premium",
+           "fee", "unknown")  # fmt: skip
 SCALE = Decimal("0.000000000001")
 ZERO = Decimal(0)
 NEAR = Decimal("0.005")
 CLEAN_DAYS = 3
+REGION = Decimal(
+    "1.1"
+)  # what Anthropic, AWS, Azure and Google take for a region or a geography beside the global price
+EXACT = Decimal("0.001")
+MAX_PREMIUM = Decimal(2)  # twice as much and more is as well half of the calls not recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +64,30 @@ def sort_residual(residual: Decimal, known: Mapping[str, Decimal], left_open: Op
     return found
 
 
-def discount_rate(days: Iterable[tuple[Decimal, Decimal]]) -> Decimal | None:
-    """The share off that (billed, computed) of the same model has in common over its days without open questions.
+def constant_ratio(days: Iterable[tuple[Decimal, Decimal]]) -> Decimal | None:
+    """What billed ÷ computed is on every day of the same model without open questions.
+
+    Args:
+        days: (billed, computed) in USD.
 
     Returns:
-        0.15 for 15 % off on at least three days; None where the days disagree or nothing is off.
+        0.85 for 15 % off on at least three days; None where the days disagree, nothing differs, or where the bill is so
+        much higher that calls may be missing.
     """
     ratios = sorted(billed / computed for billed, computed in days if computed > 0)
     if len(ratios) < CLEAN_DAYS:
         return None
     middle = ratios[len(ratios) // 2]
-    if not ZERO < middle < 1 - NEAR or any(abs(ratio - middle) > NEAR * middle for ratio in ratios):
+    if not ZERO < middle < MAX_PREMIUM or abs(middle - 1) < NEAR:
         return None
-    return 1 - middle
+    return None if any(abs(ratio - middle) > NEAR * middle for ratio in ratios) else middle
+
+
+def reason_of(ratio: Decimal) -> str:
+    """What a constant ratio of billed to computed is called."""
+    if any(abs(ratio / one - 1) <= EXACT for one in (REGION, 1 / REGION)):
+        return "region"
+    return "discount" if ratio < 1 else "premium"
 
 
 def tier_stated(

@@ -10,8 +10,10 @@ from typing import Any
 
 from tests.hand_calls import call, lookup
 
+from outlay.pricing.catalog import shipped
 from outlay_analytics.reconcile_bills import keep_bill
 from outlay_analytics.reconcile_formats import read_bill
+from outlay_analytics.reconcile_models import ModelNames
 from outlay_collector.store import Store
 
 DAYS = 31
@@ -233,7 +235,7 @@ def fill_bill(store: Store) -> None:
         lines.append(f'{row["day"]},{usd:f},usd,"{row["model"]}, input"')
     body = "\n".join(lines).encode()
     writer = store.writer()
-    keep_bill(writer, "default", "november.csv", body, read_bill(body, lambda provider, model: True))
+    keep_bill(writer, "default", "november.csv", body, read_bill(body, ModelNames(shipped())))
     writer.close()
 
 

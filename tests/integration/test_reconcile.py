@@ -20,15 +20,14 @@ from outlay_analytics.reconcile import reconcile
 from outlay_analytics.reconcile_bill import BadBill, Charge, family
 from outlay_analytics.reconcile_bills import drop_bill, find_bill, keep_bill, list_bills
 from outlay_analytics.reconcile_formats import read_bill
+from outlay_analytics.reconcile_models import ModelNames
 from outlay_analytics.reconcile_reasons import REASONS
 from outlay_analytics.window import BadRequest
 from outlay_collector.prices import PriceBook
 from outlay_collector.prices_tiers import costs_in_tier
 from outlay_collector.store import Store
 
-
-def knows(provider: str, model: str) -> bool:
-    return shipped().find(provider, model) is not None
+MODELS = ModelNames(shipped())
 
 
 def name(provider: str, model: str) -> str | None:
@@ -45,7 +44,7 @@ def compared(store: Store, body: bytes) -> dict[str, Any]:
     def at_tier(first: date, last: date, models: Sequence[str], tier: str) -> Sequence[Mapping[str, Any]]:
         return costs_in_tier(book, writer, "default", first, last, models, tier)
 
-    identity = keep_bill(writer, "default", "bill", body, read_bill(body, knows))
+    identity = keep_bill(writer, "default", "bill", body, read_bill(body, MODELS))
     bill, charges = find_bill(store, "default", identity)
     return reconcile(store, "default", bill, charges, name, at_tier)
 
@@ -145,7 +144,7 @@ def test_parquet_says_what_csv_says(store: Store) -> None:
     table = table.set_column(0, "BilledCost", table["BilledCost"].cast(pa.decimal128(38, 12)))
     out = io.BytesIO()
     parquet.write_table(table, out, compression="zstd")
-    assert read_bill(out.getvalue(), knows) == read_bill(body, knows)
+    assert read_bill(out.getvalue(), MODELS) == read_bill(body, MODELS)
 
 
 def test_a_bill_that_names_no_models_is_compared_day_by_day(store: Store) -> None:
@@ -167,8 +166,8 @@ def test_a_missing_price_that_is_added_raises_the_coverage(store: Store) -> None
 def test_bills_are_kept_once_listed_and_taken_away(store: Store) -> None:
     body = (BILLS / "openai.csv").read_bytes()
     writer = store.writer()
-    first = keep_bill(writer, "default", "a\x1b[31m.csv", body, read_bill(body, knows))
-    assert keep_bill(writer, "default", "b.csv", body, read_bill(body, knows)) == first
+    first = keep_bill(writer, "default", "a\x1b[31m.csv", body, read_bill(body, MODELS))
+    assert keep_bill(writer, "default", "b.csv", body, read_bill(body, MODELS)) == first
     assert [(one["name"], one["billed_usd"], one["lines"]) for one in list_bills(store, "default")] == [
         ("b.csv", BILLED, 13 - 1)
     ]
@@ -212,13 +211,13 @@ BROKEN = {
 def test_a_bad_file_is_refused_with_its_line_column_and_what_is_expected(case: str) -> None:
     body, message = BROKEN[case]
     with pytest.raises(BadBill, match=message):
-        read_bill(body, knows)
+        read_bill(body, MODELS)
 
 
 def test_good_lines_beside_bad_ones_are_not_read_and_all_bad_ones_are_counted() -> None:
     lines = b"".join(b"2026-11-02,x%d\n" % n for n in range(40))
     with pytest.raises(BadBill, match=r"not read, 40 wrong: line 3.*; and 30 more") as refused:
-        read_bill(b"usage_date_utc,cost_usd\n2026-11-01,1\n" + lines, knows)
+        read_bill(b"usage_date_utc,cost_usd\n2026-11-01,1\n" + lines, MODELS)
     assert len(str(refused.value)) < 2000
 
 
@@ -227,7 +226,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_unpacked() -> None:
     bomb = pa.table({"BilledCost": pa.array([1.0] * 1_500_000), "ChargePeriodStart": pa.array(["2026"] * 1_500_000)})
     parquet.write_table(bomb, out)
     with pytest.raises(BadBill, match="split it by month"):
-        read_bill(out.getvalue(), knows)
+        read_bill(out.getvalue(), MODELS)
 
 
 def test_providers_are_recognized_however_they_are_written() -> None:
@@ -245,7 +244,7 @@ def test_providers_are_recognized_however_they_are_written() -> None:
     pairs = (("Mistral AI", "mistral_ai"), ("xAI", "x_ai"), ("DeepSeek", "deepseek"), ("ibm.watsonx.ai",) * 2)
     assert all(family(billed) == family(called) for billed, called in pairs)
     assert family("ibm.watsonx.ai") != family("x_ai")
-    assert read_bill(b"usage_date_utc,cost_usd,model\n2026-11-02,1,Claude Opus 4.5\n", knows).charges == [
+    assert read_bill(b"usage_date_utc,cost_usd,model\n2026-11-02,1,Claude Opus 4.5\n", MODELS).charges == [
         Charge(date(2026, 11, 2), "anthropic", "claude-opus-4-5", "", "usage", Decimal(1))
     ]
 

@@ -12,6 +12,7 @@ from outlay_analytics.reconcile_bill import BadBill
 from outlay_analytics.reconcile_bills import find_bill, keep_bill
 from outlay_analytics.reconcile_files import MAX_BYTES, MAX_UNPACKED_BYTES
 from outlay_analytics.reconcile_formats import read_bill
+from outlay_analytics.reconcile_models import ModelNames
 from outlay_collector.inflate import unpack
 from outlay_collector.prices_tiers import costs_in_tier
 from outlay_web.context import Context
@@ -33,8 +34,7 @@ def take_bill(ctx: Context, project: str, name: str, body: bytes) -> str:
             raise BadBill(f"the bill cannot be unpacked: {exc}") from exc
     with ctx.writing() as writer:
         ctx.prices.ensure(writer)
-        catalog = ctx.prices.catalog
-        bill = read_bill(plain, lambda provider, model: catalog.find(provider, model) is not None)
+        bill = read_bill(plain, ModelNames(ctx.prices.catalog))
         return keep_bill(writer, project, name, plain, bill)
 
 

@@ -10,6 +10,7 @@ SELECT
     arraySum(charges.usd) AS billed_usd,
     lines,
     left_out,
+    left_out_lines,
     imported_at
 FROM bills FINAL
 WHERE project = {project:String} AND $only

@@ -140,6 +140,11 @@ class Catalog:
         """This list's name of a provider."""
         return names.provider_of(name, self._providers)
 
+    def sellers(self, name: str) -> tuple[str, ...]:
+        """The providers whose models a provider sells, itself first."""
+        provider = self.provider(name)
+        return (provider, *self._providers.get(provider, {"fallback": ()})["fallback"])
+
     def models(self) -> list[Model]:
         """Every model, the user's own last."""
         listed = [

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlay_analytics.reconcile_reasons import REASONS, Open, discount_rate, sort_residual, tier_fitting, tier_stated
+from outlay_analytics.reconcile_reasons import (
+    REASONS,
+    Open,
+    constant_ratio,
+    reason_of,
+    sort_residual,
+    tier_fitting,
+    tier_stated,
+)
 
 USD = st.decimals(min_value=-1000, max_value=1000, places=12)
 LIMIT = st.decimals(min_value=0, max_value=100, places=12)
@@ -41,12 +50,22 @@ def test_reasons_add_up_to_the_residual_exactly(
         assert found["unknown"] <= 0  # calls of any cost account for what is billed beyond the rest
 
 
-def test_a_discount_is_the_same_on_every_day() -> None:
+def test_a_share_is_named_where_it_is_the_same_on_every_day() -> None:
     same = [(Decimal(85), Decimal(100)), (Decimal("4.25"), Decimal(5)), (Decimal("0.0085"), Decimal("0.01"))]
-    assert discount_rate(same) == Decimal("0.15")
-    assert discount_rate(same[:2]) is None
-    assert discount_rate([*same, (Decimal(90), Decimal(100))]) is None
-    assert discount_rate([(Decimal(110), Decimal(100))] * 5) is None
+    assert constant_ratio(same) == Decimal("0.85")
+    assert constant_ratio(same[:2]) is None
+    assert constant_ratio([*same, (Decimal(90), Decimal(100))]) is None
+    assert constant_ratio([(Decimal(110), Decimal(100))] * 5) == Decimal("1.1")
+    assert constant_ratio([(Decimal(100), Decimal(100))] * 5) is None
+    assert constant_ratio([(Decimal(200), Decimal(100))] * 5) is None  # as well half of the calls not recorded
+
+
+@pytest.mark.parametrize(
+    ("ratio", "reason"),
+    [("0.9", "discount"), ("0.85", "discount"), ("1.1", "region"), ("0.909091", "region"), ("1.05", "premium")],
+)
+def test_a_tenth_on_top_is_a_region_and_a_tenth_off_a_discount(ratio: str, reason: str) -> None:
+    assert reason_of(Decimal(ratio)) == reason
 
 
 def test_a_tier_is_a_mismatch_as_far_as_the_bill_lacks_it() -> None:

@@ -121,7 +121,7 @@ def add_commands(app: click.Group) -> None:
     @click.option("--csv", "as_csv", is_flag=True, help="Every day and model as CSV.")
     @project_option
     def reconcile(ask: Ask, file: Path, as_json: bool, as_csv: bool, project: str | None) -> None:
-        """Compare a bill with what the calls cost: FOCUS (CSV, Parquet), OpenAI's or Anthropic's cost export."""
+        """Compare a bill with what the calls cost: FOCUS, a cloud's own export, OpenAI's or Anthropic's."""
         if as_json and as_csv:
             raise click.UsageError("--json and --csv exclude each other")
         ask.common = [("project", project)] if project else []
@@ -176,7 +176,14 @@ def _show_reconciled(found: dict[str, Any]) -> None:
     if len(rows) > SHOWN:
         print(f"{len(rows) - SHOWN} smaller differences: --csv")
     for what, usd in found["left_out"].items():
-        print(f"not compared: {usd} USD {what}")
+        lines = found["left_out_lines"].get(what)
+        counted = "" if lines is None else f" ({lines} {'line' if lines == 1 else 'lines'})"
+        print(f"not compared: {what if usd is None else f'{usd} USD {what}'}{counted}")
+    for one in found["proposals"]:
+        print(
+            f'a discount that outlay.toml does not know: [[discounts]] provider = "{one["provider"]}", '
+            f'model = "{one["model"]}", discount = "{one["discount"]}", valid_from = {one["valid_from"]}'
+        )
     covered = "nothing was billed" if found["coverage"] is None else f"{found['coverage']:.2%} of it explained"
     print(
         f"billed {found['billed_usd']} USD, computed {found['computed_usd']} USD, "

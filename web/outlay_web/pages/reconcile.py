@@ -32,6 +32,9 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "failed_but_billed": ("Failed but billed", "failed calls, at the average input of their model"),
     "tier_mismatch": ("Tier mismatch", "the bill has another service tier than the calls say"),
     "discount": ("Discount", "credits, and prices below list that outlay.toml does not know"),
+    "region": ("Region", "the tenth that a region or a geography costs beside the global price, on every day"),
+    "premium": ("Premium", "the same share above the price list on every day: a price that outlay.toml does not know"),
+    "fee": ("Fee", "tools that are billed apart, such as searches, and that no call reports"),
     "unknown": ("Unknown", "what nothing here explains: calls that were not recorded, other keys"),
 }
 STATES = {
@@ -40,7 +43,15 @@ STATES = {
     "estimated": "estimated",
     "failed_but_billed": "not_billed",
 }
-FORMATS = {"focus": "FOCUS", "openai": "OpenAI costs", "anthropic": "Anthropic costs", "anthropic_report": "Anthropic"}
+FORMATS = {
+    "focus": "FOCUS",
+    "openai": "OpenAI costs",
+    "anthropic": "Anthropic costs",
+    "anthropic_report": "Anthropic",
+    "aws": "AWS CUR",
+    "azure": "Azure costs",
+    "google": "Google Cloud billing",
+}
 
 
 def page(view: View, problem: str = "") -> Page:
@@ -63,6 +74,7 @@ def page(view: View, problem: str = "") -> Page:
             "tiles": tiles(found),
             "days": day_figure(view, chosen, found),
             "residual": residual_table(view, found),
+            "proposals": [proposal_text(one) for one in found["proposals"]],
             "models": model_table(view, rows),
             "rows": row_table(view, apart) if apart else None,
             "more": max(0, len(apart) - SHOWN_ROWS),
@@ -83,7 +95,7 @@ def tiles(found: Row) -> list[Tile]:
     apart = parts.quotient(residual, billed)
     first = found["residual"][0]
     why = f"most of it: {REASONS[first['reason']][0].lower()}" if first["usd"] else "to the last digit the same"
-    left = ", ".join(f"{fmt.usd_text(usd)} {what}" for what, usd in found["left_out"].items())
+    left = ", ".join(_left_out(what, usd, found["left_out_lines"].get(what)) for what, usd in found["left_out"].items())
     return [
         Tile("Billed", fmt.usd(billed), "#figure-days", f"without {left}" if left else "by the provider"),
         Tile("Computed", fmt.usd(found["computed_usd"]), "#figure-days", "from the calls, as they are priced today"),
@@ -101,6 +113,19 @@ def tiles(found: Row) -> list[Tile]:
             tone="warn" if coverage is not None and coverage < 0.95 else "",
         ),
     ]
+
+
+def proposal_text(one: Row) -> str:
+    """A discount that was found, as it stands in `outlay.toml`."""
+    return (
+        f'[[discounts]]\nprovider = "{one["provider"]}"\nmodel = "{one["model"]}"\n'
+        f'discount = "{one["discount"]}"\nvalid_from = {one["valid_from"]}'
+    )
+
+
+def _left_out(what: str, usd: Decimal | None, lines: int | None) -> str:
+    said = what if usd is None else f"{fmt.usd_text(usd)} {what}"
+    return said if lines is None else f"{said} ({lines} {'line' if lines == 1 else 'lines'})"
 
 
 def day_figure(view: View, bill: str, found: Row) -> Figure:
@@ -240,7 +265,7 @@ def explained(view: View, reason: str, window: Any, row: Row) -> str:
             ("end", fmt.rfc3339(_midnight(window[1]) + timedelta(days=1))),
         ]
     models = sorted(row.get("models", ()))
-    if reason == "discount":
+    if reason in ("discount", "premium", "region"):
         return url("/prices", [*project_of(view), *([("model", models[0])] if models else [])])
     pairs += [("provider", one) for one in sorted(row.get("providers", ()))] + [("model", one) for one in models]
     if reason == "tier_mismatch":
