@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, cast
 
 from fastapi import APIRouter, FastAPI, Request
@@ -15,6 +16,7 @@ from outlay.errors import OutlayError
 from outlay_web import api, health, login, pages
 from outlay_web.compress import Compressed
 from outlay_web.context import Context
+from outlay_web.encode import to_json
 from outlay_web.giving_up import GivenUp
 from outlay_web.problems import Problem, describe, respond
 from outlay_web.security import Gate, is_program
@@ -35,7 +37,7 @@ def create_app(ctx: Context, receiver: ASGIApp | None = None) -> ASGIApp:
         title="Outlay",
         version=ctx.version,
         description=DESCRIPTION,
-        openapi_url="/openapi.json",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -48,12 +50,25 @@ def create_app(ctx: Context, receiver: ASGIApp | None = None) -> ASGIApp:
     if "web" in ctx.settings.roles:
         login.add_routes(routes, ctx)
         web.include_router(api.router(ctx))
+        _add_document(web, ctx)
         web.include_router(pages.router(ctx))
     web.include_router(routes)
     gate = Gate(ctx, GivenUp(Compressed(web)), receiver)
     # Who asks is the peer of the connection, unless that is a proxy which is trusted to say so.
     proxies = list(ctx.settings.trusted_proxies)
     return cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, gate), trusted_hosts=proxies)) if proxies else gate
+
+
+def _add_document(web: FastAPI, ctx: Context) -> None:
+    @cache
+    def described() -> bytes:
+        from outlay_web.api.schema.document import document  # only where somebody asks: it takes a moment
+
+        return to_json(document(web, api.PREFIX, keys_on=ctx.authenticator.login_on))
+
+    @web.get("/openapi.json", include_in_schema=False)
+    def get_document() -> Response:
+        return Response(described(), media_type="application/json")
 
 
 def _problem(request: Request, exc: Exception) -> Response:

@@ -13,7 +13,8 @@ from outlay_analytics.window import Scope, parse_window
 from outlay_collector.inflate import TooLarge
 from outlay_collector.prices_reprice import close_month, closed_months, reopen_month
 from outlay_collector.spool import SpoolFull
-from outlay_web.api.wire import answer, documented
+from outlay_web.api.schema.parameters import documented
+from outlay_web.api.wire import answer
 from outlay_web.context import Context
 from outlay_web.keys import KeyRefused
 from outlay_web.params import read_query
@@ -23,6 +24,7 @@ from outlay_web.schemas import CloseBody, KeyBody, RevokeBody, WindowBody
 
 PLAIN = documented(window=False, filters=False)
 TYPES = {"application/x-protobuf": "protobuf", "application/json": "json"}
+REQUEST = {"requestBody": {"required": True, "content": {kind: {"schema": {}} for kind in TYPES}}}
 TAGS: list[str | Enum] = ["admin"]
 
 
@@ -84,7 +86,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         project = read_query(ctx, request, filters=False).scope.project
         return answer({"months": closed_months(ctx.store, project)})
 
-    @routes.post("/admin/ingest", openapi_extra=PLAIN, tags=TAGS)
+    @routes.post("/admin/ingest", openapi_extra=PLAIN | REQUEST, tags=TAGS)
     async def ingest(request: Request) -> Response:
         """Take one recorded OTLP request, however old: protobuf or JSON, traces or logs."""
         project = read_query(ctx, request, filters=False).scope.project

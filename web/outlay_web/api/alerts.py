@@ -15,7 +15,8 @@ from outlay_analytics.alert_settings import AlertSettings
 from outlay_analytics.alert_trial import try_channels
 from outlay_analytics.window import parse_instant
 from outlay_web.api.paging import read_page, tie
-from outlay_web.api.wire import DEFAULT_LIMIT, answer, documented, table
+from outlay_web.api.schema.parameters import DEFAULT_LIMIT, documented
+from outlay_web.api.wire import answer, table
 from outlay_web.context import Context
 from outlay_web.encode import columns
 from outlay_web.params import Query, read_query

@@ -14,7 +14,8 @@ from starlette.responses import Response
 from outlay_analytics import caching, cascades, explain, forecast, report, spend
 from outlay_analytics.window import BadRequest, Window, parse_timezone, parse_window
 from outlay_web.api.paging import Key, read_page, tie, window_of
-from outlay_web.api.wire import answer, documented, table
+from outlay_web.api.schema.parameters import documented
+from outlay_web.api.wire import answer, table
 from outlay_web.context import Context
 from outlay_web.encode import columns
 from outlay_web.params import Query, read_query
@@ -119,7 +120,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
 
     own = ("horizon", "interval", "budget_usd", "format")
 
-    @routes.get("/forecast", openapi_extra=documented(*own), tags=["answers"])
+    @routes.get("/forecast", openapi_extra=documented(*own, interval=tuple(forecast.MOST_STEPS)), tags=["answers"])
     def get_forecast(request: Request) -> Response:
         """Spend to come with prediction intervals, the month's end, and how good such forecasts have been."""
         query = read_query(ctx, request, own, comparing=True)

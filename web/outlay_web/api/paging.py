@@ -17,7 +17,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from outlay_analytics.window import SHOWN, BadRequest, Scope, Window
-from outlay_web.api.wire import DEFAULT_LIMIT, MAX_LIMIT
+from outlay_web.api.schema.parameters import DEFAULT_LIMIT, MAX_LIMIT
 from outlay_web.params import Query
 
 Key = tuple[Decimal | float | str, ...]

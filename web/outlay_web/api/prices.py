@@ -13,7 +13,8 @@ from outlay_analytics.window import BadRequest, parse_instant, parse_window
 from outlay_collector import prices_lists, prices_reprice
 from outlay_collector.prices_epochs import BooksClosed
 from outlay_web.api.paging import Key, read_page, tie, window_of
-from outlay_web.api.wire import DEFAULT_LIMIT, answer, documented, table
+from outlay_web.api.schema.parameters import DEFAULT_LIMIT, ORIGINS, documented
+from outlay_web.api.wire import answer, table
 from outlay_web.context import Context
 from outlay_web.encode import columns
 from outlay_web.estimate import estimate
@@ -58,7 +59,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             ctx.store,
             provider=query.get("provider"),
             model=query.get("model"),
-            origin=query.get("origin"),
+            origin=_origin(query),
             at=page.held[0] if query.get("at") else None,
             as_of=page.held[1] if query.get("as_of") or page.after else None,
             limit=page.limit or DEFAULT_LIMIT,
@@ -126,6 +127,13 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
 def _weightiest(row: Mapping[str, Any]) -> Key:
     names = (row[name] for name in ("provider", "request_model", "response_model", "reason"))
     return (-(row["input_tokens"] + row["output_tokens"]), -row["calls"], tie(*names))
+
+
+def _origin(query: Query) -> str:
+    wanted = query.get("origin")
+    if wanted and wanted not in ORIGINS:
+        raise BadRequest(f"origin must be one of {', '.join(ORIGINS)}, not {wanted[:80]!r}")
+    return wanted
 
 
 def _wants_missing(query: Query) -> bool:

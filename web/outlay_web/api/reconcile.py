@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from outlay_analytics.reconcile_bills import drop_bill, list_bills
-from outlay_web.api.wire import answer, documented, table
+from outlay_web.api.schema.parameters import documented
+from outlay_web.api.wire import answer, table
 from outlay_web.context import Context
 from outlay_web.encode import columns
 from outlay_web.params import read_query

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from outlay_analytics import calls, traces
 from outlay_collector import scores
-from outlay_web.api.wire import DEFAULT_LIMIT, MAX_LIMIT, answer, documented, table
+from outlay_web.api.schema.parameters import DEFAULT_LIMIT, MAX_LIMIT, documented
+from outlay_web.api.wire import answer, table
 from outlay_web.context import Context
 from outlay_web.encode import columns
 from outlay_web.params import Query, read_query

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_web.api.wire import answer, documented
+from outlay_web.api.schema.parameters import documented
+from outlay_web.api.wire import answer
 from outlay_web.context import Context
 from outlay_web.params import read_query
 from outlay_web.status import status

@@ -1,0 +1,155 @@
+"""Answers of the routes in `api/prices.py` and `api/reconcile.py`: prices, repricing, estimates, bills."""
+
+from __future__ import annotations
+
+from outlay_analytics.reconcile_reasons import REASONS
+from outlay_web.api.schema.answer import Answer, Answers
+from outlay_web.api.schema.parameters import ORIGINS
+from outlay_web.api.schema.parts import COST_STATES, NEXT_CURSOR
+from outlay_web.api.schema.shapes import (
+    COUNT,
+    DAY,
+    INSTANT,
+    NUMBER,
+    RATIO,
+    TEXT,
+    USD,
+    YES_NO,
+    by_key,
+    each,
+    either,
+    listed,
+    maybe,
+    one_of,
+    part,
+    record,
+)
+
+PRICE = record(
+    {
+        **each("provider model service_tier hours source checked", TEXT),
+        "min_input_tokens": COUNT,
+        **each("valid_from valid_until", maybe(INSTANT)),
+        "origin": one_of(ORIGINS),
+        **each(
+            "input_usd_per_mtok cache_read_usd_per_mtok cache_write_usd_per_mtok cache_write_1h_usd_per_mtok "
+            "output_usd_per_mtok reasoning_usd_per_mtok list_input_usd_per_mtok list_output_usd_per_mtok",
+            maybe(USD),
+        ),
+        "other_usd_per_million": by_key(USD),
+        "is_list": YES_NO,
+        "borrowed": listed(TEXT),
+    }
+)
+PRICES = record(
+    {
+        "prices": listed(PRICE),
+        **each("price_version catalogue catalogue_warning", maybe(TEXT)),
+        "known_since": maybe(INSTANT),
+        "catalogue_checked": maybe(DAY),
+        "catalogue_age_days": maybe({"type": "integer"}),
+        "next_cursor": NEXT_CURSOR,
+    }
+)
+UNPRICED = record(
+    {
+        **each("provider request_model response_model", TEXT),
+        "reason": one_of(("unknown_model", "no_price_yet", "part_without_price")),
+        **each("calls input_tokens output_tokens", COUNT),
+        **each("first_at last_at", INSTANT),
+    }
+)
+MISSING = record({"prices": listed(UNPRICED), "heals": part("Heals"), "next_cursor": NEXT_CURSOR})
+GIVEN_PRICES = record(
+    {"price_version": TEXT, "prices": listed({"type": "object", "description": "As given."}), "heals": part("Heals")}
+)
+
+CHANGE = {**each("calls newly_priced", COUNT), **each("before_usd after_usd change_usd", USD)}
+REPRICED = record(
+    {
+        "dry_run": YES_NO,
+        "id": maybe(TEXT),
+        **each("start end", INSTANT),
+        "price_version": TEXT,
+        **CHANGE,
+        "rows": listed(record({"day": DAY, **each("feature provider model", TEXT), **CHANGE, "closed": YES_NO})),
+    }
+)
+REPRICING = record(
+    {
+        "id": TEXT,
+        **each("start end created_at", INSTANT),
+        "price_version": TEXT,
+        "state": one_of(("applying", "applied", "undoing", "undone")),
+        **CHANGE,
+        "adjustment_usd": USD,
+    }
+)
+
+ESTIMATE = record(
+    {
+        "calls": listed(
+            record(
+                {
+                    "cost_usd": maybe(USD),
+                    "cost_lines": by_key(USD),
+                    "cost_state": one_of(COST_STATES),
+                    **each("matched_model price_version", maybe(TEXT)),
+                }
+            )
+        )
+    },
+    {
+        **each("cost_per_month_usd cascade_cost_per_month_usd", maybe(USD)),
+        "break_even_escalation_rate": maybe(NUMBER),
+    },
+)
+
+BILL = record(
+    {
+        **each("bill name format", TEXT),
+        **each("first_day last_day", DAY),
+        "billed_usd": USD,
+        "lines": COUNT,
+        "left_out": by_key(USD),
+        "imported_at": INSTANT,
+    }
+)
+AMOUNTS = {
+    **each("billed_usd computed_usd residual_usd", USD),
+    **each(" ".join(f"{reason}_usd" for reason in REASONS), USD),
+}
+RECONCILED = record(
+    {
+        "bill": BILL,
+        "currency": one_of(("USD",)),
+        **each("billed_usd computed_usd residual_usd", USD),
+        "coverage": maybe(RATIO),
+        "residual": listed(record({"reason": one_of(REASONS), "usd": USD, "calls": maybe(COUNT)})),
+        "days": listed(record({"day": DAY, **AMOUNTS})),
+        "rows": listed(
+            record(
+                {
+                    "day": DAY,
+                    **each("provider model", TEXT),
+                    **AMOUNTS,
+                    **each("calls unpriced_calls no_usage_calls estimated_calls failed_calls", COUNT),
+                    **each("providers models", listed(TEXT)),
+                }
+            )
+        ),
+        "left_out": by_key(USD),
+    }
+)
+
+ANSWERS: Answers = {
+    "GET /prices": Answer(either(PRICES, MISSING)),
+    "PUT /prices": Answer(GIVEN_PRICES),
+    "POST /reprice": Answer(REPRICED, (409,)),
+    "GET /reprice": Answer(record({"repricings": listed(REPRICING)})),
+    "POST /reprice/undo": Answer(record({"undone": TEXT}), (409,)),
+    "POST /estimate": Answer(ESTIMATE),
+    "POST /reconcile": Answer(RECONCILED),
+    "GET /reconcile": Answer(either(record({"bills": listed(BILL)}), RECONCILED)),
+    "DELETE /reconcile/{bill}": Answer(record({"deleted": TEXT})),
+}

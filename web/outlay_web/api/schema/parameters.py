@@ -1,0 +1,89 @@
+"""The query parameters that routes take, as OpenAPI describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from outlay_analytics.alert_list import STATES
+from outlay_analytics.sorting import ORDERS, SORTS
+from outlay_analytics.window import DIMENSIONS, ID_FILTERS, INTERVALS, MAX_GROUPS
+from outlay_web.api.schema.shapes import TAG, TEXT, USD, Schema, either, listed, one_of
+
+MAX_LIMIT = 1000
+DEFAULT_LIMIT = 100
+ORIGINS = ("catalogue", "correction", "overlay", "discount")
+DIMENSION = either(one_of(DIMENSIONS), {"type": "string", "pattern": TAG})
+SCOPE: dict[str, tuple[str, Schema]] = {
+    "start": (
+        "Start of the window: RFC 3339, a date (midnight in the zone), or relative: -24h, -30d; default 30 days.",
+        TEXT,
+    ),
+    "end": ("End of the window, exclusive: RFC 3339, relative, or now; default now.", TEXT),
+    "project": ("Project; default the key's, or default.", TEXT),
+    "timezone": ("IANA zone of day, week and month; default UTC.", TEXT),
+}
+OWN: dict[str, tuple[str, Schema]] = {
+    "as_of": ("The list as it was known at this moment.", TEXT),
+    "at": ("Only prices in force at this moment.", TEXT),
+    "by": ("Dimension to break the change down by; default feature.", DIMENSION),
+    "base_end": ("End of the window to compare with.", TEXT),
+    "base_start": ("Start of the window to compare with; default the window just before.", TEXT),
+    "bill": ("Identifier of an imported bill.", TEXT),
+    "budget_usd": ("Budget for the month, in USD.", USD),
+    "compare": ("previous: add the figures of the window just before.", one_of(("previous",))),
+    "cursor": ("next_cursor of the page before.", TEXT),
+    "day": ("Day of the report; default yesterday.", {"type": "string", "format": "date"}),
+    "format": ("json or csv; default json.", one_of(("json", "csv"))),
+    "group_by": ("Dimensions with commas.", listed(DIMENSION) | {"maxItems": MAX_GROUPS, "uniqueItems": True}),
+    "horizon": ("How far ahead, in days: 30d.", {"type": "string", "pattern": r"^\d{1,4}[dw]?$"}),
+    "interval": ("Step of the rows.", one_of(INTERVALS)),
+    "limit": (
+        f"Rows of a page; default {DEFAULT_LIMIT} of recorded things, all of what is added up.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+    ),
+    "missing": ("true: the models of calls that have no price.", one_of(("true", "false"))),
+    "model": ("Only this model.", TEXT),
+    "name": ("Name of the file.", TEXT),
+    "order": ("Default desc.", one_of(ORDERS)),
+    "origin": ("Only prices from there.", one_of(ORIGINS)),
+    "provider": ("Only this provider.", TEXT),
+    "sort": ("Default started_at.", one_of(SORTS)),
+    "state": ("Only alerts in this state.", one_of(STATES)),
+}
+TAGS: dict[str, Any] = {
+    "name": "tag",
+    "in": "query",
+    "required": False,
+    "style": "form",
+    "explode": True,
+    "description": "Only calls with these tags, each under its whole name: tag.plan=pro; may repeat.",
+    "schema": {"type": "object", "patternProperties": {TAG: TEXT}, "additionalProperties": False},
+}
+
+
+def documented(*own: str, window: bool = True, filters: bool = True, **allowed: Sequence[str]) -> dict[str, Any]:
+    """The OpenAPI description of a route's query parameters.
+
+    Args:
+        own: The route's own.
+        window: Whether it is about a window.
+        filters: Whether it can be filtered by every dimension.
+        allowed: Values of a parameter where they are fewer than usual: `interval=("hour", "day")`.
+    """
+    names = [*(SCOPE if window else ("project", "timezone")), *own]
+    known = {**SCOPE, **OWN}
+    parameters = [_parameter(name, *known[name]) for name in names]
+    for parameter in parameters:
+        if parameter["name"] in allowed:
+            parameter["schema"] = one_of(allowed[parameter["name"]])
+    if filters:
+        plain = (name for name in (*sorted(DIMENSIONS), *ID_FILTERS) if name not in names)
+        parameters += [_parameter(name, f"Only this {name}; may repeat.", listed(TEXT)) for name in plain]
+        parameters.append(TAGS)
+    return {"parameters": parameters}
+
+
+def _parameter(name: str, description: str, schema: Schema) -> dict[str, Any]:
+    found = {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
+    return found | ({"style": "form", "explode": False} if name == "group_by" else {})
