@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -60,3 +61,41 @@ def test_the_sdk_needs_only_opentelemetry_and_the_standard_library() -> None:
                 names = [node.module or ""]
             wrong += [f"{path.relative_to(ROOT)} imports {n}" for n in names if n.split(".")[0] not in may]
     assert not wrong, "\n".join(wrong)
+
+
+def imports_inside_the_sdk() -> dict[str, set[str]]:
+    """Module → modules of the SDK that it imports, also inside of functions and for types alone."""
+    files = {}
+    for path in (ROOT / "sdk").rglob("*.py"):
+        files[".".join(path.relative_to(ROOT / "sdk").with_suffix("").parts).removesuffix(".__init__")] = path
+    found: dict[str, set[str]] = {}
+    for module, path in files.items():
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                whole = [f"{node.module}.{alias.name}" for alias in node.names]
+                names |= {name if name in files else node.module for name in whole}
+        found[module] = {name for name in names if name in files} - {module, "outlay"}
+    return found
+
+
+def test_no_modules_of_the_sdk_import_each_other_in_a_circle() -> None:
+    try:
+        TopologicalSorter(imports_inside_the_sdk()).prepare()
+    except CycleError as circle:
+        raise AssertionError(" → ".join(circle.args[1])) from None
+
+
+def test_what_parses_answers_knows_nothing_of_spans_in_progress_or_hooks() -> None:
+    may = ("outlay.parsing", "outlay.usage", "outlay.semconv", "outlay._safely", "outlay._text")
+    found = imports_inside_the_sdk()
+    assert [
+        f"{module} imports {name}"
+        for module, names in found.items()
+        if module.startswith("outlay.parsing")
+        for name in names
+        if not name.startswith(may)
+    ] == []
+    assert any(module.startswith("outlay.parsing.") for module in found)

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import SpanContext
 
 from outlay import _beside, _safely, semconv
 from outlay._slim import inside_of
 from outlay.context import current_scope, span_around
 
 if TYPE_CHECKING:
-    from outlay.client import Client
+    from outlay.export import Pipeline
+    from outlay.settings import Settings
+
+
+class Recorder(Protocol):
+    """What processors are part of: it may be switched off, or get another pipeline, while they sit in a provider.
+
+    Attributes:
+        parents: Ids of open spans of the application → the span of ours that they started in.
+        outermost: Ids of open spans that wait at their end until everything is sent.
+    """
+
+    enabled: bool
+    pipeline: Pipeline | None
+    settings: Settings
+    parents: dict[int, SpanContext]
+    outermost: set[int]
 
 
 class OutlayProcessor(SpanProcessor):
@@ -22,8 +39,8 @@ class OutlayProcessor(SpanProcessor):
     that they started in.
     """
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Give spans of other instrumentations the tags of the code they run in."""
@@ -38,31 +55,31 @@ class OutlayProcessor(SpanProcessor):
                 span.set_attributes({key: value for key, value in wanted.items() if key not in have})
             around = span_around(parent_context if parent_context is not None else get_current())
             if around is not None and span.parent is not None and span.context is not None:
-                self._client.parents[span.context.span_id] = around.get_span_context()
+                self._recorder.parents[span.context.span_id] = around.get_span_context()
         except Exception:
             _safely.report("span processor")
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue the span; never blocks."""
         context = span.context
-        parent = self._client.parents.pop(context.span_id, None) if self._client.parents and context else None
-        pipeline = self._client.pipeline
-        if self._client.enabled and pipeline is not None and context is not None and context.trace_flags.sampled:
+        parent = self._recorder.parents.pop(context.span_id, None) if self._recorder.parents and context else None
+        pipeline = self._recorder.pipeline
+        if self._recorder.enabled and pipeline is not None and context is not None and context.trace_flags.sampled:
             try:
                 pipeline.put(span if parent is None else inside_of(parent, span))
-                if context.span_id in self._client.outermost:
-                    self._client.outermost.discard(context.span_id)
-                    pipeline.flush(self._client.settings.exit_timeout_s)
+                if context.span_id in self._recorder.outermost:
+                    self._recorder.outermost.discard(context.span_id)
+                    pipeline.flush(self._recorder.settings.exit_timeout_s)
             except Exception:
                 _safely.report("span processor")
 
     def shutdown(self) -> None:
         """The application's provider ends; the pipeline goes on and is emptied at process exit."""
-        pipeline = self._client.pipeline
+        pipeline = self._recorder.pipeline
         if pipeline is not None:
             pipeline.wake()
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Wait until what ended is delivered."""
-        pipeline = self._client.pipeline
+        pipeline = self._recorder.pipeline
         return pipeline is None or pipeline.flush(timeout_millis / 1000)

@@ -1,9 +1,10 @@
-"""Call: a handle on something recorded, and where the latest one is remembered."""
+"""Call: a handle on something recorded, where the latest one is remembered, and how many there were inside of what."""
 
 from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,36 @@ class Call:
 
 
 last_call: ContextVar[Call | None] = ContextVar("outlay-last-call", default=None)
+
+
+class Tally:
+    """What the calls inside of one piece of work come to, also for the work around it."""
+
+    __slots__ = ("call_count", "last_call", "parent", "used")
+
+    def __init__(self, parent: Tally | None) -> None:
+        self.parent = parent
+        self.call_count = 0
+        self.last_call: Call | None = None
+        self.used: list[dict[str, Any]] | None = None  # a list collects what the calls inside turned out to use
+
+    @property
+    def call(self) -> Call:
+        """A handle on the work itself, for `score(call=…)`."""
+        raise NotImplementedError
+
+    def count(self, call: Call) -> None:
+        """A call to a model started inside, here or further down."""
+        tally: Tally | None = self
+        while tally is not None:
+            tally.call_count += 1
+            tally.last_call = call
+            tally = tally.parent
+
+    def collect(self, attributes: dict[str, Any]) -> None:
+        """A call inside ended with these attributes."""
+        tally: Tally | None = self
+        while tally is not None:
+            if tally.used is not None:
+                tally.used.append(attributes)
+            tally = tally.parent

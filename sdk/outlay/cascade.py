@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar, cast
+from weakref import WeakSet
 
 from outlay import _safely
 from outlay._kinds import is_async, is_generator, title_of
-from outlay.call import Call, last_call
+from outlay.call import Call, Tally, last_call
 from outlay.client import get_client
 from outlay.frame import Frame
 from outlay.track import Tracker, track
@@ -99,10 +100,10 @@ class Attempt:
         """Let a score that names no call be about this one."""
         if call is None or not isinstance(self._frame, Frame):
             return
-        frame: Frame | None = self._frame
-        while frame is not None:
-            frame.last_call = call
-            frame = frame.parent
+        tally: Tally | None = self._frame
+        while tally is not None:
+            tally.last_call = call
+            tally = tally.parent
         last_call.set(call)
 
     def __enter__(self) -> Attempt:
@@ -176,6 +177,11 @@ class _Answer:
     call: Call | None
 
 
+# Cascades of which a tier's answer showed that they give awaitables. Not kept on them: a cache tells a cascade by what
+# it holds, which must not change with its first answer.
+_turned_async: WeakSet[Any] = WeakSet()
+
+
 class Cascade(Generic[T]):
     """Tries its tiers in order until an answer is accepted.
 
@@ -233,13 +239,17 @@ class Cascade(Generic[T]):
         if fallback not in ("best", "last", "raise"):
             raise ValueError(f"cascade {name!r}: fallback is best, last or raise, not {fallback!r}")
         self.name = name
-        self._is_async = is_async(tiers[0])
+        self._is_declared_async = is_async(tiers[0])
         self._tiers = list(tiers)
         self._accept = accept
         self._threshold = threshold
         self._max_latency_s = max_latency_s
         self._max_cost_usd = None if max_cost_usd is None else Decimal(str(max_cost_usd))
         self._fallback = fallback
+
+    @property
+    def _is_async(self) -> bool:
+        return self._is_declared_async or self in _turned_async
 
     def __call__(self, *args: Any, task: str | None = None, **kwargs: Any) -> T:
         """The accepted answer, to be awaited where the tiers are async; `task` picks the threshold and is recorded."""
@@ -250,7 +260,7 @@ class Cascade(Generic[T]):
             awaitable, attempt = next(walk)
         except StopIteration as stop:
             return cast(T, stop.value)
-        self._is_async = True  # a tier's answer shows it
+        _turned_async.add(self)
         attempt._pause()
         return cast(T, _finish(walk, awaitable, attempt, is_paused=True))
 
@@ -262,7 +272,7 @@ class Cascade(Generic[T]):
                 awaitable, _ = next(walk)
             except StopIteration as stop:
                 return cast(T, stop.value)
-            self._is_async = True
+            _turned_async.add(self)
             if inspect.iscoroutine(awaitable):
                 awaitable.close()
             walk.close()

@@ -7,7 +7,7 @@ the context on by hand. A span processor stamps its attributes on every span tha
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -16,20 +16,18 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 
 from outlay import semconv
 from outlay._text import readable
-
-if TYPE_CHECKING:
-    from outlay.frame import Frame
+from outlay.call import Tally
 
 SCOPE_KEY = otel_context.create_key("outlay-scope")
 _APART_KEY = otel_context.create_key("outlay-span")  # (our innermost span, the application's span around it)
 
 
 class Scope:
-    """What spans inside should carry, and the tracked function that they run in."""
+    """What spans inside should carry, and what the calls inside are counted in: the tracked function around them."""
 
     __slots__ = ("attributes", "frame", "metering")
 
-    def __init__(self, attributes: dict[str, Any], frame: Frame | None = None, metering: bool = False) -> None:
+    def __init__(self, attributes: dict[str, Any], frame: Tally | None = None, metering: bool = False) -> None:
         self.attributes = attributes
         self.frame = frame
         self.metering = metering  # an HTTP hook is at work: hooks below it keep quiet

@@ -33,7 +33,7 @@ from outlay.settings import Settings
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from outlay.wire.batch_items import Item
+    from outlay.parsing.batch_items import Item
 
 RETRYABLE = frozenset({429, 502, 503, 504})
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)

@@ -11,7 +11,7 @@ from opentelemetry.trace import Span, SpanContext, Status, StatusCode
 
 from outlay import _safely, semconv
 from outlay._levers import lever_attributes
-from outlay.call import Call
+from outlay.call import Call, Tally
 from outlay.client import Client
 from outlay.context import leave, tag_attributes
 from outlay.returned import look, read_words
@@ -20,7 +20,7 @@ from outlay.usage import attributes_of_usage
 _NOT_ERRORS = frozenset({"CancelledError", "KeyboardInterrupt", "SystemExit"})
 
 
-class Frame:
+class Frame(Tally):
     """One run of a tracked function or block."""
 
     __slots__ = (
@@ -28,52 +28,29 @@ class Frame:
         "_end_ns",
         "_outer",
         "_token",
-        "call_count",
         "context",
-        "last_call",
-        "parent",
         "span",
         "span_context",
-        "used",
     )
 
-    def __init__(self, client: Client, span: Span, parent: Frame | None, context: Context, end_ns: int | None) -> None:
+    def __init__(self, client: Client, span: Span, parent: Tally | None, context: Context, end_ns: int | None) -> None:
+        super().__init__(parent)
         self._client = client
         self._end_ns = end_ns
         self._outer = context
         self._token: Any = None
         self.span = span
         self.span_context: SpanContext = span.get_span_context()
-        self.parent = parent
         self.context = context
-        self.call_count = 0
-        self.last_call: Call | None = None
-        self.used: list[dict[str, Any]] | None = None  # a list collects what the calls inside turned out to use
 
     @property
     def call(self) -> Call:
         """A handle on this span, for `score(call=…)`."""
         return Call(self.span_context.trace_id, self.span_context.span_id)
 
-    def count(self, call: Call) -> None:
-        """A call to a model started inside, here or further down."""
-        frame: Frame | None = self
-        while frame is not None:
-            frame.call_count += 1
-            frame.last_call = call
-            frame = frame.parent
-
-    def collect(self, attributes: dict[str, Any]) -> None:
-        """A call inside ended with these attributes."""
-        frame: Frame | None = self
-        while frame is not None:
-            if frame.used is not None:
-                frame.used.append(attributes)
-            frame = frame.parent
-
-    def attach(self) -> None:
-        """Make this the current context."""
-        self._outer = otel_context.get_current()
+    def attach(self, outer: Context | None = None) -> None:
+        """Make this the current context, inside of `outer`: the current one."""
+        self._outer = otel_context.get_current() if outer is None else outer
         self._token = otel_context.attach(self.context)
 
     def detach(self) -> None:
@@ -88,24 +65,33 @@ class Frame:
         """Add facts that are known only now: tags, `usage`, `model`, `provider`, `cascade`, `cache`, `attributes` …"""
         self.span.set_attributes(facts_attributes(facts))
 
-    @_safely.safely()
     def result(self, value: object, arguments: tuple[Any, ...] = (), keywords: Mapping[str, Any] | None = None) -> None:
         """Read usage from what the function returned, if nothing inside was metered."""
         if self.call_count or value is None or isinstance(value, (str, bytes, int, float, bool)):
             return
-        returned = look(value)
-        pipeline = self._client.pipeline
-        if returned is None or pipeline is None:
-            return
-        if self._client.keeps_content(self.span_context.trace_id):
-            words = read_words(self._client.redact, value, arguments, keywords or {})
-            returned = returned._replace(words=words)
-        pipeline.late[self.span_context.span_id] = returned
+        try:
+            returned = look(value)
+            pipeline = self._client.pipeline
+            if returned is None or pipeline is None:
+                return
+            if self._client.keeps_content(self.span_context.trace_id):
+                words = read_words(self._client.redact, value, arguments, keywords or {})
+                returned = returned._replace(words=words)
+            pipeline.late[self.span_context.span_id] = returned
+        except Exception:
+            _safely.swallow("Frame.result")
 
-    @_safely.safely()
     def end(self, error: BaseException | None = None) -> None:
         """End the span."""
-        self.detach()
+        try:
+            if self._token is not None:
+                token, self._token = self._token, None
+                leave(token, self.context, self._outer)
+            self._end_span(error)
+        except Exception:
+            _safely.swallow("Frame.end")
+
+    def _end_span(self, error: BaseException | None) -> None:
         if error is not None and not isinstance(error, GeneratorExit):
             kind = type(error).__qualname__
             self.span.set_attribute(semconv.ERROR_TYPE, kind)

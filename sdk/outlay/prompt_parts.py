@@ -51,7 +51,7 @@ def _tokens(part: object) -> int | None:
     try:
         if isinstance(part, int):
             return max(int(part), 0)
-        from outlay.wire.estimate import tokens_of, words_of
+        from outlay.parsing.estimate import tokens_of, words_of
 
         return None if part is None else round(sum(map(tokens_of, words_of(part))))
     except Exception:

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, cast
 
 from outlay import _safely, semconv
 from outlay._text import readable, redacted
+from outlay.parsing import usage as counts
+from outlay.parsing.content import flatten
 from outlay.usage import Usage
-from outlay.wire import usage as counts
-from outlay.wire.content import flatten
 
 _MODULES = {
     "anthropic": "anthropic",
@@ -153,9 +153,10 @@ def _langchain(usage: Mapping[str, Any]) -> Usage:
 
 
 def _get(value: object, name: str) -> Any:
-    if isinstance(value, Mapping):
+    if type(value) is dict:
         return value.get(name)
-    return getattr(value, name, None)
+    found = getattr(value, name, None)
+    return value.get(name) if found is None and isinstance(value, Mapping) else found
 
 
 def _plain(value: object, depth: int = 2) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class Tracker:
             frame = Frame(client, span, outer.frame, context, self._end_ns)
             frame.context = entered(context, Scope(passed_on, frame), span, client.is_apart(span))
             if attach:
-                frame.attach()
+                frame.attach(context)
             return frame
         except Exception:
             _safely.swallow("track")

@@ -1,7 +1,7 @@
 """Metering at the HTTP layer: one hook per library, installed once, also for libraries imported later.
 
 The hooks patch classes, so clients made before `init()` are metered, too. Each asks `begin.wanted` whether a request
-is worth watching; for any other request that is one regular expression.
+is worth watching; for any other request that is one regular expression. `parsing` reads what requests and answers say.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from opentelemetry.context import Context
@@ -18,15 +17,13 @@ from opentelemetry.trace import SpanKind
 
 from outlay import _fork, _safely, semconv
 from outlay.call import Call
+from outlay.client import Client, before_end
 from outlay.context import SCOPE_KEY, Scope
-from outlay.wire import formats
-from outlay.wire.body import BodyReader, make_body_reader
+from outlay.parsing import formats
+from outlay.parsing.body import BodyReader, make_body_reader
+from outlay.parsing.reading import Reading
+from outlay.wire.exchange import Exchange
 from outlay.wire.meter import Header, Meter
-from outlay.wire.reading import Reading
-
-if TYPE_CHECKING:
-    from outlay.client import Client
-    from outlay.wire.exchange import Exchange
 
 _KEPT = 1024
 _PATH = re.compile(r"/(responses|interactions)/([^/?:]+)$")
@@ -78,6 +75,9 @@ def give_up(client: Client) -> None:
         exchange = _waiting.calls.pop(response_id, None)
         if exchange is not None:
             exchange.settle(None)
+
+
+before_end(give_up)
 
 
 def _open(client: Client) -> Iterator[str]:

@@ -21,9 +21,9 @@ from outlay import _safely
 from outlay._time import to_ns
 from outlay.call import Call
 from outlay.context import SCOPE_KEY, Scope, innermost_span
-from outlay.wire import batch_items
-from outlay.wire.batch_items import Item, Source
-from outlay.wire.formats import provider_of
+from outlay.parsing import batch_items
+from outlay.parsing.batch_items import Item, Source
+from outlay.parsing.formats import provider_of
 from outlay.wire.meter import Header, Meter
 
 if TYPE_CHECKING:

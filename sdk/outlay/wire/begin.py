@@ -14,7 +14,8 @@ from opentelemetry.trace import SpanKind
 from outlay import _beside, _safely, semconv
 from outlay.client import Client, running
 from outlay.context import EMPTY, SCOPE_KEY, Scope, innermost_span
-from outlay.wire import attempts, background, batches, formats
+from outlay.parsing import formats
+from outlay.wire import attempts, background, batches
 from outlay.wire.exchange import Exchange
 from outlay.wire.meter import Header, Meter, no_header
 
@@ -113,7 +114,7 @@ def _begin(
     span = client.start_span(f"{endpoint.operation} {model or ''}".rstrip(), SpanKind.CLIENT, found, below, start_ns)
     request_id = previous.request_id if previous is not None else f"{span.get_span_context().span_id:016x}"
     span.set_attribute(semconv.REQUEST_ID, request_id)
-    exchange = Exchange(client, span, endpoint, found, request, context, scope, start_ns)
+    exchange = Exchange(client, span, endpoint, found, request, context, scope, start_ns, background.park)
     exchange.retry_key, exchange.attempt = key, attempts.Attempt(request_id, number)
     if stream and client.settings.stream_usage and endpoint.format is formats.CHAT and endpoint.operation == "chat":
         exchange.new_body = _with_usage(request)

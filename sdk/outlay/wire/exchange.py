@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry.context import Context
@@ -12,16 +12,21 @@ from outlay import _safely, semconv
 from outlay.call import Call, last_call
 from outlay.client import Client
 from outlay.context import Scope, entered
+from outlay.parsing import formats
+from outlay.parsing import usage as counts
+from outlay.parsing.body import BodyReader, make_body_reader
+from outlay.parsing.reading import Reading
 from outlay.usage import Usage
-from outlay.wire import attempts, background, formats
-from outlay.wire import usage as counts
-from outlay.wire.body import BodyReader, make_body_reader
+from outlay.wire import attempts
 from outlay.wire.meter import Header, Meter
-from outlay.wire.reading import Reading
 
 
 class Exchange(Meter):
-    """One attempt. Made by `begin`."""
+    """One attempt. Made by `begin`.
+
+    Args:
+        park: Takes an exchange whose answer only says that it waits, and the answer's id; it settles it later.
+    """
 
     __slots__ = (
         "_asked",
@@ -32,6 +37,7 @@ class Exchange(Meter):
         "_first_ns",
         "_frame",
         "_outer",
+        "_park",
         "_request",
         "_start_ns",
         "_status",
@@ -52,6 +58,7 @@ class Exchange(Meter):
         context: Context,
         scope: Scope,
         start_ns: int,
+        park: Callable[[Exchange, str], None],
     ) -> None:
         # The span is current while the request is under way, and hooks further down keep quiet.
         inside = Scope(scope.attributes, scope.frame, True)
@@ -61,6 +68,7 @@ class Exchange(Meter):
         self._asked = asked  # what the span said at its start
         self._request = request
         self._outer = context
+        self._park = park
         self._frame = scope.frame
         self._start_ns = start_ns
         self._first_ns: int | None = None
@@ -145,7 +153,7 @@ class Exchange(Meter):
         self._ended = True
         reading = self.reading
         if reading.waits and reading.response_id and not failed and self._request.get("background") is True:
-            background.park(self, reading.response_id)
+            self._park(self, reading.response_id)
             return
         self._report(error_type, cut, failed)
 
@@ -190,7 +198,7 @@ class Exchange(Meter):
         if usage:
             found.update(usage.attributes())
         if self._client.keeps_content(self.span.get_span_context().trace_id):
-            from outlay.wire.content import content_attributes
+            from outlay.parsing.content import content_attributes
 
             found.update(content_attributes(self._client.redact, self._request, reading) or {})
         self.span.set_attributes(found)
@@ -223,7 +231,7 @@ class Exchange(Meter):
             if (partial or usage is None or usage.output_tokens is None) and self._body is not None:
                 if not self._client.settings.estimate_usage or self._endpoint.operation == "embeddings":
                     return usage
-                from outlay.wire.estimate import estimate_usage
+                from outlay.parsing.estimate import estimate_usage
 
                 return estimate_usage(usage, self._request, self._body.kept_text())
         elif self._endpoint.operation == "speech" and usage is None:

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from outlay import Usage
+from outlay.parsing import bedrock, reading
+from outlay.parsing.formats import recognize
 from outlay.testing import Capture, capture
-from outlay.wire import bedrock, reading
-from outlay.wire.formats import recognize
 from outlay_web import fake_formats
 from outlay_web.fake_formats import Answer
 

@@ -11,8 +11,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from outlay.wire.formats import Format
-from outlay.wire.reading import Reading
+from outlay.parsing.formats import Format
+from outlay.parsing.reading import Reading
 
 _MAX_BODY = 8 << 20
 _PARSE_WHOLE = 1 << 20

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from outlay import semconv
+from outlay.parsing import usage as counts
 from outlay.usage import Usage
-from outlay.wire import usage as counts
 
 Json = Mapping[str, Any]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import json
 
+from outlay.parsing import usage as counts
+from outlay.parsing.reading import Json, Reading, anthropic, openai_chat, text_of
 from outlay.usage import Usage
-from outlay.wire import usage as counts
-from outlay.wire.reading import Json, Reading, anthropic, openai_chat, text_of
 
 
 def converse(reading: Reading, body: Json) -> None:

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from outlay.wire import bedrock, reading
-from outlay.wire.reading import Reader
+from outlay.parsing import bedrock, reading
+from outlay.parsing.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from outlay import semconv
+from outlay.parsing import reading as readers
+from outlay.parsing.reading import Reading
 from outlay.usage import Usage
-from outlay.wire import reading as readers
-from outlay.wire.reading import Reading
 
 Json = Mapping[str, Any]
 

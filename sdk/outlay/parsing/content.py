@@ -8,7 +8,7 @@ from typing import Any
 
 from outlay import _safely, semconv
 from outlay._text import readable, redacted
-from outlay.wire.reading import Reading
+from outlay.parsing.reading import Reading
 
 Redact = Callable[[str], str] | None
 
