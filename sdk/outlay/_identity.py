@@ -14,6 +14,7 @@ import enum
 import functools
 import hashlib
 import itertools
+import operator
 import os
 import sys
 import types
@@ -31,6 +32,7 @@ from outlay import _fork, _safely
 _BY_REPR = frozenset(
     {bool, int, float, complex, type(None), type(...), date, timedelta, Decimal, Fraction, UUID, range}
 )
+_ATOMS = _BY_REPR | {str, bytes}
 _CONTAINERS = (list, dict, set, bytearray)
 _NUMBERS = (int, float, complex, Decimal, Fraction)
 _BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
@@ -76,16 +78,21 @@ class Identity:
         self._function = function
         self._lasting = lasting
         self._name = name
-        self._is_whole = is_keyed and name is not None
+        self._whole = _digest(name.encode()) if is_keyed and name is not None else None
+        self._settled: tuple[Any, ...] | None = None  # what it held as it was told last, if that is settled
+        self._told = ""
         self.of_function()
 
     def of_function(self) -> str:
         """32 hex digits, of what the function holds now."""
-        if self._is_whole:
-            return _digest(str(self._name).encode())
-        held = _Held(self._lasting, self._name, self)
-        told = held.root(self._function)
-        return _digest(told if self._name is None else _join(b"named", [self._name.encode(), told]))
+        if self._whole is not None:
+            return self._whole
+        settled = _settled_parts(self._function)
+        if settled is None or self._settled is None or not _are_same(settled, self._settled):
+            told = _Held(self._lasting, self._name, self).root(self._function)
+            self._told = _digest(told if self._name is None else _join(b"named", [self._name.encode(), told]))
+            self._settled = settled
+        return self._told
 
     def of_arguments(self, arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
         """32 hex digits, the same for equal arguments, however they were passed.
@@ -121,7 +128,34 @@ def _digest(told: bytes) -> str:
 
 
 def _join(tag: bytes, parts: Iterable[bytes]) -> bytes:
-    return b"%s(%s)" % (tag, b"".join(b"%d:%s" % (len(part), part) for part in parts))
+    return b"%b(%b)" % (tag, b"".join([b"%d:%b" % (len(part), part) for part in parts]))
+
+
+def _text(value: str) -> bytes:
+    try:
+        return b"str:" + value.encode()
+    except UnicodeEncodeError:
+        return b"str:" + value.encode("utf-8", "surrogatepass")
+
+
+def _settled_parts(function: Any) -> tuple[Any, ...] | None:
+    """All that tells a plain function, if none of it can change by itself: its code, and texts and numbers it holds."""
+    if type(function) is not types.FunctionType or function.__kwdefaults__ or function.__dict__:
+        return None
+    held = function.__defaults__ or ()
+    try:
+        for cell in function.__closure__ or ():
+            held += (cell.cell_contents,)
+    except ValueError:  # not filled yet
+        return None
+    for value in held:
+        if type(value) not in _ATOMS:
+            return None
+    return (function.__code__, function.__qualname__, *held)
+
+
+def _are_same(parts: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
+    return len(parts) == len(others) and all(map(operator.is_, parts, others))
 
 
 class _Which:
@@ -191,7 +225,7 @@ class _Values:
         """
         kind = type(value)
         if kind is str:
-            return b"str:" + str(value).encode("utf-8", "surrogatepass")
+            return _text(value)
         if kind in _BY_REPR:
             return b"%s:%s" % (kind.__name__.encode(), repr(value).encode())
         if kind is bytes:
@@ -212,10 +246,18 @@ class _Values:
 
     def _part(self, value: Any, kind: type, where: str) -> bytes:
         if kind is tuple or kind is list:
-            return _join(kind.__name__.encode(), [self.value(part, where) for part in value])
+            told = [_text(part) if type(part) is str else self.value(part, where) for part in value]
+            return _join(b"list" if kind is list else b"tuple", told)
         if kind is dict:
-            pairs = [(self.value(key, where), self.value(part, where)) for key, part in value.items()]
-            return _join(b"dict", itertools.chain.from_iterable(sorted(pairs)))
+            pairs = [
+                (
+                    _text(key) if type(key) is str else self.value(key, where),
+                    _text(part) if type(part) is str else self.value(part, where),
+                )
+                for key, part in value.items()
+            ]
+            pairs.sort()
+            return b"dict(%b)" % b"".join([b"%d:%b%d:%b" % (len(a), a, len(b), b) for a, b in pairs])
         if kind is set or kind is frozenset:
             return _join(kind.__name__.encode(), sorted(self.value(part, where) for part in value))
         if kind is bytearray or kind is memoryview:

@@ -22,6 +22,7 @@ _ITERATORS = (GeneratorType, map, filter, zip, enumerate, itertools.chain, itert
 # Where a response keeps its unread body: Starlette's and FastAPI's, Werkzeug's and Flask's, Django's.
 _BODIES = ("body_iterator", "response", "streaming_content")
 _PROPERTY = "streaming_content"
+_DONE = (str, bytes, int, float, bool, type(None), dict, list, set)
 
 
 def generator(start: Start) -> Callable[..., Generator[Any, Any, Any]]:
@@ -135,18 +136,39 @@ def conclude(frame: Frame, result: Any, arguments: tuple[Any, ...], keywords: Ma
 
 def _inside(frame: Frame, result: Any) -> Any:
     """`result` with the work that is left in it inside the frame; None if it is done."""
-    if isinstance(result, _ITERATORS):
-        return generator(_Started(frame, result))()
-    if isinstance(result, AsyncGeneratorType):
-        return async_generator(_Started(frame, result))()
-    if type(result) is tuple and result:  # a body with status and headers, as Flask takes it
-        first = _inside(frame, result[0])
-        return None if first is None else (first, *result[1:])
+    kind: Any = type(result)
+    bring = _bring_inside(kind)
+    return None if bring is None else bring(frame, result)
+
+
+@functools.lru_cache(maxsize=512)
+def _bring_inside(kind: type) -> Callable[[Frame, Any], Any] | None:
+    """What brings the rest of a result of this type inside; None where nothing can be left in it."""
+    if issubclass(kind, _ITERATORS):
+        return lambda frame, result: generator(_Started(frame, result))()
+    if issubclass(kind, AsyncGeneratorType):
+        return lambda frame, result: async_generator(_Started(frame, result))()
+    if kind is tuple:
+        return _first_inside
+    if kind in _DONE:
+        return None
+    return _body_inside
+
+
+def _first_inside(frame: Frame, result: tuple[Any, ...]) -> Any:
+    """A body with status and headers, as Flask takes it."""
+    first = _inside(frame, result[0]) if result else None
+    return None if first is None else (first, *result[1:])
+
+
+def _body_inside(frame: Frame, result: Any) -> Any:
+    """A response that keeps its unread body in an attribute."""
     fields = getattr(result, "__dict__", None)
     if type(fields) is not dict:
         return None
+    kind: Any = type(result)
     for name in _BODIES:
-        if name in fields or (name == _PROPERTY and hasattr(type(result), name)):
+        if name in fields or (name == _PROPERTY and _has_property(kind)):
             body = getattr(result, name)
             if isinstance(body, AsyncIterable) and not isinstance(body, AsyncGeneratorType):
                 body = _as_generator(body)
@@ -154,6 +176,11 @@ def _inside(frame: Frame, result: Any) -> Any:
                 setattr(result, name, _inside(frame, body))
                 return result
     return None
+
+
+@functools.lru_cache(maxsize=512)
+def _has_property(kind: type) -> bool:
+    return hasattr(kind, _PROPERTY)
 
 
 async def _as_generator(body: AsyncIterable[Any]) -> AsyncGenerator[Any, None]:

@@ -482,3 +482,20 @@ def test_async_functions_are_told_apart_as_well(sent: Capture) -> None:
         return [await decorate(make(tenant))("q") for decorate in (exact, similar) for tenant in "AB"]
 
     assert asyncio.run(main()) == ["A: q", "B: q"] * 2
+
+
+def test_a_value_that_a_function_holds_is_looked_at_at_each_call_also_where_the_last_one_was_remembered() -> None:
+    model = "small"
+
+    def ask(question: str, limit: int = 5) -> str:
+        return f"{model} {limit}"
+
+    cached = outlay.cached(ask)
+    assert [cached("q"), cached("q")] == ["small 5", "small 5"]
+    model = "large"
+    assert cached("q") == "large 5"
+    ask.__defaults__ = (7,)
+    assert cached("q") == "large 7"
+    model = "small"
+    ask.__defaults__ = (5,)
+    assert cached("q") == "small 5"
