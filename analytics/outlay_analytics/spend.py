@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.groups import MAX_GROUPS, MAX_ROWS, Groups, check_steps, chosen, fitting, top_groups
-from outlay_analytics.spend_source import spend_source
+from outlay_analytics.spend_source import lacked_dimension, spend_source
 from outlay_analytics.window import (
     SHOWN,
     BadRequest,
@@ -183,14 +183,21 @@ class _Ask:
     ) -> Measured:
         """Measures in total and by group: of the first `limit` rows after a place, or of those shown and the rest."""
         groups = self.groups()
-        source = spend_source(self.store, scope, self.names, self.step, shift=shift, latency=self.percentiles)
+        source = spend_source(
+            self.store,
+            scope,
+            self.names,
+            self.step,
+            shift=shift,
+            latency=self.percentiles,
+            shown=None if shown is None else groups.shown,
+        )
         params: dict[str, Any] = {**source.params, "max_rows": limit + 1}
         keys = ", ".join(groups.keys)
         own = {"relation": source.sql, "is_rest": "0", "groups": "0", "sets": f"({keys}), ()", "id": groups.id}
         if shown is not None:
             params |= {"shown": list(shown), "max_rows": 3 * MAX_ROWS}
             own |= {
-                "relation": groups.shown(source.sql),
                 "is_rest": "is_rest",
                 "groups": "uniqExactIf(group_id, is_rest)",
                 "sets": f"({keys}, is_rest), ()",
@@ -231,7 +238,8 @@ def _largest(
     ask: _Ask, windows: Sequence[tuple[Scope, timedelta]], limit: int, rank: str
 ) -> tuple[list[Measured], list[int] | None]:
     """What the windows hold where all groups fit; else nothing, and the ids of the groups to show."""
-    if (ask.step == "total" and rank == "cost_usd") or not ask.names:
+    few = lacked_dimension(ask.names) is None  # of dimensions in the hourly rollups: rarely more than are shown
+    if (ask.step == "total" and rank == "cost_usd" and few) or not ask.names:
         most = limit if ask.names else MAX_ROWS
         found = [ask.measure(*window, limit=most + 1) for window in windows]
         if not ask.names:

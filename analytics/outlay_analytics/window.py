@@ -149,6 +149,7 @@ DIMENSIONS: Mapping[str, Dimension] = {
     "dialect": _calls("dialect"),
 }
 TIER_OF = re.compile(r"\$tier\((.+)\)")
+NO_OTHERS: Mapping[str, str] = {}
 ID_FILTERS = ("trace_id", "call_id", "response_id")
 
 
@@ -195,8 +196,15 @@ def check_interval(name: str) -> Interval:
     raise BadRequest(f"interval must be one of {', '.join(INTERVALS)}, not {name[:SHOWN]!r}")
 
 
-def expression(scope: Scope, name: str, table: Table, params: dict[str, Any]) -> str | None:
-    """SQL for a dimension's value on `table` under its alias, parameters put into `params`; None where it has none."""
+def expression(
+    scope: Scope, name: str, table: Table, params: dict[str, Any], own: Mapping[str, str] = NO_OTHERS
+) -> str | None:
+    """SQL for a dimension's value on `table` under its alias, parameters put into `params`; None where it has none.
+
+    `own` is the SQL of dimensions that the table knows besides.
+    """
+    if name in own:
+        return own[name]
     key = tag_key(name)
     if name in DIMENSIONS:
         found: str | None = getattr(DIMENSIONS[name], table)
@@ -217,7 +225,7 @@ def dimension_value(name: str, text: str) -> str | int | None:
     return int(text) if name in DIMENSIONS and DIMENSIONS[name].number else text
 
 
-def filter_sql(scope: Scope, table: Table, params: dict[str, Any]) -> str | None:
+def filter_sql(scope: Scope, table: Table, params: dict[str, Any], own: Mapping[str, str] = NO_OTHERS) -> str | None:
     """The filters as one SQL condition on `table` under its alias, values put into `params`; None if it cannot tell."""
     conditions = []
     for number, (name, values) in enumerate(sorted(scope.filters.items())):
@@ -226,7 +234,7 @@ def filter_sql(scope: Scope, table: Table, params: dict[str, Any]) -> str | None
             if name == "call_id":
                 params[f"filter_{number}_traces"] = [value.partition(":")[0] for value in values]
         else:
-            sql = expression(scope, name, table, params)
+            sql = expression(scope, name, table, params, own)
             condition = None if sql is None else f"{sql} IN {{filter_{number}:Array(String)}}"
         if condition is None:
             return None

@@ -1,4 +1,5 @@
 """Hours that changed → `spend_hourly`, `latency_hourly`, `spend_daily`, cascades: rebuilt from `calls`, never added to.
+Days that went quiet → `dimension_daily` (rollup_dimensions.py), when no hour is due and the budget lasts.
 
 An hour is due when it has been quiet for a minute, or has waited five. Until then it is answered from `calls`, so
 freshness never waits for a rollup. A run works through the newest hours first, many to a statement, within its
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from outlay_collector.rollup_cascades import rebuild_cascades
+from outlay_collector.rollup_dimensions import due_days, next_version, rebuild_day
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 
@@ -27,6 +29,7 @@ MAX_DUE = 20_000
 MIN_CHUNK, MAX_CHUNK = 4, 744
 MAX_SPAN = timedelta(days=90)  # a statement may touch a hundred monthly partitions at most
 FAST_S, SLOW_S = 0.2, 0.8
+LOOK_FOR_DAYS = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,13 @@ class Rollup:
     def __init__(self, store: Store, *, budget_s: float = 2.0) -> None:
         self.store = store
         self.budget_s = budget_s
-        self.waiting = True  # whether hours were due, or will be, when it last looked
+        self.waiting = True  # whether hours or days were due, or will be, when it last looked
         self._writer: Writer | None = None
         self._first_seen: dict[tuple[str, datetime], datetime] = {}
         self._chunk = 24
         self._version = 0
+        self._days_looked_at: datetime | None = None
+        self._days_waiting = False
 
     def run_once(self, now: datetime | None = None) -> bool:
         """Rebuild what is due, for about `budget_s` seconds; return whether more is due already.
@@ -62,12 +67,13 @@ class Rollup:
             now: The moment that decides what is due; the clock by default.
         """
         writer = self._writer = self._writer or self.store.writer()
+        now = now or datetime.now(UTC)
         dirty = self._dirty(writer)
-        self.waiting = bool(dirty)
-        due = self._due(dirty, now or datetime.now(UTC))
+        due = self._due(dirty, now)
         waiting = {(one.project, one.hour) for one in dirty}
         started = time.monotonic()
         done = 0
+        more_days = False
         for chunk in self._chunks(due):
             began = time.monotonic()
             waiting -= {(one.project, one.hour) for one in chunk}
@@ -76,13 +82,37 @@ class Rollup:
             self._adapt(len(chunk), time.monotonic() - began)
             if time.monotonic() - started > self.budget_s:
                 break
-        return done < len(due)
+        if done == len(due) and len(dirty) < MAX_DUE:
+            more_days = self._rebuild_days(writer, now, waiting, started, look=bool(due))
+        self.waiting = bool(dirty) or self._days_waiting
+        return done < len(due) or more_days
 
     def close(self) -> None:
         """Give the connection back. Safe to call twice."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+    def _rebuild_days(
+        self, writer: Writer, now: datetime, open_hours: Iterable[tuple[str, datetime]], started: float, *, look: bool
+    ) -> bool:
+        """Rebuild the days that went quiet while the budget lasts; return whether more are due already.
+
+        Days are looked for once a minute, and when hours were rolled up (`look`).
+        """
+        looked_at = self._days_looked_at
+        if not look and looked_at is not None and timedelta(0) <= now - looked_at < LOOK_FOR_DAYS:
+            return False
+        self._version = next_version(self._version)
+        due, self._days_waiting = due_days(writer, now, open_hours, self._version)
+        self._days_looked_at = now
+        for number, (project, day) in enumerate(due):
+            if number and time.monotonic() - started > self.budget_s:
+                self._days_looked_at, self._days_waiting = None, True
+                return True
+            self._version = next_version(self._version)
+            rebuild_day(writer, project, day, self._version)
+        return False
 
     def _dirty(self, writer: Writer) -> list[DirtyHour]:
         rows = writer.query(load_sql(SQL, "rollup_due"), {"limit": MAX_DUE})
@@ -123,7 +153,7 @@ class Rollup:
         project = chunk[0].project
         hours = sorted(one.hour for one in chunk)
         rolled_at = writer.query("SELECT now64(3, 'UTC') AS at")[0]["at"]
-        self._version = max(self._version + 1, time.time_ns())
+        self._version = next_version(self._version)
         params = {
             "project": project,
             "hours": hours,

@@ -1,5 +1,5 @@
 -- Question: what do the rollups hold for these clean hours or days?
--- Fragments: table (spend_hourly, spend_daily), time, dimensions (`expression AS d0,` …), hours and filters (conditions).
+-- Fragments: table (spend_hourly, spend_daily, dimension_daily), time, dimensions (`expression AS d0,` …), hours and filters (conditions).
 -- Parameters: project, and those of the fragments.
 -- Result: one row per rollup key: time, d0 …, counts, tokens, USD; bucket and bucket_calls are 0 (no latency here).
 SELECT

@@ -1,5 +1,6 @@
 -- Question: how were durations spread over the clean hours, as histogram buckets?
--- Fragments: time, dimensions, hours, filters as in source_hours.sql; keys: the names of time and the dimensions.
+-- Fragments: rows (source_histograms.sql, or spend_shown.sql over it), keys: the names of time and the dimensions, shown
+-- (`is_rest, ` where the groups that are not shown are taken together, else empty), told (`any(group_id)` then).
 -- Result: one row per time, dimensions and bucket; bucket_calls counts calls, every other measure is 0.
 SELECT
     $keys,
@@ -22,21 +23,10 @@ SELECT
     toDecimal128(0, 12) AS line_cache_write_1h_usd,
     toDecimal128(0, 12) AS line_output_usd,
     toDecimal128(0, 12) AS line_other_usd,
-    bucket,
-    bucket_calls
-FROM
-(
-    SELECT
-        $time AS time,
-        $dimensions
-        one_bucket AS bucket,
-        sum(one_count) AS bucket_calls
-    FROM $table AS h FINAL
-    ARRAY JOIN
-        h.buckets AS one_bucket,
-        h.counts AS one_count
-    WHERE h.project = {project:String}
-      AND $hours
-      AND ($filters)
-    GROUP BY $keys, bucket
-)
+    one_bucket AS bucket,
+    sum(one_count) AS bucket_calls$told
+FROM $rows
+ARRAY JOIN
+    buckets AS one_bucket,
+    counts AS one_count
+GROUP BY $keys, ${shown}one_bucket
