@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Route
 from tests.billed_world import BILLS
 from tests.browser.conftest import Site, Tab
 from tests.browser.world import HOSTILE
@@ -371,3 +372,25 @@ def test_a_bill_is_uploaded_compared_followed_to_its_calls_and_deleted(open_tab:
     page.wait_for_url("**/reconcile")
     assert "anthropic.csv" not in page.inner_text("main")
     tab.quiet()
+
+
+@pytest.mark.parametrize(("status", "least", "most"), [(200, 5, 40), (500, 1, 1)])
+def test_a_page_that_waits_asks_ever_more_slowly_and_not_after_a_failure(
+    open_tab: OpenTab, empty_site: Site, status: int, least: int, most: int
+) -> None:
+    page = open_tab(empty_site).page
+    page.clock.install()
+    page.goto(empty_site.url + "/")
+    body = page.content()
+    assert "data-pending" in body
+    asked = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=status, body=body, content_type="text/html")
+
+    page.route(empty_site.url + "/", answer)
+    for _ in range(60):  # ten minutes
+        page.clock.run_for(10_000)
+        page.evaluate("fetch('/healthz').then(answer => answer.status)")  # what was asked before is answered by now
+    assert least <= len(asked) <= most

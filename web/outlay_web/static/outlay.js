@@ -181,17 +181,23 @@
   // The page's content again: every ten seconds when live, soon where something is still being computed; but not while
   // somebody is in the middle of something.
   const busy = "details[open], :focus, [aria-pressed=false], .sortable [aria-sort]:has(button)";
+  // Says whether the answer was good, nothing where it did not ask.
   const refresh = async () => {
     const old = document.getElementById("fragment");
-    if (document.hidden || drag || !tip.hidden || old.querySelector(busy)) return;
+    if (document.hidden || drag || !tip.hidden || old.querySelector(busy)) return undefined;
     const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
-    if (!answer || !answer.ok) return;
+    if (!answer) return true; // the server may be starting again
+    if (!answer.ok) return false;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("fragment");
     if (fresh) { old.replaceWith(document.importNode(fresh, true)); setUp(document.getElementById("fragment")); }
+    return true;
   };
-  const awaiting = setInterval(() => {
-    if (document.querySelector("[data-pending]")) refresh(); else clearInterval(awaiting);
-  }, 2500);
+  const awaitAnswer = (waitMs) => setTimeout(async () => {
+    if (!document.querySelector("[data-pending]")) return;
+    const good = await refresh();
+    if (good !== false) awaitAnswer(good ? Math.min(1.5 * waitMs, 30000) : waitMs);
+  }, waitMs);
+  awaitAnswer(2500);
 
   const live = document.querySelector("[data-live]");
   if (live) {
