@@ -100,6 +100,8 @@ def evaluate_anomalies(
 ) -> int:
     """One round over the anomalies of the last two days. Returns how many messages were accepted.
 
+    A project whose anomalies cannot be found keeps its alerts as they are, and stops none of the others.
+
     Args:
         finder: Looks for the anomalies of a scope, as `anomalies.find`; one that remembers them spares the work.
     """
@@ -107,11 +109,19 @@ def evaluate_anomalies(
     if not settings.anomalies:
         return 0
     known, others = _known(store, lambda alert: alert.rule == "anomaly")
+    before = list(known.values())
     round_: list[Alert] = []
     for project in projects:
         scope = Scope(Window(now - FORGOTTEN, now), {}, project)
-        for found in finder(store, scope, now=now, floor_usd=settings.anomaly_floor_usd)["anomalies"]:
-            round_.append(_anomaly_alert(project, found, known, settings, now))
+        mine = {key: known.pop(key) for key in [key for key, alert in known.items() if alert.project == project]}
+        try:
+            found = finder(store, scope, now=now, floor_usd=settings.anomaly_floor_usd)["anomalies"]
+            judged = [_anomaly_alert(project, one, mine, settings, now) for one in found]
+        except Exception as exc:
+            logger.warning("anomalies of project %s could not be looked for", project, exc_info=exc)
+            others += [alert for alert in before if alert.project == project]
+            continue
+        round_ += [*judged, *(advance(alert, None, now) for alert in mine.values())]
     round_ += [advance(alert, None, now) for alert in known.values()]
     _notify(store, writer, round_, others, settings, now)
     return deliver(store, writer, now, settings.channels, settings.outbound)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+from outlay.errors import OutlayError
 from outlay_analytics.anomalies import Finder, find
 from outlay_analytics.budgets import Budget, list_budgets
 from outlay_analytics.explain import changes
@@ -19,6 +21,8 @@ from outlay_analytics.seasonal import forecast
 from outlay_analytics.spend import spend
 from outlay_analytics.window import BadRequest, Scope, Window, parse_timezone
 from outlay_collector.store import Store
+
+logger = logging.getLogger(__name__)
 
 GROUPS = ("model", "feature", "team")
 MOST_ROWS = 10
@@ -39,7 +43,8 @@ def daily_report(
     Returns:
         `day`, `window`, `total` and `yesterday` (measures), `change_usd`, `drivers`, `sentences`, `forecast` (what
         was expected of the day, None without history), `groups` (`model`, `feature`, `team`: largest rows with the
-        day before, all others in one with `remainder`), `budgets`, `anomalies`, `text` (the same to read).
+        day before, all others in one with `remainder`), `budgets`, `anomalies` (None where they could not be looked
+        for), `notes` (what of them could not be judged, and why), `text` (the same to read).
     """
     window = _day_window(day, timezone)
     before = _day_window(day - timedelta(days=1), timezone)
@@ -50,6 +55,7 @@ def daily_report(
     total = spend(store, scope)["total"]
     yesterday = spend(store, with_window(scope, before.start, before.end))["total"]
     drivers, sentences = changes(store, scope, before)
+    anomalies, notes = _unusual(store, scope, as_of, finder)
     report: dict[str, Any] = {
         "day": day,
         "window": {"start": window.start, "end": window.end},
@@ -62,7 +68,8 @@ def daily_report(
         "forecast": _expected(store, scope, window),
         "groups": {name: _rows(store, scope, before, name, total, yesterday) for name in GROUPS},
         "budgets": list_budgets(store, project, as_of - timedelta(microseconds=1), budgets),
-        "anomalies": finder(store, scope, now=as_of)["anomalies"],
+        "anomalies": anomalies,
+        "notes": notes,
     }
     return report | {"text": report_text(report)}
 
@@ -71,6 +78,21 @@ def _day_window(day: date, timezone: str) -> Window:
     zone = parse_timezone(timezone)
     start, end = (datetime.combine(d, time(), zone).astimezone(UTC) for d in (day, day + timedelta(days=1)))
     return Window(start, end)
+
+
+def _unusual(
+    store: Store, scope: Scope, as_of: datetime, finder: Finder
+) -> tuple[list[dict[str, Any]] | None, list[str]]:
+    """The day's anomalies and what could not be judged; None and why when the search failed: the rest is still told."""
+    try:
+        found = finder(store, scope, now=as_of)
+    except OutlayError as exc:
+        logger.warning("a report goes without anomalies: %s", exc)
+        return None, [str(exc)]
+    except Exception as exc:
+        logger.warning("a report goes without anomalies", exc_info=exc)
+        return None, [f"anomalies could not be looked for ({type(exc).__name__}); the server's log says more"]
+    return found["anomalies"], list(found["notes"])
 
 
 def _expected(store: Store, scope: Scope, window: Window) -> dict[str, Decimal] | None:
@@ -133,12 +155,13 @@ def report_text(report: dict[str, Any]) -> str:
     if report["budgets"]:
         lines += ["", "Budgets"]
         lines += [f"  {_budget_line(budget)}" for budget in report["budgets"]]
-    if report["anomalies"]:
+    if report["anomalies"] or report["notes"]:
         lines += ["", "Unusual"]
-        for anomaly in report["anomalies"]:
+        for anomaly in report["anomalies"] or ():
             where = ", ".join(f"{name} {value}" for name, value in anomaly["scope"].items()) or "all spend"
             began: datetime = anomaly["started_at"]
             lines.append(f"  since {_short(began)} {began:%H:%M} UTC in {where}: {anomaly['summary']}")
+        lines += [f"  {note[:1].upper()}{note[1:]}." for note in report["notes"]]
     return "\n".join(lines) + "\n"
 
 

@@ -12,7 +12,9 @@ import pytest
 from tests.hand_calls import call, put
 from tests.receiver import receiver
 
+from outlay.errors import StoreError
 from outlay_analytics import alerts
+from outlay_analytics.alert_rows import read_alerts
 from outlay_analytics.alert_settings import parse_alerts
 from outlay_analytics.anomalies import CHANNEL_WORDS, CHANNELS, _cause, find, score
 from outlay_analytics.detector import LEARN_H
@@ -111,6 +113,70 @@ def test_an_anomaly_is_told_once_and_resolved_when_it_is_over(store: Store) -> N
         put(store, *[r for at in later for f in ("search", "triage") for r in hour_of_calls(at, f, calm)])
         assert alerts.evaluate_anomalies(store, writer, NOW + timedelta(hours=5), settings) == 1
         assert hook.json[1]["status"] == "resolved"
+
+
+def found_in(project: str) -> dict[str, Any]:
+    """An anomaly that goes on."""
+    return {
+        "started_at": BEGAN,
+        "ended_at": NOW,
+        "scope": {"feature": project},
+        "channel": "spend",
+        "actual_usd": Decimal(30),
+        "expected_usd": Decimal(10),
+        "summary": "more calls: $20.00 more than expected",
+        "explain": {"drivers": [], "sentences": []},
+    }
+
+
+@pytest.mark.parametrize("failure", [StoreError("anomalies take too long to find"), IndexError("index 2")])
+def test_a_project_whose_anomalies_cannot_be_found_stops_no_other_and_keeps_its_alerts(
+    store: Store, failure: Exception
+) -> None:
+    failing: set[str] = set()
+
+    def looks(store: Store, scope: Scope, **options: Any) -> dict[str, Any]:
+        if scope.project in failing:
+            raise failure
+        return {"anomalies": [found_in(scope.project)], "notes": []}
+
+    with receiver() as hook:
+        settings = parse_alerts({"allow": ["127.0.0.1"], "notify": [hook.url]})
+
+        def sent(projects: tuple[str, ...], minute: int) -> int:
+            now = NOW + timedelta(minutes=minute)
+            return alerts.evaluate_anomalies(store, store.writer(), now, settings, projects, looks)
+
+        assert sent(("a",), 0) == 1
+        failing.add("a")
+        assert sent(("a", "b"), 15) == 1
+        assert [message["alerts"][0]["labels"]["project"] for message in hook.json] == ["a", "b"]
+        states = {alert.project: alert.state for alert in read_alerts(store)}
+        assert states == {"a": "firing", "b": "firing"}
+        failing.clear()
+        assert sent(("a", "b"), 30) == 0  # neither ended nor told again
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (StoreError("anomalies take too long to find"), "anomalies take too long to find"),
+        (IndexError("index 2"), "anomalies could not be looked for (IndexError); the server's log says more"),
+    ],
+)
+def test_the_daily_report_is_told_without_anomalies_where_they_cannot_be_found(
+    store: Store, failure: Exception, said: str
+) -> None:
+    def fails(*args: Any, **options: Any) -> dict[str, Any]:
+        raise failure
+
+    put(store, call(NOW - timedelta(hours=2), "3", feature="search"))
+    report = daily_report(store, "default", NOW.date(), now=NOW, finder=fails)
+    assert report["total"]["cost_usd"] == 3
+    assert report["anomalies"] is None
+    assert report["notes"] == [said]
+    assert f"Unusual\n  {said[0].upper()}{said[1:]}.\n" in report["text"]
+    assert "Spent $3.00" in report["text"]
 
 
 def test_the_daily_report_tells_the_day(store: Store) -> None:

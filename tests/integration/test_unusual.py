@@ -113,6 +113,11 @@ def test_a_search_that_fails_says_so_everywhere_and_is_tried_again(
         assert answer.status == 503
         assert "could not be looked for (IndexError)" in answer.error[2]
         assert 1 <= int(answer.headers["retry-after"]) <= 30
+        report = server.api("/report")
+        assert report.status == 200
+        assert report.json["anomalies"] is None
+        assert "could not be looked for (IndexError)" in report.json["notes"][0]
+        assert "Anomalies could not be looked for (IndexError)" in report.json["text"]
         for path in ("/", "/forecast"):
             text = server.get(path).text
             assert "Anomalies could not be looked for (IndexError)" in text, path
@@ -127,6 +132,7 @@ def test_a_search_that_fails_says_so_everywhere_and_is_tried_again(
         assert server.api("/anomalies").status == 503  # it rests first
         clock.now += 600
         assert server.api("/anomalies").status == 200
+        assert server.api("/report").json["anomalies"] == []
         assert (
             next(j for j in server.api("/status").json["jobs"] if j["name"] == "find anomalies")["last_error"] is None
         )
