@@ -20,6 +20,7 @@ import numpy as np
 from outlay_analytics.bases import usual_window
 from outlay_analytics.detector import LEARN_H, WEEK, channels, expected, score
 from outlay_analytics.drivers import RISES
+from outlay_analytics.excess import APART_H, Excess, excess_of, last_hour, rises
 from outlay_analytics.explain import changes
 from outlay_analytics.folding import Kept, folded, largest
 from outlay_analytics.history import HOUR, start_of, ticks, with_window
@@ -37,11 +38,6 @@ logger = logging.getLogger(__name__)
 CHANNELS = ("retry_share", "uncached_share", "tokens_per_call", "usd_per_token", "cost_per_call", "spend")
 LEARN = timedelta(days=35)
 SIGHT = timedelta(days=30)
-MERGE = 24
-GOES_ON = 0.98  # a few quiet hours are no end yet
-SIZES_H = (3, 6, 12, 24)  # hours from its beginning that an incident's size is taken from
-BEGUN_H = 6  # hours that say whether it went up or down
-SILENCE_H = 72  # longer than a weekend, whose few calls say little
 MOST_SERIES = 24
 MOST_VALUES = 50  # of features, and of models, that are read apart
 MOST_SHOWN = 100
@@ -216,11 +212,7 @@ def _incidents(where: Where, data: Floats, shown_from: int, floor: float) -> lis
     out = []
     for channel, statistic in channels(usd_, aux).items():
         alerting = np.flatnonzero(statistic > 1)
-        over = -1
-        for first, alerted in _runs(alerting[alerting >= LEARN_H]):
-            if first <= over:  # the one before goes on
-                continue
-            last = over = _end(channel, lived, first)
+        for first, last, alerted in _spans(channel, lived, alerting[alerting >= LEARN_H]):
             actual, normal = _money(channel, lived, first, last)
             if actual - normal >= floor and began + last >= shown_from:
                 strength = 1 - 0.5 ** float(statistic[first : max(last, alerted) + 1].max())
@@ -234,64 +226,31 @@ def _began(data: Floats) -> int:
     return int(called[0]) if len(called) else len(data)
 
 
-def _runs(hours: Sequence[int] | Any) -> list[tuple[int, int]]:
-    """Alerting hours no more than a day apart are one incident."""
-    runs: list[list[int]] = []
-    for hour in hours:
-        if runs and hour - runs[-1][1] <= MERGE:
-            runs[-1][1] = int(hour)
-        else:
-            runs.append([int(hour), int(hour)])
-    return [(first, last) for first, last in runs]
+def _spans(channel: str, data: Floats, alerting: Sequence[int] | Any) -> list[tuple[int, int, int]]:
+    """First and last hour of each incident, and the last hour of its alerts.
+
+    Alerts no more than a day apart are one incident, unless it was over before and another one rises among them: the
+    detector's longer windows alert for a week after a blip.
+    """
+    spans: list[tuple[int, int, int]] = []
+    alerted: int | None = None
+    excess: Excess | None = None
+    for hour in map(int, alerting):
+        one_run = alerted is not None and hour - alerted <= APART_H
+        alerted = hour
+        if spans:
+            first, last, _ = spans[-1]
+            if hour <= last + APART_H or (one_run and excess is not None and not rises(excess, hour)):
+                spans[-1] = (first, last, hour)
+                continue
+        excess = excess_of(channel, data, hour)
+        spans.append((hour, last_hour(excess), hour))
+    return spans
 
 
 def _end(channel: str, data: Floats, first: int) -> int:
-    """The last hour of an incident: where the sum of what exceeds half its size stops growing.
-
-    Alerts are no measure of it: their longer windows go on after a short incident is over, and fall silent in a long
-    one once it has become what they compare with. (E. S. Page, "Continuous inspection schemes", 1954.)
-    """
-    if channel == "spend":
-        weight = np.maximum(expected(data[:, 0]), 0.1 * float(data[:, 0].mean()) + 1e-12)
-        excess = (data[:, 0] / weight - 1.0)[first:]
-    else:
-        measure, weight = _measure(channel, data), data[:, 1]
-        before = slice(max(0, first - WEEK), first)
-        held = np.isfinite(measure[before])
-        usual = float(np.average(measure[before][held], weights=weight[before][held])) if held.any() else 0.0
-        excess = (measure - usual)[first:]
-        begun = np.nan_to_num(excess[:BEGUN_H]) @ np.nan_to_num(weight[first : first + BEGUN_H])
-        excess = excess if begun >= 0 else -excess  # signed: noise cancels out, or no incident would ever end
-    weight = np.where(np.isfinite(excess), np.nan_to_num(weight[first:]), 0.0)
-    gained = np.cumsum(np.nan_to_num(excess) * weight)
-    held_so_far = np.cumsum(weight)
-    looked = {min(hours, len(excess)) - 1 for hours in SIZES_H}  # an incident's first hours are all there is of it
-    size = max(float(gained[k]) / max(float(held_so_far[k]), 1e-12) for k in looked)
-    growth = gained - 0.5 * size * held_so_far
-    best = 0
-    for hour, value in enumerate(growth):
-        if value > growth[best]:
-            best = hour
-        elif hour - best > SILENCE_H:
-            return first + best  # over; what comes later is another incident
-    goes_on = float(growth[-1]) >= GOES_ON * float(growth[best])
-    return len(data) - 1 if goes_on else first + best
-
-
-def _measure(channel: str, data: Floats) -> Floats:
-    """What a channel watches, per hour; NaN where there were no calls."""
-    spent, calls, read, cached, written, retries = data.T
-    top, bottom = {
-        "spend": (spent, np.ones(len(spent))),
-        "cost_per_call": (spent, calls),
-        "tokens_per_call": (read + 4.0 * written, calls),  # output costs about four times as much
-        "uncached_share": (read - cached, read),
-        "usd_per_token": (spent, read + written),
-        "retry_share": (retries, calls),
-    }[channel]
-    out = np.full(len(spent), np.nan)
-    np.divide(top, bottom, out=out, where=bottom > 0)
-    return out
+    """The last hour of an incident that begins at `first`, the newest one while it goes on."""
+    return last_hour(excess_of(channel, data, first))
 
 
 def _money(channel: str, data: Floats, first: int, last: int) -> tuple[float, float]:
@@ -330,7 +289,7 @@ def _inside(part: Incident, whole: Incident) -> bool:
 
 
 def _overlap(a: Incident, b: Incident) -> bool:
-    return a.first <= b.last + MERGE and b.first <= a.last + MERGE
+    return a.first <= b.last + APART_H and b.first <= a.last + APART_H
 
 
 def _shown(store: Store, scope: Scope, incident: Incident, times: Sequence[datetime]) -> dict[str, Any]:

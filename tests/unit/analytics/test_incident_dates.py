@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from outlay_analytics.anomalies import MEASURES, most_telling, watch
+from outlay_analytics.anomalies import MEASURES, _end, most_telling, watch
 from outlay_analytics.shapley import Floats
 
 HOURS = 45 * 24
@@ -57,6 +57,32 @@ def test_an_incident_of_one_cause_is_named_and_dated(cause: str, ended: int, see
     assert abs(found[0].first - BEGAN) <= 2
     assert abs(found[0].last + 1 - ended) <= 2
     assert (found[0].last == HOURS - 1) is (ended == HOURS)
+
+
+@pytest.mark.parametrize("cause", CHANNEL)
+def test_a_faint_incident_of_days_goes_on_by_night_as_by_day_until_it_ends(cause: str) -> None:
+    ended = HOURS - 48
+    for seed in range(6):
+        usual = world("none", HOURS, seed)
+        data = usual + 0.2 * (world(cause, ended, seed) - usual)
+        left = [now for now in range(BEGAN + 12, ended + 1) if _end(CHANNEL[cause], data[:now], BEGAN) != now - 1]
+        assert left == [], (seed, left)
+        assert abs(_end(CHANNEL[cause], data, BEGAN) + 1 - ended) <= 6, seed
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_old_blip_does_not_swallow_the_incident_after_it(seed: int) -> None:
+    noise = np.random.default_rng(seed)
+    blip = BEGAN - int(noise.integers(30, 160))
+    usual = world("none", HOURS, seed)
+    for cause in ("prompt", "price", "retries"):
+        data = world(cause, HOURS, seed)
+        data[blip : blip + 3] = usual[blip : blip + 3]
+        data[blip : blip + 3, 0] *= 4
+        data[blip : blip + 3, 2:4] *= 4
+        told = most_telling(watch([((), data)], 0, 0.1))
+        real = [one for one in told if abs(one.first - BEGAN) <= 2]
+        assert [one.last for one in real] == [HOURS - 1], (cause, blip, told)
 
 
 @pytest.mark.parametrize("seed", range(6))

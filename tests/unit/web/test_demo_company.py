@@ -107,6 +107,7 @@ def test_every_hour_of_the_month_was_watched_and_each_incident_dated(
         statistics[aux["calls"][:300].tobytes()] = channels(lived[:, 0], aux)
     monkeypatch.setattr(anomalies, "channels", prefix)
     notes: list[str] = []
+    begun: dict[str, int] = {}
     for hour in range(HOURS - 15 * 24, HOURS + 1):
         seen = [(where, data[:hour]) for where, data in series if data[:hour, 1].any()]
         at = first + timedelta(hours=hour)
@@ -115,10 +116,14 @@ def test_every_hour_of_the_month_was_watched_and_each_incident_dated(
         for incident in company.incidents.values():
             one = by_feature.pop(incident.feature, None)
             if one is None:  # not seen at once; but before the demo's day is over
+                assert incident.name not in begun, (incident.name, at)
                 assert at < incident.start + timedelta(hours=12), incident.name
                 continue
             assert abs(first + timedelta(hours=one.first) - incident.start) <= timedelta(hours=2), (incident.name, at)
+            assert one.first == begun.setdefault(incident.name, one.first), (incident.name, at)  # it stays the same one
             ended = first + timedelta(hours=one.last + 1)
+            if at <= incident.end:
+                assert ended == at, (incident.name, at)  # and goes on by night as by day
             assert ended <= incident.end + timedelta(hours=2), (incident.name, at)
             if at >= incident.end + timedelta(hours=2):
                 assert ended >= incident.end - timedelta(hours=2), (incident.name, at)
