@@ -157,9 +157,6 @@ class _Table:
             if found := self.key(row):
                 called[found[1]].add(found[2])
         self._called = dict(called)
-        # A bill whose every name is strange to list and calls names no models: its days are compared as a whole.
-        told = {charge.provider for charge in usage if charge.model and self._has_name(charge)}
-        self._by_model = {one for one in self._by_model if one in told or one not in called}
         self._with_tools = {charge.provider for charge in charges if charge.kind == "fee"}
 
     def add_charge(self, charge: Charge) -> None:
