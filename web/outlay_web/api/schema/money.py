@@ -112,6 +112,7 @@ BILL = record(
         "billed_usd": USD,
         "lines": COUNT,
         "left_out": by_key(USD),
+        "left_out_lines": by_key(COUNT),
         "imported_at": INSTANT,
     }
 )
@@ -119,6 +120,13 @@ AMOUNTS = {
     **each("billed_usd computed_usd residual_usd", USD),
     **each(" ".join(f"{reason}_usd" for reason in REASONS), USD),
 }
+PROPOSAL = record(
+    {
+        **each("provider model", TEXT),
+        "discount": USD | {"description": "Share off, 0 to 1, exact."},
+        "valid_from": DAY,
+    }
+)
 RECONCILED = record(
     {
         "bill": BILL,
@@ -138,7 +146,9 @@ RECONCILED = record(
                 }
             )
         ),
-        "left_out": by_key(USD),
+        "left_out": by_key(maybe(USD) | {"description": "Null for lines that are not in USD."}),
+        "left_out_lines": by_key(COUNT),
+        "proposals": listed(PROPOSAL),
     }
 )
 
