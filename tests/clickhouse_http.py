@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 import chdb
@@ -59,8 +59,13 @@ class ClickHouseHttp:
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
-    def dsn(self, database: str) -> str:
-        return f"clickhouse://default:@127.0.0.1:{self._server.server_address[1]}/{database}"
+    def dsn(self, database: str, cluster: str = "") -> str:
+        address = f"127.0.0.1:{self._server.server_address[1]}"
+        return f"clickhouse://default:@{address}/{database}" + (f"?cluster={cluster}" if cluster else "")
+
+    def understood(self, sql: str) -> str:
+        """A statement as the engine is asked it; another kind of server says it in other words."""
+        return sql
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -76,7 +81,7 @@ class ClickHouseHttp:
             self.sessions[name] = (chdb.connect(self.path), threading.Lock())
         return self.sessions[name]
 
-    def __enter__(self) -> ClickHouseHttp:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -129,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
             sql, data = text.decode(), rest or None
         try:
-            status, payload, headers = 200, self._run(sql, data, options), {}
+            status, payload, headers = 200, self._run(self.owner.understood(sql), data, options), {}
         except Exception as exc:
             code = re.search(r"Code: (\d+)", str(exc))
             headers = {"X-ClickHouse-Exception-Code": code[1] if code else "0"}

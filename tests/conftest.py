@@ -42,8 +42,10 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _dsn(database: str) -> str:
-    server = os.environ.get("OUTLAY_TEST_DSN", "")
-    return f"{server.rstrip('/')}/{database}" if server else f"chdb://{ENGINE_PATH}?database={database}"
+    server, _, options = os.environ.get("OUTLAY_TEST_DSN", "").partition("?")
+    if not server:
+        return f"chdb://{ENGINE_PATH}?database={database}"
+    return f"{server.rstrip('/')}/{database}" + (f"?{options}" if options else "")
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -21,6 +22,7 @@ import uvicorn
 
 from outlay_web.assembly import Assembly
 from outlay_web.config import Config, Settings
+from outlay_web.context import utc_now
 from outlay_web.protocol import BoundedProtocol
 from outlay_web.serve import Server, listen
 from tests.conftest import ENGINE_PATH
@@ -109,10 +111,12 @@ class Running:
 
 
 @contextmanager
-def running(settings: Settings, sections: Mapping[str, Any] | None = None) -> Iterator[Running]:
+def running(
+    settings: Settings, sections: Mapping[str, Any] | None = None, clock: Callable[[], datetime] = utc_now
+) -> Iterator[Running]:
     """Serve on a free port until the block ends; TMPDIR, which a server moves into its data, is put back."""
     before = os.environ.get("TMPDIR"), tempfile.tempdir
-    assembly = Assembly(Config(settings, sections or {}), command="serve")
+    assembly = Assembly(Config(settings, sections or {}), command="serve", clock=clock)
     try:
         assembly.start()
         listener = listen("127.0.0.1", 0)

@@ -73,6 +73,7 @@ def deliver(
     for row in store.query(sql, {"at": sql_instant(now), "max_rows": BATCH}):
         if time.monotonic() - started > time_budget_s:
             break
+        writer.check()
         delivery = _try(row, now, channels, outbound)
         writer.insert("notifications", [_after(row, delivery, now)])
         sent += delivery.sent

@@ -1,4 +1,4 @@
-"""The store behaves the same on chDB in this process and over ClickHouse's HTTP protocol."""
+"""The store behaves the same on chDB in this process, over ClickHouse's HTTP protocol, and on a cluster."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.clickhouse_http import ClickHouseHttp
+from tests.clickhouse_cluster import ClickHouseCluster
 from tests.conftest import ENGINE_PATH
 
 from outlay.errors import ConfigError, StoreError
 from outlay_collector.store import Store, load_sql, migrate, open_store
 from outlay_collector.store.client import Dsn
-from outlay_collector.store.migrate import expand
 
 
-@pytest.fixture(params=["chdb", "http"])
+@pytest.fixture(params=["chdb", "http", "cluster"])
 def both(request: pytest.FixtureRequest) -> Iterator[Store]:
-    """An empty store, once embedded and once through the HTTP client."""
+    """An empty store: embedded, through the HTTP client, and on a cluster."""
     database = f"test_{uuid.uuid4().hex[:12]}"
     if request.param == "chdb":
         opened = open_store(f"chdb://{ENGINE_PATH}?database={database}")
@@ -28,8 +27,8 @@ def both(request: pytest.FixtureRequest) -> Iterator[Store]:
         opened.writer().run(f"DROP DATABASE {database} SYNC")
         opened.close()
         return
-    with ClickHouseHttp(str(ENGINE_PATH)) as server:
-        opened = open_store(server.dsn(database))
+    with ClickHouseCluster(str(ENGINE_PATH)) as server:
+        opened = open_store(server.dsn(database, "one" if request.param == "cluster" else ""))
         yield opened
         opened.writer().run(f"DROP DATABASE {database} SYNC")
         opened.close()
@@ -131,7 +130,15 @@ def test_a_store_newer_than_the_program_is_refused(both: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["sqlite:///x", "chdb://relative/path", "clickhouse:///db", "chdb:///x?colour=red", "chdb://"]
+    "text",
+    [
+        "sqlite:///x",
+        "chdb://relative/path",
+        "clickhouse:///db",
+        "chdb:///x?colour=red",
+        "chdb:///x?cluster=c",
+        "chdb://",
+    ],
 )
 def test_a_bad_dsn_is_refused_by_name(text: str) -> None:
     with pytest.raises(ConfigError):
@@ -142,35 +149,11 @@ def test_a_dsn_never_shows_its_password() -> None:
     assert "secret" not in Dsn("clickhouse://u:secret@host/db").shown
 
 
-def test_a_cluster_is_refused_with_the_reason_and_what_to_use() -> None:
-    with pytest.raises(ConfigError, match=r"shards .* lost.* one ClickHouse server, without \?cluster=") as caught:
-        open_store("clickhouse://default:secret@127.0.0.1:1/outlay?cluster=main")
-    assert "secret" not in str(caught.value)
-
-
 def test_an_unreachable_server_is_a_retryable_error_that_names_it() -> None:
     with pytest.raises(StoreError, match=r"127\.0\.0\.1:1") as caught:
         open_store("clickhouse://default:pw@127.0.0.1:1/outlay")
     assert caught.value.retryable
     assert "pw@" not in str(caught.value)
-
-
-def test_on_a_cluster_each_table_is_replicated_and_distributed() -> None:
-    text = (
-        "-- what it holds\n-- shard: cityHash64(trace_id)\n"
-        "CREATE TABLE IF NOT EXISTS t\n(\n    a String COMMENT 'x (y)'\n)\n"
-        "ENGINE = ReplacingMergeTree(version, is_deleted)\nORDER BY a\n"
-        "SETTINGS non_replicated_deduplication_window = 10, $durable;\n"
-    )
-    local, whole = expand(text, "main", "outlay")
-    assert "t_local ON CLUSTER `main`" in local
-    assert (
-        "ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/outlay/t', '{replica}', version, is_deleted)"
-        in local
-    )
-    assert " replicated_deduplication_window = 10" in local
-    assert "fsync_after_insert = 1" in local
-    assert whole.endswith("ENGINE = Distributed(`main`, `outlay`, t_local, cityHash64(trace_id))")
 
 
 def test_a_sql_file_refuses_a_missing_fragment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -43,6 +44,7 @@ from outlay_collector.rollup import Rollup
 from outlay_collector.settle import Settler
 from outlay_collector.spool import Spool
 from outlay_collector.store import Store, migrate, open_store
+from outlay_collector.store.lease import LEASE_S, lease_on
 from outlay_web import status
 from outlay_web.app import create_app
 from outlay_web.auth import Authenticator
@@ -70,6 +72,8 @@ CATCH_UP_S = 5.0
 PATIENCE_S = 300.0
 STOP_S = 6.0
 WATCH_S = 2.0
+FIRST_LEASE_S = 2.0
+COMMAND_S = LEASE_S + 10.0  # a command waits as long as a dead process may still hold the lease
 OPEN_S = 30.0
 LAST_SETTLE_S = 2.0  # with less than that left, nothing new is begun
 
@@ -79,17 +83,20 @@ class Assembly:
 
     Args:
         command: What holds the directory, as another process will be told.
+        clock: Returns the present instant; tests set it.
 
     Raises:
         ConfigError: For a section of outlay.toml that cannot be used, or a directory that another process holds.
         StoreError: If the store cannot be opened or is newer than this program.
     """
 
-    def __init__(self, config: Config, *, command: str) -> None:
+    def __init__(self, config: Config, *, command: str, clock: Callable[[], datetime] = utc_now) -> None:
         self.config = config
         self.url = ""
         self._until = 0.0
         self._settler: Settler | None = None
+        self._rollup: Rollup | None = None
+        self._term = 0
         settings = config.settings
         sections = parse_sections(config.sections)
         self.lock = DataLock(settings.data, command)
@@ -99,6 +106,10 @@ class Assembly:
             self.store: Store = open_store(settings.dsn)
             self._closers.append(self.store.close)
             migrate(self.store)
+            # Of several processes on one store, one settles, rolls up and sends alerts; `_fenced` writes only there.
+            self.lease = lease_on(self.store, "jobs")
+            self._fenced = self.store.fenced(self.lease.check)
+            self._closers.append(self.lease.release)
             self.prices = PriceBook(self.store, sections.pop("overlay"))
             # Where not everything is in this process, those who look do so elsewhere.
             self.cadence = Cadence(attended=set(settings.roles) != set(ROLES))
@@ -107,7 +118,7 @@ class Assembly:
             self.loader: Loader | None = None
             if "receive" in settings.roles:
                 self._open_spool()
-            authenticator = Authenticator(self.store, settings, utc_now, sections.pop("projects"))
+            authenticator = Authenticator(self.store, settings, clock, sections.pop("projects"))
             authenticator.keys.refresh()
             self.context = Context(
                 store=self.store,
@@ -118,6 +129,7 @@ class Assembly:
                 spool=self.spool,
                 door=self.door,
                 config=sections,
+                clock=clock,
                 ask=self.cadence.ask,
             )
         except BaseException:
@@ -126,6 +138,7 @@ class Assembly:
 
     def open_pipeline(self) -> None:
         """Let requests settle in this thread: for a command that has no server to do it."""
+        self.lease.wait(COMMAND_S)
         settler, _ = self._workers()
         self.context.on_pipeline = lambda errand: errand(settler)
 
@@ -155,6 +168,7 @@ class Assembly:
         """Load, settle and roll up all that waits, in this thread: for a command that has no server to do it."""
         while self.loader is not None and self.loader.run_once():
             pass
+        self.lease.wait(COMMAND_S)
         settler, rollup = self._workers()
         while settler.run_once():
             pass
@@ -173,7 +187,7 @@ class Assembly:
         in_use = False
         while self._closers:
             closer = self._closers.pop()
-            if in_use and closer == self.store.close:
+            if in_use and closer in (self.store.close, self.lease.release):
                 continue
             try:
                 in_use = closer() is False or in_use
@@ -201,30 +215,59 @@ class Assembly:
         return max(self._until - time.monotonic(), 0.0)
 
     def _workers(self) -> tuple[Settler, Rollup]:
-        with contextlib.closing(self.store.writer()) as writer:
+        with contextlib.closing(self._fenced.writer()) as writer:
             self.prices.ensure(writer)
             warning = catalogue_warning(self.store)
             if warning:
                 logger.warning("%s", warning)
             resume(self.prices, writer)
-        return Settler(self.store, self.prices), Rollup(self.store)
+        return Settler(self._fenced, self.prices), Rollup(self._fenced)
+
+    def _begin_term(self) -> bool:
+        """Whether this process settles and rolls up; when it begins to, what workers remember is read anew."""
+        if not self.lease.held():
+            return False
+        if self._term != self.lease.term:
+            term = self.lease.term
+            for worker in (self._settler, self._rollup):
+                if worker is not None:
+                    worker.close()
+            self._settler = self._rollup = None
+            self._settler, self._rollup = self._workers()
+            self._term = term
+        return True
+
+    def _on_duty(self) -> Settler:
+        """The settler, for who asks for work on the pipeline.
+
+        Raises:
+            StoreError: If another process settles.
+        """
+        self.lease.check()
+        if not self._begin_term() or self._settler is None:
+            raise StoreError("another process settles now", retryable=True)
+        return self._settler
 
     def _start_pipeline(self) -> None:
-        """Settle and roll up on one thread, one after the other."""
-        settler, rollup = self._workers()
-        self._settler = settler
+        """Settle and roll up on one thread, one after the other, while this process holds the lease."""
+        with contextlib.suppress(StoreError):  # who stands by begins when the other ends
+            self.lease.wait(FIRST_LEASE_S)
+        self._begin_term()
         pipeline = Scheduler("pipeline")
-        pipeline.add("settle", SETTLE_POLL_S if self.loader is None else SETTLE_S, lambda: self._settle(settler))
-        pipeline.add("rollup", ROLL_UP_S, lambda: self._roll_up(pipeline, rollup))
-        errands = Errands(settler, lambda: pipeline.wake("errands"), self.store.heartbeat)
+        pipeline.add("settle", SETTLE_POLL_S if self.loader is None else SETTLE_S, self._settle)
+        pipeline.add("rollup", ROLL_UP_S, lambda: self._roll_up(pipeline))
+        errands = Errands(self._on_duty, lambda: pipeline.wake("errands"), self.store.heartbeat)
         pipeline.add("errands", ERRANDS_S, errands.run_all)
         self.context.on_pipeline = errands.ask
         self._run(pipeline, self._stop_pipeline)
         self.context.wake = lambda job: pipeline.wake(job) if job in pipeline.jobs else None
+        self.lease.keep(lambda: self.context.wake("settle"))
 
-    def _settle(self, settler: Settler) -> bool:
+    def _settle(self) -> bool:
+        if not self._begin_term() or self._settler is None:
+            return False
         with self.cadence.run("settle"):
-            return settler.run_once()
+            return self._settler.run_once()
 
     def _catch_up(self) -> None:
         """Before something is judged: what was received by now is in the figures, unless that takes long."""
@@ -237,10 +280,12 @@ class Assembly:
             self._settler = None  # still in use
         return ended
 
-    def _roll_up(self, pipeline: Scheduler, rollup: Rollup) -> bool:
+    def _roll_up(self, pipeline: Scheduler) -> bool:
         """Look often only while hours wait to grow quiet."""
-        again = rollup.run_once()
-        pipeline.jobs["rollup"].interval_s = ROLL_UP_S if rollup.waiting else IDLE_ROLL_UP_S
+        if not self._begin_term() or self._rollup is None:
+            return False
+        again = self._rollup.run_once()
+        pipeline.jobs["rollup"].interval_s = ROLL_UP_S if self._rollup.waiting else IDLE_ROLL_UP_S
         return again
 
     def _start_watch(self) -> None:
@@ -262,7 +307,7 @@ class Assembly:
         """Look after budgets every minute and anomalies every quarter of an hour, on a connection of their own."""
         config = self.context.config
         configured: AlertSettings = config["alerts"]
-        writer = self.store.writer()
+        writer = self._fenced.writer()
 
         def rules() -> AlertSettings:
             url = self.config.settings.public_url or self.url or configured.public_url
@@ -271,6 +316,8 @@ class Assembly:
         rounds = Rounds()
 
         def budgets() -> None:
+            if not self.lease.held():
+                return
             self._catch_up()
             now = self.context.now()
             if rounds.due(self.store, now):
@@ -279,6 +326,8 @@ class Assembly:
                 deliver(self.store, writer, now, configured.channels, configured.outbound)
 
         def anomalies() -> None:
+            if not self.lease.held():
+                return
             self._catch_up()
             projects = status.projects(self.context)
             alerts.evaluate_anomalies(

@@ -17,7 +17,7 @@ Errand = Callable[[Settler], Any]
 class Errands:
     """A queue of functions: `ask` from any thread, `run_all` as a job of the pipeline's scheduler."""
 
-    def __init__(self, settler: Settler, wake: Callable[[], None], heartbeat: Heartbeat) -> None:
+    def __init__(self, settler: Callable[[], Settler], wake: Callable[[], None], heartbeat: Heartbeat) -> None:
         self._settler = settler
         self._heartbeat = heartbeat
         self._wake = wake
@@ -42,6 +42,6 @@ class Errands:
             if not done.set_running_or_notify_cancel():
                 continue
             try:
-                done.set_result(errand(self._settler))
+                done.set_result(errand(self._settler()))
             except Exception as exc:
                 done.set_exception(exc)

@@ -7,6 +7,7 @@ waits for a bounded time, and not at all where the store is known not to answer.
 
 from __future__ import annotations
 
+import copy
 import logging
 import threading
 import time
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 END = "KILL QUERY WHERE position(query, reverse({backward:String})) > 0 ASYNC"
 END_AGAIN_S = 0.1
+REPLICATED = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE 'Replicated%'"
+SHARDS = "SELECT cluster, max(shard_num) AS shards FROM system.clusters GROUP BY cluster ORDER BY cluster"
 READERS = 4
 READ_S = 40.0  # with the wait for one of the readers
 CONNECT_S = 5
@@ -53,6 +56,8 @@ ARROW: dict[str, Any] = {
     "output_format_arrow_low_cardinality_as_dictionary": 1,
     "output_format_arrow_compression_method": "none",
 }
+# On a cluster: what is written is on most replicas, so that it outlives the node that took it.
+QUORUM: dict[str, Any] = {"insert_quorum": "auto"}
 # Codes after which the same statement may succeed later: timeouts, no connection, memory, too many parts or queries,
 # disk full, read-only replica, Keeper trouble.
 RETRYABLE_CODES = frozenset({3, 159, 164, 202, 203, 209, 210, 241, 242, 243, 252, 279, 285, 319, 394, 425, 999})
@@ -64,7 +69,8 @@ logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
 class Dsn:
     """A store's address: `chdb:///path`, `chdb://memory`, or `clickhouse://user:password@host:8123/database`.
 
-    `?database=` names the database of a chDB store; `?cluster=` a ClickHouse cluster, which `open_store` refuses.
+    `?database=` names the database of a chDB store; `?cluster=` a ClickHouse cluster of one shard, whose replicas all
+    hold everything.
     `clickhouses://` connects with TLS.
     """
 
@@ -78,6 +84,8 @@ class Dsn:
                 + (f" (unknown option {sorted(unknown)[0]!r})" if unknown else "")
                 + "; use chdb:///absolute/path, chdb://memory or clickhouse://user:password@host:8123/database"
             )
+        if parts.scheme == "chdb" and "cluster" in options:
+            raise ConfigError(f"store DSN {self._shown(parts)!r}: an embedded store is no cluster; leave out ?cluster=")
         self.embedded = parts.scheme == "chdb"
         self.secure = parts.scheme == "clickhouses"
         self.cluster = options.get("cluster", "")
@@ -118,6 +126,7 @@ class Store:
         self._writers: list[Writer] = []
         self._lock = threading.Lock()
         self._closed = False
+        self._check: Callable[[], None] = _always
 
     def query(self, sql: str, params: Params | None = None) -> list[Row]:
         """Run one SELECT and return its rows as dicts; instants are aware UTC datetimes, money is `Decimal`.
@@ -144,6 +153,19 @@ class Store:
         with self._lock:
             self._writers.append(writer)
         return writer
+
+    def fenced(self, check: Callable[[], None]) -> Store:
+        """The same store, whose writers ask `check` before each statement; it raises where they may not write."""
+        fenced = copy.copy(self)
+        fenced._check = check
+        return fenced
+
+    def sync(self, writer: Writer, *tables: str) -> None:
+        """On a cluster, wait until this node has all that was written on any: in these tables, or in all."""
+        if not self.dsn.cluster:
+            return
+        for table in tables or [row["name"] for row in writer.query(REPLICATED)]:
+            writer.run(f"SYSTEM SYNC REPLICA {quote(table)} LIGHTWEIGHT")
 
     def close(self) -> None:
         """Close every connection. Safe to call twice; call it after the threads that use them have stopped."""
@@ -249,7 +271,16 @@ class Writer:
         if self._pool is not None:
             self._pool.close(CLOSE_S)
 
+    def check(self) -> None:
+        """Before something outside the store is done that only who may write may do.
+
+        Raises:
+            StoreError: If another process may write by now.
+        """
+        self.store._check()
+
     def _do(self, call: Call) -> Any:
+        self.check()
         if self._client is not None:
             return call(self._client)
         assert self._pool is not None
@@ -262,23 +293,39 @@ def open_store(dsn: str) -> Store:
     """Open the store at `dsn` and make sure its database exists. Tables come from `migrate(store)`.
 
     Raises:
-        ConfigError: If the DSN is not understood, or names a cluster.
+        ConfigError: If the DSN is not understood, or its cluster is unknown or has several shards.
         StoreError: If ClickHouse cannot be reached, or another process holds the embedded directory.
     """
     parsed = Dsn(dsn)
-    if parsed.cluster:
-        raise ConfigError(
-            f"store DSN {parsed.shown!r} names a cluster: over several shards calls would be settled from a part of "
-            "their spans and lost, so this is refused until it works; use one ClickHouse server, without ?cluster="
-        )
     if parsed.embedded and parsed.path != ":memory:":
         Path(parsed.path).mkdir(parents=True, exist_ok=True, mode=0o700)
     client = _connect(parsed, database="default", silence_s=OPEN_S)
     try:
-        _run(client.command, f"CREATE DATABASE IF NOT EXISTS {quote(parsed.database)}")
+        on_cluster = ""
+        if parsed.cluster:
+            _refuse_shards(parsed, {row["cluster"]: row["shards"] for row in _rows(_run(client.query, SHARDS))})
+            on_cluster = f" ON CLUSTER {quote(parsed.cluster)}"
+        _run(client.command, f"CREATE DATABASE IF NOT EXISTS {quote(parsed.database)}{on_cluster}")
     finally:
         client.close()
     return Store(parsed)
+
+
+def _refuse_shards(dsn: Dsn, shards_of: Mapping[str, int]) -> None:
+    """Every node must hold every row: what replaces a row, or belongs to it, may not lie elsewhere."""
+    shards = shards_of.get(dsn.cluster)
+    if shards is None:
+        known = ", ".join(shards_of) or "none"
+        raise ConfigError(f"store DSN {dsn.shown!r}: the server knows no cluster {dsn.cluster!r}, but: {known}")
+    if shards > 1:
+        raise ConfigError(
+            f"store DSN {dsn.shown!r}: cluster {dsn.cluster!r} has {shards} shards; Outlay needs one shard, with any "
+            "number of replicas, as calls would be settled from a part of their spans and lost"
+        )
+
+
+def _always() -> None:
+    """Where nobody else writes, nothing forbids to."""
 
 
 def quote(identifier: str) -> str:
@@ -298,7 +345,8 @@ def _connect(
 
     # readonly=1 forbids any later change of settings; over HTTP every request carries its settings, so there it is 2.
     readonly: dict[str, Any] = {} if limits is None else {**limits, "readonly": "1" if dsn.embedded else "2"}
-    settings = {name: str(value) for name, value in {**PLANNING, **readonly}.items()}
+    quorum = QUORUM if dsn.cluster and limits is None else {}
+    settings = {name: str(value) for name, value in {**PLANNING, **quorum, **readonly}.items()}
     try:
         if dsn.embedded:
             client: Client = clickhouse_connect.get_client(

@@ -1,23 +1,33 @@
 """Apply `migrations/NNNN_name.sql` once, in order, on a single node or a cluster from the same files.
 
-The files are plain ClickHouse SQL with two additions: `$durable` stands for the settings that make an insert survive a
-power cut, and a comment `-- shard: EXPRESSION` above a CREATE TABLE says how a cluster spreads it. On a cluster a table
-`t` becomes `t_local` with a Replicated engine, and `t` is a Distributed table over it.
+The files are plain ClickHouse SQL with one addition: `$durable` stands for the settings that make an insert survive a
+power cut. On a cluster every statement is made ON CLUSTER, and a table of the MergeTree family is its Replicated
+namesake, so that each node holds every row. (`-- shard:` comments say how rows could be spread; nothing reads them.)
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.resources import files
 
 from outlay.errors import StoreError
 from outlay_collector.store.client import Store, Writer, quote
+from outlay_collector.store.lease import lease_on
+from outlay_collector.store.query import Row
 
 DURABLE = (
     "fsync_after_insert = 1, fsync_part_directory = 1, "
     "min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1"
 )
+DDL = re.compile(
+    r"^(?:(?:CREATE (?:TABLE|VIEW|MATERIALIZED VIEW) IF NOT|DROP (?:TABLE|VIEW) IF) EXISTS|(?:ALTER|TRUNCATE) TABLE) "
+    r"(?P<name>\w+)",
+    re.MULTILINE,
+)
+ENGINE = re.compile(r"ENGINE = (\w*MergeTree)(?:\(([^)\n]*)\))?")
 MIGRATIONS = """
 CREATE TABLE IF NOT EXISTS schema_migrations
 (
@@ -28,7 +38,19 @@ CREATE TABLE IF NOT EXISTS schema_migrations
 )
 ENGINE = ReplacingMergeTree(applied_at)
 ORDER BY number
-SETTINGS $durable
+SETTINGS $durable;
+
+-- Who may do what only one process may; see lease.py. A number of a name is given once, by the deduplication token.
+CREATE TABLE IF NOT EXISTS leases
+(
+    name LowCardinality(String) COMMENT 'What it is for: jobs, migrations',
+    number UInt64 COMMENT 'Goes up with each claim; the highest holds',
+    holder String COMMENT 'The process that claimed it; empty = given back',
+    claimed_at DateTime('UTC') DEFAULT now() COMMENT 'For people: leases compare no clocks'
+)
+ENGINE = ReplacingMergeTree(number)
+ORDER BY name
+SETTINGS non_replicated_deduplication_window = 10000, $durable;
 """
 
 
@@ -40,24 +62,44 @@ def migrate(store: Store) -> list[str]:
             the settings that make an insert survive a power cut.
     """
     writer = store.writer()
+    known = {number: (name, text) for number, name, text in _files()}
     try:
         for statement in expand(MIGRATIONS, store.dsn.cluster, store.database):
             writer.run(statement)
-        applied = {
-            row["number"]: row for row in writer.query("SELECT number, name, checksum FROM schema_migrations FINAL")
-        }
-        known = {number: (name, text) for number, name, text in _files()}
-        newer = sorted(set(applied) - set(known))
-        if newer:
-            raise StoreError(
-                f"the store has migration {newer[-1]:04d} ({applied[newer[-1]]['name']}), which this version of Outlay "
-                "does not know; start the newer version, or restore a backup from before the upgrade"
-            )
-        ran = [_apply(writer, number, *known[number]) for number in sorted(known) if _pending(applied, number, known)]
-        _refuse_fragile(writer, "".join(text for _, text in known.values()))
+        if store.dsn.cluster:
+            _refuse_alone(writer)
+        store.sync(writer, "schema_migrations")
+        ran = []
+        if _missing(writer, known):
+            with _alone(store):  # several roles start at once; whoever comes second finds it done
+                store.sync(writer, "schema_migrations")
+                ran = [_apply(writer, number, *known[number]) for number in _missing(writer, known)]
+        _refuse_fragile(writer, MIGRATIONS + "".join(text for _, text in known.values()))
         return ran
     finally:
         writer.close()
+
+
+@contextmanager
+def _alone(store: Store) -> Iterator[None]:
+    lease = lease_on(store, "migrations")
+    try:
+        lease.wait()
+        yield
+    finally:
+        lease.release()
+
+
+def _missing(writer: Writer, known: Mapping[int, tuple[str, str]]) -> list[int]:
+    """Numbers of the migrations that have yet to run."""
+    applied = {row["number"]: row for row in writer.query("SELECT number, name, checksum FROM schema_migrations FINAL")}
+    newer = sorted(set(applied) - set(known))
+    if newer:
+        raise StoreError(
+            f"the store has migration {newer[-1]:04d} ({applied[newer[-1]]['name']}), which this version of Outlay "
+            "does not know; start the newer version, or restore a backup from before the upgrade"
+        )
+    return [number for number in sorted(known) if _pending(applied, number, known)]
 
 
 def expand(text: str, cluster: str, database: str) -> list[str]:
@@ -66,34 +108,19 @@ def expand(text: str, cluster: str, database: str) -> list[str]:
     plain = [statement.replace("$durable", DURABLE) for statement in statements if _code(statement)]
     if not cluster:
         return plain
-    return [out for statement in plain for out in _clustered(statement, cluster, database)]
+    return [_clustered(statement, cluster, database) for statement in plain]
 
 
-def _clustered(statement: str, cluster: str, database: str) -> list[str]:
-    on_cluster = f"ON CLUSTER {quote(cluster)}"
-    changed = re.match(r"ALTER TABLE (\w+)", _code(statement))
-    if changed is not None:  # the tables that hold the rows, then the one over them
-        rest = _code(statement)[changed.end() :]
-        return [f"ALTER TABLE {changed[1]}{suffix} {on_cluster}{rest}" for suffix in ("_local", "")]
-    table = re.search(r"CREATE TABLE IF NOT EXISTS (\w+)", statement)
-    if table is None or "MergeTree" not in statement:
-        return [
-            re.sub(
-                r"((?:CREATE|ALTER|DROP)[^(\n]*?\w+)(?=\s*(?:\n|\(|TO|AS|$))", rf"\1 {on_cluster}", statement, count=1
-            )
-        ]
-    name = table[1]
-    shard = re.search(r"-- shard: (.+)", statement)
-    local = statement.replace(f"EXISTS {name}", f"EXISTS {name}_local {on_cluster}", 1)
-    replica = f"'/clickhouse/tables/{{shard}}/{database}/{name}', '{{replica}}'"
-    local = re.sub(r"ENGINE = (\w*MergeTree)\(?([^)\n]*)\)?", lambda m: _replicated(m[1], m[2], replica), local)
-    local = local.replace("non_replicated_deduplication_window", "replicated_deduplication_window")
-    key = shard[1].strip() if shard else "rand()"
-    whole = (
-        f"CREATE TABLE IF NOT EXISTS {name} {on_cluster} AS {name}_local "
-        f"ENGINE = Distributed({quote(cluster)}, {quote(database)}, {name}_local, {key})"
-    )
-    return [local, whole]
+def _clustered(statement: str, cluster: str, database: str) -> str:
+    """The same statement for every node of a cluster."""
+    table = DDL.search(statement)
+    if table is None:
+        raise ValueError(f"a migration may only make, alter, empty or drop tables and views, not {statement!r}")
+    on_cluster = f"{table[0]} ON CLUSTER {quote(cluster)}"
+    replica = f"'/clickhouse/tables/{{shard}}/{database}/{table['name']}', '{{replica}}'"
+    statement = statement[: table.start()] + on_cluster + statement[table.end() :]
+    statement = ENGINE.sub(lambda m: _replicated(m[1], m[2] or "", replica), statement)
+    return statement.replace("non_replicated_deduplication_window", "replicated_deduplication_window")
 
 
 def _replicated(engine: str, arguments: str, replica: str) -> str:
@@ -115,7 +142,7 @@ def _refuse_fragile(writer: Writer, migrations: str) -> None:
     ours = re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", migrations)
     rows = writer.query(
         "SELECT name, create_table_query AS made FROM system.tables WHERE database = currentDatabase() "
-        "AND engine LIKE '%MergeTree' AND replaceRegexpOne(name, '_local$', '') IN {ours:Array(String)}",
+        "AND engine LIKE '%MergeTree' AND name IN {ours:Array(String)}",
         {"ours": ours},
     )
     for row in rows:
@@ -127,11 +154,24 @@ def _refuse_fragile(writer: Writer, migrations: str) -> None:
             )
 
 
+def _refuse_alone(writer: Writer) -> None:
+    """What a cluster stores is on every node only as long as every table is replicated."""
+    rows = writer.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' "
+        "AND engine NOT LIKE 'Replicated%' ORDER BY name LIMIT 1"
+    )
+    for row in rows:
+        raise StoreError(
+            f"table {row['name']} of database {writer.database} was made without ?cluster= and is on one node only; "
+            "name another database, or leave out ?cluster="
+        )
+
+
 def _checksum(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _pending(applied: dict[int, dict[str, str]], number: int, known: dict[int, tuple[str, str]]) -> bool:
+def _pending(applied: Mapping[int, Row], number: int, known: Mapping[int, tuple[str, str]]) -> bool:
     if number not in applied:
         return True
     name, text = known[number]
