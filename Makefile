@@ -66,12 +66,12 @@ lock: $(BIN)/python
 	$(BIN)/uv pip compile -q --no-header --no-emit-index-url --extra dev -o requirements-dev.lock pyproject.toml
 	$(BIN)/uv pip compile -q --no-header --no-emit-index-url --extra server -c requirements-dev.lock -o requirements.lock pyproject.toml
 
-# The price list that ships with the SDK, from the installed genai-prices and prices_corrections.toml.
+# The price list that ships with the SDK, from the installed genai-prices and prices/corrections.toml.
 prices: $(SERVER)
-	$(BIN)/python -m outlay_collector.prices_snapshot
+	$(BIN)/python -m outlay_collector.prices.snapshot
 
 prices-audit: $(SERVER)
-	@$(BIN)/python -m outlay_collector.prices_audit $(ARGS)
+	@$(BIN)/python -m outlay_collector.prices.audit $(ARGS)
 
 docs: $(SERVER)
 	$(BIN)/python -m outlay_web.config_docs > docs/settings.md

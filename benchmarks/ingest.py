@@ -57,9 +57,9 @@ def main() -> None:
 
 
 def measure(folder: Path, bodies: int, rounds: int) -> dict[str, Any]:
-    from outlay_collector.loader import Loader
-    from outlay_collector.receiver import Receiver
-    from outlay_collector.spool import Spool
+    from outlay_collector.load.loader import Loader
+    from outlay_collector.receive.http import Receiver
+    from outlay_collector.spool.spool import Spool
     from outlay_collector.store import migrate, open_store
 
     tempfile.tempdir = str(folder)
@@ -105,7 +105,7 @@ def measure(folder: Path, bodies: int, rounds: int) -> dict[str, Any]:
 
 def floor(writer: Any, raw: list[bytes]) -> float:
     """CPU seconds of ClickHouse alone, for the same rows in the same tables."""
-    from outlay_collector.otlp import LOAD_FORMAT, LOAD_SETTINGS, envelope, varint
+    from outlay_collector.otlp.schema import LOAD_FORMAT, LOAD_SETTINGS, envelope, varint
 
     now = time.time_ns()
     trailer = envelope(project="default", body_id="b", received_ns=now, oldest_ns=1, newest_ns=now + 10**15)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from outlay_collector.prices import PriceBook
+from outlay_collector.prices.book import PriceBook
 from outlay_collector.store import migrate, open_store
 
 MODELS = [

@@ -23,13 +23,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / part) for part in ("sdk", "collector", "analytics")]
 
-from outlay_analytics.caching import caching  # noqa: E402
-from outlay_analytics.calls import list_calls  # noqa: E402
-from outlay_analytics.cascades import cascades, thresholds  # noqa: E402
-from outlay_analytics.spend import spend  # noqa: E402
-from outlay_analytics.traces import get_trace, list_traces  # noqa: E402
-from outlay_analytics.window import EVERYTHING, Scope, Window  # noqa: E402
-from outlay_collector.rollup import Rollup  # noqa: E402
+from outlay_analytics.query.window import EVERYTHING, Scope, Window  # noqa: E402
+from outlay_analytics.questions.caching import caching  # noqa: E402
+from outlay_analytics.questions.calls import list_calls  # noqa: E402
+from outlay_analytics.questions.cascades import cascades, thresholds  # noqa: E402
+from outlay_analytics.questions.spend import spend  # noqa: E402
+from outlay_analytics.questions.traces import get_trace, list_traces  # noqa: E402
+from outlay_collector.rollup.hours import Rollup  # noqa: E402
 from outlay_collector.store import Store, client, migrate, open_store  # noqa: E402
 
 END = datetime(2026, 6, 1, tzinfo=UTC)

@@ -246,8 +246,8 @@ def instrument(variant: str, chat: Function) -> Instrumented:
 
 def instrument_outlay(variant: str, chat: Function) -> Instrumented:
     import outlay
-    from outlay._encode import Encoder
-    from outlay.export import Sender
+    from outlay.export.encode import Encoder
+    from outlay.export.queue import Sender
 
     def encode(self: Encoder, spans: object, late: dict[int, object]) -> bytes:
         late.clear()

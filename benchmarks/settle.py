@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 
-from outlay_collector.prices import PriceBook
+from outlay_collector.prices.book import PriceBook
 from outlay_collector.settle import Settler
 from outlay_collector.store import migrate, open_store
 

@@ -6,7 +6,7 @@ import openai
 
 import outlay
 from outlay.testing import capture
-from outlay_web.fake_provider import Answer, FakeProvider, Request
+from outlay_web.demo.fake_provider import Answer, FakeProvider, Request
 
 PROMPTS = {"control": "Answer the question.", "terse": "Answer in one sentence."}
 

@@ -10,7 +10,7 @@ from agents import Agent, OpenAIResponsesModel, Runner, function_tool, set_traci
 
 import outlay
 from outlay.testing import capture
-from outlay_web.fake_provider import Answer, FakeProvider
+from outlay_web.demo.fake_provider import Answer, FakeProvider
 
 
 @function_tool

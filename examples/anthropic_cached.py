@@ -4,7 +4,7 @@ import anthropic
 
 import outlay
 from outlay.testing import capture
-from outlay_web.fake_provider import Answer, FakeProvider
+from outlay_web.demo.fake_provider import Answer, FakeProvider
 
 GUIDE = [{"type": "text", "text": "A long style guide. " * 400, "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
 

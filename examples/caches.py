@@ -4,7 +4,7 @@ import openai
 
 import outlay
 from outlay.testing import capture
-from outlay_web.fake_provider import Answer, FakeProvider
+from outlay_web.demo.fake_provider import Answer, FakeProvider
 
 WORDS = ("refund", "money", "back", "card", "price", "cancel")
 

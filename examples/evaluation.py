@@ -4,7 +4,7 @@ import openai
 
 import outlay
 from outlay.testing import capture
-from outlay_web.fake_provider import Answer, FakeProvider, Request
+from outlay_web.demo.fake_provider import Answer, FakeProvider, Request
 
 DATASET = [{"input": f"Is {number} even?", "expected": "yes" if number % 2 == 0 else "no"} for number in range(30)]
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI, Header
 
 import outlay
 from outlay.testing import capture
-from outlay_web.fake_provider import FakeProvider
+from outlay_web.demo.fake_provider import FakeProvider
 
 provider = FakeProvider()
 

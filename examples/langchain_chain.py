@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 import outlay
 from outlay.testing import capture
-from outlay_web.fake_provider import Answer, FakeProvider
+from outlay_web.demo.fake_provider import Answer, FakeProvider
 
 
 @tool

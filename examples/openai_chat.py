@@ -4,7 +4,7 @@ import openai
 
 import outlay
 from outlay.testing import capture
-from outlay_web.fake_provider import Answer, FakeProvider
+from outlay_web.demo.fake_provider import Answer, FakeProvider
 
 ASK: list[dict[str, str]] = [{"role": "user", "content": "Explain prefix caching."}]
 

@@ -11,7 +11,7 @@ import openai
 
 import outlay
 from outlay.testing import capture
-from outlay_web.fake_provider import Answer, FakeProvider
+from outlay_web.demo.fake_provider import Answer, FakeProvider
 
 
 @outlay.track(feature="support-triage")  # line two

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from outlay_web.fake_provider import Answer, Batch, FakeProvider, Request
+from outlay_web.demo.fake_provider import Answer, Batch, FakeProvider, Request
 
 __all__ = ["Answer", "Batch", "FakeProvider", "Request"]

@@ -15,11 +15,11 @@ from typing import Any
 
 import uvicorn
 
-from outlay_collector import status
-from outlay_collector.accept import Accepted, Door
-from outlay_collector.loader import Loader
-from outlay_collector.receiver import Receiver, Unauthorized
-from outlay_collector.spool import Spool
+from outlay_collector.load import ledger as status
+from outlay_collector.load.loader import Loader
+from outlay_collector.receive.http import Receiver, Unauthorized
+from outlay_collector.receive.intake import Accepted, Door
+from outlay_collector.spool.spool import Spool
 from outlay_collector.store import Store
 
 QUOTA_BYTES = 1 << 30

@@ -13,10 +13,10 @@ from typing import Any
 
 import uvicorn
 
-from outlay_collector import status
-from outlay_collector.loader import Loader
-from outlay_collector.receiver import Receiver
-from outlay_collector.spool import Spool
+from outlay_collector.load import ledger as status
+from outlay_collector.load.loader import Loader
+from outlay_collector.receive.http import Receiver
+from outlay_collector.spool.spool import Spool
 from outlay_collector.store import migrate, open_store
 
 EXPORT = "SELECT lower(trace_id) AS t, lower(span_id) AS s, count() AS n FROM spans FINAL GROUP BY t, s"

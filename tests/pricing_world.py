@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from outlay_collector.prices import PriceBook
+from outlay_collector.prices.book import PriceBook
 from outlay_collector.store.client import Writer
 
 COLUMNS = """

@@ -21,11 +21,13 @@ def test_the_settings_page_is_the_settings_table() -> None:
 
 
 def test_the_example_file_is_valid_and_uses_every_section_and_key(tmp_path: Path) -> None:
-    from outlay_analytics import alert_settings, budgets, model_tiers
-    from outlay_collector import prices_overlay
-    from outlay_web.assembly import parse_sections
+    from outlay_analytics.alerting import budgets
+    from outlay_analytics.alerting import settings as alert_settings
+    from outlay_analytics.query import model_tiers
+    from outlay_collector.prices import overrides as prices_overlay
     from outlay_web.config import SECTIONS, load_config
     from outlay_web.config_docs import example
+    from outlay_web.server.application import parse_sections
 
     path = tmp_path / "outlay.toml"
     path.write_text(example())

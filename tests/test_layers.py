@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("sdk", "collector", "analytics", "web")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "outlay": (),
     "outlay_collector": ("outlay",),
-    "outlay_analytics": ("outlay", "outlay_collector.store"),
+    "outlay_analytics": ("outlay", "outlay_collector.store", "outlay_collector.prices"),
     "outlay_web": ("outlay", "outlay_analytics", "outlay_collector"),
 }
 
@@ -99,3 +102,56 @@ def test_what_parses_answers_knows_nothing_of_spans_in_progress_or_hooks() -> No
         if not name.startswith(may)
     ] == []
     assert any(module.startswith("outlay.parsing.") for module in found)
+
+
+ROOT_OF = {"outlay": "sdk", "outlay_collector": "collector", "outlay_analytics": "analytics", "outlay_web": "web"}
+MAY = re.compile(r"^May import: (.+)\.$", re.MULTILINE)
+
+
+def rooms(package: str) -> Iterator[Path]:
+    """The folders of a package that hold modules."""
+    base = ROOT / ROOT_OF[package] / package
+    yield from sorted(path.parent for path in base.glob("*/__init__.py"))
+
+
+def neighbors(package: str, room: Path) -> set[str]:
+    """Which other rooms of its package a room imports, `TYPE_CHECKING` included."""
+    found = set()
+    for path in room.rglob("*.py"):
+        for name in imported(path):
+            first, _, rest = name.partition(".")
+            other = rest.partition(".")[0]
+            if first == package and other != room.name and (room.parent / other).is_dir():
+                found.add(other)
+    return found
+
+
+@pytest.mark.parametrize("package", ROOT_OF)
+def test_every_room_says_what_enters_what_leaves_and_keeps_to_what_it_may_import(package: str) -> None:
+    wrong = []
+    for room in rooms(package):
+        text = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
+        where = room.relative_to(ROOT)
+        said = MAY.search(text)
+        if said is None or "\nEnters: " not in text or "\nLeaves: " not in text:
+            wrong.append(f"{where}/__init__.py does not say Enters, Leaves and May import")
+            continue
+        may = {name.strip() for name in said[1].split(",")} - {"nothing"}
+        found = neighbors(package, room)
+        wrong += [f"{where} imports {name}" for name in sorted(found - may)]
+        wrong += [f"{where} may import {name}, but does not" for name in sorted(may - found)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("package", [name for name in ROOT_OF if name != "outlay"])
+def test_rooms_import_in_one_direction(package: str) -> None:
+    below = {room.name: neighbors(package, room) for room in rooms(package)}
+
+    def reach(name: str, seen: set[str]) -> set[str]:
+        for other in below.get(name, set()) - seen:
+            reach(other, seen | {other})
+            seen |= {other} | reach(other, seen)
+        return seen
+
+    circles = sorted(name for name in below if name in reach(name, set()))
+    assert not circles, f"these rooms reach themselves: {', '.join(circles)}"

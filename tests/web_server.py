@@ -20,11 +20,11 @@ from urllib.parse import quote, urlencode
 
 import uvicorn
 
-from outlay_web.assembly import Assembly
 from outlay_web.config import Config, Settings
-from outlay_web.context import utc_now
-from outlay_web.protocol import BoundedProtocol
-from outlay_web.serve import Server, listen
+from outlay_web.http.context import utc_now
+from outlay_web.http.protocol import BoundedProtocol
+from outlay_web.server.application import Assembly
+from outlay_web.server.serve import Server, listen
 from tests.conftest import ENGINE_PATH
 
 

@@ -10,16 +10,16 @@ from decimal import Decimal
 from typing import Any
 
 from outlay.errors import OutlayError
-from outlay_analytics.anomalies import Finder, find
-from outlay_analytics.budgets import Budget, list_budgets
-from outlay_analytics.explain import changes
-from outlay_analytics.forecast import money
-from outlay_analytics.history import spend_series, with_window
-from outlay_analytics.messages import usd
-from outlay_analytics.outlook import LEARN, LEAST
-from outlay_analytics.seasonal import forecast
-from outlay_analytics.spend import spend
-from outlay_analytics.window import BadRequest, Scope, Window, parse_timezone
+from outlay_analytics.alerting.budgets import Budget, list_budgets
+from outlay_analytics.anomalies.incidents import Finder, find
+from outlay_analytics.explain.change import changes
+from outlay_analytics.forecast.projection import LEARN, LEAST
+from outlay_analytics.forecast.seasonal import forecast
+from outlay_analytics.forecast.spend import money
+from outlay_analytics.query.calendar import spend_series, with_window
+from outlay_analytics.query.text import usd
+from outlay_analytics.query.window import BadRequest, Scope, Window, parse_timezone
+from outlay_analytics.questions.spend import spend
 from outlay_collector.store import Store
 
 logger = logging.getLogger(__name__)

@@ -7,20 +7,20 @@ outlay.init(service="shop")
 def triage(ticket): ...
 """
 
-from outlay.cache import cached
-from outlay.call import Call
-from outlay.cascade import Cascade, CascadeRun
-from outlay.client import flush, init, shutdown, stats
-from outlay.context import tags
-from outlay.estimate import Estimate, estimate
-from outlay.evaluate import Evaluation, evaluate
-from outlay.experiment import assign
-from outlay.prompt_parts import prompt_parts
-from outlay.propagation import extract
-from outlay.recording import record, score
-from outlay.route import Router, Rule
-from outlay.semantic_cache import SemanticCache
-from outlay.track import track
+from outlay.optimizations.cache import cached
+from outlay.optimizations.cascade import Cascade, CascadeRun
+from outlay.optimizations.estimate import Estimate, estimate
+from outlay.optimizations.evaluate import Evaluation, evaluate
+from outlay.optimizations.experiment import assign
+from outlay.optimizations.router import Router, Rule
+from outlay.optimizations.semantic_cache import SemanticCache
+from outlay.tracing.call import Call
+from outlay.tracing.client import flush, init, shutdown, stats
+from outlay.tracing.context import tags
+from outlay.tracing.prompt_parts import prompt_parts
+from outlay.tracing.propagation import extract
+from outlay.tracing.recording import record, score
+from outlay.tracing.track import track
 from outlay.usage import Usage
 
 __all__ = [

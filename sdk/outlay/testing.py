@@ -19,9 +19,10 @@ from typing import Any
 
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-from outlay import _safely, client, semconv
-from outlay.export import Sender
+from outlay import _safely, semconv
+from outlay.export.queue import Sender
 from outlay.settings import Settings
+from outlay.tracing import client
 
 
 @dataclass(frozen=True, slots=True)

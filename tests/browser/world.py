@@ -11,9 +11,9 @@ from typing import Any
 from tests.hand_calls import call, lookup
 
 from outlay.pricing.catalog import shipped
-from outlay_analytics.reconcile_bills import keep_bill
-from outlay_analytics.reconcile_formats import read_bill
-from outlay_analytics.reconcile_models import ModelNames
+from outlay_analytics.reconcile.bills import keep_bill
+from outlay_analytics.reconcile.formats import read_bill
+from outlay_analytics.reconcile.models import ModelNames
 from outlay_collector.store import Store
 
 DAYS = 31

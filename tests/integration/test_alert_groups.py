@@ -11,9 +11,10 @@ import pytest
 from tests.hand_calls import call, put
 from tests.receiver import Received, receiver
 
-from outlay_analytics import alert_list, alerts
-from outlay_analytics.alert_settings import parse_alerts
-from outlay_analytics.budgets import delete_budget, put_budget
+from outlay_analytics.alerting import evaluate as alerts
+from outlay_analytics.alerting import listing as alert_list
+from outlay_analytics.alerting.budgets import delete_budget, put_budget
+from outlay_analytics.alerting.settings import parse_alerts
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 

@@ -16,14 +16,23 @@ from tests.hand_calls import call, put
 from tests.receiver import Received, receiver
 
 from outlay.errors import ConfigError
-from outlay_analytics import alert_list, alerts, outbox
-from outlay_analytics.alert_rounds import Rounds
-from outlay_analytics.alert_settings import AlertSettings, parse_alerts
-from outlay_analytics.budgets import all_budgets, delete_budget, get_budget, list_budgets, parse_budgets, put_budget
-from outlay_analytics.channels import Channel, parse_channel
-from outlay_analytics.guarded_http import Allowed, check_numeric
-from outlay_analytics.notify import send
-from outlay_analytics.window import BadRequest
+from outlay_analytics.alerting import evaluate as alerts
+from outlay_analytics.alerting import listing as alert_list
+from outlay_analytics.alerting import outbox
+from outlay_analytics.alerting.budgets import (
+    all_budgets,
+    delete_budget,
+    get_budget,
+    list_budgets,
+    parse_budgets,
+    put_budget,
+)
+from outlay_analytics.alerting.rounds import Rounds
+from outlay_analytics.alerting.settings import AlertSettings, parse_alerts
+from outlay_analytics.notify.channels import Channel, parse_channel
+from outlay_analytics.notify.guarded_http import Allowed, check_numeric
+from outlay_analytics.notify.send import send
+from outlay_analytics.query.window import BadRequest
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 
@@ -370,7 +379,7 @@ def test_a_slow_receiver_does_not_hold_up_the_job(store: Store, writer: Writer, 
 
 
 def _message() -> Any:
-    from outlay_analytics.messages import Message
+    from outlay_analytics.notify.messages import Message
 
     return Message("m1", "g", "firing", "title", (), "http://x", "http://x")
 

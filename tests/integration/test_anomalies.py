@@ -13,14 +13,14 @@ from tests.hand_calls import call, put
 from tests.receiver import receiver
 
 from outlay.errors import StoreError
-from outlay_analytics import alerts
-from outlay_analytics.alert_rows import read_alerts
-from outlay_analytics.alert_settings import parse_alerts
-from outlay_analytics.anomalies import CHANNEL_WORDS, CHANNELS, _cause, find, score
-from outlay_analytics.detector import LEARN_H
-from outlay_analytics.drivers import DRIVER_WORDS, RISES
+from outlay_analytics.alerting import evaluate as alerts
+from outlay_analytics.alerting.repository import read_alerts
+from outlay_analytics.alerting.settings import parse_alerts
+from outlay_analytics.anomalies.detector import LEARN_H
+from outlay_analytics.anomalies.incidents import CHANNEL_WORDS, CHANNELS, _cause, find, score
+from outlay_analytics.explain.drivers import DRIVER_WORDS, RISES
+from outlay_analytics.query.window import BadRequest, Scope, Window
 from outlay_analytics.report import daily_report
-from outlay_analytics.window import BadRequest, Scope, Window
 from outlay_collector.store import Store
 
 NOW = datetime(2026, 3, 20, 18, tzinfo=UTC)

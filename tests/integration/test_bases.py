@@ -14,11 +14,11 @@ from tests.hand_calls import call, put
 from tests.receiver import Received, receiver
 from tests.web_server import Running, own_store, running
 
-from outlay_analytics import alerts
-from outlay_analytics.alert_settings import parse_alerts
-from outlay_analytics.bases import comparable, too_little
-from outlay_analytics.budgets import put_budget
-from outlay_analytics.window import EVERYTHING, Scope, Window
+from outlay_analytics.alerting import evaluate as alerts
+from outlay_analytics.alerting.budgets import put_budget
+from outlay_analytics.alerting.settings import parse_alerts
+from outlay_analytics.explain.bases import comparable, too_little
+from outlay_analytics.query.window import EVERYTHING, Scope, Window
 from outlay_collector.store import Store
 from outlay_web.config import Settings
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from tests.hand_calls import call, put, roll_up
 
-from outlay_analytics import alerts
-from outlay_analytics.alert_settings import parse_alerts
-from outlay_analytics.budgets import Budget, get_budget, list_budgets
+from outlay_analytics.alerting import evaluate as alerts
+from outlay_analytics.alerting.budgets import Budget, get_budget, list_budgets
+from outlay_analytics.alerting.settings import parse_alerts
 from outlay_collector.store import Store
 
 NOW = datetime(2026, 3, 20, 12, 30, tzinfo=UTC)

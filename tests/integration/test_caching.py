@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.hand_calls import DAY, call, lookup, put, roll_up
 
-from outlay_analytics.caching import caching
-from outlay_analytics.window import BadRequest, Scope, Window
+from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.questions.caching import caching
 from outlay_collector.store import Store
 
 HOUR = timedelta(hours=1)

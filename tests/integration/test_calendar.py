@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.hand_calls import call, put, roll_up
 
-from outlay_analytics.history import PERIODS, next_start, spend_series, start_of, ticks
-from outlay_analytics.outlook import look_ahead
-from outlay_analytics.spend import spend
-from outlay_analytics.window import Scope, Window, bucket_sql
+from outlay_analytics.forecast.projection import look_ahead
+from outlay_analytics.query.calendar import PERIODS, next_start, spend_series, start_of, ticks
+from outlay_analytics.query.window import Scope, Window, bucket_sql
+from outlay_analytics.questions.spend import spend
 from outlay_collector.store import Store
 from outlay_web.charts import buckets
 

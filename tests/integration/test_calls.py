@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.hand_calls import DAY, call, put
 
-from outlay_analytics.calls import list_calls, read_cursor, write_cursor
-from outlay_analytics.window import EVERYTHING, BadRequest, Scope, Window
+from outlay_analytics.query.window import EVERYTHING, BadRequest, Scope, Window
+from outlay_analytics.questions.calls import list_calls, read_cursor, write_cursor
 from outlay_collector.store import Store
 
 HOUR = timedelta(hours=1)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.hand_calls import DAY, call, put
 
-from outlay_analytics.cascades import cascades, thresholds, whole_and_timed
-from outlay_analytics.window import BadRequest, Scope, Window
+from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.questions.cascades import cascades, thresholds, whole_and_timed
 from outlay_collector.store import Store
 
 HOUR = timedelta(hours=1)

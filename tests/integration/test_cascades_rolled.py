@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tests.hand_calls import DAY, call, put
 
-from outlay_analytics.cascades import whole_and_timed
-from outlay_analytics.window import Scope, Window
-from outlay_collector.rollup import Rollup
+from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.questions.cascades import whole_and_timed
+from outlay_collector.rollup.hours import Rollup
 from outlay_collector.store import Store
 
 HOUR = timedelta(hours=1)

@@ -12,11 +12,11 @@ from tests.mail_server import mail_server
 from tests.receiver import Received, receiver
 
 from outlay.errors import ConfigError
-from outlay_analytics.alert_settings import AlertSettings, parse_alerts
-from outlay_analytics.alert_trial import try_channels
-from outlay_analytics.channels import Channel
-from outlay_analytics.messages import Message
-from outlay_analytics.notify import Delivery, send
+from outlay_analytics.alerting.settings import AlertSettings, parse_alerts
+from outlay_analytics.alerting.trial import try_channels
+from outlay_analytics.notify.channels import Channel
+from outlay_analytics.notify.messages import Message
+from outlay_analytics.notify.send import Delivery, send
 
 NOW = datetime(2026, 3, 20, 12, 30, tzinfo=UTC)
 MAIL = Channel("ops@example.com", "email", to=("ops@example.com",))

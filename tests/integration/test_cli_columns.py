@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from tests.hand_calls import DAY, call, put
 
-from outlay_analytics import alert_list, alerts
-from outlay_analytics.alert_settings import AlertSettings
-from outlay_analytics.budgets import list_budgets, put_budget
+from outlay_analytics.alerting import evaluate as alerts
+from outlay_analytics.alerting import listing as alert_list
+from outlay_analytics.alerting.budgets import list_budgets, put_budget
+from outlay_analytics.alerting.settings import AlertSettings
 from outlay_collector.store import Store
 from outlay_web.cli.answers import ALERTS, BUDGETS
 

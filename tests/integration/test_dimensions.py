@@ -13,10 +13,10 @@ import pytest
 from tests.hand_calls import DAY, LOOKUP, call, lookup, put
 from tests.web_server import Answer, Running, own_store, running
 
-from outlay_analytics.budgets import put_budget
-from outlay_analytics.caching import group_value
-from outlay_analytics.window import DIMENSIONS, MAX_GROUPS
-from outlay_collector.rollup import Rollup
+from outlay_analytics.alerting.budgets import put_budget
+from outlay_analytics.query.window import DIMENSIONS, MAX_GROUPS
+from outlay_analytics.questions.caching import group_value
+from outlay_collector.rollup.hours import Rollup
 from outlay_web.config import Settings
 
 D = Decimal

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.hand_calls import DAY, call, put, roll_up
 
-from outlay_analytics.cells import cells_of
-from outlay_analytics.explain import explain
-from outlay_analytics.leaves import build
-from outlay_analytics.shapley import DRIVERS
-from outlay_analytics.window import BadRequest, Scope, Window
+from outlay_analytics.explain.change import explain
+from outlay_analytics.explain.contributions import cells_of
+from outlay_analytics.explain.segments import build
+from outlay_analytics.explain.shapley import DRIVERS
+from outlay_analytics.query.window import BadRequest, Scope, Window
 from outlay_collector.store import Store
 
 HOUR = timedelta(hours=1)

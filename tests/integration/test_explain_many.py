@@ -11,12 +11,13 @@ import pytest
 from tests.hand_calls import DAY, call, put
 from tests.many_values import fill
 
-from outlay_analytics import anomalies, leaves
-from outlay_analytics.anomalies import series_of
-from outlay_analytics.explain import explain
+from outlay_analytics.anomalies import incidents as anomalies
+from outlay_analytics.anomalies.incidents import series_of
+from outlay_analytics.explain import segments as leaves
+from outlay_analytics.explain.change import explain
+from outlay_analytics.query.arrays import Floats
+from outlay_analytics.query.window import Scope, Window
 from outlay_analytics.report import daily_report
-from outlay_analytics.shapley import Floats
-from outlay_analytics.window import Scope, Window
 from outlay_collector.store import Store
 
 ONE = timedelta(days=1)
@@ -77,7 +78,7 @@ def test_leaves_stay_few_however_many_values_there_are(store: Store, by: str) ->
 def test_the_change_of_a_slice_is_exact_where_combinations_are_too_many(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("outlay_analytics.slices.MOST_ROWS", 50)
+    monkeypatch.setattr("outlay_analytics.explain.slices.MOST_ROWS", 50)
     rows = [
         call(DAY + side + timedelta(minutes=k), "0.01", user=f"u{k}", feature="search", customer=f"c{k % 9}", team=t)
         for side in (-ONE, timedelta(0))
@@ -106,7 +107,7 @@ def test_the_report_says_what_its_groups_leave_out(store: Store) -> None:
 
 
 def test_anomalies_watch_the_largest_features_of_very_many(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("outlay_analytics.anomalies.MOST_VALUES", 20)
+    monkeypatch.setattr("outlay_analytics.anomalies.incidents.MOST_VALUES", 20)
     now = DAY + 20 * ONE
     fill(store, "feature", 2_000, now, days=29)
     hours = [now - timedelta(hours=k + 1) for k in range(20 * 24)]

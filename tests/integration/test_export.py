@@ -24,10 +24,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 import outlay
 from outlay import _safely
-from outlay.client import get_client
-from outlay.export import Sender
+from outlay.export.queue import Sender
 from outlay.settings import Settings
 from outlay.testing import MemorySender, capture
+from outlay.tracing.client import get_client
 
 
 class Server(ThreadingHTTPServer):

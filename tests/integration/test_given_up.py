@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from outlay.errors import StoreError
 from outlay_collector.store import Store
 from outlay_collector.store.asking import LEFT, Asker, asking
-from outlay_web.giving_up import GivenUp
+from outlay_web.http.cancellation import GivenUp
 
 ENDLESS = "SELECT sum(sipHash64(number, {salt:UInt64})) AS x FROM numbers(1000000000000)"
 ASKED = """

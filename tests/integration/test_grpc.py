@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from tests.landing import Collector, authenticate, collector
 from tests.otlp_bodies import body, logs_body, span
 
-from outlay_collector.grpc import start_grpc
+from outlay_collector.receive.grpc import start_grpc
 from outlay_collector.store import Store
 
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"

@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from tests.landing import Collector, collector
 from tests.otlp_bodies import DAY_NS, any_value, body, json_body, logs_body, request, span
 
-from outlay_collector.otlp import text_field
+from outlay_collector.otlp.schema import text_field
 from outlay_collector.store import Store
 
 VALUES = {

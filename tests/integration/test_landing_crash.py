@@ -21,8 +21,8 @@ from tests.landing import Collector, Http, collector, until
 from tests.otlp_bodies import body, logs_body, span
 
 from outlay.errors import StoreError
-from outlay_collector import loader as loader_module
-from outlay_collector.spool import Spool
+from outlay_collector.load import loader as loader_module
+from outlay_collector.spool.spool import Spool
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 
@@ -223,7 +223,7 @@ def test_the_sequence_grows_though_the_clock_goes_back(
                 made.load()
     rows = store.query("SELECT seq FROM dirty_traces ORDER BY seq")
     assert len({row["seq"] for row in rows}) == len(rows)
-    known = store.query(load_sql("outlay_collector.store.sql", "ledger"), {"collector": ""})
+    known = store.query(load_sql("outlay_collector.load.sql", "ledger"), {"collector": ""})
     assert [row["received"] for row in known] == [3]
 
 

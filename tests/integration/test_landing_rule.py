@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.landing import collector
 from tests.otlp_bodies import DAY_NS, body, span
 
-from outlay_collector.otlp_read import LATEST_NS, bounds, read_traces
+from outlay_collector.otlp.validate import LATEST_NS, bounds, read_traces
 from outlay_collector.store import Store
 
 NOW = time.time_ns()

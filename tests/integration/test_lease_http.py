@@ -15,15 +15,15 @@ from tests.receiver import Received, receiver
 from tests.unit.collector.test_lease import Clock
 
 from outlay.errors import StoreError
-from outlay_analytics import outbox
-from outlay_analytics.alert_settings import parse_alerts
-from outlay_analytics.messages import Message
+from outlay_analytics.alerting import outbox
+from outlay_analytics.alerting.settings import parse_alerts
+from outlay_analytics.notify.messages import Message
 from outlay_collector.settle import Settler
 from outlay_collector.store import Store, migrate, open_store
 from outlay_collector.store.lease import LEASE_S, Lease, StoredClaims, lease_on
-from outlay_web.assembly import Assembly
 from outlay_web.config import Config, Settings
-from outlay_web.context import utc_now
+from outlay_web.http.context import utc_now
+from outlay_web.server.application import Assembly
 
 OUTBOUND = parse_alerts({"allow": ["127.0.0.1"]}).outbound
 

@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 import pytest
 from tests.web_server import Answer, Running, own_store, running
 
-from outlay_web.auth import FREE_TRIES, HASHES_AT_ONCE, MAX_WAIT_S, Throttle, guesser
 from outlay_web.config import Settings
-from outlay_web.security import MAX_LOGIN_BYTES
+from outlay_web.http.auth import FREE_TRIES, HASHES_AT_ONCE, MAX_WAIT_S, Throttle, guesser
+from outlay_web.http.security import MAX_LOGIN_BYTES
 
 PASSWORD = "open sesame"
 

@@ -16,8 +16,8 @@ from tests.pricing_world import NOW, call, examples, priced
 
 from outlay.pricing import cost
 from outlay.pricing.catalog import EPOCH, Model
-from outlay_collector.prices import PriceBook
-from outlay_collector.prices_overlay import parse_overlay
+from outlay_collector.prices.book import PriceBook
+from outlay_collector.prices.overrides import parse_overlay
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 

@@ -16,10 +16,10 @@ from tests.hand_calls import put
 from tests.pricing_world import call
 
 from outlay.errors import ConfigError
-from outlay_collector.prices import PriceBook
-from outlay_collector.prices_epochs import BooksClosed, Epoch, changed, read
-from outlay_collector.prices_lists import catalogue_warning, list_prices, missing_prices
-from outlay_collector.prices_reprice import (
+from outlay_collector.prices.book import PriceBook
+from outlay_collector.prices.lists import catalogue_warning, list_prices, missing_prices
+from outlay_collector.prices.periods import BooksClosed, Epoch, changed, read
+from outlay_collector.prices.reprice import (
     close_month,
     closed_months,
     reopen_month,
@@ -28,7 +28,7 @@ from outlay_collector.prices_reprice import (
     resume,
     undo,
 )
-from outlay_collector.rollup import Rollup
+from outlay_collector.rollup.hours import Rollup
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 
@@ -70,7 +70,7 @@ class World:
         self.writer.load("incoming", "\n".join(rows).encode(), fmt="JSONEachRow")
         self.writer.run("INSERT INTO calls SELECT * FROM incoming")
         self.book.prepare(self.writer, "SELECT * FROM calls")
-        from outlay_collector.prices_reprice import agree
+        from outlay_collector.prices.reprice import agree
 
         agree(self.book, self.writer, "default", OCTOBER, NOVEMBER + timedelta(days=30))
 

@@ -18,9 +18,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tests.landing import QUOTA_BYTES, Collector, Http, authenticate, collector, http_collector, listening
 from tests.otlp_bodies import body, json_body, logs_body, span
 
-from outlay_collector.accept import Door
-from outlay_collector.receiver import Receiver
-from outlay_collector.spool import Spool, SpoolFull
+from outlay_collector.receive.http import Receiver
+from outlay_collector.receive.intake import Door
+from outlay_collector.spool.spool import Spool, SpoolFull
 from outlay_collector.store import Store
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"

@@ -16,15 +16,15 @@ from tests.billed_world import BILLED, BILLS, DAY, PLANTED, fill
 from tests.hand_calls import call, put
 
 from outlay.pricing.catalog import shipped
-from outlay_analytics.reconcile import reconcile
-from outlay_analytics.reconcile_bill import BadBill, Charge, family
-from outlay_analytics.reconcile_bills import drop_bill, find_bill, keep_bill, list_bills
-from outlay_analytics.reconcile_formats import read_bill
-from outlay_analytics.reconcile_models import ModelNames
-from outlay_analytics.reconcile_reasons import REASONS
-from outlay_analytics.window import BadRequest
-from outlay_collector.prices import PriceBook
-from outlay_collector.prices_tiers import costs_in_tier
+from outlay_analytics.query.window import BadRequest
+from outlay_analytics.reconcile.bill import BadBill, Charge, family
+from outlay_analytics.reconcile.bills import drop_bill, find_bill, keep_bill, list_bills
+from outlay_analytics.reconcile.formats import read_bill
+from outlay_analytics.reconcile.models import ModelNames
+from outlay_analytics.reconcile.reasons import REASONS
+from outlay_analytics.reconcile.reconcile import reconcile
+from outlay_collector.prices.book import PriceBook
+from outlay_collector.prices.tiers import costs_in_tier
 from outlay_collector.store import Store
 
 MODELS = ModelNames(shipped())

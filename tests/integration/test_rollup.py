@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from outlay_collector import rollup as rollup_module
-from outlay_collector.rollup import Rollup
+from outlay_collector.rollup import hours as rollup_module
+from outlay_collector.rollup.hours import Rollup
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 

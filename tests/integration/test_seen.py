@@ -11,9 +11,9 @@ import pytest
 from tests.landing import collector
 from tests.otlp_bodies import body, span
 
-from outlay_collector import seen as seen_module
-from outlay_collector.otlp_read import HOUR_NS, KEY
-from outlay_collector.seen import Seen
+from outlay_collector.load import key_filter as seen_module
+from outlay_collector.load.key_filter import Seen
+from outlay_collector.otlp.validate import HOUR_NS, KEY
 from outlay_collector.store import Store
 
 HOUR = time.time_ns() // HOUR_NS

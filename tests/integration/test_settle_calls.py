@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from tests.settle_world import CHAT, NOON, World, hex_of, usage
 
-from outlay_collector.scores import add_score
+from outlay_collector.load.scores import add_score
 
 CLAUDE = {"gen_ai.provider.name": "anthropic", "gen_ai.request.model": "claude-sonnet-4-5"}
 

@@ -15,7 +15,7 @@ from tests.corpus import UNREADABLE, captures, compare
 from tests.landing import collector
 
 from outlay_collector import settle
-from outlay_collector.prices import PriceBook
+from outlay_collector.prices.book import PriceBook
 from outlay_collector.settle import Settler
 from outlay_collector.store import Store, migrate, open_store
 

@@ -8,7 +8,7 @@ from tests.clickhouse_http import ClickHouseHttp
 from tests.conftest import ENGINE_PATH
 from tests.settle_world import World, usage
 
-from outlay_collector.prices import PriceBook
+from outlay_collector.prices.book import PriceBook
 from outlay_collector.settle import Settler
 from outlay_collector.store import migrate, open_store
 

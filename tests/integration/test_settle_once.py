@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from tests.settle_world import CHAT, World, new_world, usage
 
-from outlay_collector.rollup import Rollup
+from outlay_collector.rollup.hours import Rollup
 from outlay_collector.settle import Settler
 from outlay_collector.store import Store
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from tests.hand_calls import DAY, call, put
 
-from outlay_analytics.calls import list_calls
-from outlay_analytics.sorting import ORDERS, SORTS
-from outlay_analytics.traces import list_traces
-from outlay_analytics.window import BadRequest, Scope, Window
+from outlay_analytics.query.sorting import ORDERS, SORTS
+from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.questions.calls import list_calls
+from outlay_analytics.questions.traces import list_traces
 from outlay_collector.store import Store
 
 SCOPE = Scope(Window(DAY, DAY + timedelta(days=7)))

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.hand_calls import DAY, call, put, roll_up
 
-from outlay_analytics.spend import spend, spend_page
-from outlay_analytics.window import DIMENSIONS, BadRequest, Scope, Window
+from outlay_analytics.query.window import DIMENSIONS, BadRequest, Scope, Window
+from outlay_analytics.questions.spend import spend, spend_page
 from outlay_collector.store import Store
 
 HOUR = timedelta(hours=1)

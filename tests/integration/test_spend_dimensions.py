@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from tests.hand_calls import DAY, call, put
 
-from outlay_analytics.spend import spend
-from outlay_analytics.spend_source import spend_source
-from outlay_analytics.window import DIMENSIONS, Scope, Window
-from outlay_collector import rollup_dimensions
-from outlay_collector.rollup import Rollup
-from outlay_collector.rollup_dimensions import COLUMNS, MAX_TAGS, Found, grains_of
+from outlay_analytics.query.spend_source import spend_source
+from outlay_analytics.query.window import DIMENSIONS, Scope, Window
+from outlay_analytics.questions.spend import spend
+from outlay_collector.rollup import dimensions as rollup_dimensions
+from outlay_collector.rollup.dimensions import COLUMNS, MAX_TAGS, Found, grains_of
+from outlay_collector.rollup.hours import Rollup
 from outlay_collector.store import Store
 
 HOUR = timedelta(hours=1)

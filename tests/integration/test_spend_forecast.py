@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from tests.hand_calls import call, put
 
-from outlay_analytics.forecast import spend_forecast
-from outlay_analytics.window import BadRequest, Scope, Window
+from outlay_analytics.forecast.spend import spend_forecast
+from outlay_analytics.query.window import BadRequest, Scope, Window
 from outlay_collector.store import Store
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.hand_calls import DAY, call, put, roll_up
 
-from outlay_analytics.spend import spend
-from outlay_analytics.spend_source import one_look, spend_source
-from outlay_analytics.window import Scope, Window
-from outlay_collector.rollup import Rollup
+from outlay_analytics.query.spend_source import one_look, spend_source
+from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.questions.spend import spend
+from outlay_collector.rollup.hours import Rollup
 from outlay_collector.store import Store
 
 HOUR = timedelta(hours=1)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.hand_calls import DAY, call, lookup, put
 
-from outlay_analytics.traces import get_trace, list_traces
-from outlay_analytics.window import BadRequest, Scope, Window
+from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.questions.traces import get_trace, list_traces
 from outlay_collector.store import Store
 
 TRACE = "a" * 32

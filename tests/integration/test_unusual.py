@@ -14,16 +14,16 @@ import pytest
 from tests.hand_calls import call, put
 from tests.web_server import llm_span, own_store, running
 
-from outlay_analytics import anomalies
-from outlay_analytics.window import Scope, Window
-from outlay_collector.prices import PriceBook
-from outlay_collector.prices_overlay import parse_overlay
+from outlay_analytics.anomalies import incidents as anomalies
+from outlay_analytics.query.window import Scope, Window
+from outlay_collector.prices.book import PriceBook
+from outlay_collector.prices.overrides import parse_overlay
 from outlay_collector.store import Store
-from outlay_web.auth import Authenticator
 from outlay_web.config import Settings
-from outlay_web.context import Context
-from outlay_web.recall import Recall
-from outlay_web.unusual import find_anomalies
+from outlay_web.http.auth import Authenticator
+from outlay_web.http.context import Context
+from outlay_web.services.anomalies import find_anomalies
+from outlay_web.services.cache import Recall
 
 NOW = datetime(2026, 3, 20, 18, 25, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -16,7 +16,7 @@ import pytest
 from tests.receiver import receiver
 from tests.web_server import Running, llm_span, own_store, running
 
-from outlay_analytics.window import DIMENSIONS
+from outlay_analytics.query.window import DIMENSIONS
 from outlay_web.config import Settings
 
 COST = Decimal("0.00021")  # 1,000 × 0.15 + 100 × 0.60 USD per million tokens

@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 import pytest
 from tests.web_server import Answer, Running, llm_span, own_store, running
 
-from outlay_web.auth import Throttle
 from outlay_web.config import Settings
-from outlay_web.security import local_path
+from outlay_web.http.auth import Throttle
+from outlay_web.http.security import local_path
 
 ROOT = {"authorization": "Bearer " + "r" * 32}
 FORM = {"content-type": "application/x-www-form-urlencoded"}

@@ -14,8 +14,8 @@ from tests.fake_provider import Answer, FakeProvider
 
 import outlay
 from outlay import semconv
-from outlay.client import end_open_calls, get_client
 from outlay.testing import Capture, capture
+from outlay.tracing.client import end_open_calls, get_client
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # theirs
 

@@ -17,8 +17,8 @@ from tests.fake_provider import Answer, FakeProvider
 
 import outlay
 from outlay import semconv
-from outlay.client import running
 from outlay.testing import Capture, capture
+from outlay.tracing.client import running
 
 USAGE = Answer(text="four words of answer", input_tokens=900, output_tokens=60, response_id="r1")
 CACHED = Answer(
@@ -244,7 +244,7 @@ def test_uploads_name_their_model(sent: Capture, provider: FakeProvider) -> None
 
 
 def test_the_exporter_is_not_metered_and_does_not_meter_itself(provider: FakeProvider) -> None:
-    from outlay.export import Sender
+    from outlay.export.queue import Sender
     from outlay.settings import Settings
 
     with capture() as sent:

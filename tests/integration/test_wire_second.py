@@ -19,7 +19,7 @@ from tests.landing import collector
 import outlay
 from outlay import semconv
 from outlay.testing import Capture, capture
-from outlay_collector.prices import PriceBook
+from outlay_collector.prices.book import PriceBook
 from outlay_collector.settle import Settler
 from outlay_collector.store import Store
 

@@ -3,6 +3,10 @@
 A dialect is one frozen table (see `model.Dialect`): how to recognize it, which attributes carry which field, which
 counts include which. `compile.py` turns all tables into the SQL that settle runs, `docs.py` into docs/dialects.md.
 Adding a library is one table here and one capture in tests/data/otlp-corpus.
+
+Enters: declarative tables.
+Leaves: expressions that settle reads spans with.
+May import: nothing.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """Settle: traces that changed become calls, one row per billable request, each counted once.
 
-Enters: which traces changed (`dirty_traces`) and their spans. Leaves: `calls`, `repeats`, `lookups`, `response_ids`,
-each with tombstones for what is no more. May import: the store, the dialects, the prices.
-
 1. `gather`   the spans of those traces, and of traces that share a response with them; SQL reads them through the
               dialect tables (`reading`), an Arrow table in one vocabulary comes back (`facts`)
 2. `resolve`  which spans are calls, what they count, which repeat one, and why: a pure function over arrays
 3. `write`    requests by row from the table, priced in SQL, and what earlier runs made and this one does not
 
 Settling a trace again gives the same rows, in whatever order its spans came.
+
+Enters: spans of traces that changed.
+Leaves: rows of `calls`, `repeats`, `response_ids`, with tombstones.
+May import: dialects, prices, store.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from outlay.errors import StoreError
-from outlay_collector.prices import PriceBook
+from outlay_collector.prices.book import PriceBook
 from outlay_collector.settle.facts import Role
 from outlay_collector.settle.gather import EVER, gather, traces
 from outlay_collector.settle.reading import SCRATCH, SQL, Reader

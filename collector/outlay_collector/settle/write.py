@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from outlay_collector.prices import PriceBook
+from outlay_collector.prices.book import PriceBook
 from outlay_collector.settle import keys
 from outlay_collector.settle.arrays import NO, rows_of
 from outlay_collector.settle.billable import COLUMNS, PRICED, billable

@@ -2,6 +2,10 @@
 
 `open_store(dsn)` gives a `Store`; SQL lives in `.sql` files and is read with `load_sql`; values travel as server-side
 `{name:Type}` parameters only.
+
+Enters: a DSN, SQL files, parameters.
+Leaves: rows.
+May import: nothing.
 """
 
 from __future__ import annotations

@@ -2,5 +2,5 @@
 
 Enters: paths, bodies, lines of batches, and usage as the providers write it.
 Leaves: `Reading` and `Usage`: model, tokens, texts, errors, in one shape for all providers.
-May import: nothing but `Usage`, the names of attributes and texts' helpers.
+May import: nothing.
 """

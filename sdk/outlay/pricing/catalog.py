@@ -1,6 +1,6 @@
 """The price list in memory: find a model by its reported names, and its prices at a moment.
 
-`prices.json` is compiled from the catalogue by `python -m outlay_collector.prices_snapshot`; the server builds the same
+`prices.json` is compiled from the catalogue by `python -m outlay_collector.prices.snapshot`; the server builds the same
 `Catalog` from it, puts the user's own prices on top and writes the rows to ClickHouse, so that names are read by one
 piece of code everywhere. Layout of the file (`schema` 1):
 

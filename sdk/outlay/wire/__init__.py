@@ -2,6 +2,10 @@
 
 The hooks patch classes, so clients made before `init()` are metered, too. Each asks `begin.wanted` whether a request
 is worth watching; for any other request that is one regular expression. `parsing` reads what requests and answers say.
+
+Enters: requests and answers of HTTP clients.
+Leaves: spans, one per attempt, with the usage that was on the wire.
+May import: parsing, tracing.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from outlay import _safely
-from outlay.propagation import inject
+from outlay.tracing.propagation import inject
 from outlay.wire.begin import begin, wanted
 from outlay.wire.decode import make_decoder
 from outlay.wire.meter import Meter

@@ -16,12 +16,12 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 
 from outlay import _fork, _safely, semconv
-from outlay.call import Call
-from outlay.client import Client, before_end
-from outlay.context import SCOPE_KEY, Scope
 from outlay.parsing import formats
 from outlay.parsing.body import BodyReader, make_body_reader
 from outlay.parsing.reading import Reading
+from outlay.tracing.call import Call
+from outlay.tracing.client import Client, before_end
+from outlay.tracing.context import SCOPE_KEY, Scope
 from outlay.wire.exchange import Exchange
 from outlay.wire.meter import Header, Meter
 

@@ -19,15 +19,15 @@ from opentelemetry.context import Context
 
 from outlay import _safely
 from outlay._time import to_ns
-from outlay.call import Call
-from outlay.context import SCOPE_KEY, Scope, innermost_span
 from outlay.parsing import batch_items
 from outlay.parsing.batch_items import Item, Source
 from outlay.parsing.formats import provider_of
+from outlay.tracing.call import Call
+from outlay.tracing.context import SCOPE_KEY, Scope, innermost_span
 from outlay.wire.meter import Header, Meter
 
 if TYPE_CHECKING:
-    from outlay.client import Client
+    from outlay.tracing.client import Client
 
 Json = Mapping[str, Any]
 

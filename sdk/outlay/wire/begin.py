@@ -11,10 +11,11 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 
-from outlay import _beside, _safely, semconv
-from outlay.client import Client, running
-from outlay.context import EMPTY, SCOPE_KEY, Scope, innermost_span
+from outlay import _safely, semconv
 from outlay.parsing import formats
+from outlay.tracing import beside as _beside
+from outlay.tracing.client import Client, running
+from outlay.tracing.context import EMPTY, SCOPE_KEY, Scope, innermost_span
 from outlay.wire import attempts, background, batches
 from outlay.wire.exchange import Exchange
 from outlay.wire.meter import Header, Meter, no_header

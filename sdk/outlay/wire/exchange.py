@@ -9,13 +9,13 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from outlay import _safely, semconv
-from outlay.call import Call, last_call
-from outlay.client import Client
-from outlay.context import Scope, entered
 from outlay.parsing import formats
 from outlay.parsing import usage as counts
 from outlay.parsing.body import BodyReader, make_body_reader
 from outlay.parsing.reading import Reading
+from outlay.tracing.call import Call, last_call
+from outlay.tracing.client import Client
+from outlay.tracing.context import Scope, entered
 from outlay.usage import Usage
 from outlay.wire import attempts
 from outlay.wire.meter import Header, Meter

@@ -11,7 +11,7 @@ from typing import Any
 
 from opentelemetry import context as otel_context
 
-from outlay.context import SCOPE_KEY
+from outlay.tracing.context import SCOPE_KEY
 from outlay.wire.threads import MARK
 
 

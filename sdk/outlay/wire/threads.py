@@ -14,7 +14,7 @@ from typing import Any
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
-from outlay.context import SCOPE_KEY
+from outlay.tracing.context import SCOPE_KEY
 
 MARK = "__outlay__"
 

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from outlay import _safely
-from outlay.propagation import inject
+from outlay.tracing.propagation import inject
 from outlay.wire.begin import begin, wanted
 from outlay.wire.decode import make_decoder
 from outlay.wire.meter import Header, Meter

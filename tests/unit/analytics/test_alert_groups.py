@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics.alert_groups import grouped
-from outlay_analytics.alert_messages import headline
-from outlay_analytics.alert_states import Alert, begin, why_notify
-from outlay_analytics.budget_rules import Finding
-from outlay_analytics.window import Window
+from outlay_analytics.alerting.groups import grouped
+from outlay_analytics.alerting.messages import headline
+from outlay_analytics.alerting.rules import Finding
+from outlay_analytics.alerting.states import Alert, begin, why_notify
+from outlay_analytics.query.window import Window
 
 NOW = datetime(2026, 3, 20, 12, 30, tzinfo=UTC)
 MARCH = Window(datetime(2026, 3, 1, tzinfo=UTC), NOW)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from outlay_analytics import anomalies
-from outlay_analytics.anomalies import CHANNELS, MEASURES, _end, watch
-from outlay_analytics.detector import LEARN_H
-from outlay_analytics.shapley import Floats
+from outlay_analytics.anomalies import incidents as anomalies
+from outlay_analytics.anomalies.detector import LEARN_H
+from outlay_analytics.anomalies.incidents import CHANNELS, MEASURES, _end, watch
+from outlay_analytics.query.arrays import Floats
 
 
 def hours(count: int, seed: int, per_hour: float, empty: float = 0.0) -> Floats:

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outlay_analytics.alert_states import advance, begin, inhibited, why_notify
-from outlay_analytics.budget_rules import (
+from outlay_analytics.alerting.rules import (
     Finding,
     above_projection,
     burn_rate,
@@ -20,9 +19,10 @@ from outlay_analytics.budget_rules import (
     projected_over_budget,
     week_profile,
 )
-from outlay_analytics.outlook import Outlook, probability_above
-from outlay_analytics.shapley import Floats
-from outlay_analytics.window import Window
+from outlay_analytics.alerting.states import advance, begin, inhibited, why_notify
+from outlay_analytics.forecast.projection import Outlook, probability_above
+from outlay_analytics.query.arrays import Floats
+from outlay_analytics.query.window import Window
 
 MARCH = Window(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
 HOURS = 31 * 24

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from outlay_analytics.forecast import backtest, forecast
-from outlay_analytics.shapley import Floats
+from outlay_analytics.forecast.spend import backtest, forecast
+from outlay_analytics.query.arrays import Floats
 
 BOUNDS = ("lo95", "lo80", "mean", "hi80", "hi95")
 

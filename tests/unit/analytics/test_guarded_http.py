@@ -11,7 +11,7 @@ import pytest
 from tests.receiver import receiver
 
 from outlay.errors import ConfigError
-from outlay_analytics.guarded_http import (
+from outlay_analytics.notify.guarded_http import (
     Allowed,
     RefusedAddress,
     check_form,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from outlay_analytics.anomalies import MEASURES, _end, most_telling, watch
-from outlay_analytics.shapley import Floats
+from outlay_analytics.anomalies.incidents import MEASURES, _end, most_telling, watch
+from outlay_analytics.query.arrays import Floats
 
 HOURS = 45 * 24
 BEGAN = 40 * 24 + 9

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from outlay.errors import ConfigError
-from outlay_analytics.model_tiers import DEFAULT_TIERS, parse_model_tiers
+from outlay_analytics.query.model_tiers import DEFAULT_TIERS, parse_model_tiers
 
 
 @pytest.mark.parametrize(

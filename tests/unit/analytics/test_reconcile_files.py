@@ -9,8 +9,8 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from outlay_analytics.reconcile_bill import BadBill
-from outlay_analytics.reconcile_files import MAX_COLUMNS, open_file
+from outlay_analytics.reconcile.bill import BadBill
+from outlay_analytics.reconcile.files import MAX_COLUMNS, open_file
 
 
 def csv_of(columns: int) -> bytes:

@@ -9,9 +9,9 @@ from decimal import Decimal
 import pytest
 
 from outlay.pricing.catalog import shipped
-from outlay_analytics.reconcile_bill import BadBill, Bill, Charge
-from outlay_analytics.reconcile_formats import read_bill
-from outlay_analytics.reconcile_models import ModelNames
+from outlay_analytics.reconcile.bill import BadBill, Bill, Charge
+from outlay_analytics.reconcile.formats import read_bill
+from outlay_analytics.reconcile.models import ModelNames
 
 MODELS = ModelNames(shipped())
 DAY = date(2026, 10, 3)
@@ -56,7 +56,7 @@ def test_a_model_is_found_by_its_words(provider: str, text: str, model: str) -> 
 
 
 def test_no_name_of_the_list_is_taken_for_another_model() -> None:
-    from outlay_analytics.reconcile_models import unplaced
+    from outlay_analytics.reconcile.models import unplaced
 
     for model in shipped().models():
         if model.provider in ("aws", "azure", "google", "openai", "anthropic") and ":" not in model.id[:3]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlay_analytics.reconcile_reasons import (
+from outlay_analytics.reconcile.reasons import (
     REASONS,
     Open,
     constant_ratio,

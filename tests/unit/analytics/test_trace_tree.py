@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlay_analytics.trace import in_tree_order
+from outlay_analytics.questions.trace import in_tree_order
 
 
 def span(span_id: str, parent: str | None = None, at: int = 0) -> dict[str, Any]:

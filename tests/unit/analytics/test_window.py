@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlay_analytics.window import (
+from outlay_analytics.query.window import (
     DIMENSIONS,
     BadRequest,
     Scope,

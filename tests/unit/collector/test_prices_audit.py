@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from outlay_collector import prices_audit
-from outlay_collector.prices_audit import EXIT_DISAGREE
+from outlay_collector.prices import audit as prices_audit
+from outlay_collector.prices.audit import EXIT_DISAGREE
 
 # Typed by hand: gpt-4o costs 2.5 and 10, gpt-4.1 has its output wrong, and nobody knows the third.
 API = {

@@ -10,13 +10,13 @@ from typing import Any
 
 import outlay.pricing
 from outlay.pricing.catalog import Catalog, slot_of
-from outlay_collector.prices_catalogue import PARTS, compile_document, load_corrections
-from outlay_collector.prices_snapshot import render
+from outlay_collector.prices.catalogue import PARTS, compile_document, load_corrections
+from outlay_collector.prices.snapshot import render
 
 
 def test_the_snapshot_of_the_sdk_is_compiled_from_the_installed_catalogue() -> None:
     shipped = Path(outlay.pricing.__file__).with_name("prices.json").read_text(encoding="utf-8")
-    assert shipped == render(), "run: python -m outlay_collector.prices_snapshot"
+    assert shipped == render(), "run: python -m outlay_collector.prices.snapshot"
 
 
 def test_every_correction_has_a_source_and_the_file_a_date() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from outlay.errors import ConfigError
-from outlay_collector.prices_overlay import Overlay, parse_overlay
+from outlay_collector.prices.overrides import Overlay, parse_overlay
 
 PRICE = {
     "provider": "openai",

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from outlay_collector import spool as spool_module
-from outlay_collector import spool_segments
-from outlay_collector.spool import Spool, SpoolFull
-from outlay_collector.spool_counts import Snapshot
-from outlay_collector.spool_segments import Record
+from outlay_collector.spool import segments as spool_segments
+from outlay_collector.spool import spool as spool_module
+from outlay_collector.spool.counts import Snapshot
+from outlay_collector.spool.segments import Record
+from outlay_collector.spool.spool import Spool, SpoolFull
 
 RECORD = Record(
     project="default",

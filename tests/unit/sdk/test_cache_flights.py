@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import outlay
-from outlay._flights import Flights
+from outlay.optimizations.single_flight import Flights
 from outlay.testing import Capture, capture
 
 CALLERS = 20

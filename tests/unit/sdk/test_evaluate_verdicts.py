@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import outlay
-from outlay._intervals import mean_interval, share_interval
-from outlay.evaluate import _bounded, _verdict, interval
+from outlay.optimizations.evaluate import _bounded, _verdict, interval
+from outlay.optimizations.intervals import mean_interval, share_interval
 from outlay.testing import Capture, capture
 
 MARGIN = 0.05

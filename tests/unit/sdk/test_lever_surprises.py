@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import outlay
-from outlay.route import Rule
+from outlay.optimizations.router import Rule
 from outlay.testing import Capture, capture
 
 

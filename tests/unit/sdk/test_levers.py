@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 import outlay
-from outlay.cache import MemoryStore
 from outlay.errors import PriceNotFound
-from outlay.evaluate import interval, student_t_975
-from outlay.route import MATRIX
+from outlay.optimizations.cache import MemoryStore
+from outlay.optimizations.evaluate import interval, student_t_975
+from outlay.optimizations.router import MATRIX
 from outlay.testing import Capture, SentSpan, capture
 
 WHEN = datetime(2026, 6, 1, tzinfo=UTC)
@@ -280,7 +280,7 @@ def test_arguments_without_a_key_are_simply_not_cached() -> None:
 
 
 def test_the_default_store_forgets_the_oldest() -> None:
-    from outlay.cache import Entry
+    from outlay.optimizations.cache import Entry
 
     store = MemoryStore(2)
     for key in "abc":

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import outlay
-from outlay._vectors import unit
+from outlay.optimizations.vectors import unit
 from outlay.testing import capture
 
 VECTOR = [3.0, 0.0, 4.0]

@@ -13,8 +13,8 @@ from outlay import Usage
 from outlay.parsing import bedrock, reading
 from outlay.parsing.formats import recognize
 from outlay.testing import Capture, capture
-from outlay_web import fake_formats
-from outlay_web.fake_formats import Answer
+from outlay_web.demo import fake_formats
+from outlay_web.demo.fake_formats import Answer
 
 INTERACTION = {
     "total_input_tokens": 900,

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from outlay.errors import ConfigError
-from outlay_web.auth import refuse_open_binding
 from outlay_web.config import OFF, SETTINGS, Settings, load_config, refuse_unknown_variables
 from outlay_web.config_docs import markdown
+from outlay_web.http.auth import refuse_open_binding
 
 
 def written(tmp_path: Path, text: str) -> Path:

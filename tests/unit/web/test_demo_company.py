@@ -11,10 +11,10 @@ from statistics import median
 import numpy as np
 import pytest
 
-from outlay_analytics import anomalies
-from outlay_analytics.anomalies import MEASURES, Key, Where, most_telling, series_of, watch
-from outlay_analytics.detector import channels
-from outlay_analytics.shapley import Floats
+from outlay_analytics.anomalies import incidents as anomalies
+from outlay_analytics.anomalies.detector import channels
+from outlay_analytics.anomalies.incidents import MEASURES, Key, Where, most_telling, series_of, watch
+from outlay_analytics.query.arrays import Floats
 from outlay_web.demo.bill import PRICES, cost, exact
 from outlay_web.demo.company import PREFIX, Call, Company, Interaction
 

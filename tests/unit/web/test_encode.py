@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from outlay_web.encode import instant, money, to_csv, to_json
+from outlay_web.http.encoding import instant, money, to_csv, to_json
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from outlay_web import footprint as module
-from outlay_web.footprint import GROWN_BYTES, LONGEST_REST_S, Footprint, resident_bytes, unchanged_code
+from outlay_web.server import footprint as module
+from outlay_web.server.footprint import GROWN_BYTES, LONGEST_REST_S, Footprint, resident_bytes, unchanged_code
 
 
 def mapping(start: int, size: int, kind: str, path: str, anonymous_kb: int = 0) -> str:

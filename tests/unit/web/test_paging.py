@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlay_analytics.window import BadRequest, Scope, Window
+from outlay_analytics.query.window import BadRequest, Scope, Window
 from outlay_web.api.paging import Page, read_page, tie
-from outlay_web.params import Query
+from outlay_web.http.parameters import Query
 
 SCOPE = Scope(Window(datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 10, 2, tzinfo=UTC)))
 HELD = (SCOPE.window.start, SCOPE.window.end)

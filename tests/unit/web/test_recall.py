@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from outlay_web.recall import LONGEST_PAUSE_S, PAUSE_S, REST, Recall
+from outlay_web.services.cache import LONGEST_PAUSE_S, PAUSE_S, REST, Recall
 
 KEY = ("sum", "default")
 

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from starlette.requests import Request
 
-from outlay_analytics.window import BadRequest
-from outlay_web.context import Context
+from outlay_analytics.query.window import BadRequest
+from outlay_web.http.context import Context
 from outlay_web.pages.parts import trace_href
 from outlay_web.pages.view import View, canonical, read_view
 

@@ -1,11 +1,16 @@
-"""The JSON API under /api/v1: each file one group of routes, thin: read the question, ask analytics, encode."""
+"""The JSON API under /api/v1: each file one group of routes, thin: read the question, ask analytics, encode.
+
+Enters: requests under /api/v1.
+Leaves: JSON, CSV.
+May import: http, services.
+"""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
 from outlay_web.api import admin, alerts, answers, prices, reconcile, records, status
-from outlay_web.context import Context
+from outlay_web.http.context import Context
 
 PREFIX = "/api/v1"
 

@@ -8,19 +8,19 @@ import anyio
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics import spend
-from outlay_analytics.window import Scope, parse_window
-from outlay_collector.inflate import TooLarge
-from outlay_collector.prices_reprice import close_month, closed_months, reopen_month
-from outlay_collector.spool import SpoolFull
+from outlay_analytics.query.window import Scope, parse_window
+from outlay_analytics.questions import spend
+from outlay_collector.otlp.decompress import TooLarge
+from outlay_collector.prices.reprice import close_month, closed_months, reopen_month
+from outlay_collector.spool.spool import SpoolFull
 from outlay_web.api.schema.parameters import documented
 from outlay_web.api.wire import answer
-from outlay_web.context import Context
-from outlay_web.keys import KeyRefused
-from outlay_web.params import read_query
-from outlay_web.problems import Problem
-from outlay_web.recorded import kind_of
-from outlay_web.schemas import CloseBody, KeyBody, RevokeBody, WindowBody
+from outlay_web.http.context import Context
+from outlay_web.http.errors import Problem
+from outlay_web.http.keys import KeyRefused
+from outlay_web.http.parameters import read_query
+from outlay_web.http.schemas import CloseBody, KeyBody, RevokeBody, WindowBody
+from outlay_web.services.recorded import kind_of
 
 PLAIN = documented(window=False, filters=False)
 TYPES = {"application/x-protobuf": "protobuf", "application/json": "json"}

@@ -10,18 +10,19 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics import alert_list, budgets
-from outlay_analytics.alert_settings import AlertSettings
-from outlay_analytics.alert_trial import try_channels
-from outlay_analytics.window import parse_instant
+from outlay_analytics.alerting import budgets
+from outlay_analytics.alerting import listing as alert_list
+from outlay_analytics.alerting.settings import AlertSettings
+from outlay_analytics.alerting.trial import try_channels
+from outlay_analytics.query.window import parse_instant
 from outlay_web.api.paging import read_page, tie
 from outlay_web.api.schema.parameters import DEFAULT_LIMIT, documented
 from outlay_web.api.wire import answer, table
-from outlay_web.context import Context
-from outlay_web.encode import columns
-from outlay_web.params import Query, read_query
-from outlay_web.problems import Problem
-from outlay_web.schemas import AckBody, BudgetBody, SilenceBody, TestBody
+from outlay_web.http.context import Context
+from outlay_web.http.encoding import columns
+from outlay_web.http.errors import Problem
+from outlay_web.http.parameters import Query, read_query
+from outlay_web.http.schemas import AckBody, BudgetBody, SilenceBody, TestBody
 
 BUDGET_COLUMNS = columns(
     "name amount_usd period scope timezone notify configured spent_usd remaining_usd used_ratio elapsed_ratio "

@@ -11,16 +11,19 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics import caching, cascades, explain, forecast, report, spend
-from outlay_analytics.window import BadRequest, Window, parse_timezone, parse_window
+from outlay_analytics import report
+from outlay_analytics.explain import change as explain
+from outlay_analytics.forecast import spend as forecast
+from outlay_analytics.query.window import BadRequest, Window, parse_timezone, parse_window
+from outlay_analytics.questions import caching, cascades, spend
 from outlay_web.api.paging import Key, read_page, tie, window_of
 from outlay_web.api.schema.parameters import documented
 from outlay_web.api.wire import answer, table
-from outlay_web.context import Context
-from outlay_web.encode import columns
-from outlay_web.params import Query, read_query
-from outlay_web.problems import Problem
-from outlay_web.unusual import NotFound, find_anomalies, finder
+from outlay_web.http.context import Context
+from outlay_web.http.encoding import columns
+from outlay_web.http.errors import Problem
+from outlay_web.http.parameters import Query, read_query
+from outlay_web.services.anomalies import NotFound, find_anomalies, finder
 
 MEASURES = columns(
     "cost_usd calls errors input_tokens cache_read_tokens cache_write_tokens output_tokens reasoning_tokens "

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from outlay_analytics.window import SHOWN, BadRequest, Scope, Window
+from outlay_analytics.query.window import SHOWN, BadRequest, Scope, Window
 from outlay_web.api.schema.parameters import DEFAULT_LIMIT, MAX_LIMIT
-from outlay_web.params import Query
+from outlay_web.http.parameters import Query
 
 Key = tuple[Decimal | float | str, ...]
 KeyOf = Callable[[Any], Key]

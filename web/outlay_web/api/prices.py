@@ -9,18 +9,19 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics.window import BadRequest, parse_instant, parse_window
-from outlay_collector import prices_lists, prices_reprice
-from outlay_collector.prices_epochs import BooksClosed
+from outlay_analytics.query.window import BadRequest, parse_instant, parse_window
+from outlay_collector.prices import lists as prices_lists
+from outlay_collector.prices import reprice as prices_reprice
+from outlay_collector.prices.periods import BooksClosed
 from outlay_web.api.paging import Key, read_page, tie, window_of
 from outlay_web.api.schema.parameters import DEFAULT_LIMIT, ORIGINS, documented
 from outlay_web.api.wire import answer, table
-from outlay_web.context import Context
-from outlay_web.encode import columns
-from outlay_web.estimate import estimate
-from outlay_web.params import Query, read_query
-from outlay_web.problems import Problem
-from outlay_web.schemas import EstimateBody, PricesBody, RepriceBody, UndoBody
+from outlay_web.http.context import Context
+from outlay_web.http.encoding import columns
+from outlay_web.http.errors import Problem
+from outlay_web.http.parameters import Query, read_query
+from outlay_web.http.schemas import EstimateBody, PricesBody, RepriceBody, UndoBody
+from outlay_web.services.estimate import estimate
 
 PRICE_COLUMNS = columns(
     "provider model service_tier min_input_tokens hours valid_from valid_until input_usd_per_mtok "

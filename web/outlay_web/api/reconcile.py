@@ -8,13 +8,13 @@ import anyio
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics.reconcile_bills import drop_bill, list_bills
+from outlay_analytics.reconcile.bills import drop_bill, list_bills
 from outlay_web.api.schema.parameters import documented
 from outlay_web.api.wire import answer, table
-from outlay_web.context import Context
-from outlay_web.encode import columns
-from outlay_web.params import read_query
-from outlay_web.reconciling import compare_bill, take_bill
+from outlay_web.http.context import Context
+from outlay_web.http.encoding import columns
+from outlay_web.http.parameters import read_query
+from outlay_web.services.reconcile import compare_bill, take_bill
 
 BILL_COLUMNS = columns("bill name format first_day last_day billed_usd lines imported_at")
 ROW_COLUMNS = columns("day provider model billed_usd computed_usd residual_usd")

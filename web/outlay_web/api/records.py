@@ -7,15 +7,15 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics import calls, traces
-from outlay_collector import scores
+from outlay_analytics.questions import calls, traces
+from outlay_collector.load import scores
 from outlay_web.api.schema.parameters import DEFAULT_LIMIT, MAX_LIMIT, documented
 from outlay_web.api.wire import answer, table
-from outlay_web.context import Context
-from outlay_web.encode import columns
-from outlay_web.params import Query, read_query
-from outlay_web.problems import Problem
-from outlay_web.schemas import ScoreBody
+from outlay_web.http.context import Context
+from outlay_web.http.encoding import columns
+from outlay_web.http.errors import Problem
+from outlay_web.http.parameters import Query, read_query
+from outlay_web.http.schemas import ScoreBody
 
 CALL_COLUMNS = columns(
     "call_id trace_id span_id parent_span_id started_at duration_ms time_to_first_token_ms service environment "

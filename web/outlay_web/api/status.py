@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from outlay_web.api.schema.parameters import documented
 from outlay_web.api.wire import answer
-from outlay_web.context import Context
-from outlay_web.params import read_query
-from outlay_web.status import status
+from outlay_web.http.context import Context
+from outlay_web.http.parameters import read_query
+from outlay_web.services.status import status
 
 
 def add_routes(routes: APIRouter, ctx: Context) -> None:

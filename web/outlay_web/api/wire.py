@@ -7,9 +7,9 @@ from typing import Any
 
 from starlette.responses import Response
 
-from outlay_analytics.window import BadRequest
-from outlay_web.encode import to_csv, to_json
-from outlay_web.params import Query
+from outlay_analytics.query.window import BadRequest
+from outlay_web.http.encoding import to_csv, to_json
+from outlay_web.http.parameters import Query
 
 
 def answer(value: Any, status: int = 200) -> Response:

@@ -2,6 +2,10 @@
 
 Every chart comes as a `Figure`: the drawing with title and description, a legend, and the same numbers as a `Table`
 that also exports as CSV. Colors are classes (`s1` … `s8` fill, `k1` … `k8` stroke) of the style sheet, light and dark.
+
+Enters: numbers.
+Leaves: SVG and tables.
+May import: nothing.
 """
 
 from outlay_web.charts.bars import stacked_bars

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from outlay_analytics.history import next_start, start_of
+from outlay_analytics.query.calendar import next_start, start_of
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,10 @@
 """The command line: `outlay serve | spend | explain | … `. Nothing heavy is imported before a command needs it.
 
 Exit codes: 0 right, 1 error, 2 usage, 3 a threshold given with `--fail-over` was passed.
+
+Enters: command lines.
+Leaves: tables, JSON, CSV; a running server.
+May import: demo, http, server, services.
 """
 
 from __future__ import annotations

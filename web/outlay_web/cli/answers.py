@@ -13,7 +13,7 @@ from outlay_web.cli.options import PROJECT, Usd, command, plain_command
 from outlay_web.cli.show import cell, print_table
 from outlay_web.cli.threshold import check, check_spend
 from outlay_web.cli.values import unknown_filter, warn_unknown_filter
-from outlay_web.encode import columns
+from outlay_web.http.encoding import columns
 
 interval_option = click.option("--interval", metavar="STEP", help="hour, day, week, month or total.")
 limit_option = click.option("--limit", type=click.IntRange(1, 1000), default=100, help="At most so many.")

@@ -23,11 +23,11 @@ import click
 from outlay.errors import ConfigError, OutlayError
 from outlay_web.cli.show import print_table
 from outlay_web.config import Config, Settings, load_config
-from outlay_web.lock import DataHeld, holder_of
+from outlay_web.server.lock import DataHeld, holder_of
 
 if TYPE_CHECKING:
-    from outlay_web.assembly import Assembly
     from outlay_web.cli.inprocess import Answered
+    from outlay_web.server.application import Assembly
 
 API = "/api/v1"
 
@@ -229,7 +229,7 @@ class Ask:
         Raises:
             DataHeld: If a server holds it, or another command for longer than `WAIT_S`.
         """
-        from outlay_web.assembly import Assembly
+        from outlay_web.server.application import Assembly
 
         until = time.monotonic() + WAIT_S
         said = False

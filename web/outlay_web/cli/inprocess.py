@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message
 
-from outlay_web.security import LOCAL
+from outlay_web.http.security import LOCAL
 
 Answered = tuple[int, bytes, Mapping[str, str]]  # status, body, headers
 

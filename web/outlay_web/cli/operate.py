@@ -36,8 +36,8 @@ def add_commands(app: click.Group) -> None:
         ask.print_json(ask.post("/admin/resettle", window_of(ask)))
 
     def migrate(**given: Any) -> None:
-        from outlay_web.assembly import migrate_only
         from outlay_web.config import load_config
+        from outlay_web.server.application import migrate_only
 
         flags, file = take_where({"url": None, **given})
         ran = migrate_only(load_config(flags=flags, file=Path(file) if file else None))
@@ -106,7 +106,7 @@ def _ingest(ask: Ask, files: Sequence[Path]) -> None:
 
 def _requests(path: Path) -> Iterable[tuple[bytes, str]]:
     """The recorded requests of a file, inflated, with their content type by the file's name."""
-    from outlay_web.recorded import pieces
+    from outlay_web.services.recorded import pieces
 
     body = path.read_bytes()
     suffixes = [suffix.lower() for suffix in path.suffixes]

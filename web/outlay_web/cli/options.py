@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from outlay_analytics.window import DIMENSIONS, ID_FILTERS
+from outlay_analytics.query.window import DIMENSIONS, ID_FILTERS
 from outlay_web.cli.ask import Ask
 
 PROJECT = ("project",)

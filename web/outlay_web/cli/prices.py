@@ -16,7 +16,7 @@ from outlay_web.cli.ask import Ask
 from outlay_web.cli.operate import window_of
 from outlay_web.cli.options import WINDOW, command, plain_command
 from outlay_web.cli.show import print_table
-from outlay_web.encode import columns
+from outlay_web.http.encoding import columns
 
 PRICES = columns(
     "provider model service_tier min_input_tokens hours valid_from input_usd_per_mtok cache_read_usd_per_mtok "

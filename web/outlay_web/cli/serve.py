@@ -21,12 +21,12 @@ def add_commands(group: click.Group) -> None:
     def serve(config: Path | None, **flags: str | None) -> None:
         """Run the server: OTLP, pages and JSON API on one port, until SIGTERM or Ctrl-C."""
         from outlay_web.config import load_config
-        from outlay_web.lock import DataHeld, holder_of
+        from outlay_web.server.lock import DataHeld, holder_of
 
         loaded = load_config(flags=flags, file=config)
         holder = holder_of(loaded.settings.data)
         if holder is not None:  # said before the store's libraries are imported; the lock itself is taken later
             raise DataHeld(loaded.settings.data, holder)
-        from outlay_web.serve import run
+        from outlay_web.server.serve import run
 
         run(loaded)

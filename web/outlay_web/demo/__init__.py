@@ -2,4 +2,8 @@
 
 `company` invents the traffic, `bill` prices it on its own, `send` puts it through the real SDK and OTLP, `run` starts a
 server and shows the result.
+
+Enters: nothing.
+Leaves: a month of OTLP, a fake provider.
+May import: nothing.
 """

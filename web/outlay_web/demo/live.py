@@ -15,7 +15,7 @@ import requests
 import outlay
 from outlay_web.demo.bill import cost
 from outlay_web.demo.company import CUSTOMERS, SEED, Call
-from outlay_web.fake_provider import Answer, FakeProvider, Request
+from outlay_web.demo.fake_provider import Answer, FakeProvider, Request
 
 MODEL = "gpt-5-mini-2025-08-07"
 

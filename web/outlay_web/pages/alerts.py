@@ -11,11 +11,11 @@ from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from outlay_analytics import alert_list
-from outlay_analytics.window import BadRequest
+from outlay_analytics.alerting import listing as alert_list
+from outlay_analytics.query.window import BadRequest
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
-from outlay_web.context import Context
+from outlay_web.http.context import Context
 from outlay_web.pages import calls as calls_page
 from outlay_web.pages.budgets import back
 from outlay_web.pages.explain import driver_title

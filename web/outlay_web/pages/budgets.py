@@ -13,11 +13,11 @@ from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from outlay_analytics import budgets
-from outlay_analytics.window import BadRequest
+from outlay_analytics.alerting import budgets
+from outlay_analytics.query.window import BadRequest
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table, budget_bar
-from outlay_web.context import Context
+from outlay_web.http.context import Context
 from outlay_web.pages import parts
 from outlay_web.pages.forecast import amount
 from outlay_web.pages.parts import Page, Row

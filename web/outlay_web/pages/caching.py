@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from outlay_analytics import caching
+from outlay_analytics.questions import caching
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Series, Table, line_chart, stacked_bars
 from outlay_web.pages import parts

@@ -7,8 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from outlay_analytics import calls
-from outlay_analytics.sorting import ORDERS, SORTS
+from outlay_analytics.query.sorting import ORDERS, SORTS
+from outlay_analytics.questions import calls
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.pages import parts

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics import cascades
+from outlay_analytics.questions import cascades
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Point, Table, line_chart, scatter
 from outlay_web.pages import parts

@@ -7,8 +7,10 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics import bases, drivers, explain, spend
-from outlay_analytics.window import BadRequest, Window, parse_window
+from outlay_analytics.explain import bases, drivers
+from outlay_analytics.explain import change as explain
+from outlay_analytics.query.window import BadRequest, Window, parse_window
+from outlay_analytics.questions import spend
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Step, Table, delta, driver_waterfall
 from outlay_web.pages import parts

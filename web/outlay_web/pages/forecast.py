@@ -8,16 +8,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics import anomalies, budgets, forecast
-from outlay_analytics.outlook import look_ahead
-from outlay_analytics.window import EVERYTHING, BadRequest, Window
+from outlay_analytics.alerting import budgets
+from outlay_analytics.anomalies import incidents as anomalies
+from outlay_analytics.forecast import spend as forecast
+from outlay_analytics.forecast.projection import look_ahead
+from outlay_analytics.query.window import EVERYTHING, BadRequest, Window
 from outlay_web import format as fmt
-from outlay_web import unusual
 from outlay_web.charts import Band, Bucket, Cell, Column, Figure, Limit, Line, Marker, Table, buckets, line_chart
 from outlay_web.charts.scale import floor, following
 from outlay_web.pages import parts
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import View
+from outlay_web.services import anomalies as unusual
 
 ALLOWED = ("horizon", "budget_usd")
 HORIZONS = (("7d", "7 days"), ("14d", "14 days"), ("30d", "30 days"), ("60d", "60 days"))

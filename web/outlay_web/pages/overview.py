@@ -9,8 +9,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from outlay_analytics import alert_list, bases, explain, spend
-from outlay_analytics.window import Window
+from outlay_analytics.alerting import listing as alert_list
+from outlay_analytics.explain import bases
+from outlay_analytics.explain import change as explain
+from outlay_analytics.query.window import Window
+from outlay_analytics.questions import spend
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table, sparkline
 from outlay_web.pages import budgets as budgets_page

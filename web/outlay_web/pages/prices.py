@@ -9,8 +9,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from outlay_analytics.window import BadRequest, parse_instant
-from outlay_collector import prices_lists, prices_reprice
+from outlay_analytics.query.window import BadRequest, parse_instant
+from outlay_collector.prices import lists as prices_lists
+from outlay_collector.prices import reprice as prices_reprice
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.pages.parts import Page, Row, Tile

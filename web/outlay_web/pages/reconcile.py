@@ -10,16 +10,16 @@ from typing import Any
 from markupsafe import Markup
 from starlette.requests import Request
 
-from outlay_analytics.reconcile_bill import BadBill
-from outlay_analytics.reconcile_bills import drop_bill, list_bills
+from outlay_analytics.reconcile.bill import BadBill
+from outlay_analytics.reconcile.bills import drop_bill, list_bills
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Series, Table, buckets, paired_bars
-from outlay_web.context import Context
+from outlay_web.http.context import Context
+from outlay_web.http.uploads import read_upload
 from outlay_web.pages import parts
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import View, url
-from outlay_web.reconciling import compare_bill, take_bill
-from outlay_web.uploads import read_upload
+from outlay_web.services.reconcile import compare_bill, take_bill
 
 ALLOWED = ("bill", "day")
 QUESTION = "Does the bill say what the calls cost?"

@@ -14,7 +14,7 @@ from outlay_web.charts import sparkline, swatch
 from outlay_web.pages.assets import asset_url
 from outlay_web.pages.parts import Page
 from outlay_web.pages.view import GROUPS, View
-from outlay_web.status import broken_parts
+from outlay_web.services.status import broken_parts
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Which address shows which page, and the forms that change something.
 
-Requests that change something are POST and pass the check of origin in `outlay_web.security` before they get here.
+Requests that change something are POST and pass the check of origin in `outlay_web.http.security` before they get here.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from outlay.errors import ConfigError
-from outlay_analytics.guarded_http import RefusedAddress
-from outlay_analytics.reconcile_bill import BadBill
-from outlay_analytics.spend_source import one_look
-from outlay_analytics.window import BadRequest
-from outlay_web.context import Context
+from outlay_analytics.notify.guarded_http import RefusedAddress
+from outlay_analytics.query.spend_source import one_look
+from outlay_analytics.query.window import BadRequest
+from outlay_analytics.reconcile.bill import BadBill
+from outlay_web.http.context import Context
+from outlay_web.http.errors import describe
 from outlay_web.pages import (
     alerts,
     budgets,
@@ -39,7 +40,6 @@ from outlay_web.pages.assets import serve
 from outlay_web.pages.parts import Page
 from outlay_web.pages.render import page_response
 from outlay_web.pages.view import View, canonical, read_view
-from outlay_web.problems import describe
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from outlay_analytics import spend
+from outlay_analytics.questions import spend
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.pages import parts
 from outlay_web.pages.parts import Page, Row
 from outlay_web.pages.view import View
-from outlay_web.status import jobs
+from outlay_web.services.status import jobs
 
 ALLOWED: tuple[str, ...] = ()
 LEDGER = ("received", "stored", "duplicate", "rejected", "quarantined", "pending")

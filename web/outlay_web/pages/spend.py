@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from outlay_analytics import spend
+from outlay_analytics.questions import spend
 from outlay_web import format as fmt
 from outlay_web.charts import OTHER, Cell, Column, Figure, Point, Table, hour_heatmap, scatter, sparkline
 from outlay_web.pages import parts

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
-from outlay_analytics import traces
+from outlay_analytics.questions import traces
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table, span_bar
 from outlay_web.charts.svg import el, join

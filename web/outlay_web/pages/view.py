@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
-from outlay_analytics import bases
-from outlay_analytics.window import DIMENSIONS, EVERYTHING, ID_FILTERS, BadRequest, Scope, Window, check_groups
+from outlay_analytics.explain import bases
+from outlay_analytics.query.window import DIMENSIONS, EVERYTHING, ID_FILTERS, BadRequest, Scope, Window, check_groups
 from outlay_web import format as fmt
 from outlay_web.charts import Bucket, buckets
-from outlay_web.context import Context
-from outlay_web.params import Query, read_query
+from outlay_web.http.context import Context
+from outlay_web.http.parameters import Query, read_query
 
 Change = str | Sequence[str] | None
 

@@ -16,7 +16,7 @@ from outlay_web.api.schema import money, questions, records, server, watching
 from outlay_web.api.schema.answer import Answer, Answers
 from outlay_web.api.schema.parts import PARTS
 from outlay_web.api.schema.shapes import Schema, part
-from outlay_web.auth import COOKIE
+from outlay_web.http.auth import COOKIE
 
 ANSWERS: Answers = {
     **questions.ANSWERS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outlay_analytics.reconcile_reasons import REASONS
+from outlay_analytics.reconcile.reasons import REASONS
 from outlay_web.api.schema.answer import Answer, Answers
 from outlay_web.api.schema.parameters import ORIGINS
 from outlay_web.api.schema.parts import COST_STATES, NEXT_CURSOR

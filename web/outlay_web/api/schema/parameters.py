@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from outlay_analytics.alert_list import STATES
-from outlay_analytics.sorting import ORDERS, SORTS
-from outlay_analytics.window import DIMENSIONS, ID_FILTERS, INTERVALS, MAX_GROUPS
+from outlay_analytics.alerting.listing import STATES
+from outlay_analytics.query.sorting import ORDERS, SORTS
+from outlay_analytics.query.window import DIMENSIONS, ID_FILTERS, INTERVALS, MAX_GROUPS
 from outlay_web.api.schema.shapes import TAG, TEXT, USD, Schema, either, listed, one_of
 
 MAX_LIMIT = 1000

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from outlay_analytics.anomalies import CHANNELS
-from outlay_analytics.cells import NAMES as DRIVERS
-from outlay_analytics.history import PERIODS
-from outlay_analytics.window import DIMENSIONS
+from outlay_analytics.anomalies.incidents import CHANNELS
+from outlay_analytics.explain.contributions import NAMES as DRIVERS
+from outlay_analytics.query.calendar import PERIODS
+from outlay_analytics.query.window import DIMENSIONS
 from outlay_web.api.schema.shapes import (
     COUNT,
     DAY,
@@ -26,7 +26,7 @@ from outlay_web.api.schema.shapes import (
     part,
     record,
 )
-from outlay_web.problems import CODES
+from outlay_web.http.errors import CODES
 
 COST_STATES = ("computed", "estimated", "unpriced", "no_usage", "not_billed", "cached")
 STATUSES = ("ok", "error")

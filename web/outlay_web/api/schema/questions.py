@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from outlay_analytics.cells import NAMES as DRIVERS
-from outlay_analytics.outlook import NAMES as BOUNDS
+from outlay_analytics.explain.contributions import NAMES as DRIVERS
+from outlay_analytics.forecast.projection import NAMES as BOUNDS
 from outlay_analytics.report import GROUPS
 from outlay_web.api.schema.answer import Answer, Answers
 from outlay_web.api.schema.parts import MEASURES, NEXT_CURSOR, REMAINDER, VALUES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outlay_analytics.trace import LIGHT
+from outlay_analytics.questions.trace import LIGHT
 from outlay_web.api.schema.answer import Answer, Answers
 from outlay_web.api.schema.parts import CALL, NEXT_CURSOR
 from outlay_web.api.schema.shapes import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outlay_collector.status import LOGS, SPANS
+from outlay_collector.load.ledger import LOGS, SPANS
 from outlay_web.api.schema.answer import Answer, Answers
 from outlay_web.api.schema.shapes import (
     COUNT,
@@ -20,7 +20,7 @@ from outlay_web.api.schema.shapes import (
     part,
     record,
 )
-from outlay_web.keys import ROLES
+from outlay_web.http.keys import ROLES
 
 STATUS = record(
     {

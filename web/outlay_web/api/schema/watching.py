@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outlay_analytics.alert_list import STATES
+from outlay_analytics.alerting.listing import STATES
 from outlay_web.api.schema.answer import Answer, Answers
 from outlay_web.api.schema.parts import NEXT_CURSOR
 from outlay_web.api.schema.shapes import (

@@ -1,0 +1,294 @@
+"""Budgets: an amount per day, week or month for a part of spend, from outlay.toml or the API.
+
+A budget of outlay.toml can be read but not changed over the API, so that the file stays the truth:
+
+    [[budgets]]
+    name = "search"
+    amount_usd = "1200"
+    period = "month"                 # day, week or month; default month
+    scope = { feature = ["search"] } # filters; default all spend
+    timezone = "Europe/Berlin"       # default UTC
+    notify = ["oncall", "https://hooks.example.com/x"]
+    project = "default"
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from outlay.errors import ConfigError
+from outlay_analytics.forecast.projection import Outlook, look_ahead
+from outlay_analytics.notify.channels import Channel, parse_channel, refuse_address, stored_form
+from outlay_analytics.notify.guarded_http import RefusedAddress
+from outlay_analytics.notify.masks import masked, unmasked
+from outlay_analytics.query.calendar import PERIODS
+from outlay_analytics.query.together import asked_together
+from outlay_analytics.query.window import EVERYTHING, BadRequest, Scope, Window
+from outlay_collector.store import Store, load_sql
+from outlay_collector.store.client import Writer
+
+KEYS = ("amount_usd", "period", "scope", "timezone", "notify")
+NAME = re.compile(r"[^\x00-\x1f\x7f/]{1,100}")
+LARGEST = Decimal("1e15")
+Guard = Callable[[str], None]
+
+
+def _anywhere(url: str) -> None:
+    """No guard."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What may be spent, on what, per period.
+
+    Attributes:
+        scope: Filters: dimension → values.
+        notify: Channels in stored form (name, address or JSON).
+        configured: Whether it is from outlay.toml.
+    """
+
+    name: str
+    amount_usd: Decimal
+    period: str = "month"
+    scope: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    timezone: str = "UTC"
+    notify: tuple[str, ...] = ()
+    project: str = "default"
+    configured: bool = False
+
+    def question(self, window: Window = EVERYTHING) -> Scope:
+        """The scope of spend that counts, in a window."""
+        return Scope(window, dict(self.scope), self.project, self.timezone)
+
+
+def read_budget(
+    name: str,
+    body: Mapping[str, Any],
+    *,
+    project: str = "default",
+    channels: Mapping[str, Channel] | None = None,
+    configured: bool = False,
+    kept: Sequence[str] = (),
+    guard: Guard = _anywhere,
+) -> Budget:
+    """A budget from a JSON body or a table of outlay.toml.
+
+    Args:
+        kept: Its channels so far, for masked credentials.
+        guard: Raises RefusedAddress for a URL that messages may not go to.
+
+    Raises:
+        BadRequest: Naming what is wrong, its value and what is allowed.
+        RefusedAddress: If `guard` refuses the address of a channel of its own.
+    """
+    if not NAME.fullmatch(name) or name != name.strip():
+        raise BadRequest(f"budget name {name[:80]!r} must be 1 to 100 characters without a slash or control characters")
+    unknown = sorted(set(body) - set(KEYS))
+    if unknown:
+        raise BadRequest(f"a budget has no {unknown[0]!r}; it knows {', '.join(KEYS)}")
+    if "amount_usd" not in body:
+        raise BadRequest("a budget needs amount_usd")
+    period = body.get("period", "month")
+    if period not in PERIODS:
+        raise BadRequest(f"period must be one of {', '.join(PERIODS)}, not {period!r}")
+    notify = body.get("notify", [])
+    entries = [notify] if isinstance(notify, str | Mapping) else list(notify or [])
+    try:
+        entries = unmasked(entries, kept)
+        found = [parse_channel(entry, channels) for entry in entries]
+    except ConfigError as exc:
+        raise BadRequest(str(exc)) from exc
+    for channel in found:
+        if channel.url and channel not in (channels or {}).values():
+            refuse_address(channel.url, guard)
+    budget = Budget(
+        name=name,
+        amount_usd=_amount(body["amount_usd"]),
+        period=str(period),
+        scope=_filters(body.get("scope") or {}),
+        timezone=str(body.get("timezone") or "UTC"),
+        notify=tuple(stored_form(entry) for entry in entries),
+        project=project,
+        configured=configured,
+    )
+    budget.question()  # checks the dimensions and the time zone
+    return budget
+
+
+def parse_budgets(
+    tables: object, channels: Mapping[str, Channel] | None = None, guard: Guard = _anywhere
+) -> tuple[Budget, ...]:
+    """The `[[budgets]]` of outlay.toml; `guard` as in `read_budget`.
+
+    Raises:
+        ConfigError: Naming the budget and what is wrong with it.
+    """
+    if not isinstance(tables, Sequence) or isinstance(tables, str):
+        raise ConfigError("budgets must be written as [[budgets]] tables")
+    out: dict[tuple[str, str], Budget] = {}
+    for table in tables:
+        body = dict(table) if isinstance(table, Mapping) else {}
+        name, project = str(body.pop("name", "")), str(body.pop("project", "default"))
+        try:
+            budget = read_budget(name, body, project=project, channels=channels, configured=True, guard=guard)
+        except (BadRequest, RefusedAddress) as exc:
+            raise ConfigError(f"[[budgets]] {name!r}: {exc}") from exc
+        if (project, name) in out:
+            raise ConfigError(f"[[budgets]] {name!r} is given twice")
+        out[project, name] = budget
+    return tuple(out.values())
+
+
+def _amount(value: object) -> Decimal:
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+            raise InvalidOperation
+        amount = Decimal(str(value))
+        if not amount.is_finite() or not 0 < amount < LARGEST or amount != round(amount, 12):
+            raise InvalidOperation
+    except InvalidOperation as exc:
+        shown = str(value)[:40]
+        raise BadRequest(
+            f'amount_usd {shown!r} must be a positive amount such as "1200.50", at most 12 decimals'
+        ) from exc
+    return amount
+
+
+def _filters(scope: object) -> dict[str, tuple[str, ...]]:
+    if not isinstance(scope, Mapping):
+        raise BadRequest("scope must map dimensions to values")
+    out = {}
+    for name, values in scope.items():
+        listed = [values] if isinstance(values, str) else values
+        if not isinstance(listed, Sequence) or not listed or not all(isinstance(value, str) for value in listed):
+            raise BadRequest(f"scope: {name} must be a text or a list of texts")
+        out[str(name)] = tuple(listed)
+    return out
+
+
+def all_budgets(store: Store, configured: Sequence[Budget] = (), project: str = "", name: str = "") -> list[Budget]:
+    """Every budget, by project and name; one of outlay.toml hides one of the same name in the store."""
+    out = {
+        (row["project"], row["name"]): Budget(
+            name=row["name"],
+            amount_usd=row["amount_usd"],
+            period=row["period"],
+            scope={dim: tuple(values) for dim, values in row["scope"].items()},
+            timezone=row["timezone"],
+            notify=tuple(row["notify"]),
+            project=row["project"],
+        )
+        for row in store.query(load_sql("outlay_analytics.alerting.sql", "budgets"), {"project": project, "name": name})
+    }
+    for budget in configured:
+        if project in ("", budget.project) and name in ("", budget.name):
+            out[budget.project, budget.name] = budget
+    return [out[key] for key in sorted(out)]
+
+
+def list_budgets(store: Store, project: str, now: datetime, configured: Sequence[Budget] = ()) -> list[dict[str, Any]]:
+    """The project's budgets with how they stand, largest share used first."""
+    found = all_budgets(store, configured, project)
+    with asked_together([budget.question() for budget in found]):
+        shown = [describe(budget, look_ahead(store, budget.question(), budget.period, now), now) for budget in found]
+    return sorted(shown, key=lambda budget: (-budget["used_ratio"], budget["name"]))
+
+
+def get_budget(
+    store: Store, project: str, name: str, now: datetime, configured: Sequence[Budget] = ()
+) -> dict[str, Any] | None:
+    """One budget with how it stands, None if there is none of that name."""
+    found = all_budgets(store, configured, project, name)
+    if not found:
+        return None
+    return describe(found[0], look_ahead(store, found[0].question(), found[0].period, now), now)
+
+
+def put_budget(
+    store: Store,
+    writer: Writer,
+    project: str,
+    name: str,
+    body: Mapping[str, Any],
+    now: datetime,
+    configured: Sequence[Budget] = (),
+    channels: Mapping[str, Channel] | None = None,
+    guard: Guard = _anywhere,
+) -> dict[str, Any]:
+    """Create or replace a budget and return it as `get_budget` does. A masked credential keeps its stored value.
+
+    Raises:
+        BadRequest: If the body is wrong, or the budget is one of outlay.toml.
+        RefusedAddress: If `guard` refuses where it would tell.
+    """
+    _not_configured(project, name, configured)
+    before = all_budgets(store, (), project, name)
+    kept = before[0].notify if before else ()
+    budget = read_budget(name, body, project=project, channels=channels, kept=kept, guard=guard)
+    _write(writer, budget, deleted=False)
+    return describe(budget, look_ahead(store, budget.question(), budget.period, now), now)
+
+
+def delete_budget(store: Store, writer: Writer, project: str, name: str, configured: Sequence[Budget] = ()) -> bool:
+    """Delete a budget; False if there is none of that name.
+
+    Raises:
+        BadRequest: If it is one of outlay.toml.
+    """
+    _not_configured(project, name, configured)
+    found = all_budgets(store, (), project, name)
+    if not found:
+        return False
+    _write(writer, found[0], deleted=True)
+    return True
+
+
+def _not_configured(project: str, name: str, configured: Sequence[Budget]) -> None:
+    if any((budget.project, budget.name) == (project, name) for budget in configured):
+        raise BadRequest(f"budget {name!r} is written in outlay.toml; change it there")
+
+
+def _write(writer: Writer, budget: Budget, *, deleted: bool) -> None:
+    writer.insert(
+        "budgets",
+        [
+            {
+                "project": budget.project,
+                "name": budget.name,
+                "amount_usd": budget.amount_usd,
+                "period": budget.period,
+                "scope": {dim: list(values) for dim, values in budget.scope.items()},
+                "timezone": budget.timezone,
+                "notify": list(budget.notify),
+                "updated_at": datetime.now(UTC),
+                "is_deleted": int(deleted),
+            }
+        ],
+    )
+
+
+def describe(budget: Budget, outlook: Outlook, now: datetime) -> dict[str, Any]:
+    """A budget as the API shows it: what it is, and how the present period stands."""
+    projected = outlook.total.get("mean")
+    return {
+        "name": budget.name,
+        "amount_usd": budget.amount_usd,
+        "period": budget.period,
+        "scope": {dim: list(values) for dim, values in budget.scope.items()},
+        "timezone": budget.timezone,
+        "notify": [masked(entry) for entry in budget.notify],
+        "configured": budget.configured,
+        "window": {"start": outlook.window.start, "end": outlook.window.end},
+        "spent_usd": outlook.spent_usd,
+        "remaining_usd": budget.amount_usd - outlook.spent_usd,
+        "used_ratio": float(outlook.spent_usd / budget.amount_usd),
+        "elapsed_ratio": (now - outlook.window.start) / (outlook.window.end - outlook.window.start),
+        "projected_usd": None if projected is None else Decimal(f"{projected:.6f}"),
+        "probability_over": outlook.probability_over(budget.amount_usd),
+        "note": outlook.note,
+    }

@@ -1,0 +1,151 @@
+"""What people see of alerts and do about them: list, acknowledge, silence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from outlay_analytics.alerting.messages import explain_path, title
+from outlay_analytics.alerting.repository import MOST, read_acknowledgements, read_alerts, read_silences
+from outlay_analytics.alerting.states import Alert
+from outlay_analytics.query.window import BadRequest
+from outlay_collector.store import Store, load_sql
+from outlay_collector.store.client import Writer
+
+STATES = ("firing", "pending", "resolved")
+
+
+def list_alerts(
+    store: Store, project: str, now: datetime, state: str | None = None, limit: int = MOST
+) -> list[dict[str, Any]]:
+    """The project's alerts as the API shows them: those that are open first, then the newest.
+
+    Raises:
+        BadRequest: If `state` is not `pending`, `firing` or `resolved`.
+    """
+    if state not in (None, "pending", "firing", "resolved"):
+        raise BadRequest(f"state must be pending, firing or resolved, not {state[:40]!r}")
+    condition = {
+        None: "1",
+        "pending": "state = 'pending'",
+        "firing": "state = 'firing'",
+        "resolved": "state = 'resolved'",
+    }
+    silences = read_silences(store, now)
+    found = read_alerts(store, project=project, condition=condition[state], limit=limit)
+    on_it = read_acknowledgements(store, found)
+    undelivered = _undelivered(store, project)
+    shown = [
+        _shown(
+            alert,
+            silences.get((project, alert.fingerprint)),
+            on_it.get(alert.alert_id),
+            _delivery_error(alert, undelivered),
+        )
+        for alert in found
+    ]
+    return sorted(shown, key=order)
+
+
+def order(alert: Mapping[str, Any]) -> tuple[int, float]:
+    """An alert's place in the list, as shown: firing, pending, resolved; then the newest."""
+    return STATES.index(alert["state"]), -alert["started_at"].timestamp()
+
+
+def _undelivered(store: Store, project: str) -> dict[tuple[str, str], str]:
+    """Why the last message about a group did not reach a channel, by group key and channel."""
+    rows = store.query(load_sql("outlay_analytics.alerting.sql", "notifications_undelivered"), {"project": project})
+    return {(row["group_key"], row["channel"]): row["last_error"] for row in rows}
+
+
+def _delivery_error(alert: Alert, undelivered: Mapping[tuple[str, str], str]) -> str | None:
+    """How many of the alert's channels were not reached, and why the last of them was not."""
+    missed = [undelivered[alert.group_key, name] for name in alert.notify if (alert.group_key, name) in undelivered]
+    if not missed:
+        return None
+    return f"{len(missed)} channel{'s' if len(missed) > 1 else ''} not reached: {missed[-1]}"
+
+
+def _shown(
+    alert: Alert, silenced_until: datetime | None, on_it: Mapping[str, Any] | None, undelivered: str | None
+) -> dict[str, Any]:
+    base = alert.base
+    return {
+        "id": alert.alert_id,
+        "fingerprint": alert.fingerprint,
+        "rule": alert.rule,
+        "title": title(alert),
+        "severity": alert.severity,
+        "state": alert.state,
+        "reason": alert.reason,
+        "budget": alert.budget or None,
+        "scope": {dim: list(values) for dim, values in alert.scope.items()},
+        "group": alert.group_key,
+        "window": {"start": alert.window_start, "end": alert.window_end},
+        "base": {"start": base.start, "end": base.end} if base else None,
+        "explain": explain_path(alert),
+        "actual_usd": alert.actual_usd,
+        "expected_usd": alert.expected_usd,
+        "drivers": [dict(driver) for driver in alert.drivers],
+        "sentences": list(alert.sentences),
+        "started_at": alert.started_at,
+        "fired_at": alert.fired_at,
+        "resolved_at": alert.resolved_at,
+        "evaluated_at": alert.evaluated_at,
+        "notified_at": alert.notified_at,
+        "delivery_error": undelivered,
+        "acknowledged_at": on_it["acknowledged_at"] if on_it else None,
+        "acknowledged_by": (on_it["acknowledged_by"] or None) if on_it else None,
+        "silenced_until": silenced_until,
+    }
+
+
+def acknowledge(
+    store: Store, writer: Writer, project: str, alert_id: str, now: datetime, by: str = ""
+) -> dict[str, Any] | None:
+    """Somebody is on it: no more repeats of this occurrence. None if there is no such alert."""
+    found = read_alerts(store, project=project, alert_id=alert_id)
+    if not found:
+        return None
+    row = {"project": project, "alert_id": alert_id, "acknowledged_by": by[:200], "acknowledged_at": now}
+    writer.insert("acknowledgements", [row])
+    silences = read_silences(store, now)
+    undelivered = _delivery_error(found[0], _undelivered(store, project))
+    return _shown(found[0], silences.get((project, found[0].fingerprint)), row, undelivered)
+
+
+def silence(
+    store: Store,
+    writer: Writer,
+    project: str,
+    alert_id: str,
+    now: datetime,
+    until: datetime | None = None,
+    by: str = "",
+    comment: str = "",
+) -> dict[str, Any] | None:
+    """Say nothing about what this alert watches until `until` (by default a day), over its occurrences.
+
+    Returns None if there is no such alert. A time in the past ends a silence.
+    """
+    found = read_alerts(store, project=project, alert_id=alert_id)
+    if not found:
+        return None
+    end = until or now + timedelta(days=1)
+    writer.insert(
+        "silences",
+        [
+            {
+                "project": project,
+                "fingerprint": found[0].fingerprint,
+                "until": end.astimezone(UTC),
+                "comment": comment[:1000],
+                "created_by": by[:200],
+                "created_at": now,
+            }
+        ],
+    )
+    on_it = read_acknowledgements(store, found).get(alert_id)
+    undelivered = _delivery_error(found[0], _undelivered(store, project))
+    return _shown(found[0], end if end > now else None, on_it, undelivered)

@@ -1,0 +1,111 @@
+"""The message about a group of alerts: its title, one entry per alert, and a link that shows the same figures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote, urlencode
+
+from outlay_analytics.alerting.groups import weight
+from outlay_analytics.alerting.settings import AlertSettings
+from outlay_analytics.alerting.states import Alert
+from outlay_analytics.explain import drivers
+from outlay_analytics.notify.messages import Entry, Message, instant
+
+TITLES = {
+    "over_budget": "is over budget",
+    "projected_over_budget": "is heading over budget",
+    "above_projection": "spends more than projected",
+    "burn_rate": "burns its budget too fast",
+    "evaluation_failed": "could not be evaluated",
+}
+
+
+def compose(key: str, alerts: Sequence[Alert], reasons: Mapping[str, str], settings: AlertSettings) -> Message:
+    """What is said about the alerts of a group.
+
+    Args:
+        key: The group's.
+        alerts: Those that fire or have just ended; none of them needs to be new.
+        reasons: By alert id, why it is told now; the message's id changes with them.
+        settings: For addresses.
+    """
+    status = "firing" if any(alert.state == "firing" for alert in alerts) else "resolved"
+    ordered = sorted(alerts, key=weight)
+    states = sorted(
+        f"{alert.alert_id}:{alert.state}:{alert.severity}:{reasons.get(alert.alert_id)}:{instant(alert.notified_at)}"
+        for alert in alerts
+    )
+    mark = "Resolved" if status == "resolved" else ordered[0].severity.capitalize()
+    return Message(
+        message_id=hashlib.sha256("|".join(states).encode()).hexdigest()[:32],
+        group_key=key,
+        status=status,
+        title=f"{mark}: {headline(ordered)}",
+        entries=tuple(entry(alert, settings) for alert in ordered),
+        link=link(ordered[0], settings),
+        sent_by=settings.public_url,
+    )
+
+
+def headline(alerts: Sequence[Alert]) -> str:
+    """What happened to all of them, the first in full: `search is over budget, and 9 more: requests`."""
+    if len(alerts) == 1:
+        return title(alerts[0])
+    causes = {alert.cause for alert in alerts}
+    cause = causes.pop() if len(causes) == 1 else ""
+    shared = f": {drivers.title(cause)}" if cause and cause != "evaluation_failed" else ""
+    return f"{title(alerts[0])}, and {len(alerts) - 1} more{shared}"
+
+
+def title(alert: Alert) -> str:
+    """What happened, in a few words."""
+    if alert.rule == "anomaly":
+        where = ", ".join(f"{dim} {values[0] or '(none)'}" for dim, values in alert.scope.items() if dim != "channel")
+        channel = alert.scope.get("channel", ("spend",))[0].replace("_", " ")
+        return f"unusual {channel} in {where or 'all spend'}"
+    if not alert.budget:
+        return alert.rule
+    return f"{alert.budget} {TITLES.get(alert.rule, alert.rule)}"
+
+
+def entry(alert: Alert, settings: AlertSettings) -> Entry:
+    """One alert of a message."""
+    labels = {"project": alert.project} | ({"budget": alert.budget} if alert.budget else {})
+    labels |= {dim: ",".join(values) for dim, values in alert.scope.items()}
+    description = alert.reason + (f". {' '.join(alert.sentences)}" if alert.sentences else "")
+    url = f"{settings.public_url}/api/v1/alerts/{quote(alert.alert_id)}/silence"
+    return Entry(
+        fingerprint=alert.fingerprint,
+        alert_id=alert.alert_id,
+        rule=alert.rule,
+        severity=alert.severity,
+        status="resolved" if alert.state == "resolved" else "firing",
+        summary=f"{title(alert)}: {alert.reason}",
+        description=description,
+        starts_at=instant(alert.started_at),
+        ends_at=instant(alert.resolved_at),
+        labels=labels,
+        actual_usd=None if alert.actual_usd is None else f"{alert.actual_usd:f}",
+        expected_usd=None if alert.expected_usd is None else f"{alert.expected_usd:f}",
+        drivers=[{"driver": driver["driver"], "usd": f"{driver['usd']:f}"} for driver in alert.drivers[:3]],
+        link=link(alert, settings),
+        silence=f'{settings.public_url}/alerts, or POST {url} (for a day unless it says "until")',
+    )
+
+
+def link(alert: Alert, settings: AlertSettings) -> str:
+    """Where the alert is explained, in public."""
+    return settings.public_url + explain_path(alert)
+
+
+def explain_path(alert: Alert) -> str:
+    """The page that explains the alert: the time, the base and the scope that its sentences speak of."""
+    window, base = alert.explained, alert.base
+    pairs = [("start", instant(window.start)), ("end", instant(window.end))]
+    if base is not None:
+        pairs += [("base_start", instant(base.start)), ("base_end", instant(base.end))]
+    pairs += [(dim, value) for dim, values in alert.scope.items() if dim != "channel" for value in values]
+    if alert.project != "default":
+        pairs.append(("project", alert.project))
+    return f"/explain?{urlencode(pairs)}"

@@ -1,0 +1,75 @@
+"""Alerts in the store: rows to values and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from outlay_analytics.alerting.states import Alert
+from outlay_collector.store import Row, Store, load_sql
+from outlay_collector.store.client import Writer
+
+COLUMNS = tuple(field.name for field in fields(Alert))
+UNFINISHED = "(state != 'resolved' OR startsWith(notified_state, 'firing'))"
+MOST = 10_000
+
+
+def read_alerts(
+    store: Store | Writer, *, project: str = "", alert_id: str = "", condition: str = "1", limit: int = MOST
+) -> list[Alert]:
+    """Alerts, newest first; `condition` is one of this module's constants."""
+    params = {"project": project, "alert_id": alert_id, "max_rows": limit}
+    return [
+        _alert(row)
+        for row in store.query(load_sql("outlay_analytics.alerting.sql", "alerts", condition=condition), params)
+    ]
+
+
+def write_alerts(writer: Writer, alerts: Sequence[Alert]) -> None:
+    """Write the newest version of each alert."""
+    writer.insert("alerts", [_row(alert) for alert in alerts])
+
+
+def read_silences(store: Store, now: datetime) -> dict[tuple[str, str], datetime]:
+    """(project, fingerprint) → until when nothing is said about it."""
+    rows = store.query(load_sql("outlay_analytics.alerting.sql", "silences"), {"at": sql_instant(now)})
+    return {(row["project"], row["fingerprint"]): row["until"] for row in rows}
+
+
+def read_acknowledgements(store: Store, alerts: Sequence[Alert]) -> dict[str, Row]:
+    """Who is on which of these alerts, by alert id."""
+    ids = [alert.alert_id for alert in alerts]
+    rows = store.query(load_sql("outlay_analytics.alerting.sql", "acknowledgements"), {"ids": ids}) if ids else []
+    return {row["alert_id"]: row for row in rows}
+
+
+def sql_instant(at: datetime) -> str:
+    """An instant as a text that ClickHouse reads as UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _alert(row: Row) -> Alert:
+    values = {name: row[name] for name in COLUMNS}
+    values["scope"] = {dim: tuple(held) for dim, held in row["scope"].items()}
+    values["notify"] = tuple(row["notify"])
+    values["sentences"] = tuple(row["sentences"])
+    values["drivers"] = tuple(read_drivers(row["drivers"]))
+    return Alert(**values)
+
+
+def _row(alert: Alert) -> dict[str, Any]:
+    row = {name: getattr(alert, name) for name in COLUMNS}
+    row["scope"] = {dim: list(held) for dim, held in alert.scope.items()}
+    row["notify"] = list(alert.notify)
+    row["sentences"] = list(alert.sentences)
+    row["drivers"] = json.dumps([{"driver": d["driver"], "usd": str(d["usd"])} for d in alert.drivers])
+    return row
+
+
+def read_drivers(text: str) -> Iterable[Mapping[str, Any]]:
+    """Drivers as they are kept, money exact again."""
+    return [{"driver": d["driver"], "usd": Decimal(d["usd"])} for d in json.loads(text or "[]")]

@@ -1,0 +1,269 @@
+"""The life of an alert: pending, firing, resolved. Every step has its reason; time is an argument.
+
+A finding that is an estimate must hold in two evaluations before it fires, and be gone in two before it is resolved,
+so that a value near its threshold does not flap. Facts fire at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from outlay_analytics.alerting.rules import Finding
+from outlay_analytics.query.window import Window
+
+EVALUATIONS = 2
+GATHER = timedelta(minutes=15)
+# What speaks for the whole group; those after it stay quiet while it fires.
+PRECEDENCE = (
+    ("over_budget", "critical"),
+    ("projected_over_budget", "critical"),
+    ("burn_rate", "critical"),
+    ("above_projection", "warning"),
+    ("projected_over_budget", "warning"),
+    ("burn_rate", "warning"),
+)
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One occurrence of something that is watched; fields as the columns of `alerts`.
+
+    Attributes:
+        group_key: The alert that opened the group in which it is told; at first its own.
+        explained_start, explained_end: The time that `drivers` and `sentences` speak of, None before they were made.
+        base_start, base_end: What they compare it with, None where nothing comparable was recorded.
+    """
+
+    project: str
+    alert_id: str
+    fingerprint: str
+    rule: str
+    severity: str
+    budget: str
+    scope: Mapping[str, Sequence[str]]
+    state: str
+    reason: str
+    actual_usd: Decimal | None
+    expected_usd: Decimal | None
+    window_start: datetime
+    window_end: datetime
+    started_at: datetime
+    evaluated_at: datetime
+    streak: int = 1
+    fired_at: datetime | None = None
+    resolved_at: datetime | None = None
+    notified_at: datetime | None = None
+    notified_state: str = ""
+    notify: tuple[str, ...] = ()
+    drivers: tuple[Mapping[str, Any], ...] = ()
+    sentences: tuple[str, ...] = field(default=())
+    group_key: str = ""
+    explained_start: datetime | None = None
+    explained_end: datetime | None = None
+    base_start: datetime | None = None
+    base_end: datetime | None = None
+    version: int = 1
+
+    @property
+    def own_key(self) -> str:
+        """What it is about: a budget, or the thing itself."""
+        return f"{self.project}/budget:{self.budget}" if self.budget else f"{self.project}/{self.fingerprint}"
+
+    @property
+    def explained(self) -> Window:
+        """The time that its drivers and sentences speak of."""
+        if self.explained_start is None or self.explained_end is None:
+            return Window(self.window_start, self.window_end)
+        return Window(self.explained_start, self.explained_end)
+
+    @property
+    def base(self) -> Window | None:
+        """What that time is compared with, None where nothing comparable was recorded."""
+        known = self.base_start is not None and self.base_end is not None
+        return Window(self.base_start, self.base_end) if known else None  # type: ignore[arg-type]
+
+    @property
+    def cause(self) -> str:
+        """What raised its spend most: a driver's name, empty where it is not known."""
+        if self.rule == "evaluation_failed":
+            return self.rule
+        return next((str(driver["driver"]) for driver in self.drivers if driver["usd"] > 0), "")
+
+    @property
+    def told_firing(self) -> bool:
+        """Whether people know that it fires, and not yet that it is over."""
+        return self.notified_state.startswith("firing")
+
+
+def explained(
+    alert: Alert, window: Window, base: Window | None, drivers: Sequence[Mapping[str, Any]], words: Sequence[str]
+) -> Alert:
+    """The alert with what was found about `window` against `base`."""
+    return replace(
+        alert,
+        drivers=tuple(driver for driver in drivers if driver["usd"])[:3],
+        sentences=tuple(words),
+        explained_start=window.start,
+        explained_end=window.end,
+        base_start=base.start if base else None,
+        base_end=base.end if base else None,
+    )
+
+
+def fingerprint(project: str, rule: str, budget: str, scope: Mapping[str, Sequence[str]]) -> str:
+    """Of what is watched: the same for every occurrence."""
+    text = json.dumps([project, rule, budget, sorted((k, list(v)) for k, v in scope.items())])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def begin(
+    project: str,
+    budget: str,
+    scope: Mapping[str, Sequence[str]],
+    notify: Sequence[str],
+    finding: Finding,
+    now: datetime,
+) -> Alert:
+    """A new occurrence: firing when it is a fact, pending otherwise."""
+    print_ = fingerprint(project, finding.rule, budget, scope)
+    made = Alert(
+        project=project,
+        alert_id=f"{print_}-{int(now.timestamp()):x}",
+        fingerprint=print_,
+        rule=finding.rule,
+        severity=finding.severity,
+        budget=budget,
+        scope=scope,
+        state="firing" if finding.at_once else "pending",
+        reason=finding.reason,
+        actual_usd=finding.actual_usd,
+        expected_usd=finding.expected_usd,
+        window_start=finding.window.start,
+        window_end=finding.window.end,
+        started_at=now,
+        evaluated_at=now,
+        fired_at=now if finding.at_once else None,
+        notify=tuple(notify),
+    )
+    return replace(made, group_key=made.own_key)
+
+
+def advance(alert: Alert, finding: Finding | None, now: datetime, gone: str = "") -> Alert:
+    """The alert after one more evaluation.
+
+    Args:
+        alert: Pending or firing.
+        finding: What its rule found now, None for nothing.
+        now: The moment of evaluation.
+        gone: Why it can no longer be found (its budget was deleted …): resolves at once.
+    """
+    alert = replace(alert, evaluated_at=now, version=alert.version + 1)
+    if finding is not None:
+        return _still_found(alert, finding, now)
+    if alert.state == "pending":
+        return replace(alert, state="resolved", resolved_at=now, streak=1, reason=gone or "did not last")
+    misses = min(alert.streak, 0) - 1
+    if -misses < EVALUATIONS and not gone:
+        return replace(alert, streak=misses)
+    return replace(
+        alert, state="resolved", resolved_at=now, streak=misses, reason=gone or f"over; it was: {alert.reason}"
+    )
+
+
+def _still_found(alert: Alert, finding: Finding, now: datetime) -> Alert:
+    alert = replace(
+        alert,
+        severity=finding.severity,
+        reason=finding.reason,
+        actual_usd=finding.actual_usd,
+        expected_usd=finding.expected_usd,
+        window_start=finding.window.start,
+        window_end=finding.window.end,
+        streak=max(alert.streak, 0) + 1,
+    )
+    if alert.state == "pending" and (finding.at_once or alert.streak >= EVALUATIONS):
+        return replace(alert, state="firing", fired_at=now)
+    return alert
+
+
+def inhibited(alert: Alert, group: Sequence[Alert]) -> bool:
+    """Whether a weightier alert of the same budget already speaks."""
+
+    def rank(other: Alert) -> int:
+        key = (other.rule, other.severity)
+        return PRECEDENCE.index(key) if key in PRECEDENCE else len(PRECEDENCE)
+
+    same = [other for other in group if other.own_key == alert.own_key and other.alert_id != alert.alert_id]
+    if rank(alert) == len(PRECEDENCE):
+        return False
+    return any(rank(other) < rank(alert) for other in same if other.state == "firing")
+
+
+def why_notify(
+    alert: Alert,
+    group: Sequence[Alert],
+    now: datetime,
+    repeat: timedelta,
+    silenced_until: datetime | None = None,
+    acknowledged: bool = False,
+) -> str:
+    """Why a message must go out about this alert now; empty when none must.
+
+    `first`, `more_severe`, `repeat` or `resolved`. Nothing is said while silenced, inhibited or (for repeats)
+    acknowledged; the end is only told to those who were told the beginning. In a group the beginning of another one
+    waits while the group's own news is fresh, and an end until nothing else fires: see `alert_groups.py`.
+    """
+    if silenced_until is not None and now < silenced_until:
+        return ""
+    if alert.state == "resolved":
+        return "resolved" if alert.told_firing and not goes_on(alert, group) else ""
+    if alert.state != "firing" or inhibited(alert, group):
+        return ""
+    if not alert.notified_state:
+        return "" if covered(alert, group) or heard(alert, group, now) else "first"
+    if alert.notified_state == "firing:warning" and alert.severity == "critical":
+        return "" if heard(alert, group, now) else "more_severe"
+    told = alert.notified_at
+    if told is not None and now - told >= repeat and not acknowledged:
+        return "repeat"
+    return ""
+
+
+def within(inner: Mapping[str, Sequence[str]], outer: Mapping[str, Sequence[str]]) -> bool:
+    """Whether the spend of one scope is part of another's."""
+    dimensions = [dim for dim in outer if dim != "channel"]
+    return all(dim in inner and set(inner[dim]) <= set(outer[dim]) for dim in dimensions)
+
+
+def covered(alert: Alert, group: Sequence[Alert]) -> bool:
+    """Whether what is unusual is what a message of the group already told the same people: a part of it, or its sum."""
+    return alert.rule == "anomaly" and any(
+        within(alert.scope, other.scope) or (within(other.scope, alert.scope) and alert.cause == other.cause)
+        for other in group
+        if other.state == "firing" and other.told_firing and set(alert.notify) <= set(other.notify)
+    )
+
+
+def heard(alert: Alert, group: Sequence[Alert], now: datetime) -> bool:
+    """Whether the same people just heard of the group, in words as grave: what joins it waits to be told in one go."""
+    grave = ("firing:critical",) if alert.severity == "critical" else ("firing:critical", "firing:warning")
+    return any(
+        other.notified_at is not None
+        and now - other.notified_at < GATHER
+        and other.notified_state in grave
+        and other.own_key != alert.own_key
+        and set(alert.notify) <= set(other.notify)
+        for other in group
+    )
+
+
+def goes_on(alert: Alert, group: Sequence[Alert]) -> bool:
+    """Whether everybody who heard of the alert still has another one of its group that fires."""
+    firing = [other for other in group if other.state == "firing" and other.alert_id != alert.alert_id]
+    return bool(alert.notify) and set(alert.notify) <= {channel for other in firing for channel in other.notify}

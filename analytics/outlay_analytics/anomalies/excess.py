@@ -1,0 +1,138 @@
+"""What an incident holds above the usual, hour by hour: when it ends, and whether a later one is another.
+
+Each hour counts by its weight: dollars expected of it, or its calls. So the few calls of a night say little, and what
+they say is measured against how far the same weight strays at usual times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from outlay_analytics.anomalies.detector import WEEK, expected
+from outlay_analytics.query.arrays import Floats
+
+SIZES_H = (3, 6, 12, 24)  # hours from its beginning that an incident's size is taken from
+BEGUN_H = 6  # hours that say whether it went up or down
+APART_H = 24  # what is no further apart is one incident
+SILENCE_H = 72  # longer than a weekend, whose few calls say little
+OVER = 7.0  # log of how much likelier the hours since must be without the incident than with it: 1,100 to 1
+AGAIN = 5.0  # standard deviations by which a later incident rises above the day before
+TRIMMED = 0.9  # of the hours that a variance is taken from: those that stray least
+OF_TRIMMED = 0.623  # mean of a squared standard normal below its quantile at TRIMMED
+
+
+@dataclass(frozen=True)
+class Excess:
+    """The hours of one series around an incident that begins at hour `first`.
+
+    Attributes:
+        values: Above the usual, per hour; 0 where nothing is known. Falls are turned round where the incident is one.
+        weight: What each hour counts; 0 where nothing is known.
+        first: The hour it begins.
+        variance: Of `values` at usual times, times the weight of the hour.
+    """
+
+    values: Floats
+    weight: Floats
+    first: int
+    variance: float
+
+
+def excess_of(channel: str, data: Floats, first: int) -> Excess:
+    """The excess of a channel over its usual value: of the same hours of earlier weeks, or of the week before.
+
+    Args:
+        channel: One of `anomalies.CHANNELS`.
+        data: Hours × `anomalies.MEASURES`.
+        first: The hour at which an incident begins.
+    """
+    if channel == "spend":
+        weight = np.maximum(expected(data[:, 0]), 0.1 * float(data[:, 0].mean()) + 1e-12)
+        values = data[:, 0] / weight - 1.0
+    else:
+        measure, weight = measured(channel, data), data[:, 1]
+        before = slice(max(0, first - WEEK), first)
+        held = np.isfinite(measure[before]) & (weight[before] > 0)
+        usual = float(np.average(measure[before][held], weights=weight[before][held])) if held.any() else 0.0
+        values = measure - usual
+        begun = np.nan_to_num(values[first : first + BEGUN_H]) @ np.nan_to_num(weight[first : first + BEGUN_H])
+        values = values if begun >= 0 else -values  # signed: noise cancels out, or no incident would ever end
+    weight = np.where(np.isfinite(values), np.nan_to_num(weight), 0.0)
+    values = np.nan_to_num(values)
+    before = slice(max(0, first - WEEK), first)
+    return Excess(values, weight, first, _variance(values[before], weight[before], 0.0))
+
+
+def _variance(values: Floats, weight: Floats, center: float) -> float:
+    """Of values that are means over `weight` of something, for a weight of one; robust."""
+    held = weight > 0
+    squares = np.sort(weight[held] * (values[held] - center) ** 2)
+    kept = squares[: max(1, round(TRIMMED * len(squares)))]
+    return float(kept.mean()) / OF_TRIMMED if len(kept) else 0.0
+
+
+def measured(channel: str, data: Floats) -> Floats:
+    """What a channel watches, per hour; NaN where there were no calls."""
+    spent, calls, read, cached, written, retries = data.T
+    top, bottom = {
+        "spend": (spent, np.ones(len(spent))),
+        "cost_per_call": (spent, calls),
+        "tokens_per_call": (read + 4.0 * written, calls),  # output costs about four times as much
+        "uncached_share": (read - cached, read),
+        "usd_per_token": (spent, read + written),
+        "retry_share": (retries, calls),
+    }[channel]
+    out = np.full(len(spent), np.nan)
+    np.divide(top, bottom, out=out, where=bottom > 0)
+    return out
+
+
+def last_hour(excess: Excess) -> int:
+    """The last hour of the incident, the newest one while it goes on.
+
+    It lasts to where the sum of what exceeds half its size stops growing (E. S. Page, "Continuous inspection schemes",
+    1954). That is its end once the hours since say so by their weight (A. Wald, "Sequential tests of statistical
+    hypotheses", 1945); until then it goes on. Alerts are no measure of it: their longer windows go on after a short
+    incident is over, and fall silent in a long one once it has become what they compare with.
+    """
+    values, weight = excess.values[excess.first :], excess.weight[excess.first :]
+    gained, held = np.cumsum(values * weight), np.cumsum(weight)
+    looked = {min(hours, len(values)) - 1 for hours in SIZES_H}  # an incident's first hours are all there is of it
+    size = max(float(gained[k]) / max(float(held[k]), 1e-12) for k in looked)
+    growth = gained - 0.5 * size * held
+
+    def over(best: int, hour: int) -> bool:
+        mean = float(gained[best]) / max(float(held[best]), 1e-12)
+        fallen = 0.5 * mean * float(held[hour] - held[best]) - float(gained[hour] - gained[best])
+        inside = _variance(values[: best + 1], weight[: best + 1], mean) if best >= APART_H else 0.0
+        return fallen > 0 and mean * fallen >= OVER * max(excess.variance, inside)
+
+    best = 0
+    for hour, value in enumerate(growth):
+        if value > growth[best]:
+            best = hour
+        elif hour - best > SILENCE_H or (hour - best > APART_H and over(best, hour)):
+            return excess.first + best  # what comes later is another incident
+    return excess.first + (best if over(best, len(values) - 1) else len(values) - 1)
+
+
+def rises(excess: Excess, hour: int) -> bool:
+    """Whether another incident begins at `hour`: its first hours weigh more than chance above those of the day before.
+
+    What is left of an incident in the longer windows of the detector does not.
+    """
+
+    def total(first: int, end: int) -> tuple[float, float]:
+        weight = excess.weight[first:end]
+        return float(weight @ excess.values[first:end]), float(weight.sum())
+
+    gained, held = total(max(0, hour - APART_H), hour)
+    for hours in SIZES_H:
+        more, weight = total(hour, hour + hours)
+        if weight > 0 and held > 0:
+            spread = (excess.variance * (1 / weight + 1 / held)) ** 0.5
+            if more / weight - gained / held > max(AGAIN * spread, 1e-9):
+                return True
+    return False

@@ -1,0 +1,323 @@
+"""Find what is unusual in spend: hourly, per feature and model and in total, on the spend and on its drivers.
+
+Hours that alert are merged into incidents, small ones are dropped by a dollar floor, and of several signs of the same
+incident the most telling one is kept: the narrowest scope, the most specific channel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from outlay_analytics.anomalies.detector import LEARN_H, WEEK, channels, expected, score
+from outlay_analytics.anomalies.excess import APART_H, Excess, excess_of, last_hour, rises
+from outlay_analytics.explain.bases import usual_window
+from outlay_analytics.explain.change import changes
+from outlay_analytics.explain.drivers import RISES
+from outlay_analytics.query.arrays import Floats
+from outlay_analytics.query.calendar import HOUR, start_of, ticks, with_window
+from outlay_analytics.query.folding import Kept, folded, largest
+from outlay_analytics.query.spend_source import spend_source
+from outlay_analytics.query.text import usd
+from outlay_analytics.query.window import EARLIEST, Scope, Window
+from outlay_collector.store import Store, load_sql
+
+__all__ = ["CHANNELS", "as_of", "find", "score", "sight", "usual_window", "watch"]
+
+logger = logging.getLogger(__name__)
+
+# Most specific first: which of several signs of one incident is told.
+CHANNELS = ("retry_share", "uncached_share", "tokens_per_call", "usd_per_token", "cost_per_call", "spend")
+LEARN = timedelta(days=35)
+SIGHT = timedelta(days=30)
+MOST_SERIES = 24
+MOST_VALUES = 50  # of features, and of models, that are read apart
+MOST_SHOWN = 100
+FLOOR_USD = Decimal(1)
+MEASURES = ("usd", "calls", "in_tok", "cached_tok", "out_tok", "retries")
+CHANNEL_WORDS = {  # for what no driver explains
+    "spend": "more was spent than these hours usually bring",
+    "cost_per_call": "each call cost more",
+    "tokens_per_call": "each call used more tokens",
+    "uncached_share": "less of the input came from the cache",
+    "usd_per_token": "each token cost more",
+    "retry_share": "more calls were repeats",
+}
+
+
+Finder = Callable[..., dict[str, Any]]  # `find`, or one that remembers what it found
+Where = tuple[tuple[str, str], ...]
+Key = tuple[str | None, str | None]  # feature and model; None: all that are not apart
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Hours [first, last] of one series in which one channel alerts."""
+
+    scope: Where
+    channel: str
+    first: int
+    last: int
+    score: float
+    actual: float
+    expected: float
+
+    @property
+    def impact(self) -> float:
+        return self.actual - self.expected
+
+
+def find(
+    store: Store, scope: Scope, *, now: datetime | None = None, floor_usd: Decimal = FLOOR_USD, limit: int = MOST_SHOWN
+) -> dict[str, Any]:
+    """Anomalies of the scope's window, newest first: those that were not over when it began.
+
+    The same incident looks the same through every window: at least 30 days are looked at, whatever was asked for.
+
+    Args:
+        store: The store.
+        scope: Window, filters, project; five weeks before it are learned from.
+        now: The present; the hour under way is left out.
+        floor_usd: Least impact (actual minus expected) that is shown.
+        limit: Most anomalies to return.
+
+    Returns:
+        `anomalies`: `id`, `started_at`, `ended_at`, `ongoing`, `scope`, `channel`, `actual_usd` and `expected_usd`
+        (spend of those hours; also as `actual`, `expected`), `impact_usd`, `score` (0–1), `summary`, `explain` (drivers
+        and sentences against the same hours of an earlier week; its top driver words the summary). `notes`: what could
+        not be watched. `judged_from`: the first hour with enough past to be judged, None where there is none yet.
+    """
+    seen = sight(scope, now)
+    start, end = seen.window.start, seen.window.end
+    if end <= start:
+        return {"anomalies": [], "notes": [], "judged_from": None}
+    times = ticks(Window(start - LEARN, end), "hour", "UTC")
+    table = _hours(store, with_window(scope, times[0], end), len(times), times[0])
+    notes: list[str] = []
+    total = sum(table.values(), np.zeros((len(times), len(MEASURES)))) if table else None
+    judged = len(times) if total is None else _began(total) + LEARN_H
+    if judged >= len(times):
+        notes.append(f"anomalies need {LEARN_H // 24} days of history to compare with")
+    if total is None or not total[:, 0].any():
+        return {"anomalies": [], "notes": notes, "judged_from": None}
+    found = watch(series_of(table, total), len(times) - round((end - start) / HOUR), float(floor_usd), notes)
+    told = sorted(most_telling(found), key=lambda incident: -incident.first)
+    shown_from = scope.window.start
+    kept = [incident for incident in told if times[incident.last] + HOUR > shown_from][:limit]
+    return {
+        "anomalies": [_shown(store, scope, incident, times) for incident in kept],
+        "notes": notes,
+        "judged_from": times[judged] if judged < len(times) else None,
+    }
+
+
+def sight(scope: Scope, now: datetime | None = None) -> Scope:
+    """The scope with the whole hours that are looked at for its anomalies: to its end or now, from a month before."""
+    end = start_of(min(now, scope.window.end) if now else scope.window.end, "hour", "UTC")
+    start = min(start_of(scope.window.start, "hour", "UTC"), end)
+    return with_window(scope, min(start, end - SIGHT) if start < end else end, end)
+
+
+def as_of(store: Store, scope: Scope) -> Hashable:
+    """A value that changes when the hours that `find` reads for a scope do."""
+    seen = sight(scope).window
+    params = {
+        "project": scope.project,
+        "first": int((seen.start - LEARN).timestamp()) if seen.start - LEARN > EARLIEST else 0,
+        "last": int(seen.end.timestamp()),
+    }
+    row = store.query(load_sql("outlay_analytics.anomalies.sql", "anomalies_as_of"), params)[0]
+    return seen.end, row["hours"], row["changed_at"]
+
+
+def _hours(store: Store, scope: Scope, count: int, first: datetime) -> dict[Key, Floats]:
+    """(feature, model) → measures per hour; of very many the largest, all others under None."""
+    kept = [
+        Kept((key,), largest(store, [scope], (name,), MOST_VALUES))
+        for key, name in (("d0", "feature"), ("d1", "model"))
+    ]
+    source = folded(spend_source(store, replace(scope, timezone="UTC"), ("feature", "model", "repeated"), "hour"), kept)
+    table: dict[Key, Floats] = {}
+    for row in store.query(load_sql("outlay_analytics.anomalies.sql", "anomalies", source=source.sql), source.params):
+        hour = round((row["time"] - first) / HOUR)
+        key = (None if row["rest"] & 1 else row["feature"], None if row["rest"] & 2 else row["model"])
+        if key not in table:
+            table[key] = np.zeros((count, len(MEASURES)))
+        table[key][hour] += [float(row[name]) for name in MEASURES]
+    return table
+
+
+def series_of(table: dict[Key, Floats], total: Floats) -> list[tuple[Where, Floats]]:
+    """The series to watch: everything, the largest features, and the largest models of features that use several."""
+    features: dict[str, list[Key]] = defaultdict(list)
+    for key in table:
+        if key[0] is not None:
+            features[key[0]].append(key)
+    found: list[tuple[Where, Floats]] = []
+    for feature, keys in features.items():
+        if len(keys) > 1:
+            found.append(((("feature", feature),), sum((table[key] for key in keys), np.zeros_like(total))))
+        found += [((("feature", feature), ("model", key[1])), table[key]) for key in keys if key[1] is not None]
+    found.sort(key=lambda one: -float(one[1][:, 0].sum()))
+    return found if len(table) == len(found) == 1 else [((), total), *found[:MOST_SERIES]]
+
+
+def watch(
+    series: Sequence[tuple[Where, Floats]], shown_from: int, floor: float, notes: list[str] | None = None
+) -> list[Incident]:
+    """What all series have to report. Calls that only moved from one model of a feature to another are not news.
+
+    A series that cannot be watched is named in `notes` and hides none of the others.
+    """
+    by_scope = dict(series)
+    found: list[Incident] = []
+    for where, data in series:
+        feature = by_scope.get(where[:1]) if len(where) > 1 else None
+        try:
+            found += [one for one in _incidents(where, data, shown_from, floor) if not _only_moved(one, feature)]
+        except Exception as exc:
+            logger.warning("a series could not be watched for anomalies", exc_info=exc)
+            if notes is not None:
+                notes.append(f"{_named(where)} could not be watched ({type(exc).__name__}); the server's log says more")
+    return found
+
+
+def _only_moved(incident: Incident, feature: Floats | None) -> bool:
+    """Whether a model's spend rose while that of its feature, if it has other models, hardly did."""
+    if feature is None or incident.channel != "spend":
+        return False
+    actual, normal = _money("spend", feature, incident.first, incident.last)
+    return actual - normal < 0.5 * incident.impact
+
+
+def _named(where: Where) -> str:
+    return ", ".join(f"{name} {value or '(none)'}" for name, value in where) or "all spend"
+
+
+def _incidents(where: Where, data: Floats, shown_from: int, floor: float) -> list[Incident]:
+    """What one series has to report that was not over before hour `shown_from`."""
+    began = _began(data)
+    lived = data[began:]
+    if len(lived) <= LEARN_H:
+        return []
+    usd_, aux = lived[:, 0], {name: lived[:, k] for k, name in enumerate(MEASURES) if name != "usd"}
+    out = []
+    for channel, statistic in channels(usd_, aux).items():
+        alerting = np.flatnonzero(statistic > 1)
+        for first, last, alerted in _spans(channel, lived, alerting[alerting >= LEARN_H]):
+            actual, normal = _money(channel, lived, first, last)
+            if actual - normal >= floor and began + last >= shown_from:
+                strength = 1 - 0.5 ** float(statistic[first : max(last, alerted) + 1].max())
+                out.append(Incident(where, channel, began + first, began + last, strength, actual, normal))
+    return out
+
+
+def _began(data: Floats) -> int:
+    """The first hour with calls; the end where there is none."""
+    called = np.flatnonzero(data[:, 1])
+    return int(called[0]) if len(called) else len(data)
+
+
+def _spans(channel: str, data: Floats, alerting: Sequence[int] | Any) -> list[tuple[int, int, int]]:
+    """First and last hour of each incident, and the last hour of its alerts.
+
+    Alerts no more than a day apart are one incident, unless it was over before and another one rises among them: the
+    detector's longer windows alert for a week after a blip.
+    """
+    spans: list[tuple[int, int, int]] = []
+    alerted: int | None = None
+    excess: Excess | None = None
+    for hour in map(int, alerting):
+        one_run = alerted is not None and hour - alerted <= APART_H
+        alerted = hour
+        if spans:
+            first, last, _ = spans[-1]
+            if hour <= last + APART_H or (one_run and excess is not None and not rises(excess, hour)):
+                spans[-1] = (first, last, hour)
+                continue
+        excess = excess_of(channel, data, hour)
+        spans.append((hour, last_hour(excess), hour))
+    return spans
+
+
+def _end(channel: str, data: Floats, first: int) -> int:
+    """The last hour of an incident that begins at `first`, the newest one while it goes on."""
+    return last_hour(excess_of(channel, data, first))
+
+
+def _money(channel: str, data: Floats, first: int, last: int) -> tuple[float, float]:
+    """Spend of the incident's hours, and what would have been expected of them."""
+    inside, before = data[first : last + 1], data[max(0, first - WEEK) : first]
+    actual = float(inside[:, 0].sum())
+    calls, earlier = float(inside[:, 1].sum()), float(before[:, 1].sum())
+    if channel == "spend" or not calls or not earlier:
+        usual = expected(data[:, 0])
+        level_then = float(np.nansum(usual[max(0, first - WEEK) : first]))
+        level = min(max(float(before[:, 0].sum()) / level_then, 0.4), 2.5) if level_then > 0 else 1.0
+        return actual, float(np.nansum(usual[first : last + 1])) * level
+    if channel == "retry_share":
+        more = float(inside[:, 5].sum()) / calls - float(before[:, 5].sum()) / earlier
+        return actual, actual * (1 - max(more, 0.0))
+    return actual, calls * float(before[:, 0].sum()) / earlier
+
+
+def most_telling(found: Sequence[Incident]) -> list[Incident]:
+    """One incident each: the most specific channel of a series, and the narrowest scope that holds most of it."""
+    by_channel: list[Incident] = []
+    for incident in sorted(found, key=lambda incident: CHANNELS.index(incident.channel)):
+        mine = [other for other in by_channel if other.scope == incident.scope and _overlap(other, incident)]
+        if not mine:
+            by_channel.append(incident)
+    kept: list[Incident] = []
+    for whole in sorted(by_channel, key=lambda incident: -len(incident.scope)):
+        parts = [part for part in kept if _inside(part, whole) and _overlap(part, whole)]
+        if sum(part.impact for part in parts) < 0.5 * whole.impact:
+            kept = [one for one in kept if one not in parts] + [whole]
+    return kept
+
+
+def _inside(part: Incident, whole: Incident) -> bool:
+    return part.scope[: len(whole.scope)] == whole.scope
+
+
+def _overlap(a: Incident, b: Incident) -> bool:
+    return a.first <= b.last + APART_H and b.first <= a.last + APART_H
+
+
+def _shown(store: Store, scope: Scope, incident: Incident, times: Sequence[datetime]) -> dict[str, Any]:
+    started, ended = times[incident.first], times[incident.last] + HOUR
+    filters = dict(scope.filters) | {name: (value,) for name, value in incident.scope}
+    window = Window(started, ended)
+    drivers, sentences = changes(store, replace(scope, window=window, filters=filters), usual_window(window))
+    actual, usual = Decimal(f"{incident.actual:.6f}"), Decimal(f"{max(incident.expected, 0.0):.6f}")
+    text = f"{scope.project}|{incident.scope}|{incident.channel}|{started.astimezone(UTC).isoformat()}"
+    return {
+        "id": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "started_at": started,
+        "ended_at": ended,
+        "ongoing": incident.last == len(times) - 1,
+        "scope": {name: value or None for name, value in incident.scope},
+        "channel": incident.channel,
+        "actual": actual,
+        "expected": usual,
+        "actual_usd": actual,
+        "expected_usd": usual,
+        "impact_usd": actual - usual,
+        "score": round(incident.score, 4),
+        "summary": f"{_cause(incident.channel, drivers)}: {usd(actual - usual)} more than expected",
+        "explain": {"drivers": drivers, "sentences": sentences},
+    }
+
+
+def _cause(channel: str, drivers: Sequence[dict[str, Any]]) -> str:
+    """What happened: the driver that raised spend most, since a channel also moves with what it is not about."""
+    raised = max(drivers, key=lambda driver: driver["usd"], default=None)
+    return RISES[raised["driver"]] if raised is not None and raised["usd"] > 0 else CHANNEL_WORDS[channel]

@@ -1,0 +1,109 @@
+"""Why did spend change: by driver, by slice, in sentences, with traces to look at.
+
+`explain` reads one roll-up per window, decomposes the change exactly (`shapley.py`), searches for the slice it
+happened in (`drill.py`) and says what it found (`sentences.py`).
+
+Drivers: `requests` (logical requests), `escalation` (calls at cascade tier 1 and above), `retries` (billed repeats,
+and first attempts that nobody billed), `model_mix`, `input_tokens` and `output_tokens` per call, `cache_share` (of
+the provider's cache and of the application's own), `unit_price` (effective price per token and fees per call), and
+`unexplained` only where a cost has no tokens behind it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from outlay_analytics.explain.contributions import cells_of
+from outlay_analytics.explain.drilldown import drill
+from outlay_analytics.explain.exemplars import examples
+from outlay_analytics.explain.narrative import Sums, sentences
+from outlay_analytics.explain.segments import Leaves, read_leaves
+from outlay_analytics.explain.shapley import decompose
+from outlay_analytics.explain.slices import find_slices
+from outlay_analytics.query.window import BadRequest, Scope, Window, check_dimension
+from outlay_analytics.questions.spend import spend
+from outlay_collector.store import Row, Store
+
+__all__ = ["changes", "decompose", "drill", "explain", "outline"]
+
+ZERO = Decimal(0)
+
+
+def explain(store: Store, scope: Scope, base: Window | None = None, by: str = "feature") -> dict[str, Any]:
+    """Explain the change of spend from `base` to the window of `scope`.
+
+    Args:
+        store: The store.
+        scope: Current window, filters (applied to both windows), project, time zone.
+        base: What it is compared with; by default the window of the same length just before.
+        by: Dimension of the cells.
+
+    Returns:
+        `base` and `current` (measures as in spend), `change_usd`, `drivers` (all eight, largest first; money adds up to
+        `change_usd` exactly, whatever `by` is), `cells` (`{by, driver, usd}`, adding up likewise; of many values the
+        largest, all others marked `remainder`), `slices` (`where`, `change_usd`, `share`), `sentences` and `examples`
+        (trace ids).
+
+    Raises:
+        BadRequest: If `by` is not a dimension.
+    """
+    check_dimension(by, "by")
+    before = base or scope.window.previous()
+    if before.start >= before.end or scope.window.start >= scope.window.end:
+        raise BadRequest("explain needs two windows that are not empty")
+    leaves = read_leaves(store, scope, before, by)
+    cells, drivers = cells_of(leaves, by)
+    change = sum((driver["usd"] for driver in drivers), ZERO)
+    calls = sum(row["calls"] for pair in leaves.rows for row in pair if row is not None)
+    slices = find_slices(store, scope, before, change, calls)
+    base_measures = _measures(store, replace(scope, window=before), leaves, 0)
+    current_measures = _measures(store, scope, leaves, 1)
+    return {
+        "base": base_measures,
+        "current": current_measures,
+        "change_usd": change,
+        "drivers": drivers,
+        "cells": cells,
+        "slices": slices,
+        "sentences": sentences(leaves, cells, drivers, slices, by, scope.window, before),
+        "examples": examples(store, scope, before, by, cells, slices, change),
+    }
+
+
+def outline(store: Store, scope: Scope, base: Window, by: str = "feature") -> dict[str, Any]:
+    """`change_usd`, `drivers`, `cells` and `sentences` as in `explain`, and `base` and `current` with `cost_usd calls`.
+
+    For pages, alerts and reports: without the search for slices, examples and latencies, at a tenth of the work.
+    """
+    leaves = read_leaves(store, scope, base, by)
+    cells, drivers = cells_of(leaves, by)
+    sides = (Sums([pair[0] for pair in leaves.rows]), Sums([pair[1] for pair in leaves.rows]))
+    before, after = ({"cost_usd": side.cost if side.known else None, "calls": side.calls} for side in sides)
+    return {
+        "base": before,
+        "current": after,
+        "change_usd": sum((driver["usd"] for driver in drivers), ZERO),
+        "drivers": drivers,
+        "cells": cells,
+        "sentences": sentences(leaves, cells, drivers, [], by, scope.window, base),
+    }
+
+
+def changes(store: Store, scope: Scope, base: Window) -> tuple[list[dict[str, Any]], list[str]]:
+    """Only the drivers (largest first) and the sentences."""
+    found = outline(store, scope, base)
+    return found["drivers"], found["sentences"]
+
+
+def _measures(store: Store, scope: Scope, leaves: Leaves, side: int) -> dict[str, Any]:
+    """The window's measures; its cost is the one that was decomposed, should calls have arrived in between."""
+    total: dict[str, Any] = dict(spend(store, scope)["total"])
+    if total.get("cost_usd") is not None:
+        total["cost_usd"] = sum((_row_cost(pair[side]) for pair in leaves.rows), ZERO)
+    return total
+
+
+def _row_cost(row: Row | None) -> Decimal:
+    return ZERO if row is None else row["usd"]

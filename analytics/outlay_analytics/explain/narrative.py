@@ -1,0 +1,229 @@
+"""Say in words why spend changed, each sentence with the figures behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from outlay_analytics.explain.drivers import title
+from outlay_analytics.explain.segments import OTHER_MODELS, Leaves
+from outlay_analytics.explain.shapley import ESCALATION, PRIMARY, RETRY
+from outlay_analytics.query.text import usd
+from outlay_analytics.query.window import Window, dimension_value
+from outlay_collector.store import Row
+
+ZERO = Decimal(0)
+MOST_DRIVERS = 3
+OTHERS = "all others"
+Pair = tuple["Sums", "Sums"]
+
+
+class Sums:
+    """Counts and money of some leaves in one window."""
+
+    def __init__(self, rows: Sequence[Row | None]) -> None:
+        present = [row for row in rows if row is not None]
+
+        def total(name: str, kinds: tuple[int, ...] = (PRIMARY, ESCALATION, RETRY)) -> int:
+            return int(sum(row[name] for row in present if row["kind"] in kinds))
+
+        self.cost = sum((row["usd"] for row in present), ZERO)
+        self.requests = total("calls", (PRIMARY,)) - total("unknown", (PRIMARY,))
+        self.escalations = total("billed", (ESCALATION,))
+        self.retries = total("billed", (RETRY,))
+        self.billed = total("billed")
+        self.cached = total("cached")
+        self.input = total("input")
+        self.cache_read = total("cache_read")
+        self.output = total("output")
+        self.models: dict[str, int] = {}
+        for row in present:
+            name = OTHERS if row.get("rest", 0) & OTHER_MODELS else row["model"]
+            self.models[name] = self.models.get(name, 0) + int(row["billed"])
+        self.unpriced = total("unpriced") + total("unknown")
+        self.calls = total("calls")
+
+    @property
+    def known(self) -> bool:
+        """Whether some of the calls have a known cost, or there are none."""
+        return not self.calls or self.unpriced < self.calls
+
+
+def sentences(
+    leaves: Leaves,
+    cells: Sequence[dict[str, Any]],
+    drivers: Sequence[dict[str, Any]],
+    slices: Sequence[dict[str, Any]],
+    by: str,
+    window: Window,
+    base: Window,
+) -> list[str]:
+    """The change in total, its largest drivers with their evidence, what offset them, where, and what is not known."""
+    every = (Sums([pair[0] for pair in leaves.rows]), Sums([pair[1] for pair in leaves.rows]))
+    change = every[1].cost - every[0].cost
+    out = [_headline(every, change, window, base)]
+    if change:
+        moved = [cell for cell in cells if (cell["usd"] > 0) == (change > 0)]
+        for cell in moved[:MOST_DRIVERS]:
+            if abs(cell["usd"]) >= abs(change) / 20:
+                out.append(_cell_sentence(leaves, cell, by, change))
+        out += _offsets(drivers, change)
+        out += [_slice_sentence(found) for found in slices[:1] if len(found["where"]) > 1]
+    elif cells:
+        out.append("Changes cancelled each other out: " + _listed(drivers[:4]) + ".")
+    for side, where in ((every[1], ""), (every[0], " of the base")):
+        if side.unpriced:
+            share = _percent(side.unpriced, side.calls)
+            out.append(
+                f"{side.unpriced:,} of {side.calls:,} calls{where} ({share}) have no known cost and are not in these "
+                "figures."
+            )
+    return out
+
+
+def _headline(every: Pair, change: Decimal, window: Window, base: Window) -> str:
+    before, after = every[0].cost, every[1].cost
+    against = (
+        f"the {_span(base.length)} before" if base.end == window.start else f"the {_span(base.length)} of the base"
+    )
+    if not every[0].known or not every[1].known:
+        now = usd(after if every[1].known else None)
+        return (
+            f"Spend was {usd(before if every[0].known else None)} in {against} and is {now}; the change is not known."
+        )
+    if not change:
+        return f"Spend stayed at {usd(after)}, as in {against}."
+    verb = "rose" if change > 0 else "fell"
+    relative = f" ({'+' if change > 0 else ''}{_ratio(change, before)})" if before else ""
+    return f"Spend {verb} by {usd(abs(change))}{relative}, from {usd(before)} in {against} to {usd(after)}."
+
+
+def _cell_sentence(leaves: Leaves, cell: dict[str, Any], by: str, change: Decimal) -> str:
+    others = bool(cell.get("remainder"))
+    picked = [
+        pair
+        for pair, part in zip(leaves.rows, leaves.part, strict=True)
+        if (part is None if others else part is not None and dimension_value(by, part) == cell[by])
+    ]
+    sums = (Sums([pair[0] for pair in picked]), Sums([pair[1] for pair in picked]))
+    name = OTHERS if others else f"calls without a {by}" if cell[by] is None else str(cell[by])
+    sign = "+" if cell["usd"] > 0 else ""
+    # Where parts cancel, one of them can be many times the change: its share of it would say nothing.
+    share = f" ({_ratio(cell['usd'], change)} of the change)" if 0 < cell["usd"] / change <= 1 else ""
+    evidence = _EVIDENCE[cell["driver"]](sums)
+    return f"{name}: {title(cell['driver'])} {sign}{usd(cell['usd'])}{share}; {evidence}."
+
+
+def _requests(sums: Pair) -> str:
+    before, after = sums[0].requests, sums[1].requests
+    if not before:
+        return f"{after:,} requests where there were none"
+    if not after:
+        return f"no requests after {before:,}"
+    return f"{after:,} requests after {before:,} ({_signed(after - before, before)})"
+
+
+def _per_request(name: str, words: str) -> Callable[[Pair], str]:
+    def evidence(sums: Pair) -> str:
+        rates = [_percent(getattr(side, name), side.requests) for side in sums]
+        return f"{rates[1]} of requests {words}, {rates[0]} before"
+
+    return evidence
+
+
+def _per_call(name: str, words: str) -> Callable[[Pair], str]:
+    def evidence(sums: Pair) -> str:
+        means = [getattr(side, name) / side.billed if side.billed else 0 for side in sums]
+        return f"{means[1]:,.0f} {words} per call, {means[0]:,.0f} before"
+
+    return evidence
+
+
+def _models(sums: Pair) -> str:
+    names = sorted(
+        set(sums[0].models) | set(sums[1].models),
+        key=lambda name: -abs(_share(sums[1], name) - _share(sums[0], name)),
+    )
+    parts = [
+        f"{name or 'unknown model'} {_share(sums[1], name):.0%} of calls, {_share(sums[0], name):.0%} before"
+        for name in names[:2]
+    ]
+    return "; ".join(parts)
+
+
+def _share(side: Sums, name: str) -> float:
+    return side.models.get(name, 0) / side.billed if side.billed else 0.0
+
+
+def _cache(sums: Pair) -> str:
+    reads = [_percent(side.cache_read, side.input) for side in sums]
+    parts = [f"{reads[1]} of input tokens read from the provider's cache, {reads[0]} before"]
+    if sums[0].cached or sums[1].cached:
+        hits = [_percent(side.cached, side.requests) for side in sums]
+        parts.append(f"{hits[1]} of requests answered by the application's cache, {hits[0]} before")
+    return "; ".join(parts)
+
+
+def _price(sums: Pair) -> str:
+    def per_million(side: Sums) -> str:
+        tokens = side.input + side.output
+        return usd(side.cost * 1_000_000 / tokens) if tokens else "nothing"
+
+    return f"{per_million(sums[1])} per million tokens, {per_million(sums[0])} before"
+
+
+def _nothing(sums: Pair) -> str:
+    return "no token counts came with it"
+
+
+_EVIDENCE: dict[str, Callable[[Pair], str]] = {
+    "requests": _requests,
+    "escalation": _per_request("escalations", "escalated"),
+    "retries": _per_request("retries", "were billed again"),
+    "model_mix": _models,
+    "input_tokens": _per_call("input", "input tokens"),
+    "output_tokens": _per_call("output", "output tokens"),
+    "cache_share": _cache,
+    "unit_price": _price,
+    "unexplained": _nothing,
+}
+
+
+def _offsets(drivers: Sequence[dict[str, Any]], change: Decimal) -> list[str]:
+    against = [d for d in drivers if d["usd"] and (d["usd"] > 0) != (change > 0) and abs(d["usd"]) >= abs(change) / 20]
+    if not against:
+        return []
+    return [f"Against it worked {_listed(against[:2])}."]
+
+
+def _listed(drivers: Sequence[dict[str, Any]]) -> str:
+    return ", ".join(f"{title(d['driver'])} {'+' if d['usd'] > 0 else ''}{usd(d['usd'])}" for d in drivers if d["usd"])
+
+
+def _slice_sentence(found: dict[str, Any]) -> str:
+    where = ", ".join(f"{name} {'(none)' if value is None else value}" for name, value in found["where"].items())
+    return f"It happened in {where}: {usd(found['change_usd'])}, {found['share']:.0%} of the change."
+
+
+def _ratio(part: Decimal, whole: Decimal) -> str:
+    return f"{part / whole:.0%}" if whole else "all"
+
+
+def _signed(part: float, whole: float) -> str:
+    return f"{part / whole:+.0%}"
+
+
+def _percent(part: float, whole: float) -> str:
+    if not whole:
+        return "none"
+    share = part / whole
+    return f"{share:.1%}" if 0 < share < 0.1 else f"{share:.0%}"
+
+
+def _span(length: timedelta) -> str:
+    hours = length / timedelta(hours=1)
+    if hours >= 72 or (hours >= 48 and hours % 24 == 0):
+        return f"{hours / 24:.0f} days"
+    return f"{hours:.0f} hours" if hours >= 2 else f"{length / timedelta(minutes=1):.0f} minutes"

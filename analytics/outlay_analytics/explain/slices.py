@@ -1,0 +1,139 @@
+"""Which slices of the spend a change happened in: the drill-down, applied to the store and repeated.
+
+After the best slice is found, it is said to be explained (its actual values take the rest's ratio) and the search
+goes on, so that two incidents in one window give two slices. Where combinations are very many, only the values that
+cost much in one of the windows stay apart in the search; the change of a slice is exact all the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from outlay_analytics.explain.drilldown import drill
+from outlay_analytics.query.folding import Kept, folded
+from outlay_analytics.query.groups import Groups
+from outlay_analytics.query.spend_source import Source, spend_source
+from outlay_analytics.query.window import DIMENSIONS, Scope, Window, dimension_value
+from outlay_collector.store import Row, Store, load_sql
+
+DIMS = ("feature", "model", "team", "customer", "user", "environment", "service", "prompt", "prompt_version")
+MOST_ROWS = 20_000
+MOST_CALLS = 200_000  # beyond, only the dimensions that the rollups hold
+MOST_VALUES = 60
+MOST_SLICES = 3
+LEAST_SCORE = 0.15
+LEAST_SHARE = 0.1
+OTHER = object()
+
+
+def find_slices(store: Store, scope: Scope, base: Window, change: Decimal, calls: int) -> list[dict[str, Any]]:
+    """Up to three slices, each with the exact change of its spend and its share of the whole change."""
+    if not change:
+        return []
+    dims = tuple(
+        dim
+        for dim in DIMS
+        if len(scope.filters.get(dim, ())) != 1 and (calls <= MOST_CALLS or DIMENSIONS[dim].rollup is not None)
+    )
+    table, exact = _table(store, scope, base, dims)
+    rows, varied = _simplified(list(table), dims)
+    if not varied:
+        return []
+    expected = np.array([float(before) for before, _ in table.values()])
+    actual = np.array([float(after) for _, after in table.values()])
+    whole = float(abs(actual.sum() - expected.sum()))
+    found: list[dict[str, Any]] = []
+    seen: list[dict[str, Any]] = []
+    for _ in range(MOST_SLICES):
+        where, score = drill(rows, varied, expected, actual)
+        where = {name: value for name, value in where.items() if value is not OTHER}
+        if not where or score < LEAST_SCORE or where in seen:
+            break
+        seen.append(where)
+        inside = np.array([all(row[varied.index(name)] == value for name, value in where.items()) for row in rows])
+        moved = sum((pair[1] - pair[0] for pair, held in zip(table.values(), inside, strict=True) if held), Decimal(0))
+        if not exact:
+            moved = _change(store, scope, base, where)
+        if abs(float(moved)) < LEAST_SHARE * whole:
+            break
+        shown = {name: dimension_value(name, value) for name, value in where.items()}
+        found.append({"where": shown, "change_usd": moved, "share": float(moved / change)})
+        rest = actual[~inside].sum() / max(expected[~inside].sum(), 1e-12) if (~inside).any() else 1.0
+        actual = np.where(inside, expected * rest, actual)
+        if abs(actual.sum() - expected.sum()) < LEAST_SHARE * whole:
+            break
+    return found
+
+
+Table = dict[tuple[Any, ...], tuple[Decimal, Decimal]]
+
+
+def _table(store: Store, scope: Scope, base: Window, dims: Sequence[str]) -> tuple[Table, bool]:
+    """Cost before and after by combination of the dimensions' values, `OTHER` for those not apart; and whether all."""
+    sides = [spend_source(store, replace(scope, window=window), dims) for window in (base, scope.window)]
+    found = [_combinations(store, side, ()) for side in sides]
+    if max(map(len, found)) > MOST_ROWS:
+        costly = [_costly(store, side) for side in sides]
+        kept = [Kept((key,), [*costly[0][key], *costly[1][key]]) for key in sides[0].keys[1:]]
+        found = [_combinations(store, side, kept) for side in sides]
+    table: dict[tuple[Any, ...], list[Decimal]] = {}
+    for side, rows in enumerate(found):
+        for row in rows[:MOST_ROWS]:
+            key = tuple(OTHER if row["rest"] >> number & 1 else row[f"d{number}"] for number in range(len(dims)))
+            table.setdefault(key, [Decimal(0), Decimal(0)])[side] = row["usd"]
+    return {key: (pair[0], pair[1]) for key, pair in table.items()}, max(map(len, found)) <= MOST_ROWS
+
+
+def _combinations(store: Store, source: Source, kept: Sequence[Kept]) -> list[Row]:
+    """Cost of each combination, largest first, at most one more than are looked at."""
+    sql = load_sql(
+        "outlay_analytics.explain.sql",
+        "explain_slices",
+        source=folded(source, kept).sql,
+        keys=", ".join((*source.keys[1:], "rest")),
+    )
+    return store.query(sql, {**folded(source, kept).params, "max_rows": MOST_ROWS + 1})
+
+
+def _costly(store: Store, source: Source) -> dict[str, list[int]]:
+    """Ids of the values of each dimension that cost much; of many alike, some."""
+    keys = source.keys[1:]
+    weight = "toUInt64(greatest(source.cost_usd * 1000000000, 0))"
+    columns = ", ".join(f"topKWeighted({MOST_VALUES})({Groups(('time', key)).id}, {weight}) AS {key}" for key in keys)
+    sql = load_sql("outlay_analytics.explain.sql", "explain_costly", source=source.sql, columns=columns)
+    row = store.query(sql, source.params)[0]
+    return {key: list(row[key]) for key in keys}
+
+
+def _change(store: Store, scope: Scope, base: Window, where: Mapping[str, str]) -> Decimal:
+    """The exact change of a slice."""
+    inside = replace(scope, filters={**scope.filters, **{name: (value,) for name, value in where.items()}})
+    costs = []
+    for window in (base, scope.window):
+        source = spend_source(store, replace(inside, window=window))
+        rows = store.query(load_sql("outlay_analytics.query.sql", "history", source=source.sql), source.params)
+        costs.append(sum((row["usd"] for row in rows), Decimal(0)))
+    return costs[1] - costs[0]
+
+
+def _simplified(keys: Sequence[tuple[Any, ...]], dims: Sequence[str]) -> tuple[list[tuple[Any, ...]], list[str]]:
+    """Rows over the dimensions that vary, rare values of long dimensions pooled."""
+    columns: list[list[Any]] = []
+    varied: list[str] = []
+    for number, dim in enumerate(dims):
+        column: list[Any] = [key[number] for key in keys]
+        counts = Counter(column)
+        if len(counts) < 2:
+            continue
+        if len(counts) > MOST_VALUES:
+            kept = {value for value, _ in counts.most_common(MOST_VALUES)}
+            column = [value if value in kept else OTHER for value in column]
+        columns.append(column)
+        varied.append(dim)
+    return list(zip(*columns, strict=True)) if columns else [], varied

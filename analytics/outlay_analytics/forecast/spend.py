@@ -1,0 +1,161 @@
+"""What will be spent: history, forecast with intervals, the month's end against a budget, and its own past accuracy.
+
+The forecaster itself is `seasonal.py`. A backtest over rolling origins of the very series that is shown says how wide
+the intervals really are and whether the forecast beats repeating last week; where it does not, that is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from outlay_analytics.forecast.projection import LEARN, LEARN_HOURS, LEAST, NAMES, look_ahead
+from outlay_analytics.forecast.seasonal import filled, forecast
+from outlay_analytics.query.arrays import Floats
+from outlay_analytics.query.calendar import Series, next_start, spend_series, start_of, with_window
+from outlay_analytics.query.window import BadRequest, Scope
+from outlay_collector.store import Store
+
+__all__ = ["backtest", "forecast", "spend_forecast"]
+
+MOST_STEPS = {"hour": 24 * 31, "day": 400}
+BACKTESTS = 12
+MOST_LEARNED = 24 * 28
+
+
+def spend_forecast(
+    store: Store,
+    scope: Scope,
+    horizon_days: int = 30,
+    interval: str = "day",
+    budget_usd: Decimal | None = None,
+    now: datetime | None = None,
+) -> dict[str, Any]:
+    """Forecast the spend of a scope.
+
+    Args:
+        store: The store.
+        scope: Filters, project, time zone; its window is the history shown (more is learned from).
+        horizon_days: How far ahead, in days.
+        interval: `hour` or `day`.
+        budget_usd: What `probability_over` is about; none: unknown.
+        now: The present; a window that ends before it is forecast from its end, as of then.
+
+    Returns:
+        `history`, `forecast` (`time`, `mean_usd`, `lo80_usd` …, None where history is too short), `month_end`,
+        `backtest`, `notes` (what cannot be said, and why).
+
+    Raises:
+        BadRequest: If the interval or horizon is not allowed.
+    """
+    if interval not in MOST_STEPS:
+        raise BadRequest(f"interval must be hour or day, not {interval[:40]!r}")
+    steps = horizon_days * (24 if interval == "hour" else 1)
+    if not 1 <= steps <= MOST_STEPS[interval]:
+        most = MOST_STEPS[interval] // (24 if interval == "hour" else 1)
+        raise BadRequest(f"horizon must be 1 to {most} days for interval {interval}, not {horizon_days}")
+    as_of = min(now, scope.window.end) if now else scope.window.end
+    step = "hour" if interval == "hour" else "day"
+    here = start_of(as_of, step, scope.timezone)
+    learned = _complete(store, scope, step, here, as_of)
+    shown = [at for at in learned.times if at >= scope.window.start]
+    known = dict(zip(learned.times, learned.usd, strict=True))
+    series = learned.since_first()
+    notes: list[str] = []
+    rows = _ahead(series, here, step, steps, scope.timezone, notes)
+    outlook = look_ahead(store, scope, "month", as_of)
+    tested = backtest(series.learned, "h" if step == "hour" else "D")
+    notes += [note for note in (series.gap_note(scope.timezone),) if note]
+    if tested["cases"] and not tested["beats_seasonal_naive"]:
+        notes.append("on this series the forecast has not been better than repeating last week")
+    if outlook.note and outlook.note not in notes:
+        notes.append(outlook.note)
+    return {
+        "as_of": as_of,
+        "history": [{"time": at, "cost_usd": known[at]} for at in shown],
+        "forecast": rows,
+        "month_end": {
+            "window": {"start": outlook.window.start, "end": outlook.window.end},
+            "spent_usd": outlook.spent_usd,
+            **{f"{name}_usd": money(outlook.total[name]) if outlook.total else None for name in NAMES},
+            "budget_usd": budget_usd,
+            "probability_over": None if budget_usd is None else outlook.probability_over(budget_usd),
+        },
+        "backtest": tested,
+        "notes": notes,
+    }
+
+
+def _complete(store: Store, scope: Scope, step: str, here: datetime, as_of: datetime) -> Series:
+    """Every complete interval to learn from, which may be more than the window shows."""
+    back = LEARN_HOURS if step == "hour" else LEARN
+    first = start_of(min(scope.window.start, here - back), step, scope.timezone)
+    if step == "hour":
+        first = max(first, start_of(here - timedelta(days=92), step, scope.timezone))
+    return spend_series(store, with_window(scope, first, as_of), "hour" if step == "hour" else "day").until(here)
+
+
+def _ahead(
+    series: Series, here: datetime, step: str, steps: int, timezone: str, notes: list[str]
+) -> list[dict[str, Any]]:
+    """The forecast's rows, from the interval under way on."""
+    times = []
+    at = here
+    for _ in range(steps):
+        times.append(at)
+        at = next_start(at, step, timezone)
+    if len(series.usd) < LEAST:
+        unit = "hours" if step == "hour" else "days"
+        notes.append(f"{len(series.usd)} complete {unit} of spend are too few to forecast from; {LEAST} are needed")
+        return [{"time": at, **{f"{name}_usd": None for name in NAMES}} for at in times]
+    found = forecast(series.learned, None, "h" if step == "hour" else "D", steps)
+    return [
+        {"time": at, **{f"{name}_usd": money(float(found[name][number])) for name in NAMES}}
+        for number, at in enumerate(times)
+    ]
+
+
+def backtest(y: Sequence[float] | Floats, freq: str) -> dict[str, Any]:
+    """How well the forecast would have done on this series: up to twelve rolling origins, a week (two days) ahead.
+
+    Returns:
+        `mase` (mean absolute error ÷ that of repeating the season inside the history), `coverage80` and `coverage95`
+        (share of steps inside the interval), `cases` (origins) and `beats_seasonal_naive` (mean absolute error below
+        that of repeating the last week on the same steps). All but `cases` are None where history is too short.
+    """
+    season, ahead = (7, 7) if freq == "D" else (24, 48)
+    week = 7 if freq == "D" else 168
+    values = filled(np.asarray(y, dtype=float), week)
+    least = 2 * week
+    last = len(values) - ahead
+    origins: list[int] = np.unique(np.linspace(least, last, BACKTESTS).astype(int)).tolist() if last >= least else []
+    errors, naive, in80, in95, scaled = [], [], [], [], []
+    for origin in origins:
+        past, truth = values[:origin], values[origin : origin + ahead]
+        found = forecast(past[-MOST_LEARNED:], None, freq, ahead)
+        errors.append(np.abs(truth - found["mean"]))
+        naive.append(np.abs(truth - past[-week:][np.arange(ahead) % week]))
+        in80.append((truth >= found["lo80"] - 1e-9) & (truth <= found["hi80"] + 1e-9))
+        in95.append((truth >= found["lo95"] - 1e-9) & (truth <= found["hi95"] + 1e-9))
+        scale = float(np.abs(past[season:] - past[:-season]).mean())
+        if scale > 0:
+            scaled.append(float(errors[-1].mean()) / scale)
+    if not errors:
+        names = ("mase", "coverage80", "coverage95", "beats_seasonal_naive")
+        return {**dict.fromkeys(names), "cases": 0}
+    return {
+        "mase": round(float(np.mean(scaled)), 4) if scaled else None,
+        "coverage80": round(float(np.mean(in80)), 4),
+        "coverage95": round(float(np.mean(in95)), 4),
+        "cases": len(errors),
+        "beats_seasonal_naive": bool(np.mean(errors) < np.mean(naive)),
+    }
+
+
+def money(amount: float) -> Decimal:
+    """A forecast amount as money: exact digits would be a lie, a millionth of a dollar is plenty."""
+    return Decimal(f"{amount:.6f}")

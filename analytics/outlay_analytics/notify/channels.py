@@ -1,0 +1,131 @@
+"""Where alerts can be sent, and how an address in a budget's `notify` is read.
+
+A channel is a name from `[[alerts.channels]]` of outlay.toml, an address (`https://…`, `mailto:a@b.example`), or a
+table with `kind` and what that kind needs. An address on hooks.slack.com is a Slack channel, any other URL a webhook.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from outlay.errors import ConfigError
+from outlay_analytics.notify.guarded_http import RefusedAddress, check_form
+
+KINDS = ("webhook", "slack", "pagerduty", "alertmanager", "email")
+PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
+_KEYS = {
+    "webhook": {"url", "secret"},
+    "slack": {"url"},
+    "pagerduty": {"routing_key", "url"},
+    "alertmanager": {"url"},
+    "email": {"to"},
+}
+_ADDRESS = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One place to send to.
+
+    Attributes:
+        name: How it is shown and stored.
+        kind: One of `KINDS`.
+        url: Address, for all kinds but e-mail.
+        secret: Key of the webhook's HMAC signature, empty for none.
+        routing_key: PagerDuty's integration key.
+        to: E-mail addresses.
+    """
+
+    name: str
+    kind: str
+    url: str = ""
+    secret: str = ""
+    routing_key: str = ""
+    to: tuple[str, ...] = ()
+
+
+def parse_channel(entry: object, named: Mapping[str, Channel] | None = None) -> Channel:
+    """Read one entry of `notify`: a channel's name, an address, or a table.
+
+    Raises:
+        ConfigError: Says what is wrong and what is allowed.
+    """
+    if isinstance(entry, str):
+        text = entry.strip()
+        if named and text in named:
+            return named[text]
+        if text.startswith("{"):
+            try:
+                return parse_channel(json.loads(text), named)
+            except json.JSONDecodeError as exc:
+                raise ConfigError(f"notify: {text!r} is not valid JSON") from exc
+        if text.startswith("mailto:"):
+            return _build(text, "email", {"to": text.removeprefix("mailto:").split(",")})
+        if _ADDRESS.fullmatch(text):
+            return _build(text, "email", {"to": [text]})
+        if text.startswith("pagerduty:"):
+            return _build(text, "pagerduty", {"routing_key": text.removeprefix("pagerduty:").strip("/")})
+        if "://" in text:
+            slack = (urlsplit(text).hostname or "") == "hooks.slack.com"
+            return _build(text, "slack" if slack else "webhook", {"url": text})
+        known = f"; channels of outlay.toml: {', '.join(sorted(named))}" if named else ""
+        raise ConfigError(f"notify: {text!r} is neither a URL, an e-mail address nor a channel's name{known}")
+    if isinstance(entry, Mapping):
+        table = dict(entry)
+        name = str(table.pop("name", "")) or json.dumps(entry, sort_keys=True)
+        kind = table.pop("kind", None) or table.pop("type", None) or next((k for k in KINDS if k in table), None)
+        if kind in table and kind in ("webhook", "slack", "alertmanager"):
+            table["url"] = table.pop(kind)
+        elif kind in table and kind in ("pagerduty", "email"):
+            table["routing_key" if kind == "pagerduty" else "to"] = table.pop(kind)
+        if kind not in KINDS:
+            raise ConfigError(f"notify: kind {kind!r} is not one of {', '.join(KINDS)}")
+        return _build(name, str(kind), table)
+    raise ConfigError(f"notify: {entry!r} is neither a text nor a table")
+
+
+def _build(name: str, kind: str, table: Mapping[str, Any]) -> Channel:
+    unknown = sorted(set(table) - _KEYS[kind])
+    if unknown:
+        raise ConfigError(f"notify: {kind} has no {unknown[0]!r}; it knows {', '.join(sorted(_KEYS[kind]))}")
+    for key, value in table.items():
+        good = isinstance(value, str) or (key == "to" and isinstance(value, list | tuple))
+        if not good or not value:
+            raise ConfigError(f"notify: {key} of {kind} is {value!r}, not a text")
+    url = str(table.get("url", PAGERDUTY_URL if kind == "pagerduty" else ""))
+    if kind == "pagerduty" and not table.get("routing_key"):
+        raise ConfigError("notify: pagerduty needs a routing_key")
+    to = table.get("to", ())
+    to = (to,) if isinstance(to, str) else tuple(str(address).strip() for address in to)
+    if kind == "email":
+        bad = [address for address in to if not _ADDRESS.fullmatch(address)]
+        if bad or not to:
+            raise ConfigError(f"notify: {bad[0] if bad else ''!r} is not an e-mail address")
+    else:
+        try:
+            check_form(url)
+        except RefusedAddress as exc:
+            raise ConfigError(f"notify: {url!r} cannot be used: {exc}") from exc
+    return Channel(name, kind, url, str(table.get("secret", "")), str(table.get("routing_key", "")), to)
+
+
+def refuse_address(url: str, guard: Callable[[str], None]) -> None:
+    """Refuse a channel's URL that `guard` refuses.
+
+    Raises:
+        RefusedAddress: Naming the URL and why.
+    """
+    try:
+        guard(url)
+    except RefusedAddress as exc:
+        raise RefusedAddress(f"notify: {url!r} cannot be used: {exc}") from exc
+
+
+def stored_form(entry: object) -> str:
+    """An entry of `notify` as the text that is kept: itself, or its table as JSON."""
+    return entry.strip() if isinstance(entry, str) else json.dumps(entry, sort_keys=True)

@@ -1,0 +1,290 @@
+"""What three kinds of cache saved: the application's exact and semantic ones, and the providers' prefix caches.
+
+An application's cache is counted by its lookups: a hit is a call that was not made. A provider's cache is counted in
+tokens: reads cost less than plain input, writes may cost more, and the net saving is the uncached cost minus the cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from outlay_analytics.query.groups import MAX_GROUPS, MAX_ROWS, Groups, check_steps, chosen, fitting, top_groups
+from outlay_analytics.query.spend_source import instant_text, spend_source
+from outlay_analytics.query.window import (
+    Interval,
+    Scope,
+    bucket_sql,
+    check_groups,
+    check_interval,
+    dimension_value,
+    expression,
+    filter_sql,
+)
+from outlay_analytics.questions.opportunities import opportunities
+from outlay_collector.store import Store, load_sql
+
+KINDS = ("exact", "semantic")
+MODEL_KEYS = ("provider", "model", "feature", "service")
+SUMS = ("calls", "priced_calls", "no_usage_calls", "input_tokens", "cache_read_tokens", "cache_write_tokens")
+LOOKUP_SUMS = ("lookups", "hits", "known_hits", "avoided_usd")
+Key = tuple[Any, ...]
+Sums = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of the rows: `limit` of them after a place, in the order of `key`."""
+
+    limit: int
+    after: tuple[Any, ...] | None
+    key: Callable[[dict[str, Any]], tuple[Any, ...]]
+
+
+def caching(
+    store: Store,
+    scope: Scope,
+    group_by: Sequence[str] = ("feature",),
+    interval: str = "total",
+    limit: int = MAX_GROUPS,
+    page: Page | None = None,
+) -> dict[str, Any]:
+    """Hit ratios and savings of a scope's caches by group and interval.
+
+    Args:
+        limit: Most groups to show: those with the most input tokens, then those with the most lookups. Where some are
+            left out, each step has a row with `remainder` that holds them, so that rows add up to the total.
+        page: Only these rows; what has no row of its own then is in one `remainder`, of any time.
+
+    Returns:
+        `window`, `total` and `rows` (newest first, then largest) with `exact` and `semantic` `{lookups, hits,
+        hit_ratio, avoided_usd}` and `provider` `{input_tokens, cache_read_tokens, cache_write_tokens, hit_ratio,
+        saving_usd, write_premium_usd, net_saving_usd}`; `opportunities` (see `opportunities.py`); with a page also
+        `next`, the place of its last row where more follow. A lookup does not know every dimension: by one that it does
+        not know, its figures are None. See `group_value` for a row's values.
+
+    Raises:
+        BadRequest: For an unknown dimension or interval.
+    """
+    names = check_groups(group_by)
+    step = check_interval(interval)
+    shown = _shown(store, scope, names, step, limit)
+    providers = _providers(store, scope, names, step, shown)
+    lookups = _lookups(store, scope, names, step, shown)
+    entries = []
+    for key in {**providers, **(lookups or {})}:
+        time = key[0] if step != "total" else scope.window.start
+        row = {"time": time, **dict(zip(names, key[2:], strict=True))}
+        kinds = None if lookups is None else lookups.get(key, {})
+        row |= _named(_figures(providers.get(key, {}), kinds), row) | ({"remainder": True} if key[1] else {})
+        entries.append((row, providers.get(key, {}), kinds))
+    entries.sort(key=lambda entry: order(entry[0]))
+    answer: dict[str, Any] = {
+        "window": {"start": scope.window.start, "end": scope.window.end},
+        "currency": "USD",
+        "total": _figures(_added(providers.values()), _added_kinds(lookups, store, scope)),
+    }
+    if page is None:
+        answer["rows"] = [row for row, _, _ in entries]
+    else:
+        answer |= _cut(entries, names, page)
+    answer["opportunities"] = opportunities(store, scope, calls=sum(row["calls"] for row in providers.values()))
+    return answer
+
+
+def group_value(row: Mapping[str, Any], name: str) -> str | int | None:
+    """A row's value of a dimension it is grouped by: under its name, that of a provider under `provider.name`."""
+    found: str | int | None = row["provider"]["name"] if name == "provider" else row[name]
+    return found
+
+
+def _named(figures: dict[str, dict[str, Any]], values: Mapping[str, Any]) -> dict[str, Any]:
+    """`figures`, those of the provider's cache with the provider's name where that is a group: both have one name."""
+    return figures | ({"provider": {"name": values["provider"], **figures["provider"]}} if "provider" in values else {})
+
+
+def _cut(entries: Sequence[tuple[dict[str, Any], Sums, Any]], names: Sequence[str], page: Page) -> dict[str, Any]:
+    """The rows of a page, and the sums of all others in one."""
+    single = sorted((entry for entry in entries if not entry[0].get("remainder")), key=lambda entry: page.key(entry[0]))
+    following = [entry for entry in single if page.after is None or page.key(entry[0]) > page.after]
+    shown = following[: page.limit]
+    kept = {id(entry) for entry in shown}
+    others = [entry for entry in entries if id(entry) not in kept]
+    rows = [row for row, _, _ in shown]
+    if others:
+        kinds = None if others[0][2] is None else _merged(entry[2] for entry in others)
+        figures = _figures(_added(entry[1] for entry in others if entry[1]), kinds)
+        values = dict.fromkeys(names)
+        rows.append({"time": None, **values, **_named(figures, values), "remainder": True})
+    return {"rows": rows, "next": page.key(shown[-1][0]) if len(following) > page.limit else None}
+
+
+def _shown(store: Store, scope: Scope, names: Sequence[str], step: Interval, limit: int) -> list[int] | None:
+    """Ids of the groups to show, None where all fit."""
+    if not names:
+        return None
+    ids, steps = top_groups(store, spend_source(store, scope, names, step), limit, "input_tokens")
+    looked_up = _look(store, scope, names, "total", None, 2 * (limit + 1)) or []
+    others = list(dict.fromkeys(row["id"] for row in looked_up))
+    most = fitting(limit, check_steps(step, steps))
+    return chosen(ids, others, limit=most) if len({*ids, *others}) > most else None
+
+
+def _providers(
+    store: Store, scope: Scope, names: Sequence[str], step: Interval, shown: Sequence[int] | None
+) -> dict[Key, Sums]:
+    """Sums by (time, whether it is the remainder, dimension values)."""
+    further = [name for name in MODEL_KEYS if name not in names]
+    source = spend_source(store, scope, (*names, *further), step)
+    groups = Groups(source.keys[: len(names) + 1])
+    params: dict[str, Any] = {**source.params, "max_rows": 3 * MAX_ROWS}
+    relation, all_keys = source.sql, source.keys
+    if shown is not None:
+        relation = groups.shown(source.sql)
+        params["shown"] = list(shown)
+        all_keys = (*all_keys, "group_id")  # what a premium is estimated from does not depend on what is shown
+    sql = load_sql(
+        "outlay_analytics.questions.sql",
+        "caching_provider",
+        source=relation,
+        keys=", ".join(groups.keys),
+        all_keys=", ".join(all_keys),
+        is_rest="0" if shown is None else "is_rest",
+    )
+    return {_key(names, row): row for row in store.query(sql, params)}
+
+
+def _lookups(
+    store: Store, scope: Scope, names: Sequence[str], step: Interval, shown: Sequence[int] | None
+) -> dict[Key, dict[str, Sums]] | None:
+    """Sums by (time, whether it is the remainder, dimension values) and kind; None where lookups cannot tell."""
+    rows = _look(store, scope, names, step, shown, 6 * MAX_ROWS)
+    if rows is None:
+        return None
+    found: dict[Key, dict[str, Sums]] = {}
+    for row in rows:
+        found.setdefault(_key(names, row), {})[row["kind"]] = row
+    return found
+
+
+def _look(
+    store: Store, scope: Scope, names: Sequence[str], step: Interval, shown: Sequence[int] | None, max_rows: int
+) -> list[Sums] | None:
+    """Rows of caching_lookups.sql, None where lookups do not know a dimension or filter."""
+    params: dict[str, Any] = {"project": scope.project, "timezone": scope.timezone, "max_rows": max_rows}
+    params |= {"start": instant_text(scope.window.start), "end": instant_text(scope.window.end)}
+    columns = [expression(scope, name, "lookups", params) for name in names]
+    filters = filter_sql(scope, "lookups", params)
+    if filters is None or None in columns:
+        return None
+    groups = Groups(("time", *(f"d{number}" for number in range(len(names)))))
+    relation = load_sql(
+        "outlay_analytics.questions.sql",
+        "caching_lookups_source",
+        time=bucket_sql(step, "c.started_at"),
+        dimensions="".join(f"{column} AS d{number}, " for number, column in enumerate(columns)),
+        filters=filters,
+    )
+    if shown is not None:
+        params["shown"] = list(shown)
+        relation = groups.shown(relation)
+    sql = load_sql(
+        "outlay_analytics.questions.sql",
+        "caching_lookups",
+        relation=relation,
+        is_rest="0" if shown is None else "is_rest",
+        id=groups.id,
+        keys=", ".join(groups.keys),
+    )
+    return store.query(sql, params)
+
+
+def _key(names: Sequence[str], row: Mapping[str, Any]) -> Key:
+    values = (dimension_value(name, row[f"d{number}"]) for number, name in enumerate(names))
+    return (row["time"], bool(row["is_rest"]), *values)
+
+
+def _figures(provider: Mapping[str, Any], kinds: Mapping[str, Mapping[str, Any]] | None) -> dict[str, dict[str, Any]]:
+    own = {kind: lookup_figures(None if kinds is None else kinds.get(kind, {})) for kind in KINDS}
+    return {**own, "provider": provider_figures(provider)}
+
+
+def lookup_figures(row: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Figures of one kind of cache: all None when unknown; "0" avoided where nothing hit."""
+    if row is None:
+        return dict.fromkeys(("lookups", "hits", "hit_ratio", "avoided_usd"))
+    lookups, hits = int(row.get("lookups", 0)), int(row.get("hits", 0))
+    known = hits == 0 or row["known_hits"] > 0
+    return {
+        "lookups": lookups,
+        "hits": hits,
+        "hit_ratio": hits / lookups if lookups else None,
+        "avoided_usd": Decimal(row.get("avoided_usd", 0)) if known else None,
+    }
+
+
+def provider_figures(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures of the providers' caches: money is "0" without calls, None where none of the calls is priced."""
+    calls = int(row.get("calls", 0))
+    silent = calls > 0 and calls == int(row["no_usage_calls"])
+    tokens = {
+        name: None if silent and not row[name] else int(row.get(name, 0))
+        for name in ("input_tokens", "cache_read_tokens", "cache_write_tokens")
+    }
+    net, premium = Decimal(row.get("net_saving_usd", 0)), Decimal(row.get("write_premium_usd", 0))
+    known = calls == 0 or row["priced_calls"] > 0
+    read, given = tokens["cache_read_tokens"], tokens["input_tokens"]
+    return {
+        **tokens,
+        "hit_ratio": read / given if given and read is not None else None,
+        "saving_usd": net + premium if known else None,
+        "write_premium_usd": premium if known else None,
+        "net_saving_usd": net if known else None,
+    }
+
+
+def _added(rows: Any) -> Sums:
+    """One row of sums from several."""
+    total: Sums = dict.fromkeys((*SUMS, "net_saving_usd", "write_premium_usd"), 0)
+    for row in rows:
+        for name in total:
+            total[name] += row[name]
+    return total
+
+
+def _added_kinds(
+    lookups: Mapping[Key, Mapping[str, Sums]] | None, store: Store, scope: Scope
+) -> dict[str, Sums] | None:
+    if lookups is None:  # by a dimension that lookups do not know; the total may still be known
+        lookups = _lookups(store, scope, (), "total", None)
+    return None if lookups is None else _merged(lookups.values())
+
+
+def _merged(several: Iterable[Mapping[str, Sums]]) -> dict[str, Sums]:
+    """Sums by kind from several such."""
+    total: dict[str, Sums] = {}
+    for kinds in several:
+        for kind, row in kinds.items():
+            sums = total.setdefault(kind, dict.fromkeys(LOOKUP_SUMS, 0))
+            for name in sums:
+                sums[name] += row[name]
+    return total
+
+
+def order(row: Mapping[str, Any]) -> tuple[float, bool, Decimal, int]:
+    """A row's place: newest first, then what saved most, what is left out last."""
+    saved = sum(
+        (
+            row[kind][name] or Decimal(0)
+            for kind, name in (*((k, "avoided_usd") for k in KINDS), ("provider", "saving_usd"))
+        ),
+        Decimal(0),
+    )
+    return (
+        -row["time"].timestamp(),
+        bool(row.get("remainder")),
+        -saved,
+        -(row["provider"]["input_tokens"] or 0),
+    )

@@ -1,0 +1,83 @@
+"""The attempts of cascades as relations: from rollups where those answer, else from calls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from outlay_analytics.query.spend_source import HOUR, Parts, calls_hours_sql, hours_sql, instant_text, parts_of
+from outlay_analytics.query.window import Interval, Scope, bucket_sql, filter_sql
+from outlay_collector.store import Store, load_sql
+
+SQL = "outlay_collector.store.sql"
+MAX_ROWS = 20_000
+WINDOW = """c.started_at >= toDateTime64({start:String}, 9, 'UTC')
+  AND c.started_at < toDateTime64({end:String}, 9, 'UTC')"""
+NO_HOUR = "toDateTime(0, 'UTC')"
+TRACE_AND_SPANS = (
+    ", (any(c.trace_id), "
+    "arrayDistinct(arrayConcat(groupUniqArray(50)(c.span_id), groupUniqArray(50)(c.parent_span_id)))) AS own"
+)
+
+
+def base_params(scope: Scope, name: str = "") -> tuple[str, dict[str, Any]]:
+    """The filters on `c` and the parameters that every question about cascades has in common."""
+    params: dict[str, Any] = {"project": scope.project, "timezone": scope.timezone, "name": name, "max_rows": MAX_ROWS}
+    params |= {"start": instant_text(scope.window.start), "end": instant_text(scope.window.end)}
+    return filter_sql(scope, "calls", params) or "1", params
+
+
+def scored_attempts_sql(filters: str) -> str:
+    """The relation of cascade_attempts.sql of cascade {name:String}; `own` holds trace and spans, to join scores to.
+
+    Args:
+        filters: Conditions on `c`, as from `base_params`.
+    """
+    parts = load_sql(
+        SQL,
+        "cascade_parts",
+        hour=NO_HOUR,
+        hours=WINDOW,
+        filters=f"c.cascade_name = {{name:String}} AND {filters}",
+        own=TRACE_AND_SPANS,
+    )
+    return load_sql(SQL, "cascade_attempts", time=NO_HOUR, parts=parts)
+
+
+def sums_sql(store: Store, scope: Scope, step: Interval) -> tuple[str, dict[str, Any]]:
+    """Relations of cascade_sums.sql of every cascade of a scope, and their parameters.
+
+    Filters other than the cascade's name part runs, whose sums are then of their own: those are read from calls.
+    """
+    filters, params = base_params(scope)
+    rolled = filter_sql(scope, "rollup", {}) if set(scope.filters) <= {"cascade"} else None
+    parts = Parts() if rolled is None else _believed(store, scope, parts_of(store, scope, step))
+    hours = calls_hours_sql(scope.window, parts, params)
+    attempts = load_sql(SQL, "cascade_parts", hour=NO_HOUR, hours=hours, filters=filters, own="")
+    if not parts.latency:
+        return _sums(attempts, step), params
+    clean = hours_sql("clean", parts.latency, parts.open, params)
+    place = {"hours": clean, "filters": rolled or "1"}
+    stored = load_sql("outlay_analytics.questions.sql", "cascade_source_parts", **place)
+    merged = load_sql(SQL, "cascade_merged", parts=f"{attempts}\nUNION ALL\n{stored}")
+    whole = load_sql("outlay_analytics.questions.sql", "cascade_source_hours", time=bucket_sql(step, "h.hour"), **place)
+    return f"{_sums(merged, step)}\nUNION ALL\n{whole}", params
+
+
+def _sums(parts: str, step: Interval) -> str:
+    own = f"SELECT *, 0 AS own FROM ({parts})"
+    attempts = load_sql(SQL, "cascade_attempts", time=bucket_sql(step, "run_started"), parts=own)
+    return load_sql(SQL, "cascade_sums", attempts=attempts)
+
+
+def _believed(store: Store, scope: Scope, parts: Parts) -> Parts:
+    """`parts` without the clean hours that took a run for their own which an open hour continues."""
+    if not parts.latency:
+        return parts
+    params: dict[str, Any] = {"project": scope.project, "first": parts.latency[0], "last": parts.latency[-1] + HOUR}
+    hours = calls_hours_sql(scope.window, parts, params)
+    rows = store.query(load_sql("outlay_analytics.questions.sql", "cascade_source_spoiled", hours=hours), params)
+    spoiled = {row["unix"] for row in rows}
+    clean = [hour for hour in parts.latency if hour not in spoiled]
+    inside = [hour for hour in {*parts.open, *spoiled} if clean and clean[0] < hour < clean[-1]]
+    return replace(parts, latency=clean, open=sorted(inside))

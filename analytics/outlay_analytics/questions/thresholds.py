@@ -1,0 +1,129 @@
+"""Where a cascade's threshold should be: what every threshold would have meant for the runs that were seen.
+
+A run is answered by its first attempt when that one's confidence reaches the threshold. Its cost is the first
+attempt's, and, when it escalates, the mean of what escalating cost. Quality is the mean score of the answers that would
+have been given; it is unknown where runs would be answered at confidences at which no answer was ever scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from outlay_analytics.query.window import Scope
+from outlay_analytics.questions.cascade_attempts import base_params, scored_attempts_sql
+from outlay_collector.store import Row, Store, load_sql
+
+DIGITS = Decimal("0.000000000001")
+STEPS = 20
+FEW = 30
+TOLERANCE = 0.01
+
+
+def thresholds(store: Store, scope: Scope, name: str) -> dict[str, Any] | None:
+    """What each threshold of one cascade would mean, lowest first, and the recommended one; None if it has no calls.
+
+    Returns:
+        `rows` of `threshold escalation_rate cost_per_run_usd quality`; `recommended`, the threshold of one of them,
+        and its `reason` (see `recommend`); `score` (which one quality is), `runs` (with a confidence), `in_use`
+        (thresholds that the runs reported).
+    """
+    filters, params = base_params(scope, name)
+    seen = store.query(load_sql("outlay_analytics.questions.sql", "cascade_scores", filters=filters), params)[0]
+    if not name or not seen["calls"]:
+        return None
+    if not seen["confidences"]:
+        return {"rows": [], "recommended": None, "reason": None, "score": None, "runs": 0, "in_use": []}
+    steps = candidates(seen)
+    params |= {"steps": steps, "score": seen["score"] or ""}
+    if seen["score"]:
+        runs = load_sql("outlay_analytics.questions.sql", "cascade_scored_runs", attempts=scored_attempts_sql(filters))
+    else:
+        runs = load_sql("outlay_analytics.questions.sql", "cascade_runs", filters=filters)
+    bins = store.query(load_sql("outlay_analytics.questions.sql", "cascade_confidences", runs=runs), params)
+    rows = [sweep(bins, at) for at in steps]
+    chosen, reason = recommend(rows, _mean_usd(bins, "rest_usd", "priced_escalations"))
+    return {
+        "rows": rows,
+        "recommended": chosen,
+        "reason": reason,
+        "score": seen["score"] or None,
+        "runs": sum(one["runs"] for one in bins),
+        "in_use": seen["thresholds"],
+    }
+
+
+def candidates(seen: Row) -> list[float]:
+    """The thresholds worth looking at: a regular grid, those in use, and every confidence where they are few."""
+    low, high = seen["lowest"], seen["highest"]
+    if low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    grid = {round(low + (high - low) * step / STEPS, 6) for step in range(STEPS + 1)}
+    few = seen["confidences"] if len(seen["confidences"]) <= FEW else []
+    return sorted({*grid, *few, *seen["thresholds"]})
+
+
+def sweep(bins: Sequence[Row], threshold: float) -> dict[str, Any]:
+    """One threshold: expected escalation rate, cost per run and quality.
+
+    Args:
+        bins: Runs by the confidence of their first attempt; see cascade_confidences.sql. `threshold` parts no bin.
+        threshold: First attempts below it escalate.
+    """
+    runs = sum(one["runs"] for one in bins)
+    below = [one for one in bins if one["confidence"] < threshold]
+    kept = [one for one in bins if one["confidence"] >= threshold]
+    rate = sum(one["runs"] for one in below) / runs
+    return {
+        "threshold": threshold,
+        "escalation_rate": rate,
+        "cost_per_run_usd": _cost(bins, sum(one["runs"] for one in below), runs),
+        "quality": _quality(bins, below, kept, rate),
+    }
+
+
+def recommend(rows: Sequence[dict[str, Any]], escalation_usd: Decimal | None) -> tuple[float | None, str | None]:
+    """The threshold to use, and why.
+
+    `quality`: the cheapest whose quality is within 1% of the best known. Where nothing was scored, `cost`: the most
+    careful one that still costs no more per run than escalating at once would.
+    """
+    priced = [row for row in rows if row["cost_per_run_usd"] is not None]
+    judged = [row for row in priced if row["quality"] is not None]
+    if judged:
+        best = max(row["quality"] for row in judged)
+        good = [row for row in judged if row["quality"] >= best - TOLERANCE * abs(best)]
+        chosen = min(good, key=lambda row: (row["cost_per_run_usd"], -row["quality"], row["threshold"]))
+        return chosen["threshold"], "quality"
+    paying = [row["threshold"] for row in priced if escalation_usd is None or row["cost_per_run_usd"] <= escalation_usd]
+    return (max(paying), "cost") if paying else (None, None)
+
+
+def _cost(bins: Sequence[Row], escalating: int, runs: int) -> Decimal | None:
+    first, rest = _mean_usd(bins, "first_usd", "priced_runs"), _mean_usd(bins, "rest_usd", "priced_escalations")
+    if first is None or (escalating and rest is None):
+        return None
+    return (first + (rest or Decimal(0)) * escalating / runs).quantize(DIGITS, ROUND_HALF_UP)
+
+
+def _mean_usd(bins: Sequence[Row], usd: str, count: str) -> Decimal | None:
+    times = sum(one[count] for one in bins)
+    return sum((Decimal(one[usd]) for one in bins), Decimal(0)) / times if times else None
+
+
+def _quality(bins: Sequence[Row], below: Sequence[Row], kept: Sequence[Row], rate: float) -> float | None:
+    scored = [one["scored_from"] for one in bins if one["first_scored"]]
+    first = _mean(kept, "first")
+    if kept and (first is None or kept[0]["confidence"] < min(scored)):
+        return None
+    last = _mean(below, "last")
+    last = _mean(bins, "last") if last is None else last
+    if below and last is None:
+        return None
+    return (1 - rate) * (first or 0.0) + rate * (last or 0.0)
+
+
+def _mean(bins: Sequence[Row], which: str) -> float | None:
+    count = sum(one[f"{which}_scored"] for one in bins)
+    return sum(one[f"{which}_score_sum"] or 0.0 for one in bins) / count if count else None

@@ -1,0 +1,91 @@
+"""Bills that were imported: kept, listed and taken away. The same file twice is one bill."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from outlay_analytics.query.window import BadRequest
+from outlay_analytics.reconcile.bill import Bill, Charge
+from outlay_collector.store import Store, load_sql
+from outlay_collector.store.client import Writer
+
+SQL = "outlay_analytics.reconcile.sql"
+SHOWN_NAME = 200
+
+
+def keep_bill(writer: Writer, project: str, name: str, body: bytes, bill: Bill) -> str:
+    """Store a bill that was read from `body`; returns its identifier."""
+    identity = hashlib.sha256(body).hexdigest()[:12]
+    _write(
+        writer,
+        {
+            "project": project,
+            "bill": identity,
+            "name": "".join(char for char in name if char.isprintable())[:SHOWN_NAME],
+            "format": bill.format,
+            "first_day": bill.first_day.isoformat(),
+            "last_day": bill.last_day.isoformat(),
+            "charges": [_plain(charge) for charge in bill.charges],
+            "lines": bill.lines,
+            "left_out": {reason: str(usd) for reason, usd in bill.left_out.items()},
+            "left_out_lines": bill.left_out_lines,
+        },
+    )
+    return identity
+
+
+def list_bills(store: Store, project: str) -> list[dict[str, Any]]:
+    """`bill`, `name`, `format`, `first_day`, `last_day`, `billed_usd`, `lines`, `left_out`, `left_out_lines` and
+    `imported_at` of each bill, the newest first."""
+    return store.query(load_sql(SQL, "reconcile_bills", only="1"), {"project": project})
+
+
+def find_bill(store: Store, project: str, identity: str) -> tuple[dict[str, Any], list[Charge]]:
+    """One bill as `list_bills` has it, and its charges.
+
+    Raises:
+        BadRequest: If there is no such bill.
+    """
+    params = {"project": project, "bill": identity}
+    found = store.query(load_sql(SQL, "reconcile_bills", only="bill = {bill:String}"), params)
+    if not found:
+        raise BadRequest(f"there is no bill {identity[:80]!r}; POST one to /api/v1/reconcile")
+    return found[0], [Charge(**row) for row in store.query(load_sql(SQL, "reconcile_charges"), params)]
+
+
+def drop_bill(writer: Writer, store: Store, project: str, identity: str) -> None:
+    """Take a bill away.
+
+    Raises:
+        BadRequest: If there is no such bill.
+    """
+    find_bill(store, project, identity)
+    day = datetime.now(UTC).date().isoformat()
+    gone = {"project": project, "bill": identity, "first_day": day, "last_day": day, "is_deleted": 1}
+    _write(writer, gone)
+
+
+def _write(writer: Writer, row: dict[str, Any]) -> None:
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    body = json.dumps({**row, "imported_at": now, "version": time.time_ns()})
+    writer.load("bills", body.encode(), fmt="JSONEachRow")
+
+
+def _plain(charge: Charge) -> dict[str, Any]:
+    def text(usd: Decimal | None) -> str | None:
+        return None if usd is None else format(usd, "f")
+
+    return {
+        "day": charge.day.isoformat(),
+        "provider": charge.provider,
+        "model": charge.model,
+        "service_tier": charge.service_tier,
+        "kind": charge.kind,
+        "usd": text(charge.usd),
+        "list_usd": text(charge.list_usd),
+    }

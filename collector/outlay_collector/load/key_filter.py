@@ -1,0 +1,137 @@
+"""Which spans may be in the store already, without asking it: a Bloom filter per project and hour.
+
+Asking ClickHouse for the keys of a batch reads the keys of the whole hour, so its cost would grow with what is stored.
+Nearly every span is new, and a filter says so for the price of hashing it; only what it does not rule out (repeats, and
+one new span in thousands) is looked up. A filter is built from the store when an hour is first touched, kept up
+to date by the only writer there is, and forgotten when memory runs short.
+
+Source: B. H. Bloom, "Space/time trade-offs in hash coding with allowable errors", CACM 1970; two hashes stand for six
+(Kirsch and Mitzenmacher, 2006).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outlay_collector.store import Store, load_sql
+
+KEY_TYPE = np.dtype([("hour", "<u4"), ("a", "<u8"), ("b", "<u8"), ("c", "<u8")])
+MEMORY_BYTES = 64 << 20
+BITS_PER_KEY = 24
+PROBES = 6
+LEAST_KEYS = 512
+ONE_SLICE_KEYS = 500_000
+SLICES = "0123456789abcdef"
+
+Keys = NDArray[np.void]
+Hashes = NDArray[np.uint64]
+
+
+class Filter:
+    """A set that may say yes wrongly (about once in 3,000), never no. Grows by adding a larger layer."""
+
+    def __init__(self, expected: int) -> None:
+        self._layers: list[NDArray[np.uint8]] = []
+        self._room = 0
+        self._grow(expected)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(layer.nbytes for layer in self._layers)
+
+    def add(self, hashes: Hashes) -> None:
+        if len(hashes) > self._room:
+            self._grow(max(len(hashes), 2 * 8 * self._layers[-1].nbytes // BITS_PER_KEY))
+        self._room -= len(hashes)
+        layer = self._layers[-1]
+        for byte, bit in _probes(hashes, layer.nbytes):
+            np.bitwise_or.at(layer, byte, bit)
+
+    def may_have(self, hashes: Hashes) -> NDArray[np.bool_]:
+        found = np.zeros(len(hashes), dtype=np.bool_)
+        for layer in self._layers:
+            here = np.ones(len(hashes), dtype=np.bool_)
+            for byte, bit in _probes(hashes, layer.nbytes):
+                here &= (layer[byte] & bit) != 0
+            found |= here
+        return found
+
+    def _grow(self, keys: int) -> None:
+        size = 1 << (max(keys, LEAST_KEYS) * BITS_PER_KEY // 8 - 1).bit_length()
+        self._layers.append(np.zeros(size, dtype=np.uint8))
+        self._room = 8 * size // BITS_PER_KEY
+
+
+class Seen:
+    """The filters of one store with a single writer."""
+
+    def __init__(self, store: Store, memory_bytes: int = MEMORY_BYTES) -> None:
+        self.store = store
+        self.memory_bytes = memory_bytes
+        self._filters: OrderedDict[tuple[str, int], Filter] = OrderedDict()
+
+    def maybe(self, project: str, packed: bytes) -> bytes:
+        """Of these keys (28 bytes each, see `otlp_read.KEY`), those that may be in the store; never one too few.
+
+        Raises:
+            StoreError: If the store cannot be read.
+        """
+        keys, hashes = _hashed(packed)
+        hours = [int(hour) for hour in np.unique(keys["hour"])]
+        self._build(project, [hour for hour in hours if (project, hour) not in self._filters])
+        chosen = np.zeros(len(keys), dtype=np.bool_)
+        for hour in hours:
+            mine = keys["hour"] == hour
+            self._filters.move_to_end((project, hour))
+            chosen[mine] = self._filters[project, hour].may_have(hashes[mine])
+        return keys[chosen].tobytes()
+
+    def add(self, project: str, packed: bytes) -> None:
+        """Remember keys that are in the store now."""
+        keys, hashes = _hashed(packed)
+        for hour in np.unique(keys["hour"]):
+            held = self._filters.get((project, int(hour)))
+            if held is not None:
+                held.add(hashes[keys["hour"] == hour])
+        size = sum(one.size_bytes for one in self._filters.values())
+        while size > self.memory_bytes and self._filters:
+            _, dropped = self._filters.popitem(last=False)
+            size -= dropped.size_bytes
+
+    def _build(self, project: str, hours: list[int]) -> None:
+        """Read the keys of these hours, in slices that stay within a reader's limits."""
+        if not hours:
+            return
+        sql = load_sql("outlay_collector.load.sql", "loader_keys")
+        parameters = {"project": project, "hours": hours, "first_hour": min(hours), "last_hour": max(hours)}
+        counts = load_sql("outlay_collector.load.sql", "loader_key_counts")
+        sizes = {int(row["hour"]): int(row["spans"]) for row in self.store.query(counts, parameters)}
+        for hour in hours:
+            self._filters[project, hour] = Filter(2 * sizes.get(hour, 0))
+        slices = ("",) if sum(sizes.values()) < ONE_SLICE_KEYS else SLICES
+        for start in slices if sizes else ():
+            keys, hashes = _hashed(self.store.raw(sql, {**parameters, "start": start}, fmt="RowBinary"))
+            for hour in np.unique(keys["hour"]):
+                self._filters[project, int(hour)].add(hashes[keys["hour"] == hour])
+
+
+def _hashed(packed: bytes) -> tuple[Keys, Hashes]:
+    keys = np.frombuffer(packed, dtype=KEY_TYPE)
+    mixed = keys["a"] * np.uint64(0x9E3779B97F4A7C15) ^ keys["b"] * np.uint64(0xC2B2AE3D27D4EB4F)
+    mixed ^= keys["c"] * np.uint64(0x165667B19E3779F9)
+    mixed ^= mixed >> np.uint64(32)
+    mixed *= np.uint64(0xD6E8FEB86659FD93)
+    return keys, mixed ^ (mixed >> np.uint64(29))
+
+
+def _probes(hashes: Hashes, size_bytes: int) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint8]]]:
+    """For each probe the byte and the bit in it, for every hash."""
+    mask = np.uint64(8 * size_bytes - 1)
+    step = (hashes >> np.uint64(32)) | np.uint64(1)
+    for number in range(PROBES):
+        at = (hashes + np.uint64(number) * step) & mask
+        yield at >> np.uint64(3), np.uint8(1) << (at & np.uint64(7)).astype(np.uint8)

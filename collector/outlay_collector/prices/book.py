@@ -1,0 +1,306 @@
+"""Catalogue and contracts → versioned rows in ClickHouse, and the one way to price calls with them.
+
+A price list is the catalogue, its corrections and the user's contracts of one day, named by their hash. It is written
+to `prices` once and never changed. `price_epochs` says which list is in force from when: calls keep the list that was
+in force when they started, however often they are settled again. A new list begins a new stretch at the moment it
+becomes known; only a repricing (`prices_reprice`) moves an older stretch.
+
+One thing reaches back: a name that the list of a call's own stretch does not know at all is looked up in the newest
+list when the call is settled, unless its books are closed. No price that was known changes by that, and calls that
+arrive late, or in a recording, need no repricing. Such names are kept under the list's version and `LATER`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+from outlay.pricing.catalog import EPOCH, STANDARD_TIERS, TIER_NAMES, Catalog, Match
+from outlay_collector.prices import periods as prices_epochs
+from outlay_collector.prices.catalogue import compile_document, source
+from outlay_collector.prices.contracts import apply
+from outlay_collector.prices.overrides import Overlay, PriceRow, parse_price
+from outlay_collector.prices.periods import Epoch
+from outlay_collector.prices.rows import Name, match_row, price_rows, stored_model
+from outlay_collector.store import Params, Store, load_sql
+from outlay_collector.store.client import Writer
+from outlay_collector.store.locks import holding
+
+SQL = "outlay_collector.prices.sql"
+MAX_NAME_LENGTH = 300
+MAX_NEW_NAMES = 20_000
+TIER_SQL = "transform(lower(service_tier), {names}, {tiers}, lower(service_tier))".format(
+    names=[*sorted(STANDARD_TIERS), *sorted(TIER_NAMES)],
+    tiers=["standard"] * len(STANDARD_TIERS) + [TIER_NAMES[name] for name in sorted(TIER_NAMES)],
+)
+# Columns that price.sql works with and does not hand out.
+HELPERS = (
+    "p_epoch, p_list, p_second, p_names, p_match, p_kind, p_no_tier, p_slot_key, p_found, p_other_row, p_unknown, "
+    "p_stands_in, p_borrowed, p_rates, l_rates, o_rates, o_list_rates, q_parts, q_lines, q_used, q_stands_in, c_lines, "
+    "c_parts, c_sum, c_state, c_counts, c_free"
+)
+LIST_RATES = ", arrayResize(p.list_rates, 7) AS l_rates"
+LATER = "+"
+
+
+class PriceBook:
+    """The price list in force, and the SQL that prices calls with it. Thread-safe; each caller brings its writer."""
+
+    def __init__(self, store: Store, overlay: Overlay | None = None) -> None:
+        self.store = store
+        self.overlay = overlay or Overlay()
+        self._lock = threading.RLock()
+        self._catalogs: dict[str, Catalog] = {}
+        self._seen: set[Name] = set()
+        self._projects: set[str] = set()
+        self._foreign: set[str] = set()
+        self._version = ""
+        self._has_contracts = False
+
+    @property
+    def version(self) -> str:
+        """The list that prices new calls. Empty before the first `ensure`."""
+        return self._version
+
+    @property
+    def catalog(self) -> Catalog:
+        """The newest list in memory: for look-ups of names and prices one by one."""
+        return self._catalogs[self._version]
+
+    def ensure(self, writer: Writer, now: datetime | None = None) -> str:
+        """Compile the list unless it is there, put it in force for calls from `now` on, and return its version."""
+        with holding(self._lock):
+            overlay = self.overlay.with_prices(self._put_prices(writer))
+            document = _document()
+            text = f"{document['schema']}|{document['version']}|{overlay.canonical()}"
+            version = hashlib.sha256(text.encode()).hexdigest()[:12]
+            if version not in self._catalogs:
+                self._catalogs[version] = apply(overlay, Catalog(document))
+            if not writer.query(
+                "SELECT 1 FROM price_versions WHERE price_version = {version:String} LIMIT 1", {"version": version}
+            ):
+                self._write(writer, version, overlay, document)
+            if version != self._version:
+                self._seen.clear()  # what was unknown may be in this list
+            self._version = version
+            self._has_contracts = bool(writer.query("SELECT 1 FROM prices WHERE NOT is_list LIMIT 1"))
+            self._open_epochs(writer, now or datetime.now(UTC))
+            return version
+
+    def put(self, writer: Writer, rows: Iterable[Mapping[str, Any]], now: datetime | None = None) -> str:
+        """Add price rows to the contracts (`PUT /prices`) and put the new list in force; return its version.
+
+        Raises:
+            ConfigError: If a row has an unknown key or an impossible value. Then nothing is stored.
+        """
+        parsed = [(parse_price(row, f"prices[{n}]"), row) for n, row in enumerate(rows)]
+        with holding(self._lock):
+            writer.insert(
+                "put_prices",
+                [
+                    {
+                        "provider": price.provider,
+                        "model": price.model,
+                        "service_tier": price.service_tier,
+                        "min_input_tokens": price.min_input_tokens,
+                        "valid_from": price.valid_from.isoformat(),
+                        "body": json.dumps(dict(row), default=str, sort_keys=True),
+                        "version": time.time_ns(),
+                        "is_deleted": 0,
+                    }
+                    for price, row in parsed
+                ],
+            )
+            return self.ensure(writer, now)
+
+    def prepare(
+        self,
+        writer: Writer,
+        source_sql: str,
+        params: Params | None = None,
+        *,
+        version: str | None = None,
+        later: bool = True,
+    ) -> None:
+        """Resolve the names in `source_sql` that were not seen before, so that `price_select` finds them.
+
+        Args:
+            writer: The connection that will price; sees its temporary tables.
+            source_sql: As for `price_select`.
+            params: Values that `source_sql` binds.
+            version: As for `price_select`.
+            later: As for `price_select`.
+        """
+        names = writer.query(
+            f"SELECT DISTINCT project, provider, request_model, response_model, {TIER_SQL} AS tier FROM ({source_sql}) "
+            f"LIMIT {MAX_NEW_NAMES}",
+            params,
+        )
+        self._prepare(writer, names, version, later)
+
+    def prepare_names(self, writer: Writer, names: Sequence[Mapping[str, str]]) -> None:
+        """As `prepare`, for names that are at hand: project, provider, request_model, response_model, service_tier."""
+        tiers = [{**row, "tier": tier_of(row["service_tier"])} for row in names[:MAX_NEW_NAMES]]
+        self._prepare(writer, tiers, None, True)
+
+    def _prepare(self, writer: Writer, names: Sequence[Mapping[str, Any]], version: str | None, later: bool) -> None:
+        if not self._version:
+            self.ensure(writer)
+        with holding(self._lock):
+            self.open_projects(writer, {str(row["project"]) for row in names})
+            versions = [version] if version else self._versions(writer, later)
+            wanted = {
+                (str(row["provider"]), str(row["request_model"]), str(row["response_model"]), str(row["tier"]))
+                for row in names
+            }
+            for each in versions:
+                self._resolve(writer, each, {(each, *name) for name in wanted} - self._seen)
+
+    def price_select(self, source_sql: str, *, version: str | None = None, later: bool = True) -> str:
+        """A SELECT of `source_sql`'s columns and the price of each row; `store/sql/price.sql` tells both sides.
+
+        Args:
+            source_sql: SQL of our own code. Its parameters stay parameters.
+            version: Price all rows with this list instead of the one in force when they started.
+            later: Whether names that the list in force does not know may be looked up in the newest one.
+        """
+        versions = "SELECT price_version FROM price_epochs FINAL"
+        epochs = f"SELECT project, starts_at, {_key_sql(later)} AS price_version FROM price_epochs FINAL"
+        if version is not None:
+            if not version.isalnum():
+                raise ValueError(f"not a price version: {version!r}")
+            versions = f"'{version}'"
+            epochs = (
+                "SELECT DISTINCT project, toDateTime64(0, 9, 'UTC') AS starts_at, "
+                f"'{version}' AS price_version FROM price_epochs FINAL"
+            )
+        matched = (
+            "SELECT matched_provider, matched_name FROM model_matches "
+            f"WHERE price_version IN (SELECT price_version FROM ({epochs}))"
+        )
+        return load_sql(
+            SQL,
+            "price",
+            source=source_sql,
+            epochs=epochs,
+            tier=TIER_SQL,
+            matched=matched,
+            versions=versions,
+            prices=load_sql(SQL, "price_rows", matched=matched, versions=versions),
+            list_cost=load_sql(SQL, "price_list_cost") if self._has_contracts else "c_sum",
+            list_rates=LIST_RATES if self._has_contracts else "",
+            helpers=HELPERS,
+        )
+
+    def _put_prices(self, writer: Writer) -> list[PriceRow]:
+        rows = writer.query("SELECT body FROM put_prices FINAL ORDER BY provider, model, version")
+        return [parse_price(json.loads(row["body"]), "a stored price") for row in rows]
+
+    def _write(self, writer: Writer, version: str, overlay: Overlay, document: Mapping[str, Any]) -> None:
+        catalog = self._catalogs[version]
+        rows = [row for model in catalog.models() for row in price_rows(version, model)]
+        body = "\n".join(json.dumps(row) for row in rows)
+        writer.load("prices", body.encode(), fmt="JSONEachRow")
+        writer.insert(
+            "price_versions",
+            [
+                {
+                    "price_version": version,
+                    "known_since": datetime.now(UTC),
+                    "catalogue": catalog.source,
+                    "catalogue_checked": datetime.fromisoformat(document["checked"]).date(),
+                    "contracts": overlay.canonical(),
+                }
+            ],
+        )
+
+    def _open_epochs(self, writer: Writer, now: datetime) -> None:
+        """Begin a stretch with the newest list in every project whose last stretch has another one."""
+        last = writer.query(
+            "SELECT project, argMax(price_version, starts_at) AS price_version, max(starts_at) AS last_start "
+            "FROM price_epochs FINAL GROUP BY project"
+        )
+        self._projects |= {str(row["project"]) for row in last}
+        stale = [row for row in last if row["price_version"] != self._version]
+        prices_epochs.begin(
+            writer, [(row["project"], Epoch(max(now, row["last_start"]), self._version)) for row in stale]
+        )
+
+    def open_projects(self, writer: Writer, projects: set[str]) -> None:
+        """Begin the time line of new projects.
+
+        A project seen for the first time has no history to keep: the newest list holds for all of its past.
+        """
+        new = projects - self._projects
+        if new:
+            known = {row["project"] for row in writer.query("SELECT DISTINCT project FROM price_epochs FINAL")}
+            prices_epochs.begin(writer, [(project, Epoch(EPOCH, self._version)) for project in sorted(new - known)])
+            self._projects |= new
+
+    def _versions(self, writer: Writer, later: bool) -> list[str]:
+        """The lists in force at any time, as `model_matches` names them.
+
+        A list that this process did not compile was put by another one since: this process takes it over.
+        """
+        found = writer.query(f"SELECT DISTINCT price_version, {_key_sql(later)} AS key FROM price_epochs FINAL")
+        foreign = {str(row["price_version"]) for row in found} - self._catalogs.keys() - self._foreign
+        if foreign:
+            self._foreign |= foreign
+            before = self._version
+            if self.ensure(writer) != before:
+                return self._versions(writer, later)
+        return [str(row["key"]) for row in found]
+
+    def _resolve(self, writer: Writer, version: str, names: set[Name]) -> None:
+        if not names:
+            return
+        if len(self._seen) > 200_000:
+            self._seen.clear()
+        found = []
+        for name in sorted(names):
+            if max(len(name[2]), len(name[3])) > MAX_NAME_LENGTH:
+                continue
+            listed = version.removesuffix(LATER)
+            match = self._match(writer, listed, name)
+            if match is not None:
+                found.append(match_row(name, listed, match.model, match.kind))
+            elif version != listed and listed != self._version:
+                match = self._match(writer, self._version, name)
+                if match is not None:
+                    found.append(match_row(name, self._version, match.model, f"{match.kind}+later_list"))
+        if found:
+            writer.load("model_matches", "\n".join(json.dumps(row) for row in found).encode(), fmt="JSONEachRow")
+        self._seen |= names
+
+    def _match(self, writer: Writer, version: str, name: Name) -> Match | None:
+        """The model that a list means by the names on a call; lists of the past are only in the store."""
+        known = self._catalogs.get(version)
+        match = (known or self.catalog).resolve(*name[1:4])
+        if match is None or known is not None:
+            return match
+        model = stored_model(writer, version, match.model)
+        return Match(model, match.kind) if model else None
+
+
+def tier_of(service_tier: str) -> str:
+    """The price list's name of a service tier, as `TIER_SQL`."""
+    name = service_tier.lower()
+    return "standard" if name in STANDARD_TIERS else TIER_NAMES.get(name, name)
+
+
+def _key_sql(later: bool) -> str:
+    """How `model_matches` names the list of a stretch."""
+    return f"if(closed, price_version, concat(price_version, '{LATER}'))" if later else "price_version"
+
+
+def _document() -> dict[str, Any]:
+    """The price document: the shipped snapshot if it was made from the installed catalogue, else compiled now."""
+    text = files("outlay.pricing").joinpath("prices.json").read_text(encoding="utf-8")
+    shipped: dict[str, Any] = json.loads(text)
+    return shipped if shipped["source"] == source() else compile_document()

@@ -1,0 +1,302 @@
+"""Reprice history: show the difference, apply it, undo it; close a month so that nobody does it by accident.
+
+To apply is to move the stretch of the project's time line to another price list (`prices_epochs`) and then to make
+the calls agree with it. Both steps may be repeated, so a crash between them is mended by `resume`. To undo is to
+restore the stretch and do the same. Calls are rewritten one version above the row that was read: what settle writes
+meanwhile is newer and wins. Hours are marked dirty before and after, so that a rollup running beside it cannot miss a
+change.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from outlay.errors import ConfigError
+from outlay_collector.prices import periods as epochs
+from outlay_collector.prices.book import PriceBook
+from outlay_collector.store import Store, load_sql
+from outlay_collector.store.client import Writer
+
+SQL = "outlay_collector.prices.sql"
+PART_CALLS = 200_000
+FIGURES = {
+    "cache_avoided_usd": "avoided_usd",
+    "version": "version + 1",
+    "input_tokens": "if(old_cost_state = 'cached', NULL, input_tokens)",
+    "output_tokens": "if(old_cost_state = 'cached', NULL, output_tokens)",
+}
+
+
+def reprice(
+    book: PriceBook,
+    writer: Writer,
+    start: datetime,
+    end: datetime,
+    *,
+    project: str = "default",
+    dry_run: bool = True,
+    version: str | None = None,
+    reopen: bool = False,
+) -> dict[str, Any]:
+    """What the calls that started in [start, end) cost at another price list; unless `dry_run`, make it so.
+
+    Args:
+        book: The prices; `version` is its newest list unless given.
+        writer: A connection of the caller's.
+        reopen: Also change closed books; the difference is kept as an adjustment.
+
+    Returns:
+        `id` (None for a dry run), `start`, `end`, `price_version`, `calls` and `newly_priced` (of those that change),
+        `before_usd`, `after_usd`, `change_usd` and `rows` with the same per `day`, `feature`, `provider`, `model`.
+
+    Raises:
+        BooksClosed: If a closed month lies in the window and `reopen` is not given.
+        ConfigError: If the window is empty or the price list is not known.
+    """
+    if start >= end:
+        raise ConfigError(f"nothing to reprice: {start.isoformat()} is not before {end.isoformat()}")
+    target = version or book.ensure(writer)
+    if not writer.query(
+        "SELECT 1 FROM price_versions WHERE price_version = {version:String} LIMIT 1", {"version": target}
+    ):
+        raise ConfigError(f"there is no price list {target!r}")
+    line = epochs.read(writer, project)
+    if not dry_run and not reopen:
+        epochs.refuse_closed(line, start, end)
+    rows = _preview(book, writer, project, start, end, target, line)
+    result = _summary(rows, start, end, target)
+    if dry_run or not line:
+        return {"id": None, **result}
+    identity = uuid.uuid4().hex[:12]
+    writer.insert("repriced_days", [{"repricing": identity, **row} for row in rows])
+    record = {
+        "id": identity,
+        "project": project,
+        "starts_at": start,
+        "ends_at": end,
+        "price_version": target,
+        "epochs_before": epochs.dump(line),
+        "created_at": datetime.now(UTC),
+    }
+    _note(writer, record, "applying")
+    _finish(book, writer, {**record, "state": "applying"})
+    return {"id": identity, **result}
+
+
+def undo(book: PriceBook, writer: Writer, identity: str, *, reopen: bool = False) -> None:
+    """Put back the price lists that a repricing moved, and the calls' figures with them.
+
+    Raises:
+        ConfigError: If there is no such repricing, or it is undone already.
+        BooksClosed: As `reprice`.
+    """
+    found = writer.query("SELECT * FROM repricings FINAL WHERE id = {id:String}", {"id": identity})
+    if not found or found[0]["state"] in ("undone", "undoing"):
+        raise ConfigError(f"there is no repricing {identity!r} to undo")
+    record = found[0]
+    if not reopen:
+        epochs.refuse_closed(epochs.read(writer, record["project"]), record["starts_at"], record["ends_at"])
+    _note(writer, record, "undoing")
+    _finish(book, writer, {**record, "state": "undoing"})
+
+
+def resume(book: PriceBook, writer: Writer) -> int:
+    """Finish repricings that a crash interrupted; returns how many there were. Call it at start-up."""
+    open_ones = writer.query(
+        "SELECT * FROM repricings FINAL WHERE state IN ('applying', 'undoing') ORDER BY created_at"
+    )
+    for record in open_ones:
+        _finish(book, writer, record)
+    return len(open_ones)
+
+
+def repricings(store: Store, project: str = "default") -> list[dict[str, Any]]:
+    """Every repricing of a project with both figures, newest first."""
+    return store.query(load_sql(SQL, "reprice_history"), {"project": project})
+
+
+def close_month(book: PriceBook, writer: Writer, month: str, *, project: str = "default") -> dict[str, Any]:
+    """Close the books of `month` (`2026-10`): its prices stay, and later changes show as an adjustment.
+
+    Raises:
+        ConfigError: If it is not a month, or not over yet.
+    """
+    start, end = _month(month)
+    if end > datetime.now(UTC):
+        raise ConfigError(f"{month} is not over yet; it can be closed from {end:%Y-%m-%d} on")
+    book.ensure(writer)
+    book.open_projects(writer, {project})
+    line = epochs.read(writer, project)
+    closed = epochs.changed(line, start, end, lambda one: epochs.Epoch(one.starts_at, one.price_version, True))
+    totals = _totals(writer, project, start, end)
+    writer.insert(
+        "closed_months",
+        [
+            {
+                "project": project,
+                "month": start.date(),
+                "closed_at": datetime.now(UTC),
+                **totals,
+                "version": time.time_ns(),
+                "is_deleted": 0,
+            }
+        ],
+    )
+    epochs.write(writer, project, line, closed)
+    return {"month": month, **totals}
+
+
+def reopen_month(writer: Writer, month: str, *, project: str = "default") -> None:
+    """Open the books of `month` again.
+
+    Raises:
+        ConfigError: If it is not a month, or its books are not closed.
+    """
+    start, end = _month(month)
+    line = epochs.read(writer, project)
+    if not any(epoch.closed for epoch in epochs.within(line, start, end)):
+        raise ConfigError(f"the books of {month} are not closed")
+    opened = epochs.changed(line, start, end, lambda one: epochs.Epoch(one.starts_at, one.price_version, False))
+    epochs.write(writer, project, line, opened)
+    writer.insert(
+        "closed_months",
+        [
+            {
+                "project": project,
+                "month": start.date(),
+                "closed_at": datetime.now(UTC),
+                "calls": 0,
+                "cost_usd": Decimal(0),
+                "version": time.time_ns(),
+                "is_deleted": 1,
+            }
+        ],
+    )
+
+
+def closed_months(store: Store, project: str = "default") -> list[dict[str, Any]]:
+    """Closed months, newest first: what they said when they were closed, say now, and the adjustment between."""
+    return store.query(load_sql(SQL, "reprice_closed_months"), {"project": project})
+
+
+def _preview(
+    book: PriceBook,
+    writer: Writer,
+    project: str,
+    start: datetime,
+    end: datetime,
+    version: str,
+    line: epochs.Timeline,
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    source = load_sql(SQL, "reprice_source")
+    for params in _parts(writer, project, start, end):
+        book.prepare(writer, source, params, version=version)
+        changes = load_sql(SQL, "reprice_changes", priced=book.price_select(source, version=version))
+        for row in writer.query(load_sql(SQL, "reprice_days", changes=changes), params):
+            at = datetime(row["day"].year, row["day"].month, row["day"].day, tzinfo=UTC)
+            rows.append({**row, "closed": bool(line) and epochs.at(line, max(at, start)).closed})
+    return rows
+
+
+def _summary(rows: list[dict[str, Any]], start: datetime, end: datetime, version: str) -> dict[str, Any]:
+    before = sum((row["before_usd"] for row in rows), Decimal(0))
+    after = sum((row["after_usd"] for row in rows), Decimal(0))
+    return {
+        "start": start,
+        "end": end,
+        "price_version": version,
+        "calls": sum(row["calls"] for row in rows),
+        "newly_priced": sum(row["newly_priced"] for row in rows),
+        "before_usd": before,
+        "after_usd": after,
+        "change_usd": after - before,
+        "rows": [{**row, "change_usd": row["after_usd"] - row["before_usd"]} for row in rows],
+    }
+
+
+def _finish(book: PriceBook, writer: Writer, record: dict[str, Any]) -> None:
+    """Move the time line as the record says, make the calls agree with it, and note that it is done."""
+    project, start, end = record["project"], record["starts_at"], record["ends_at"]
+    line, old = epochs.read(writer, project), epochs.load(record["epochs_before"])
+    undoing = record["state"] == "undoing"
+
+    def moved(one: epochs.Epoch) -> epochs.Epoch:
+        version = epochs.at(old, one.starts_at).price_version if undoing else record["price_version"]
+        return epochs.Epoch(one.starts_at, version, one.closed)
+
+    epochs.write(writer, project, line, epochs.changed(line, start, end, moved, cuts=[one.starts_at for one in old]))
+    agree(book, writer, project, start, end)
+    _note(writer, record, "undone" if undoing else "applied")
+
+
+def agree(book: PriceBook, writer: Writer, project: str, start: datetime, end: datetime) -> None:
+    """Rewrite the calls of a window whose figures are not those of the price list in force."""
+    names = [
+        row["name"]
+        for row in writer.query("DESCRIBE TABLE calls")
+        if row["default_type"] not in ("ALIAS", "MATERIALIZED")
+    ]
+    values = ", ".join(f"{FIGURES.get(name, name)} AS {name}" for name in names)
+    source = load_sql(SQL, "reprice_source")
+    for params in _parts(writer, project, start, end):
+        book.prepare(writer, source, params, later=False)
+        changes = load_sql(SQL, "reprice_changes", priced=book.price_select(source, later=False))
+        writer.run(f"CREATE OR REPLACE TEMPORARY TABLE repriced_calls ENGINE = Memory AS {changes}", params)
+        _mark_dirty(writer)
+        writer.run(f"INSERT INTO calls ({', '.join(names)}) SELECT {values} FROM repriced_calls")
+        writer.run(load_sql(SQL, "reprice_lookups"))
+        _mark_dirty(writer)
+        writer.run("DROP TEMPORARY TABLE repriced_calls")
+
+
+def _mark_dirty(writer: Writer) -> None:
+    writer.run(
+        "INSERT INTO dirty_hours (project, hour, changed_at) "
+        "SELECT DISTINCT project, toStartOfHour(started_at), now64(3, 'UTC') FROM repriced_calls"
+    )
+
+
+def _parts(writer: Writer, project: str, start: datetime, end: datetime) -> Iterator[dict[str, Any]]:
+    """The window in runs of whole days of about `PART_CALLS` calls, as parameters of reprice_source.sql."""
+    days = writer.query(
+        "SELECT toDate(started_at) AS day, count() AS calls FROM calls WHERE project = {project:String} "
+        "AND started_at >= {start:DateTime64(9)} AND started_at < {end:DateTime64(9)} GROUP BY day ORDER BY day",
+        {"project": project, "start": start, "end": end},
+    )
+    first, calls = start, 0
+    for nth, row in enumerate(days, 1):
+        calls += row["calls"]
+        after = datetime(row["day"].year, row["day"].month, row["day"].day, tzinfo=UTC) + timedelta(days=1)
+        if calls >= PART_CALLS or nth == len(days):
+            yield {"project": project, "start": first, "end": min(end, after)}
+            first, calls = after, 0
+
+
+def _note(writer: Writer, record: dict[str, Any], state: str) -> None:
+    columns = ("id", "project", "starts_at", "ends_at", "price_version", "epochs_before", "created_at")
+    writer.insert(
+        "repricings", [{**{name: record[name] for name in columns}, "state": state, "version": time.time_ns()}]
+    )
+
+
+def _totals(writer: Writer, project: str, start: datetime, end: datetime) -> dict[str, Any]:
+    return writer.query(
+        "SELECT count() AS calls, ifNull(sum(cost_usd), 0) AS cost_usd FROM calls FINAL "
+        "WHERE project = {project:String} AND started_at >= {start:DateTime64(9)} AND started_at < {end:DateTime64(9)}",
+        {"project": project, "start": start, "end": end},
+    )[0]
+
+
+def _month(text: str) -> tuple[datetime, datetime]:
+    try:
+        first = date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise ConfigError(f"{text!r} is not a month; write it as 2026-10") from None
+    after = (first + timedelta(days=31)).replace(day=1)
+    return (datetime(first.year, first.month, 1, tzinfo=UTC), datetime(after.year, after.month, 1, tzinfo=UTC))

@@ -1,0 +1,47 @@
+"""The cascades of rebuilt hours → `cascade_hourly` (runs within one hour, summed up), `cascade_parts` (the others).
+
+An hour is rebuilt from its own calls alone, so a run that turns out to have calls in several hours must not stay summed
+up in one of them: `cascade_runs` knows the hours of every run, and an hour that took a run for its own is marked dirty
+when another hour's rebuild finds the run there too. Whoever asks does the same for hours that are not rolled up yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from outlay_collector.store import load_sql
+from outlay_collector.store.client import Writer
+
+SQL = "outlay_collector.rollup.sql"
+SHARED = "outlay_collector.store.sql"  # asked in the same words by analytics
+HOURS = """c.started_at >= {first:DateTime('UTC')} AND c.started_at < {last:DateTime('UTC')} + INTERVAL 1 HOUR
+  AND toStartOfHour(c.started_at) IN {hours:Array(DateTime('UTC'))}"""
+ALONE = "SELECT *, 0 AS own FROM cascade_fresh WHERE run NOT IN (SELECT run FROM cascade_spread)"
+
+
+def rebuild_cascades(writer: Writer, params: Mapping[str, Any]) -> None:
+    """Rebuild the cascades of some hours of a project.
+
+    Args:
+        writer: The roll-up's connection; keeps temporary tables.
+        params: `project`, `hours`, `first` and `last` of them, `version` of the rebuild.
+    """
+    fresh = load_sql(SHARED, "cascade_parts", hour="toStartOfHour(c.started_at)", hours=HOURS, filters="1", own="")
+    _make(writer, "cascade_fresh", fresh, params)
+    if not writer.query(load_sql(SQL, "rollup_cascade_seen"), params)[0]["rows"]:
+        return
+    _make(writer, "cascade_spread", load_sql(SQL, "rollup_cascade_spread"), params)
+    _make(writer, "cascade_told", load_sql(SQL, "rollup_cascade_told"), params)
+    writer.run(
+        "INSERT INTO dirty_hours SELECT DISTINCT {project:String}, hour, now64(3, 'UTC') FROM cascade_told", params
+    )
+    writer.run(load_sql(SQL, "rollup_cascade_runs"), params)
+    attempts = load_sql(SHARED, "cascade_attempts", time="toStartOfHour(run_started)", parts=ALONE)
+    _make(writer, "cascade_sums", load_sql(SHARED, "cascade_sums", attempts=attempts), {})
+    writer.run(load_sql(SQL, "rollup_cascade_hourly"), params)
+    writer.run(load_sql(SQL, "rollup_cascade_parts"), params)
+
+
+def _make(writer: Writer, table: str, sql: str, params: Mapping[str, Any]) -> None:
+    writer.run(f"CREATE OR REPLACE TEMPORARY TABLE {table} ENGINE = Memory AS {sql}", params)

@@ -1,0 +1,170 @@
+"""Router: which tier of model a task needs, by rules that are data.
+
+`MATRIX` is a starting point from experience reports: what a lower tier is said to keep of the quality. Measure it on
+your own data (`evaluate`, and the trade-off page) and pass rules of your own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from opentelemetry import context as otel_context
+
+from outlay import _safely, semconv
+from outlay.tracing.context import SCOPE_KEY, Scope, current_scope
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """What is known about a kind of task.
+
+    Attributes:
+        task: Kind of task, as given to `Router.choose(task=…)`.
+        tier: The tier that is recommended for it.
+        kept: What a lower tier is said to keep of the quality.
+        failure: How a lower tier usually fails.
+    """
+
+    task: str
+    tier: str
+    kept: str
+    failure: str
+
+
+MATRIX: tuple[MatrixRow, ...] = (
+    MatrixRow("classification", "nano", "95 %+ with good prompts", "edge cases misclassified"),
+    MatrixRow("extraction", "small", "90 %+ with schema hints", "schema broken on complex fields"),
+    MatrixRow("rag", "large", "80 %", "hallucination where context has gaps"),
+    MatrixRow("reasoning", "large", "60–70 %", "logical errors in the chain"),
+    MatrixRow("summarization", "small", "85 %+ if chunked well", "details lost in reduce"),
+    MatrixRow("code", "large", "70 %, simple code only", "subtle logic errors, wrong APIs"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Sends a request to a tier.
+
+    Attributes:
+        tier: The tier.
+        task: Only this kind of task.
+        min_complexity: Only from this complexity on, 0–1.
+        when: Only if this says so; it gets the keywords of `choose`.
+        reason: Shown beside the choice; default says what matched.
+    """
+
+    tier: str
+    task: str | None = None
+    min_complexity: float | None = None
+    when: Callable[[Mapping[str, Any]], bool] | None = None
+    reason: str = ""
+
+    def matches(self, task: str | None, complexity: float | None, facts: Mapping[str, Any]) -> bool:
+        """Whether every condition holds."""
+        if self.task is not None and self.task != task:
+            return False
+        if self.min_complexity is not None and (complexity is None or complexity < self.min_complexity):
+            return False
+        return self.when is None or bool(self.when(facts))
+
+    def why(self) -> str:
+        """The reason in words."""
+        if self.reason:
+            return self.reason
+        parts = [f"task {self.task}"] if self.task is not None else []
+        if self.min_complexity is not None:
+            parts.append(f"complexity at least {self.min_complexity:g}")
+        if self.when is not None:
+            parts.append(getattr(self.when, "__name__", "condition"))
+        return ", ".join(parts) or "every request"
+
+
+class Route(Generic[T]):
+    """A choice. As a block, calls inside carry `outlay.route.tier` and `.reason`."""
+
+    def __init__(self, tier: str, target: T, reason: str) -> None:
+        self.tier = tier
+        self.target = target
+        self.reason = reason
+        self._tokens: list[Any] = []
+
+    def __enter__(self) -> Route[T]:
+        outer = current_scope()
+        added = {semconv.ROUTE_TIER: self.tier, semconv.ROUTE_REASON: self.reason}
+        scope = Scope({**outer.attributes, **added}, outer.frame, outer.metering)
+        self._tokens.append(otel_context.attach(otel_context.set_value(SCOPE_KEY, scope)))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        otel_context.detach(self._tokens.pop())
+
+
+class Router(Generic[T]):
+    """Chooses a tier by rules; the first that matches wins, then the matrix, then the default.
+
+    Args:
+        tiers: Tier → what to use for it: a model's name, a client, a function.
+        rules: In order of precedence.
+        default: Tier when nothing matches. Must be said where there is more than one: no model is chosen in silence.
+        matrix: Recommendation per task, for tiers that exist here.
+
+    Raises:
+        ValueError: If there is no tier, no default, or a tier that is not there.
+
+    Example:
+        router = outlay.Router({"nano": "gpt-4o-nano", "large": "gpt-4o"}, default="nano")
+        with router.choose(task="classification") as route:
+            client.chat.completions.create(model=route.target, messages=messages)
+    """
+
+    def __init__(
+        self,
+        tiers: Mapping[str, T],
+        rules: Sequence[Rule] = (),
+        *,
+        default: str | None = None,
+        matrix: Sequence[MatrixRow] = MATRIX,
+    ) -> None:
+        if not tiers:
+            raise ValueError("a router needs at least one tier")
+        self._tiers = dict(tiers)
+        self._rules = tuple(rules)
+        if default is None and len(tiers) > 1:
+            raise ValueError(f"a router needs default=, its tier when nothing matches: one of {', '.join(tiers)}")
+        self._default = default if default is not None else next(iter(tiers))
+        self._matrix = {row.task: row for row in matrix}
+        for tier in (self._default, *(rule.tier for rule in self._rules)):
+            if tier not in self._tiers:
+                raise ValueError(f"no tier {tier!r}; there are {', '.join(self._tiers)}")
+
+    def choose(self, task: str | None = None, complexity: float | None = None, **facts: Any) -> Route[T]:
+        """The tier for a request.
+
+        Args:
+            task: Kind of task.
+            complexity: 0–1, however you measure it.
+            **facts: Anything that rules with `when` look at.
+
+        A rule that fails, say because its `when` misses a fact, is logged and does not match.
+        """
+        every = {"task": task, "complexity": complexity, **facts}
+        for rule in self._rules:
+            if _matches(rule, task, complexity, every):
+                return Route(rule.tier, self._tiers[rule.tier], rule.why())
+        row = self._matrix.get(str(task or ""))
+        if row is not None and row.tier in self._tiers:
+            return Route(row.tier, self._tiers[row.tier], f"matrix: {row.task}")
+        return Route(self._default, self._tiers[self._default], "default")
+
+
+def _matches(rule: Rule, task: str | None, complexity: float | None, facts: Mapping[str, Any]) -> bool:
+    try:
+        return rule.matches(task, complexity, facts)
+    except Exception:
+        _safely.report(f"rule for tier {rule.tier}", message="failed and does not match")
+        return False

@@ -1,0 +1,404 @@
+"""init(): the one connection between the application and Outlay.
+
+Outlay is a guest. It adds a span processor to the application's tracer provider where there is one, also when that
+one appears later, and so sees the application's spans. Its own spans come from a provider of its own, which the
+application's exporters and samplers know nothing of; they continue the application's traces. `share_spans` makes them
+with the application's provider instead, for its exporters, too; those that its sampler refuses stay ours alone.
+
+While the application has no provider, ours is lent to OpenTelemetry without claiming the place: the application's
+`set_tracer_provider()` still succeeds and wins.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+from opentelemetry.context import Context, get_current
+from opentelemetry.trace import Span, SpanContext, SpanKind
+from opentelemetry.trace.propagation import _SPAN_KEY
+
+from outlay import _safely, semconv
+from outlay.export import children as _children
+from outlay.settings import Settings
+from outlay.tracing.context import current_scope, span_around
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+    from outlay.export.queue import Pipeline, Sender
+
+Redact = Callable[[str], str]
+
+
+class Client:
+    """Everything that `init()` set up. One per process; `configure` may replace its parts.
+
+    Attributes:
+        resource: What our spans say about this service.
+    """
+
+    resource: Resource
+
+    def __init__(self) -> None:
+        self.enabled = False
+        self.explicit = False
+        self.settings = Settings.from_env({}, disabled=True)
+        self.redact: Redact | None = None
+        self.now_ns: Callable[[], int] = time.time_ns
+        self.clock: Callable[[], int] | None = None  # set by tests: spans start and end by it, too
+        self.pipeline: Pipeline | None = None
+        self.own_provider: TracerProvider | None = None
+        self._own_tracer: trace.Tracer = trace.NoOpTracer()
+        self._tracer: trace.Tracer = trace.NoOpTracer()
+        self._seen: Any = None
+        self._ids: IdGenerator | None = None
+        self._alone = False  # ids of our own: the application's provider would make others
+        self._attached: list[Any] = []
+        self._counted = False
+        self.exiting = False
+        self.parents: dict[int, SpanContext] = {}  # open spans of the application → the span of ours that they are in
+        self.outermost: set[int] = set()  # ids of open spans that wait at their end until everything is sent
+
+    def configure(
+        self,
+        settings: Settings,
+        *,
+        redact: Redact | None = None,
+        sender: Sender | None = None,
+        ids: IdGenerator | None = None,
+        provider: Any = None,
+    ) -> None:
+        """Take these settings from now on; what is queued goes out with them."""
+        self.redact = redact
+        self.settings = settings
+        if settings.disabled:
+            self.enabled = False
+            return
+        from opentelemetry.sdk.resources import Resource
+
+        from outlay.export.encode import Encoder
+        from outlay.export.queue import Pipeline, Sender
+
+        encoder = Encoder(settings)
+        pipeline = Pipeline(settings, sender or Sender(settings), encoder.spans, encoder.scores, exiting=self.exiting)
+        if self.pipeline is not None:
+            self.pipeline.hand_over(pipeline)
+        lent = self.own_provider is not None and trace.get_tracer_provider() is self.own_provider
+        self._ids = ids
+        own = self._use_own(Resource.create(self._named()))
+        self.pipeline = pipeline
+        self._count_drops()
+        self.own_provider = own
+        self._tracer = self._own_tracer
+        self._seen = None
+        self._alone = ids is not None and provider is None
+        if provider is not None and not hasattr(provider, "add_span_processor"):
+            _safely.warn("init", "tracer_provider=%r takes no span processor; the default is used", provider)
+            provider = None
+        if redact is not None and not callable(redact):
+            _safely.warn("redact", "redact=%r is no function; no texts are kept", redact)
+        if provider is not None:
+            self._adopt(provider)
+        elif settings.set_global and (lent or isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)):
+            lend(own)
+        self.enabled = True
+
+    def _named(self) -> dict[str, Any]:
+        """What the settings say about this service."""
+        attributes = {
+            semconv.SERVICE_NAME: self.settings.service,
+            semconv.SERVICE_VERSION: self.settings.service_version,
+            semconv.ENVIRONMENT: self.settings.environment,
+        }
+        return {key: value for key, value in attributes.items() if value}
+
+    def _use_own(self, resource: Resource, ids: IdGenerator | None = None) -> TracerProvider:
+        """Make our spans with a new provider of our own that says this about the service."""
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+
+        from outlay.tracing.processor import OutlayProcessor
+
+        own = TracerProvider(
+            sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False, id_generator=self._ids or ids
+        )
+        own.add_span_processor(OutlayProcessor(self))
+        self.resource = own.resource
+        self._own_tracer = own.get_tracer(
+            semconv.SCOPE, _version(), f"https://opentelemetry.io/schemas/{semconv.VERSION}"
+        )
+        return own
+
+    def _count_drops(self) -> None:
+        """Show what was dropped in the application's own metrics, if it has any."""
+        from opentelemetry import metrics
+
+        if self._counted:
+            return
+        self._counted = True
+        metrics.get_meter(semconv.SCOPE).create_observable_counter(
+            "outlay.sdk.spans.dropped",
+            [lambda options: [metrics.Observation(self.pipeline.dropped if self.pipeline is not None else 0)]],
+            unit="{span}",
+            description="Spans that did not fit the queue or that the server refused.",
+        )
+
+    def tracer(self) -> trace.Tracer:
+        """The tracer of our spans: our own, or with `share_spans` that of the application's provider."""
+        provider = trace.get_tracer_provider()
+        if provider is not self._seen and not self._alone:
+            self._seen = provider
+            if provider is not self.own_provider and hasattr(provider, "add_span_processor"):
+                self._adopt(provider)
+            elif provider is self.own_provider or isinstance(provider, trace.ProxyTracerProvider):
+                self._tracer = self._own_tracer
+        return self._tracer
+
+    def _adopt(self, provider: Any) -> None:
+        from outlay.tracing.processor import OutlayProcessor
+
+        if not any(known is provider for known in self._attached):
+            provider.add_span_processor(OutlayProcessor(self))
+            self._attached.append(provider)
+        theirs = getattr(provider, "resource", None)
+        if theirs is not None:
+            from opentelemetry.sdk.resources import Resource
+
+            self._use_own(theirs.merge(Resource(self._named())), getattr(provider, "id_generator", None))
+        self._seen = trace.get_tracer_provider()
+        share = self.settings.share_spans
+        self._tracer = provider.get_tracer(semconv.SCOPE, _version()) if share else self._own_tracer
+
+    def is_apart(self, span: Span) -> bool:
+        """Whether the application has exporters that do not get this span of ours."""
+        return bool(self._attached) and getattr(span, "resource", None) is self.resource
+
+    def start_span(
+        self,
+        name: str,
+        kind: SpanKind,
+        attributes: dict[str, Any],
+        context: Context | None = None,
+        start_ns: int | None = None,
+    ) -> Span:
+        """Start a span that records whatever the application's sampler says: costs are never sampled."""
+        if start_ns is None and self.clock is not None:
+            start_ns = self.clock()
+        tracer = self.tracer()
+        if context is None:
+            context = get_current()
+        own = self._own_tracer
+        if tracer is not own:
+            span = tracer.start_span(name, context, kind, attributes, start_time=start_ns)
+        if tracer is own or not (span.is_recording() and span.get_span_context().trace_flags.sampled):
+            around = span_around(context)
+            inside = context if around is None else Context({**context, _SPAN_KEY: around})
+            span = own.start_span(name, inside, kind, attributes, start_time=start_ns)
+        if self.settings.flush_at_end and current_scope(context).frame is None:
+            self.outermost.add(span.get_span_context().span_id)
+        return span
+
+    def keeps_content(self, trace_id: int) -> bool:
+        """Whether prompts and completions of this trace may be kept."""
+        settings = self.settings
+        if not settings.capture_content:
+            return False
+        return settings.content_ratio >= 1 or (trace_id & 0xFFFFFFFF) < settings.content_ratio * 2**32
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("outlay")
+    except PackageNotFoundError:
+        return ""
+
+
+def lend(provider: TracerProvider) -> None:
+    """Let OpenTelemetry's proxies use our provider, leaving the set-once place to the application."""
+    if hasattr(trace, "_TRACER_PROVIDER"):
+        trace._TRACER_PROVIDER = provider
+
+
+def take_back(provider: TracerProvider | None) -> bool:
+    """Undo `lend`; whether it was lent."""
+    if provider is None or getattr(trace, "_TRACER_PROVIDER", None) is not provider:
+        return False
+    trace._TRACER_PROVIDER = None
+    return True
+
+
+_client = Client()
+_lock = threading.RLock()
+_started = False
+_ends: list[Callable[[Client], None]] = []
+
+
+def get_client() -> Client:
+    """The client; set up from the environment if `init()` was not called."""
+    if not _started:
+        _start({}, explicit=False)
+    return _client
+
+
+def running() -> Client:
+    """The client as it is, for the hooks: somebody else's HTTP request must not start anything."""
+    return _client
+
+
+@_safely.safely()
+def init(
+    service: str | None = None,
+    environment: str | None = None,
+    *,
+    endpoint: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    api_key: str | None = None,
+    service_version: str | None = None,
+    stream_usage: bool | None = None,
+    capture_content: bool | None = None,
+    content_ratio: float | None = None,
+    redact: Redact | None = None,
+    estimate_usage: bool | None = None,
+    propagate: bool | None = None,
+    set_global: bool | None = None,
+    share_spans: bool | None = None,
+    tracer_provider: Any = None,
+    wire: bool | None = None,
+    spool_file: str | None = None,
+    disabled: bool | None = None,
+) -> None:
+    """Start metering. Optional: the first tracked call does it with the environment's settings.
+
+    Safe to call twice; the first call wins, and a second one with other values says so in the log. Never raises: a
+    setting that cannot be read is logged and replaced by its default.
+
+    Args:
+        service: Name of this service (`OTEL_SERVICE_NAME`).
+        environment: Where it runs: prod, staging …
+        endpoint: Base URL of the server (`OTEL_EXPORTER_OTLP_ENDPOINT`); default http://localhost:4318.
+        headers: Headers of every export (`OTEL_EXPORTER_OTLP_HEADERS`).
+        api_key: Ingest key; decides the project.
+        service_version: Version of this service.
+        stream_usage: Ask OpenAI-style chat streams for usage. They then end with one more chunk without choices.
+        capture_content: Keep prompts and completions on the spans. Off by default.
+        content_ratio: Share of traces whose content is kept. Costs are always kept.
+        redact: Called with each text before it is queued; what it returns is kept.
+        estimate_usage: Estimate tokens, marked so, where a stream ended without usage.
+        propagate: Add `traceparent` and `baggage` to outgoing HTTP requests.
+        set_global: Serve as OpenTelemetry's tracer provider while the application has none.
+        share_spans: Let the application's own exporters have Outlay's spans, too.
+        tracer_provider: Use this provider instead of the global one.
+        wire: Meter calls at the HTTP layer. On by default.
+        spool_file: File for what could not be sent, to be loaded with `outlay ingest`.
+        disabled: Switch everything off.
+    """
+    given = {
+        "service": service,
+        "environment": environment,
+        "endpoint": endpoint,
+        "headers": headers,
+        "api_key": api_key,
+        "service_version": service_version,
+        "stream_usage": stream_usage,
+        "capture_content": capture_content,
+        "content_ratio": content_ratio,
+        "estimate_usage": estimate_usage,
+        "propagate": propagate,
+        "set_global": set_global,
+        "share_spans": share_spans,
+        "wire": wire,
+        "spool_file": spool_file,
+        "disabled": disabled,
+    }
+    _start(given, explicit=True, redact=redact, provider=tracer_provider)
+
+
+def _start(given: dict[str, Any], *, explicit: bool, redact: Redact | None = None, provider: Any = None) -> None:
+    global _started
+    with _lock:
+        if _started and not explicit:
+            return
+        settings = Settings.from_env(os.environ, on_error=_bad_setting, **given)
+        if _started and _client.explicit:
+            if settings != _client.settings:
+                _safely.warn("init", "init() was already called; the settings of the first call stay")
+            return
+        if not _started:
+            atexit.register(_exit)
+        _client.explicit = explicit
+        _started = True
+        _client.configure(settings, redact=redact, provider=provider)
+        if _client.enabled and settings.wire:
+            from outlay.wire import install
+
+            install()
+
+
+def _bad_setting(error: Exception) -> None:
+    _safely.warn(f"setting {error}", "%s; the default is used", error)
+
+
+@_safely.safely(False)
+def flush(timeout: float = 30.0) -> bool:
+    """Wait until everything recorded so far is on the server.
+
+    A producer of many past calls loses nothing if it flushes before the queue fills (`OUTLAY_QUEUE_SPANS`, 8192).
+
+    Args:
+        timeout: Seconds to wait at most.
+
+    Returns:
+        Whether everything was delivered.
+    """
+    pipeline = _client.pipeline
+    return pipeline.flush(timeout) if pipeline is not None else True
+
+
+@_safely.safely()
+def shutdown(timeout: float | None = None) -> None:
+    """Send what is queued and stop. Runs by itself at exit; later spans start it again."""
+    end_open_calls(_client)
+    pipeline = _client.pipeline
+    if pipeline is not None:
+        pipeline.shutdown(_client.settings.exit_timeout_s if timeout is None else timeout)
+
+
+@_safely.safely()
+def _exit() -> None:
+    """The process ends: send what is queued, and from now on everything at once."""
+    _client.exiting = True
+    end_open_calls(_client)
+    if _client.pipeline is not None:
+        _client.pipeline.exit()
+
+
+_children.watch(_exit)
+
+
+def end_open_calls(client: Client) -> None:
+    """End the calls whose results nobody has fetched."""
+    for end in _ends:
+        end(client)
+
+
+def before_end(end: Callable[[Client], None]) -> None:
+    """Have this called before the last spans of a client are sent."""
+    _ends.append(end)
+
+
+def stats() -> dict[str, int]:
+    """Counts of spans since the start: `exported`, `dropped`, `spooled`."""
+    pipeline = _client.pipeline
+    if pipeline is None:
+        return {"exported": 0, "dropped": 0, "spooled": 0}
+    return {"exported": pipeline.exported, "dropped": pipeline.dropped, "spooled": pipeline.spooled}

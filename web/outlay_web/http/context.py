@@ -1,0 +1,119 @@
+"""What a request needs: built once by the start-up, passed to the API and the pages, never a global."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from outlay_collector.store import Store
+from outlay_collector.store.locks import holding
+
+if TYPE_CHECKING:
+    from outlay_collector.prices.book import PriceBook
+    from outlay_collector.receive.intake import Door
+    from outlay_collector.settle import Settler
+    from outlay_collector.spool.spool import Spool
+    from outlay_collector.store.client import Writer
+    from outlay_web.config import Settings
+    from outlay_web.http.auth import Authenticator
+
+
+WRITE_S = 30.0
+LONG_WRITE_S = 3600.0
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def no_wake(job: str) -> None:
+    """Where no scheduler runs in this process there is nothing to wake."""
+
+
+def no_ask() -> None:
+    """Where nothing is loaded in this process, nobody has to know that somebody looks."""
+
+
+@dataclass
+class Context:
+    """One program's parts, as the request handlers see them.
+
+    Attributes:
+        store: The store; thread-safe reads.
+        settings: Server settings, read once.
+        version: Outlay's version.
+        prices: The price book.
+        spool: The receiver's spool, None where this process does not receive.
+        door: The one way into the spool, shared by HTTP, gRPC and recorded files.
+        authenticator: Keys, password and sessions.
+        config: Sections of outlay.toml as their owners parsed them: `budgets`, `alerts`, `projects`, `model_tiers` …
+        clock: Returns the present instant; tests set it.
+        ready: Whether start-up is finished.
+        wake: Makes a background job due now: `wake("settle")`.
+        ask: Says that somebody looks, so that what waits is worked off; waits for nothing.
+        on_pipeline: Runs a function on the thread that settles and returns its value; None where nothing settles.
+        jobs: Name, runs, failures and last error of every background job.
+        shared: What routes keep between requests, by name.
+    """
+
+    store: Store
+    settings: Settings
+    version: str
+    authenticator: Authenticator
+    prices: PriceBook
+    spool: Spool | None = None
+    door: Door | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    clock: Callable[[], datetime] = utc_now
+    ready: bool = False
+    wake: Callable[[str], None] = no_wake
+    ask: Callable[[], None] = no_ask
+    on_pipeline: Callable[[Callable[[Settler], Any]], Any] | None = None
+    jobs: Callable[[], list[dict[str, Any]]] = list
+    shared: dict[str, Any] = field(default_factory=dict)
+    _write_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _price_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _writer: Writer = field(init=False, repr=False)
+    _pricer: Writer = field(init=False, repr=False)
+
+    def now(self) -> datetime:
+        return self.clock()
+
+    def __post_init__(self) -> None:
+        self._writer = self.store.writer(WRITE_S)
+        self._pricer = self.store.writer(LONG_WRITE_S)
+
+    @contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """The request handlers' one writing connection; one handler at a time holds it.
+
+        Raises:
+            StoreError: If others hold it for too long.
+        """
+        with holding(self._write_lock):
+            yield self._writer
+
+    @contextmanager
+    def pricing(self) -> Iterator[Writer]:
+        """The one connection for questions that price calls anew, which takes temporary tables; as `writing`."""
+        with holding(self._price_lock):
+            yield self._pricer
+
+    @contextmanager
+    def own_writer(self) -> Iterator[Writer]:
+        """A connection for one long request, so that short ones need not wait for it."""
+        writer = self.store.writer(LONG_WRITE_S)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+    def ledger(self) -> dict[str, int]:
+        """Spans received, stored, rejected, quarantined, duplicate and pending: one consistent snapshot."""
+        from outlay_collector.load.ledger import ledger
+
+        return dict(ledger(self.store, self.spool))

@@ -1,0 +1,59 @@
+"""Bills for the API and the page: read with the price list at hand, kept, and compared with the calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from outlay.errors import DecodeError
+from outlay_analytics.reconcile.bill import BadBill
+from outlay_analytics.reconcile.bills import find_bill, keep_bill
+from outlay_analytics.reconcile.files import MAX_BYTES, MAX_UNPACKED_BYTES
+from outlay_analytics.reconcile.formats import read_bill
+from outlay_analytics.reconcile.models import ModelNames
+from outlay_analytics.reconcile.reconcile import reconcile
+from outlay_collector.otlp.decompress import unpack
+from outlay_collector.prices.tiers import costs_in_tier
+from outlay_web.http.context import Context
+
+GZIP = b"\x1f\x8b"
+
+
+def take_bill(ctx: Context, project: str, name: str, body: bytes) -> str:
+    """Read a bill's file, plain or gzipped, and keep it; returns its identifier.
+
+    Raises:
+        BadBill: If it cannot be read.
+    """
+    plain = body
+    if body.startswith(GZIP):
+        try:
+            plain = unpack(body, "gzip", min(MAX_BYTES, MAX_UNPACKED_BYTES))
+        except DecodeError as exc:
+            raise BadBill(f"the bill cannot be unpacked: {exc}") from exc
+    with ctx.writing() as writer:
+        ctx.prices.ensure(writer)
+        bill = read_bill(plain, ModelNames(ctx.prices.catalog))
+        return keep_bill(writer, project, name, plain, bill)
+
+
+def compare_bill(ctx: Context, project: str, identity: str) -> dict[str, Any]:
+    """A bill beside the calls as they are priced today, as `outlay_analytics.reconcile.reconcile.reconcile` returns it.
+
+    Raises:
+        BadRequest: If there is no such bill.
+    """
+    bill, charges = find_bill(ctx.store, project, identity)
+    with ctx.pricing() as writer:
+        ctx.prices.ensure(writer)
+        catalog = ctx.prices.catalog
+
+        def name(provider: str, model: str) -> str | None:
+            match = catalog.find(provider, model)
+            return match.model.key if match else None
+
+        def at_tier(first: date, last: date, models: Sequence[str], tier: str) -> Sequence[Mapping[str, Any]]:
+            return costs_in_tier(ctx.prices, writer, project, first, last, models, tier)
+
+        return reconcile(ctx.store, project, bill, charges, name, at_tier)
