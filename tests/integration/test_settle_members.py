@@ -107,3 +107,18 @@ def test_a_duration_that_is_none_stops_nobody(world: World, duration: str) -> No
     world.span("tail", tail, trace="b", scope="logfire.openai")
     world.span("call", usage(7, 3), trace="c")
     assert ("call", 7, 3) in world.counts()
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("at_ms", [5_500, 20_000])
+def test_what_is_one_request_does_not_depend_on_what_was_settled_together(
+    world: World, at_ms: int, together: bool
+) -> None:
+    """A chain of spans lasts as long as those that carry the response's id, whoever looks at it."""
+    world.span("framework", usage(100, 7), trace="app", took_ms=30_000, scope="langsmith")
+    client = usage(100, 7, gen_ai__response__id="r1")
+    world.span("client", client, trace="app", parent="framework", took_ms=1_000, scope=SDK)
+    if not together:
+        world.settle()
+    world.span("gateway", usage(100, 7, gen_ai__response__id="r1"), trace="gateway", at_ms=at_ms, scope="gateway")
+    assert len(world.calls()) == (1 if at_ms == 5_500 else 2)
