@@ -106,3 +106,9 @@ def test_decisions_are_numbered_without_gaps_and_share_a_form() -> None:
         text = (ROOT / "docs" / "decisions" / name).read_text()
         for word in ("**Context.**", "**Decision.**", "**Consequences.**"):
             assert word in text, f"{name} lacks {word}"
+
+
+def test_every_migration_has_a_number_of_its_own() -> None:
+    folder = ROOT / "collector" / "outlay_collector" / "store" / "migrations"
+    numbers = [path.name[:4] for path in sorted(folder.glob("*.sql"))]
+    assert numbers == [f"{n:04}" for n in range(1, len(numbers) + 1)]  # of two with one number only the last is applied
