@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import httpx
@@ -16,6 +15,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler
 from tests.fake_provider import FakeProvider
+from tests.instrumentation import instrumented
 
 import outlay
 from outlay import semconv
@@ -42,16 +42,6 @@ class Application:
         return sorted((s.name, names.get(s.parent.span_id, "missing") if s.parent else "") for s in spans)
 
 
-@contextmanager
-def instrumented(application: Application) -> Iterator[None]:
-    instrumentor = OpenAIInstrumentor()
-    instrumentor.instrument(tracer_provider=application.provider, skip_dep_check=True)
-    try:
-        yield
-    finally:
-        instrumentor.uninstrument()
-
-
 def serve(application: Application, provider: FakeProvider, root: bool = True) -> None:
     """What the application does: a handler with steps, model calls in each, one of them past its instrumentation."""
 
@@ -73,7 +63,7 @@ def serve(application: Application, provider: FakeProvider, root: bool = True) -
 
 
 def run(application: Application, root: bool = True, **settings: Any) -> Capture:
-    with FakeProvider() as provider, instrumented(application):
+    with FakeProvider() as provider, instrumented(OpenAIInstrumentor(), application.provider):
         with capture(tracer_provider=application.provider, **settings) as sent:
             serve(application, provider, root)
         return sent

@@ -14,6 +14,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from tests.fake_provider import Answer, FakeProvider
+from tests.instrumentation import instrumented
 from tests.landing import collector
 
 import outlay
@@ -52,21 +53,18 @@ def settle(store: Store, folder: Path, sent: Capture) -> None:
 def test_a_request_that_two_meters_describe_is_one_call(store: Store, tmp_path: Path, module: str) -> None:
     theirs = TracerProvider()
     instrumentor = importlib.import_module(module).OpenAIInstrumentor()
-    instrumentor.instrument(tracer_provider=theirs, skip_dep_check=True)
-    try:
-        with FakeProvider() as provider, capture(tracer_provider=theirs) as sent:
-            provider.queue(ANSWER, ANSWER, Answer(status=500, headers={"retry-after-ms": "1"}), ANSWER)
-            with (
-                outlay.track(feature="f"),
-                openai.OpenAI(base_url=f"{provider.url}/v1", api_key="none") as client,
-            ):
-                client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
-                options: Any = {"stream": True, "stream_options": {"include_usage": True}}
-                for _ in client.chat.completions.create(model="gpt-4o", messages=MESSAGES, **options):
-                    pass
-                client.chat.completions.create(model="gpt-4o", messages=[*MESSAGES, *MESSAGES])
-    finally:
-        instrumentor.uninstrument()
+    with (
+        instrumented(instrumentor, theirs),
+        FakeProvider() as provider,
+        capture(tracer_provider=theirs) as sent,
+    ):
+        provider.queue(ANSWER, ANSWER, Answer(status=500, headers={"retry-after-ms": "1"}), ANSWER)
+        with outlay.track(feature="f"), openai.OpenAI(base_url=f"{provider.url}/v1", api_key="none") as client:
+            client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+            options: Any = {"stream": True, "stream_options": {"include_usage": True}}
+            for _ in client.chat.completions.create(model="gpt-4o", messages=MESSAGES, **options):
+                pass
+            client.chat.completions.create(model="gpt-4o", messages=[*MESSAGES, *MESSAGES])
     assert len({span.scope for span in sent.spans}) == 2
     settle(store, tmp_path, sent)
     rows = store.query(
