@@ -13,7 +13,7 @@ from typing import Any
 
 import uvicorn
 
-from outlay_collector.load import ledger as status
+from outlay_collector.load import ledger
 from outlay_collector.load.loader import Loader
 from outlay_collector.receive.http import Receiver
 from outlay_collector.spool.spool import Spool
@@ -37,7 +37,7 @@ def main(data: Path, port: int) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] not in ("/ledger", "/spans"):
             return await receiver(scope, receive, send)
-        answer: Any = status.ledger(store, spool) if scope["path"] == "/ledger" else store.query(EXPORT)
+        answer: Any = ledger.ledger(store, spool) if scope["path"] == "/ledger" else store.query(EXPORT)
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
         return None

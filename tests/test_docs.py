@@ -21,10 +21,9 @@ def test_the_settings_page_is_the_settings_table() -> None:
 
 
 def test_the_example_file_is_valid_and_uses_every_section_and_key(tmp_path: Path) -> None:
-    from outlay_analytics.alerting import budgets
-    from outlay_analytics.alerting import settings as alert_settings
+    from outlay_analytics.alerting import budgets, settings
     from outlay_analytics.query import model_tiers
-    from outlay_collector.prices import overrides as prices_overlay
+    from outlay_collector.prices import overrides
     from outlay_web.config import SECTIONS, load_config
     from outlay_web.config_docs import example
     from outlay_web.server.application import parse_sections
@@ -39,12 +38,12 @@ def test_the_example_file_is_valid_and_uses_every_section_and_key(tmp_path: Path
     assert (len(overlay.discounts), len(overlay.aliases), len(found["projects"])) == (1, 1, 1)
     for name, keys in {
         "budgets": {"name", "project", *budgets.KEYS},
-        "prices": prices_overlay.PRICE_KEYS,
-        "discounts": prices_overlay.DISCOUNT_KEYS,
-        "aliases": prices_overlay.ALIAS_KEYS,
+        "prices": overrides.PRICE_KEYS,
+        "discounts": overrides.DISCOUNT_KEYS,
+        "aliases": overrides.ALIAS_KEYS,
     }.items():
         assert {key for row in written[name] for key in row} == set(keys), name
-    assert set(written["alerts"]) == set(alert_settings.KEYS)
+    assert set(written["alerts"]) == set(settings.KEYS)
     assert set(written["model_tiers"]) == set(model_tiers.TIERS)
 
 

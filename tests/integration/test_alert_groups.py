@@ -11,8 +11,7 @@ import pytest
 from tests.hand_calls import call, put
 from tests.receiver import Received, receiver
 
-from outlay_analytics.alerting import evaluate as alerts
-from outlay_analytics.alerting import listing as alert_list
+from outlay_analytics.alerting import evaluate, listing
 from outlay_analytics.alerting.budgets import delete_budget, put_budget
 from outlay_analytics.alerting.settings import parse_alerts
 from outlay_collector.store import Store
@@ -69,20 +68,20 @@ def test_ten_features_that_rise_together_are_one_message(store: Store, writer: W
         budget(store, writer, name, "5", hook, feature=[name])
     settings = parse_alerts({"allow": ["127.0.0.1"], "notify": [hook.url]})
     for minute in range(2):
-        alerts.evaluate(store, writer, NOW + minute * MINUTE, settings)
-    alerts.evaluate_anomalies(store, writer, NOW + 2 * MINUTE, settings)
-    alerts.evaluate(store, writer, NOW + 20 * MINUTE, settings)
+        evaluate.evaluate(store, writer, NOW + minute * MINUTE, settings)
+    evaluate.evaluate_anomalies(store, writer, NOW + 2 * MINUTE, settings)
+    evaluate.evaluate(store, writer, NOW + 20 * MINUTE, settings)
     assert len(hook.bodies) == 1
     assert sorted(told(hook, 0)) == [(name, "firing") for name in FEATURES]
-    shown = alert_list.list_alerts(store, "default", NOW, "firing")
+    shown = listing.list_alerts(store, "default", NOW, "firing")
     assert {one["rule"] for one in shown} >= {"over_budget", "anomaly"}
     for name in FEATURES:
         delete_budget(store, writer, "default", name)
-    alerts.evaluate(store, writer, NOW + 21 * MINUTE, settings)
+    evaluate.evaluate(store, writer, NOW + 21 * MINUTE, settings)
     assert len(hook.bodies) == 2
     assert sorted(told(hook, 1)) == [("", "firing"), *((name, "resolved") for name in FEATURES)]
     for minute in range(22, 24):  # nothing is unusual any more
-        alerts.evaluate_anomalies(store, writer, NOW + minute * MINUTE, settings, finder=lambda *_, **__: NOTHING)
+        evaluate.evaluate_anomalies(store, writer, NOW + minute * MINUTE, settings, finder=lambda *_, **__: NOTHING)
     assert [one["status"] for one in hook.json] == ["firing", "firing", "resolved"]
     assert len({one["groupKey"] for one in hook.json}) == 1
 
@@ -91,7 +90,7 @@ def test_features_that_rise_for_different_causes_are_told_apart(store: Store, wr
     world(store, many=Rise(times=20), dear=Rise(cost="0.2"))
     for name in ("many", "dear"):
         budget(store, writer, name, "5", hook, feature=[name])
-    alerts.evaluate(store, writer, NOW, parse_alerts({"allow": ["127.0.0.1"]}))
+    evaluate.evaluate(store, writer, NOW, parse_alerts({"allow": ["127.0.0.1"]}))
     assert sorted(one["alerts"][0]["annotations"]["drivers"].split(" +")[0] for one in hook.json) == [
         "requests",
         "unit price",
@@ -105,11 +104,11 @@ def test_a_channel_hears_of_the_parts_that_are_meant_for_it(store: Store, writer
         for name, channels in (("a", [hook.url, other.url]), ("b", [hook.url])):
             body = {"amount_usd": "5", "scope": {"feature": [name]}, "notify": channels}
             put_budget(store, writer, "default", name, body, NOW)
-        assert alerts.evaluate(store, writer, NOW, settings) == 2
+        assert evaluate.evaluate(store, writer, NOW, settings) == 2
         assert sorted(told(hook, 0)) == [("a", "firing"), ("b", "firing")]
         assert told(other, 0) == [("a", "firing")]
         delete_budget(store, writer, "default", "a")
-        alerts.evaluate(store, writer, NOW + MINUTE, settings)
+        evaluate.evaluate(store, writer, NOW + MINUTE, settings)
         assert told(other, 1) == [("a", "resolved")]
 
 
@@ -120,10 +119,10 @@ def test_pagerduty_opens_one_incident_for_a_group_and_closes_it(store: Store, wr
     for name in ("a", "b"):
         body = {"amount_usd": "5", "scope": {"feature": [name]}, "notify": [channel]}
         put_budget(store, writer, "default", name, body, NOW)
-    alerts.evaluate(store, writer, NOW, settings)
+    evaluate.evaluate(store, writer, NOW, settings)
     for name in ("a", "b"):
         delete_budget(store, writer, "default", name)
-    alerts.evaluate(store, writer, NOW + MINUTE, settings)
+    evaluate.evaluate(store, writer, NOW + MINUTE, settings)
     assert [one["event_action"] for one in hook.json] == ["trigger", "resolve"]
     assert hook.json[0]["dedup_key"] == hook.json[1]["dedup_key"]
     assert hook.json[0]["payload"]["summary"].startswith("Critical: a is over budget, and 1 more: requests")
@@ -135,14 +134,14 @@ def test_heading_over_gives_way_to_over_without_a_word_of_its_own(store: Store, 
     settings = parse_alerts({"allow": ["127.0.0.1"]})
     budget(store, writer, "a", "6.5", hook, feature=["a"])
     for minute in range(2):
-        alerts.evaluate(store, writer, NOW + minute * MINUTE, settings)
-    rules = {one["rule"] for one in alert_list.list_alerts(store, "default", NOW, "firing")}
+        evaluate.evaluate(store, writer, NOW + minute * MINUTE, settings)
+    rules = {one["rule"] for one in listing.list_alerts(store, "default", NOW, "firing")}
     assert "projected_over_budget" in rules
     assert "over_budget" not in rules
     put(store, call(NOW + MINUTE, "2", feature="a", **CALL))
     for minute in range(2, 8):
-        alerts.evaluate(store, writer, NOW + minute * MINUTE, settings)
-    firing = [one["rule"] for one in alert_list.list_alerts(store, "default", NOW, "firing")]
+        evaluate.evaluate(store, writer, NOW + minute * MINUTE, settings)
+    firing = [one["rule"] for one in listing.list_alerts(store, "default", NOW, "firing")]
     assert "over_budget" in firing
     assert "projected_over_budget" not in firing
     assert [one["status"] for one in hook.json] == ["firing", "firing"]

@@ -16,9 +16,7 @@ from tests.hand_calls import call, put
 from tests.receiver import Received, receiver
 
 from outlay.errors import ConfigError
-from outlay_analytics.alerting import evaluate as alerts
-from outlay_analytics.alerting import listing as alert_list
-from outlay_analytics.alerting import outbox
+from outlay_analytics.alerting import evaluate, listing, outbox
 from outlay_analytics.alerting.budgets import (
     all_budgets,
     delete_budget,
@@ -189,7 +187,7 @@ def test_a_budget_that_is_passed_posts_one_alertmanager_message(store: Store, wr
     spend(store, 60, "0.25")
     spend(store, 20, "0.25")
     put_small(store, writer, hook)
-    assert alerts.evaluate(store, writer, NOW, SETTINGS) == 1
+    assert evaluate.evaluate(store, writer, NOW, SETTINGS) == 1
     (body,) = hook.json
     assert (body["version"], body["status"], body["groupKey"]) == ("4", "firing", "default/budget:search")
     first = body["alerts"][0]
@@ -205,19 +203,19 @@ def test_a_budget_that_is_passed_posts_one_alertmanager_message(store: Store, wr
     assert hook.headers[0]["Content-Type"] == "application/json"
     # The same again says nothing: it was told, and its weaker siblings are inhibited.
     for minute in range(1, 4):
-        assert alerts.evaluate(store, writer, NOW + minute * MINUTE, SETTINGS) == 0
-    states = {a["rule"]: a["state"] for a in alert_list.list_alerts(store, "default", NOW)}
+        assert evaluate.evaluate(store, writer, NOW + minute * MINUTE, SETTINGS) == 0
+    states = {a["rule"]: a["state"] for a in listing.list_alerts(store, "default", NOW)}
     assert states["over_budget"] == "firing"
     assert len(hook.bodies) == 1
-    assert {a["delivery_error"] for a in alert_list.list_alerts(store, "default", NOW)} == {None}
+    assert {a["delivery_error"] for a in listing.list_alerts(store, "default", NOW)} == {None}
 
 
 def test_an_alert_that_reached_nobody_says_so(store: Store, writer: Writer, hook: Received) -> None:
     spend(store, 20, "0.5")
     put_small(store, writer, hook)
     nobody_allowed = parse_alerts({})
-    assert alerts.evaluate(store, writer, NOW, nobody_allowed) == 0
-    (over,) = [a for a in alert_list.list_alerts(store, "default", NOW) if a["rule"] == "over_budget"]
+    assert evaluate.evaluate(store, writer, NOW, nobody_allowed) == 0
+    (over,) = [a for a in listing.list_alerts(store, "default", NOW) if a["rule"] == "over_budget"]
     assert over["delivery_error"].startswith("1 channel not reached: ")
     assert "allow" in over["delivery_error"]
     assert hook.url not in over["delivery_error"]
@@ -227,37 +225,37 @@ def test_an_alert_that_reached_nobody_says_so(store: Store, writer: Writer, hook
 def test_an_alert_repeats_resolves_and_begins_anew(store: Store, writer: Writer, hook: Received) -> None:
     spend(store, 20, "0.5")
     put_small(store, writer, hook)
-    alerts.evaluate(store, writer, NOW, SETTINGS)
-    assert alerts.evaluate(store, writer, NOW + timedelta(hours=25), SETTINGS) == 1
+    evaluate.evaluate(store, writer, NOW, SETTINGS)
+    assert evaluate.evaluate(store, writer, NOW + timedelta(hours=25), SETTINGS) == 1
     assert hook.json[1]["status"] == "firing"
     put_small(store, writer, hook, amount_usd="100000")
     later = NOW + timedelta(hours=26)
-    alerts.evaluate(store, writer, later, SETTINGS)
-    assert alerts.evaluate(store, writer, later + MINUTE, SETTINGS) == 1
+    evaluate.evaluate(store, writer, later, SETTINGS)
+    assert evaluate.evaluate(store, writer, later + MINUTE, SETTINGS) == 1
     assert hook.json[2]["status"] == "resolved"
     resolved = hook.json[2]["alerts"][0]
     assert resolved["endsAt"] == "2026-03-21T14:31:00Z"
     assert resolved["fingerprint"] == hook.json[0]["alerts"][0]["fingerprint"]
-    found = alert_list.list_alerts(store, "default", later, state="resolved")
+    found = listing.list_alerts(store, "default", later, state="resolved")
     assert any(a["reason"].startswith("over; it was: spent $") for a in found)
 
 
 def test_a_deleted_budget_resolves_its_alerts_at_once(store: Store, writer: Writer, hook: Received) -> None:
     spend(store, 20, "0.5")
     put_small(store, writer, hook)
-    alerts.evaluate(store, writer, NOW, SETTINGS)
+    evaluate.evaluate(store, writer, NOW, SETTINGS)
     delete_budget(store, writer, "default", "search")
-    assert alerts.evaluate(store, writer, NOW + MINUTE, SETTINGS) == 1
+    assert evaluate.evaluate(store, writer, NOW + MINUTE, SETTINGS) == 1
     assert hook.json[1]["status"] == "resolved"
 
 
 def test_projected_overspend_waits_for_a_second_evaluation(store: Store, writer: Writer, hook: Received) -> None:
     spend(store, 60, "0.5")
     put_small(store, writer, hook, amount_usd="300")
-    assert alerts.evaluate(store, writer, NOW, SETTINGS) == 0
-    (pending,) = alert_list.list_alerts(store, "default", NOW)
+    assert evaluate.evaluate(store, writer, NOW, SETTINGS) == 0
+    (pending,) = listing.list_alerts(store, "default", NOW)
     assert (pending["rule"], pending["state"], pending["severity"]) == ("projected_over_budget", "pending", "critical")
-    assert alerts.evaluate(store, writer, NOW + MINUTE, SETTINGS) == 1
+    assert evaluate.evaluate(store, writer, NOW + MINUTE, SETTINGS) == 1
     annotations = hook.json[0]["alerts"][0]["annotations"]
     assert "heading for $37" in annotations["summary"]
     assert "of $300.00 by 1 April" in annotations["summary"]
@@ -268,8 +266,8 @@ def test_ten_times_the_usual_spend_burns(store: Store, writer: Writer, hook: Rec
     spend(store, 1, "2", until=NOW)
     put_small(store, writer, hook, amount_usd="120")
     for minute in (0, 1):
-        alerts.evaluate(store, writer, NOW + minute * MINUTE, SETTINGS)
-    found = {a["rule"]: a for a in alert_list.list_alerts(store, "default", NOW, state="firing")}
+        evaluate.evaluate(store, writer, NOW + minute * MINUTE, SETTINGS)
+    found = {a["rule"]: a for a in listing.list_alerts(store, "default", NOW, state="firing")}
     assert found["burn_rate"]["severity"] == "critical"
     assert "times as fast" in found["burn_rate"]["reason"]
 
@@ -277,17 +275,17 @@ def test_ten_times_the_usual_spend_burns(store: Store, writer: Writer, hook: Rec
 def test_silenced_and_acknowledged_alerts_keep_quiet(store: Store, writer: Writer, hook: Received) -> None:
     spend(store, 20, "0.5")
     put_small(store, writer, hook)
-    alerts.evaluate(store, writer, NOW, SETTINGS)
-    (alert,) = [a for a in alert_list.list_alerts(store, "default", NOW) if a["rule"] == "over_budget"]
-    assert alert_list.acknowledge(store, writer, "default", alert["id"], NOW, by="kim")["acknowledged_by"] == "kim"  # type: ignore[index]
-    assert alerts.evaluate(store, writer, NOW + timedelta(hours=25), SETTINGS) == 0
+    evaluate.evaluate(store, writer, NOW, SETTINGS)
+    (alert,) = [a for a in listing.list_alerts(store, "default", NOW) if a["rule"] == "over_budget"]
+    assert listing.acknowledge(store, writer, "default", alert["id"], NOW, by="kim")["acknowledged_by"] == "kim"  # type: ignore[index]
+    assert evaluate.evaluate(store, writer, NOW + timedelta(hours=25), SETTINGS) == 0
     until = NOW + timedelta(days=3)
-    assert alert_list.silence(store, writer, "default", alert["id"], NOW, until)["silenced_until"] == until  # type: ignore[index]
+    assert listing.silence(store, writer, "default", alert["id"], NOW, until)["silenced_until"] == until  # type: ignore[index]
     delete_budget(store, writer, "default", "search")
-    assert alerts.evaluate(store, writer, NOW + timedelta(hours=26), SETTINGS) == 0
+    assert evaluate.evaluate(store, writer, NOW + timedelta(hours=26), SETTINGS) == 0
     assert len(hook.bodies) == 1
-    assert alert_list.acknowledge(store, writer, "default", "nothing", NOW) is None
-    assert alert_list.silence(store, writer, "default", "nothing", NOW) is None
+    assert listing.acknowledge(store, writer, "default", "nothing", NOW) is None
+    assert listing.silence(store, writer, "default", "nothing", NOW) is None
 
 
 def test_a_crash_between_intent_and_sending_sends_after_the_restart(
@@ -299,14 +297,14 @@ def test_a_crash_between_intent_and_sending_sends_after_the_restart(
     def killed(*args: Any, **kwargs: Any) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(alerts, "deliver", killed)
+    monkeypatch.setattr(evaluate, "deliver", killed)
     with pytest.raises(KeyboardInterrupt):
-        alerts.evaluate(store, writer, NOW, SETTINGS)
+        evaluate.evaluate(store, writer, NOW, SETTINGS)
     assert hook.bodies == []
     monkeypatch.undo()
-    assert alerts.evaluate(store, store.writer(), NOW + MINUTE, SETTINGS) == 1
+    assert evaluate.evaluate(store, store.writer(), NOW + MINUTE, SETTINGS) == 1
     assert len(hook.bodies) == 1
-    assert alerts.evaluate(store, store.writer(), NOW + 2 * MINUTE, SETTINGS) == 0
+    assert evaluate.evaluate(store, store.writer(), NOW + 2 * MINUTE, SETTINGS) == 0
 
 
 def test_a_crash_after_the_intent_writes_it_only_once(
@@ -318,11 +316,11 @@ def test_a_crash_after_the_intent_writes_it_only_once(
     def killed(*args: Any, **kwargs: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(alerts, "write_alerts", killed)
+    monkeypatch.setattr(evaluate, "write_alerts", killed)
     with pytest.raises(KeyboardInterrupt):
-        alerts.evaluate(store, writer, NOW, SETTINGS)
+        evaluate.evaluate(store, writer, NOW, SETTINGS)
     monkeypatch.undo()
-    assert alerts.evaluate(store, writer, NOW, SETTINGS) == 1
+    assert evaluate.evaluate(store, writer, NOW, SETTINGS) == 1
     assert len(hook.bodies) == 1
 
 
@@ -330,11 +328,11 @@ def test_a_receiver_that_is_down_gets_its_message_later(store: Store, writer: Wr
     spend(store, 20, "0.5")
     put_small(store, writer, hook)
     hook.status = 503
-    assert alerts.evaluate(store, writer, NOW, SETTINGS) == 0
-    assert alerts.evaluate(store, writer, NOW + timedelta(seconds=5), SETTINGS) == 0
+    assert evaluate.evaluate(store, writer, NOW, SETTINGS) == 0
+    assert evaluate.evaluate(store, writer, NOW + timedelta(seconds=5), SETTINGS) == 0
     assert len(hook.bodies) == 1  # not due again yet
     hook.status = 200
-    assert alerts.evaluate(store, writer, NOW + MINUTE, SETTINGS) == 1
+    assert evaluate.evaluate(store, writer, NOW + MINUTE, SETTINGS) == 1
     ids = {headers["Outlay-Notification-Id"] for headers in hook.headers}
     assert len(ids) == 1
 
@@ -345,7 +343,7 @@ def test_a_message_is_tried_for_a_day_before_it_is_given_up(
     spend(store, 20, "0.5")
     put_small(store, writer, hook)
     hook.status = 500
-    alerts.evaluate(store, writer, NOW, SETTINGS)
+    evaluate.evaluate(store, writer, NOW, SETTINGS)
     at = NOW
     while at < NOW + timedelta(hours=27):
         at += timedelta(minutes=20)
@@ -360,7 +358,7 @@ def test_a_message_is_tried_for_a_day_before_it_is_given_up(
 def test_loopback_is_refused_unless_the_operator_allows_it(store: Store, writer: Writer, hook: Received) -> None:
     spend(store, 20, "0.5")
     put_small(store, writer, hook)
-    assert alerts.evaluate(store, writer, NOW, AlertSettings()) == 0
+    assert evaluate.evaluate(store, writer, NOW, AlertSettings()) == 0
     assert hook.bodies == []
     (row,) = store.query("SELECT state, error FROM notifications FINAL")
     assert row["state"] == "failed"
@@ -413,7 +411,7 @@ def test_every_kind_of_channel_gets_its_own_form(store: Store, writer: Writer, h
             {"kind": "alertmanager", "url": hook.url},
         ],
     )
-    assert alerts.evaluate(store, writer, NOW, SETTINGS) == 3
+    assert evaluate.evaluate(store, writer, NOW, SETTINGS) == 3
     slack = next(body for body in hook.json if "blocks" in body)
     pagerduty = next(body for body in hook.json if "routing_key" in body)
     alertmanager = next(body for body in hook.json if isinstance(body, list))
@@ -438,7 +436,7 @@ def test_addresses_are_read_as_people_write_them() -> None:
 
 
 def test_a_test_message_says_what_became_of_it(store: Store, writer: Writer, hook: Received) -> None:
-    result = alerts.send_test(store, writer, "default", NOW, SETTINGS, [hook.url, "http://10.0.0.1/"])
+    result = evaluate.send_test(store, writer, "default", NOW, SETTINGS, [hook.url, "http://10.0.0.1/"])
     assert result[0] == {"channel": hook.url, "sent": True, "reason": None}
     assert result[1]["sent"] is False
     assert hook.json[0]["alerts"][0]["labels"]["alertname"] == "test"
@@ -448,7 +446,7 @@ def test_channel_settings_default_to_the_budgets_own(store: Store, writer: Write
     settings = replace(SETTINGS, channels={"oncall": Channel("oncall", "webhook", hook.url)})
     spend(store, 20, "0.5")
     put_budget(store, writer, "default", "b", {"amount_usd": "1", "notify": ["oncall"]}, NOW, (), settings.channels)
-    assert alerts.evaluate(store, writer, NOW, settings) == 1
+    assert evaluate.evaluate(store, writer, NOW, settings) == 1
     assert hook.json[0]["receiver"] == "oncall"
 
 
@@ -470,7 +468,7 @@ def test_a_round_is_due_while_an_alert_waits_for_a_second_look(store: Store, wri
     put_budget(store, writer, "default", "b", {"amount_usd": "700"}, NOW)
     rounds = Rounds()
     assert rounds.due(store, NOW)
-    alerts.evaluate(store, writer, NOW, SETTINGS)
-    waits = [one["state"] for one in alert_list.list_alerts(store, "default", NOW)]
+    evaluate.evaluate(store, writer, NOW, SETTINGS)
+    waits = [one["state"] for one in listing.list_alerts(store, "default", NOW)]
     assert rounds.due(store, NOW + MINUTE) == ("pending" in waits)
     assert "pending" in waits

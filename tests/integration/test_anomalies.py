@@ -13,7 +13,7 @@ from tests.hand_calls import call, put
 from tests.receiver import receiver
 
 from outlay.errors import StoreError
-from outlay_analytics.alerting import evaluate as alerts
+from outlay_analytics.alerting import evaluate
 from outlay_analytics.alerting.repository import read_alerts
 from outlay_analytics.alerting.settings import parse_alerts
 from outlay_analytics.anomalies.detector import LEARN_H
@@ -102,8 +102,8 @@ def test_an_anomaly_is_told_once_and_resolved_when_it_is_over(store: Store) -> N
     with receiver() as hook:
         settings = parse_alerts({"allow": ["127.0.0.1"], "notify": [hook.url], "anomaly_floor_usd": "0.1"})
         writer = store.writer()
-        assert alerts.evaluate_anomalies(store, writer, NOW, settings) == 1
-        assert alerts.evaluate_anomalies(store, writer, NOW + timedelta(minutes=15), settings) == 0
+        assert evaluate.evaluate_anomalies(store, writer, NOW, settings) == 1
+        assert evaluate.evaluate_anomalies(store, writer, NOW + timedelta(minutes=15), settings) == 0
         first = hook.json[0]["alerts"][0]
         assert first["labels"]["channel"] == "uncached_share"
         assert first["labels"]["feature"] == "search"
@@ -111,7 +111,7 @@ def test_an_anomaly_is_told_once_and_resolved_when_it_is_over(store: Store) -> N
         calm = np.random.default_rng(4)
         later = [NOW + timedelta(hours=k) for k in range(5)]
         put(store, *[r for at in later for f in ("search", "triage") for r in hour_of_calls(at, f, calm)])
-        assert alerts.evaluate_anomalies(store, writer, NOW + timedelta(hours=5), settings) == 1
+        assert evaluate.evaluate_anomalies(store, writer, NOW + timedelta(hours=5), settings) == 1
         assert hook.json[1]["status"] == "resolved"
 
 
@@ -145,7 +145,7 @@ def test_a_project_whose_anomalies_cannot_be_found_stops_no_other_and_keeps_its_
 
         def sent(projects: tuple[str, ...], minute: int) -> int:
             now = NOW + timedelta(minutes=minute)
-            return alerts.evaluate_anomalies(store, store.writer(), now, settings, projects, looks)
+            return evaluate.evaluate_anomalies(store, store.writer(), now, settings, projects, looks)
 
         assert sent(("a",), 0) == 1
         failing.add("a")

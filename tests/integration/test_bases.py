@@ -14,7 +14,7 @@ from tests.hand_calls import call, put
 from tests.receiver import Received, receiver
 from tests.web_server import Running, own_store, running
 
-from outlay_analytics.alerting import evaluate as alerts
+from outlay_analytics.alerting import evaluate
 from outlay_analytics.alerting.budgets import put_budget
 from outlay_analytics.alerting.settings import parse_alerts
 from outlay_analytics.explain.bases import comparable, too_little
@@ -92,7 +92,7 @@ def test_a_budget_alert_says_why_it_compares_with_nothing(store: Store, hook: Re
     calls(store, NOW - 20 * DAY, NOW)
     writer = store.writer()
     put_budget(store, writer, "default", "b", {"amount_usd": "1", "notify": [hook.url]}, NOW)
-    alerts.evaluate(store, writer, NOW, SETTINGS)
+    evaluate.evaluate(store, writer, NOW, SETTINGS)
     (told,) = hook.json[0]["alerts"]
     reason, words = told["annotations"]["description"].split(". ", 1)
     assert reason.startswith("spent $4.68 of $1.00 (468%)")
@@ -104,10 +104,10 @@ def test_what_is_told_again_is_worded_from_the_new_amounts(store: Store, hook: R
     calls(store, NOW - 60 * DAY, NOW)
     writer = store.writer()
     put_budget(store, writer, "default", "b", {"amount_usd": "1", "notify": [hook.url]}, NOW)
-    alerts.evaluate(store, writer, NOW, SETTINGS)
+    evaluate.evaluate(store, writer, NOW, SETTINGS)
     later = NOW + timedelta(hours=25)
     calls(store, NOW, later, timedelta(minutes=6))
-    alerts.evaluate(store, writer, later, SETTINGS)
+    evaluate.evaluate(store, writer, later, SETTINGS)
     for body, amount, end in zip(hook.json, ("$4.68", "$7.18"), (NOW, later), strict=True):
         words = body["alerts"][0]["annotations"]["description"]
         assert words.startswith(f"spent {amount} of $1.00")
@@ -134,7 +134,7 @@ def test_the_page_behind_a_messages_link_shows_the_messages_figures(server: Runn
     calls(store, NOW - 6 * HOUR, NOW, timedelta(minutes=1))
     writer = store.writer()
     put_budget(store, writer, "default", "b", {"amount_usd": "1", "notify": [hook.url]}, NOW)
-    alerts.evaluate(store, writer, NOW, SETTINGS)
+    evaluate.evaluate(store, writer, NOW, SETTINGS)
     told = hook.json[0]["alerts"][0]
     link = urlsplit(told["generatorURL"])
     page = html.unescape(server.get(f"{link.path}?{link.query}").text)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.hand_calls import call, put, roll_up
 
-from outlay_analytics.alerting import evaluate as alerts
+from outlay_analytics.alerting import evaluate
 from outlay_analytics.alerting.budgets import Budget, get_budget, list_budgets
 from outlay_analytics.alerting.settings import parse_alerts
 from outlay_collector.store import Store
@@ -62,7 +62,7 @@ def test_queries_do_not_grow_with_budgets(spent: Store, count: Count) -> None:
         return list_budgets(spent, "default", NOW, found)
 
     def round_(found: list[Budget]) -> Any:
-        return alerts.evaluate(spent, spent.writer(), NOW, settings, found)
+        return evaluate.evaluate(spent, spent.writer(), NOW, settings, found)
 
     for run in (page, round_):
         assert count(partial(run, budgets(2))) == count(partial(run, budgets(6)))

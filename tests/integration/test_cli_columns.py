@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 
 from tests.hand_calls import DAY, call, put
 
-from outlay_analytics.alerting import evaluate as alerts
-from outlay_analytics.alerting import listing as alert_list
+from outlay_analytics.alerting import evaluate, listing
 from outlay_analytics.alerting.budgets import list_budgets, put_budget
 from outlay_analytics.alerting.settings import AlertSettings
 from outlay_collector.store import Store
@@ -20,9 +19,9 @@ def test_the_columns_of_budgets_and_alerts_exist(store: Store) -> None:
     writer = store.writer()
     put(store, call(NOW - (NOW - DAY) / 2, "2"))
     put_budget(store, writer, "default", "small", {"amount_usd": "1"}, NOW)
-    alerts.evaluate(store, writer, NOW, AlertSettings())
+    evaluate.evaluate(store, writer, NOW, AlertSettings())
     [budget] = list_budgets(store, "default", NOW)
     assert set(BUDGETS) <= set(budget)
-    first = alert_list.list_alerts(store, "default", NOW)[0]
+    first = listing.list_alerts(store, "default", NOW)[0]
     assert set(ALERTS) <= set(first)
     assert first["title"]

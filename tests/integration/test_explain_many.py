@@ -11,9 +11,9 @@ import pytest
 from tests.hand_calls import DAY, call, put
 from tests.many_values import fill
 
-from outlay_analytics.anomalies import incidents as anomalies
+from outlay_analytics.anomalies import incidents
 from outlay_analytics.anomalies.incidents import series_of
-from outlay_analytics.explain import segments as leaves
+from outlay_analytics.explain import segments
 from outlay_analytics.explain.change import explain
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.window import Scope, Window
@@ -54,7 +54,7 @@ def test_many_values_are_bounded_and_add_up_with_the_same_drivers_by_any_dimensi
             assert not any("remainder" in cell for cell in answer["cells"])
             continue
         apart = {cell[by] for cell in answer["cells"] if not cell.get("remainder")}
-        assert len(apart) <= leaves.MOST_VALUES
+        assert len(apart) <= segments.MOST_VALUES
         assert {cell[by] for cell in answer["cells"] if cell.get("remainder")} == {None}
         letter = {"tag.plan": "p"}.get(by, by[0])
         assert {f"{letter}240" if by != "user" else "u0", f"{letter}200"} <= apart  # what rose, and what is gone
@@ -68,8 +68,8 @@ def test_many_values_are_bounded_and_add_up_with_the_same_drivers_by_any_dimensi
 def test_leaves_stay_few_however_many_values_there_are(store: Store, by: str) -> None:
     fill(store, by, 20_000, DAY + ONE, days=2)
     for asked in (by, "user"):
-        found = leaves.read_leaves(store, SCOPE, SCOPE.window.previous(), asked)
-        assert len(found.part) <= leaves.MOST_VALUES + 1
+        found = segments.read_leaves(store, SCOPE, SCOPE.window.previous(), asked)
+        assert len(found.part) <= segments.MOST_VALUES + 1
         assert sum(row["calls"] for pair in found.rows for row in pair if row is not None) == 20_000
     answer = explain(store, SCOPE, by=by)
     assert sum((cell["usd"] for cell in answer["cells"]), Decimal(0)) == answer["change_usd"]
@@ -114,11 +114,11 @@ def test_anomalies_watch_the_largest_features_of_very_many(store: Store, monkeyp
     put(store, *(call(at, "9" if k < 6 else "1", feature="big", input_tokens=1000) for k, at in enumerate(hours)))
     tables: list[int] = []
 
-    def counted(table: dict[anomalies.Key, Floats], total: Floats) -> list[tuple[anomalies.Where, Floats]]:
+    def counted(table: dict[incidents.Key, Floats], total: Floats) -> list[tuple[incidents.Where, Floats]]:
         tables.append(len(table))
         return series_of(table, total)
 
-    monkeypatch.setattr(anomalies, "series_of", counted)
-    found = anomalies.find(store, Scope(Window(now - 7 * ONE, now)), now=now)
+    monkeypatch.setattr(incidents, "series_of", counted)
+    found = incidents.find(store, Scope(Window(now - 7 * ONE, now)), now=now)
     assert tables[0] <= 21
     assert {"feature": "big", "model": "gpt-5"} in [one["scope"] for one in found["anomalies"]]

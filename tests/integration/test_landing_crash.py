@@ -21,7 +21,7 @@ from tests.landing import Collector, Http, collector, until
 from tests.otlp_bodies import body, logs_body, span
 
 from outlay.errors import StoreError
-from outlay_collector.load import loader as loader_module
+from outlay_collector.load import loader
 from outlay_collector.spool.spool import Spool
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
@@ -38,10 +38,10 @@ def die(*args: Any, **kwargs: Any) -> Any:
 
 
 MOMENTS: dict[str, tuple[Any, str]] = {
-    "before the spans": (loader_module._Batch, "_insert_spans"),
-    "between spans and logs": (loader_module._Batch, "_insert_logs"),
-    "between logs and dirty marks": (loader_module._Batch, "_mark_dirty"),
-    "between dirty marks and ledger": (loader_module._Batch, "_forget_revived"),
+    "before the spans": (loader._Batch, "_insert_spans"),
+    "between spans and logs": (loader._Batch, "_insert_logs"),
+    "between logs and dirty marks": (loader._Batch, "_mark_dirty"),
+    "between dirty marks and ledger": (loader._Batch, "_forget_revived"),
     "between ledger and removal": (Spool, "finish"),
 }
 
@@ -130,7 +130,7 @@ def test_a_store_that_is_broken_for_everyone_sets_nothing_aside(store: Store, tm
 def test_the_loader_thread_outlives_a_store_that_fails_for_a_while(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(loader_module, "BACKOFF_S", (0.01,))
+    monkeypatch.setattr(loader, "BACKOFF_S", (0.01,))
     loaded = threading.Event()
     made = Collector(store, tmp_path / "spool")
     made.loader.on_loaded = loaded.set
@@ -155,7 +155,7 @@ def test_the_loader_thread_outlives_a_store_that_fails_for_a_while(
 def test_a_stop_that_finds_the_loader_waiting_for_the_store_tries_once_more(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loader_module, "BACKOFF_S", (60.0,))
+    monkeypatch.setattr(loader, "BACKOFF_S", (60.0,))
     made = Collector(store, tmp_path / "spool")
 
     def failing(self: Writer, *args: Any, **kwargs: Any) -> None:

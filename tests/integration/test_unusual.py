@@ -14,7 +14,7 @@ import pytest
 from tests.hand_calls import call, put
 from tests.web_server import llm_span, own_store, running
 
-from outlay_analytics.anomalies import incidents as anomalies
+from outlay_analytics.anomalies import incidents
 from outlay_analytics.query.window import Scope, Window
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.overrides import parse_overlay
@@ -107,8 +107,8 @@ def test_a_search_that_fails_says_so_everywhere_and_is_tried_again(
         server.assembly.context.shared["recall"] = Recall(clock)
         server.send_spans([llm_span(1, 1, outlay__feature="search")])
         server.wait_for_calls(1)
-        working = anomalies.find
-        monkeypatch.setattr(anomalies, "find", fails)
+        working = incidents.find
+        monkeypatch.setattr(incidents, "find", fails)
         answer = server.api("/anomalies")
         assert answer.status == 503
         assert "could not be looked for (IndexError)" in answer.error[2]
@@ -128,7 +128,7 @@ def test_a_search_that_fails_says_so_everywhere_and_is_tried_again(
         assert job["last_error"] == "IndexError: index 2 is out of bounds"
         assert f'outlay_job_failures_total{{job="find anomalies"}} {job["failures"]}' in server.get("/metrics").text
         assert "IndexError: index 2 is out of bounds" in server.get("/settings").text
-        monkeypatch.setattr(anomalies, "find", working)
+        monkeypatch.setattr(incidents, "find", working)
         assert server.api("/anomalies").status == 503  # it rests first
         clock.now += 600
         assert server.api("/anomalies").status == 200
@@ -150,7 +150,7 @@ def test_an_earlier_answer_that_could_not_be_renewed_says_so(
     put(store, call(CLOSED - 2 * HOUR, "900"))
     known = find_anomalies(ctx, scope)
     put(store, call(CLOSED - HOUR, "900"))
-    monkeypatch.setattr(anomalies, "find", fails)
+    monkeypatch.setattr(incidents, "find", fails)
     clock.now += 600
     found = find_anomalies(ctx, scope)
     assert known is not None
@@ -163,7 +163,7 @@ def test_the_overview_says_nothing_only_after_it_has_looked_with_enough_past(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go = threading.Event()
-    looks = anomalies.find
+    looks = incidents.find
 
     def waits(store: Store, scope: Scope, **options: Any) -> dict[str, Any]:
         go.wait(60)
@@ -186,7 +186,7 @@ def test_the_overview_says_nothing_only_after_it_has_looked_with_enough_past(
         assert "Nothing: every other hour" in grown
         assert f"Hours before {closed - 5 * 24 * HOUR:%-d %B %H:%M} UTC have too little past to be judged." in grown
         assert "Nothing: every hour" in old
-        monkeypatch.setattr(anomalies, "find", waits)
+        monkeypatch.setattr(incidents, "find", waits)
         put(server.assembly.context.store, call(closed - HOUR, "1", project="unseen"))
         unseen = server.get("/", ("project", "unseen")).text
         go.set()

@@ -22,7 +22,7 @@ from importlib.resources import files
 from typing import Any
 
 from outlay.pricing.catalog import EPOCH, STANDARD_TIERS, TIER_NAMES, Catalog, Match
-from outlay_collector.prices import periods as prices_epochs
+from outlay_collector.prices import periods
 from outlay_collector.prices.catalogue import compile_document, source
 from outlay_collector.prices.contracts import apply
 from outlay_collector.prices.overrides import Overlay, PriceRow, parse_price
@@ -163,7 +163,7 @@ class PriceBook:
                 self._resolve(writer, each, {(each, *name) for name in wanted} - self._seen)
 
     def price_select(self, source_sql: str, *, version: str | None = None, later: bool = True) -> str:
-        """A SELECT of `source_sql`'s columns and the price of each row; `store/sql/price.sql` tells both sides.
+        """A SELECT of `source_sql`'s columns and the price of each row; `sql/price.sql` tells both sides.
 
         Args:
             source_sql: SQL of our own code. Its parameters stay parameters.
@@ -228,9 +228,7 @@ class PriceBook:
         )
         self._projects |= {str(row["project"]) for row in last}
         stale = [row for row in last if row["price_version"] != self._version]
-        prices_epochs.begin(
-            writer, [(row["project"], Epoch(max(now, row["last_start"]), self._version)) for row in stale]
-        )
+        periods.begin(writer, [(row["project"], Epoch(max(now, row["last_start"]), self._version)) for row in stale])
 
     def open_projects(self, writer: Writer, projects: set[str]) -> None:
         """Begin the time line of new projects.
@@ -240,7 +238,7 @@ class PriceBook:
         new = projects - self._projects
         if new:
             known = {row["project"] for row in writer.query("SELECT DISTINCT project FROM price_epochs FINAL")}
-            prices_epochs.begin(writer, [(project, Epoch(EPOCH, self._version)) for project in sorted(new - known)])
+            periods.begin(writer, [(project, Epoch(EPOCH, self._version)) for project in sorted(new - known)])
             self._projects |= new
 
     def _versions(self, writer: Writer, later: bool) -> list[str]:

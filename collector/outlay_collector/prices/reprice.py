@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Any
 
 from outlay.errors import ConfigError
-from outlay_collector.prices import periods as epochs
+from outlay_collector.prices import periods
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
@@ -65,9 +65,9 @@ def reprice(
         "SELECT 1 FROM price_versions WHERE price_version = {version:String} LIMIT 1", {"version": target}
     ):
         raise ConfigError(f"there is no price list {target!r}")
-    line = epochs.read(writer, project)
+    line = periods.read(writer, project)
     if not dry_run and not reopen:
-        epochs.refuse_closed(line, start, end)
+        periods.refuse_closed(line, start, end)
     rows = _preview(book, writer, project, start, end, target, line)
     result = _summary(rows, start, end, target)
     if dry_run or not line:
@@ -80,7 +80,7 @@ def reprice(
         "starts_at": start,
         "ends_at": end,
         "price_version": target,
-        "epochs_before": epochs.dump(line),
+        "epochs_before": periods.dump(line),
         "created_at": datetime.now(UTC),
     }
     _note(writer, record, "applying")
@@ -100,7 +100,7 @@ def undo(book: PriceBook, writer: Writer, identity: str, *, reopen: bool = False
         raise ConfigError(f"there is no repricing {identity!r} to undo")
     record = found[0]
     if not reopen:
-        epochs.refuse_closed(epochs.read(writer, record["project"]), record["starts_at"], record["ends_at"])
+        periods.refuse_closed(periods.read(writer, record["project"]), record["starts_at"], record["ends_at"])
     _note(writer, record, "undoing")
     _finish(book, writer, {**record, "state": "undoing"})
 
@@ -131,8 +131,8 @@ def close_month(book: PriceBook, writer: Writer, month: str, *, project: str = "
         raise ConfigError(f"{month} is not over yet; it can be closed from {end:%Y-%m-%d} on")
     book.ensure(writer)
     book.open_projects(writer, {project})
-    line = epochs.read(writer, project)
-    closed = epochs.changed(line, start, end, lambda one: epochs.Epoch(one.starts_at, one.price_version, True))
+    line = periods.read(writer, project)
+    closed = periods.changed(line, start, end, lambda one: periods.Epoch(one.starts_at, one.price_version, True))
     totals = _totals(writer, project, start, end)
     writer.insert(
         "closed_months",
@@ -147,7 +147,7 @@ def close_month(book: PriceBook, writer: Writer, month: str, *, project: str = "
             }
         ],
     )
-    epochs.write(writer, project, line, closed)
+    periods.write(writer, project, line, closed)
     return {"month": month, **totals}
 
 
@@ -158,11 +158,11 @@ def reopen_month(writer: Writer, month: str, *, project: str = "default") -> Non
         ConfigError: If it is not a month, or its books are not closed.
     """
     start, end = _month(month)
-    line = epochs.read(writer, project)
-    if not any(epoch.closed for epoch in epochs.within(line, start, end)):
+    line = periods.read(writer, project)
+    if not any(epoch.closed for epoch in periods.within(line, start, end)):
         raise ConfigError(f"the books of {month} are not closed")
-    opened = epochs.changed(line, start, end, lambda one: epochs.Epoch(one.starts_at, one.price_version, False))
-    epochs.write(writer, project, line, opened)
+    opened = periods.changed(line, start, end, lambda one: periods.Epoch(one.starts_at, one.price_version, False))
+    periods.write(writer, project, line, opened)
     writer.insert(
         "closed_months",
         [
@@ -191,7 +191,7 @@ def _preview(
     start: datetime,
     end: datetime,
     version: str,
-    line: epochs.Timeline,
+    line: periods.Timeline,
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     source = load_sql(SQL, "reprice_source")
@@ -200,7 +200,7 @@ def _preview(
         changes = load_sql(SQL, "reprice_changes", priced=book.price_select(source, version=version))
         for row in writer.query(load_sql(SQL, "reprice_days", changes=changes), params):
             at = datetime(row["day"].year, row["day"].month, row["day"].day, tzinfo=UTC)
-            rows.append({**row, "closed": bool(line) and epochs.at(line, max(at, start)).closed})
+            rows.append({**row, "closed": bool(line) and periods.at(line, max(at, start)).closed})
     return rows
 
 
@@ -223,14 +223,14 @@ def _summary(rows: list[dict[str, Any]], start: datetime, end: datetime, version
 def _finish(book: PriceBook, writer: Writer, record: dict[str, Any]) -> None:
     """Move the time line as the record says, make the calls agree with it, and note that it is done."""
     project, start, end = record["project"], record["starts_at"], record["ends_at"]
-    line, old = epochs.read(writer, project), epochs.load(record["epochs_before"])
+    line, old = periods.read(writer, project), periods.load(record["epochs_before"])
     undoing = record["state"] == "undoing"
 
-    def moved(one: epochs.Epoch) -> epochs.Epoch:
-        version = epochs.at(old, one.starts_at).price_version if undoing else record["price_version"]
-        return epochs.Epoch(one.starts_at, version, one.closed)
+    def moved(one: periods.Epoch) -> periods.Epoch:
+        version = periods.at(old, one.starts_at).price_version if undoing else record["price_version"]
+        return periods.Epoch(one.starts_at, version, one.closed)
 
-    epochs.write(writer, project, line, epochs.changed(line, start, end, moved, cuts=[one.starts_at for one in old]))
+    periods.write(writer, project, line, periods.changed(line, start, end, moved, cuts=[one.starts_at for one in old]))
     agree(book, writer, project, start, end)
     _note(writer, record, "undone" if undoing else "applied")
 

@@ -1,4 +1,4 @@
-"""OTLP at the door: HTTP and gRPC, bounded, authenticated, answered as the specification says.
+"""OTLP comes in: HTTP and gRPC, bounded, authenticated, answered as the specification says.
 
 Enters: compressed OTLP bodies.
 Leaves: records in the spool; responses.

@@ -1,6 +1,6 @@
 """SQL files: read once, identifiers filled in from allow-lists, values left to ClickHouse.
 
-A query file lives beside its module (`outlay_analytics/sql/spend.sql`). `$name` marks a place for an identifier or a
+A query file lies in its room (`outlay_analytics/questions/sql/spend.sql`). `$name` marks a place for an identifier or a
 clause that the code picks from constants; `{name:Type}` is a value that ClickHouse binds itself.
 """
 
@@ -25,7 +25,7 @@ def load_sql(package: str, name: str, **fragments: str) -> str:
     """Return the text of `<package>/<name>.sql` with every `$fragment` filled in.
 
     Args:
-        package: Import path of the folder, written out: `"outlay_analytics.sql"`.
+        package: Import path of the folder, written out: `"outlay_analytics.questions.sql"`.
         name: File name without `.sql`.
         fragments: SQL for each `$name` of the file. Only constants of our own code, never a user's text.
 

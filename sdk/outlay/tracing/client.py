@@ -24,7 +24,7 @@ from opentelemetry.trace import Span, SpanContext, SpanKind
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from outlay import _safely, semconv
-from outlay.export import children as _children
+from outlay.export import children
 from outlay.settings import Settings
 from outlay.tracing.context import current_scope, span_around
 
@@ -382,7 +382,7 @@ def _exit() -> None:
         _client.pipeline.exit()
 
 
-_children.watch(_exit)
+children.watch(_exit)
 
 
 def end_open_calls(client: Client) -> None:

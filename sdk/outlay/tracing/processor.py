@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanContext
 
 from outlay import _safely, semconv
 from outlay.export.slim import inside_of
-from outlay.tracing import beside as _beside
+from outlay.tracing import beside
 from outlay.tracing.context import current_scope, span_around
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class OutlayProcessor(SpanProcessor):
             scope = span._instrumentation_scope
             if scope is not None and scope.name == semconv.SCOPE:
                 return  # ours were born with them
-            _beside.started(span)
+            beside.started(span)
             wanted = current_scope(parent_context).attributes
             if wanted:
                 have = span.attributes or {}

@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind
 
 from outlay import _safely, semconv
 from outlay.parsing import formats
-from outlay.tracing import beside as _beside
+from outlay.tracing import beside
 from outlay.tracing.client import Client, running
 from outlay.tracing.context import EMPTY, SCOPE_KEY, Scope, innermost_span
 from outlay.wire import attempts, background, batches
@@ -84,7 +84,7 @@ def _begin(
     if endpoint.format is formats.OLLAMA and endpoint.operation != "embeddings":
         stream = request.get("stream") is not False
     provider = formats.provider_of(host, endpoint.format.provider, endpoint.deployment, header("user-agent") or "")
-    below = _beside.below(context)
+    below = beside.below(context)
     parent = innermost_span(below)
     parent_id = parent.get_span_context().span_id if parent is not None else threading.get_ident()
     key = (parent_id, endpoint.format.name, model, len(body or ""), hash(body))

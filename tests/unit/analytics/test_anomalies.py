@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from outlay_analytics.anomalies import incidents as anomalies
+from outlay_analytics.anomalies import incidents
 from outlay_analytics.anomalies.detector import LEARN_H
 from outlay_analytics.anomalies.incidents import CHANNELS, MEASURES, _end, watch
 from outlay_analytics.query.arrays import Floats
@@ -72,14 +72,14 @@ def test_a_series_that_cannot_be_watched_is_named_and_hides_no_other(monkeypatch
     dear = hours(30 * 24, 1, 50.0)
     dear[-3:, 0] *= 3
     bad = (("feature", "search"),)
-    looked_at = anomalies._incidents
+    looked_at = incidents._incidents
 
-    def fails_for_one(where: anomalies.Where, *rest: object) -> list[anomalies.Incident]:
+    def fails_for_one(where: incidents.Where, *rest: object) -> list[incidents.Incident]:
         if where == bad:
             raise IndexError("index 2 is out of bounds")
         return looked_at(where, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(anomalies, "_incidents", fails_for_one)
+    monkeypatch.setattr(incidents, "_incidents", fails_for_one)
     notes: list[str] = []
     found = watch([(bad, dear), ((("feature", "triage"),), dear)], 0, 1.0, notes)
     assert {dict(one.scope)["feature"] for one in found} == {"triage"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from outlay_collector.prices import audit as prices_audit
+from outlay_collector.prices import audit
 from outlay_collector.prices.audit import EXIT_DISAGREE
 
 # Typed by hand: gpt-4o costs 2.5 and 10, gpt-4.1 has its output wrong, and nobody knows the third.
@@ -48,7 +48,7 @@ HISTORY = {
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], document: Any, *more: str) -> tuple[int, dict[str, Any]]:
     path = tmp_path / "list.json"
     path.write_text(json.dumps(document))
-    code = prices_audit.main(["--file", str(path), "--json", "--at", "2026-11-01", *more])
+    code = audit.main(["--file", str(path), "--json", "--at", "2026-11-01", *more])
     said = capsys.readouterr().out
     return code, json.loads(said) if said else {}
 
@@ -85,4 +85,4 @@ def test_what_is_no_price_list_is_refused(tmp_path: Path, capsys: pytest.Capture
     documents: list[Any] = [{"a": 1}, [], {"a": {"models": []}}]
     for document in documents:
         assert run(tmp_path, capsys, document)[0] == 1
-    assert prices_audit.main(["--file", str(tmp_path / "absent.json")]) == 1
+    assert audit.main(["--file", str(tmp_path / "absent.json")]) == 1

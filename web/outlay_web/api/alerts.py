@@ -10,8 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics.alerting import budgets
-from outlay_analytics.alerting import listing as alert_list
+from outlay_analytics.alerting import budgets, listing
 from outlay_analytics.alerting.settings import AlertSettings
 from outlay_analytics.alerting.trial import try_channels
 from outlay_analytics.query.window import parse_instant
@@ -93,8 +92,8 @@ def _add_alerts(routes: APIRouter, ctx: Context) -> None:
         query = read_query(ctx, request, ("state", *LISTED), filters=False)
         state = query.get("state") or None
         page = read_page(query, f"alerts {state or ''}", "nnt", default=DEFAULT_LIMIT)
-        listed = alert_list.list_alerts(ctx.store, query.scope.project, ctx.now(), state)
-        found = page.cut({"alerts": listed}, "alerts", lambda one: (*alert_list.order(one), one["id"]))
+        listed = listing.list_alerts(ctx.store, query.scope.project, ctx.now(), state)
+        found = page.cut({"alerts": listed}, "alerts", lambda one: (*listing.order(one), one["id"]))
         return table(query, found, "alerts", ALERT_COLUMNS)
 
     @routes.post("/alerts/test", openapi_extra=PLAIN, tags=TAGS)
@@ -113,7 +112,7 @@ def _add_alerts(routes: APIRouter, ctx: Context) -> None:
         """Somebody is on it: no more repeats of this occurrence."""
         query, by = _asked(ctx, request, body.by if body is not None else "")
         with ctx.writing() as writer:
-            found = alert_list.acknowledge(ctx.store, writer, query.scope.project, alert_id, ctx.now(), by)
+            found = listing.acknowledge(ctx.store, writer, query.scope.project, alert_id, ctx.now(), by)
         return answer(_found(found, f"no alert {alert_id[:80]!r}"))
 
     @routes.post("/alerts/{alert_id}/silence", openapi_extra=PLAIN, tags=TAGS)
@@ -124,7 +123,7 @@ def _add_alerts(routes: APIRouter, ctx: Context) -> None:
         until = parse_instant("until", given.until, ctx.now()) if given.until else None
         project = query.scope.project
         with ctx.writing() as writer:
-            found = alert_list.silence(ctx.store, writer, project, alert_id, ctx.now(), until, by, given.comment)
+            found = listing.silence(ctx.store, writer, project, alert_id, ctx.now(), until, by, given.comment)
         return answer(_found(found, f"no alert {alert_id[:80]!r}"))
 
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from outlay_analytics import report
-from outlay_analytics.explain import change as explain
+from outlay_analytics.explain import change
 from outlay_analytics.forecast import spend as forecast
 from outlay_analytics.query.window import BadRequest, Window, parse_timezone, parse_window
 from outlay_analytics.questions import caching, cascades, spend
@@ -77,7 +77,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         """Why spend changed, as drivers that add up exactly."""
         query = read_query(ctx, request, ("base_start", "base_end", "by", "format"), comparing=True)
         by = query.get("by", "feature")
-        found = explain.explain(ctx.store, query.scope, base=_base(query, ctx.now()), by=by)
+        found = change.explain(ctx.store, query.scope, base=_base(query, ctx.now()), by=by)
         return table(query, found, "cells", [by, "driver", "usd"])
 
     @routes.get("/caching", openapi_extra=documented("group_by", "interval", *PAGED), tags=["answers"])

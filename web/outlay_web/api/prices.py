@@ -10,8 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from outlay_analytics.query.window import BadRequest, parse_instant, parse_window
-from outlay_collector.prices import lists as prices_lists
-from outlay_collector.prices import reprice as prices_reprice
+from outlay_collector.prices import lists, reprice
 from outlay_collector.prices.periods import BooksClosed
 from outlay_web.api.paging import Key, read_page, tie, window_of
 from outlay_web.api.schema.parameters import DEFAULT_LIMIT, ORIGINS, documented
@@ -45,18 +44,16 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         if _wants_missing(query):
             scope = query.scope
             page = read_page(query, "prices missing", "nnt", window_of(scope), default=DEFAULT_LIMIT)
-            missing = prices_lists.missing_prices(
-                ctx.store, *page.held, project=scope.project, limit=prices_lists.MAX_MISSING
-            )
+            missing = lists.missing_prices(ctx.store, *page.held, project=scope.project, limit=lists.MAX_MISSING)
             with ctx.pricing() as writer:
-                heals = prices_lists.healable(book, writer, scope.project)
+                heals = lists.healable(book, writer, scope.project)
             found = page.cut({"prices": missing, "heals": heals}, "prices", _weightiest)
             return table(query, found, "prices", MISSING_COLUMNS)
         # Every page shows the list as the first one knew it, so that a price put in meanwhile shifts no row.
         at, as_of = (parse_instant(name, query.get(name) or "now", ctx.now()) for name in ("at", "as_of"))
         page = read_page(query, "prices", "n", (at, as_of), default=DEFAULT_LIMIT)
         offset = int(page.after[0]) if page.after else 0
-        listed = prices_lists.list_prices(
+        listed = lists.list_prices(
             ctx.store,
             provider=query.get("provider"),
             model=query.get("model"),
@@ -68,7 +65,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         )
         after = listed.pop("next_offset")
         listed["next_cursor"] = None if after is None else page.cursor((after,))
-        listed["catalogue_warning"] = prices_lists.catalogue_warning(ctx.store, ctx.now())
+        listed["catalogue_warning"] = lists.catalogue_warning(ctx.store, ctx.now())
         return table(query, listed, "prices", PRICE_COLUMNS)
 
     @routes.put("/prices", openapi_extra=PLAIN, tags=TAGS)
@@ -80,7 +77,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         project = read_query(ctx, request, filters=False).scope.project
         with ctx.writing() as writer:
             version = book.put(writer, body.prices, ctx.now())
-            heals = prices_lists.healable(book, writer, project)
+            heals = lists.healable(book, writer, project)
         return answer({"price_version": version, "prices": body.prices, "heals": heals})
 
     @routes.post("/reprice", openapi_extra=PLAIN, tags=TAGS)
@@ -92,7 +89,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             book.ensure(writer)
             book.open_projects(writer, {project})
             try:
-                found = prices_reprice.reprice(
+                found = reprice.reprice(
                     book, writer, window.start, window.end, project=project, dry_run=body.dry_run, reopen=body.reopen
                 )
             except BooksClosed as exc:
@@ -103,7 +100,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     def get_repricings(request: Request) -> Response:
         """Every repricing with both figures, newest first."""
         project = read_query(ctx, request, filters=False).scope.project
-        return answer({"repricings": prices_reprice.repricings(ctx.store, project)})
+        return answer({"repricings": reprice.repricings(ctx.store, project)})
 
     @routes.post("/reprice/undo", openapi_extra=PLAIN, tags=TAGS)
     def undo_reprice(request: Request, body: UndoBody) -> Response:
@@ -112,7 +109,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         with ctx.own_writer() as writer:
             book.ensure(writer)
             try:
-                prices_reprice.undo(book, writer, body.id, reopen=body.reopen)
+                reprice.undo(book, writer, body.id, reopen=body.reopen)
             except BooksClosed as exc:
                 raise Problem(409, str(exc)) from exc
         return answer({"undone": body.id})

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from outlay_analytics.alerting import listing as alert_list
+from outlay_analytics.alerting import listing
 from outlay_analytics.query.window import BadRequest
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
@@ -50,7 +50,7 @@ class Shown:
 
 def page(view: View) -> Page:
     state = view.choice("state", ("", *STATES), "")
-    found = alert_list.list_alerts(view.ctx.store, view.scope.project, view.now)
+    found = listing.list_alerts(view.ctx.store, view.scope.project, view.now)
     chosen = [one for one in found if not state or one["state"] == state]
     links = [Link(f"all {len(found)}", view.here(state=None), not state)]
     for name in STATES:
@@ -134,7 +134,7 @@ def table(view: View, found: Sequence[Row]) -> Table:
 def acknowledge(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
     """Somebody is on it: no more repeats of this alert."""
     with ctx.writing() as writer:
-        done = alert_list.acknowledge(ctx.store, writer, request.state.project, form.get("id", ""), ctx.now())
+        done = listing.acknowledge(ctx.store, writer, request.state.project, form.get("id", ""), ctx.now())
     if done is None:
         raise HTTPException(404)
     return back(request, "/alerts")
@@ -153,7 +153,7 @@ def silence(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
     now = ctx.now()
     until = now + timedelta(hours=hours[chosen])
     with ctx.writing() as writer:
-        done = alert_list.silence(ctx.store, writer, request.state.project, form.get("id", ""), now, until)
+        done = listing.silence(ctx.store, writer, request.state.project, form.get("id", ""), now, until)
     if done is None:
         raise HTTPException(404)
     return back(request, "/alerts")

@@ -7,8 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics.explain import bases, drivers
-from outlay_analytics.explain import change as explain
+from outlay_analytics.explain import bases, change, drivers
 from outlay_analytics.query.window import BadRequest, Window, parse_window
 from outlay_analytics.questions import spend
 from outlay_web import format as fmt
@@ -35,7 +34,7 @@ def page(view: View) -> Page:
     }
     if caution and not given(view):
         return refused(view, data)
-    found = explain.explain(view.ctx.store, view.scope, base=base, by=by)
+    found = change.explain(view.ctx.store, view.scope, base=base, by=by)
     if not found["base"].get("calls") and not found["current"].get("calls"):
         return Page("explain.html", "Explain", QUESTION, empty=True)
     data |= {

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.alerting import budgets
-from outlay_analytics.anomalies import incidents as anomalies
-from outlay_analytics.forecast import spend as forecast
+from outlay_analytics.anomalies import incidents
+from outlay_analytics.forecast import spend
 from outlay_analytics.forecast.projection import look_ahead
 from outlay_analytics.query.window import EVERYTHING, BadRequest, Window
 from outlay_web import format as fmt
@@ -38,7 +38,7 @@ CHANNELS = {
 def page(view: View) -> Page:
     horizon = view.choice("horizon", [value for value, _ in HORIZONS], "30d")
     given = amount(view.get("budget_usd"))
-    found = forecast.spend_forecast(
+    found = spend.spend_forecast(
         view.ctx.store,
         view.scope,
         horizon_days=int(horizon[:-1]),
@@ -320,6 +320,6 @@ def anomaly_href(view: View, one: Row, path: str = "/explain") -> str:
     start, end = one["started_at"], one["ended_at"]
     span: dict[str, str] = {"start": fmt.rfc3339(start), "end": fmt.rfc3339(end)}
     if path == "/explain":
-        usual = anomalies.usual_window(Window(start, end))
+        usual = incidents.usual_window(Window(start, end))
         span |= {"base_start": fmt.rfc3339(usual.start), "base_end": fmt.rfc3339(usual.end)}
     return view.to(path, **span, **filters_of(one["scope"]))

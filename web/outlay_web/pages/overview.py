@@ -9,9 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from outlay_analytics.alerting import listing as alert_list
-from outlay_analytics.explain import bases
-from outlay_analytics.explain import change as explain
+from outlay_analytics.alerting import listing
+from outlay_analytics.explain import bases, change
 from outlay_analytics.query.window import Window
 from outlay_analytics.questions import spend
 from outlay_web import format as fmt
@@ -43,7 +42,7 @@ def page(view: View) -> Page:
     odd = forecast_page.look_for_anomalies(view)
     why, period = why_window(view)
     base = bases.comparable(store, replace(scope, window=why))
-    explained = explain.outline(store, replace(scope, window=why), base.window) if base.window else None
+    explained = change.outline(store, replace(scope, window=why), base.window) if base.window else None
     data = {
         "tiles": tiles(view, timed),
         "figure": parts.spend_figure(view, timed, group, marks=marks(view, odd.anomalies), height=270, path="/spend"),
@@ -56,7 +55,7 @@ def page(view: View) -> Page:
         "why_not": base.reason,
         "tops": [top_table(view, name) for name in ("feature", "model", "team")],
         "budgets": budgets_page.cards(view, budgets_page.read(view)[:3]),
-        "firing": alert_list.list_alerts(store, scope.project, view.now, "firing"),
+        "firing": listing.list_alerts(store, scope.project, view.now, "firing"),
         "anomalies": [anomaly_line(view, one) for one in odd.anomalies[:4]],
         "odd": odd,
         "group": group,

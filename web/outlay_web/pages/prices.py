@@ -10,8 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from outlay_analytics.query.window import BadRequest, parse_instant
-from outlay_collector.prices import lists as prices_lists
-from outlay_collector.prices import reprice as prices_reprice
+from outlay_collector.prices import lists, reprice
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.pages.parts import Page, Row, Tile
@@ -44,7 +43,7 @@ def page(view: View) -> Page:
     if origin and origin not in dict(ORIGINS):
         raise BadRequest(f"origin must be one of {', '.join(dict(ORIGINS))}, not {origin[:80]!r}")
     offset = view.query.integer("cursor", 0, 0, 10_000_000)
-    listed = prices_lists.list_prices(
+    listed = lists.list_prices(
         store,
         provider=view.get("provider"),
         model=view.get("model"),
@@ -55,14 +54,14 @@ def page(view: View) -> Page:
         offset=offset,
     )
     window = view.scope.window
-    missing = prices_lists.missing_prices(store, window.start, window.end, project=project)
+    missing = lists.missing_prices(store, window.start, window.end, project=project)
     with view.ctx.pricing() as writer:
-        heals = prices_lists.healable(view.ctx.prices, writer, project)
-    repricings = prices_reprice.repricings(store, project)
-    months = prices_reprice.closed_months(store, project)
+        heals = lists.healable(view.ctx.prices, writer, project)
+    repricings = reprice.repricings(store, project)
+    months = reprice.closed_months(store, project)
     after = listed["next_offset"]
     data = {
-        "warning": prices_lists.catalogue_warning(store, view.now),
+        "warning": lists.catalogue_warning(store, view.now),
         "tiles": tiles(view, listed, missing),
         "heals": heals if heals["calls"] else None,
         "table": price_table(view, listed["prices"], at),
@@ -90,8 +89,8 @@ def providers(store: Any, listed: Row) -> list[str]:
 
 def tiles(view: View, listed: Row, missing: Sequence[Row]) -> list[Tile]:
     age = listed["catalogue_age_days"]
-    old = age is not None and age > prices_lists.OLD_DAYS
-    own = prices_lists.own_prices(view.ctx.store, listed["price_version"] or "")
+    old = age is not None and age > lists.OLD_DAYS
+    own = lists.own_prices(view.ctx.store, listed["price_version"] or "")
     unpriced = sum(row["calls"] for row in missing)
     known = listed["known_since"]
     return [

@@ -24,7 +24,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from outlay.errors import ConfigError, StoreError
-from outlay_analytics.alerting import evaluate as alerts
+from outlay_analytics.alerting import evaluate
 from outlay_analytics.alerting.budgets import parse_budgets
 from outlay_analytics.alerting.outbox import deliver
 from outlay_analytics.alerting.rounds import Rounds
@@ -159,7 +159,7 @@ class Assembly:
             self.loader.start()
 
     def announce(self, url: str) -> None:
-        """It answers at `url` now: for other processes, and for the links in alerts."""
+        """It answers at `url` now: for other processes, and for the links in evaluate."""
         self.url = url
         self.lock.say(url)
         self.context.ready = True
@@ -321,7 +321,7 @@ class Assembly:
             self._catch_up()
             now = self.context.now()
             if rounds.due(self.store, now):
-                alerts.evaluate(self.store, writer, now, rules(), config["budgets"])
+                evaluate.evaluate(self.store, writer, now, rules(), config["budgets"])
             else:
                 deliver(self.store, writer, now, configured.channels, configured.outbound)
 
@@ -330,7 +330,7 @@ class Assembly:
                 return
             self._catch_up()
             projects = status.projects(self.context)
-            alerts.evaluate_anomalies(
+            evaluate.evaluate_anomalies(
                 self.store, writer, self.context.now(), rules(), projects, finder(self.context, PATIENCE_S)
             )
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from outlay.errors import OutlayError, StoreError
-from outlay_analytics.anomalies import incidents as anomalies
+from outlay_analytics.anomalies import incidents
 from outlay_analytics.anomalies.incidents import Finder
 from outlay_analytics.query.window import Scope, Window
 from outlay_collector.store import Store
@@ -42,7 +42,7 @@ class Looked:
     """What a search for anomalies found in a window.
 
     Attributes:
-        anomalies: As in `anomalies.find`.
+        anomalies: As in `incidents.find`.
         notes: What could not be judged, and why.
         judged: Whether any hour of the window had enough past to be judged.
     """
@@ -57,7 +57,7 @@ def find_anomalies(
     scope: Scope,
     *,
     now: datetime | None = None,
-    floor_usd: Decimal = anomalies.FLOOR_USD,
+    floor_usd: Decimal = incidents.FLOOR_USD,
     wait_s: float = WAIT_S,
     old: bool = False,
 ) -> dict[str, Any] | None:
@@ -71,11 +71,11 @@ def look(
     scope: Scope,
     *,
     now: datetime | None = None,
-    floor_usd: Decimal = anomalies.FLOOR_USD,
+    floor_usd: Decimal = incidents.FLOOR_USD,
     wait_s: float = WAIT_S,
     old: bool = False,
 ) -> Looked | None:
-    """As `anomalies.find`, from memory while no hour that it reads has changed.
+    """As `incidents.find`, from memory while no hour that it reads has changed.
 
     Returns None when the first answer takes longer than `wait_s`; with `old` an earlier one is given meanwhile. An
     earlier one that could not be renewed says so in its notes.
@@ -84,11 +84,11 @@ def look(
         NotFound: If the search failed and there is no earlier answer.
     """
     recall: Recall = ctx.shared.setdefault("recall", Recall())
-    seen = anomalies.sight(scope, now or ctx.now())
+    seen = incidents.sight(scope, now or ctx.now())
     start, end = seen.window.start, seen.window.end
     if start >= end:
         return Looked([], [], judged=False)
-    floor = min(floor_usd, anomalies.FLOOR_USD)
+    floor = min(floor_usd, incidents.FLOOR_USD)
     length = end - start
     key = (
         "anomalies",
@@ -100,8 +100,8 @@ def look(
     )
     found = recall.get(
         key,
-        anomalies.as_of(ctx.store, seen),
-        lambda: anomalies.find(ctx.store, replace(seen, window=Window(start, end)), floor_usd=floor),
+        incidents.as_of(ctx.store, seen),
+        lambda: incidents.find(ctx.store, replace(seen, window=Window(start, end)), floor_usd=floor),
         wait_s,
         old=old,
     )
@@ -127,12 +127,12 @@ def look(
 
 
 def finder(ctx: Context, wait_s: float = WAIT_S) -> Finder:
-    """`find_anomalies` in the form of `anomalies.find`, for alerts and reports.
+    """`find_anomalies` in the form of `incidents.find`, for alerts and reports.
 
     The function raises StoreError when the answer takes longer than `wait_s` or could not be found.
     """
 
-    def find(store: Store, scope: Scope, *, now: datetime, floor_usd: Decimal = anomalies.FLOOR_USD) -> dict[str, Any]:
+    def find(store: Store, scope: Scope, *, now: datetime, floor_usd: Decimal = incidents.FLOOR_USD) -> dict[str, Any]:
         try:
             found = find_anomalies(ctx, scope, now=now, floor_usd=floor_usd, wait_s=wait_s)
         except NotFound as exc:
