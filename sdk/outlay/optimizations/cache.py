@@ -162,7 +162,10 @@ class _Exact:
         with Lookup(self._title) as lookup:
             entry = self._keeper.get(found)
             if entry is None:
-                flight, leads = self._flights.join(found)
+                miss(lookup.frame, "exact")
+                flight, leads = self._flights.enter(found)
+                if flight is None:
+                    return self._fetch(lookup, found, None, args, kwargs)
                 if leads:
                     with self._flights.lead(found, flight):
                         entry = self._keeper.get(found)  # it may have come in between
@@ -170,9 +173,6 @@ class _Exact:
                             return self._fetch(lookup, found, flight, args, kwargs)
                         flight.land(entry)
                 else:
-                    miss(lookup.frame, "exact")
-                    if not self._flights.wait(flight):
-                        return self._fetch(lookup, found, None, args, kwargs)
                     entry = flight.answer()
             hit(lookup.frame, "exact", entry)
             if entry.facts.get("awaited"):
@@ -184,7 +184,6 @@ class _Exact:
         self, lookup: Lookup, found: str, flight: Flight | None, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Make the call, and keep its answer."""
-        miss(lookup.frame, "exact")
         value = self._function(*args, **kwargs)
         if inspect.isawaitable(value):
             self._is_async = True
@@ -216,7 +215,10 @@ class _Exact:
         """The answer from the cache or from the function, whose awaitable may be there already."""
         entry = await self._keeper.aget(found)
         if entry is None:
-            flight, leads = self._flights.join(found)
+            miss(lookup.frame, "exact")
+            flight, leads = await self._flights.aenter(found)
+            if flight is None:
+                return await self._fetch_async(lookup, found, None, begun, args, kwargs)
             if leads:
                 with self._flights.lead(found, flight):
                     entry = await self._keeper.aget(found)
@@ -224,9 +226,6 @@ class _Exact:
                         return await self._fetch_async(lookup, found, flight, begun, args, kwargs)
                     flight.land(entry)
             else:
-                miss(lookup.frame, "exact")
-                if not await self._flights.await_(flight):
-                    return await self._fetch_async(lookup, found, None, begun, args, kwargs)
                 drop(begun)
                 entry = flight.answer()
         drop(begun)
@@ -242,7 +241,6 @@ class _Exact:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        miss(lookup.frame, "exact")
         value = await finished(self._function(*args, **kwargs) if begun is None else begun)
         entry = entry_of(value, lookup, self._name)
         if entry is not None:

@@ -216,13 +216,13 @@ class _Semantic:
         text, scope = found
         flights, place = self._cache._flights, f"{scope} {text}"
         with Lookup(self._title) as lookup:
-            flight, leads = flights.join(place)
+            miss(lookup.frame, "semantic")
+            flight, leads = flights.enter(place)
+            if flight is None:
+                return self._look(lookup, text, scope, None, args, kwargs)
             if leads:
                 with flights.lead(place, flight):
                     return self._look(lookup, text, scope, flight, args, kwargs)
-            miss(lookup.frame, "semantic")
-            if not flights.wait(flight):
-                return self._look(lookup, text, scope, None, args, kwargs)
             return self._shared(lookup, flight)
 
     def _look(
@@ -269,13 +269,13 @@ class _Semantic:
     ) -> Any:
         """The answer from the cache or from the function, whose awaitable may be there already."""
         flights, place = self._cache._flights, f"{scope} {text}"
-        flight, leads = flights.join(place)
+        miss(lookup.frame, "semantic")
+        flight, leads = await flights.aenter(place)
+        if flight is None:
+            return await self._look_async(lookup, text, scope, None, begun, args, kwargs)
         if leads:
             with flights.lead(place, flight):
                 return await self._look_async(lookup, text, scope, flight, begun, args, kwargs)
-        miss(lookup.frame, "semantic")
-        if not await flights.await_(flight):
-            return await self._look_async(lookup, text, scope, None, begun, args, kwargs)
         drop(begun)
         return self._shared(lookup, flight)
 

@@ -1,19 +1,21 @@
 """One call for all who want the same answer at the same time.
 
 The first caller of a key leads and makes the call; the others wait and share what it brings, an answer or an
-exception, whether or not it is stored. They wait for a bounded time, and never for one who waits for them: then they
-make the call themselves.
+exception, whether or not it is stored. Where the leader is cancelled, one of them leads in its place. They wait for a
+bounded time, and never for one who waits for them: then they make the call themselves.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import TracebackType
 from typing import Any
 
 from outlay import _fork
@@ -22,13 +24,16 @@ from outlay import _fork
 class Flight:
     """A call on its way. `waits_for` are flights that its leader, or a task of it, waits for now."""
 
-    __slots__ = ("error", "landed", "shared", "value", "waits_for")
+    __slots__ = ("_traceback", "error", "has_followers", "is_abandoned", "landed", "shared", "value", "waits_for")
 
     def __init__(self) -> None:
         self.landed: Future[None] = Future()
         self.shared = False  # whether others may have what it brought
+        self.has_followers = False
+        self.is_abandoned = False  # its leader was cancelled, or ended otherwise without an answer or an exception
         self.value: Any = None
         self.error: Exception | None = None
+        self._traceback: TracebackType | None = None
         self.waits_for: list[Flight] = []
 
     def land(self, value: Any) -> None:
@@ -37,7 +42,7 @@ class Flight:
 
     def fail(self, error: Exception) -> None:
         """Let the others have this exception."""
-        self.shared, self.error = True, error
+        self.shared, self.error, self._traceback = True, error, error.__traceback__
 
     def answer(self) -> Any:
         """What it brought.
@@ -46,7 +51,7 @@ class Flight:
             Exception: The leader's.
         """
         if self.error is not None:
-            raise self.error
+            raise self.error.with_traceback(self._traceback)  # not also that of all who raised it before
         return self.value
 
 
@@ -75,9 +80,33 @@ class Flights:
         with self._guard:
             flight = self._flights.get(key)
             if flight is not None:
+                flight.has_followers = True
                 return flight, False
             flight = self._flights[key] = Flight()
             return flight, True
+
+    def enter(self, key: str) -> tuple[Flight | None, bool]:
+        """The key's flight, once it has brought what is ours, too, and whether the caller leads it, as in `join`.
+
+        None where it brought nothing in time: then everybody makes the call.
+        """
+        ends = time.monotonic() + self._max_wait_s
+        while True:
+            flight, leads = self.join(key)
+            if leads or self.wait(flight):
+                return flight, leads
+            if not flight.is_abandoned or time.monotonic() >= ends:
+                return None, False
+
+    async def aenter(self, key: str) -> tuple[Flight | None, bool]:
+        """As `enter`, in a task."""
+        ends = time.monotonic() + self._max_wait_s
+        while True:
+            flight, leads = self.join(key)
+            if leads or await self.await_(flight):
+                return flight, leads
+            if not flight.is_abandoned or time.monotonic() >= ends:
+                return None, False
 
     @contextmanager
     def lead(self, key: str, flight: Flight) -> Iterator[None]:
@@ -87,6 +116,9 @@ class Flights:
             yield
         except Exception as error:
             flight.fail(error)
+            raise
+        except BaseException:
+            flight.is_abandoned = True
             raise
         finally:
             try:
@@ -100,6 +132,8 @@ class Flights:
         with self._guard:
             if self._flights.get(key) is flight:
                 del self._flights[key]
+            if not flight.has_followers:  # nobody asks for it: an exception is not kept alive by its own traceback
+                flight.error = flight._traceback = None
         if not flight.landed.done():
             flight.landed.set_result(None)
 
@@ -114,8 +148,11 @@ class Flights:
         return flight.shared
 
     async def await_(self, flight: Flight) -> bool:
-        """As `wait`, in a task."""
-        loop = asyncio.get_running_loop()
+        """As `wait`, in a task; one of another library than asyncio does not wait."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
         landed = loop.create_future()
 
         def wake(_: Any) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import functools
+import gc
 import threading
+import traceback
+import weakref
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -207,6 +211,80 @@ def test_a_leader_that_is_cancelled_takes_nobody_with_it(sent: Capture) -> None:
         assert asked == ["q", "q"]
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", CACHES)
+def test_where_a_leader_is_cancelled_one_of_the_others_leads(
+    kind: str, sent: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        asked, let = [], asyncio.Event()
+        arrived = waiting(monkeypatch, CALLERS - 1)
+
+        @CACHES[kind]()  # type: ignore[untyped-decorator]
+        async def ask(question: str) -> str:
+            asked.append(question)
+            await let.wait()
+            return "yes"
+
+        leader, *followers = [asyncio.ensure_future(ask("q")) for _ in range(CALLERS)]
+        assert await asyncio.to_thread(arrived.wait, PATIENCE_S)
+        leader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leader
+        while len(asked) < 2:
+            await asyncio.sleep(0)
+        let.set()
+        assert await asyncio.gather(*followers) == ["yes"] * (CALLERS - 1)
+        assert asked == ["q", "q"]
+
+    asyncio.run(main())
+
+
+def test_an_exception_that_many_share_does_not_grow_with_each(sent: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> set[int]:
+        let = asyncio.Event()
+        arrived = waiting(monkeypatch, CALLERS - 1)
+
+        @outlay.cached
+        async def ask(question: str) -> str:
+            await let.wait()
+            raise TimeoutError("the provider is down")
+
+        async def depth() -> int:
+            try:
+                await ask("q")
+            except TimeoutError as error:
+                return len(traceback.extract_tb(error.__traceback__))
+            raise AssertionError("it fails")
+
+        leader, *followers = [asyncio.ensure_future(depth()) for _ in range(CALLERS)]
+        assert await asyncio.to_thread(arrived.wait, PATIENCE_S)
+        let.set()
+        await leader
+        return set(await asyncio.gather(*followers))
+
+    assert len(asyncio.run(main())) == 1
+
+
+def test_a_failed_call_that_nobody_shares_keeps_nothing_alive(sent: Capture) -> None:
+    class Question(str):
+        """A text that can be pointed at weakly."""
+
+    @outlay.cached(key=str)
+    def ask(question: str) -> str:
+        raise TimeoutError("the provider is down")
+
+    question = Question("q")
+    gone = weakref.ref(question)
+    gc.disable()
+    try:
+        with contextlib.suppress(TimeoutError):
+            ask(question)
+        del question
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_a_follower_that_is_cancelled_leaves_the_call_alone(sent: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
