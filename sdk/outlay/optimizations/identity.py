@@ -5,7 +5,9 @@ data (numbers, texts, dates, containers, dataclasses and instances of plain data
 An object with a life of its own, such as a client, is told by which one it is, and by the texts it holds. That is good
 in this process only: in a store that outlasts it such an object is `Untold`. Within the process, an object that a
 function holds counts as one with a life of its own as soon as it holds numbers or containers, which may be counters
-and logs; so does a container in a closure. What the function's globals hold is not looked at.
+and logs; so does a container in a closure, and a function that has one as an attribute, such as a decorator's
+statistics (in a store that lasts, the value that it had first counts). What the function's globals hold is not looked
+at.
 """
 
 from __future__ import annotations
@@ -329,7 +331,9 @@ class _Values:
                 held[name] = cell.cell_contents
             except ValueError:  # not filled yet
                 held[f"{name} (empty)"] = None
-        held |= {f".{name}": value for name, value in vars(function).items() if name != "__wrapped__"}
+        for name, value in vars(function).items():
+            if name != "__wrapped__" or not any(value is part for part in held.values()):
+                held[f".{name}"] = value
         return _join(b"function", [*self._named(function, where), *self._holds(held, function, where)])
 
     def function_or_value(self, value: Any, where: str) -> bytes:
@@ -390,6 +394,8 @@ class _Held(_Values):
         return self.held(function, "itself", None)
 
     def held(self, value: Any, where: str, owner: Any) -> bytes:
+        if where.startswith(".") and owner is not None and _may_change(value):
+            return self._attribute(owner, value, where)
         if type(value) in _CONTAINERS and self._name is None and owner is not None:
             if self._lasting:
                 _safely.warn(
@@ -411,6 +417,18 @@ class _Held(_Values):
         if self._name is not None:
             return _join(b"any", [type(value).__qualname__.encode(), *shallow])
         return _join(b"object", [_which.of(value, where, owner or self._owner), *shallow])
+
+    def _attribute(self, function: Any, value: Any, where: str) -> bytes:
+        """Tell a number or a container that a function has as an attribute: a counter, a log, or a setting.
+
+        Either by which function it is, or by the value as it was seen first: a counter goes on, a setting stays.
+        """
+        if not self._lasting and self._name is None:
+            return _which.of(function, where, function)
+        seen = _seen_first.setdefault(function, {})
+        if (where, self._lasting) not in seen:
+            seen[where, self._lasting] = _Values(self._lasting).value(value, where)
+        return seen[where, self._lasting]
 
     def _function_held(self, value: Any, where: str, owner: Any) -> bytes:
         outer = self._inside.get(id(value))
@@ -444,6 +462,14 @@ class _Held(_Values):
             except Untold:
                 continue  # the object itself is told
         return found
+
+
+_seen_first: weakref.WeakKeyDictionary[Any, dict[tuple[str, bool], bytes]] = weakref.WeakKeyDictionary()
+
+
+def _may_change(value: object) -> bool:
+    """Whether it may be a counter or a log."""
+    return isinstance(value, (*_CONTAINERS, *_NUMBERS)) and not isinstance(value, (bool, enum.Enum))
 
 
 def _module(name: str) -> bytes:
