@@ -201,7 +201,7 @@ class Cascade(Generic[T]):
     the last one's exception is the caller's. `score()` after a run is about the answer, not about the judge.
 
     Raises:
-        TypeError, ValueError: If tiers, `accept` or `threshold` cannot work together.
+        TypeError, ValueError: If tiers, `accept`, `threshold` and limits cannot work together.
 
     Example:
         answer = outlay.Cascade("answer", [ask_small, ask_large], accept=lambda a: a.confidence, threshold=0.8)
@@ -243,8 +243,8 @@ class Cascade(Generic[T]):
         self._tiers = list(tiers)
         self._accept = accept
         self._threshold = threshold
-        self._max_latency_s = max_latency_s
-        self._max_cost_usd = None if max_cost_usd is None else Decimal(str(max_cost_usd))
+        self._max_latency_s = _limit(f"cascade {name!r}: max_latency_s", max_latency_s)
+        self._max_cost_usd = _limit(f"cascade {name!r}: max_cost_usd", max_cost_usd)
         self._fallback = fallback
 
     @property
@@ -340,6 +340,23 @@ class Cascade(Generic[T]):
         """`accept` failed: the answer is there, but does not convince."""
         _safely.report(f"accept of cascade {self.name}", message="failed; the answer counts as not accepted")
         return _Verdict(False, None)
+
+
+def _limit(what: str, given: Decimal | float | None) -> Decimal | None:
+    """A limit of time or money.
+
+    Raises:
+        ValueError: If it is no number of at least 0.
+    """
+    if given is None:
+        return None
+    try:
+        limit = Decimal(str(given))
+    except ArithmeticError:
+        limit = Decimal("nan")
+    if limit.is_nan() or limit < 0:
+        raise ValueError(f"{what} must be a number of at least 0, not {given!r}")
+    return limit
 
 
 def _may_hide(function: Any) -> bool:

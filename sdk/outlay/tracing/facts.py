@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,9 +52,12 @@ def lever_attributes(
             for key, value in facts.items():
                 if key not in names:
                     raise ValueError(f"{what} has no {key!r}; known are {', '.join(names)}")
+                attribute = names[key]
+                if attribute in _FLOATS and value is not None:
+                    value = float(value)
+                    value = value if math.isfinite(value) else None  # NaN says nothing
                 if value is not None:
-                    attribute = names[key]
-                    found[attribute] = float(value) if attribute in _FLOATS else value
+                    found[attribute] = value
     if prompt_parts:
         for name, tokens in prompt_parts.items():
             found[f"{semconv.PROMPT_PART_PREFIX}{name}{semconv.PROMPT_PART_SUFFIX}"] = int(tokens)

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -159,6 +160,28 @@ def test_a_limit_that_cannot_count_says_so(sent: Capture, caplog: pytest.LogCapt
 
     outlay.Cascade("unpriced", [unknown, unknown], accept=lambda answer: False, max_cost_usd=1)("q")
     assert "max_cost_usd of cascade unpriced leaves out calls without a known price" in caplog.text
+
+
+@pytest.mark.parametrize("limit", ["max_cost_usd", "max_latency_s"])
+def test_a_limit_is_a_number_of_at_least_zero(limit: str, sent: Capture) -> None:
+    def cascade(number: Any) -> outlay.Cascade[Any]:
+        limits: dict[str, Any] = {limit: number}
+        return outlay.Cascade("c", [tier(1), tier(2)], accept=lambda answer: False, **limits)
+
+    for wrong in (float("nan"), -1, "soon"):
+        with pytest.raises(ValueError, match=f"{limit} must be a number of at least 0"):
+            cascade(wrong)
+    assert [cascade(number)("q") for number in (0, Decimal(0), float("inf"))] == [1, 1, 2]
+
+
+def test_a_confidence_that_is_no_number_is_unknown(sent: Capture) -> None:
+    run = outlay.CascadeRun("by hand")
+    for number in (float("nan"), float("inf"), 0.5):
+        with run.attempt() as attempt:
+            attempt.escalate(number)
+    said = [span.attributes.get("outlay.cascade.confidence") for span in sent.spans]
+    assert said == [None, None, 0.5]
+    assert {span.attributes["outlay.cascade.outcome"] for span in sent.spans} == {"escalated"}
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["alone", "in a tracked function"])
