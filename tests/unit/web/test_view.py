@@ -155,3 +155,10 @@ def test_what_makes_no_sense_is_refused_with_its_name(query: str) -> None:
 def read_all(query: str) -> None:
     shown = view(query)
     _ = (shown.groups("feature"), shown.interval)
+
+
+@pytest.mark.parametrize("start", ["2026-11-01T00:00:00-05:00", "2026-11-01T05:00:00z"])
+def test_an_instant_with_an_offset_of_its_own_is_not_taken_for_local_time(start: str) -> None:
+    query = f"start={start}&end=now&timezone=Asia/Tokyo"
+    assert canonical(request(query)) is None
+    assert view(query).window.start == datetime(2026, 11, 1, 5, tzinfo=UTC)

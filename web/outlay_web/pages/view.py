@@ -275,12 +275,7 @@ def canonical(request: Request) -> str | None:
             continue
         if not value and not is_filter(name):
             continue
-        if (
-            name in ("start", "end", "base_start", "base_end")
-            and "T" in value
-            and not value.endswith("Z")
-            and "+" not in value
-        ):
+        if name in (*SPAN, *BASE) and "T" in value:
             value = _from_local(value, given.get("timezone", "UTC"))
         pairs.append((name, value))
     if groups:
@@ -333,8 +328,9 @@ def _local(at: datetime, timezone: str) -> str:
 
 
 def _from_local(text: str, timezone: str) -> str:
-    """A form's local time as an instant; what cannot be read stays as it is, to be refused with its name."""
+    """A form's local time as an instant; what names its own offset, or cannot be read, stays as it is."""
     try:
-        return fmt.rfc3339(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(timezone)))
+        at = datetime.fromisoformat(text)
+        return text if at.tzinfo else fmt.rfc3339(at.replace(tzinfo=ZoneInfo(timezone)))
     except (ValueError, KeyError, OSError):
         return text
