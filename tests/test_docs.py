@@ -111,3 +111,22 @@ def test_every_migration_has_a_number_of_its_own() -> None:
     folder = ROOT / "collector" / "outlay_collector" / "store" / "migrations"
     numbers = [path.name[:4] for path in sorted(folder.glob("*.sql"))]
     assert numbers == [f"{n:04}" for n in range(1, len(numbers) + 1)]  # of two with one number only the last is applied
+
+
+def test_every_file_that_code_and_pages_name_is_there() -> None:
+    there = {path.name for folder in ("sdk", "collector", "analytics", "web", "tests") for path in sources(folder)}
+    there |= {path.name for path in sources("benchmarks")} | {path.name for path in sources("examples")}
+    texts = [path for folder in ("sdk", "collector", "analytics", "web") for path in sources(folder)]
+    texts += [path for path in PAGES if path.parent.name != "decisions"]
+    examples = {"acme.py", "app.py"}
+    wrong = [
+        f"{path.relative_to(ROOT)} names {name}"
+        for path in texts
+        for name in re.findall(r"[`(](?:[\w.]+/)*(\w+\.py)[`)]", path.read_text())
+        if name not in there | examples
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def sources(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))

@@ -1,8 +1,8 @@
 """Alerts on budgets and anomalies: evaluate the rules, keep their states, and say it once to the right people.
 
-`evaluate` is one round, meant to run every minute: rules → states (`alert_states.py`) → what must be said, written
+`evaluate` is one round, meant to run every minute: rules → states (`states.py`) → what must be said, written
 down as intent (`outbox.py`) → sent. All of it starts from what the store holds now, so late spans correct the next
-round, and a crash between two steps repeats the later one. What people see of alerts is in `alert_list.py`.
+round, and a crash between two steps repeats the later one. What people see of alerts is in `listing.py`.
 """
 
 from __future__ import annotations
@@ -293,5 +293,5 @@ def _told(alert: Alert, now: datetime) -> Alert:
 def send_test(
     store: Store, writer: Writer, project: str, now: datetime, settings: AlertSettings, notify: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Send a test message to every channel at once and say what became of each; see `alert_trial.py`."""
+    """Send a test message to every channel at once and say what became of each; see `trial.py`."""
     return try_channels(project, now, settings, notify)

@@ -217,7 +217,7 @@ def why_notify(
 
     `first`, `more_severe`, `repeat` or `resolved`. Nothing is said while silenced, inhibited or (for repeats)
     acknowledged; the end is only told to those who were told the beginning. In a group the beginning of another one
-    waits while the group's own news is fresh, and an end until nothing else fires: see `alert_groups.py`.
+    waits while the group's own news is fresh, and an end until nothing else fires: see `groups.py`.
     """
     if silenced_until is not None and now < silenced_until:
         return ""

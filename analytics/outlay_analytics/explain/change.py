@@ -1,7 +1,7 @@
 """Why did spend change: by driver, by slice, in sentences, with traces to look at.
 
 `explain` reads one roll-up per window, decomposes the change exactly (`shapley.py`), searches for the slice it
-happened in (`drill.py`) and says what it found (`sentences.py`).
+happened in (`drilldown.py`) and says what it found (`narrative.py`).
 
 Drivers: `requests` (logical requests), `escalation` (calls at cascade tier 1 and above), `retries` (billed repeats,
 and first attempts that nobody billed), `model_mix`, `input_tokens` and `output_tokens` per call, `cache_share` (of

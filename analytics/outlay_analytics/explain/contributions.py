@@ -1,9 +1,9 @@
 """The change of each value of a dimension by driver, in exact money; and the drivers' totals.
 
 The totals are those of the leaves by feature, whatever dimension is asked for: how a change is broken down must not
-change why it happened. Of more features or models than are kept apart all others are one there (`leaves.py`), alike for
-every dimension. What breaking a leaf into parts does to its drivers (a move between parts looks like a change of mix,
-or of requests) is given back to the parts by their cost; each part's own change stays exact.
+change why it happened. Of more features or models than are kept apart all others are one there (`segments.py`), alike
+for every dimension. What breaking a leaf into parts does to its drivers (a move between parts looks like a change of
+mix, or of requests) is given back to the parts by their cost; each part's own change stays exact.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@
     input_usd_per_mtok = "2.10"                 valid_to = 2027-10-01  # opt
     output_usd_per_mtok = "8.40"                source = "contract 2026-17"
 
-Every value is checked when the file is read, so that a slip cannot become a bill. `prices_contracts.py` puts them on
+Every value is checked when the file is read, so that a slip cannot become a bill. `contracts.py` puts them on
 top of the catalogue.
 """
 

@@ -1,5 +1,5 @@
 """Hours that changed → `spend_hourly`, `latency_hourly`, `spend_daily`, cascades: rebuilt from `calls`, never added to.
-Days that went quiet → `dimension_daily` (rollup_dimensions.py), when no hour is due and the budget lasts.
+Days that went quiet → `dimension_daily` (dimensions.py), when no hour is due and the budget lasts.
 
 An hour is due when it has been quiet for a minute, or has waited five. Until then it is answered from `calls`, so
 freshness never waits for a rollup. A run works through the newest hours first, many to a statement, within its

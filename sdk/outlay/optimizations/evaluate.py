@@ -3,7 +3,7 @@
 Every answer is a tracked span with the candidate as arm of an experiment, and every score is sent as an evaluation of
 its call, so that the results land beside the costs. Candidates are compared with the baseline on the same examples
 (paired differences), which is what makes small datasets say something. A row that failed counts: its score is
-`on_error`. Intervals of scores within 0 and 1 hold at every number of examples (see `_intervals.py`), and "no worse" is
+`on_error`. Intervals of scores within 0 and 1 hold at every number of examples (see `intervals.py`), and "no worse" is
 said only where the data show it: wrongly at most one time in forty.
 """
 
