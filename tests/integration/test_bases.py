@@ -17,7 +17,7 @@ from tests.web_server import Running, own_store, running
 from outlay_analytics.alerting import evaluate
 from outlay_analytics.alerting.budgets import put_budget
 from outlay_analytics.alerting.settings import parse_alerts
-from outlay_analytics.explain.bases import comparable, too_little
+from outlay_analytics.explain.bases import against, comparable, too_little
 from outlay_analytics.query.window import EVERYTHING, Scope, Window
 from outlay_collector.store import Store
 from outlay_web.config import Settings
@@ -54,6 +54,21 @@ def test_the_base_is_the_same_hours_of_the_weeks_before(store: Store) -> None:
         assert comparable(store, scope(window)).window == Window(window.start - back, window.end - back)
 
 
+@pytest.mark.parametrize(
+    ("length", "back", "words"),
+    [
+        (7 * DAY, 7 * DAY, "the 7 days before"),
+        (DAY, 7 * DAY, "the same 24 hours a week earlier"),
+        (30 * DAY, 35 * DAY, "the same 30 days 5 weeks earlier"),
+        (3 * HOUR, DAY, "the same 3 hours a day earlier"),
+        (3 * HOUR, 50 * HOUR, "the 3 hours from 18 March 2026 07:30 UTC"),
+        (3 * HOUR, -DAY, "the 3 hours from 21 March 2026 09:30 UTC"),
+    ],
+)
+def test_what_is_compared_with_is_said_as_people_say_it(length: timedelta, back: timedelta, words: str) -> None:
+    assert against(Window(NOW - length, NOW), Window(NOW - length - back, NOW - back)) == words
+
+
 def test_a_young_project_has_the_time_just_before_or_nothing(store: Store) -> None:
     calls(store, NOW - 5 * DAY, NOW)
     day = Window(NOW - DAY, NOW)
@@ -61,7 +76,7 @@ def test_a_young_project_has_the_time_just_before_or_nothing(store: Store) -> No
     refused = comparable(store, scope())
     assert refused.window is None
     assert refused.reason == (
-        "calls are recorded only since 15 March 2026; 8 February to 27 February would be compared with"
+        "calls are recorded only since 15 March 2026, too late to compare with 8 February to 27 February"
     )
     assert comparable(store, scope(EVERYTHING)).window is None
     assert comparable(store, Scope(day, project="none")).reason == "no calls are recorded yet"
@@ -84,7 +99,7 @@ def test_a_base_in_which_nothing_was_recorded_is_refused(store: Store) -> None:
     calls(store, NOW - 6 * DAY, NOW)
     window = Window(NOW - 5 * DAY, NOW)
     assert comparable(store, scope(window)).reason == "no calls are recorded from 8 March to 13 March"
-    assert "on 2 days only from 10 March to 15 March" in too_little(store, scope(window), window.previous())
+    assert "on only 2 days from 10 March to 15 March" in too_little(store, scope(window), window.previous())
     assert comparable(store, scope(window, feature="search")).window is None
 
 
@@ -96,7 +111,7 @@ def test_a_budget_alert_says_why_it_compares_with_nothing(store: Store, hook: Re
     (told,) = hook.json[0]["alerts"]
     reason, words = told["annotations"]["description"].split(". ", 1)
     assert reason.startswith("spent $4.68 of $1.00 (468%)")
-    assert words.startswith("Why it changed cannot be said: calls are recorded only since 28 February 2026; ")
+    assert words.startswith("Why it changed cannot be said: calls are recorded only since 28 February 2026, too late ")
     assert "base_start" not in told["generatorURL"]
 
 

@@ -140,7 +140,7 @@ def test_calls_without_usage_move_nothing_and_are_mentioned(store: Store) -> Non
     answer = explain(store, SCOPE)
     check_sums(answer)
     assert all(d["usd"] == 0 for d in answer["drivers"])
-    assert answer["sentences"][-1] == "1 of 2 calls (50%) have no known cost and are not in these figures."
+    assert answer["sentences"][-1] == "1 of 2 calls (50%) has no known cost and is not in these figures."
 
 
 def test_a_base_without_known_cost_is_said_to_be_unknown(store: Store) -> None:
@@ -151,7 +151,7 @@ def test_a_base_without_known_cost_is_said_to_be_unknown(store: Store) -> None:
     assert answer["base"]["cost_usd"] is None
     begin = "Spend was an unknown amount in the 24 hours before and is $0.0028; the change is not known."
     assert answer["sentences"][0] == begin
-    said = "1 of 1 calls of the base (100%) have no known cost and are not in these figures."
+    said = "1 of 1 earlier call (100%) has no known cost and is not in these figures."
     assert answer["sentences"][-1] == said
 
 

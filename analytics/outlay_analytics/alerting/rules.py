@@ -1,14 +1,13 @@
 """When a budget deserves an alert. Pure functions of what was spent and what is expected; times are arguments.
 
-- `over_budget`: spent > amount. A fact, so it fires at once. - `projected_over_budget`: the period's projected total
-> amount (warning); its lower 80 % bound > amount, that is, over with
-  a probability of 0.9 (critical).
-- `above_projection`: spent > 1.2 x what was expected by now when the period began, and by more than a dollar floor. -
-`burn_rate`: burn(w) = spend in w ÷ (amount x expected share of the period in w), over a long and a short window
-together:
-  1 h and 6 h > 6, 6 h and 24 h > 3 (critical), 24 h and 72 h > 1.5 (warning). The pattern is that of the multi-window
-  rules of the Google SRE Workbook, "Alerting on SLOs", with spend in place of errors and thresholds for monthly
-  money.
+- `over_budget`: spent > amount. A fact, so it fires at once.
+- `projected_over_budget`: the period's projected total > amount (warning); its lower 80 % bound > amount, that is,
+  over with a probability of 0.9 (critical).
+- `above_projection`: spent > 1.2 x what was expected by now when the period began, and by more than a dollar floor.
+- `burn_rate`: burn(w) = spend in w ÷ (amount x expected share of the period in w), over a long and a short window
+  together: 1 h and 6 h > 6, 6 h and 24 h > 3 (critical), 24 h and 72 h > 1.5 (warning). The pattern is that of the
+  multi-window rules of the Google SRE Workbook, "Alerting on SLOs", with spend in place of errors and thresholds for
+  monthly money.
 
 Expected shares come from the hour of the week, never from flat days.
 """
@@ -89,10 +88,12 @@ def above_projection(outlook: Outlook, expected_usd: float | None, floor_usd: De
     if actual <= ABOVE * expected_usd or actual - expected_usd <= float(floor_usd):
         return None
     expected = _money(expected_usd)
-    more = f"{actual / expected_usd - 1:.0%} more than" if expected_usd > 0 else "where nothing was expected:"
-    reason = (
-        f"spent {usd(outlook.spent_usd)} since {_day(outlook.window.start)}, {more} the {usd(expected)} expected by now"
+    more = (
+        f"{actual / expected_usd - 1:.0%} more than the {usd(expected)} expected by now"
+        if expected_usd > 0
+        else "where nothing was expected by now"
     )
+    reason = f"spent {usd(outlook.spent_usd)} since {_day(outlook.window.start)}, {more}"
     window = Window(outlook.window.start, now)
     return Finding("above_projection", "warning", False, outlook.spent_usd, expected, reason, window)
 

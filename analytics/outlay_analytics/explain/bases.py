@@ -49,6 +49,21 @@ def comparable(store: Store, scope: Scope) -> Base:
     return Base(None, reason or "there is no time before it to compare with")
 
 
+def against(window: Window, base: Window) -> str:
+    """What a window is compared with, as it stands in a sentence: `the same 24 hours a week earlier`."""
+    if base.end == window.start:
+        return f"the {_length(base)} before"
+    back = window.start - base.start
+    if base.length == window.length and back > timedelta(0):
+        for unit, name in ((WEEK, "week"), (timedelta(days=1), "day")):
+            if not back % unit:
+                times = back // unit
+                return f"the same {_length(base)} {f'a {name}' if times == 1 else f'{times} {name}s'} earlier"
+    at = base.start
+    clock = f" {at:%H:%M} UTC" if at.hour or at.minute else ""
+    return f"the {_length(base)} from {_day(at)}{clock}"
+
+
 def too_little(store: Store, scope: Scope, base: Window) -> str:
     """Why spend in a base says nothing for the filters of a scope, in words; empty when it can be compared with.
 
@@ -61,18 +76,18 @@ def too_little(store: Store, scope: Scope, base: Window) -> str:
         return "no calls are recorded yet"
     since = rows[0]["hour"]
     if since > latest:
-        return f"calls are recorded only since {_day(since)}; {_span(base)} would be compared with"
+        return f"calls are recorded only since {_day(since)}, too late to compare with {_span(base)}"
     sight = base.start - SIGHT if base.start - EARLIEST > SIGHT else EARLIEST
     first = next(iter(_seen(store, scope, Window(sight, base.end))), None) if scope.filters else None
     if first is not None and first > latest:
-        return f"its calls are recorded only since {_day(first)}; {_span(base)} would be compared with"
+        return f"its calls are recorded only since {_day(first)}, too late to compare with {_span(base)}"
     everything = replace(scope, filters={})
     found = _seen(store, everything, base)
     if not found:
         return f"no calls are recorded from {_span(base)}"
     now = _seen(store, everything, scope.window) if base.length > IN_DAYS else []
     if len(found) * SPARSE < len(now):
-        return f"calls are recorded on {len(found)} day{'s' * (len(found) > 1)} only from {_span(base)}"
+        return f"calls are recorded on only {len(found)} day{'s' * (len(found) > 1)} from {_span(base)}"
     return ""
 
 
@@ -82,6 +97,13 @@ def _seen(store: Store, scope: Scope, window: Window) -> list[datetime]:
     source = spend_source(store, replace(scope, window=window, timezone="UTC"), (), interval)
     rows = store.query(load_sql("outlay_analytics.query.sql", "history", source=source.sql), source.params)
     return [row["time"] for row in rows]
+
+
+def _length(window: Window) -> str:
+    hours = window.length / timedelta(hours=1)
+    if hours >= 72 or (hours >= 48 and hours % 24 == 0):
+        return f"{hours / 24:.0f} days"
+    return f"{hours:.0f} hours" if hours >= 2 else f"{window.length / timedelta(minutes=1):.0f} minutes"
 
 
 def _day(at: datetime) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.explain.bases import against
 from outlay_analytics.explain.drivers import title
 from outlay_analytics.explain.segments import OTHER_MODELS, Leaves
 from outlay_analytics.explain.shapley import ESCALATION, PRIMARY, RETRY
@@ -64,40 +64,38 @@ def sentences(
     every = (Sums([pair[0] for pair in leaves.rows]), Sums([pair[1] for pair in leaves.rows]))
     change = every[1].cost - every[0].cost
     out = [_headline(every, change, window, base)]
-    if change:
+    known = every[0].known and every[1].known
+    if known and change:
         moved = [cell for cell in cells if (cell["usd"] > 0) == (change > 0)]
         for cell in moved[:MOST_DRIVERS]:
             if abs(cell["usd"]) >= abs(change) / 20:
                 out.append(_cell_sentence(leaves, cell, by, change))
         out += _offsets(drivers, change)
         out += [_slice_sentence(found) for found in slices[:1] if len(found["where"]) > 1]
-    elif cells:
+    elif known and cells:
         out.append("Changes cancelled each other out: " + _listed(drivers[:4]) + ".")
-    for side, where in ((every[1], ""), (every[0], " of the base")):
+    for side, which in ((every[1], ""), (every[0], "earlier ")):
         if side.unpriced:
             share = _percent(side.unpriced, side.calls)
+            have, are = ("has", "is") if side.unpriced == 1 else ("have", "are")
             out.append(
-                f"{side.unpriced:,} of {side.calls:,} calls{where} ({share}) have no known cost and are not in these "
-                "figures."
+                f"{side.unpriced:,} of {_counted(side.calls, which + 'call')} ({share}) {have} no known cost and {are} "
+                "not in these figures."
             )
     return out
 
 
 def _headline(every: Pair, change: Decimal, window: Window, base: Window) -> str:
     before, after = every[0].cost, every[1].cost
-    against = (
-        f"the {_span(base.length)} before" if base.end == window.start else f"the {_span(base.length)} of the base"
-    )
+    then = against(window, base)
     if not every[0].known or not every[1].known:
         now = usd(after if every[1].known else None)
-        return (
-            f"Spend was {usd(before if every[0].known else None)} in {against} and is {now}; the change is not known."
-        )
+        return f"Spend was {usd(before if every[0].known else None)} in {then} and is {now}; the change is not known."
     if not change:
-        return f"Spend stayed at {usd(after)}, as in {against}."
+        return f"Spend stayed at {usd(after)}, as in {then}."
     verb = "rose" if change > 0 else "fell"
     relative = f" ({'+' if change > 0 else ''}{_ratio(change, before)})" if before else ""
-    return f"Spend {verb} by {usd(abs(change))}{relative}, from {usd(before)} in {against} to {usd(after)}."
+    return f"Spend {verb} by {usd(abs(change))}{relative}, from {usd(before)} in {then} to {usd(after)}."
 
 
 def _cell_sentence(leaves: Leaves, cell: dict[str, Any], by: str, change: Decimal) -> str:
@@ -119,10 +117,10 @@ def _cell_sentence(leaves: Leaves, cell: dict[str, Any], by: str, change: Decima
 def _requests(sums: Pair) -> str:
     before, after = sums[0].requests, sums[1].requests
     if not before:
-        return f"{after:,} requests where there were none"
+        return f"{_counted(after, 'request')} where there were none"
     if not after:
         return f"no requests after {before:,}"
-    return f"{after:,} requests after {before:,} ({_signed(after - before, before)})"
+    return f"{_counted(after, 'request')} after {before:,} ({_signed(after - before, before)})"
 
 
 def _per_request(name: str, words: str) -> Callable[[Pair], str]:
@@ -204,11 +202,17 @@ def _listed(drivers: Sequence[dict[str, Any]]) -> str:
 
 def _slice_sentence(found: dict[str, Any]) -> str:
     where = ", ".join(f"{name} {'(none)' if value is None else value}" for name, value in found["where"].items())
-    return f"It happened in {where}: {usd(found['change_usd'])}, {found['share']:.0%} of the change."
+    share = f", {found['share']:.0%} of the change" if 0 < found["share"] <= 1 else ""
+    return f"It happened in {where}: {usd(found['change_usd'])}{share}."
+
+
+def _counted(number: int, one: str) -> str:
+    return f"{number:,} {one}{'s' * (number != 1)}"
 
 
 def _ratio(part: Decimal, whole: Decimal) -> str:
-    return f"{part / whole:.0%}" if whole else "all"
+    share = part / whole if whole else None
+    return "all" if share is None else f"{share:.1%}" if 0 < abs(share) < Decimal("0.1") else f"{share:.0%}"
 
 
 def _signed(part: float, whole: float) -> str:
@@ -220,10 +224,3 @@ def _percent(part: float, whole: float) -> str:
         return "none"
     share = part / whole
     return f"{share:.1%}" if 0 < share < 0.1 else f"{share:.0%}"
-
-
-def _span(length: timedelta) -> str:
-    hours = length / timedelta(hours=1)
-    if hours >= 72 or (hours >= 48 and hours % 24 == 0):
-        return f"{hours / 24:.0f} days"
-    return f"{hours:.0f} hours" if hours >= 2 else f"{length / timedelta(minutes=1):.0f} minutes"

@@ -168,6 +168,12 @@ def test_above_projection_needs_a_fifth_and_the_floor() -> None:
     assert above_projection(outlook("121"), None, Decimal(5), NOW) is None
 
 
+def test_spend_where_none_was_expected_is_said_without_an_amount() -> None:
+    found = above_projection(outlook("121"), 0.0, Decimal(5), NOW)
+    assert found is not None
+    assert found.reason == "spent $121.00 since 1 March, where nothing was expected by now"
+
+
 def finding(rule: str = "projected_over_budget", severity: str = "warning", at_once: bool = False) -> Finding:
     return Finding(rule, severity, at_once, Decimal(2), Decimal(1), "because", MARCH)
 
