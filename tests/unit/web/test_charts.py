@@ -186,6 +186,13 @@ def test_buckets_tile_the_window_through_changes_of_clocks(interval: str, zone: 
     assert labeled(steps)
 
 
+def test_csv_tells_what_no_row_shows_from_the_group_without_a_name() -> None:
+    columns = [Column("Feature", "name", "feature"), Column("Cost", "usd", "cost_usd")]
+    others = [Cell(None, label="12 others"), Cell(Decimal("0.5"))]
+    read = list(csv.reader(io.StringIO(Table("t", "T", columns, [[Cell(""), Cell(Decimal(1))]], others).csv())))
+    assert read[1:] == [["", "1"], ["12 others", "0.5"]]
+
+
 def test_csv_disarms_formulas_and_keeps_numbers_exact() -> None:
     columns = [Column("Name", "name", "name"), Column("Cost", "usd", "cost_usd"), Column("Note", "text", "note")]
     rows = [

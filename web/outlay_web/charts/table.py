@@ -124,8 +124,10 @@ class Table:
         out = io.StringIO()
         writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
         writer.writerow([column.key or column.title for column in self.columns])
-        for row in [*self.rows, *([self.others] if self.others is not None else [])]:
+        for row in self.rows:
             writer.writerow([csv_value(cell.value) for cell in row])
+        if self.others is not None:  # by its label: an empty name is a group of its own
+            writer.writerow([csv_value(cell.label if cell.value is None else cell.value) for cell in self.others])
         return out.getvalue()
 
     def _below(self) -> list[tuple[str, Sequence[Cell]]]:
@@ -242,7 +244,7 @@ def delta(change: float | Decimal | None, *, good: str = "down") -> Markup:
         return Markup('<span class="unknown">{}</span>').format(fmt.UNKNOWN)
     value = float(change)
     if abs(value) < 0.0005:
-        return Markup('<span class="num flat">0 %</span>')
+        return Markup('<span class="num flat">0%</span>')
     direction = "down" if value < 0 else "up"
     judged = "good" if direction == good else "bad"
     return Markup('<span class="num delta {}">{}</span>').format(

@@ -98,8 +98,13 @@ def respond(problem: Problem, *, as_page: bool, path: str = "/", query: str = ""
         return Response(body, problem.status, problem.headers, "application/json")
     title = TITLES.get(problem.status, "Something went wrong")
     ways = "".join(f'<li><a href="{html.escape(href)}">{text}</a></li>' for href, text in _ways(problem, path, query))
-    page = PAGE.format(title=title, message=html.escape(str(problem)), ways=ways)
+    page = PAGE.format(title=title, message=html.escape(_sentence(str(problem))), ways=ways)
     return HTMLResponse(page, problem.status, problem.headers)
+
+
+def _sentence(message: str) -> str:
+    """A message of the API as it stands on a page."""
+    return message[:1].upper() + message[1:] + ("" if message.endswith((".", "!", "?")) else ".")
 
 
 def _ways(problem: Problem, path: str, query: str) -> list[tuple[str, str]]:

@@ -83,7 +83,7 @@ def cascade(view: View, i: int, one: Row) -> Cascade:
     saving = one.get("saving_usd")
     alone = f"top tier alone: {fmt.usd_text(one.get('top_tier_only_usd'))}"
     if saving is not None and one["compared_runs"] < one["runs"]:
-        alone += f"; over the {fmt.count(one['compared_runs'])} runs whose cost is known"
+        alone += f"; over the {fmt.count_text(one['compared_runs'])} runs whose cost is known"
     calls = view.narrowed("cascade", name, "/calls")
     tiles = [
         Tile("Runs", fmt.count(one.get("runs")), calls),

@@ -37,12 +37,13 @@ def page(view: View) -> Page:
     found = change.explain(view.ctx.store, view.scope, base=base, by=by)
     if not found["base"].get("calls") and not found["current"].get("calls"):
         return Page("explain.html", "Explain", QUESTION, empty=True)
+    known = not unknown(found)
     data |= {
         "tiles": tiles(view, found, base, sure=not caution),
-        "figure": figure(view, found),
+        "figure": figure(view, found) if known else None,
         "sentences": found["sentences"],
-        "cells": cells_table(view, found["cells"], by),
-        "slices": slices_table(view, found["slices"]),
+        "cells": cells_table(view, found["cells"], by) if known else None,
+        "slices": slices_table(view, found["slices"]) if known else None,
         "examples": [(trace, parts.trace_href(view, trace)) for trace in found["examples"]],
     }
     return Page("explain.html", "Explain", QUESTION, data)
@@ -55,6 +56,14 @@ def refused(view: View, data: dict[str, Any]) -> Page:
         return Page("explain.html", "Explain", QUESTION, empty=True)
     tile = Tile("Now", fmt.usd(total.get("cost_usd")), view.to("/spend"), fmt.plural(total["calls"], "call"))
     return Page("explain.html", "Explain", QUESTION, {**data, "tiles": [tile], "refused": True})
+
+
+def unknown(found: Row) -> str:
+    """Why a change is not known although there were calls, in words; empty where it is."""
+    for side, which in (("base", "earlier "), ("current", "")):
+        if found[side].get("cost_usd") is None:
+            return f"none of the {which}calls has a known cost"
+    return ""
 
 
 def given(view: View) -> bool:
@@ -96,8 +105,8 @@ def bases_to_choose(view: View, base: Window) -> list[Link]:
 
 def tiles(view: View, found: Row, base: Window, sure: bool) -> list[Tile]:
     before, now = found["base"], found["current"]
-    moved = found["change_usd"]
-    biggest = max(found["drivers"], key=lambda d: abs(d["usd"]), default=None)
+    moved = None if unknown(found) else found["change_usd"]
+    biggest = None if moved is None else max(found["drivers"], key=lambda d: abs(d["usd"]), default=None)
     out = [
         Tile(
             "Before",

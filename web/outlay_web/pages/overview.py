@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from markupsafe import Markup
@@ -40,19 +41,21 @@ def page(view: View) -> Page:
     if not timed["total"]["calls"]:
         return Page("overview.html", "Overview", question, empty=True)
     odd = forecast_page.look_for_anomalies(view)
-    why, period = why_window(view)
+    why = why_window(view)
     base = bases.comparable(store, replace(scope, window=why))
     explained = change.outline(store, replace(scope, window=why), base.window) if base.window else None
+    why_not = explain_page.unknown(explained) if explained else base.reason
+    moved = explained is not None and (explained["base"]["calls"] or explained["current"]["calls"])
     data = {
         "tiles": tiles(view, timed),
         "figure": parts.spend_figure(view, timed, group, marks=marks(view, odd.anomalies), height=270, path="/spend"),
         "tabs": [Link(name, view.here(group_by=None if name == "feature" else name), name == group) for name in TABS],
-        "why": explain_page.figure(view, explained) if explained and explained["current"].get("calls") else None,
+        "why": explain_page.figure(view, explained) if explained and moved and not why_not else None,
         "why_sentences": explained["sentences"][:4] if explained else [],
         "why_href": view.between(why.start, why.end, "/explain", base.window),
-        "why_period": period if base.window != why.previous() else "against the time just before",
+        "why_period": why_period(view, why, base.window) if base.window else "",
         "why_change": why_change(explained) if explained else "",
-        "why_not": base.reason,
+        "why_not": why_not,
         "tops": [top_table(view, name) for name in ("feature", "model", "team")],
         "budgets": budgets_page.cards(view, budgets_page.read(view)[:3]),
         "firing": listing.list_alerts(store, scope.project, view.now, "firing"),
@@ -67,19 +70,23 @@ def why_change(explained: Row) -> str | Markup:
     return parts.moved(explained["current"].get("cost_usd"), explained["base"].get("cost_usd"))
 
 
-def why_window(view: View) -> tuple[Window, str]:
+def why_window(view: View) -> Window:
     """What to explain: the window, or only its last week where it is long, since what came before may not be there."""
     window = view.window
-    if window.end - window.start < LONG:
-        return window, "against the same hours of the weeks before"
-    return Window(window.end - WEEK, window.end), "last 7 days against the 7 before"
+    return window if window.length < LONG else Window(window.end - WEEK, window.end)
+
+
+def why_period(view: View, why: Window, base: Window) -> str:
+    """Which time is explained, and against what."""
+    part = "" if why == view.window else "last 7 days "
+    return f"{part}against {bases.against(why, base)}"
 
 
 def tiles(view: View, timed: Row) -> list[Tile]:
     total = timed["total"]
     before = total.get("previous") or {}
     cost, calls = total.get("cost_usd"), total.get("calls")
-    each = parts.per(cost, calls)
+    each = parts.per_call(total)
     uncached = total.get("uncached_cost_usd")
     cached = parts.quotient(total.get("cache_read_tokens"), total.get("input_tokens"))
     saved = uncached - cost if uncached is not None and cost is not None else None
@@ -91,7 +98,7 @@ def tiles(view: View, timed: Row) -> list[Tile]:
             fmt.usd(each),
             view.to("/spend", group_by="model"),
             fmt.plural(calls, "call"),
-            parts.moved(each, parts.per(before.get("cost_usd"), before.get("calls"))),
+            parts.moved(each, parts.per_call(before)),
             sparkline(parts.series_of(view, timed["rows"], "calls"), 8),
         ),
         Tile(
@@ -145,13 +152,22 @@ def top_table(view: View, dimension: str) -> Table:
     lines = []
     for row in rows:
         key = parts.key_of(row, dimension)
-        cost, before = row.get("cost_usd"), parts.previous(row)
-        cells = [
-            Cell(key, view.narrowed(dimension, key, "/spend")),
-            Cell(cost, view.narrowed(dimension, key, "/explain", **(view.against(view.base) if view.base else {}))),
-            Cell(parts.quotient(cost, total)),
-        ]
-        if compared:
-            cells.append(Cell(parts.change(cost, before), label="new" if cost and not before else None))
-        lines.append(cells)
-    return Table(f"top-{dimension}", f"By {dimension}", columns, lines)
+        href = view.narrowed(dimension, key, "/explain", **(view.against(view.base) if view.base else {}))
+        cells = top_cells(row, total, compared, href)
+        lines.append([Cell(key, view.narrowed(dimension, key, "/spend")), *cells])
+    others, rest = None, parts.remainder(found["rows"])
+    if rest is not None:
+        label = parts.others_text(int(found["groups_left_out"]))
+        href = view.to("/spend", group_by=dimension)
+        others = [Cell(None, href, label=label), *top_cells(rest, total, compared, None)]
+    return Table(f"top-{dimension}", f"By {dimension}", columns, lines, others)
+
+
+def top_cells(row: Row, total: Decimal, compared: bool, explain_href: str | None) -> list[Cell]:
+    """Cost, share and change of one row of those tables."""
+    cost = row.get("cost_usd")
+    cells = [Cell(cost, explain_href), Cell(parts.quotient(cost, total))]
+    if compared:
+        grown = parts.change(cost, parts.previous(row))
+        cells.append(Cell(grown, label="new" if parts.newcomer(row) else None))
+    return cells

@@ -101,6 +101,11 @@ def per(amount: Decimal | None, number: float | None) -> Decimal | None:
     return amount / Decimal(number) if amount is not None and number else None
 
 
+def per_call(row: Row) -> Decimal | None:
+    """What a call whose cost is known cost on average; unknown without one."""
+    return per(row.get("cost_usd"), round((row.get("calls") or 0) * (row.get("priced_ratio") or 0)))
+
+
 def quotient(part: float | Decimal | None, whole: float | Decimal | None) -> float | None:
     return float(part) / float(whole) if part is not None and whole else None
 
@@ -122,6 +127,11 @@ def previous(row: Row, measure: str = "cost_usd") -> Any:
     """The measure in the window before, None where it is not there."""
     before = row.get("previous")
     return before.get(measure) if isinstance(before, Mapping) else None
+
+
+def newcomer(row: Row) -> bool:
+    """Whether a row costs something now and had no call in the window that it is compared with."""
+    return bool(row.get("cost_usd")) and previous(row, "calls") == 0
 
 
 def coverage_note(view: View, coverage: Row) -> Markup:
@@ -279,7 +289,7 @@ def spend_columns(view: View, dimensions: Sequence[str], compared: bool) -> list
     columns += [
         Column("Share", "share", "share", "Part of the whole cost", wide_only=True),
         Column("Calls", "count", "calls", **sorting(view, "calls")),
-        Column("Per call", "each", "cost_per_call_usd", "Cost of a call on average"),
+        Column("Per call", "each", "cost_per_call_usd", "Cost of a call on average, of those whose cost is known"),
         Column(
             "Input",
             "tokens",
@@ -315,14 +325,12 @@ def spend_cells(
     cost = row.get("cost_usd")
     cells = [Cell(cost, explain_href)]
     if compared:
-        before = previous(row)
-        grown = change(cost, before)
-        fresh = cost is not None and not before
-        cells.append(Cell(grown, explain_href, label="new" if fresh and cost else None))
+        grown = change(cost, previous(row))
+        cells.append(Cell(grown, explain_href, label="new" if newcomer(row) else None))
     cells += [
         Cell(quotient(cost, total)),
         Cell(calls, calls_href),
-        Cell(per(cost, calls)),
+        Cell(per_call(row)),
         Cell(row.get("input_tokens")),
         Cell(quotient(row.get("cache_read_tokens"), row.get("input_tokens"))),
         Cell(row.get("output_tokens")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -118,7 +119,7 @@ def tiles(found: Row) -> list[Tile]:
 def proposal_text(one: Row) -> str:
     """A discount that was found, as it stands in `outlay.toml`."""
     return (
-        f'[[discounts]]\nprovider = "{one["provider"]}"\nmodel = "{one["model"]}"\n'
+        f"[[discounts]]\nprovider = {json.dumps(one['provider'])}\nmodel = {json.dumps(one['model'])}\n"
         f'discount = "{one["discount"]}"\nvalid_from = {one["valid_from"]}'
     )
 

@@ -72,8 +72,8 @@ def tiles(view: View, result: Row, timed: Sequence[Row]) -> list[Tile]:
     """Key numbers of the window: cost, calls, cost of a call, tokens, latency, errors; cost always beside speed."""
     total = result["total"]
     before = total.get("previous") or {}
-    cost, calls = total.get("cost_usd"), total.get("calls")
-    each, each_before = parts.per(cost, calls), parts.per(before.get("cost_usd"), before.get("calls"))
+    calls = total.get("calls")
+    each, each_before = parts.per_call(total), parts.per_call(before)
     cached = parts.quotient(total.get("cache_read_tokens"), total.get("input_tokens"))
     failed = parts.quotient(total.get("errors"), calls)
     return [
@@ -114,12 +114,12 @@ def latency_figure(view: View, rows: Sequence[Row], groups: Sequence[str], slots
     """Cost of a call against its latency: what is up and to the right costs much and is slow."""
     points, lines = [], []
     for row in sorted(rows, key=lambda r: -parts.money(r.get("cost_usd")))[:40]:
-        each = parts.per(row.get("cost_usd"), row.get("calls"))
+        each = parts.per_call(row)
         if not each or not row.get("p95_ms"):
             continue
         key = parts.key_of(row, groups[0])
         label = " · ".join(fmt.name_text(row.get(d)) for d in groups)
-        href = view.here(**{d: str(row.get(d) or "") for d in groups})
+        href = view.here(**{d: parts.key_of(row, d) for d in groups})
         text = f"{fmt.usd_text(each)} a call, p95 {fmt.duration_text(row['p95_ms'])}"
         points.append(
             Point(
