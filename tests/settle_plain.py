@@ -249,9 +249,7 @@ def find_aggregates(pairs: list[tuple[Span, Span]], scores: dict[Span, int]) -> 
 
 
 def head_of(span: Span) -> Span:
-    for _ in range(8):
-        if span.up is None:
-            break
+    while span.up is not None:
         span = span.up
     return span
 

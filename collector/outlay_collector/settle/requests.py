@@ -207,8 +207,10 @@ def find_aggregates(facts: Facts, pairs: Pairs, links: Links) -> Bools:
 
 
 def heads_of(links: Links) -> Ints:
-    """Topmost span of each span's chain. Chains are short: three doublings are eight steps."""
+    """Topmost span of each span's chain, however many wrappers a chain has; each step doubles the one before."""
     head = np.where(links.up == NO, np.arange(len(links.up)), links.up)
-    for _ in range(3):
-        head = head[head]
-    return head
+    while True:
+        higher = head[head]
+        if np.array_equal(higher, head):
+            return head
+        head = higher

@@ -40,6 +40,13 @@ def test_what_is_between_them_and_says_nothing_does_not_part_them() -> None:
     assert found.calls == {"openai.chat": (100, 7)}
 
 
+def test_a_request_within_many_wrappers_is_one_call() -> None:
+    wrappers = [Given(f"w{n}", (100, 7), under=f"w{n - 1}" if n else "") for n in range(30)]
+    found = decide(*wrappers, Given("openai.chat", (100, 7), under="w29", rank=CLIENT))
+    assert found.calls == {"openai.chat": (100, 7)}
+    assert {of for _, of in found.repeats.values()} == {"openai.chat"}
+
+
 def test_a_parent_is_one_request_with_one_of_its_children_the_last_to_start() -> None:
     found = decide(
         Given("ChatOpenAI", (100, 7)),
