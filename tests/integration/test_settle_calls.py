@@ -277,6 +277,15 @@ def test_a_hit_of_the_applications_cache_is_a_free_call_that_says_what_it_avoide
     )
 
 
+@pytest.mark.parametrize("count", ["1e19", "9223372036854775809", "5000000000", "nan", "-3"])
+def test_an_avoided_count_that_cannot_be_is_unknown(world: World, count: str) -> None:
+    cache = {"outlay.cache.kind": "exact", "outlay.cache.hit": "true"}
+    counts = {"outlay.cache.avoided.input_tokens": count, "outlay.cache.avoided.output_tokens": "10"}
+    world.span("hit", {**CHAT, **cache, **counts})
+    call = world.call()
+    assert (call["cache_avoided_input_tokens"], call["cache_avoided_output_tokens"]) == (None, 10)
+
+
 def test_a_miss_above_the_call_is_a_lookup_and_marks_the_call(world: World) -> None:
     world.span("lookup", {"outlay.cache.kind": "exact", "outlay.cache.hit": "false"})
     world.span("call", usage(100, 10), parent="lookup", at_ms=1)
