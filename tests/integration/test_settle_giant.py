@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
+import pyarrow as pa
 import pytest
-from tests.settle_world import World, new_world, usage
+from tests.settle_world import CHAT, World, new_world, usage
 
 from outlay_collector import settle
 from outlay_collector.settle import Settler
@@ -91,6 +94,50 @@ def test_one_request_in_a_giant_and_elsewhere_is_one_call(world: World) -> None:
     assert list(world.repeats().values()).count("same_response") == 1
 
 
+@pytest.mark.parametrize("first", ["host", "client"])
+def test_a_client_s_span_beside_the_framework_s_is_the_same_call_in_a_giant_too(world: World, first: str) -> None:
+    process(world)
+
+    def put(name: str) -> None:
+        if name == "host":
+            world.span("host", CHAT, parent="process", at_ms=5_000, took_ms=500, scope="langsmith")
+        else:
+            world.span("client", usage(90, 9), parent="process", at_ms=5_100, took_ms=100, scope="outlay")
+        world.settle()
+
+    for name in sorted(("host", "client"), key=lambda one: one != first):
+        put(name)
+    assert ("client", 90, 9) in world.counts()
+    assert len(world.calls()) == 9
+    assert world.repeats()["host"] == "same_request"
+
+
+@pytest.mark.parametrize("first", ["head", "tail"])
+def test_a_stream_s_usage_finds_the_span_that_opened_it_in_a_giant_too(world: World, first: str) -> None:
+    process(world)
+    request = {"request_data": '{"model": "gpt-5", "stream": true}', "gen_ai.request.model": "gpt-5"}
+    answer = {"response_data": '{"usage": {"prompt_tokens": 90, "completion_tokens": 9}}', "duration": "0.2"}
+    spans = {
+        "head": ({**request, "logfire.span_type": "span"}, 5_000),
+        "tail": ({**request, **answer, "logfire.span_type": "log"}, 5_205),
+    }
+    for name in sorted(spans, key=lambda one: one != first):
+        attributes, at_ms = spans[name]
+        world.span(name, attributes, parent="process", at_ms=at_ms, took_ms=5, scope="logfire.openai")
+        world.settle()
+    assert len(world.calls()) == 9
+    assert "stream_usage" in world.repeats().values()
+
+
+def test_a_span_of_a_giant_that_is_sent_again_with_another_start_is_one_call(world: World) -> None:
+    process(world)
+    world.span("late", usage(90, 9), parent="process", at_ms=5_000)
+    world.settle()
+    world.span("late", usage(95, 9), parent="process", at_ms=2 * 3_600_000, version=2)
+    assert [row for row in world.counts() if row[0] == "late"] == [("late", 95, 9)]
+    assert len(world.calls()) == 9
+
+
 def test_a_trace_over_many_hours_is_read_in_parts(world: World) -> None:
     day = 24 * 3_600_000
     world.span("session", {"outlay.customer": "acme"})
@@ -99,3 +146,24 @@ def test_a_trace_over_many_hours_is_read_in_parts(world: World) -> None:
         world.settle()
     assert world.settler.spans_read == 2
     assert [row["customer"] for row in world.calls()] == ["acme"] * 3
+
+
+def test_traces_of_spans_a_year_apart_are_read_a_few_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    gathering = import_module("outlay_collector.settle.gather")  # the package has a function of that name
+    by_hour = gathering._by_hour
+    asked: list[int] = []
+    monkeypatch.setattr(gathering, "MAX_HOURS_AT_ONCE", 10_000)
+
+    def counted(lie: pa.Table) -> pa.Table:
+        hours: pa.Table = by_hour(lie)
+        asked.append(len(hours))
+        return hours
+
+    monkeypatch.setattr(gathering, "_by_hour", counted)
+    year_ms = 365 * 24 * 3_600_000
+    for n in range(5):
+        world.span(f"first {n}", usage(100 + n, 10), trace=f"t{n}")
+        world.span(f"last {n}", usage(200 + n, 10), trace=f"t{n}", at_ms=year_ms)
+    assert len(world.calls()) == 10
+    assert sum(asked) > 40_000
+    assert max(asked) < 20_000

@@ -22,6 +22,7 @@ from outlay_collector.store import Params, load_sql
 from outlay_collector.store.client import Writer
 
 MAX_ROUNDS = 3
+MAX_HOURS_AT_ONCE = 1_000_000
 HOUR_S = 3600
 HOUR_NS = HOUR_S * 1_000_000_000
 Trace = tuple[bytes, bytes]
@@ -115,21 +116,23 @@ def _read_traces(writer: Writer, reader: Reader, state: _State, changed: pa.Tabl
     whole = _by_hour(lie.filter(pa.array(~oversized)))
     if len(whole):
         state.take(_read(writer, reader, among(writer, whole, HOUR)))
-    if oversized.any():
-        some = among(writer, _by_hour(lie.filter(pa.array(oversized))), HOUR)
+    for part in _parts(lie.filter(pa.array(oversized))):
+        some = among(writer, _by_hour(part), HOUR)
         state.skeleton = state.skeleton.with_rows(read_skeleton(writer, changed, some))
 
 
 def _read_touched(writer: Writer, reader: Reader, state: _State, partners: Ids) -> None:
-    """Read what is touched of oversized traces: what changed, all above it, and all below what that concerns."""
+    """Read what is touched of oversized traces: what changed, all above it, what goes on beside it, and all below what
+    that concerns."""
     skeleton = state.skeleton
-    new = (skeleton.changed | np.isin(skeleton.id, partners)) & ~np.isin(skeleton.id, state.read)
-    touched = skeleton.upwards(new) & ~np.isin(skeleton.id, state.read)
+    changed = skeleton.everywhere(skeleton.changed | np.isin(skeleton.id, partners))
+    new = changed & ~np.isin(skeleton.id, state.read)
+    touched = skeleton.everywhere(skeleton.upwards(skeleton.beside(new))) & ~np.isin(skeleton.id, state.read)
     if not touched.any():
         return
     part = _read(writer, reader, among(writer, skeleton.places(touched), PLACE))
     state.take(part)
-    below = skeleton.downwards(skeleton.heads(part.facts, new)) & ~np.isin(skeleton.id, state.read)
+    below = skeleton.everywhere(skeleton.downwards(skeleton.heads(part.facts, new))) & ~np.isin(skeleton.id, state.read)
     if below.any():
         state.take(_read(writer, reader, among(writer, skeleton.places(below), PLACE)))
 
@@ -158,6 +161,12 @@ def _of_spans(facts: Facts, moved: set[tuple[int, int]], earlier: pa.Table) -> B
         left = [(int(i), int(h) * HOUR_S) in moved for i, h in zip(ids, hour, strict=True)]
         found |= np.array(left, bool)
     return found
+
+
+def _parts(lie: pa.Table) -> list[pa.Table]:
+    """Traces in parts of as many hours as are looked for at once: two spans may lie more than a year apart."""
+    number = np.cumsum(lie["hours"].to_numpy().astype(np.int64)) // MAX_HOURS_AT_ONCE
+    return [lie.filter(pa.array(number == each)) for each in np.unique(number).tolist()]
 
 
 def _by_hour(lie: pa.Table) -> pa.Table:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from outlay_collector.settle.arrays import NO, rows_of
+from outlay_collector.settle.arrays import NO, first_of_run, latest_in_run, rows_of
 from outlay_collector.settle.facts import Bools, Facts, Ids, Ints, Role
 from outlay_collector.settle.tree import MAX_DEPTH
 from outlay_collector.store import Params, load_sql
@@ -25,18 +25,22 @@ class Skeleton:
 
     id: Ids
     trace: Ids
+    parent_id: Ids
+    """Id of its parent, 0 at a root."""
     parent: Ints
     """Row of its parent, NO where that is not there."""
+    started_ns: Ints
+    ended_ns: Ints
     changed: Bools
     """It came since its trace changed."""
     place: pa.Table
-    """Where it is stored."""
+    """Where it is stored: a span that was sent again with another start in several hours, with a row for each."""
 
     @staticmethod
     def empty() -> Skeleton:
         """Of no trace."""
-        ids = np.zeros(0, np.uint64)
-        return Skeleton(ids, ids, np.zeros(0, np.int64), np.zeros(0, bool), pa.table({}))
+        ids, ints = np.zeros(0, np.uint64), np.zeros(0, np.int64)
+        return Skeleton(ids, ids, ids, ints, ints, ints, np.zeros(0, bool), pa.table({}))
 
     def __len__(self) -> int:
         return len(self.id)
@@ -49,7 +53,10 @@ class Skeleton:
         return Skeleton(
             np.append(self.id, other.id),
             np.append(self.trace, other.trace),
+            np.append(self.parent_id, other.parent_id),
             np.append(self.parent, parent),
+            np.append(self.started_ns, other.started_ns),
+            np.append(self.ended_ns, other.ended_ns),
             np.append(self.changed, other.changed),
             pa.concat_tables([self.place, other.place]),
         )
@@ -65,6 +72,26 @@ class Skeleton:
                 break
             found[level] = True
         return found
+
+    def beside(self, rows: Bools) -> Bools:
+        """These, and spans with the same parent at the same time: a client's span may belong below one of them."""
+        given = np.flatnonzero(rows & (self.parent_id != 0))
+        others = np.flatnonzero(~rows & np.isin(self.parent_id, self.parent_id[given]))
+        at = np.concatenate([given, others])
+        is_given = np.arange(len(at)) < len(given)
+        # Of the given ones that began before another one ended, does the one that ends last end after that began?
+        instant = np.where(is_given, self.started_ns[at], self.ended_ns[at])
+        order = np.lexsort((~is_given, instant, self.parent_id[at]))
+        at, is_given = at[order], is_given[order]
+        until = np.where(is_given, self.ended_ns[at], np.iinfo(np.int64).min)
+        latest = latest_in_run(until, first_of_run(self.parent_id[at]))
+        found = rows.copy()
+        found[at[latest >= self.started_ns[at]]] = True
+        return found
+
+    def everywhere(self, rows: Bools) -> Bools:
+        """These, in every hour in which they are stored."""
+        return np.isin(self.id, self.id[rows])
 
     def heads(self, facts: Facts, new: Bools) -> Bools:
         """From where to go down again, given what was read of new spans and those above.
@@ -114,7 +141,10 @@ def read_skeleton(writer: Writer, changed: pa.Table, condition: tuple[str, Param
     return Skeleton(
         ids,
         traces[number],
+        found["parent_id"].to_numpy(),
         rows_of(ids, found["parent_id"].to_numpy()),
+        _ns(found["started_at"]),
+        _ns(found["ended_at"]),
         received_ms >= from_ms[number] if len(found) else np.zeros(0, bool),
         found.select(PLACE_COLUMNS),
     )
@@ -122,4 +152,9 @@ def read_skeleton(writer: Writer, changed: pa.Table, condition: tuple[str, Param
 
 def _ms(column: pa.ChunkedArray) -> list[int]:
     found: list[int] = column.cast(pa.timestamp("ms", "UTC")).cast(pa.int64()).to_pylist()
+    return found
+
+
+def _ns(column: pa.ChunkedArray) -> Ints:
+    found: Ints = column.cast(pa.int64()).to_numpy()
     return found

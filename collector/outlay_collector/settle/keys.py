@@ -64,7 +64,9 @@ def of(facts: Facts, minutes: tuple[int, ...] = (-1, 0, 1)) -> Keys:
     live = np.flatnonzero((facts.role != Role.NONE) & ~facts.cached)
     minute = facts.began_ns[live] // MINUTE_NS
     rows, found = [live], [facts.response_key[live]]
-    for stand_in in (facts.fingerprint, np.where(facts.rooted, facts.stream, np.uint64(0))):
+    # Streams of roots may meet across traces, others only in their own, of which not all may be read (`giants`).
+    stream = np.where(facts.rooted | (facts.stream == 0), facts.stream, sip_hash(facts.stream, facts.trace))
+    for stand_in in (facts.fingerprint, stream):
         has = np.flatnonzero(stand_in[live])
         for step in minutes:
             rows.append(live[has])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 from tests.settle_facts import Given, facts_of
@@ -11,13 +13,21 @@ from outlay_collector.settle.facts import Bools, Role
 from outlay_collector.settle.giants import Skeleton
 
 
-def skeleton(*parents: int) -> Skeleton:
-    """Spans by number, from 1, each with its parent's number, 0 for none."""
+def skeleton(*parents: int, times: Sequence[tuple[int, int]] = ()) -> Skeleton:
+    """Spans by number, from 1, each with its parent's number, 0 for none; from when to when each was."""
     n = len(parents)
     ids = np.arange(1, n + 1, dtype=np.uint64)
     parent = np.array(parents) - 1
+    started, ended = np.array(times or [(0, 1)] * n, np.int64).T
     return Skeleton(
-        ids, np.ones(n, np.uint64), np.where(parent < 0, NO, parent), np.zeros(n, bool), pa.table({"n": ids})
+        ids,
+        np.ones(n, np.uint64),
+        np.array(parents, np.uint64),
+        np.where(parent < 0, NO, parent),
+        started,
+        ended,
+        np.zeros(n, bool),
+        pa.table({"n": ids}),
     )
 
 
@@ -56,6 +66,14 @@ def test_it_goes_down_from_what_counts_and_from_what_is_new_where_something_is_i
     assert numbers(TREE.heads(facts_of(*silent), new)) == [4]
     silent[1] = Given("2", (100, 10))
     assert numbers(TREE.heads(facts_of(*silent), new)) == [2, 4]
+
+
+def test_beside_a_span_is_what_goes_on_at_its_time_below_the_same_parent() -> None:
+    times = [(0, 99), (10, 20), (0, 10), (20, 30), (0, 50), (21, 30), (0, 9), (15, 15), (0, 99)]
+    tree = skeleton(0, 1, 1, 1, 1, 1, 1, 1, 0, times=times)
+    assert numbers(tree.beside(only(9, 2))) == [2, 3, 4, 5, 8]
+    assert numbers(tree.beside(only(9, 3, 6))) == [2, 3, 4, 5, 6, 7]
+    assert numbers(tree.beside(only(9, 1))) == [1]
 
 
 def test_skeletons_of_two_traces_keep_their_pointers() -> None:
