@@ -42,7 +42,11 @@ async def _exchange(app: ASGIApp, scope: dict[str, object], body: bytes) -> Answ
     said: dict[str, str] = {}
 
     async def receive() -> Message:
-        return next(sent, {"type": "http.disconnect"})
+        message = next(sent, None)
+        if message is None:  # the command waits for its answer: it never disconnects
+            await asyncio.Event().wait()
+            return {"type": "http.disconnect"}
+        return message
 
     async def send(message: Message) -> None:
         nonlocal status, said

@@ -179,12 +179,18 @@ REPORT = record(
         "forecast": maybe(record(each("mean_usd lo80_usd hi80_usd", USD))),
         "groups": record(
             {
-                name: listed(record({name: VALUES[name], **each("cost_usd yesterday_usd", maybe(USD)), "calls": COUNT}))
+                name: listed(
+                    record(
+                        {name: VALUES[name], **each("cost_usd yesterday_usd", maybe(USD)), "calls": COUNT},
+                        {"remainder": REMAINDER},
+                    )
+                )
                 for name in GROUPS
             }
         ),
         "budgets": listed(part("Budget")),
-        "anomalies": listed(part("Anomaly")),
+        "anomalies": maybe(listed(part("Anomaly"))),
+        "notes": listed(TEXT),
         "text": TEXT,
     }
 )
