@@ -37,7 +37,7 @@ class _Watch:
         for util, current in _loaded():
             if getattr(current, "_parent_pid", None) is None and not _is_spawned(current):
                 continue  # no child of this library
-            util.Finalize(None, self.end, exitpriority=_LAST)
+            util.Finalize(None, self.finish, exitpriority=_LAST)
             worker: Any = getattr(current, "_target", None)
             if hasattr(worker, "on_exit"):  # billiard's pools leave past their own finalizers
                 worker.on_exit = self.after(worker.on_exit)
@@ -53,18 +53,28 @@ class _Watch:
                 if theirs is not None:
                     theirs(*facts)
             finally:
-                if self.end is not None:
-                    self.end()
+                self.finish()
 
         return leave
 
-    def terminated(self, number: int, frame: object) -> None:
-        """End as SIGTERM would have, a little later; a second one does not wait."""
-        signal.signal(number, signal.SIG_DFL)
+    def finish(self) -> None:
+        """Call `end`; a SIGTERM meanwhile asks for what is happening already, and must not break it off."""
+        if self.end is None:
+            return
+        in_main = threading.current_thread() is threading.main_thread()
+        before = signal.signal(signal.SIGTERM, signal.SIG_IGN) if in_main else None
         try:
-            if self.end is not None:
-                self.end()
+            self.end()
         finally:
+            if in_main:
+                signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+    def terminated(self, number: int, frame: object) -> None:
+        """End as SIGTERM would have, a little later: pools may send it twice, and `end` takes a bounded time."""
+        try:
+            self.finish()
+        finally:
+            signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
 
