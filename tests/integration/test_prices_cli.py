@@ -95,7 +95,7 @@ def test_history_is_repriced_closed_reopened_and_undone(home: Path, server: Serv
 def test_prices_are_listed_filtered_and_missing_ones_named(home: Path, server: Server) -> None:
     [contract] = asked(home, "prices", "--origin", "overlay", "--model", "gpt-4o-mini", "--at", "now")["prices"][:1]
     assert (contract["input_usd_per_mtok"], contract["source"]) == ("0.1", "contract 17")
-    assert "contract 17" in said(home, "prices", "--model", "gpt-4o-mini")
+    assert "contract 17" in said(home, "prices", "--model", "gpt-4o-mini", "--csv")
     assert said(home, "prices", "--as-of", "2020-01-01").strip() == "nothing found"
     odd = {"gen_ai__request__model": "nobody-1", "gen_ai__response__model": "nobody-1"}
     path = recording(home / "b.json", llm_span(8, 1, **odd))  # type: ignore[arg-type]

@@ -191,8 +191,9 @@ def _shapley(a: _Factors, b: _Factors, kind: NDArray[np.intp], part: slice) -> F
         + both("p_other", "unit_price")
     )
     values = np.broadcast_to(calls * per_call, (2,) * len(DRIVERS) + calls.shape[-1:])
-    weighed: Floats = _WEIGHTS @ values.reshape(2 ** len(DRIVERS), -1)
-    return weighed.T
+    # Summed in a fixed order: BLAS orders a product by how memory lies, and its last digits and warnings vary with it.
+    weighed: Floats = np.einsum("dc,cl->ld", _WEIGHTS, values.reshape(2 ** len(DRIVERS), -1))
+    return weighed
 
 
 def _weights() -> Floats:
