@@ -107,6 +107,17 @@ def test_a_writer_keeps_its_temporary_tables(both: Store) -> None:
     assert writer.query("SELECT count() AS n FROM scratch") == [{"n": 3}]
 
 
+def test_reading_an_arrow_table_is_one_statement_and_texts_are_bytes(both: Store) -> None:
+    writer = both.writer()
+    asked = "SELECT value FROM system.events WHERE event = 'Query'"
+    before = int(writer.query(asked)[0]["value"])
+    table = writer.arrow("SELECT 'caf\\xe9' AS text, toLowCardinality('few') AS name")
+    if both.embedded:  # the statement, and asking for this figure; the server of these tests makes more of each
+        assert int(writer.query(asked)[0]["value"]) - before == 2
+    assert table.to_pylist() == [{"text": b"caf\xe9", "name": b"few"}]
+    assert str(table.schema.field("name").type).startswith("dictionary<values=binary")
+
+
 def test_errors_carry_clickhouses_code_and_no_stack_trace(both: Store) -> None:
     with pytest.raises(StoreError) as caught:
         both.query("SELECT * FROM no_such_table")

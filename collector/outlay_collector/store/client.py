@@ -51,8 +51,10 @@ PLANNING: dict[str, Any] = {
     "enable_named_columns_in_function_tuple": 1,
     "optimize_and_compare_chain": 0,
 }
-# How rows come as Arrow tables: names of few kinds as numbers into a dictionary, texts as the bytes they are.
+# How rows come as Arrow tables: names of few kinds as numbers into a dictionary, texts as the bytes they are. Of the
+# connection: given with a statement, chDB would read, set and set back each of them, eight statements for one.
 ARROW: dict[str, Any] = {
+    "output_format_arrow_string_as_string": 0,
     "output_format_arrow_low_cardinality_as_dictionary": 1,
     "output_format_arrow_compression_method": "none",
 }
@@ -245,10 +247,11 @@ class Writer:
 
     def arrow(self, sql: str, params: Params | None = None) -> pa.Table:
         """As `query`, as an Arrow table: for many rows. Texts are bytes."""
+        import pyarrow as pa
+
         values = dict(params or {})
-        return self._do(
-            lambda client: _run(client.query_arrow, sql, parameters=values, settings=dict(ARROW), use_strings=False)
-        )
+        found = self._do(lambda client: _run(client.raw_query, sql, parameters=values, fmt="ArrowStream"))
+        return pa.ipc.open_stream(found).read_all()
 
     def insert_arrow(self, table: str, rows: pa.Table) -> None:
         """Insert an Arrow table with columns of `table`, in one block."""
@@ -345,8 +348,8 @@ def _connect(
 
     # readonly=1 forbids any later change of settings; over HTTP every request carries its settings, so there it is 2.
     readonly: dict[str, Any] = {} if limits is None else {**limits, "readonly": "1" if dsn.embedded else "2"}
-    quorum = QUORUM if dsn.cluster and limits is None else {}
-    settings = {name: str(value) for name, value in {**PLANNING, **quorum, **readonly}.items()}
+    written = {**ARROW, **(QUORUM if dsn.cluster else {})} if limits is None else {}
+    settings = {name: str(value) for name, value in {**PLANNING, **written, **readonly}.items()}
     try:
         if dsn.embedded:
             client: Client = clickhouse_connect.get_client(
