@@ -56,7 +56,7 @@ class Documented:
             return []
         if kind not in content:
             return [f"{kind} is not one of {', '.join(content)}"]
-        return [] if kind == "text/csv" else self.misfits(content[kind]["schema"], answer.json)
+        return self.misfits(content[kind]["schema"], answer.json) if kind == "application/json" else []
 
     def misfits(self, schema: dict[str, Any], value: Any) -> list[str]:
         whole = {**schema, "components": self.document["components"]}
@@ -113,8 +113,11 @@ def test_every_answer_has_a_schema_and_every_route_its_errors(world: Documented)
     for method, path, operation in operations(world.document):
         responses = operation["responses"]
         good = next(responses[code] for code in responses if code.startswith("2"))
+        files = path.startswith("/api/v1/export/")  # answered as a file in either of its formats
         if "204" not in responses:
-            assert good["content"]["application/json"]["schema"], path
+            kinds = {"text/csv", "application/vnd.apache.parquet"} if files else {"application/json"}
+            assert kinds <= set(good["content"]), path
+            assert ("application/json" in good["content"]) != files, path
         csv = any(parameter["name"] == "format" for parameter in operation["parameters"])
         assert csv == ("text/csv" in good.get("content", {})), path
         assert {"400", "401", "403", "500", "503"} <= set(responses), path
@@ -243,6 +246,15 @@ def test_what_is_answered_fits_its_description(world: Documented, path: str, pai
     names = {one["name"] for one in world.document["paths"][f"/api/v1{path}"]["get"]["parameters"]}
     if answer.status == 200 and "format" in names:
         assert world.ask("get", path, *pairs, ("format", "csv")).headers["content-type"].startswith("text/csv")
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("what", ["focus", "calls", "prices"])
+def test_files_are_of_the_kinds_that_are_described(world: Documented, empty: Documented, what: str, form: str) -> None:
+    for project in (world, empty):
+        answer = project.ask("get", f"/export/{what}", ("format", form))
+        assert (answer.status, form in answer.headers["content-type"]) == (200, True)
+        assert answer.body
 
 
 @pytest.mark.parametrize("path", sorted({path for path, _, _ in QUESTIONS}))

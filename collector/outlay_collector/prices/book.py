@@ -41,10 +41,12 @@ TIER_SQL = "transform(lower(service_tier), {names}, {tiers}, lower(service_tier)
 )
 # Columns that price.sql works with and does not hand out.
 HELPERS = (
-    "p_epoch, p_list, p_second, p_names, p_match, p_kind, p_no_tier, p_slot_key, p_found, p_other_row, p_unknown, "
-    "p_stands_in, p_borrowed, p_rates, l_rates, o_rates, o_list_rates, q_parts, q_lines, q_used, q_stands_in, c_lines, "
-    "c_parts, c_sum, c_state, c_counts, c_free"
+    "p_epoch, p_list, p_second, p_names, p_match, p_kind, p_no_tier, p_slot_key, p_row, p_found, p_other_row, "
+    "p_unknown, p_stands_in, p_borrowed, p_rates, l_rates, o_rates, o_list_rates, q_parts, q_lines, q_used, "
+    "q_stands_in, c_lines, c_parts, c_sum, c_state, c_counts, c_free"
 )
+# Those that say how a cost came about: quantities and rates of the seven lines, and of the parts beside them.
+WORKINGS = ("p_row", "p_rates", "l_rates", "o_rates", "o_list_rates", "q_parts", "q_lines", "c_lines", "c_parts")
 LIST_RATES = ", arrayResize(p.list_rates, 7) AS l_rates"
 LATER = "+"
 
@@ -162,14 +164,18 @@ class PriceBook:
             for each in versions:
                 self._resolve(writer, each, {(each, *name) for name in wanted} - self._seen)
 
-    def price_select(self, source_sql: str, *, version: str | None = None, later: bool = True) -> str:
+    def price_select(
+        self, source_sql: str, *, version: str | None = None, later: bool = True, workings: bool = False
+    ) -> str:
         """A SELECT of `source_sql`'s columns and the price of each row; `sql/price.sql` tells both sides.
 
         Args:
             source_sql: SQL of our own code. Its parameters stay parameters.
             version: Price all rows with this list instead of the one in force when they started.
             later: Whether names that the list in force does not know may be looked up in the newest one.
+            workings: Hand out the columns in `WORKINGS` too.
         """
+        kept = set(WORKINGS if workings else ())
         versions = "SELECT price_version FROM price_epochs FINAL"
         epochs = f"SELECT project, starts_at, {_key_sql(later)} AS price_version FROM price_epochs FINAL"
         if version is not None:
@@ -194,8 +200,8 @@ class PriceBook:
             versions=versions,
             prices=load_sql(SQL, "price_rows", matched=matched, versions=versions),
             list_cost=load_sql(SQL, "price_list_cost") if self._has_contracts else "c_sum",
-            list_rates=LIST_RATES if self._has_contracts else "",
-            helpers=HELPERS,
+            list_rates=LIST_RATES if self._has_contracts or workings else "",
+            helpers=", ".join(name for name in HELPERS.split(", ") if name not in kept),
         )
 
     def _put_prices(self, writer: Writer) -> list[PriceRow]:

@@ -5,8 +5,6 @@ A column's kind says how its values look, sort and export; numbers are right-ali
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +15,7 @@ from markupsafe import Markup, escape
 
 from outlay_web import format as fmt
 from outlay_web.charts.svg import el, percent
+from outlay_web.csv_text import csv_parts
 
 NUMERIC = frozenset(
     [
@@ -120,15 +119,11 @@ class Table:
         )
 
     def csv(self) -> str:
-        """The table as CSV: every text quoted, formulas disarmed, numbers exact."""
-        out = io.StringIO()
-        writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
-        writer.writerow([column.key or column.title for column in self.columns])
-        for row in self.rows:
-            writer.writerow([csv_value(cell.value) for cell in row])
-        if self.others is not None:  # by its label: an empty name is a group of its own
-            writer.writerow([csv_value(cell.label if cell.value is None else cell.value) for cell in self.others])
-        return out.getvalue()
+        """The table as CSV, what is left out by its label: an empty name is a group of its own."""
+        rows = [[_plain(cell.value) for cell in row] for row in self.rows]
+        if self.others is not None:
+            rows.append([_plain(cell.label if cell.value is None else cell.value) for cell in self.others])
+        return b"".join(csv_parts([column.key or column.title for column in self.columns], rows)).decode()
 
     def _below(self) -> list[tuple[str, Sequence[Cell]]]:
         return [(name, row) for name, row in (("others", self.others), ("foot", self.foot)) if row is not None]
@@ -252,33 +247,9 @@ def delta(change: float | Decimal | None, *, good: str = "down") -> Markup:
     )
 
 
-def csv_value(value: Any) -> Any:
-    """A value for CSV: exact numbers; text that a spreadsheet would run as a formula stands behind an apostrophe."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Decimal):
-        return _Plain(fmt.exact(value))
-    if isinstance(value, int | float):
-        return value
-    if isinstance(value, datetime):
-        return fmt.rfc3339(value)
-    text = value.striptags() if isinstance(value, Markup) else str(value)
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-class _Plain:
-    """An exact decimal without exponent that the csv writer takes for a number, so that it is not quoted."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __float__(self) -> float:
-        return float(self.text)
-
-    def __str__(self) -> str:
-        return self.text
+def _plain(value: Any) -> Any:
+    """A value without markup."""
+    return value.striptags() if isinstance(value, Markup) else value
 
 
 def _sort_value(value: Any) -> str:

@@ -9,7 +9,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
@@ -34,6 +34,7 @@ API = "/api/v1"
 TIMEOUT_S = 120.0
 WAIT_S = 60.0  # for another command that holds the data
 LOOK_AGAIN_S = 0.1
+PART_BYTES = 1 << 16
 NOT_UNDERSTOOD = (400, 422)
 NEXT = re.compile(r'<([^>]*)>;\s*rel="next"')
 
@@ -115,19 +116,45 @@ class Ask:
             Refused: If the answer is another error.
             ConfigError: If there is nobody to ask.
         """
-        pairs = [*self.common, *((key, str(value)) for key, value in (own or {}).items() if value is not None)]
-        target = API + quote(path) + ("?" + urlencode(pairs) if pairs else "")
         headers = {"content-type": content_type, "content-encoding": encoding}
         given = {name: value for name, value in headers.items() if value}
+        status, answer, said = self._exchange(method, self._target(path, own or {}), body, given)
+        return Reply(self._checked(method, status, answer), _next_cursor(said))
+
+    def download(self, path: str, sink: Callable[[bytes], object], **own: Any) -> Mapping[str, str]:
+        """GET a file, handed to `sink` part by part; returns the answer's headers.
+
+        Raises:
+            OutlayError: As `send`, or if the file breaks off.
+        """
+        status, answer, said = self._exchange("GET", self._target(path, own), b"", {}, sink)
+        self._checked("GET", status, answer)
+        return said
+
+    def _target(self, path: str, own: Mapping[str, Any]) -> str:
+        pairs = [*self.common, *((key, str(value)) for key, value in own.items() if value is not None)]
+        return API + quote(path) + ("?" + urlencode(pairs) if pairs else "")
+
+    def _exchange(
+        self,
+        method: str,
+        target: str,
+        body: bytes,
+        headers: dict[str, str],
+        sink: Callable[[bytes], object] | None = None,
+    ) -> Answered:
         url = self._url()
-        status, answer, said = (
-            self._over_http(url, method, target, body, given) if url else self._in_process(method, target, body, given)
-        )
+        if url:
+            return self._over_http(url, method, target, body, headers, sink)
+        return self._in_process(method, target, body, headers, sink)
+
+    def _checked(self, method: str, status: int, answer: bytes) -> bytes:
+        """The body of an answer that is none of an error."""
         if method == "GET" and status in NOT_UNDERSTOOD:
             raise click.UsageError(_message(status, answer))
         if status >= 400:
             raise Refused(status, _message(status, answer))
-        return Reply(answer, _next_cursor(said))
+        return answer
 
     def show(self, path: str, rows: str, columns: Sequence[str], *, every: bool = False, **own: Any) -> Any:
         """Ask and print: JSON or CSV as the API gives it, otherwise the list `rows` as a table; returns the answer.
@@ -188,7 +215,15 @@ class Ask:
         holder = holder_of(settings.data) if self._assembly is None else None
         return holder.url if holder is not None else ""
 
-    def _over_http(self, url: str, method: str, target: str, body: bytes, headers: dict[str, str]) -> Answered:
+    def _over_http(
+        self,
+        url: str,
+        method: str,
+        target: str,
+        body: bytes,
+        headers: dict[str, str],
+        sink: Callable[[bytes], object] | None = None,
+    ) -> Answered:
         import http.client
 
         parts = urlsplit(url)
@@ -200,13 +235,22 @@ class Ask:
         try:
             connection.request(method, parts.path.rstrip("/") + target, body or None, headers)
             response = connection.getresponse()
+            while sink is not None and response.status < 400 and (part := response.read(PART_BYTES)):
+                sink(part)
             return response.status, response.read(), {name.lower(): value for name, value in response.headers.items()}
         except (OSError, http.client.HTTPException) as exc:
             raise OutlayError(f"no answer from {url}: {exc}; is `outlay serve` running there?") from exc
         finally:
             connection.close()
 
-    def _in_process(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> Answered:
+    def _in_process(
+        self,
+        method: str,
+        target: str,
+        body: bytes,
+        headers: dict[str, str],
+        sink: Callable[[bytes], object] | None = None,
+    ) -> Answered:
         from outlay_web.cli.inprocess import request
 
         if self._assembly is None:
@@ -218,10 +262,10 @@ class Ask:
             except DataHeld as exc:
                 if not exc.holder.url:
                     raise
-                return self._over_http(exc.holder.url, method, target, body, headers)  # it has started meanwhile
+                return self._over_http(exc.holder.url, method, target, body, headers, sink)  # it has started meanwhile
             if method != "GET":
                 self._assembly.open_pipeline()
-        return request(self._assembly.application(), method, target, body, headers)
+        return request(self._assembly.application(), method, target, body, headers, sink)
 
     def _open(self) -> Assembly:
         """Open the store in this process, once whoever holds it is done: commands take seconds.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message
@@ -13,8 +13,19 @@ from outlay_web.http.security import LOCAL
 Answered = tuple[int, bytes, Mapping[str, str]]  # status, body, headers
 
 
-def request(app: ASGIApp, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> Answered:
-    """Status, body and headers of the answer. The application trusts it: whoever can open the data needs no key."""
+def request(
+    app: ASGIApp,
+    method: str,
+    target: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    sink: Callable[[bytes], object] | None = None,
+) -> Answered:
+    """Status, body and headers of the answer. The application trusts it: whoever can open the data needs no key.
+
+    Args:
+        sink: Takes the body of a good answer part by part; it is then empty here.
+    """
     path, _, query = target.partition("?")
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     scope = {
@@ -33,10 +44,12 @@ def request(app: ASGIApp, method: str, target: str, body: bytes, headers: Mappin
         "state": {},
         LOCAL: True,
     }
-    return asyncio.run(_exchange(app, scope, body))
+    return asyncio.run(_exchange(app, scope, body, sink))
 
 
-async def _exchange(app: ASGIApp, scope: dict[str, object], body: bytes) -> Answered:
+async def _exchange(
+    app: ASGIApp, scope: dict[str, object], body: bytes, sink: Callable[[bytes], object] | None
+) -> Answered:
     sent = iter([{"type": "http.request", "body": body, "more_body": False}])
     status, parts = 500, []
     said: dict[str, str] = {}
@@ -53,6 +66,8 @@ async def _exchange(app: ASGIApp, scope: dict[str, object], body: bytes) -> Answ
         if message["type"] == "http.response.start":
             status = message["status"]
             said = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in message["headers"]}
+        elif sink is not None and status < 400:
+            sink(message.get("body", b""))
         else:
             parts.append(message.get("body", b""))
 

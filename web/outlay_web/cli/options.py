@@ -16,6 +16,7 @@ from outlay_web.cli.ask import Ask
 
 PROJECT = ("project",)
 WINDOW = ("since", "start", "end", "timezone", *PROJECT)
+FORMS = ("json", "csv")
 FILTERS = (*sorted(DIMENSIONS), *ID_FILTERS)
 Command = Callable[..., None]
 
@@ -81,28 +82,32 @@ def scope_options(by: str) -> list[click.Parameter]:
 
 
 def command(
-    group: click.Group, name: str, *, by: str = "", takes: Collection[str] | None = None
+    group: click.Group, name: str, *, by: str = "", takes: Collection[str] | None = None, tables: bool = True
 ) -> Callable[[Command], Command]:
     """Add a reading command to `group`; its own options come from `click.option` decorators below this one.
 
     Args:
         by: API parameter that `--by` sets; empty when the answer cannot be broken down.
         takes: Which options of window and filters apply; None for all. What does not apply is not offered.
+        tables: Whether the answer can be had as `--json` and `--csv`.
     """
+    always = {"json", "csv", "by"} if tables else {"by"}
 
     def add(function: Command) -> Command:
         own: list[click.Parameter] = list(reversed(getattr(function, "__click_params__", [])))
 
         def run(**given: Any) -> None:
             mine = {str(option.name): given.pop(str(option.name)) for option in own}
-            form = _form(given.pop("json"), given.pop("csv"))
+            form = _form(given.pop("json", False), given.pop("csv", False))
             flags, file = take_where(given)
             with Ask(_parameters(given, by), flags=flags, config_file=file, form=form) as ask:
                 function(ask, **mine)
 
         taken = {str(option.name) for option in own}
         scope = [
-            option for option in scope_options(by) if takes is None or str(option.name) in {*takes, "json", "csv", "by"}
+            option
+            for option in scope_options(by)
+            if str(option.name) in always or (str(option.name) not in FORMS and (takes is None or option.name in takes))
         ]
         shared = [option for option in (*scope, *where_options()) if str(option.name) not in taken]
         group.add_command(click.Command(name, params=[*own, *shared], callback=run, help=function.__doc__))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
-RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")
+from outlay_web.csv_text import csv_parts
 
 
 def columns(names: str) -> list[str]:
@@ -47,17 +43,18 @@ def to_json(value: Any) -> bytes:
 def to_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
     """A table as CSV: `columns` first, then any further key of the rows; `cache.kind` reads into a nested object.
 
-    A text that a spreadsheet would run as a formula is prefixed with an apostrophe (OWASP, "CSV Injection").
+    Nested values are JSON; see `csv_text.py` for all else.
     """
     table = list(rows)
     nested = {column.split(".")[0] for column in columns if "." in column}
     known = {*columns, *nested}
     header = [*columns, *dict.fromkeys(key for row in table for key in row if key not in known)]
-    out = io.StringIO()
-    writer = csv.writer(out, quoting=csv.QUOTE_MINIMAL, lineterminator="\r\n")
-    writer.writerow([_cell(name) for name in header])
-    writer.writerows([_cell(_look_up(row, name)) for name in header] for row in table)
-    return out.getvalue().encode("utf-8", "replace")
+    return b"".join(csv_parts(header, ([flat(_look_up(row, name)) for name in header] for row in table)))
+
+
+def flat(value: Any) -> Any:
+    """A value that is one cell of a table: what is nested as JSON text."""
+    return to_json(value).decode() if isinstance(value, (Mapping, list, tuple)) else value
 
 
 def _look_up(row: Mapping[str, Any], name: str) -> Any:
@@ -66,19 +63,6 @@ def _look_up(row: Mapping[str, Any], name: str) -> Any:
     outer, _, inner = name.partition(".")
     value = row.get(outer)
     return value.get(inner) if isinstance(value, Mapping) else None
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, Decimal, datetime)):
-        return _plain(value) if not isinstance(value, int) else str(value)
-    if isinstance(value, float):
-        return repr(value) if math.isfinite(value) else ""
-    text = value if isinstance(value, str) else to_json(value).decode()
-    return "'" + text if text.startswith(RISKY) and not NUMBER.fullmatch(text) else text
 
 
 def _plain(value: Any) -> str:

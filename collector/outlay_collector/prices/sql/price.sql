@@ -207,6 +207,7 @@ FROM
                                 (
                                     SELECT
                                         s.*,
+                                        p.row AS p_row,
                                         p.row != 0 AS p_found,
                                         p.price_version AS p_list,
                                         if(empty(other_usage), 0, p.row) AS p_other_row,

@@ -13,11 +13,13 @@ class Answer:
 
     Attributes:
         schema: Of its JSON, None where it has no body.
+        files: Media types of a file that it is instead.
         errors: Statuses of its own, beside those that every route has (see `document.errors_of`).
     """
 
     schema: Schema | None
     errors: tuple[int, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 Answers = dict[str, Answer]  # by method and path: `GET /spend`

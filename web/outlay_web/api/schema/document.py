@@ -12,7 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from outlay_web.api.schema import money, questions, records, server, watching
+from outlay_web.api.schema import exports, money, questions, records, server, watching
 from outlay_web.api.schema.answer import Answer, Answers
 from outlay_web.api.schema.parts import PARTS
 from outlay_web.api.schema.shapes import Schema, part
@@ -20,6 +20,7 @@ from outlay_web.http.auth import COOKIE
 
 ANSWERS: Answers = {
     **questions.ANSWERS,
+    **exports.ANSWERS,
     **records.ANSWERS,
     **watching.ANSWERS,
     **money.ANSWERS,
@@ -40,6 +41,7 @@ ERRORS = {
 }
 RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 LINK = {"Link": {"description": 'The next page, rel="next" (RFC 8288).', "schema": {"type": "string"}}}
+FILE: Schema = {"type": "string", "format": "binary"}
 SCHEMES: dict[str, Any] = {
     "key": {
         "type": "http",
@@ -96,6 +98,8 @@ def _describe(operation: dict[str, Any], answer: Answer) -> None:
         found["content"] = {"application/json": {"schema": answer.schema}}
         if "format" in names:
             found["content"]["text/csv"] = {"schema": {"type": "string"}}
+    if answer.files:
+        found["content"] = {kind: {"schema": FILE} for kind in answer.files}
     if "cursor" in names:
         found["headers"] = LINK
     operation["responses"] = {status: found} | {str(code): _error(code) for code in errors_of(operation, answer.errors)}

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from outlay_analytics.alerting.listing import STATES
+from outlay_analytics.export.focus import MAX_TAGS
+from outlay_analytics.export.focus_columns import VERSIONS as FOCUS_VERSIONS
 from outlay_analytics.query.sorting import ORDERS, SORTS
 from outlay_analytics.query.window import DIMENSIONS, ID_FILTERS, INTERVALS, MAX_GROUPS
 from outlay_web.api.schema.shapes import TAG, TEXT, USD, Schema, either, listed, one_of
@@ -13,6 +15,8 @@ from outlay_web.api.schema.shapes import TAG, TEXT, USD, Schema, either, listed,
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
 ORIGINS = ("catalogue", "correction", "overlay", "discount")
+COMMAS = ("group_by", "tags")
+KEY: Schema = {"type": "string", "minLength": 1}
 DIMENSION = either(one_of(DIMENSIONS), {"type": "string", "pattern": TAG})
 SCOPE: dict[str, tuple[str, Schema]] = {
     "start": (
@@ -34,6 +38,7 @@ OWN: dict[str, tuple[str, Schema]] = {
     "compare": ("previous: add the figures of the window just before.", one_of(("previous",))),
     "cursor": ("next_cursor of the page before.", TEXT),
     "day": ("Day of the report; default yesterday.", {"type": "string", "format": "date"}),
+    "focus": ("Version of FOCUS; default 1.2.", one_of(FOCUS_VERSIONS)),
     "format": ("json or csv; default json.", one_of(("json", "csv"))),
     "group_by": ("Dimensions with commas.", listed(DIMENSION) | {"maxItems": MAX_GROUPS, "uniqueItems": True}),
     "horizon": ("How far ahead, in days: 30d.", {"type": "string", "pattern": r"^\d{1,4}[dw]?$"}),
@@ -49,6 +54,7 @@ OWN: dict[str, tuple[str, Schema]] = {
     "origin": ("Only prices from there.", one_of(ORIGINS)),
     "provider": ("Only this provider.", TEXT),
     "sort": ("Default started_at.", one_of(SORTS)),
+    "tags": ("Keys of calls' tags that charges are told apart by, with commas.", listed(KEY) | {"maxItems": MAX_TAGS}),
     "state": ("Only alerts in this state.", one_of(STATES)),
 }
 TAGS: dict[str, Any] = {
@@ -86,4 +92,4 @@ def documented(*own: str, window: bool = True, filters: bool = True, **allowed: 
 
 def _parameter(name: str, description: str, schema: Schema) -> dict[str, Any]:
     found = {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
-    return found | ({"style": "form", "explode": False} if name == "group_by" else {})
+    return found | ({"style": "form", "explode": False} if name in COMMAS else {})
