@@ -141,6 +141,7 @@ class Pipeline:
         self._flushes = 0  # callers waiting in flush()
         self._failures = 0  # batches that were given up, for flush() to notice
         self._deadline: float | None = None  # set by shutdown
+        self._given_up = False  # by the server, while shutdown waits
         self._thread: threading.Thread | None = None
         self._exiting = False
         self._last_sends = threading.RLock()
@@ -258,25 +259,20 @@ class Pipeline:
 
     def shutdown(self, timeout_s: float) -> None:
         """Send what is queued, for at most `timeout_s`, then stop. Safe to call twice."""
+        end = time.monotonic() + timeout_s
         with self._lock:
-            self._deadline = time.monotonic() + timeout_s
+            self._deadline = end
+            self._given_up = False
             dropped = self.dropped
             thread = self._thread
-            pending = bool(self._spans or self._scores or self._in_flight)
         self.wake()
         if thread is not None and thread.is_alive():
             thread.join(timeout_s)
-        elif pending:
-            self._drain()
-        with self._lock:
-            # What is in flight now is counted here; a worker that is still at it finds it gone and counts nothing.
-            self.dropped += len(self._spans) + len(self._scores) + self._in_flight
-            self._spans.clear()
-            self._scores.clear()
-            self._bytes = self._items = self._in_flight = 0
-            self._thread = None
-            self._deadline = None
-            lost = self.dropped - dropped
+        at_once = self._given_up or (thread is not None and thread.is_alive())
+        while not self._stopped(at_once):
+            self._drain()  # what was recorded since the worker found nothing more
+            at_once = self._given_up or time.monotonic() > end
+        lost = self.dropped - dropped
         if lost:
             _safely.warn(
                 "exit",
@@ -284,6 +280,20 @@ class Pipeline:
                 lost,
                 self._settings.endpoint,
             )
+
+    def _stopped(self, at_once: bool) -> bool:
+        """Whether nothing waits and the worker is gone; `at_once`, what waits is dropped and counted."""
+        with self._lock:
+            if (self._spans or self._scores) and not at_once:
+                return False
+            # What is in flight now is counted here; a worker that is still at it finds it gone and counts nothing.
+            self.dropped += len(self._spans) + len(self._scores) + self._in_flight
+            self._spans.clear()
+            self._scores.clear()
+            self._bytes = self._items = self._in_flight = 0
+            self._thread = None
+            self._deadline = None
+            return True
 
     def exit(self) -> None:
         """The process ends: send what is queued, and what threads that outlive this still record as they record it."""
@@ -361,6 +371,7 @@ class Pipeline:
             if scores:
                 done = self._deliver("logs", self._encode_scores(scores), len(scores)) and done
             if not done and self._deadline is not None:
+                self._given_up = True
                 return
 
     def _encode(self, spans: list[Any]) -> tuple[bytes, int]:
