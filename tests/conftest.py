@@ -69,17 +69,27 @@ def _tables() -> Iterator[str]:
     store.close()
 
 
+@pytest.fixture(scope="session")
+def _open_stores(_tables: str) -> Iterator[list[Store]]:
+    """The store that tests take turns with, and the one that empties it after each: connecting takes long."""
+    opened = [open_store(_tables), open_store(_tables)]
+    yield opened
+    for store in opened:
+        store.close()
+
+
 @pytest.fixture
-def store(_tables: str) -> Iterator[Store]:
+def store(_tables: str, _open_stores: list[Store]) -> Iterator[Store]:
     """A store with every table, and nothing in it."""
-    store = open_store(_tables)
-    yield store
-    store.close()
-    cleaner = open_store(_tables)
-    writer = cleaner.writer()
+    given, emptier = _open_stores
+    yield given
+    for used in list(given._writers):
+        used.close()
+    writer = emptier._writers[0] if emptier._writers else emptier.writer()
     for table in writer.query(
         "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' "
         "AND total_rows > 0 AND name != 'schema_migrations'"
     ):
         writer.run(f"TRUNCATE TABLE {table['name']}")
-    cleaner.close()
+    if given._closed:  # by the test
+        _open_stores[0] = open_store(_tables)

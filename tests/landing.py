@@ -7,7 +7,7 @@ import http.client
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from outlay_collector.receive.http import Receiver, Unauthorized
 from outlay_collector.receive.intake import Accepted, Door
 from outlay_collector.spool.spool import Spool
 from outlay_collector.store import Store
+from tests.waiting import until
 
 QUOTA_BYTES = 1 << 30
 KEYS = {None: "default", "Bearer a-key": "a", "Bearer b-key": "b"}
@@ -99,7 +100,7 @@ class Http:
         **headers: str,
     ) -> Answer:
         given = {"Content-Type": content_type, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             try:
                 connection.request(method, path, body, given)
@@ -112,7 +113,7 @@ class Http:
             connection.close()
 
     def socket(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=300)
 
 
 @contextmanager
@@ -138,11 +139,3 @@ def http_collector(store: Store, path: Path, **receiver: Any) -> Iterator[tuple[
         listening(Receiver(made.spool, authenticate, **receiver)) as http_client,
     ):
         yield http_client, made
-
-
-def until(true: Callable[[], bool], timeout_s: float = 15.0) -> None:
-    """Wait for `true()`; fail if it does not come."""
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)

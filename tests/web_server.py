@@ -26,6 +26,7 @@ from outlay_web.http.protocol import BoundedProtocol
 from outlay_web.server.application import Assembly
 from outlay_web.server.serve import Server, listen
 from tests.conftest import ENGINE_PATH
+from tests.waiting import until
 
 
 @dataclass
@@ -71,7 +72,7 @@ class Running:
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             connection.request(method, path, body, {**self.credential, **(headers or {})})
             response = connection.getresponse()
@@ -97,11 +98,8 @@ class Running:
         value = {"resourceSpans": [{"resource": {"attributes": [service]}, "scopeSpans": [scope]}]}
         return self.post("/v1/traces", value, headers)
 
-    def wait(self, done: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
-        until = time.monotonic() + timeout_s
-        while not done():
-            assert time.monotonic() < until, f"still not {what} after {timeout_s:.0f} s"
-            time.sleep(0.02)
+    def wait(self, done: Callable[[], bool], what: str) -> None:
+        until(done, what, pause_s=0.02)
 
     def wait_for_calls(self, count: int, *pairs: tuple[str, str], headers: Mapping[str, str] | None = None) -> None:
         def there() -> bool:
@@ -133,10 +131,7 @@ def running(
         )
         thread = threading.Thread(target=_serve, args=(server, listener), daemon=True)
         thread.start()
-        until = time.monotonic() + 10
-        while not server.started:
-            assert time.monotonic() < until
-            time.sleep(0.005)
+        until(lambda: server.started, "started")
         found = Running(assembly, listener.getsockname()[1])
         assembly.announce(found.url)
         try:

@@ -53,7 +53,7 @@ def test_the_command_says_what_to_install(tmp_path: Path, hidden: list[str], wor
     project = str(Path(__file__).parents[2] / "pyproject.toml")
     code = HIDE.format(hidden=hidden, words=words, project=project)
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=environment(tmp_path)
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, env=environment(tmp_path)
     )
     assert done.returncode == 1
     assert "pip install 'outlay[server]'" in done.stderr

@@ -8,13 +8,13 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.integration.test_cli import recording
 from tests.outlay_process import Server, environment, outlay
+from tests.waiting import until
 from tests.web_server import llm_span
 
 
@@ -29,9 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         if attribute["key"].endswith(".model"):
             attribute["value"] = {"stringValue": "nobody-knows"}
     assert outlay(home, "ingest", str(recording(home / "a.json", *priced, unknown))).returncode == 0
-    until = time.monotonic() + 90
-    while json.loads(outlay(home, "spend", "--json").stdout)["total"]["calls"] < 151:
-        assert time.monotonic() < until
+    until(lambda: bool(json.loads(outlay(home, "spend", "--json").stdout)["total"]["calls"] == 151), "151 calls")
     yield home
     server.close()
 
@@ -140,5 +138,5 @@ def test_an_early_interrupt_ends_in_a_line(tmp_path: Path) -> None:
         "sys.meta_path.insert(0, Interrupted())\nfrom outlay_web.__main__ import main\nmain()\n"
     )
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (130, "outlay: interrupted\n")

@@ -20,7 +20,7 @@ def test_the_demo_shows_its_known_bill_and_cleans_up(tmp_path: Path, monkeypatch
     try:
         check(demo)
         demo.send_signal(signal.SIGINT)
-        assert demo.wait(20) == 0
+        assert demo.wait(300) == 0
     finally:
         demo.terminate()
         demo.communicate()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.hand_calls import DAY, LOOKUP, call, lookup, put
+from tests.waiting import until
 from tests.web_server import Answer, Running, own_store, running
 
 from outlay_analytics.alerting.budgets import put_budget
@@ -226,10 +226,9 @@ def test_a_budget_counts_what_its_scope_names(asked: Asked, state: str, name: st
 @pytest.mark.parametrize("name", NAMES)
 def test_a_filter_may_stand_at_anomalies(projects: dict[str, Any], name: str) -> None:
     server, _ = projects["fresh"]
-    until = time.monotonic() + 60
-    while (answer := server.api("/anomalies", (name, text(name, "a")))).status == 503:
-        assert time.monotonic() < until
-    assert ok(answer)["anomalies"] == []
+    asked = (name, text(name, "a"))
+    until(lambda: server.api("/anomalies", asked).status != 503, "looked for")
+    assert ok(server.api("/anomalies", asked))["anomalies"] == []
 
 
 @pytest.mark.parametrize("name", NAMES)

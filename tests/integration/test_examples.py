@@ -43,7 +43,7 @@ def run(*command: str, **environ: str) -> str:
     kept = {key: value for key, value in os.environ.items() if not key.endswith("_API_KEY")}
     kept["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
     done = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, timeout=120, env={**kept, **environ}
+        [sys.executable, *command], capture_output=True, text=True, timeout=300, env={**kept, **environ}
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

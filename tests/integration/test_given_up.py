@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import anyio
 import pytest
 from starlette.types import Message, Receive, Scope, Send
+from tests.waiting import PATIENCE_S, until
 
 from outlay.errors import StoreError
-from outlay_collector.store import Store
+from outlay_collector.store import Store, open_store
 from outlay_collector.store.asking import LEFT, Asker, asking
+from outlay_collector.store.client import READ_LIMITS
 from outlay_web.http.cancellation import GivenUp
 
 ENDLESS = "SELECT sum(sipHash64(number, {salt:UInt64})) AS x FROM numbers(1000000000000)"
@@ -22,11 +23,14 @@ WHERE query LIKE '%numbers(1000000000000)%' AND query NOT LIKE '%system.processe
 """
 
 
-def until(done: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 25  # less than max_execution_time, after which a question ends by itself
-    while not done():
-        assert time.monotonic() < end, f"not {what}"
-        time.sleep(0.05)
+@pytest.fixture
+def store(_tables: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A store in which no question ends by itself while a test waits for its end."""
+    monkeypatch.setitem(READ_LIMITS, "max_execution_time", 3600)
+    monkeypatch.setattr("outlay_collector.store.client.READ_S", 3600.0)
+    found = open_store(_tables)
+    yield found
+    found.close()
 
 
 def asked(store: Store) -> int:
@@ -48,7 +52,7 @@ def test_a_question_ends_when_its_asker_leaves_and_no_other_begins(store: Store)
     thread.start()
     until(lambda: asked(store) == 1, "asked")
     asker.leave()
-    thread.join(25)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive()
     until(lambda: asked(store) == 0, "ended")
     assert [exc.code for exc in failed] == [394, 0]
@@ -71,7 +75,7 @@ def test_questions_in_the_line_are_given_up_without_being_begun(store: Store) ->
     for asker in askers:
         asker.leave()
     for thread in threads:
-        thread.join(25)
+        thread.join(PATIENCE_S)
     assert len(left) == len(askers)
     until(lambda: asked(store) == 0, "ended")
 

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from tests.landing import Collector, Http, collector, until
+from tests.landing import Collector, Http, collector
 from tests.otlp_bodies import body, logs_body, span
+from tests.waiting import until
 
 from outlay.errors import StoreError
 from outlay_collector.load import loader
@@ -175,7 +176,7 @@ def test_what_is_sent_is_queryable_within_a_second_and_stopping_loads_the_rest(s
     made = Collector(store, tmp_path / "spool")
     made.loader.start()
     made.send(body([span(rng)]))
-    until(lambda: bool(made.spans()), 5)
+    until(lambda: bool(made.spans()))
     for _ in range(5):
         made.send(body([span(rng)]))
     assert made.loader.stop()
@@ -256,7 +257,7 @@ class Killable:
         self.process.stdout.close()
 
     def get(self, path: str) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.http.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.http.port, timeout=300)
         try:
             connection.request("GET", path)
             return json.loads(connection.getresponse().read())

@@ -21,7 +21,7 @@ def post(library: str, url: str) -> None:
     if library == "httpx":
         httpx.post(url, json={})
     elif library == "requests":
-        requests.post(url, json={}, timeout=10)
+        requests.post(url, json={}, timeout=60)
     else:
 
         async def main() -> None:

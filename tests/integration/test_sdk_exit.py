@@ -100,7 +100,7 @@ def run(
         [sys.executable, "-W", "ignore", program, *words],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         env={**os.environ, "PYTHONPATH": path, **environ},
     )
     assert done.returncode == expected_code, done.stderr

@@ -61,8 +61,8 @@ def run(code: str, **environ: str) -> tuple[str, float]:
         [sys.executable, "-c", code + "\nimport time; print(time.time(), flush=True)"],
         capture_output=True,
         text=True,
-        timeout=60,
-        env={**os.environ, "PYTHONPATH": path, **environ},
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": path, "OUTLAY_EXIT_TIMEOUT_S": "60", **environ},
     )
     ended = time.time()
     assert done.returncode == 0, done.stderr
@@ -85,14 +85,19 @@ def nobody() -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
-@pytest.mark.parametrize("dead", ["refused", "silent"])
-def test_a_dead_endpoint_holds_the_exit_up_for_five_seconds_at_most(dead: str, nobody: str) -> None:
-    endpoint = nobody if dead == "silent" else "http://127.0.0.1:9"
-    printed, lived_s = run(
-        f"import outlay\noutlay.init('app')\nfor _ in range(500): {RECORD}", OUTLAY_ENDPOINT=endpoint
-    )
-    assert printed == ""
-    assert lived_s < 30  # of five seconds: a machine may be busy, an exit that waits for each span takes minutes
+def test_a_dead_endpoint_holds_the_exit_up_for_its_time_at_most(nobody: str) -> None:
+    """Told by the times that exits take beside each other: a busy machine slows them all."""
+
+    def lived_s(endpoint: str, timeout_s: str) -> float:
+        code = f"import outlay\noutlay.init('app')\nfor _ in range(500): {RECORD}"
+        printed, found = run(code, OUTLAY_ENDPOINT=endpoint, OUTLAY_EXIT_TIMEOUT_S=timeout_s)
+        assert printed == ""
+        return found
+
+    silent_s = lived_s(nobody, "5")
+    assert silent_s >= 4  # five, of which a little passed before the exit began
+    assert min(lived_s(nobody, "0.5") for _ in range(2)) < silent_s
+    assert min(lived_s("http://127.0.0.1:9", "60") for _ in range(2)) < silent_s  # nobody is waited for who refuses
 
 
 def test_what_cannot_be_sent_lands_in_the_spool_file(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_async_clients_read_the_same_calls(sent: Capture, provider: FakeProvider
             await raw.read()
 
     asyncio.run(main())
-    requests.get(f"{provider.url}/v1/files/b1-output/content", timeout=10)
+    requests.get(f"{provider.url}/v1/files/b1-output/content", timeout=60)
     httpx.get(f"{provider.url}/v1/files/b1-output/content")
     by_batch: dict[str, list[SentSpan]] = {}
     for span in sent.calls:

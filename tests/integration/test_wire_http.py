@@ -85,7 +85,7 @@ def test_every_format_through_requests(
     sent: Capture, provider: FakeProvider, path: str, body: dict[str, Any], name: str, operation: str
 ) -> None:
     provider.queue(USAGE)
-    assert requests.post(provider.url + path, json=body, timeout=10).ok
+    assert requests.post(provider.url + path, json=body, timeout=60).ok
     (span,) = sent.calls
     assert (span.attributes["gen_ai.provider.name"], span.attributes["gen_ai.operation.name"]) == (name, operation)
     assert counts(span) == (900, None if operation == "embeddings" else 60)
@@ -101,7 +101,7 @@ def test_every_stream_through_every_library(
     provider.queue(CACHED if cached else USAGE)
     url = provider.url + path
     if library == "requests":
-        with requests.post(url, json=body, stream=True, timeout=10) as response:
+        with requests.post(url, json=body, stream=True, timeout=60) as response:
             assert b"".join(response.iter_content(17))
     elif library == "urllib3":
         pool = urllib3.PoolManager()
@@ -124,7 +124,7 @@ def test_stream_usage_is_asked_for_through_every_library(provider: FakeProvider,
     url, body = f"{provider.url}/v1/chat/completions", {"model": "m", "messages": [], "stream": True, "n": 1}
     with capture(stream_usage=True) as sent:
         if library == "requests":
-            assert requests.post(url, json=body, timeout=10).text.endswith("data: [DONE]\n\n")
+            assert requests.post(url, json=body, timeout=60).text.endswith("data: [DONE]\n\n")
         elif library == "urllib3":
             assert urllib3.PoolManager().request("POST", url, json=body).data
         else:
@@ -195,11 +195,11 @@ def test_abandoned_and_cut_streams(sent: Capture, provider: FakeProvider, librar
     provider.queue(Answer(text=long, chunk_delay_s=0.002), Answer(text=long, cut_after=20, chunk_delay_s=0.002))
 
     def with_requests() -> None:
-        with requests.post(url, json=body, stream=True, timeout=10) as response:
+        with requests.post(url, json=body, stream=True, timeout=60) as response:
             next(response.iter_content(64))
         with (
             pytest.raises(requests.RequestException),
-            requests.post(url, json=body, stream=True, timeout=10) as response,
+            requests.post(url, json=body, stream=True, timeout=60) as response,
         ):
             for _ in response.iter_content(64):
                 pass
@@ -263,8 +263,8 @@ def test_an_ordinary_request_outside_of_tracked_code_starts_nothing(
     with capture():
         pass
     before = trace.get_tracer_provider()
-    requests.get(f"{provider.url}/health", timeout=10)
-    requests.post(f"{provider.url}/v1/chat/completions", json={"model": "m"}, timeout=10)
+    requests.get(f"{provider.url}/health", timeout=60)
+    requests.post(f"{provider.url}/v1/chat/completions", json={"model": "m"}, timeout=60)
     assert trace.get_tracer_provider() is before
     assert not client.running().enabled
 

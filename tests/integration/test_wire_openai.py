@@ -403,7 +403,7 @@ with capture() as sent:
     httpx.post("{provider.url}/v1/chat/completions", json={{"model": "m"}})
     assert len(sent.calls) == 2, sent.calls
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=_env())
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, env=_env())
     assert done.returncode == 0, done.stderr
 
 
@@ -429,7 +429,7 @@ with capture() as sent:
     asyncio.run(main())
     assert [c.attributes["gen_ai.usage.output_tokens"] for c in sent.calls] == [10] * 4, sent.calls
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=_env())
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, env=_env())
     assert done.returncode == 0, done.stderr
 
 

@@ -38,7 +38,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(SERIES, CHANGES)
 @example(hours(400 * 24, 1, 12.0), [(1, 0, 5.0)])
 def test_any_series_is_watched_to_its_newest_hour(data: Floats, changes: list[tuple[int, int, float]]) -> None:

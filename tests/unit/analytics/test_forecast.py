@@ -72,7 +72,7 @@ def shaped(shape: str, count: int, seed: int, day: int) -> Floats:
 @example("steady", ("h", 24), 46, 1, 24)
 @example("steady", ("h", 24), 47, 1, 24)
 @example("noisy", ("h", 24), 400 * 24, 1, 24)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_history_has_finite_and_sane_bounds(
     shape: str, unit: tuple[str, int], count: int, seed: int, h: int
 ) -> None:

@@ -41,7 +41,7 @@ def usd(table: dict[Any, Any]) -> float:
 
 
 @given(tables, tables)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_parts_add_up_for_every_input(c0: dict[Any, Any], c1: dict[Any, Any]) -> None:
     parts = decompose(c0, c1)
     change = usd(c1) - usd(c0)

@@ -525,7 +525,9 @@ def test_what_plain_data_tells_is_told_alike_in_another_process(tmp_path: Path) 
     for seed in ("1", "2"):
         path = os.pathsep.join([str(tmp_path), *(entry for entry in sys.path if entry)])
         environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": seed}
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=300
+        )
         assert done.returncode == 0, done.stderr
         found.append(json.loads(done.stdout.splitlines()[-1]))
     assert found[0] == found[1]

@@ -349,7 +349,11 @@ def test_assignment_is_stable_over_processes_and_follows_the_weights(sent: Captu
 
     path = os.pathsep.join(entry for entry in sys.path if entry)
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}, timeout=30
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+        timeout=300,
     )
     assert done.stdout.strip().split(",") == here[:200]
     other = [str(outlay.assign("prompt-15", number, arms)) for number in range(2000)]
