@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.scrape import value
 from tests.web_server import own_store, running
 
 from outlay_web.config import Settings
@@ -14,9 +15,9 @@ def test_damaged_parts_are_told_on_every_page_and_as_a_metric(tmp_path: Path) ->
         tables = "SELECT data_paths[1] AS path FROM system.tables WHERE database = currentDatabase() AND name = 'calls'"
         detached = Path(server.assembly.store.query(tables)[0]["path"]) / "detached"
         assert "damaged" not in server.get("/").text
-        assert "outlay_broken_parts 0\n" in server.get("/metrics").text
+        assert value(server, "outlay_broken_parts") == 0
         for count, told in ((1, "1 damaged part of the data"), (2, "2 damaged parts of the data")):
             (detached / f"broken-on-start_202601_{count}_{count}_0").mkdir()
             for path in ("/", "/calls", "/settings"):
                 assert told in server.get(path).text, path
-            assert f"outlay_broken_parts {count}\n" in server.get("/metrics").text
+            assert value(server, "outlay_broken_parts") == count

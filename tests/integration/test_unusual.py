@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.hand_calls import call, put
+from tests.scrape import value
 from tests.web_server import llm_span, own_store, running
 
 from outlay_analytics.anomalies import incidents
@@ -126,7 +127,7 @@ def test_a_search_that_fails_says_so_everywhere_and_is_tried_again(
         job = next(job for job in server.api("/status").json["jobs"] if job["name"] == "find anomalies")
         assert job["failures"] == job["runs"] > 0
         assert job["last_error"] == "IndexError: index 2 is out of bounds"
-        assert f'outlay_job_failures_total{{job="find anomalies"}} {job["failures"]}' in server.get("/metrics").text
+        assert value(server, "outlay_job_failures_total", job="find anomalies") == job["failures"]
         assert "IndexError: index 2 is out of bounds" in server.get("/settings").text
         monkeypatch.setattr(incidents, "find", working)
         assert server.api("/anomalies").status == 503  # it rests first
