@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from urllib.parse import parse_qs
 
 import anyio
 from fastapi import APIRouter
@@ -13,9 +12,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from outlay_web.http.auth import COOKIE, guesser
 from outlay_web.http.context import Context
 from outlay_web.http.errors import Problem
+from outlay_web.http.forms import read_form
 from outlay_web.http.security import local_path
-
-FORM_TYPE = "application/x-www-form-urlencoded"
 
 
 def add_routes(routes: APIRouter, ctx: Context) -> None:
@@ -33,7 +31,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     async def log_in(request: Request) -> Response:
         who = guesser(request.client.host if request.client else "")
         _refuse_within(auth.throttle.wait_s(who))
-        form = await _form(request)
+        form = await read_form(request)
         target = local_path(form.get("next", "/"))
         _refuse_within(auth.throttle.begin(who))
         given = form.get("password", "")
@@ -67,17 +65,6 @@ def _refuse_within(wait_s: float) -> None:
 def _start_session(ctx: Context) -> str:
     with ctx.writing() as writer:
         return ctx.authenticator.start_session(writer)
-
-
-async def _form(request: Request) -> dict[str, str]:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != FORM_TYPE:
-        raise Problem(415, f"send the form as {FORM_TYPE}")
-    try:
-        fields = parse_qs((await request.body()).decode(), max_num_fields=10)
-    except (ValueError, UnicodeDecodeError) as exc:
-        raise Problem(400, "the form cannot be read") from exc
-    return {name: values[-1] for name, values in fields.items()}
 
 
 def _page(target: str, message: str, status: int = 200) -> Response:

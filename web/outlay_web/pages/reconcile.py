@@ -16,7 +16,7 @@ from outlay_analytics.reconcile.bills import drop_bill, list_bills
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Series, Table, buckets, paired_bars
 from outlay_web.http.context import Context
-from outlay_web.http.uploads import read_upload
+from outlay_web.http.forms import Upload
 from outlay_web.pages import parts
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import View, url
@@ -308,13 +308,12 @@ def bill_table(view: View, bills: Sequence[Row]) -> Table:
     return Table("bills", "Imported bills", columns, lines, timezone=view.timezone, sortable=False)
 
 
-def upload(ctx: Context, request: Request, body: bytes) -> str:
+def upload(ctx: Context, request: Request, sent: Upload) -> str:
     """Take the posted file; returns where its comparison is shown.
 
     Raises:
         BadBill: If it cannot be read.
     """
-    sent = read_upload(request.headers.get("content-type", ""), body, "file")
     if not sent.body:
         raise BadBill("no file was chosen")
     project = request.state.project

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends
 from starlette.exceptions import HTTPException
@@ -21,6 +20,7 @@ from outlay_analytics.query.window import BadRequest
 from outlay_analytics.reconcile.bill import BadBill
 from outlay_web.http.context import Context
 from outlay_web.http.errors import describe
+from outlay_web.http.forms import Form, Upload, read_form, read_upload
 from outlay_web.pages import (
     alerts,
     budgets,
@@ -68,22 +68,6 @@ PAGES = (
     Route("/reconcile", reconcile.page, reconcile.ALLOWED),
     Route("/settings", settings.page, settings.ALLOWED),
 )
-Form = dict[str, str]
-
-
-async def read_form(request: Request) -> Form:
-    """A posted form's fields. Only the encoding that plain forms use is taken."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
-        raise HTTPException(415, "send the form as application/x-www-form-urlencoded")
-    try:
-        return dict(parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=100))
-    except (ValueError, UnicodeDecodeError) as exc:
-        raise HTTPException(400, "the form cannot be read") from exc
-
-
-async def read_body(request: Request) -> bytes:
-    return await request.body()
 
 
 def router(ctx: Context) -> APIRouter:
@@ -140,9 +124,9 @@ def _change(ctx: Context, path: str, change: Callable[[Context, Request, Form], 
 def _upload(ctx: Context) -> Callable[..., Response]:
     """A bill: shown at once, or refused on the page that it came from."""
 
-    def post(request: Request, body: bytes = Depends(read_body)) -> Response:
+    def post(request: Request, sent: Upload = Depends(read_upload)) -> Response:  # noqa: B008
         try:
-            return RedirectResponse(reconcile.upload(ctx, request, body), 303)
+            return RedirectResponse(reconcile.upload(ctx, request, sent), 303)
         except BadBill as exc:
             view = read_view(ctx, request, reconcile.ALLOWED)
             return page_response(view, reconcile.page(view, str(exc)))
