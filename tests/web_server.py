@@ -23,7 +23,7 @@ import uvicorn
 from outlay_web.config import Config, Settings
 from outlay_web.http.context import utc_now
 from outlay_web.http.protocol import BoundedProtocol
-from outlay_web.server.application import Assembly
+from outlay_web.server.application import Application
 from outlay_web.server.serve import Server, listen
 from tests.conftest import ENGINE_PATH
 from tests.waiting import until
@@ -56,7 +56,7 @@ class Answer:
 class Running:
     """A server that listens, and a client for it."""
 
-    def __init__(self, assembly: Assembly, port: int, credential: Mapping[str, str] | None = None) -> None:
+    def __init__(self, assembly: Application, port: int, credential: Mapping[str, str] | None = None) -> None:
         self.assembly = assembly
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
@@ -114,13 +114,13 @@ def running(
 ) -> Iterator[Running]:
     """Serve on a free port until the block ends; TMPDIR, which a server moves into its data, is put back."""
     before = os.environ.get("TMPDIR"), tempfile.tempdir
-    assembly = Assembly(Config(settings, sections or {}), command="serve", clock=clock)
+    assembly = Application(Config(settings, sections or {}), command="serve", clock=clock)
     try:
         assembly.start()
         listener = listen("127.0.0.1", 0)
         server = Server(
             uvicorn.Config(
-                assembly.application(),
+                assembly.asgi(),
                 http=BoundedProtocol,
                 ws="none",
                 lifespan="off",

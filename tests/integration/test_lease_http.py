@@ -23,7 +23,7 @@ from outlay_collector.store import Store, migrate, open_store
 from outlay_collector.store.lease import LEASE_S, Lease, StoredClaims, lease_on
 from outlay_web.config import Config, Settings
 from outlay_web.http.context import utc_now
-from outlay_web.server.application import Assembly
+from outlay_web.server.application import Application
 
 OUTBOUND = parse_alerts({"allow": ["127.0.0.1"]}).outbound
 
@@ -142,13 +142,13 @@ def test_a_lease_is_kept_in_the_background_and_given_to_who_waits(stores: tuple[
 
 
 def test_jobs_go_on_in_another_process_when_theirs_ends(dsn: str, tmp_path: Path, own_temp_dir: None) -> None:
-    def jobs(name: str) -> Assembly:
+    def jobs(name: str) -> Application:
         settings = Settings(data=tmp_path / name, store_dsn=dsn, grpc_port=-1, roles=("jobs",))
-        return Assembly(Config(settings, {}), command="serve")
+        return Application(Config(settings, {}), command="serve")
 
-    def settles(assembly: Assembly) -> bool:
-        assert assembly.context.on_pipeline is not None
-        return isinstance(assembly.context.on_pipeline(lambda settler: settler), Settler)
+    def settles(assembly: Application) -> bool:
+        assert assembly.context.run_task is not None
+        return isinstance(assembly.context.run_task(lambda settler: settler), Settler)
 
     first, second = jobs("first"), jobs("second")
     try:

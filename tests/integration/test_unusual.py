@@ -20,11 +20,11 @@ from outlay_analytics.query.window import Scope, Window
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.overrides import parse_overlay
 from outlay_collector.store import Store
+from outlay_web.cache import Cache
 from outlay_web.config import Settings
 from outlay_web.http.auth import Authenticator
 from outlay_web.http.context import Context
 from outlay_web.services.anomalies import find_anomalies
-from outlay_web.services.cache import Recall
 
 NOW = datetime(2026, 3, 20, 18, 25, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -78,8 +78,7 @@ def test_what_was_found_is_kept_until_a_closed_hour_changes(store: Store, tmp_pa
     world(store)
     ctx = context(store, tmp_path)
     (before,) = seen(ctx, 30)
-    recall = ctx.shared["recall"]
-    (entry,) = recall._entries.values()
+    (entry,) = ctx.cache._entries.values()
     found_at = entry.found_at
     put(store, call(NOW - timedelta(minutes=5), "900", feature="search", model="large", input_tokens=1000))
     assert seen(ctx, 30) == [before]  # the hour under way is not looked at
@@ -105,7 +104,7 @@ def test_a_search_that_fails_says_so_everywhere_and_is_tried_again(
 
     clock = Clock()
     with running(Settings(data=tmp_path, store_dsn=own_store(), grpc_port=-1)) as server:
-        server.assembly.context.shared["recall"] = Recall(clock)
+        server.assembly.context.cache = Cache(clock)
         server.send_spans([llm_span(1, 1, outlay__feature="search")])
         server.wait_for_calls(1)
         working = incidents.find
@@ -146,7 +145,7 @@ def test_an_earlier_answer_that_could_not_be_renewed_says_so(
         raise IndexError("index 2 is out of bounds")
 
     ctx, clock = context(store, tmp_path), Clock()
-    ctx.shared["recall"] = Recall(clock)
+    ctx.cache = Cache(clock)
     scope = Scope(Window(NOW - timedelta(days=2), NOW))
     put(store, call(CLOSED - 2 * HOUR, "900"))
     known = find_anomalies(ctx, scope)

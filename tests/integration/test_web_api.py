@@ -19,6 +19,7 @@ from tests.scrape import metrics, samples, value
 from tests.web_server import Running, llm_span, own_store, running
 
 from outlay_analytics.query.window import DIMENSIONS
+from outlay_web.cache import Cache
 from outlay_web.config import Settings
 
 COST = Decimal("0.00021")  # 1,000 × 0.15 + 100 × 0.60 USD per million tokens
@@ -253,7 +254,7 @@ def test_whatever_a_model_is_called_its_series_is_read_back(server: Running) -> 
     name = 'a "quoted"\\ näme\nin two lines {model="b"} 1'
     assert server.send_spans([llm_span(1, 1, gen_ai__response__model=name)]).status == 200
     server.wait_for_calls(1)
-    server.assembly.context.shared.pop("spend_by_model", None)
+    server.assembly.context.cache = Cache()
     assert name in {sample.labels["model"] for sample in samples(server, "outlay_unpriced_calls")}
 
 
@@ -273,7 +274,7 @@ def test_no_counter_falls_when_calls_get_cheaper_or_vanish(server: Running) -> N
     server.wait_for_calls(2)
     calls = server.api("/calls").json["calls"]
     context = server.assembly.context
-    context.shared.pop("spend_by_model", None)
+    context.cache = Cache()
     before = metrics(server)
     with context.writing() as writer:
         for change in ("cost_usd = 0", "is_deleted = 1"):
@@ -283,7 +284,7 @@ def test_no_counter_falls_when_calls_get_cheaper_or_vanish(server: Running) -> N
                 "WHERE trace_id = {trace:String}",
                 {"trace": calls[name == "cost_usd"]["trace_id"]},
             )
-    context.shared.pop("spend_by_model")
+    context.cache = Cache()
     after = metrics(server)
     fell = [
         sum(usd for (name, _), usd in by_series(found, "gauge").items() if name == "outlay_cost_usd")

@@ -63,10 +63,10 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         """Read the spans of a window again, with today's dialects."""
         scope = read_query(ctx, request, filters=False).scope
         project, window = scope.project, parse_window(body.start, body.end, ctx.now(), zone=scope.timezone)
-        if ctx.on_pipeline is None:
+        if ctx.run_task is None:
             raise Problem(503, "this process does not settle; ask one with the role jobs")
         before = spend.spend(ctx.store, Scope(window, project=project))["total"]
-        traces = ctx.on_pipeline(lambda settler: settler.resettle(project, window.start, window.end))
+        traces = ctx.run_task(lambda settler: settler.resettle(project, window.start, window.end))
         after = spend.spend(ctx.store, Scope(window, project=project))["total"]
         return answer({"traces": traces, "before": before, "after": after})
 

@@ -70,7 +70,7 @@ def _add_budgets(routes: APIRouter, ctx: Context) -> None:
             made = budgets.put_budget(
                 ctx.store, writer, project, name, given, ctx.now(), configured, rules.channels, rules.guard
             )
-        ctx.wake("alerts")
+        ctx.workers.wake("alerts")
         return answer(made)
 
     @routes.delete("/budgets/{name}", status_code=204, openapi_extra=PLAIN, tags=TAGS)

@@ -77,5 +77,5 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
                 body.value,
                 body.label or "",
             )
-        ctx.wake("settle")
+        ctx.workers.wake("settle")
         return answer(body.model_dump(), 201)

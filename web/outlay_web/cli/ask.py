@@ -27,7 +27,7 @@ from outlay_web.server.lock import DataHeld, holder_of
 
 if TYPE_CHECKING:
     from outlay_web.cli.inprocess import Answered
-    from outlay_web.server.application import Assembly
+    from outlay_web.server.application import Application
 
 API = "/api/v1"
 
@@ -76,7 +76,7 @@ class Ask:
         self.form = form
         self._flags = flags or {}
         self._config: Config = load_config(flags=flags, file=Path(config_file) if config_file else None)
-        self._assembly: Assembly | None = None
+        self._assembly: Application | None = None
 
     def __enter__(self) -> Ask:
         return self
@@ -265,21 +265,21 @@ class Ask:
                 return self._over_http(exc.holder.url, method, target, body, headers, sink)  # it has started meanwhile
             if method != "GET":
                 self._assembly.open_pipeline()
-        return request(self._assembly.application(), method, target, body, headers, sink)
+        return request(self._assembly.asgi(), method, target, body, headers, sink)
 
-    def _open(self) -> Assembly:
+    def _open(self) -> Application:
         """Open the store in this process, once whoever holds it is done: commands take seconds.
 
         Raises:
             DataHeld: If a server holds it, or another command for longer than `WAIT_S`.
         """
-        from outlay_web.server.application import Assembly
+        from outlay_web.server.application import Application
 
         until = time.monotonic() + WAIT_S
         said = False
         while True:
             try:
-                return Assembly(self._config, command=_command())
+                return Application(self._config, command=_command())
             except DataHeld as exc:
                 if exc.holder.url or time.monotonic() > until:
                     raise

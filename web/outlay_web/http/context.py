@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from outlay_collector.jobs import Workers
 from outlay_collector.store import Store
 from outlay_collector.store.locks import holding
+from outlay_web.cache import Cache
 
 if TYPE_CHECKING:
     from outlay_collector.prices.book import PriceBook
@@ -28,10 +30,6 @@ LONG_WRITE_S = 3600.0
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def no_wake(job: str) -> None:
-    """Where no scheduler runs in this process there is nothing to wake."""
 
 
 def no_ask() -> None:
@@ -53,11 +51,10 @@ class Context:
         config: Sections of outlay.toml as their owners parsed them: `budgets`, `alerts`, `projects`, `model_tiers` …
         clock: Returns the present instant; tests set it.
         ready: Whether start-up is finished.
-        wake: Makes a background job due now: `wake("settle")`.
         ask: Says that somebody looks, so that what waits is worked off; waits for nothing.
-        on_pipeline: Runs a function on the thread that settles and returns its value; None where nothing settles.
-        jobs: Name, runs, failures and last error of every background job.
-        shared: What routes keep between requests, by name.
+        run_task: Has the settler do something and returns what comes of it; None where nothing settles.
+        workers: The background work of this process.
+        cache: Answers that take long, between requests.
     """
 
     store: Store
@@ -70,11 +67,10 @@ class Context:
     config: Mapping[str, Any] = field(default_factory=dict)
     clock: Callable[[], datetime] = utc_now
     ready: bool = False
-    wake: Callable[[str], None] = no_wake
     ask: Callable[[], None] = no_ask
-    on_pipeline: Callable[[Callable[[Settler], Any]], Any] | None = None
-    jobs: Callable[[], list[dict[str, Any]]] = list
-    shared: dict[str, Any] = field(default_factory=dict)
+    run_task: Callable[[Callable[[Settler], Any]], Any] | None = None
+    workers: Workers = field(default_factory=Workers)
+    cache: Cache = field(default_factory=Cache)
     _write_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _price_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _writer: Writer = field(init=False, repr=False)

@@ -217,7 +217,7 @@ def save(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
             ctx.config["alerts"].channels,
             ctx.config["alerts"].guard,
         )
-    ctx.wake("alerts")
+    ctx.workers.wake("alerts")
     return back(request)
 
 

@@ -25,7 +25,6 @@ from outlay_web.charts import (
     sparkline,
     stacked_bars,
 )
-from outlay_web.pages.colors import Colors
 from outlay_web.pages.view import View
 
 Row = Mapping[str, Any]
@@ -388,8 +387,7 @@ def spend_table(
 
 def slots_for(view: View, dimension: str, names: Sequence[str]) -> dict[str, int]:
     """Colors of the largest names, the same on every page; the others share the last one."""
-    colors: Colors = view.ctx.shared.setdefault("colors", Colors())
-    return colors.slots((view.scope.project, dimension), names[:SHOWN_SERIES]) | dict.fromkeys(
+    return view.colors.slots((view.scope.project, dimension), names[:SHOWN_SERIES]) | dict.fromkeys(
         names[SHOWN_SERIES:], OTHER
     )
 

@@ -37,6 +37,7 @@ from outlay_web.pages import (
     traces,
 )
 from outlay_web.pages.assets import serve
+from outlay_web.pages.colors import Colors
 from outlay_web.pages.parts import Page
 from outlay_web.pages.render import page_response
 from outlay_web.pages.view import View, canonical, read_view
@@ -70,11 +71,15 @@ PAGES = (
 )
 
 
+Reader = Callable[..., View]
+
+
 def router(ctx: Context) -> APIRouter:
     """All pages of one program."""
     made = APIRouter(include_in_schema=False)
+    read = _reader(ctx)
     for route in PAGES:
-        made.add_api_route(route.path, _show(ctx, route), methods=["GET", "HEAD"])
+        made.add_api_route(route.path, _show(read, route), methods=["GET", "HEAD"])
 
     def static(request: Request, name: str) -> Response:
         found = serve(request, name)
@@ -88,24 +93,36 @@ def router(ctx: Context) -> APIRouter:
     made.add_api_route("/static/{name}", static, methods=["GET", "HEAD"])
     made.add_api_route("/favicon.ico", favicon, methods=["GET", "HEAD"])
     for path, change in (*budgets.FORMS, *alerts.FORMS, *reconcile.FORMS):
-        made.add_api_route(path, _change(ctx, path, change), methods=["POST"])
-    made.add_api_route("/reconcile", _upload(ctx), methods=["POST"])
+        made.add_api_route(path, _change(ctx, read, path, change), methods=["POST"])
+    made.add_api_route("/reconcile", _upload(ctx, read), methods=["POST"])
     return made
 
 
-def _show(ctx: Context, route: Route) -> Callable[[Request], Response]:
+def _reader(ctx: Context) -> Reader:
+    """`read_view` for one program, whose pages agree on which color a name has."""
+    colors = Colors()
+
+    def read(request: Request, allowed: Collection[str], default_days: int = 30) -> View:
+        return replace(read_view(ctx, request, allowed, default_days), colors=colors)
+
+    return read
+
+
+def _show(read: Reader, route: Route) -> Callable[[Request], Response]:
     def show(request: Request) -> Response:
         better = canonical(request)
         if better is not None:
             return RedirectResponse(better, 303)
-        view = read_view(ctx, request, route.allowed, route.default_days)
+        view = read(request, route.allowed, route.default_days)
         with one_look():
             return page_response(view, route.make(view))
 
     return show
 
 
-def _change(ctx: Context, path: str, change: Callable[[Context, Request, Form], str]) -> Callable[..., Response]:
+def _change(
+    ctx: Context, read: Reader, path: str, change: Callable[[Context, Request, Form], str]
+) -> Callable[..., Response]:
     """A form: done and on to the next page, or refused on the page that it came from, with what was typed."""
     route = max((route for route in PAGES if path.startswith(route.path)), key=lambda route: len(route.path))
 
@@ -113,7 +130,7 @@ def _change(ctx: Context, path: str, change: Callable[[Context, Request, Form], 
         try:
             return RedirectResponse(change(ctx, request, form), 303)
         except (BadRequest, ConfigError, RefusedAddress) as exc:
-            view = read_view(ctx, request, route.allowed, route.default_days)
+            view = read(request, route.allowed, route.default_days)
             view = replace(view, path=route.path, typed=form, problem=str(exc))
             with one_look():
                 return page_response(view, replace(route.make(view), status=describe(exc).status))
@@ -121,14 +138,14 @@ def _change(ctx: Context, path: str, change: Callable[[Context, Request, Form], 
     return post
 
 
-def _upload(ctx: Context) -> Callable[..., Response]:
+def _upload(ctx: Context, read: Reader) -> Callable[..., Response]:
     """A bill: shown at once, or refused on the page that it came from."""
 
     def post(request: Request, sent: Upload = Depends(read_upload)) -> Response:  # noqa: B008
         try:
             return RedirectResponse(reconcile.upload(ctx, request, sent), 303)
         except BadBill as exc:
-            view = read_view(ctx, request, reconcile.ALLOWED)
+            view = read(request, reconcile.ALLOWED)
             return page_response(view, reconcile.page(view, str(exc)))
 
     return post

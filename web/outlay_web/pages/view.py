@@ -17,6 +17,7 @@ from outlay_web import format as fmt
 from outlay_web.charts import Bucket, buckets
 from outlay_web.http.context import Context
 from outlay_web.http.parameters import Query, read_query
+from outlay_web.pages.colors import Colors
 
 Change = str | Sequence[str] | None
 
@@ -67,7 +68,8 @@ class Link:
 class View:
     """One request for a page: who asks, what about, and the URLs around it.
 
-    `typed` and `problem` are the fields of a form that was refused, and why: the page shows both again.
+    `typed` and `problem` are the fields of a form that was refused, and why: the page shows both again. `colors` are
+    those that all pages of one program share.
     """
 
     ctx: Context
@@ -80,6 +82,7 @@ class View:
     default_days: int = 30
     typed: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
+    colors: Colors = field(default_factory=Colors)
 
     @property
     def scope(self) -> Scope:

@@ -25,7 +25,7 @@ from outlay_collector.receive.grpc import GrpcServer, start_grpc
 from outlay_web.config import OFF, Config, refuse_unknown_variables
 from outlay_web.http.auth import refuse_open_binding
 from outlay_web.http.protocol import BoundedProtocol
-from outlay_web.server.application import Assembly
+from outlay_web.server.application import Application
 
 logger = logging.getLogger(__name__)
 
@@ -49,26 +49,26 @@ def run(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop_early)
     began = time.monotonic()
-    assembly = Assembly(config, command="serve")
+    application = Application(config, command="serve")
     try:
         listener = listen(settings.host, settings.port)
-        assembly.start()
+        application.start()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(assembly, listener, began))
+            runner.run(_serve(application, listener, began))
     finally:
         with deadline(STOP_S):
-            assembly.close()
+            application.close()
     logger.info("stopped")
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # the engine's own exit handlers may take arbitrarily long
 
 
-async def _serve(assembly: Assembly, listener: socket.socket, began: float) -> None:
-    settings = assembly.config.settings
+async def _serve(application: Application, listener: socket.socket, began: float) -> None:
+    settings = application.config.settings
     server = Server(
         uvicorn.Config(
-            assembly.application(),
+            application.asgi(),
             http=BoundedProtocol,
             ws="none",
             lifespan="off",
@@ -86,29 +86,31 @@ async def _serve(assembly: Assembly, listener: socket.socket, began: float) -> N
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
-    rpc = await _start_grpc(assembly)
+    rpc = await _start_grpc(application)
     url = f"http://{_shown_host(settings.host)}:{listener.getsockname()[1]}"
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.005)
-    assembly.announce(url)
+    application.announce(url)
     also = f", OTLP/gRPC on port {rpc.port}" if rpc is not None else ""
     print(f"Outlay is ready at {url}{also}, data in {settings.data} ({time.monotonic() - began:.1f} s)", flush=True)
     try:
         await serving
     finally:
-        assembly.context.ready = False
+        application.context.ready = False
         if rpc is not None:
             await rpc.stop()
 
 
-async def _start_grpc(assembly: Assembly) -> GrpcServer | None:
-    settings = assembly.config.settings
-    if settings.grpc_port == OFF or assembly.spool is None:
+async def _start_grpc(application: Application) -> GrpcServer | None:
+    settings = application.config.settings
+    if settings.grpc_port == OFF or application.spool is None:
         return None
-    authenticate = assembly.context.authenticator.project_for_ingest
+    authenticate = application.context.authenticator.project_for_ingest
     try:
-        return await start_grpc(assembly.spool, authenticate, settings.host, settings.grpc_port, door=assembly.door)
+        return await start_grpc(
+            application.spool, authenticate, settings.host, settings.grpc_port, door=application.door
+        )
     except OSError as exc:
         hint = "another program has it? choose another with --grpc-port, 0 for a free one, or off"
         raise ConfigError(f"grpc_port = {settings.grpc_port} cannot be used; {hint}") from exc

@@ -13,8 +13,8 @@ from outlay_analytics.anomalies import incidents
 from outlay_analytics.anomalies.incidents import Finder
 from outlay_analytics.query.window import Scope, Window
 from outlay_collector.store import Store
+from outlay_web.cache import Failure
 from outlay_web.http.context import Context
-from outlay_web.services.cache import Failure, Recall
 
 WAIT_S = 25.0
 
@@ -83,7 +83,6 @@ def look(
     Raises:
         NotFound: If the search failed and there is no earlier answer.
     """
-    recall: Recall = ctx.shared.setdefault("recall", Recall())
     seen = incidents.sight(scope, now or ctx.now())
     start, end = seen.window.start, seen.window.end
     if start >= end:
@@ -98,14 +97,14 @@ def look(
         length,
         None if end >= _closed(ctx) else end,
     )
-    found = recall.get(
+    found = ctx.cache.get(
         key,
         incidents.as_of(ctx.store, seen),
         lambda: incidents.find(ctx.store, replace(seen, window=Window(start, end)), floor_usd=floor),
         wait_s,
         old=old,
     )
-    failure = recall.failure(key)
+    failure = ctx.cache.failure(key)
     if found is None:
         if failure is None:
             return None

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
+from outlay.errors import StoreError
 from outlay_analytics.query.window import EVERYTHING, Scope
 from outlay_analytics.questions import spend
 from outlay_collector.prices.lists import catalogue_warning
 from outlay_collector.store import load_sql
-from outlay_collector.store.locks import holding
 from outlay_web.http.context import Context
-from outlay_web.services.cache import Recall
 
 SQL = "outlay_web.services.sql"
 TOTALS_S = 30.0
+WAIT_S = 10.0
 METRIC_GROUPS = 500
+SPEND = ("spend by model",)
+ByModel = tuple[dict[str, str], dict[str, Any]]  # labels, measures
 
 
 def status(ctx: Context) -> dict[str, Any]:
@@ -35,8 +36,7 @@ def status(ctx: Context) -> dict[str, Any]:
 
 def jobs(ctx: Context) -> list[dict[str, Any]]:
     """Background jobs, and answers that are found in the background, with their failures."""
-    recall: Recall | None = ctx.shared.get("recall")
-    return [*ctx.jobs(), *(recall.jobs() if recall is not None else ())]
+    return [*ctx.workers.jobs(), *ctx.cache.jobs()]
 
 
 def broken_parts(ctx: Context) -> int:
@@ -49,32 +49,22 @@ def projects(ctx: Context) -> list[str]:
     return [row["project"] for row in ctx.store.query(load_sql(SQL, "projects"))]
 
 
-def spend_by_model(ctx: Context) -> Iterable[tuple[dict[str, str], dict[str, Any]]]:
-    """All-time measures by project, provider, model and team, at most half a minute old: for /metrics.
+def spend_by_model(ctx: Context) -> Iterable[ByModel]:
+    """All-time measures by project, provider, model and team, half a minute old unless they take long: for /metrics.
 
     However many there are, at most about 500 groups have series of their own; the others of a project are one, with the
     label `remainder`.
+
+    Raises:
+        StoreError: If they could not be summed up.
     """
-    cached: Kept = ctx.shared.setdefault("spend_by_model", Kept(TOTALS_S))
-    found: Iterable[tuple[dict[str, str], dict[str, Any]]] = cached.get(lambda: list(_by_model(ctx)))
+    half_minute = int(time.monotonic() // TOTALS_S)
+    found: list[ByModel] | None = ctx.cache.get(SPEND, half_minute, lambda: list(_by_model(ctx)), WAIT_S)
+    if found is None:
+        failure = ctx.cache.failure(SPEND)
+        why = f"failed ({failure.kind}); the server's log says more" if failure is not None else "takes long"
+        raise StoreError(f"summing up what was spent by model {why}; try again", retryable=True)
     return found
-
-
-class Kept:
-    """A value that is expensive to make, kept for a while."""
-
-    def __init__(self, for_s: float) -> None:
-        self._for_s = for_s
-        self._made_at = float("-inf")
-        self._value: Any = None
-        self._lock = threading.Lock()
-
-    def get(self, make: Callable[[], Any]) -> Any:
-        with holding(self._lock):
-            if time.monotonic() - self._made_at > self._for_s:
-                self._value = make()
-                self._made_at = time.monotonic()
-            return self._value
 
 
 def _total(ctx: Context, project: str) -> dict[str, Any]:
@@ -82,7 +72,7 @@ def _total(ctx: Context, project: str) -> dict[str, Any]:
     return total
 
 
-def _by_model(ctx: Context) -> Iterable[tuple[dict[str, str], dict[str, Any]]]:
+def _by_model(ctx: Context) -> Iterable[ByModel]:
     by = ("provider", "model", "team")
     known = projects(ctx)
     most = max(1, METRIC_GROUPS // max(len(known), 1))

@@ -1,4 +1,4 @@
-"""Answers that take seconds to compute: found once for each state of the data, shown a little old meanwhile.
+"""The one cache: answers that take long, found once for each state of the data, shown a little old meanwhile.
 
 An answer that fails is said to have failed, to whoever asks and in `jobs()`, and is tried again after a pause.
 """
@@ -73,8 +73,8 @@ class Tally:
     busy_s: float = 0.0
 
 
-class Recall:
-    """A small memory by key. However many readers ask, each key is computed by one thread at a time."""
+class Cache:
+    """The one cache of answers, by key. However many readers ask, each key is computed by one thread at a time."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -104,7 +104,7 @@ class Recall:
             if wanted and rested and not entry.running:
                 entry.running = True
                 arguments = (str(key[0]), entry, version, compute)
-                threading.Thread(target=self._run, args=arguments, name="outlay-recall", daemon=True).start()
+                threading.Thread(target=self._run, args=arguments, name="outlay-cache", daemon=True).start()
             if not (known and old):
                 self._changed.wait_for(lambda: not entry.running, wait_s)
             return entry.value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from outlay_web.services.cache import LONGEST_PAUSE_S, PAUSE_S, REST, Recall
+from outlay_web.cache import LONGEST_PAUSE_S, PAUSE_S, REST, Cache
 
 KEY = ("sum", "default")
 
@@ -19,50 +19,50 @@ class Clock:
 
 def test_an_answer_is_computed_once_for_each_version() -> None:
     calls: list[int] = []
-    recall = Recall()
+    cache = Cache()
 
     def compute() -> int:
         calls.append(1)
         return len(calls)
 
-    assert [recall.get(KEY, version, compute, 60) for version in (1, 1, 1, 2)] == [1, 1, 1, 2]
+    assert [cache.get(KEY, version, compute, 60) for version in (1, 1, 1, 2)] == [1, 1, 1, 2]
 
 
 def test_a_reader_does_not_wait_longer_than_asked() -> None:
     go = threading.Event()
-    recall = Recall()
-    assert recall.get(KEY, 1, lambda: go.wait(60), 0.01) is None
+    cache = Cache()
+    assert cache.get(KEY, 1, lambda: go.wait(60), 0.01) is None
     go.set()
-    assert recall.get(KEY, 1, lambda: False, 60) is True
+    assert cache.get(KEY, 1, lambda: False, 60) is True
 
 
 def test_an_old_answer_is_given_while_a_new_one_is_found_to_those_who_will_not_wait() -> None:
-    recall = Recall()
-    assert recall.get(KEY, 1, lambda: "old", 60) == "old"
+    cache = Cache()
+    assert cache.get(KEY, 1, lambda: "old", 60) == "old"
     go = threading.Event()
 
     def compute() -> str:
         go.wait(60)
         return "new"
 
-    assert recall.get(KEY, 2, compute, 60, old=True) == "old"
+    assert cache.get(KEY, 2, compute, 60, old=True) == "old"
     go.set()
-    assert recall.get(KEY, 2, compute, 60) == "new"
+    assert cache.get(KEY, 2, compute, 60) == "new"
 
 
 def test_what_took_long_rests_before_it_is_looked_for_again() -> None:
     clock = Clock()
-    recall = Recall(clock)
+    cache = Cache(clock)
 
     def slow(value: str) -> str:
         clock.now += 2
         return value
 
-    assert recall.get(KEY, 1, lambda: slow("first"), 60) == "first"
+    assert cache.get(KEY, 1, lambda: slow("first"), 60) == "first"
     clock.now += 2 * REST - 1
-    assert recall.get(KEY, 2, lambda: slow("second"), 60) == "first"
+    assert cache.get(KEY, 2, lambda: slow("second"), 60) == "first"
     clock.now += 1
-    assert recall.get(KEY, 2, lambda: slow("second"), 60) == "second"
+    assert cache.get(KEY, 2, lambda: slow("second"), 60) == "second"
 
 
 def fail() -> int:
@@ -71,43 +71,43 @@ def fail() -> int:
 
 def test_an_error_is_told_and_tried_again_after_a_pause_that_grows() -> None:
     clock = Clock()
-    recall = Recall(clock)
+    cache = Cache(clock)
     pauses = []
     for _ in range(8):
-        assert recall.get(KEY, 1, fail, 60) is None
-        failure = recall.failure(KEY)
+        assert cache.get(KEY, 1, fail, 60) is None
+        failure = cache.failure(KEY)
         assert failure is not None
         assert (failure.kind, failure.error) == ("ValueError", "ValueError: no")
         pauses.append(failure.retry_s)
         clock.now += failure.retry_s - 1
-        assert recall.get(KEY, 2, lambda: 1, 60) is None  # not yet, whatever has changed
+        assert cache.get(KEY, 2, lambda: 1, 60) is None  # not yet, whatever has changed
         clock.now += 1
     assert pauses[0] == PAUSE_S
     assert pauses == sorted(pauses)
     assert pauses[-1] == LONGEST_PAUSE_S
-    assert recall.get(KEY, 1, lambda: 1, 60) == 1
-    assert recall.failure(KEY) is None
+    assert cache.get(KEY, 1, lambda: 1, 60) == 1
+    assert cache.failure(KEY) is None
 
 
 def test_what_was_known_stays_when_the_next_attempt_fails() -> None:
     clock = Clock()
-    recall = Recall(clock)
-    assert recall.get(KEY, 1, lambda: "old", 60) == "old"
-    assert recall.get(KEY, 2, fail, 60) == "old"
-    assert recall.failure(KEY) is not None
+    cache = Cache(clock)
+    assert cache.get(KEY, 1, lambda: "old", 60) == "old"
+    assert cache.get(KEY, 2, fail, 60) == "old"
+    assert cache.failure(KEY) is not None
     clock.now += PAUSE_S
-    assert recall.get(KEY, 2, lambda: "new", 60) == "new"
+    assert cache.get(KEY, 2, lambda: "new", 60) == "new"
 
 
 def test_answers_are_listed_as_jobs_with_the_error_that_holds() -> None:
     clock = Clock()
-    recall = Recall(clock)
-    assert recall.jobs() == []
-    recall.get(KEY, 1, fail, 60)
-    recall.get(("sum", "other"), 1, lambda: 1, 60)  # another project's success does not hide it
-    (job,) = recall.jobs()
+    cache = Cache(clock)
+    assert cache.jobs() == []
+    cache.get(KEY, 1, fail, 60)
+    cache.get(("sum", "other"), 1, lambda: 1, 60)  # another project's success does not hide it
+    (job,) = cache.jobs()
     assert (job["name"], job["runs"], job["failures"]) == ("find sum", 2, 1)
     assert job["last_error"] == "ValueError: no"
     clock.now += PAUSE_S
-    recall.get(KEY, 1, lambda: 1, 60)
-    assert recall.jobs()[0]["last_error"] is None
+    cache.get(KEY, 1, lambda: 1, 60)
+    assert cache.jobs()[0]["last_error"] is None
