@@ -22,29 +22,30 @@ def test_the_settings_page_is_the_settings_table() -> None:
 
 def test_the_example_file_is_valid_and_uses_every_section_and_key(tmp_path: Path) -> None:
     from outlay_analytics.alerting import budgets, settings
-    from outlay_analytics.query import model_tiers
+    from outlay_analytics.query.tier_table import ModelTiersTable
     from outlay_collector.prices import overrides
+    from outlay_collector.prices.tables import keys_of
     from outlay_web.config import SECTIONS, load_config
     from outlay_web.config_docs import example
-    from outlay_web.server.application import parse_sections
+    from outlay_web.server.sections import parse_sections
 
     path = tmp_path / "outlay.toml"
     path.write_text(example())
     written = load_config({}, file=path).sections
     assert set(written) == set(SECTIONS)
     found = parse_sections(written)
-    overlay = found["overlay"]
-    assert (len(found["budgets"]), len(found["channels"]), len(overlay.prices)) == (1, 5, 2)
-    assert (len(overlay.discounts), len(overlay.aliases), len(found["projects"])) == (1, 1, 1)
+    prices = found["overrides"]
+    assert (len(found["budgets"]), len(found["channels"]), len(prices.prices)) == (1, 5, 2)
+    assert (len(prices.discounts), len(prices.aliases), len(found["projects"])) == (1, 1, 1)
     for name, keys in {
-        "budgets": {"name", "project", *budgets.KEYS},
-        "prices": overrides.PRICE_KEYS,
-        "discounts": overrides.DISCOUNT_KEYS,
-        "aliases": overrides.ALIAS_KEYS,
+        "budgets": {"name", "project", *keys_of(budgets.BudgetTable)},
+        "prices": keys_of(overrides.PriceTable),
+        "discounts": keys_of(overrides.Discount),
+        "aliases": keys_of(overrides.Alias),
     }.items():
         assert {key for row in written[name] for key in row} == set(keys), name
-    assert set(written["alerts"]) == set(settings.KEYS)
-    assert set(written["model_tiers"]) == set(model_tiers.TIERS)
+    assert set(written["alerts"]) == set(keys_of(settings.AlertsTable))
+    assert set(written["model_tiers"]) == set(keys_of(ModelTiersTable))
 
 
 def test_the_readme_instruments_the_function_of_the_quickstart() -> None:

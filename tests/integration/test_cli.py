@@ -224,3 +224,10 @@ def test_help_is_quick() -> None:
         return ended.children_user + ended.children_system - began.children_user - began.children_system
 
     assert min(took_s() for _ in range(3)) < 0.4
+
+
+def test_help_loads_neither_models_nor_the_store() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "outlay_web", "--help"]
+    loaded = subprocess.run(command, env=environment(Path("/")), capture_output=True, text=True).stderr
+    assert "click" in loaded
+    assert [name for name in ("pydantic", "chdb", "pandas", "fastapi") if name in loaded] == []

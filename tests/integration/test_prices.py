@@ -17,7 +17,7 @@ from tests.pricing_world import NOW, call, examples, priced
 from outlay.pricing import cost
 from outlay.pricing.catalog import EPOCH, Model
 from outlay_collector.prices.book import PriceBook
-from outlay_collector.prices.overrides import parse_overlay
+from outlay_collector.prices.overrides import parse_overrides
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 
@@ -47,7 +47,7 @@ def desk(store: Store) -> Desk:
 
 def _with(store: Store, toml: dict[str, Any]) -> Desk:
     writer = store.writer()
-    book = PriceBook(store, parse_overlay(toml))
+    book = PriceBook(store, parse_overrides(toml))
     book.ensure(writer)
     return Desk(store, writer, book)
 

@@ -18,7 +18,7 @@ from tests.web_server import llm_span, own_store, running
 from outlay_analytics.anomalies import incidents
 from outlay_analytics.query.window import Scope, Window
 from outlay_collector.prices.book import PriceBook
-from outlay_collector.prices.overrides import parse_overlay
+from outlay_collector.prices.overrides import parse_overrides
 from outlay_collector.store import Store
 from outlay_web.cache import Cache
 from outlay_web.config import Settings
@@ -35,7 +35,7 @@ BEGAN = CLOSED - 30 * HOUR
 def context(store: Store, tmp_path: Path) -> Context:
     settings = Settings(data=tmp_path)
     keys = Authenticator(store, settings, lambda: NOW)
-    prices = PriceBook(store, parse_overlay({}))
+    prices = PriceBook(store, parse_overrides({}))
     return Context(store, settings, "test", keys, prices, clock=lambda: NOW)
 
 

@@ -1,7 +1,7 @@
-"""Server settings: one table, read once at start from flags, OUTLAY_* variables and outlay.toml, in that order.
+"""Reads the configuration once, at start: flags, OUTLAY_* variables and outlay.toml, in that order.
 
-A key that nobody knows, or a value that cannot be used, stops the start with the name, the value and what is allowed.
-`config_docs.py` prints the table as docs/settings.md.
+Keys that nobody knows, and values that cannot be used, stop the start: all of them at once, each with its place, its
+value and what is allowed. `settings.py` has the table, `server/sections.py` what the file holds beside it.
 """
 
 from __future__ import annotations
@@ -9,303 +9,25 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import sys
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from outlay.errors import ConfigError
+from pydantic import TypeAdapter, ValidationError
 
-ROLES = ("receive", "jobs", "web")
-LOG_LEVELS = ("debug", "info", "warning", "error")
+from outlay.errors import ConfigError
+from outlay_collector.prices.tables import Slips
+from outlay_web.settings import BY_NAME, SETTINGS, Setting, Settings, user_data_dir
+from outlay_web.texts import OFF, ROLES
+
+__all__ = ["OFF", "ROLES", "SECTIONS", "SETTINGS", "Config", "Settings", "load_config", "refuse_unknown_variables"]
+
 SECTIONS = ("budgets", "alerts", "prices", "discounts", "aliases", "projects", "model_tiers")
-OFF = -1
 SERVICE_LINK = re.compile(r"OUTLAY_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)")
 SECRET_NAME = re.compile(r"KEY|PASS|SECRET|TOKEN|DSN|HEADERS")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One row of the settings table.
-
-    Attributes:
-        name: Field of `Settings`, key in outlay.toml, and OUTLAY_NAME in the environment.
-        default: As a person would write it.
-        unit: What the value is counted in, or its kind.
-        allowed: What is allowed, as the error message says it.
-        sentence: What it does.
-        read: Text to value; raises ValueError.
-        also: An OTEL_* variable that is read when OUTLAY_NAME is not set.
-        secret: Never shown, and refused in outlay.toml.
-    """
-
-    name: str
-    default: str
-    unit: str
-    allowed: str
-    sentence: str
-    read: Callable[[str], Any]
-    also: str = ""
-    secret: bool = False
-
-    @property
-    def variable(self) -> str:
-        return "OUTLAY_" + self.name.upper()
-
-
-def user_data_dir(environ: Mapping[str, str]) -> Path:
-    """Where this system keeps a user's data."""
-    home = Path(environ.get("HOME") or Path.home())
-    if sys.platform == "darwin":
-        return home / "Library" / "Application Support" / "outlay"
-    return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "outlay"
-
-
-def _text(value: str) -> str:
-    if any(ord(char) < 32 for char in value):
-        raise ValueError
-    return value.strip()
-
-
-def _path(value: str) -> Path | None:
-    return Path(value).expanduser().absolute() if _text(value) else None
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def read(value: str) -> int:
-        number = int(value)
-        if not low <= number <= high:
-            raise ValueError
-        return number
-
-    return read
-
-
-def _grpc_port(value: str) -> int:
-    return OFF if value.strip().lower() == "off" else _whole(0, 65535)(value)
-
-
-def _roles(value: str) -> tuple[str, ...]:
-    chosen = _list(value)
-    if not chosen or set(chosen) - set(ROLES):
-        raise ValueError
-    return tuple(role for role in ROLES if role in chosen)
-
-
-def _list(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in _text(value).split(",") if part.strip())
-
-
-def _networks(value: str) -> tuple[str, ...]:
-    from ipaddress import ip_network
-
-    return tuple(str(ip_network(part)) for part in _list(value))
-
-
-def _choice(*names: str) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        if value.strip().lower() not in names:
-            raise ValueError
-        return value.strip().lower()
-
-    return read
-
-
-def _bootstrap_key(value: str) -> str:
-    if value and (len(value) < 16 or not value.isascii() or not value.isprintable() or " " in value):
-        raise ValueError
-    return value
-
-
-def _password(value: str) -> str:
-    if value and len(value) < 8:
-        raise ValueError
-    return value
-
-
-def _url(value: str) -> str:
-    from urllib.parse import urlsplit
-
-    text = _text(value).rstrip("/")
-    if text and (urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname):
-        raise ValueError
-    return text
-
-
-_PORT = "a port from 0 to 65535; 0 picks a free one"
-
-SETTINGS: tuple[Setting, ...] = (
-    Setting(
-        "data",
-        "the user's data directory",
-        "path",
-        "a directory",
-        "Holds the embedded store, the spool and the lock file.",
-        _path,
-    ),
-    Setting(
-        "store_dsn",
-        "",
-        "DSN",
-        "clickhouse://user:password@host:8123/database or chdb:///path; empty: embedded in the data directory",
-        "The store: embedded, or a ClickHouse server.",
-        _text,
-        secret=True,
-    ),
-    Setting(
-        "host",
-        "127.0.0.1",
-        "address",
-        "an address or host name of this machine",
-        "Address to listen on; beyond loopback only with keys.",
-        _text,
-    ),
-    Setting(
-        "port",
-        "4318",
-        "port",
-        _PORT,
-        "HTTP port: OTLP, pages, JSON API, /metrics, /healthz, /readyz.",
-        _whole(0, 65535),
-    ),
-    Setting("grpc_port", "4317", "port", _PORT + "; off: none", "Port of OTLP over gRPC.", _grpc_port),
-    Setting(
-        "roles", "receive,jobs,web", "list", "receive, jobs and web, with commas", "What this process does.", _roles
-    ),
-    Setting(
-        "keys",
-        "auto",
-        "choice",
-        "on, off or auto (on when a bootstrap key is set)",
-        "Whether requests need a key; a key decides the project.",
-        _choice("auto", "on", "off"),
-    ),
-    Setting(
-        "bootstrap_key",
-        "",
-        "text",
-        "at least 16 printable characters without spaces",
-        "An administrator's key that needs no store: to create the others with.",
-        _bootstrap_key,
-        secret=True,
-    ),
-    Setting(
-        "password",
-        "",
-        "text",
-        "at least 8 characters",
-        "Password of the pages; with keys on and no password, an administrator's key opens them.",
-        _password,
-        secret=True,
-    ),
-    Setting(
-        "session_hours",
-        "168",
-        "hours",
-        "a whole number from 1 to 8760",
-        "How long a login to the pages lasts.",
-        _whole(1, 8760),
-    ),
-    Setting(
-        "allowed_hosts",
-        "",
-        "list",
-        "host names with commas, or *",
-        "Host names the server answers to, beside loopback; any when requests are authenticated.",
-        _list,
-    ),
-    Setting(
-        "public_url", "", "URL", "an http or https URL", "Where people reach the pages; used for links in alerts.", _url
-    ),
-    Setting(
-        "spool_quota_bytes",
-        "10737418240",
-        "bytes",
-        "a whole number of at least 67108864",
-        "Accepted data that may wait on disk before requests are answered 503.",
-        _whole(64 << 20, 1 << 62),
-    ),
-    Setting(
-        "max_connections",
-        "1024",
-        "connections",
-        "a whole number from 8 to 65536",
-        "Open HTTP connections; more are answered 503.",
-        _whole(8, 65536),
-    ),
-    Setting(
-        "trusted_proxies",
-        "",
-        "list",
-        "addresses and networks (10.0.0.0/8), with commas",
-        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; from everybody else they are ignored.",
-        _networks,
-    ),
-    Setting(
-        "log_level",
-        "info",
-        "choice",
-        "debug, info, warning or error",
-        "What is written to stderr.",
-        _choice(*LOG_LEVELS),
-        also="OTEL_LOG_LEVEL",
-    ),
-    Setting(
-        "url",
-        "",
-        "URL",
-        "an http or https URL",
-        "The running server that commands ask; empty: the one that holds the data directory.",
-        _url,
-    ),
-    Setting("api_key", "", "text", "a key", "Key that commands send to the server.", _text, secret=True),
-)
-BY_NAME = {setting.name: setting for setting in SETTINGS}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The server's settings; one field per row of the table, described there."""
-
-    data: Path
-    store_dsn: str = ""
-    host: str = "127.0.0.1"
-    port: int = 4318
-    grpc_port: int = 4317
-    roles: tuple[str, ...] = ROLES
-    keys: str = "auto"
-    bootstrap_key: str = ""
-    password: str = ""
-    session_hours: int = 168
-    allowed_hosts: tuple[str, ...] = ()
-    public_url: str = ""
-    spool_quota_bytes: int = 10 << 30
-    max_connections: int = 1024
-    trusted_proxies: tuple[str, ...] = ()
-    log_level: str = "info"
-    url: str = ""
-    api_key: str = ""
-
-    def __repr__(self) -> str:
-        shown = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return "Settings(" + ", ".join(f"{n}={'…' if BY_NAME[n].secret and v else repr(v)}" for n, v in shown) + ")"
-
-    @property
-    def dsn(self) -> str:
-        """The store's DSN, the embedded one where none is set."""
-        from urllib.parse import quote
-
-        return self.store_dsn or f"chdb://{quote(str(self.data / 'db'))}"
-
-    @property
-    def keys_on(self) -> bool:
-        return self.keys == "on" or (self.keys == "auto" and bool(self.bootstrap_key))
-
-    @property
-    def loopback(self) -> bool:
-        return is_loopback(self.host)
+READER = TypeAdapter(Settings)
 
 
 @dataclass(frozen=True)
@@ -315,17 +37,6 @@ class Config:
     settings: Settings
     sections: Mapping[str, Any]
     file: Path | None = None
-
-
-def is_loopback(host: str) -> bool:
-    import ipaddress
-
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def load_config(
@@ -342,27 +53,47 @@ def load_config(
     """
     environ = os.environ if environ is None else environ
     given = {name: str(value) for name, value in (flags or {}).items() if value is not None}
-    data = _read(BY_NAME["data"], given.get("data") or environ.get("OUTLAY_DATA", ""), "OUTLAY_DATA")
+    data = _data_dir(given, environ)
     named = file or (Path(environ["OUTLAY_CONFIG"]) if environ.get("OUTLAY_CONFIG") else None)
-    path = named or (data or user_data_dir(environ)) / "outlay.toml"
+    path = named or data / "outlay.toml"
     written = _read_file(path) if named or path.is_file() else {}
+    slips = Slips()
+    with slips.gathered():
+        _refuse_unknown_keys(written, path)
     values: dict[str, Any] = {"data": user_data_dir(environ)}
+    sources: dict[str, str] = {}
     for setting in SETTINGS:
-        if setting.name in given:
-            source, text = "--" + setting.name.replace("_dsn", "").replace("_", "-"), given[setting.name]
-        elif environ.get(setting.variable) and not _of_kubernetes(setting.variable, environ[setting.variable]):
-            source, text = setting.variable, environ[setting.variable]
-        elif setting.also and environ.get(setting.also):
-            source, text = setting.also, environ[setting.also]
-        elif setting.name in written:
-            source, text = f"{path}: {setting.name}", _as_text(written[setting.name], f"{path}: {setting.name}")
-        else:
-            continue
-        value = _read(setting, text, source)
-        if value is not None:
-            values[setting.name] = value
+        with slips.gathered():
+            found = _given(setting, given, environ, written, path)
+            if found is not None and (setting.name != "data" or found[1].strip()):  # no directory: the user's
+                sources[setting.name], values[setting.name] = found
+    settings = None
+    with slips.gathered():
+        settings = _read(values, sources)
+    slips.raise_all()
+    assert settings is not None
     sections = {name: written[name] for name in SECTIONS if name in written}
-    return Config(Settings(**values), sections, path if written or named else None)
+    return Config(settings, sections, path if written or named else None)
+
+
+def _given(
+    setting: Setting, flags: Mapping[str, str], environ: Mapping[str, str], written: Mapping[str, Any], path: Path
+) -> tuple[str, str] | None:
+    """Where a setting is given first, and its text; None if nowhere.
+
+    Raises:
+        ConfigError: If the file has no text there.
+    """
+    name, variable = setting.name, setting.variable
+    if name in flags:
+        return "--" + name.replace("_dsn", "").replace("_", "-"), flags[name]
+    if environ.get(variable) and not _of_kubernetes(variable, environ[variable]):
+        return variable, environ[variable]
+    if setting.also and environ.get(setting.also):
+        return setting.also, environ[setting.also]
+    if name in written and not _refused_in_file(name):
+        return f"{path}: {name}", _as_text(written[name], f"{path}: {name}")
+    return None
 
 
 def refuse_unknown_variables(environ: Mapping[str, str], also_known: frozenset[str] = frozenset()) -> None:
@@ -399,16 +130,28 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"cannot read the config file {str(path)!r}: {exc.strerror}") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise ConfigError(f"the config file {str(path)!r} is not valid TOML: {exc}") from exc
-    secrets = {setting.name for setting in SETTINGS if setting.secret and setting.name != "store_dsn"}
-    known = {setting.name for setting in SETTINGS} - secrets | set(SECTIONS)
-    for name in written:
-        if name in secrets:
-            raise ConfigError(f"{path}: {name} is a secret; set {BY_NAME[name].variable} in the environment instead")
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ConfigError(f"{path}: unknown key {name!r}; {hint}allowed: {', '.join(sorted(known))}")
     return written
+
+
+def _refuse_unknown_keys(written: Mapping[str, Any], path: Path) -> None:
+    known = {setting.name for setting in SETTINGS if not _refused_in_file(setting.name)} | set(SECTIONS)
+    slips = Slips()
+    for name in written:
+        with slips.gathered():
+            if _refused_in_file(name):
+                raise ConfigError(
+                    f"{path}: {name} is a secret; set {BY_NAME[name].variable} in the environment instead"
+                )
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"did you mean {near[0]!r}? " if near else ""
+                raise ConfigError(f"{path}: unknown key {name!r}; {hint}allowed: {', '.join(sorted(known))}")
+    slips.raise_all()
+
+
+def _refused_in_file(name: str) -> bool:
+    """Outlay's own keys and passwords; what it needs to reach the store may stand there."""
+    return name in BY_NAME and BY_NAME[name].secret and name != "store_dsn"
 
 
 def _as_text(value: object, where: str) -> str:
@@ -421,9 +164,33 @@ def _as_text(value: object, where: str) -> str:
     raise ConfigError(f"{where} = {value!r} is not a text, a whole number or a list of texts")
 
 
-def _read(setting: Setting, text: str, source: str) -> Any:
+def _data_dir(given: Mapping[str, str], environ: Mapping[str, str]) -> Path:
+    """Where outlay.toml is looked for: the data directory of flag or variable."""
+    text = given.get("data") or environ.get("OUTLAY_DATA", "")
+    home = user_data_dir(environ)
+    return _read({"data": text if text.strip() else home}, {"data": "OUTLAY_DATA"}).data
+
+
+def _read(values: Mapping[str, Any], sources: Mapping[str, str]) -> Settings:
+    """The settings.
+
+    Args:
+        values: Texts, by setting.
+        sources: Where each is from.
+
+    Raises:
+        ConfigError: Names what cannot be used.
+    """
     try:
-        return setting.read(text)
-    except (ValueError, OverflowError) as exc:
-        shown = "(hidden)" if setting.secret else repr(text[:200])
-        raise ConfigError(f"{source} = {shown} cannot be used; allowed: {setting.allowed}") from exc
+        return READER.validate_python(dict(values))
+    except ValidationError as exc:
+        errors = exc.errors(include_url=False)
+    slips = Slips()
+    for error in errors:
+        name = str(error["loc"][0])
+        shown = "(hidden)" if BY_NAME[name].secret else repr(str(error["input"])[:200])
+        words = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
+        with slips.gathered():
+            raise ConfigError(f"{sources.get(name, name)} = {shown} {words}")
+    slips.raise_all()
+    raise AssertionError

@@ -19,20 +19,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, StrictStr
+from pydantic.dataclasses import dataclass as table
 
 from outlay.errors import ConfigError
 from outlay_analytics.forecast.projection import Outlook, look_ahead
 from outlay_analytics.notify.channels import Channel, parse_channel, refuse_address, stored_form
 from outlay_analytics.notify.guarded_http import RefusedAddress
 from outlay_analytics.notify.masks import masked, unmasked
-from outlay_analytics.query.calendar import PERIODS
 from outlay_analytics.query.together import asked_together
 from outlay_analytics.query.window import EVERYTHING, BadRequest, Scope, Window
+from outlay_collector.prices.tables import STRICT, Slips, list_of_tables, read_table
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 
-KEYS = ("amount_usd", "period", "scope", "timezone", "notify")
 NAME = re.compile(r"[^\x00-\x1f\x7f/]{1,100}")
 LARGEST = Decimal("1e15")
 Guard = Callable[[str], None]
@@ -66,6 +68,45 @@ class Budget:
         return Scope(window, dict(self.scope), self.project, self.timezone)
 
 
+def _amount(value: object) -> Decimal:
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+            raise InvalidOperation
+        amount = Decimal(str(value))
+        if not amount.is_finite() or not 0 < amount < LARGEST or amount != round(amount, 12):
+            raise InvalidOperation
+    except InvalidOperation:
+        raise ValueError('must be a positive amount such as "1200.50", at most 12 decimals') from None
+    return amount
+
+
+def _scope(value: object) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value or {}, Mapping):
+        raise ValueError("must map dimensions to values")
+    out = {}
+    for name, values in (value or {}).items():  # type: ignore[attr-defined]
+        listed = [values] if isinstance(values, str) else values
+        if not isinstance(listed, Sequence) or not listed or not all(isinstance(one, str) for one in listed):
+            raise ValueError(f"must have a text or a list of texts for {name}")
+        out[str(name)] = tuple(listed)
+    return out
+
+
+def _notify(value: object) -> list[object]:
+    return [value] if isinstance(value, str | Mapping) else list(value or [])  # type: ignore[call-overload]
+
+
+@table(config=STRICT, frozen=True)
+class BudgetTable:
+    """What is written of a budget, beside its name and project."""
+
+    amount_usd: Annotated[Decimal, BeforeValidator(_amount)]
+    period: Literal["day", "week", "month"] = "month"
+    scope: Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(_scope)] = field(default_factory=dict)
+    timezone: Annotated[StrictStr, BeforeValidator(lambda value: value or "UTC")] = "UTC"
+    notify: Annotated[list[Any], BeforeValidator(_notify)] = field(default_factory=list, repr=False)
+
+
 def read_budget(
     name: str,
     body: Mapping[str, Any],
@@ -88,17 +129,9 @@ def read_budget(
     """
     if not NAME.fullmatch(name) or name != name.strip():
         raise BadRequest(f"budget name {name[:80]!r} must be 1 to 100 characters without a slash or control characters")
-    unknown = sorted(set(body) - set(KEYS))
-    if unknown:
-        raise BadRequest(f"a budget has no {unknown[0]!r}; it knows {', '.join(KEYS)}")
-    if "amount_usd" not in body:
-        raise BadRequest("a budget needs amount_usd")
-    period = body.get("period", "month")
-    if period not in PERIODS:
-        raise BadRequest(f"period must be one of {', '.join(PERIODS)}, not {period!r}")
-    notify = body.get("notify", [])
-    entries = [notify] if isinstance(notify, str | Mapping) else list(notify or [])
     try:
+        written = read_table(BudgetTable, body, f"budget {name!r}")
+        entries = list(written.notify)
         entries = unmasked(entries, kept)
         found = [parse_channel(entry, channels) for entry in entries]
     except ConfigError as exc:
@@ -108,10 +141,10 @@ def read_budget(
             refuse_address(channel.url, guard)
     budget = Budget(
         name=name,
-        amount_usd=_amount(body["amount_usd"]),
-        period=str(period),
-        scope=_filters(body.get("scope") or {}),
-        timezone=str(body.get("timezone") or "UTC"),
+        amount_usd=written.amount_usd,
+        period=written.period,
+        scope=written.scope,
+        timezone=written.timezone,
         notify=tuple(stored_form(entry) for entry in entries),
         project=project,
         configured=configured,
@@ -126,49 +159,23 @@ def parse_budgets(
     """The `[[budgets]]` of outlay.toml; `guard` as in `read_budget`.
 
     Raises:
-        ConfigError: Naming the budget and what is wrong with it.
+        ConfigError: Naming each budget that is wrong, and what is wrong with it.
     """
-    if not isinstance(tables, Sequence) or isinstance(tables, str):
-        raise ConfigError("budgets must be written as [[budgets]] tables")
+    slips = Slips()
     out: dict[tuple[str, str], Budget] = {}
-    for table in tables:
-        body = dict(table) if isinstance(table, Mapping) else {}
+    for written in list_of_tables(tables, "budgets"):
+        body = dict(written)
         name, project = str(body.pop("name", "")), str(body.pop("project", "default"))
-        try:
-            budget = read_budget(name, body, project=project, channels=channels, configured=True, guard=guard)
-        except (BadRequest, RefusedAddress) as exc:
-            raise ConfigError(f"[[budgets]] {name!r}: {exc}") from exc
-        if (project, name) in out:
-            raise ConfigError(f"[[budgets]] {name!r} is given twice")
-        out[project, name] = budget
+        with slips.gathered():
+            try:
+                budget = read_budget(name, body, project=project, channels=channels, configured=True, guard=guard)
+            except (BadRequest, RefusedAddress) as exc:
+                raise ConfigError(f"[[budgets]] {name!r}: {exc}") from exc
+            if (project, name) in out:
+                raise ConfigError(f"[[budgets]] {name!r} is given twice")
+            out[project, name] = budget
+    slips.raise_all()
     return tuple(out.values())
-
-
-def _amount(value: object) -> Decimal:
-    try:
-        if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
-            raise InvalidOperation
-        amount = Decimal(str(value))
-        if not amount.is_finite() or not 0 < amount < LARGEST or amount != round(amount, 12):
-            raise InvalidOperation
-    except InvalidOperation as exc:
-        shown = str(value)[:40]
-        raise BadRequest(
-            f'amount_usd {shown!r} must be a positive amount such as "1200.50", at most 12 decimals'
-        ) from exc
-    return amount
-
-
-def _filters(scope: object) -> dict[str, tuple[str, ...]]:
-    if not isinstance(scope, Mapping):
-        raise BadRequest("scope must map dimensions to values")
-    out = {}
-    for name, values in scope.items():
-        listed = [values] if isinstance(values, str) else values
-        if not isinstance(listed, Sequence) or not listed or not all(isinstance(value, str) for value in listed):
-            raise BadRequest(f"scope: {name} must be a text or a list of texts")
-        out[str(name)] = tuple(listed)
-    return out
 
 
 def all_budgets(store: Store, configured: Sequence[Budget] = (), project: str = "", name: str = "") -> list[Budget]:

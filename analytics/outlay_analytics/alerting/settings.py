@@ -24,26 +24,66 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, StrictBool, StrictStr, model_validator
+from pydantic.dataclasses import dataclass as table
 
 from outlay.errors import ConfigError
 from outlay_analytics.notify.channels import Channel, parse_channel, refuse_address
 from outlay_analytics.notify.guarded_http import Allowed, RefusedAddress, check_numeric, check_soon
 from outlay_analytics.notify.send import Mail, Outbound
+from outlay_collector.prices.tables import STRICT, Slips, read_table
 
-KEYS = (
-    "allow",
-    "channels",
-    "notify",
-    "anomalies",
-    "anomaly_floor_usd",
-    "floor_usd",
-    "repeat_hours",
-    "smtp",
-    "smtp_from",
-    "smtp_tls",
-)
+
+def _usd(value: object) -> Decimal:
+    try:
+        amount = Decimal(str(value))
+        if isinstance(value, bool) or not amount.is_finite() or amount < 0:
+            raise InvalidOperation
+    except InvalidOperation:
+        raise ValueError('must be an amount such as "5"') from None
+    return amount
+
+
+def _hours(value: object) -> timedelta:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 24 * 365:
+        raise ValueError("must be a number of hours from 0.1 to 8760")
+    return timedelta(hours=float(value))
+
+
+def _smtp(value: object) -> str:
+    if not isinstance(value, str) or (
+        value and (urlsplit(value).scheme not in ("smtp", "smtps") or not urlsplit(value).hostname)
+    ):
+        raise ValueError("must be smtp://user:password@host:587 or smtps://user:password@host:465")
+    return value
+
+
+Usd = Annotated[Decimal, BeforeValidator(_usd)]
+
+
+@table(config=STRICT, frozen=True)
+class AlertsTable:
+    """`[alerts]` as it is written."""
+
+    allow: tuple[StrictStr, ...] = ()
+    channels: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    notify: tuple[StrictStr, ...] = ()
+    anomalies: StrictBool = True
+    anomaly_floor_usd: Usd = Decimal(5)
+    floor_usd: Usd = Decimal(1)
+    repeat_hours: Annotated[timedelta, BeforeValidator(_hours)] = timedelta(hours=24)
+    smtp: Annotated[str, BeforeValidator(_smtp)] = field(default="", repr=False)
+    smtp_from: StrictStr = ""
+    smtp_tls: StrictBool = True
+
+    @model_validator(mode="after")
+    def _has_a_sender(self) -> Self:
+        if self.smtp and "@" not in self.smtp_from:
+            raise ValueError(f"smtp_from = {self.smtp_from!r} must be an e-mail address")
+        return self
 
 
 @dataclass(frozen=True)
@@ -83,66 +123,44 @@ def parse_alerts(section: Mapping[str, Any]) -> AlertSettings:
     """Read `[alerts]`.
 
     Raises:
-        ConfigError: Naming the key, its value and what is allowed.
+        ConfigError: Naming each key, its value and what is allowed.
     """
-    unknown = sorted(set(section) - set(KEYS))
-    if unknown:
-        raise ConfigError(f"[alerts] has no {unknown[0]!r}; it knows {', '.join(KEYS)}")
+    written = read_table(AlertsTable, section, "[alerts]")
+    slips = Slips()
     channels: dict[str, Channel] = {}
-    for table in _list(section, "channels"):
-        name = str(table.get("name", "")) if isinstance(table, Mapping) else ""
-        if not name or name in channels:
-            raise ConfigError(f"[[alerts.channels]] name {name!r} must be given, once")
-        channels[name] = parse_channel(table)
-    notify = tuple(str(entry) for entry in _list(section, "notify"))
-    allowed = Allowed.parse([str(entry) for entry in _list(section, "allow")])
-    for channel in {**channels, **{entry: parse_channel(entry, channels) for entry in notify}}.values():
-        try:
-            if channel.url:
-                refuse_address(channel.url, lambda url: check_numeric(url, allowed))
-        except RefusedAddress as exc:
-            raise ConfigError(f"[alerts] {channel.name!r}: {exc}") from exc
-    hours = section.get("repeat_hours", 24)
-    if isinstance(hours, bool) or not isinstance(hours, int | float) or not 0.1 <= hours <= 24 * 365:
-        raise ConfigError(f"[alerts] repeat_hours = {hours!r} must be a number of hours from 0.1 to 8760")
-    if not isinstance(section.get("anomalies", True), bool):
-        raise ConfigError(f"[alerts] anomalies = {section['anomalies']!r} must be true or false")
+    for channel in written.channels:
+        with slips.gathered():
+            name = str(channel.get("name", ""))
+            if not name or name in channels:
+                raise ConfigError(f"[[alerts.channels]] name {name!r} must be given, once")
+            channels[name] = parse_channel(channel)
+    slips.raise_all()  # who is told may be one of them
+    allowed = Allowed()
+    with slips.gathered():
+        allowed = Allowed.parse(list(written.allow))
+    named = dict(channels)
+    for entry in written.notify:
+        with slips.gathered():
+            named[entry] = parse_channel(entry, channels)
+    slips.raise_all()
+    for one in named.values():
+        with slips.gathered():
+            _refuse_unreachable(one, allowed)
+    slips.raise_all()
     return AlertSettings(
-        outbound=Outbound(allowed, _mail(section)),
+        outbound=Outbound(allowed, Mail(written.smtp, written.smtp_from, written.smtp_tls)),
         channels=channels,
-        notify=notify,
-        anomalies=section.get("anomalies", True),
-        anomaly_floor_usd=_usd(section, "anomaly_floor_usd", "5"),
-        floor_usd=_usd(section, "floor_usd", "1"),
-        repeat=timedelta(hours=float(hours)),
+        notify=written.notify,
+        anomalies=written.anomalies,
+        anomaly_floor_usd=written.anomaly_floor_usd,
+        floor_usd=written.floor_usd,
+        repeat=written.repeat_hours,
     )
 
 
-def _list(section: Mapping[str, Any], key: str) -> list[Any]:
-    value = section.get(key, [])
-    if not isinstance(value, list):
-        raise ConfigError(f"[alerts] {key} = {value!r} must be a list")
-    return value
-
-
-def _usd(section: Mapping[str, Any], key: str, default: str) -> Decimal:
-    value = section.get(key, default)
+def _refuse_unreachable(channel: Channel, allowed: Allowed) -> None:
     try:
-        amount = Decimal(str(value))
-        if isinstance(value, bool) or not amount.is_finite() or amount < 0:
-            raise InvalidOperation
-    except InvalidOperation as exc:
-        raise ConfigError(f'[alerts] {key} = {value!r} must be an amount such as "5"') from exc
-    return amount
-
-
-def _mail(section: Mapping[str, Any]) -> Mail:
-    url, sender = str(section.get("smtp", "")), str(section.get("smtp_from", ""))
-    if url and (urlsplit(url).scheme not in ("smtp", "smtps") or not urlsplit(url).hostname):
-        raise ConfigError("[alerts] smtp must be smtp://user:password@host:587 or smtps://user:password@host:465")
-    if url and "@" not in sender:
-        raise ConfigError(f"[alerts] smtp_from = {sender!r} must be an e-mail address")
-    tls = section.get("smtp_tls", True)
-    if not isinstance(tls, bool):
-        raise ConfigError(f"[alerts] smtp_tls = {tls!r} must be true or false")
-    return Mail(url, sender, tls)
+        if channel.url:
+            refuse_address(channel.url, lambda url: check_numeric(url, allowed))
+    except RefusedAddress as exc:
+        raise ConfigError(f"[alerts] {channel.name!r}: {exc}") from exc

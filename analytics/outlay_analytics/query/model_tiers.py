@@ -11,11 +11,9 @@ first match wins, and `[model_tiers]` of `outlay.toml` goes before them:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from outlay.errors import ConfigError
 
 TIERS = ("frontier", "mid", "cheap", "local")
 
@@ -68,18 +66,21 @@ DEFAULT_TIERS = ModelTiers()
 
 
 def parse_model_tiers(section: Mapping[str, Any]) -> ModelTiers:
-    """Read `[model_tiers]` of outlay.toml: tier → list of model names, `*` standing for anything.
+    """Read `[model_tiers]` of outlay.toml.
 
     Raises:
         ConfigError: For an unknown tier, or names that are not a list of texts.
     """
-    own: list[tuple[str, str]] = []
-    for tier, names in section.items():
-        if tier not in TIERS:
-            raise ConfigError(f"[model_tiers] {tier!r} is not a tier; allowed: {', '.join(TIERS)}")
-        if not isinstance(names, Sequence) or isinstance(names, str) or not all(isinstance(n, str) for n in names):
-            raise ConfigError(f"[model_tiers] {tier} must be a list of model names, not {names!r}")
-        own += [(tier, "^" + re.escape(name.lower()).replace(r"\*", ".*") + "$") for name in names]
+    # Models only where a file is read: every command imports this module, and `--help` waits for nothing.
+    from outlay_analytics.query.tier_table import ModelTiersTable
+    from outlay_collector.prices.tables import read_table
+
+    written = read_table(ModelTiersTable, section, "[model_tiers]")
+    own = [
+        (tier, "^" + re.escape(name.lower()).replace(r"\*", ".*") + "$")
+        for tier in section
+        for name in getattr(written, tier)
+    ]
     # An exact name goes before a pattern, whatever the order of the file.
     own.sort(key=lambda entry: ".*" in entry[1])
     return ModelTiers((*own, *DEFAULTS))

@@ -25,7 +25,7 @@ from outlay.pricing.catalog import EPOCH, STANDARD_TIERS, TIER_NAMES, Catalog, M
 from outlay_collector.prices import periods
 from outlay_collector.prices.catalogue import compile_document, source
 from outlay_collector.prices.contracts import apply
-from outlay_collector.prices.overrides import Overlay, PriceRow, parse_price
+from outlay_collector.prices.overrides import Overrides, PriceRow, parse_price
 from outlay_collector.prices.periods import Epoch
 from outlay_collector.prices.rows import Name, match_row, price_rows, stored_model
 from outlay_collector.store import Params, Store, load_sql
@@ -54,9 +54,9 @@ LATER = "+"
 class PriceBook:
     """The price list in force, and the SQL that prices calls with it. Thread-safe; each caller brings its writer."""
 
-    def __init__(self, store: Store, overlay: Overlay | None = None) -> None:
+    def __init__(self, store: Store, overrides: Overrides | None = None) -> None:
         self.store = store
-        self.overlay = overlay or Overlay()
+        self.overrides = overrides or Overrides()
         self._lock = threading.RLock()
         self._catalogs: dict[str, Catalog] = {}
         self._seen: set[Name] = set()
@@ -78,16 +78,16 @@ class PriceBook:
     def ensure(self, writer: Writer, now: datetime | None = None) -> str:
         """Compile the list unless it is there, put it in force for calls from `now` on, and return its version."""
         with holding(self._lock):
-            overlay = self.overlay.with_prices(self._put_prices(writer))
+            overrides = self.overrides.with_prices(self._put_prices(writer))
             document = _document()
-            text = f"{document['schema']}|{document['version']}|{overlay.canonical()}"
+            text = f"{document['schema']}|{document['version']}|{overrides.canonical()}"
             version = hashlib.sha256(text.encode()).hexdigest()[:12]
             if version not in self._catalogs:
-                self._catalogs[version] = apply(overlay, Catalog(document))
+                self._catalogs[version] = apply(overrides, Catalog(document))
             if not writer.query(
                 "SELECT 1 FROM price_versions WHERE price_version = {version:String} LIMIT 1", {"version": version}
             ):
-                self._write(writer, version, overlay, document)
+                self._write(writer, version, overrides, document)
             if version != self._version:
                 self._seen.clear()  # what was unknown may be in this list
             self._version = version
@@ -208,7 +208,7 @@ class PriceBook:
         rows = writer.query("SELECT body FROM put_prices FINAL ORDER BY provider, model, version")
         return [parse_price(json.loads(row["body"]), "a stored price") for row in rows]
 
-    def _write(self, writer: Writer, version: str, overlay: Overlay, document: Mapping[str, Any]) -> None:
+    def _write(self, writer: Writer, version: str, overrides: Overrides, document: Mapping[str, Any]) -> None:
         catalog = self._catalogs[version]
         rows = [row for model in catalog.models() for row in price_rows(version, model)]
         body = "\n".join(json.dumps(row) for row in rows)
@@ -221,7 +221,7 @@ class PriceBook:
                     "known_since": datetime.now(UTC),
                     "catalogue": catalog.source,
                     "catalogue_checked": datetime.fromisoformat(document["checked"]).date(),
-                    "contracts": overlay.canonical(),
+                    "contracts": overrides.canonical(),
                 }
             ],
         )

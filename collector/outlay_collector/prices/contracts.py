@@ -10,18 +10,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from outlay.pricing.catalog import Catalog, Model, Row, slot_of
-from outlay_collector.prices.overrides import SCALE, Discount, Overlay, PriceRow
+from outlay_collector.prices.overrides import SCALE, Discount, Overrides, PriceRow
 
 
-def apply(overlay: Overlay, catalog: Catalog) -> Catalog:
+def apply(overrides: Overrides, catalog: Catalog) -> Catalog:
     """Put the user's prices on top of `catalog` (changed in place) and return it."""
-    for discount in overlay.discounts:
+    for discount in overrides.discounts:
         provider = catalog.provider(discount.provider)
         for model in [m for m in catalog.models() if m.provider == provider]:
             if discount.model.lower() in ("", model.id.lower()):
                 catalog.put(replace(model, rows=tuple(_discounted(model.rows, discount))))
     by_model: dict[tuple[str, str], list[PriceRow]] = {}
-    for row in overlay.prices:
+    for row in overrides.prices:
         by_model.setdefault((catalog.provider(row.provider), row.model), []).append(row)
     for (provider, name), rows in by_model.items():
         base = catalog.get(provider, name)
@@ -29,7 +29,7 @@ def apply(overlay: Overlay, catalog: Catalog) -> Catalog:
             match = catalog.find(provider, name)
             base = replace(match.model, provider=provider, id=name) if match and match.kind != "model_owner" else None
         catalog.put(_merged(base or Model(provider, name, ("standard",), (), (), ()), rows))
-    for alias in overlay.aliases:
+    for alias in overrides.aliases:
         provider = catalog.provider(alias.provider) if alias.provider else ""
         target = catalog.provider(alias.model_provider) if alias.model_provider else ""
         catalog.alias(provider, alias.alias, target, alias.model)

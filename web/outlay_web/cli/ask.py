@@ -22,11 +22,11 @@ import click
 
 from outlay.errors import ConfigError, OutlayError
 from outlay_web.cli.show import print_table
-from outlay_web.config import Config, Settings, load_config
 from outlay_web.server.lock import DataHeld, holder_of
 
 if TYPE_CHECKING:
     from outlay_web.cli.inprocess import Answered
+    from outlay_web.config import Config, Settings
     from outlay_web.server.application import Application
 
 API = "/api/v1"
@@ -72,18 +72,20 @@ class Ask:
         config_file: str | None = None,
         form: str = "text",
     ) -> None:
+        from outlay_web.config import load_config  # only where a command runs: --help waits for no models
+
         self.common = list(common)
         self.form = form
         self._flags = flags or {}
         self._config: Config = load_config(flags=flags, file=Path(config_file) if config_file else None)
-        self._assembly: Application | None = None
+        self._application: Application | None = None
 
     def __enter__(self) -> Ask:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        if self._assembly is not None:
-            self._assembly.close()
+        if self._application is not None:
+            self._application.close()
 
     def get(self, path: str, **own: Any) -> Any:
         """The JSON answer of a GET."""
@@ -204,15 +206,15 @@ class Ask:
 
     def finish(self) -> None:
         """After changes in this process: let them arrive in the answers before the command ends."""
-        if self._assembly is not None:
-            self._assembly.drain()
+        if self._application is not None:
+            self._application.drain()
 
     def _url(self) -> str:
         settings = self._config.settings
         named = self._flags.get("data") or self._flags.get("store_dsn")
         if self._flags.get("url") or (settings.url and not named):
             return settings.url
-        holder = holder_of(settings.data) if self._assembly is None else None
+        holder = holder_of(settings.data) if self._application is None else None
         return holder.url if holder is not None else ""
 
     def _over_http(
@@ -253,19 +255,19 @@ class Ask:
     ) -> Answered:
         from outlay_web.cli.inprocess import request
 
-        if self._assembly is None:
+        if self._application is None:
             settings = self._config.settings
             if not settings.store_dsn and not (settings.data / "db").is_dir() and method == "GET":
                 raise ConfigError(f"there is no data in {settings.data}; start `outlay serve`, or name --url or --data")
             try:
-                self._assembly = self._open()
+                self._application = self._open()
             except DataHeld as exc:
                 if not exc.holder.url:
                     raise
                 return self._over_http(exc.holder.url, method, target, body, headers, sink)  # it has started meanwhile
             if method != "GET":
-                self._assembly.open_pipeline()
-        return request(self._assembly.asgi(), method, target, body, headers, sink)
+                self._application.open_pipeline()
+        return request(self._application.asgi(), method, target, body, headers, sink)
 
     def _open(self) -> Application:
         """Open the store in this process, once whoever holds it is done: commands take seconds.

@@ -11,11 +11,15 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from outlay.errors import ConfigError, OutlayError
+from pydantic import BeforeValidator
+from pydantic.dataclasses import dataclass as table
+
+from outlay.errors import OutlayError
+from outlay_collector.prices.tables import STRICT, read_tables
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 
@@ -62,30 +66,40 @@ def check_project(name: str) -> str:
     return name
 
 
+def _project(name: object) -> str:
+    if not isinstance(name, str) or not PROJECT.fullmatch(name):
+        raise ValueError("is not 1 to 64 letters, digits, dots, dashes or underscores")
+    return name
+
+
+def _hash(value: object) -> str:
+    if not isinstance(value, str) or not SHA256.fullmatch(value):
+        raise ValueError("must be 64 hex digits: printf %s KEY | sha256sum")
+    return value.lower()
+
+
+@table(config=STRICT, frozen=True)
+class ProjectTable:
+    """A project of outlay.toml, and its keys by the hash of each whole key."""
+
+    name: Annotated[str, BeforeValidator(_project)]
+    role: Literal["ingest", "project"] = "project"
+    key_sha256: tuple[Annotated[str, BeforeValidator(_hash)], ...] = field(
+        default=(), repr=False
+    )  # or a key, by mistake
+
+
 def parse_projects(written: Mapping[str, Any]) -> dict[str, Principal]:
-    """Keys of `[[projects]]` in outlay.toml: `name`, and `key_sha256`, a list of hex SHA-256 of whole keys.
+    """Keys of `[[projects]]` in outlay.toml: by whose hash one is found, what it may do.
 
     Raises:
         ConfigError: For an unknown key, a name that is not one, or a hash that is not one.
     """
-    found: dict[str, Principal] = {}
-    rows = written.get("projects", [])
-    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
-        raise ConfigError("projects must be a list of tables: write [[projects]]")
-    for number, row in enumerate(rows, 1):
-        where = f"[[projects]] #{number}"
-        unknown = sorted(set(row) - {"name", "key_sha256", "role"})
-        if unknown:
-            raise ConfigError(f"{where}: unknown key {unknown[0]!r}; allowed: key_sha256, name, role")
-        name, role, hashes = row.get("name"), row.get("role", "project"), row.get("key_sha256", [])
-        if not isinstance(name, str) or not PROJECT.fullmatch(name):
-            raise ConfigError(f"{where}: name = {name!r} is not 1 to 64 letters, digits, dots, dashes or underscores")
-        if role not in ("ingest", "project"):
-            raise ConfigError(f"{where}: role = {role!r} cannot be used; allowed: ingest, project")
-        if not isinstance(hashes, list) or not all(isinstance(h, str) and SHA256.fullmatch(h) for h in hashes):
-            raise ConfigError(f"{where}: key_sha256 must be a list of 64 hex digits each: printf %s KEY | sha256sum")
-        found |= {known.lower(): Principal(name, role, f"toml-{name}") for known in hashes}
-    return found
+    return {
+        known: Principal(project.name, project.role, f"toml-{project.name}")
+        for project in read_tables(ProjectTable, written.get("projects", []), "projects")
+        for known in project.key_sha256
+    }
 
 
 class Keys:

@@ -12,25 +12,18 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
 
 from starlette.types import ASGIApp
 
-from outlay.errors import ConfigError
-from outlay_analytics.alerting.budgets import parse_budgets
-from outlay_analytics.alerting.settings import parse_alerts
-from outlay_analytics.notify.guarded_http import check_numeric
-from outlay_analytics.query.model_tiers import parse_model_tiers
 from outlay_collector.cadence import Cadence
 from outlay_collector.jobs import Workers
 from outlay_collector.load.loader import Loader
 from outlay_collector.prices.book import PriceBook
-from outlay_collector.prices.overrides import parse_overlay
 from outlay_collector.receive.http import Receiver
 from outlay_collector.receive.intake import Door
 from outlay_collector.spool.spool import Spool
@@ -39,11 +32,11 @@ from outlay_collector.store.lease import LEASE_S, lease_on
 from outlay_web.config import ROLES, Config
 from outlay_web.http.auth import Authenticator
 from outlay_web.http.context import Context, utc_now
-from outlay_web.http.keys import parse_projects
 from outlay_web.server.app import create_app
 from outlay_web.server.footprint import Footprint
 from outlay_web.server.lock import DataLock
 from outlay_web.server.pipeline import Pipeline
+from outlay_web.server.sections import read_sections
 from outlay_web.server.watch import Alerts, watch_keys
 
 logger = logging.getLogger(__name__)
@@ -73,7 +66,7 @@ class Application:
         self.url = ""
         self._until = 0.0
         settings = config.settings
-        sections = parse_sections(config.sections)
+        sections = read_sections(config)
         self.lock = DataLock(settings.data, command)
         self._closers: list[Callable[[], object]] = [self.lock.release]
         try:
@@ -85,7 +78,7 @@ class Application:
             self.lease = lease_on(self.store, "jobs")
             self._fenced = self.store.fenced(self.lease.check)
             self._closers.append(self.lease.release)
-            self.prices = PriceBook(self.store, sections.pop("overlay"))
+            self.prices = PriceBook(self.store, sections.pop("overrides"))
             # Where not everything is in this process, those who look do so elsewhere.
             self.cadence = Cadence(attended=set(settings.roles) != set(ROLES))
             self.pipeline = Pipeline(self._fenced, self.lease, self.prices, self.cadence)
@@ -196,23 +189,6 @@ class Application:
         self._closers.append(lambda: thread.stop(min(WATCH_S, self._left_s())))
 
 
-def parse_sections(written: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections of outlay.toml, each by its owner.
-
-    Raises:
-        ConfigError: Names the section, the value and what is allowed.
-    """
-    found: dict[str, Any] = {"overlay": parse_overlay(written), "projects": parse_projects(written)}
-    found["alerts"] = parse_alerts(_table(written, "alerts"))
-    found["channels"] = found["alerts"].channels
-    allowed = found["alerts"].outbound.allowed
-    found["budgets"] = parse_budgets(
-        written.get("budgets", []), found["channels"], lambda url: check_numeric(url, allowed)
-    )
-    found["model_tiers"] = parse_model_tiers(_table(written, "model_tiers"))
-    return found
-
-
 def migrate_only(config: Config) -> list[str]:
     """Bring the store's tables up to this version; return the names of the migrations that ran.
 
@@ -251,10 +227,3 @@ def outlay_version() -> str:
         return installed_version("outlay")
     except PackageNotFoundError:
         return "0.0.0"
-
-
-def _table(written: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    table = written.get(name, {})
-    if not isinstance(table, Mapping):
-        raise ConfigError(f"[{name}] must be a table, not {table!r}")
-    return table

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from outlay.errors import ConfigError
-from outlay_collector.prices.overrides import Overlay, parse_overlay
+from outlay_collector.prices.overrides import Overrides, parse_overrides
 
 PRICE = {
     "provider": "openai",
@@ -49,30 +49,31 @@ PRICE = {
 )
 def test_a_slip_is_refused_with_its_place(table: str, row: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError) as error:
-        parse_overlay({table: [row]})
+        parse_overrides({table: [row]})
     assert told in str(error.value)
     assert f"[[{table}]] #1" in str(error.value)
 
 
 def test_a_table_in_place_of_a_list_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"write \[\[prices\]\]"):
-        parse_overlay({"prices": PRICE})
+        parse_overrides({"prices": PRICE})
 
 
 def test_other_tables_of_the_file_are_left_alone() -> None:
-    assert parse_overlay({"budgets": [{"anything": 1}]}) == Overlay()
+    assert parse_overrides({"budgets": [{"anything": 1}]}) == Overrides()
 
 
 def test_toml_dates_and_texts_mean_the_same_instant() -> None:
-    as_text = parse_overlay({"prices": [PRICE]})
-    as_date = parse_overlay({"prices": [{**PRICE, "valid_from": date(2026, 10, 1)}]})
-    with_offset = parse_overlay({"prices": [{**PRICE, "valid_from": "2026-10-01T02:00:00+02:00"}]})
+    as_text = parse_overrides({"prices": [PRICE]})
+    as_date = parse_overrides({"prices": [{**PRICE, "valid_from": date(2026, 10, 1)}]})
+    with_offset = parse_overrides({"prices": [{**PRICE, "valid_from": "2026-10-01T02:00:00+02:00"}]})
     assert as_text == as_date == with_offset
 
 
 def test_the_order_of_the_rows_does_not_make_another_list() -> None:
     other = {**PRICE, "model": "gpt-5"}
     assert (
-        parse_overlay({"prices": [PRICE, other]}).canonical() == parse_overlay({"prices": [other, PRICE]}).canonical()
+        parse_overrides({"prices": [PRICE, other]}).canonical()
+        == parse_overrides({"prices": [other, PRICE]}).canonical()
     )
-    assert parse_overlay({"prices": [PRICE]}).canonical() != parse_overlay({"prices": [other]}).canonical()
+    assert parse_overrides({"prices": [PRICE]}).canonical() != parse_overrides({"prices": [other]}).canonical()

@@ -1,0 +1,50 @@
+"""What outlay.toml holds beside settings, each section read by the room that it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from outlay.errors import ConfigError
+from outlay_analytics.alerting.budgets import parse_budgets
+from outlay_analytics.alerting.settings import AlertSettings, parse_alerts
+from outlay_analytics.notify.guarded_http import check_numeric
+from outlay_analytics.query.model_tiers import parse_model_tiers
+from outlay_collector.prices.overrides import parse_overrides
+from outlay_collector.prices.tables import Slips
+from outlay_web.config import Config
+from outlay_web.http.keys import parse_projects
+
+
+def read_sections(config: Config) -> dict[str, Any]:
+    """As `parse_sections`, where the message begins with the file's path."""
+    try:
+        return parse_sections(config.sections)
+    except ConfigError as exc:
+        if config.file is None:
+            raise
+        raise ConfigError(f"{config.file}: {exc}") from exc
+
+
+def parse_sections(written: Mapping[str, Any]) -> dict[str, Any]:
+    """`overrides` (of prices), `projects`, `alerts`, `channels`, `budgets` and `model_tiers`.
+
+    Raises:
+        ConfigError: Names, of everything that is wrong, the section, the value and what is allowed.
+    """
+    found: dict[str, Any] = {}
+    slips = Slips()
+    with slips.gathered():
+        found["overrides"] = parse_overrides(written)
+    with slips.gathered():
+        found["projects"] = parse_projects(written)
+    with slips.gathered():
+        found["model_tiers"] = parse_model_tiers(written.get("model_tiers", {}))
+    alerts = AlertSettings()
+    with slips.gathered():
+        alerts = parse_alerts(written.get("alerts", {}))
+        budgets = written.get("budgets", [])  # may tell channels of [alerts], so only where these could be read
+        allowed = alerts.outbound.allowed
+        found["budgets"] = parse_budgets(budgets, alerts.channels, lambda url: check_numeric(url, allowed))
+    slips.raise_all()
+    return {**found, "alerts": alerts, "channels": alerts.channels}
