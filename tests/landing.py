@@ -1,4 +1,4 @@
-"""A collector for tests: spool, loader and door over a test's store; and the same behind real HTTP."""
+"""A collector for tests: spool, loader and intake over a test's store; and the same behind real HTTP."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import uvicorn
 from outlay_collector.load import ledger as status
 from outlay_collector.load.loader import Loader
 from outlay_collector.receive.http import Receiver, Unauthorized
-from outlay_collector.receive.intake import Accepted, Door
+from outlay_collector.receive.intake import Accepted, Intake
 from outlay_collector.spool.spool import Spool
 from outlay_collector.store import Store
 from tests.waiting import until
@@ -46,7 +46,9 @@ class Collector:
         clock_ns = kwargs.pop("clock_ns", time.time_ns)
 
         async def once() -> Accepted:
-            return await Door(self.spool, clock_ns=clock_ns).accept(body, project=project, encoding=encoding, **kwargs)
+            return await Intake(self.spool, clock_ns=clock_ns).accept(
+                body, project=project, encoding=encoding, **kwargs
+            )
 
         return asyncio.run(once())
 

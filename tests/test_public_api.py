@@ -1,4 +1,4 @@
-"""One public door: what `import outlay` offers is listed, sorted, importable and documented."""
+"""One public intake: what `import outlay` offers is listed, sorted, importable and documented."""
 
 from __future__ import annotations
 

@@ -81,9 +81,9 @@ def test_what_a_budget_has_spent_is_what_the_calls_of_its_window_cost(
     spring: Store, zone: str, period: str, minutes: int
 ) -> None:
     now = SPRING - timedelta(minutes=minutes)
-    outlook = look_ahead(spring, Scope(Window(now, now), timezone=zone), period, now)
-    assert outlook.window.start == start_of(now, period, zone)
-    assert outlook.spent_usd == paid(outlook.window.start, now)
+    projection = look_ahead(spring, Scope(Window(now, now), timezone=zone), period, now)
+    assert projection.window.start == start_of(now, period, zone)
+    assert projection.spent_usd == paid(projection.window.start, now)
 
 
 @pytest.mark.parametrize("zone", ZONES)

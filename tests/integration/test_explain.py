@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.hand_calls import DAY, call, put, roll_up
 
 from outlay_analytics.explain.change import explain
-from outlay_analytics.explain.contributions import cells_of
+from outlay_analytics.explain.contributions import contributions_of
 from outlay_analytics.explain.segments import build
 from outlay_analytics.explain.shapley import DRIVERS
 from outlay_analytics.query.window import BadRequest, Scope, Window
@@ -325,7 +325,7 @@ def test_drivers_add_up_exactly_for_every_input(before: list[dict[str, Any]], af
         if by == "feature":
             sides = ([r | {"part": r["feature"]} for r in before], [r | {"part": r["feature"]} for r in after])
         first, second = map(distinct, sides)
-        cells, drivers = cells_of(build(first, second, by), by)
+        cells, drivers = contributions_of(build(first, second, by), by)
         assert sum((c["usd"] for c in cells), Decimal(0)) == cost(second) - cost(first)
         for found in drivers:
             assert sum((c["usd"] for c in cells if c["driver"] == found["driver"]), Decimal(0)) == found["usd"]

@@ -68,7 +68,7 @@ def test_many_values_are_bounded_and_add_up_with_the_same_drivers_by_any_dimensi
 def test_leaves_stay_few_however_many_values_there_are(store: Store, by: str) -> None:
     fill(store, by, 20_000, DAY + ONE, days=2)
     for asked in (by, "user"):
-        found = segments.read_leaves(store, SCOPE, SCOPE.window.previous(), asked)
+        found = segments.read_segments(store, SCOPE, SCOPE.window.previous(), asked)
         assert len(found.part) <= segments.MOST_VALUES + 1
         assert sum(row["calls"] for pair in found.rows for row in pair if row is not None) == 20_000
     answer = explain(store, SCOPE, by=by)

@@ -18,7 +18,7 @@ from tests.pricing_world import call
 from outlay.errors import ConfigError
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.lists import catalogue_warning, list_prices, missing_prices
-from outlay_collector.prices.periods import BooksClosed, Epoch, changed, read
+from outlay_collector.prices.periods import BooksClosed, PricePeriod, changed, read
 from outlay_collector.prices.reprice import (
     close_month,
     closed_months,
@@ -189,7 +189,7 @@ def test_closed_books_are_changed_only_on_purpose_and_show_the_adjustment(world:
 
     reopen_month(world.writer, "2026-10")
     assert closed_months(world.store) == []
-    assert not any(epoch.closed for epoch in read(world.writer, "default"))
+    assert not any(period.closed for period in read(world.writer, "default"))
 
 
 def test_a_month_that_is_not_over_is_not_closed(world: World) -> None:
@@ -237,17 +237,17 @@ def test_an_old_catalogue_warns(world: World) -> None:
 
 
 def test_a_time_line_is_cut_only_where_something_changes() -> None:
-    line = (Epoch(OCTOBER, "a"), Epoch(NOVEMBER, "b", closed=True))
+    line = (PricePeriod(OCTOBER, "a"), PricePeriod(NOVEMBER, "b", closed=True))
     day = timedelta(days=1)
-    moved = changed(line, OCTOBER + day, NOVEMBER + day, lambda one: Epoch(one.starts_at, "c", one.closed))
+    moved = changed(line, OCTOBER + day, NOVEMBER + day, lambda one: PricePeriod(one.starts_at, "c", one.closed))
     assert moved == (
-        Epoch(OCTOBER, "a"),
-        Epoch(OCTOBER + day, "c"),
-        Epoch(NOVEMBER, "c", closed=True),
-        Epoch(NOVEMBER + day, "b", closed=True),
+        PricePeriod(OCTOBER, "a"),
+        PricePeriod(OCTOBER + day, "c"),
+        PricePeriod(NOVEMBER, "c", closed=True),
+        PricePeriod(NOVEMBER + day, "b", closed=True),
     )
-    assert changed(moved, OCTOBER, NOVEMBER + 2 * day, lambda one: Epoch(one.starts_at, "b", True)) == (
-        Epoch(OCTOBER, "b", closed=True),
+    assert changed(moved, OCTOBER, NOVEMBER + 2 * day, lambda one: PricePeriod(one.starts_at, "b", True)) == (
+        PricePeriod(OCTOBER, "b", closed=True),
     )
 
 

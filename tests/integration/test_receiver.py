@@ -19,7 +19,7 @@ from tests.landing import QUOTA_BYTES, Collector, Http, authenticate, collector,
 from tests.otlp_bodies import body, json_body, logs_body, span
 
 from outlay_collector.receive.http import Receiver
-from outlay_collector.receive.intake import Door
+from outlay_collector.receive.intake import Intake
 from outlay_collector.spool.spool import Spool, SpoolFull
 from outlay_collector.store import Store
 
@@ -34,7 +34,7 @@ def served(store: Store, tmp_path: Path) -> Iterator[tuple[Http, Collector]]:
 
 @pytest.fixture
 def http(tmp_path: Path) -> Iterator[Http]:
-    """The door alone: what it answers does not need a store."""
+    """The intake alone: what it answers does not need a store."""
     spool = Spool(tmp_path / "spool", quota_bytes=QUOTA_BYTES)
     with listening(Receiver(spool, authenticate)) as client:
         yield client
@@ -269,10 +269,10 @@ def test_a_full_spool_answers_503_with_retry_after_and_keeps_nothing(store: Stor
 
 def test_too_many_bytes_at_once_are_refused_not_held(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", quota_bytes=QUOTA_BYTES)
-    door = Door(spool)
-    door.hold(100 << 20)
+    intake = Intake(spool)
+    intake.hold(100 << 20)
     with pytest.raises(SpoolFull, match="too many"):
-        door.hold(50 << 20)
-    door.release(100 << 20)
-    door.hold(50 << 20)
+        intake.hold(50 << 20)
+    intake.release(100 << 20)
+    intake.hold(50 << 20)
     spool.close()

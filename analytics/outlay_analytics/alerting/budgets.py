@@ -25,7 +25,7 @@ from pydantic import BeforeValidator, StrictStr
 from pydantic.dataclasses import dataclass as table
 
 from outlay.errors import ConfigError
-from outlay_analytics.forecast.projection import Outlook, look_ahead
+from outlay_analytics.forecast.projection import Projection, look_ahead
 from outlay_analytics.notify.channels import Channel, parse_channel, refuse_address, stored_form
 from outlay_analytics.notify.guarded_http import RefusedAddress
 from outlay_analytics.notify.masks import masked, unmasked
@@ -279,9 +279,9 @@ def _write(writer: Writer, budget: Budget, *, deleted: bool) -> None:
     )
 
 
-def describe(budget: Budget, outlook: Outlook, now: datetime) -> dict[str, Any]:
+def describe(budget: Budget, projection: Projection, now: datetime) -> dict[str, Any]:
     """A budget as the API shows it: what it is, and how the present period stands."""
-    projected = outlook.total.get("mean")
+    projected = projection.total.get("mean")
     return {
         "name": budget.name,
         "amount_usd": budget.amount_usd,
@@ -290,12 +290,12 @@ def describe(budget: Budget, outlook: Outlook, now: datetime) -> dict[str, Any]:
         "timezone": budget.timezone,
         "notify": [masked(entry) for entry in budget.notify],
         "configured": budget.configured,
-        "window": {"start": outlook.window.start, "end": outlook.window.end},
-        "spent_usd": outlook.spent_usd,
-        "remaining_usd": budget.amount_usd - outlook.spent_usd,
-        "used_ratio": float(outlook.spent_usd / budget.amount_usd),
-        "elapsed_ratio": (now - outlook.window.start) / (outlook.window.end - outlook.window.start),
+        "window": {"start": projection.window.start, "end": projection.window.end},
+        "spent_usd": projection.spent_usd,
+        "remaining_usd": budget.amount_usd - projection.spent_usd,
+        "used_ratio": float(projection.spent_usd / budget.amount_usd),
+        "elapsed_ratio": (now - projection.window.start) / (projection.window.end - projection.window.start),
         "projected_usd": None if projected is None else Decimal(f"{projected:.6f}"),
-        "probability_over": outlook.probability_over(budget.amount_usd),
-        "note": outlook.note,
+        "probability_over": projection.probability_over(budget.amount_usd),
+        "note": projection.note,
     }

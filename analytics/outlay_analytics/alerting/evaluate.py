@@ -190,7 +190,7 @@ def _findings(store: Store, budget: Budget, settings: AlertSettings, now: dateti
 
 def _rules(store: Store, budget: Budget, settings: AlertSettings, now: datetime) -> dict[str, Finding | None]:
     scope = budget.question()
-    outlook = look_ahead(store, scope, budget.period, now)
+    projection = look_ahead(store, scope, budget.period, now)
     floor = min(settings.floor_usd, budget.amount_usd / 100)
     here = start_of(now, "hour", "UTC")
     hours_of = with_window(replace(scope, timezone="UTC"), here - timedelta(days=31), here)
@@ -201,10 +201,12 @@ def _rules(store: Store, budget: Budget, settings: AlertSettings, now: datetime)
     recent[len(recent) - len(tail) :] = tail
     profile = week_profile(learned, weeks.times[0] if weeks.times else here)
     return {
-        "over_budget": over_budget(budget.amount_usd, outlook, now),
-        "projected_over_budget": projected_over_budget(budget.amount_usd, outlook, now),
-        "above_projection": above_projection(outlook, _expected_by_now(store, budget, outlook.window, now), floor, now),
-        "burn_rate": burning(budget.amount_usd, outlook.window, recent, profile, floor, here),
+        "over_budget": over_budget(budget.amount_usd, projection, now),
+        "projected_over_budget": projected_over_budget(budget.amount_usd, projection, now),
+        "above_projection": above_projection(
+            projection, _expected_by_now(store, budget, projection.window, now), floor, now
+        ),
+        "burn_rate": burning(budget.amount_usd, projection.window, recent, profile, floor, here),
     }
 
 

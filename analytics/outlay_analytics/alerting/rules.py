@@ -21,7 +21,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from outlay_analytics.forecast.projection import Outlook
+from outlay_analytics.forecast.projection import Projection
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.text import usd
 from outlay_analytics.query.window import Window
@@ -53,38 +53,40 @@ class Finding:
     window: Window
 
 
-def over_budget(amount: Decimal, outlook: Outlook, now: datetime) -> Finding | None:
+def over_budget(amount: Decimal, projection: Projection, now: datetime) -> Finding | None:
     """Spent more than the budget."""
-    if outlook.spent_usd <= amount:
+    if projection.spent_usd <= amount:
         return None
-    share = f" ({outlook.spent_usd / amount:.0%})" if amount else ""
-    reason = f"spent {usd(outlook.spent_usd)} of {usd(amount)}{share} since {_day(outlook.window.start)}"
-    window = Window(outlook.window.start, now)
-    return Finding("over_budget", "critical", True, outlook.spent_usd, amount, reason, window)
+    share = f" ({projection.spent_usd / amount:.0%})" if amount else ""
+    reason = f"spent {usd(projection.spent_usd)} of {usd(amount)}{share} since {_day(projection.window.start)}"
+    window = Window(projection.window.start, now)
+    return Finding("over_budget", "critical", True, projection.spent_usd, amount, reason, window)
 
 
-def projected_over_budget(amount: Decimal, outlook: Outlook, now: datetime) -> Finding | None:
+def projected_over_budget(amount: Decimal, projection: Projection, now: datetime) -> Finding | None:
     """Heading for more than the budget by the period's end; not once it is spent, which is a fact."""
-    if not outlook.total or outlook.total["mean"] <= float(amount) or outlook.spent_usd > amount:
+    if not projection.total or projection.total["mean"] <= float(amount) or projection.spent_usd > amount:
         return None
-    probability = outlook.probability_over(amount)
-    critical = outlook.total["lo80"] > float(amount)
-    projected = _money(outlook.total["mean"])
+    probability = projection.probability_over(amount)
+    critical = projection.total["lo80"] > float(amount)
+    projected = _money(projection.total["mean"])
     reason = (
-        f"heading for {usd(projected)} of {usd(amount)} by {_day(outlook.window.end)} "
-        f"(80% between {usd(_money(outlook.total['lo80']))} and {usd(_money(outlook.total['hi80']))}, "
-        f"over with probability {probability:.0%}); {usd(outlook.spent_usd)} so far"
+        f"heading for {usd(projected)} of {usd(amount)} by {_day(projection.window.end)} "
+        f"(80% between {usd(_money(projection.total['lo80']))} and {usd(_money(projection.total['hi80']))}, "
+        f"over with probability {probability:.0%}); {usd(projection.spent_usd)} so far"
     )
     severity = "critical" if critical else "warning"
-    window = Window(outlook.window.start, now)
+    window = Window(projection.window.start, now)
     return Finding("projected_over_budget", severity, False, projected, amount, reason, window)
 
 
-def above_projection(outlook: Outlook, expected_usd: float | None, floor_usd: Decimal, now: datetime) -> Finding | None:
+def above_projection(
+    projection: Projection, expected_usd: float | None, floor_usd: Decimal, now: datetime
+) -> Finding | None:
     """Spent a fifth more than was expected by now, at the period's start."""
     if expected_usd is None:
         return None
-    actual = float(outlook.spent_usd)
+    actual = float(projection.spent_usd)
     if actual <= ABOVE * expected_usd or actual - expected_usd <= float(floor_usd):
         return None
     expected = _money(expected_usd)
@@ -93,9 +95,9 @@ def above_projection(outlook: Outlook, expected_usd: float | None, floor_usd: De
         if expected_usd > 0
         else "where nothing was expected by now"
     )
-    reason = f"spent {usd(outlook.spent_usd)} since {_day(outlook.window.start)}, {more}"
-    window = Window(outlook.window.start, now)
-    return Finding("above_projection", "warning", False, outlook.spent_usd, expected, reason, window)
+    reason = f"spent {usd(projection.spent_usd)} since {_day(projection.window.start)}, {more}"
+    window = Window(projection.window.start, now)
+    return Finding("above_projection", "warning", False, projection.spent_usd, expected, reason, window)
 
 
 def week_profile(hourly: Floats, first: datetime) -> Floats:

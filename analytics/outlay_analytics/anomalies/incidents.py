@@ -30,7 +30,7 @@ from outlay_analytics.query.text import usd
 from outlay_analytics.query.window import EARLIEST, Scope, Window
 from outlay_collector.store import Store, load_sql
 
-__all__ = ["CHANNELS", "as_of", "find", "score", "sight", "usual_window", "watch"]
+__all__ = ["CHANNELS", "as_of", "find", "lookback", "score", "usual_window", "watch"]
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def find(
         and sentences against the same hours of an earlier week; its top driver words the summary). `notes`: what could
         not be watched. `judged_from`: the first hour with enough past to be judged, None where there is none yet.
     """
-    seen = sight(scope, now)
+    seen = lookback(scope, now)
     start, end = seen.window.start, seen.window.end
     if end <= start:
         return {"anomalies": [], "notes": [], "judged_from": None}
@@ -119,7 +119,7 @@ def find(
     }
 
 
-def sight(scope: Scope, now: datetime | None = None) -> Scope:
+def lookback(scope: Scope, now: datetime | None = None) -> Scope:
     """The scope with the whole hours that are looked at for its anomalies: to its end or now, from a month before."""
     end = start_of(min(now, scope.window.end) if now else scope.window.end, "hour", "UTC")
     start = min(start_of(scope.window.start, "hour", "UTC"), end)
@@ -128,7 +128,7 @@ def sight(scope: Scope, now: datetime | None = None) -> Scope:
 
 def as_of(store: Store, scope: Scope) -> Hashable:
     """A value that changes when the hours that `find` reads for a scope do."""
-    seen = sight(scope).window
+    seen = lookback(scope).window
     params = {
         "project": scope.project,
         "first": int((seen.start - LEARN).timestamp()) if seen.start - LEARN > EARLIEST else 0,

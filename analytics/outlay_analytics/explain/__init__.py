@@ -6,6 +6,6 @@ May import: query, questions.
 """
 
 from outlay_analytics.explain.drilldown import drill
-from outlay_analytics.explain.shapley import decompose
+from outlay_analytics.explain.tables import decompose
 
 __all__ = ["decompose", "drill"]

@@ -16,7 +16,7 @@ from outlay_collector.store import Store, load_sql
 
 WEEK = timedelta(weeks=1)
 LATE = 20  # calls may begin within the first twentieth of a base
-SIGHT = timedelta(days=28)  # how far before a base its calls are looked for
+LOOKBACK = timedelta(days=28)  # how far before a base its calls are looked for
 SPARSE = 2  # a base has at least half as many days with calls as the window
 IN_DAYS = timedelta(days=3)
 
@@ -77,8 +77,8 @@ def too_little(store: Store, scope: Scope, base: Window) -> str:
     since = rows[0]["hour"]
     if since > latest:
         return f"calls are recorded only since {_day(since)}, too late to compare with {_span(base)}"
-    sight = base.start - SIGHT if base.start - EARLIEST > SIGHT else EARLIEST
-    first = next(iter(_seen(store, scope, Window(sight, base.end))), None) if scope.filters else None
+    lookback = base.start - LOOKBACK if base.start - EARLIEST > LOOKBACK else EARLIEST
+    first = next(iter(_seen(store, scope, Window(lookback, base.end))), None) if scope.filters else None
     if first is not None and first > latest:
         return f"its calls are recorded only since {_day(first)}, too late to compare with {_span(base)}"
     everything = replace(scope, filters={})

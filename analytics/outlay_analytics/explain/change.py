@@ -15,18 +15,16 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics.explain.contributions import cells_of
-from outlay_analytics.explain.drilldown import drill
+from outlay_analytics.explain.contributions import contributions_of
 from outlay_analytics.explain.exemplars import examples
 from outlay_analytics.explain.narrative import Sums, sentences
-from outlay_analytics.explain.segments import Leaves, read_leaves
-from outlay_analytics.explain.shapley import decompose
+from outlay_analytics.explain.segments import Segments, read_segments
 from outlay_analytics.explain.slices import find_slices
 from outlay_analytics.query.window import BadRequest, Scope, Window, check_dimension
 from outlay_analytics.questions.spend import spend
 from outlay_collector.store import Row, Store
 
-__all__ = ["changes", "decompose", "drill", "explain", "outline"]
+__all__ = ["changes", "explain", "outline"]
 
 ZERO = Decimal(0)
 
@@ -53,13 +51,13 @@ def explain(store: Store, scope: Scope, base: Window | None = None, by: str = "f
     before = base or scope.window.previous()
     if before.start >= before.end or scope.window.start >= scope.window.end:
         raise BadRequest("explain needs two windows that are not empty")
-    leaves = read_leaves(store, scope, before, by)
-    cells, drivers = cells_of(leaves, by)
+    segments = read_segments(store, scope, before, by)
+    cells, drivers = contributions_of(segments, by)
     change = sum((driver["usd"] for driver in drivers), ZERO)
-    calls = sum(row["calls"] for pair in leaves.rows for row in pair if row is not None)
+    calls = sum(row["calls"] for pair in segments.rows for row in pair if row is not None)
     slices = find_slices(store, scope, before, change, calls)
-    base_measures = _measures(store, replace(scope, window=before), leaves, 0)
-    current_measures = _measures(store, scope, leaves, 1)
+    base_measures = _measures(store, replace(scope, window=before), segments, 0)
+    current_measures = _measures(store, scope, segments, 1)
     return {
         "base": base_measures,
         "current": current_measures,
@@ -67,7 +65,7 @@ def explain(store: Store, scope: Scope, base: Window | None = None, by: str = "f
         "drivers": drivers,
         "cells": cells,
         "slices": slices,
-        "sentences": sentences(leaves, cells, drivers, slices, by, scope.window, before),
+        "sentences": sentences(segments, cells, drivers, slices, by, scope.window, before),
         "examples": examples(store, scope, before, by, cells, slices, change),
     }
 
@@ -77,9 +75,9 @@ def outline(store: Store, scope: Scope, base: Window, by: str = "feature") -> di
 
     For pages, alerts and reports: without the search for slices, examples and latencies, at a tenth of the work.
     """
-    leaves = read_leaves(store, scope, base, by)
-    cells, drivers = cells_of(leaves, by)
-    sides = (Sums([pair[0] for pair in leaves.rows]), Sums([pair[1] for pair in leaves.rows]))
+    segments = read_segments(store, scope, base, by)
+    cells, drivers = contributions_of(segments, by)
+    sides = (Sums([pair[0] for pair in segments.rows]), Sums([pair[1] for pair in segments.rows]))
     before, after = ({"cost_usd": side.cost if side.known else None, "calls": side.calls} for side in sides)
     return {
         "base": before,
@@ -87,7 +85,7 @@ def outline(store: Store, scope: Scope, base: Window, by: str = "feature") -> di
         "change_usd": sum((driver["usd"] for driver in drivers), ZERO),
         "drivers": drivers,
         "cells": cells,
-        "sentences": sentences(leaves, cells, drivers, [], by, scope.window, base),
+        "sentences": sentences(segments, cells, drivers, [], by, scope.window, base),
     }
 
 
@@ -97,11 +95,11 @@ def changes(store: Store, scope: Scope, base: Window) -> tuple[list[dict[str, An
     return found["drivers"], found["sentences"]
 
 
-def _measures(store: Store, scope: Scope, leaves: Leaves, side: int) -> dict[str, Any]:
+def _measures(store: Store, scope: Scope, segments: Segments, side: int) -> dict[str, Any]:
     """The window's measures; its cost is the one that was decomposed, should calls have arrived in between."""
     total: dict[str, Any] = dict(spend(store, scope)["total"])
     if total.get("cost_usd") is not None:
-        total["cost_usd"] = sum((_row_cost(pair[side]) for pair in leaves.rows), ZERO)
+        total["cost_usd"] = sum((_row_cost(pair[side]) for pair in segments.rows), ZERO)
     return total
 
 

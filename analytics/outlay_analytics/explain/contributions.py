@@ -1,8 +1,8 @@
 """The change of each value of a dimension by driver, in exact money; and the drivers' totals.
 
-The totals are those of the leaves by feature, whatever dimension is asked for: how a change is broken down must not
+The totals are those of the segments by feature, whatever dimension is asked for: how a change is broken down must not
 change why it happened. Of more features or models than are kept apart all others are one there (`segments.py`), alike
-for every dimension. What breaking a leaf into parts does to its drivers (a move between parts looks like a change of
+for every dimension. What breaking a segment into parts does to its drivers (a move between parts looks like a change of
 mix, or of requests) is given back to the parts by their cost; each part's own change stays exact.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from outlay_analytics.explain.segments import Leaves, merged
+from outlay_analytics.explain.segments import Segments, merged
 from outlay_analytics.explain.shapley import DRIVERS, PICODOLLARS, apportion, contributions
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.window import dimension_value
@@ -26,21 +26,21 @@ Table = dict[str | None, list[int]]  # None: all parts that are not apart
 Row = dict[str, Any]
 
 
-def cells_of(leaves: Leaves, by: str) -> tuple[list[Row], list[Row]]:
+def contributions_of(segments: Segments, by: str) -> tuple[list[Row], list[Row]]:
     """The cells, largest first and without the zeros, and the drivers they add up to, exactly.
 
     Returns:
         `[{by, "driver", "usd"}]`, those of all parts that are not apart marked `"remainder": True`, and
         `[{"driver", "usd"}]`: all eight drivers, largest first, and `unexplained` when there is any.
     """
-    parts = contributions(leaves.cells, leaves.base, leaves.current)
+    parts = contributions(segments.groups, segments.base, segments.current)
     if by == "feature":
-        table = _table(leaves, parts)
+        table = _table(segments, parts)
         totals = _sums(table)
     else:
-        whole, belongs = merged(leaves)
-        whole_parts = contributions(whole.cells, whole.base, whole.current)
-        table = _table(leaves, _given_back(leaves, parts, whole_parts, belongs))
+        whole, belongs = merged(segments)
+        whole_parts = contributions(whole.groups, whole.base, whole.current)
+        table = _table(segments, _given_back(segments, parts, whole_parts, belongs))
         totals = _sums(_table(whole, whole_parts))
         _balance(table, totals)
     cells: list[Row] = [
@@ -57,17 +57,17 @@ def _named(by: str, value: str | None) -> Row:
     return {by: None, "remainder": True} if value is None else {by: dimension_value(by, value)}
 
 
-def _table(leaves: Leaves, parts: Floats) -> Table:
+def _table(segments: Segments, parts: Floats) -> Table:
     """Picodollars by value of the dimension, one number per driver; rows add up to the value's change."""
     floats: dict[str | None, list[float]] = defaultdict(lambda: [0.0] * len(DRIVERS))
     explained: dict[str | None, Decimal] = defaultdict(Decimal)
     unexplained: dict[str | None, Decimal] = defaultdict(Decimal)
-    for leaf, value in enumerate(leaves.part):
+    for segment, value in enumerate(segments.part):
         sums = floats[value]
-        for driver, usd in enumerate(parts[leaf]):
+        for driver, usd in enumerate(parts[segment]):
             sums[driver] += float(usd)
-        explained[value] += leaves.change(leaf) - leaves.unexplained[leaf]
-        unexplained[value] += leaves.unexplained[leaf]
+        explained[value] += segments.change(segment) - segments.unexplained[segment]
+        unexplained[value] += segments.unexplained[segment]
     return {
         value: [
             *apportion(_without_dust(sums), int(explained[value] * PICODOLLARS)),
@@ -77,10 +77,10 @@ def _table(leaves: Leaves, parts: Floats) -> Table:
     }
 
 
-def _given_back(leaves: Leaves, parts: Floats, whole_parts: Floats, belongs: Sequence[int]) -> Floats:
-    """`parts` moved so that those of one whole leaf add up to its drivers, shared out by cost."""
+def _given_back(segments: Segments, parts: Floats, whole_parts: Floats, belongs: Sequence[int]) -> Floats:
+    """`parts` moved so that those of one whole segment add up to its drivers, shared out by cost."""
     index = np.array(belongs, dtype=np.intp)
-    cost = np.array([float(sum(row["usd"] for row in pair if row is not None)) for pair in leaves.rows])
+    cost = np.array([float(sum(row["usd"] for row in pair if row is not None)) for pair in segments.rows])
     held, sums = np.zeros(len(whole_parts)), np.zeros_like(whole_parts)
     np.add.at(held, index, cost)
     np.add.at(sums, index, parts)

@@ -8,7 +8,7 @@ from typing import Any
 
 from outlay_analytics.explain.bases import against
 from outlay_analytics.explain.drivers import title
-from outlay_analytics.explain.segments import OTHER_MODELS, Leaves
+from outlay_analytics.explain.segments import OTHER_MODELS, Segments
 from outlay_analytics.explain.shapley import ESCALATION, PRIMARY, RETRY
 from outlay_analytics.query.text import usd
 from outlay_analytics.query.window import Window, dimension_value
@@ -21,7 +21,7 @@ Pair = tuple["Sums", "Sums"]
 
 
 class Sums:
-    """Counts and money of some leaves in one window."""
+    """Counts and money of some segments in one window."""
 
     def __init__(self, rows: Sequence[Row | None]) -> None:
         present = [row for row in rows if row is not None]
@@ -52,7 +52,7 @@ class Sums:
 
 
 def sentences(
-    leaves: Leaves,
+    segments: Segments,
     cells: Sequence[dict[str, Any]],
     drivers: Sequence[dict[str, Any]],
     slices: Sequence[dict[str, Any]],
@@ -61,7 +61,7 @@ def sentences(
     base: Window,
 ) -> list[str]:
     """The change in total, its largest drivers with their evidence, what offset them, where, and what is not known."""
-    every = (Sums([pair[0] for pair in leaves.rows]), Sums([pair[1] for pair in leaves.rows]))
+    every = (Sums([pair[0] for pair in segments.rows]), Sums([pair[1] for pair in segments.rows]))
     change = every[1].cost - every[0].cost
     out = [_headline(every, change, window, base)]
     known = every[0].known and every[1].known
@@ -69,7 +69,7 @@ def sentences(
         moved = [cell for cell in cells if (cell["usd"] > 0) == (change > 0)]
         for cell in moved[:MOST_DRIVERS]:
             if abs(cell["usd"]) >= abs(change) / 20:
-                out.append(_cell_sentence(leaves, cell, by, change))
+                out.append(_cell_sentence(segments, cell, by, change))
         out += _offsets(drivers, change)
         out += [_slice_sentence(found) for found in slices[:1] if len(found["where"]) > 1]
     elif known and cells:
@@ -98,11 +98,11 @@ def _headline(every: Pair, change: Decimal, window: Window, base: Window) -> str
     return f"Spend {verb} by {usd(abs(change))}{relative}, from {usd(before)} in {then} to {usd(after)}."
 
 
-def _cell_sentence(leaves: Leaves, cell: dict[str, Any], by: str, change: Decimal) -> str:
+def _cell_sentence(segments: Segments, cell: dict[str, Any], by: str, change: Decimal) -> str:
     others = bool(cell.get("remainder"))
     picked = [
         pair
-        for pair, part in zip(leaves.rows, leaves.part, strict=True)
+        for pair, part in zip(segments.rows, segments.part, strict=True)
         if (part is None if others else part is not None and dimension_value(by, part) == cell[by])
     ]
     sums = (Sums([pair[0] for pair in picked]), Sums([pair[1] for pair in picked]))

@@ -1,11 +1,11 @@
-"""Read what two windows say about every leaf, and turn it into the arrays that are decomposed.
+"""Read what two windows say about every segment, and turn it into the arrays that are decomposed.
 
-A leaf is a feature's calls of one kind (first attempts, escalations, billed repeats) to one model. Requests are
+A segment is a feature's calls of one kind (first attempts, escalations, billed repeats) to one model. Requests are
 counted per group: the feature, and the dimension asked for where it says who asked. Dimensions that say how a call
-was served (model, tier, state …) split leaves, not groups, so that moving from one model to another is a change of
+was served (model, tier, state …) split segments, not groups, so that moving from one model to another is a change of
 mix.
 
-However many features, models or values of the dimension there are, leaves are bounded: of each the largest of both
+However many features, models or values of the dimension there are, segments are bounded: of each the largest of both
 windows stay apart, all others are one. Features and models are chosen alike whatever dimension is asked for, so that
 the drivers' totals stay the same; they are exact for the whole, and what moved between the others is told as the
 change of their averages.
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from outlay_analytics.explain.shapley import PRIMARY, Cells
+from outlay_analytics.explain.shapley import PRIMARY, Groups
 from outlay_analytics.explain.shapley import Window as Side
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.folding import Kept, folded, largest
@@ -45,41 +45,41 @@ SERVED = frozenset(
 )
 LEAF = ("feature", "operation", "repeated", "cascade_tier", "provider", "model", "cost_state")
 KEY = ("feature", "embeds", "kind", "provider", "model")
-OTHER_PARTS, OTHER_FEATURES, OTHER_MODELS = 1, 2, 4  # bits of `rest`: what a leaf holds all others of
+OTHER_PARTS, OTHER_FEATURES, OTHER_MODELS = 1, 2, 4  # bits of `rest`: what a segment holds all others of
 MOST_VALUES = 100  # of features, models and parts each
 FEWER_PARTS = (100, 25, 6)
 MOST_ROWS = 10_000
-TRIED_ROWS = 2_000  # as many leaves are read before it is asked which values are the largest
+TRIED_ROWS = 2_000  # as many segments are read before it is asked which values are the largest
 ALL_ROWS = 10**9
 ZERO = Decimal(0)
 
 
 @dataclass(frozen=True)
-class Leaves:
-    """Two windows over the same leaves.
+class Segments:
+    """Two windows over the same segments.
 
     Attributes:
-        part: Per leaf: value of the dimension asked for, empty where unknown; None for all that are not apart.
-        rows: Per leaf: the row of the base and of the current window, None where it does not occur.
-        cells, base, current: The arrays for `contributions`.
-        unexplained: Per leaf: change of cost that has no tokens behind it.
+        part: Per segment: value of the dimension asked for, empty where unknown; None for all that are not apart.
+        rows: Per segment: the row of the base and of the current window, None where it does not occur.
+        groups, base, current: The arrays for `contributions`.
+        unexplained: Per segment: change of cost that has no tokens behind it.
     """
 
     part: list[str | None]
     rows: list[tuple[Row | None, Row | None]]
-    cells: Cells
+    groups: Groups
     base: Side
     current: Side
     unexplained: list[Decimal]
 
-    def change(self, leaf: int) -> Decimal:
-        """The leaf's change of cost, exact."""
-        before, after = self.rows[leaf]
+    def change(self, segment: int) -> Decimal:
+        """The segment's change of cost, exact."""
+        before, after = self.rows[segment]
         return _cost(after) - _cost(before)
 
 
-def read_leaves(store: Store, scope: Scope, base: Window, by: str) -> Leaves:
-    """Ask the store about the window of `scope` and about `base`, leaf by leaf."""
+def read_segments(store: Store, scope: Scope, base: Window, by: str) -> Segments:
+    """Ask the store about the window of `scope` and about `base`, segment by segment."""
     sides = (replace(scope, window=base), scope)
     found = _read(store, sides, by, [], TRIED_ROWS)
     if found is None or _many(found):
@@ -89,7 +89,7 @@ def read_leaves(store: Store, scope: Scope, base: Window, by: str) -> Leaves:
 
 
 def _read_bounded(store: Store, sides: Sequence[Scope], by: str) -> list[list[Row]]:
-    """The leaves of two windows, the largest values apart."""
+    """The segments of two windows, the largest values apart."""
     features = Kept(("d1",), largest(store, sides, ("feature",), MOST_VALUES))
     models = Kept(("d5", "d6"), largest(store, sides, ("provider", "model"), MOST_VALUES))
     for most in FEWER_PARTS:
@@ -105,7 +105,7 @@ def _read_bounded(store: Store, sides: Sequence[Scope], by: str) -> list[list[Ro
 def _read(
     store: Store, sides: Sequence[Scope], by: str, kept: Sequence[Kept], max_rows: int | None = MOST_ROWS
 ) -> list[list[Row]] | None:
-    """The leaves of two windows; None where one of them has more than `max_rows`."""
+    """The segments of two windows; None where one of them has more than `max_rows`."""
     found = []
     for scope in sides:
         source = folded(spend_source(store, scope, (by, *LEAF)), kept)
@@ -124,7 +124,7 @@ def _many(sides: Sequence[Sequence[Row]]) -> bool:
     return any(len({tuple(row[name] for name in key) for row in rows}) > MOST_VALUES for key in keys)
 
 
-def build(before: Sequence[Row], after: Sequence[Row], by: str) -> Leaves:
+def build(before: Sequence[Row], after: Sequence[Row], by: str) -> Segments:
     """Align the rows of two windows and fill the arrays."""
     table: dict[tuple[Any, ...], list[Row | None]] = {}
     for side, rows in enumerate((before, after)):
@@ -140,27 +140,27 @@ def build(before: Sequence[Row], after: Sequence[Row], by: str) -> Leaves:
     sides = [_side([pair[number] for pair in pairs], group, kind, len(groups)) for number in (0, 1)]
     unexplained = [_without_tokens(after) - _without_tokens(before) for before, after in pairs]
     parts = [None if key[-1] & OTHER_PARTS else str(key[0]) for key in keys]
-    return Leaves(parts, pairs, Cells(group, kind), sides[0], sides[1], unexplained)
+    return Segments(parts, pairs, Groups(group, kind), sides[0], sides[1], unexplained)
 
 
 def _key(row: Row) -> tuple[Any, ...]:
-    """What tells a leaf apart, beside its part; last the bits of `rest`."""
+    """What tells a segment apart, beside its part; last the bits of `rest`."""
     return *(row[name] for name in KEY), row.get("rest", 0)
 
 
 def _group(key: tuple[Any, ...], by: str) -> tuple[Any, ...]:
-    """Whose requests a leaf's calls answer: its feature's and, where the dimension says who asked, its part's."""
+    """Whose requests a segment's calls answer: its feature's and, where the dimension says who asked, its part's."""
     part, feature, embeds, rest = key[0], key[1], key[2], key[-1]
     if by in SERVED:
         return feature, embeds, rest & OTHER_FEATURES
     return part, feature, embeds, rest & (OTHER_PARTS | OTHER_FEATURES)
 
 
-def merged(leaves: Leaves) -> tuple[Leaves, list[int]]:
-    """The same leaves by feature, and for each given leaf the number of the one that holds it."""
+def merged(segments: Segments) -> tuple[Segments, list[int]]:
+    """The same segments by feature, and for each given segment the number of the one that holds it."""
     sides: tuple[dict[tuple[Any, ...], Row], ...] = ({}, {})
     keys = []
-    for pair in leaves.rows:
+    for pair in segments.rows:
         key: tuple[Any, ...] = ()
         for side, row in zip(sides, pair, strict=True):
             if row is None:
@@ -191,7 +191,7 @@ def _cost(row: Row | None) -> Decimal:
 
 
 def _without_tokens(row: Row | None) -> Decimal:
-    """The leaf's cost when there are no tokens at all behind it."""
+    """The segment's cost when there are no tokens at all behind it."""
     if row is None or row["input"] or row["output"]:
         return ZERO
     return _cost(row)
@@ -202,21 +202,21 @@ def _side(rows: Sequence[Row | None], group: Any, kind: Any, groups: int) -> Sid
     requests, absorbed, failed = np.zeros(groups), np.zeros(groups), np.zeros(groups)
     calls, output, output_usd, other = np.zeros(count), np.zeros(count), np.zeros(count), np.zeros(count)
     tokens, lines = np.zeros((count, 4)), np.zeros((count, 4))
-    for leaf, row in enumerate(rows):
+    for segment, row in enumerate(rows):
         if row is None:
             continue
-        if kind[leaf] == PRIMARY:
-            requests[group[leaf]] += row["calls"] - row["unknown"]
-            absorbed[group[leaf]] += row["cached"]
-            failed[group[leaf]] += row["failed"]
+        if kind[segment] == PRIMARY:
+            requests[group[segment]] += row["calls"] - row["unknown"]
+            absorbed[group[segment]] += row["cached"]
+            failed[group[segment]] += row["failed"]
         if not (row["input"] or row["output"]):
             continue
-        calls[leaf] = max(row["billed"], 1)
-        tokens[leaf], lines[leaf], other[leaf] = _buckets(row)
-        output[leaf], output_usd[leaf] = row["output"], float(row["usd_output"])
-        if not output[leaf]:
-            other[leaf] += output_usd[leaf]
-            output_usd[leaf] = 0.0
+        calls[segment] = max(row["billed"], 1)
+        tokens[segment], lines[segment], other[segment] = _buckets(row)
+        output[segment], output_usd[segment] = row["output"], float(row["usd_output"])
+        if not output[segment]:
+            other[segment] += output_usd[segment]
+            output_usd[segment] = 0.0
     return Side(requests, absorbed, failed, calls, tokens, lines, output, output_usd, other)
 
 

@@ -1,6 +1,6 @@
 """Split a change of cost between eight drivers so that the parts add up.
 
-Model of one leaf (a feature's calls of one kind to one model) in one window::
+Model of one segment (a feature's calls of one kind to one model) in one window::
 
     cost = requests · rate(kind) · share(model) · [ i · Σ_b h_b · p_b  +  o · p_out  +  p_other ]
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,24 +42,22 @@ PRIMARY, ESCALATION, RETRY = 0, 1, 2
 PICODOLLARS = 10**12
 CHUNK = 20_000
 TINY = 1e-9  # counts are whole; less than this is none
-_BENCH_NAMES = ("volume", "escalation", "retry", "mix", "in_tok", "out_tok", "cache", "price")
-_BENCH_KINDS = {"escalation": ESCALATION, "retry": RETRY}
 
 
 @dataclass(frozen=True)
 class Window:
-    """What one window says about every group and leaf; arrays are aligned with `Cells`.
+    """What one window says about every group and segment; arrays are aligned with `Groups`.
 
     Attributes:
         requests: Per group: logical requests whose usage is known, whoever answered them.
         absorbed: Per group: those answered by the application's own cache.
         failed: Per group: first attempts that nobody billed.
-        calls: Per leaf: billed calls.
-        input_tokens: Per leaf and bucket.
-        input_usd: Per leaf and bucket: the cost line.
-        output_tokens: Per leaf.
-        output_usd: Per leaf.
-        other_usd: Per leaf: cost beside tokens (tool fees).
+        calls: Per segment: billed calls.
+        input_tokens: Per segment and bucket.
+        input_usd: Per segment and bucket: the cost line.
+        output_tokens: Per segment.
+        output_usd: Per segment.
+        other_usd: Per segment: cost beside tokens (tool fees).
         input_prices, output_prices: Known prices per token; by default a line divided by its tokens.
     """
 
@@ -77,8 +75,8 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Cells:
-    """The leaves: which group (whose requests are counted) and which kind of call each one is."""
+class Groups:
+    """The segments: which group (whose requests are counted) and which kind of call each one is."""
 
     group: NDArray[np.intp]
     kind: NDArray[np.intp]
@@ -104,17 +102,17 @@ class _Factors:
     )
 
 
-def contributions(cells: Cells, base: Window, current: Window) -> Floats:
-    """Return each leaf's change in USD by driver, shape (leaves, 8), columns as in `DRIVERS`.
+def contributions(groups: Groups, base: Window, current: Window) -> Floats:
+    """Return each segment's change in USD by driver, shape (segments, 8), columns as in `DRIVERS`.
 
-    Rows add up to the change of the leaf's tokens' and fees' cost within floating-point error.
+    Rows add up to the change of the segment's tokens' and fees' cost within floating-point error.
     """
-    a, b = _factors(cells, base, current), _factors(cells, current, base)
+    a, b = _factors(groups, base, current), _factors(groups, current, base)
     _fill_neutrally(a, b)
-    out = np.empty((len(cells.group), len(DRIVERS)))
+    out = np.empty((len(groups.group), len(DRIVERS)))
     for start in range(0, len(out), CHUNK):
         part = slice(start, start + CHUNK)
-        out[part] = _shapley(a, b, cells.kind[part], part)
+        out[part] = _shapley(a, b, groups.kind[part], part)
     return out
 
 
@@ -125,11 +123,11 @@ def _divide(top: Floats, bottom: Floats) -> Floats:
     return out
 
 
-def _factors(cells: Cells, window: Window, other: Window) -> _Factors:
+def _factors(groups: Groups, window: Window, other: Window) -> _Factors:
     """The factors of one window, NaN where it leaves them undefined."""
-    group, kind, calls = cells.group, cells.kind, window.calls
-    groups = len(window.requests)
-    by_kind = np.zeros((groups, 3))
+    group, kind, calls = groups.group, groups.kind, window.calls
+    group_count = len(window.requests)
+    by_kind = np.zeros((group_count, 3))
     np.add.at(by_kind, (group, kind), calls)
     # Calls without any first attempt in sight (a filter on an escalated model): the other window's number, or one.
     orphaned = (window.requests <= TINY) & (by_kind.sum(axis=1) > TINY)
@@ -171,7 +169,7 @@ def _shapley(a: _Factors, b: _Factors, kind: NDArray[np.intp], part: slice) -> F
     """Evaluate all 2^8 mixtures of the two windows by broadcasting (one axis per driver), then weigh them."""
 
     def both(name: str, driver: str) -> Floats:
-        """The factor's two values along its driver's axis; shape (1, …, 2, …, 1, leaves[, buckets])."""
+        """The factor's two values along its driver's axis; shape (1, …, 2, …, 1, segments[, buckets])."""
         values = np.stack([getattr(a, name)[part], getattr(b, name)[part]])
         shape = [1] * len(DRIVERS)
         shape[DRIVERS.index(driver)] = 2
@@ -230,81 +228,3 @@ def apportion(values: Sequence[float], total: int, scale: int = PICODOLLARS) -> 
     else:  # beyond rounding: the floats themselves ran out of digits
         floors[max(movable, key=lambda k: abs(exact[k]))] += rest
     return floors
-
-
-def decompose(
-    c0: Mapping[tuple[str, str, str], Mapping[str, float]], c1: Mapping[tuple[str, str, str], Mapping[str, float]]
-) -> dict[tuple[str, str], float]:
-    """Decompose the change of cost between two tables of cells, adding up for every input.
-
-    Args:
-        c0, c1: `{(feature, call_type, model): {requests, calls, in_tok, cached_tok, out_tok, p_in, p_cached, p_out}}`
-        of the
-            base and the current period. `requests` counts the feature's logical requests; `call_type` is `primary`,
-            `escalation` or `retry`; prices are USD per token.
-
-    Returns:
-        `{(feature, driver): usd}` with the drivers volume, escalation, retry, mix, in_tok, out_tok, cache and price.
-    """
-    keys = sorted(set(c0) | set(c1))
-    features = {feature: number for number, feature in enumerate(sorted({key[0] for key in keys}))}
-    if not keys:
-        return {}
-    cells = Cells(
-        group=np.array([features[key[0]] for key in keys]),
-        kind=np.array([_BENCH_KINDS.get(key[1], PRIMARY) for key in keys]),
-    )
-    windows = [_window(keys, features, table) for table in (c0, c1)]
-    parts = contributions(cells, *windows)
-    out: dict[tuple[str, str], float] = {}
-    terms: dict[str, list[float]] = {feature: [] for feature in features}
-    for key in keys:
-        terms[key[0]] += _cost(c1.get(key)) + [-term for term in _cost(c0.get(key))]
-    for feature, number in features.items():
-        mine = cells.group == number
-        sums = [math.fsum(parts[mine, driver]) for driver in range(len(DRIVERS))]
-        change = math.fsum(terms[feature])
-        largest = max(range(len(DRIVERS)), key=lambda driver: abs(sums[driver]))
-        sums[largest] += change - math.fsum(sums)
-        out.update({(feature, name): value for name, value in zip(_BENCH_NAMES, sums, strict=True)})
-    return out
-
-
-def _cost(cell: Mapping[str, float] | None) -> list[float]:
-    if cell is None:
-        return []
-    uncached = (cell["in_tok"] - cell["cached_tok"]) * cell["p_in"]
-    return [uncached, cell["cached_tok"] * cell["p_cached"], cell["out_tok"] * cell["p_out"]]
-
-
-def _window(
-    keys: Sequence[tuple[str, str, str]],
-    features: Mapping[str, int],
-    table: Mapping[tuple[str, str, str], Mapping[str, float]],
-) -> Window:
-    def column(name: str) -> Floats:
-        return np.array([table[key][name] if key in table else 0.0 for key in keys], dtype=float)
-
-    requests = np.zeros(len(features))
-    for key, cell in table.items():
-        number = features[key[0]]
-        requests[number] = max(requests[number], cell["requests"])
-    known = np.array([key in table for key in keys])
-    inputs = np.stack([column("in_tok") - column("cached_tok"), column("cached_tok")], axis=1)
-    calls = column("calls")
-    calls = np.where((calls <= TINY) & ((inputs.sum(axis=1) > 0) | (column("out_tok") > 0)), 1.0, calls)
-    nothing = np.zeros(len(features))
-    prices = np.stack([column("p_in"), column("p_cached")], axis=1)
-    return Window(
-        requests=requests,
-        absorbed=nothing,
-        failed=nothing,
-        calls=calls,
-        input_tokens=inputs,
-        input_usd=inputs * prices,
-        output_tokens=column("out_tok"),
-        output_usd=column("out_tok") * column("p_out"),
-        other_usd=np.zeros(len(keys)),
-        input_prices=np.where(known[:, None], prices, np.nan),
-        output_prices=np.where(known, column("p_out"), np.nan),
-    )

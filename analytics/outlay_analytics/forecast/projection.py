@@ -29,7 +29,7 @@ _Z = {"lo95": -1.959964, "lo80": -1.281552, "mean": 0.0, "hi80": 1.281552, "hi95
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Projection:
     """A period, seen from a moment in it.
 
     Attributes:
@@ -53,8 +53,8 @@ class Outlook:
         return probability_above(self.total, float(amount_usd))
 
 
-def look_ahead(store: Store, scope: Scope, period: Literal["day", "week", "month"] | str, now: datetime) -> Outlook:
-    """The outlook for the period that `now` lies in, for the filters and time zone of `scope`."""
+def look_ahead(store: Store, scope: Scope, period: Literal["day", "week", "month"] | str, now: datetime) -> Projection:
+    """The projection for the period that `now` lies in, for the filters and time zone of `scope`."""
     window = period_window(now, period, scope.timezone)
     step: Literal["hour", "day"] = "hour" if period == "day" else "day"
     here = start_of(now, step, scope.timezone)
@@ -65,7 +65,7 @@ def look_ahead(store: Store, scope: Scope, period: Literal["day", "week", "month
     if len(complete.usd) < LEAST:
         unit = "hours" if step == "hour" else "days"
         note = f"{len(complete.usd)} complete {unit} of spend are too few to forecast from; {LEAST} are needed"
-        return Outlook(window, so_far, {}, note)
+        return Projection(window, so_far, {}, note)
     ahead = _steps_between(here, window.end, step, scope.timezone)
     found = forecast(complete.learned, None, "h" if step == "hour" else "D", ahead)
     left = 1.0 - elapsed_share(store, scope, now) if step == "day" else 1.0 - (now - here) / timedelta(hours=1)
@@ -74,7 +74,7 @@ def look_ahead(store: Store, scope: Scope, period: Literal["day", "week", "month
     note = complete.gap_note(scope.timezone)
     if len(complete.usd) < 14:
         note = f"only {len(complete.usd)} complete intervals to learn from"
-    return Outlook(window, so_far, total, note)
+    return Projection(window, so_far, total, note)
 
 
 def rest_of(total: dict[str, float], first: float, left: float) -> dict[str, float]:

@@ -67,23 +67,23 @@ def spend_forecast(
     series = learned.since_first()
     notes: list[str] = []
     rows = _ahead(series, here, step, steps, scope.timezone, notes)
-    outlook = look_ahead(store, scope, "month", as_of)
+    projection = look_ahead(store, scope, "month", as_of)
     tested = backtest(series.learned, "h" if step == "hour" else "D")
     notes += [note for note in (series.gap_note(scope.timezone),) if note]
     if tested["cases"] and not tested["beats_seasonal_naive"]:
         notes.append("on this series the forecast has not been better than repeating last week")
-    if outlook.note and outlook.note not in notes:
-        notes.append(outlook.note)
+    if projection.note and projection.note not in notes:
+        notes.append(projection.note)
     return {
         "as_of": as_of,
         "history": [{"time": at, "cost_usd": known[at]} for at in shown],
         "forecast": rows,
         "month_end": {
-            "window": {"start": outlook.window.start, "end": outlook.window.end},
-            "spent_usd": outlook.spent_usd,
-            **{f"{name}_usd": money(outlook.total[name]) if outlook.total else None for name in NAMES},
+            "window": {"start": projection.window.start, "end": projection.window.end},
+            "spent_usd": projection.spent_usd,
+            **{f"{name}_usd": money(projection.total[name]) if projection.total else None for name in NAMES},
             "budget_usd": budget_usd,
-            "probability_over": None if budget_usd is None else outlook.probability_over(budget_usd),
+            "probability_over": None if budget_usd is None else projection.probability_over(budget_usd),
         },
         "backtest": tested,
         "notes": notes,

@@ -2,7 +2,7 @@
 
 As the OTLP specification has it: ids are hex (not base64), 64-bit integers may be strings, enum values are integers,
 unknown fields are ignored. Also taken, because senders write it: snake_case names, enum names, `null` for absent. An id
-or time that cannot be read leaves a span that the door rejects by its ordinary rule, so that its neighbours are kept.
+or time that cannot be read leaves a span that the intake rejects by its ordinary rule, so that its neighbours are kept.
 
 Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """

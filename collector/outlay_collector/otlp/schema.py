@@ -2,7 +2,7 @@
 
 The schema is the part of opentelemetry-proto v1 that Outlay keeps (field numbers are OTLP's; what is left out is
 skipped by every reader). ClickHouse gets it inline with each insert and parses the bytes into `otlp_in`; Python
-compiles the same text for the check at the door. Fields from 15008 on are Outlay's own: the envelope that says whose
+compiles the same text for the check at the intake. Fields from 15008 on are Outlay's own: the envelope that says whose
 body it is, appended to the body when it is loaded, and never taken from a client.
 
 Source: https://github.com/open-telemetry/opentelemetry-proto/tree/main/opentelemetry/proto

@@ -1,4 +1,4 @@
-"""What the door makes of one body: does it parse, which spans are taken, and under which keys.
+"""What the intake makes of one body: does it parse, which spans are taken, and under which keys.
 
 The rule for a span is a pure function of the span and the moment it was received. It exists twice: `span_problem` here
 and the WHERE of the view `otlp_to_spans`; `tests/integration/test_landing_rule.py` holds them together.

@@ -26,7 +26,7 @@ from outlay_collector.prices import periods
 from outlay_collector.prices.catalogue import compile_document, source
 from outlay_collector.prices.contracts import apply
 from outlay_collector.prices.overrides import Overrides, PriceRow, parse_price
-from outlay_collector.prices.periods import Epoch
+from outlay_collector.prices.periods import PricePeriod
 from outlay_collector.prices.rows import Name, match_row, price_rows, stored_model
 from outlay_collector.store import Params, Store, load_sql
 from outlay_collector.store.client import Writer
@@ -92,7 +92,7 @@ class PriceBook:
                 self._seen.clear()  # what was unknown may be in this list
             self._version = version
             self._has_contracts = bool(writer.query("SELECT 1 FROM prices WHERE NOT is_list LIMIT 1"))
-            self._open_epochs(writer, now or datetime.now(UTC))
+            self._begin_periods(writer, now or datetime.now(UTC))
             return version
 
     def put(self, writer: Writer, rows: Iterable[Mapping[str, Any]], now: datetime | None = None) -> str:
@@ -177,24 +177,24 @@ class PriceBook:
         """
         kept = set(WORKINGS if workings else ())
         versions = "SELECT price_version FROM price_epochs FINAL"
-        epochs = f"SELECT project, starts_at, {_key_sql(later)} AS price_version FROM price_epochs FINAL"
+        in_force = f"SELECT project, starts_at, {_key_sql(later)} AS price_version FROM price_epochs FINAL"
         if version is not None:
             if not version.isalnum():
                 raise ValueError(f"not a price version: {version!r}")
             versions = f"'{version}'"
-            epochs = (
+            in_force = (
                 "SELECT DISTINCT project, toDateTime64(0, 9, 'UTC') AS starts_at, "
                 f"'{version}' AS price_version FROM price_epochs FINAL"
             )
         matched = (
             "SELECT matched_provider, matched_name FROM model_matches "
-            f"WHERE price_version IN (SELECT price_version FROM ({epochs}))"
+            f"WHERE price_version IN (SELECT price_version FROM ({in_force}))"
         )
         return load_sql(
             SQL,
             "price",
             source=source_sql,
-            epochs=epochs,
+            periods=in_force,
             tier=TIER_SQL,
             matched=matched,
             versions=versions,
@@ -226,7 +226,7 @@ class PriceBook:
             ],
         )
 
-    def _open_epochs(self, writer: Writer, now: datetime) -> None:
+    def _begin_periods(self, writer: Writer, now: datetime) -> None:
         """Begin a stretch with the newest list in every project whose last stretch has another one."""
         last = writer.query(
             "SELECT project, argMax(price_version, starts_at) AS price_version, max(starts_at) AS last_start "
@@ -234,7 +234,9 @@ class PriceBook:
         )
         self._projects |= {str(row["project"]) for row in last}
         stale = [row for row in last if row["price_version"] != self._version]
-        periods.begin(writer, [(row["project"], Epoch(max(now, row["last_start"]), self._version)) for row in stale])
+        periods.begin(
+            writer, [(row["project"], PricePeriod(max(now, row["last_start"]), self._version)) for row in stale]
+        )
 
     def open_projects(self, writer: Writer, projects: set[str]) -> None:
         """Begin the time line of new projects.
@@ -244,7 +246,7 @@ class PriceBook:
         new = projects - self._projects
         if new:
             known = {row["project"] for row in writer.query("SELECT DISTINCT project FROM price_epochs FINAL")}
-            periods.begin(writer, [(project, Epoch(EPOCH, self._version)) for project in sorted(new - known)])
+            periods.begin(writer, [(project, PricePeriod(EPOCH, self._version)) for project in sorted(new - known)])
             self._projects |= new
 
     def _versions(self, writer: Writer, later: bool) -> list[str]:

@@ -21,15 +21,15 @@ class BooksClosed(OutlayError):
 
 
 @dataclass(frozen=True, slots=True)
-class Epoch:
-    """From `starts_at` until the next epoch, calls are priced with `price_version`."""
+class PricePeriod:
+    """From `starts_at` until the next period, calls are priced with `price_version`."""
 
     starts_at: datetime
     price_version: str
     closed: bool = False
 
 
-Timeline = tuple[Epoch, ...]
+Timeline = tuple[PricePeriod, ...]
 
 
 def read(writer: Writer, project: str) -> Timeline:
@@ -39,88 +39,95 @@ def read(writer: Writer, project: str) -> Timeline:
         "ORDER BY starts_at",
         {"project": project},
     )
-    return tuple(Epoch(row["starts_at"], row["price_version"], bool(row["closed"])) for row in rows)
+    return tuple(PricePeriod(row["starts_at"], row["price_version"], bool(row["closed"])) for row in rows)
 
 
 def write(writer: Writer, project: str, before: Timeline, after: Timeline) -> None:
     """Replace a time line by another in one insert: starts that vanish become tombstones."""
-    kept = {epoch.starts_at for epoch in after}
-    rows = [(epoch, 0) for epoch in after if epoch not in before]
-    rows += [(epoch, 1) for epoch in before if epoch.starts_at not in kept]
-    _insert(writer, ((project, epoch, gone) for epoch, gone in rows))
+    kept = {period.starts_at for period in after}
+    rows = [(period, 0) for period in after if period not in before]
+    rows += [(period, 1) for period in before if period.starts_at not in kept]
+    _insert(writer, ((project, period, gone) for period, gone in rows))
 
 
-def begin(writer: Writer, started: Iterable[tuple[str, Epoch]]) -> None:
-    """Add epochs to the time lines of projects."""
-    _insert(writer, ((project, epoch, 0) for project, epoch in started))
+def begin(writer: Writer, started: Iterable[tuple[str, PricePeriod]]) -> None:
+    """Add periods to the time lines of projects."""
+    _insert(writer, ((project, period, 0) for project, period in started))
 
 
-def _insert(writer: Writer, rows: Iterable[tuple[str, Epoch, int]]) -> None:
+def _insert(writer: Writer, rows: Iterable[tuple[str, PricePeriod, int]]) -> None:
     version = time.time_ns()
     writer.insert(
         "price_epochs",
         [
             {
                 "project": project,
-                "starts_at": epoch.starts_at,
-                "price_version": epoch.price_version,
-                "closed": epoch.closed,
+                "starts_at": period.starts_at,
+                "price_version": period.price_version,
+                "closed": period.closed,
                 "version": version,
                 "is_deleted": gone,
             }
-            for project, epoch, gone in rows
+            for project, period, gone in rows
         ],
     )
 
 
-def at(line: Timeline, moment: datetime) -> Epoch:
-    """The epoch in force at `moment`."""
-    return [epoch for epoch in line if epoch.starts_at <= moment][-1]
+def at(line: Timeline, moment: datetime) -> PricePeriod:
+    """The period in force at `moment`."""
+    return [period for period in line if period.starts_at <= moment][-1]
 
 
-def within(line: Timeline, start: datetime, end: datetime) -> list[Epoch]:
-    """The epochs that hold in some part of [start, end)."""
-    return [epoch for epoch, stops in _stretches(line) if epoch.starts_at < end and stops > start]
+def within(line: Timeline, start: datetime, end: datetime) -> list[PricePeriod]:
+    """The periods that hold in some part of [start, end)."""
+    return [period for period, stops in _with_ends(line) if period.starts_at < end and stops > start]
 
 
-def _stretches(line: Timeline) -> list[tuple[Epoch, datetime]]:
-    """Every epoch with its end: where the next begins."""
-    ends = [*(epoch.starts_at for epoch in line), datetime.max.replace(tzinfo=UTC)][1:]
+def _with_ends(line: Timeline) -> list[tuple[PricePeriod, datetime]]:
+    """Every period with its end: where the next begins."""
+    ends = [*(period.starts_at for period in line), datetime.max.replace(tzinfo=UTC)][1:]
     return list(zip(line, ends, strict=True))
 
 
 def changed(
-    line: Timeline, start: datetime, end: datetime, change: Callable[[Epoch], Epoch], *, cuts: Iterable[datetime] = ()
+    line: Timeline,
+    start: datetime,
+    end: datetime,
+    change: Callable[[PricePeriod], PricePeriod],
+    *,
+    cuts: Iterable[datetime] = (),
 ) -> Timeline:
-    """`line` with every epoch's part inside [start, end) put through `change`, cut also at `cuts`."""
-    bounds = {epoch.starts_at for epoch in line} | {start, end} | {cut for cut in cuts if start < cut < end}
-    result: list[Epoch] = []
+    """`line` with every period's part inside [start, end) put through `change`, cut also at `cuts`."""
+    bounds = {period.starts_at for period in line} | {start, end} | {cut for cut in cuts if start < cut < end}
+    result: list[PricePeriod] = []
     for bound in sorted(bound for bound in bounds if bound >= EPOCH):
         now = at(line, bound)
-        epoch = Epoch(bound, now.price_version, now.closed)
+        period = PricePeriod(bound, now.price_version, now.closed)
         if start <= bound < end:
-            epoch = change(epoch)
+            period = change(period)
         last = result[-1] if result else None
-        if last is None or (last.price_version, last.closed) != (epoch.price_version, epoch.closed):
-            result.append(epoch)
+        if last is None or (last.price_version, last.closed) != (period.price_version, period.closed):
+            result.append(period)
     return tuple(result)
 
 
 def refuse_closed(line: Timeline, start: datetime, end: datetime) -> None:
     """Raise `BooksClosed` if any part of [start, end) is closed."""
-    for epoch, stops in _stretches(line):
-        if epoch.closed and epoch.starts_at < end and stops > start:
+    for period, stops in _with_ends(line):
+        if period.closed and period.starts_at < end and stops > start:
             raise BooksClosed(
-                f"the books are closed from {max(epoch.starts_at, start):%Y-%m-%d} "
+                f"the books are closed from {max(period.starts_at, start):%Y-%m-%d} "
                 f"until {min(stops, end):%Y-%m-%d}; reopen them to change what is in them"
             )
 
 
 def dump(line: Timeline) -> str:
     """A time line as JSON, for keeping it beside a repricing."""
-    return json.dumps([[epoch.starts_at.isoformat(), epoch.price_version, epoch.closed] for epoch in line])
+    return json.dumps([[period.starts_at.isoformat(), period.price_version, period.closed] for period in line])
 
 
 def load(text: str) -> Timeline:
     """The inverse of `dump`."""
-    return tuple(Epoch(datetime.fromisoformat(start), version, closed) for start, version, closed in json.loads(text))
+    return tuple(
+        PricePeriod(datetime.fromisoformat(start), version, closed) for start, version, closed in json.loads(text)
+    )

@@ -1,6 +1,6 @@
 """Reprice history: show the difference, apply it, undo it; close a month so that nobody does it by accident.
 
-To apply is to move the stretch of the project's time line to another price list (`prices_epochs`) and then to make
+To apply is to move the stretch of the project's time line to another price list (`periods.py`) and then to make
 the calls agree with it. Both steps may be repeated, so a crash between them is mended by `resume`. To undo is to
 restore the stretch and do the same. Calls are rewritten one version above the row that was read: what settle writes
 meanwhile is newer and wins. Hours are marked dirty before and after, so that a rollup running beside it cannot miss a
@@ -132,7 +132,7 @@ def close_month(book: PriceBook, writer: Writer, month: str, *, project: str = "
     book.ensure(writer)
     book.open_projects(writer, {project})
     line = periods.read(writer, project)
-    closed = periods.changed(line, start, end, lambda one: periods.Epoch(one.starts_at, one.price_version, True))
+    closed = periods.changed(line, start, end, lambda one: periods.PricePeriod(one.starts_at, one.price_version, True))
     totals = _totals(writer, project, start, end)
     writer.insert(
         "closed_months",
@@ -159,9 +159,9 @@ def reopen_month(writer: Writer, month: str, *, project: str = "default") -> Non
     """
     start, end = _month(month)
     line = periods.read(writer, project)
-    if not any(epoch.closed for epoch in periods.within(line, start, end)):
+    if not any(period.closed for period in periods.within(line, start, end)):
         raise ConfigError(f"the books of {month} are not closed")
-    opened = periods.changed(line, start, end, lambda one: periods.Epoch(one.starts_at, one.price_version, False))
+    opened = periods.changed(line, start, end, lambda one: periods.PricePeriod(one.starts_at, one.price_version, False))
     periods.write(writer, project, line, opened)
     writer.insert(
         "closed_months",
@@ -226,9 +226,9 @@ def _finish(book: PriceBook, writer: Writer, record: dict[str, Any]) -> None:
     line, old = periods.read(writer, project), periods.load(record["epochs_before"])
     undoing = record["state"] == "undoing"
 
-    def moved(one: periods.Epoch) -> periods.Epoch:
+    def moved(one: periods.PricePeriod) -> periods.PricePeriod:
         version = periods.at(old, one.starts_at).price_version if undoing else record["price_version"]
-        return periods.Epoch(one.starts_at, version, one.closed)
+        return periods.PricePeriod(one.starts_at, version, one.closed)
 
     periods.write(writer, project, line, periods.changed(line, start, end, moved, cuts=[one.starts_at for one in old]))
     agree(book, writer, project, start, end)

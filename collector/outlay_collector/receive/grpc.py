@@ -1,4 +1,4 @@
-"""OTLP over gRPC: TraceService/Export and LogsService/Export, the same door as HTTP.
+"""OTLP over gRPC: TraceService/Export and LogsService/Export, the same intake as HTTP.
 
 The messages are taken as bytes, so that nothing is parsed twice. Errors as the specification says: bad data is
 INVALID_ARGUMENT, a full spool UNAVAILABLE with a RetryInfo, a missing key UNAUTHENTICATED.
@@ -19,7 +19,7 @@ from outlay.errors import DecodeError
 from outlay_collector.otlp.decompress import MAX_BODY_BYTES, TooLarge
 from outlay_collector.otlp.schema import text_field, varint
 from outlay_collector.receive.http import NO_METRICS, Unauthorized
-from outlay_collector.receive.intake import Door
+from outlay_collector.receive.intake import Intake
 from outlay_collector.receive.responses import PROTOBUF, success
 from outlay_collector.spool.spool import Spool, SpoolFull
 
@@ -50,7 +50,7 @@ async def start_grpc(
     host: str = "127.0.0.1",
     port: int = 4317,
     *,
-    door: Door | None = None,
+    intake: Intake | None = None,
 ) -> GrpcServer:
     """Listen on `host:port` (0 picks a port) and store what comes.
 
@@ -65,7 +65,7 @@ async def start_grpc(
         ],
         maximum_concurrent_rpcs=256,
     )
-    server.add_generic_rpc_handlers((_Services(door or Door(spool), authenticate),))
+    server.add_generic_rpc_handlers((_Services(intake or Intake(spool), authenticate),))
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         bound = server.add_insecure_port(address)
@@ -76,8 +76,8 @@ async def start_grpc(
 
 
 class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]
-    def __init__(self, door: Door, authenticate: Callable[[str | None], str]) -> None:
-        self.door = door
+    def __init__(self, intake: Intake, authenticate: Callable[[str | None], str]) -> None:
+        self.intake = intake
         self.authenticate = authenticate
 
     def service(self, call: Any) -> Any:
@@ -100,11 +100,11 @@ class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]
         try:
             if kind == "metrics":
                 return success(PROTOBUF, kind, 0, NO_METRICS)
-            self.door.hold(len(body))
+            self.intake.hold(len(body))
             try:
-                accepted = await self.door.accept(body, encoding="protobuf", project=project, kind=kind)
+                accepted = await self.intake.accept(body, encoding="protobuf", project=project, kind=kind)
             finally:
-                self.door.release(len(body))
+                self.intake.release(len(body))
             return success(PROTOBUF, kind, accepted.rejected, accepted.message)
         except (TooLarge, DecodeError) as exc:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(exc))

@@ -15,7 +15,7 @@ from typing import Any
 
 from outlay.errors import DecodeError, OutlayError
 from outlay_collector.otlp.decompress import MAX_BODY_BYTES, TooLarge
-from outlay_collector.receive.intake import Accepted, Door
+from outlay_collector.receive.intake import Accepted, Intake
 from outlay_collector.receive.responses import JSON, PROTOBUF, status, success
 from outlay_collector.spool.spool import Spool, SpoolFull
 
@@ -58,17 +58,17 @@ class Receiver:
         spool: Spool,
         authenticate: Callable[[str | None], str],
         *,
-        door: Door | None = None,
+        intake: Intake | None = None,
         body_timeout_s: float = BODY_TIMEOUT_S,
     ) -> None:
         """Serve what `spool` stores.
 
         Args:
             authenticate: The `Authorization` header, or None, to the project; raises `Unauthorized`. Must not block.
-            door: Shared with gRPC, so that both together stay within bounds; made here if not given.
+            intake: Shared with gRPC, so that both together stay within bounds; made here if not given.
             body_timeout_s: How long a client may take to send its body.
         """
-        self.door = door or Door(spool)
+        self.intake = intake or Intake(spool)
         self.authenticate = authenticate
         self.body_timeout_s = body_timeout_s
 
@@ -103,12 +103,12 @@ class Receiver:
         encoding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
         if encoding not in PACKINGS:
             raise _Refused(415, f"content encoding {encoding[:80]!r} is not gzip, deflate or identity")
-        held = _Held(self.door)
+        held = _Held(self.intake)
         try:
             body = await self._body(headers, receive, held)
             if kind == "metrics":
                 return Accepted(0, 0, note=NO_METRICS)
-            return await self.door.accept(
+            return await self.intake.accept(
                 body, encoding=TYPES[content_type], project=project, kind=kind, packing=PACKINGS[encoding]
             )
         finally:
@@ -140,18 +140,18 @@ class Receiver:
 
 
 class _Held:
-    """The bytes of one request that count against the door's bound."""
+    """The bytes of one request that count against the intake's bound."""
 
-    def __init__(self, door: Door) -> None:
-        self.door = door
+    def __init__(self, intake: Intake) -> None:
+        self.intake = intake
         self.size = 0
 
     def add(self, size: int) -> None:
-        self.door.hold(size)
+        self.intake.hold(size)
         self.size += size
 
     def release(self) -> None:
-        self.door.release(self.size)
+        self.intake.release(self.size)
         self.size = 0
 
 

@@ -38,7 +38,7 @@ class Accepted:
         return self.note or "; ".join(f"{count} × {reason}" for reason, count in self.reasons.most_common(5))
 
 
-class Door:
+class Intake:
     """The one way in. Bounds how many bodies are read at once and how many bytes are held meanwhile."""
 
     def __init__(self, spool: Spool, *, clock_ns: Callable[[], int] = time.time_ns) -> None:

@@ -20,7 +20,7 @@ from outlay_analytics.alerting.rules import (
     week_profile,
 )
 from outlay_analytics.alerting.states import advance, begin, inhibited, why_notify
-from outlay_analytics.forecast.projection import Outlook, probability_above
+from outlay_analytics.forecast.projection import Projection, probability_above
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.window import Window
 
@@ -118,8 +118,8 @@ def test_the_profile_knows_the_hour_of_the_week_and_forgets_no_hour() -> None:
     assert week_profile(np.zeros(0), monday) == pytest.approx(1 / 168)
 
 
-def outlook(spent: str, **total: float) -> Outlook:
-    return Outlook(MARCH, Decimal(spent), total)
+def projection(spent: str, **total: float) -> Projection:
+    return Projection(MARCH, Decimal(spent), total)
 
 
 NOW = MARCH.start + timedelta(days=10)
@@ -127,14 +127,14 @@ WIDE = {"mean": 110.0, "lo80": 95.0, "hi80": 130.0, "lo95": 85.0, "hi95": 150.0}
 
 
 def test_projected_is_a_warning_until_the_lower_bound_is_over_too() -> None:
-    warning = projected_over_budget(Decimal(100), outlook("40", **WIDE), NOW)
-    critical = projected_over_budget(Decimal(94), outlook("40", **WIDE), NOW)
+    warning = projected_over_budget(Decimal(100), projection("40", **WIDE), NOW)
+    critical = projected_over_budget(Decimal(94), projection("40", **WIDE), NOW)
     assert warning is not None
     assert critical is not None
     assert (warning.severity, critical.severity) == ("warning", "critical")
     assert "$110.00 of $100.00" in warning.reason
-    assert projected_over_budget(Decimal(111), outlook("40", **WIDE), NOW) is None
-    assert projected_over_budget(Decimal(1), outlook("0.5"), NOW) is None
+    assert projected_over_budget(Decimal(111), projection("40", **WIDE), NOW) is None
+    assert projected_over_budget(Decimal(1), projection("0.5"), NOW) is None
 
 
 @given(st.floats(1, 1e6), st.floats(0.01, 0.5), st.floats(0.3, 3.0))
@@ -154,22 +154,22 @@ def test_the_probability_falls_with_the_amount_and_is_a_tenth_at_the_upper_bound
 
 
 def test_over_budget_is_a_fact() -> None:
-    finding = over_budget(Decimal(100), outlook("100.000000000001"), NOW)
+    finding = over_budget(Decimal(100), projection("100.000000000001"), NOW)
     assert finding is not None
     assert finding.at_once
-    assert over_budget(Decimal(100), outlook("100"), NOW) is None
-    assert outlook("101").probability_over(Decimal(100)) == 1.0
+    assert over_budget(Decimal(100), projection("100"), NOW) is None
+    assert projection("101").probability_over(Decimal(100)) == 1.0
 
 
 def test_above_projection_needs_a_fifth_and_the_floor() -> None:
-    assert above_projection(outlook("120"), 100.0, Decimal(5), NOW) is None
-    assert above_projection(outlook("121"), 100.0, Decimal(5), NOW) is not None
-    assert above_projection(outlook("121"), 100.0, Decimal(50), NOW) is None
-    assert above_projection(outlook("121"), None, Decimal(5), NOW) is None
+    assert above_projection(projection("120"), 100.0, Decimal(5), NOW) is None
+    assert above_projection(projection("121"), 100.0, Decimal(5), NOW) is not None
+    assert above_projection(projection("121"), 100.0, Decimal(50), NOW) is None
+    assert above_projection(projection("121"), None, Decimal(5), NOW) is None
 
 
 def test_spend_where_none_was_expected_is_said_without_an_amount() -> None:
-    found = above_projection(outlook("121"), 0.0, Decimal(5), NOW)
+    found = above_projection(projection("121"), 0.0, Decimal(5), NOW)
     assert found is not None
     assert found.reason == "spent $121.00 since 1 March, where nothing was expected by now"
 

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from outlay_analytics.explain.change import drill
+from outlay_analytics.explain import drill
 
 DIMS = ["feature", "model", "region"]
 ROWS = list(itertools.product("abcd", "xyz", "mn"))

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outlay_analytics.explain.shapley import PICODOLLARS, apportion, decompose
+from outlay_analytics.explain import decompose
+from outlay_analytics.explain.shapley import PICODOLLARS, apportion
 
 amounts = st.floats(0, 1e9, allow_nan=False) | st.just(0.0)
 prices = st.floats(0, 1e-3, allow_nan=False) | st.just(0.0)

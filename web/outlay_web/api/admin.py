@@ -93,12 +93,12 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         encoding = TYPES.get(request.headers.get("content-type", "").partition(";")[0].strip().lower())
         if encoding is None:
             raise Problem(415, f"content type must be {' or '.join(TYPES)}")
-        if ctx.door is None:
+        if ctx.intake is None:
             raise Problem(503, "this process does not receive; ask one with the role receive")
         body = await request.body()
         kind = await anyio.to_thread.run_sync(kind_of, body, encoding)
         try:
-            taken = await ctx.door.accept(body, encoding=encoding, project=project, max_age_days=None, kind=kind)
+            taken = await ctx.intake.accept(body, encoding=encoding, project=project, max_age_days=None, kind=kind)
         except TooLarge as exc:
             raise Problem(413, str(exc)) from exc
         except SpoolFull as exc:

@@ -16,7 +16,7 @@ from outlay_web.cache import Cache
 
 if TYPE_CHECKING:
     from outlay_collector.prices.book import PriceBook
-    from outlay_collector.receive.intake import Door
+    from outlay_collector.receive.intake import Intake
     from outlay_collector.settle import Settler
     from outlay_collector.spool.spool import Spool
     from outlay_collector.store.client import Writer
@@ -46,7 +46,7 @@ class Context:
         version: Outlay's version.
         prices: The price book.
         spool: The receiver's spool, None where this process does not receive.
-        door: The one way into the spool, shared by HTTP, gRPC and recorded files.
+        intake: The one way into the spool, shared by HTTP, gRPC and recorded files.
         authenticator: Keys, password and sessions.
         config: Sections of outlay.toml as their owners parsed them: `budgets`, `alerts`, `projects`, `model_tiers` …
         clock: Returns the present instant; tests set it.
@@ -63,7 +63,7 @@ class Context:
     authenticator: Authenticator
     prices: PriceBook
     spool: Spool | None = None
-    door: Door | None = None
+    intake: Intake | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     clock: Callable[[], datetime] = utc_now
     ready: bool = False

@@ -39,7 +39,7 @@ class Card:
     bar: Markup
     period: str
     where: str
-    outlook: str | Markup
+    projection: str | Markup
     href: str
     edit_href: str
     fixed: bool
@@ -90,7 +90,7 @@ def card(view: View, one: Row) -> Card:
         budget_bar(one["used_ratio"], None if projected is None else float(projected / whole)),
         f"{fmt.ratio_text(one['elapsed_ratio'])} of the {one['period']} gone",
         where_text(filters),
-        outlook(one),
+        projection(one),
         url("/spend", pairs),
         url("/budgets", [*base, ("edit", name)]),
         bool(one["configured"]),
@@ -101,7 +101,7 @@ def where_text(filters: Mapping[str, Sequence[str]]) -> str:
     return " · ".join(f"{name} {', '.join(map(fmt.name_text, values))}" for name, values in filters.items())
 
 
-def outlook(one: Row) -> str | Markup:
+def projection(one: Row) -> str | Markup:
     """Where a budget is heading, in a few words."""
     projected, odds = one["projected_usd"], one["probability_over"]
     if projected is None:

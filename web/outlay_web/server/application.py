@@ -25,7 +25,7 @@ from outlay_collector.jobs import Workers
 from outlay_collector.load.loader import Loader
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.receive.http import Receiver
-from outlay_collector.receive.intake import Door
+from outlay_collector.receive.intake import Intake
 from outlay_collector.spool.spool import Spool
 from outlay_collector.store import Store, migrate, open_store
 from outlay_collector.store.lease import LEASE_S, lease_on
@@ -84,7 +84,7 @@ class Application:
             self.pipeline = Pipeline(self._fenced, self.lease, self.prices, self.cadence)
             self.workers = Workers()
             self.spool: Spool | None = None
-            self.door: Door | None = None
+            self.intake: Intake | None = None
             self.loader: Loader | None = None
             if "receive" in settings.roles:
                 self._open_spool()
@@ -97,7 +97,7 @@ class Application:
                 authenticator=authenticator,
                 prices=self.prices,
                 spool=self.spool,
-                door=self.door,
+                intake=self.intake,
                 config=sections,
                 clock=clock,
                 ask=self.cadence.ask,
@@ -117,7 +117,7 @@ class Application:
         """What answers over HTTP, or in this process."""
         receiver = None
         if self.spool is not None:
-            receiver = Receiver(self.spool, self.context.authenticator.project_for_ingest, door=self.door)
+            receiver = Receiver(self.spool, self.context.authenticator.project_for_ingest, intake=self.intake)
         return create_app(self.context, receiver)
 
     def start(self) -> None:
@@ -168,7 +168,7 @@ class Application:
             self.store, spool, on_loaded=lambda: self.workers.wake("settle"), cadence=self.cadence
         )
         self._closers += [lambda: self.pipeline.settle_rest(self._left_s), lambda: loader.stop(self._left_s())]
-        self.spool, self.door = spool, Door(spool)
+        self.spool, self.intake = spool, Intake(spool)
 
     def _left_s(self) -> float:
         """How long the stop may still take."""

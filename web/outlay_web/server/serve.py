@@ -109,7 +109,7 @@ async def _start_grpc(application: Application) -> GrpcServer | None:
     authenticate = application.context.authenticator.project_for_ingest
     try:
         return await start_grpc(
-            application.spool, authenticate, settings.host, settings.grpc_port, door=application.door
+            application.spool, authenticate, settings.host, settings.grpc_port, intake=application.intake
         )
     except OSError as exc:
         hint = "another program has it? choose another with --grpc-port, 0 for a free one, or off"

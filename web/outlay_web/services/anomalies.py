@@ -83,7 +83,7 @@ def look(
     Raises:
         NotFound: If the search failed and there is no earlier answer.
     """
-    seen = incidents.sight(scope, now or ctx.now())
+    seen = incidents.lookback(scope, now or ctx.now())
     start, end = seen.window.start, seen.window.end
     if start >= end:
         return Looked([], [], judged=False)

@@ -2,7 +2,7 @@
 --
 -- source    a SELECT that yields project, provider, request_model, response_model, service_tier, started_at, the six
 --            token counts, other_usage and state_hint, plus any columns that pass through
--- epochs    which price list holds from when: a SELECT of project, starts_at, price_version
+-- periods   which price list holds from when: a SELECT of project, starts_at, price_version
 -- tier      the price list's name of service_tier
 -- prices    `price_rows.sql` for matched, a SELECT of provider, model, and versions, the lists that may be used
 -- list_cost the cost at list prices, from list_rates where contracts differ from them
@@ -240,13 +240,13 @@ FROM
                                                 toUInt32(toUnixTimestamp(started_at) % 86400) AS p_second,
                                                 cityHash64(p_epoch, provider, request_model, response_model, $tier) AS p_names
                                             FROM ($source) AS s
-                                            ASOF LEFT JOIN ($epochs) AS e ON s.project = e.project AND s.started_at >= e.starts_at
+                                            ASOF LEFT JOIN ($periods) AS e ON s.project = e.project AND s.started_at >= e.starts_at
                                         ) AS s
                                         LEFT ANY JOIN
                                         (
                                             SELECT names, matched_model, match_kind, no_tier, model_key, tier_slot, thresholds, windows
                                             FROM model_matches
-                                            WHERE price_version IN (SELECT price_version FROM ($epochs))
+                                            WHERE price_version IN (SELECT price_version FROM ($periods))
                                         ) AS m ON s.p_names = m.names
                                     ) AS s
                                     ASOF LEFT JOIN ($prices) AS p ON s.p_slot_key = p.slot_key AND s.started_at >= p.valid_from
