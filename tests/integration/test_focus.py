@@ -25,7 +25,7 @@ from outlay_analytics.export.price_sheet import price_sheet
 from outlay_analytics.query.window import BadRequest, Scope, Window
 from outlay_analytics.questions.spend import spend
 from outlay_collector.prices.book import PriceBook
-from outlay_collector.prices.overrides import parse_overlay
+from outlay_collector.prices.overrides import parse_overrides
 from outlay_collector.store import Store
 from outlay_web.config import Settings
 
@@ -35,7 +35,7 @@ WEEK = Scope(Window(DAY, DAY + timedelta(days=7)))
 TABLE = list(
     csv.DictReader((Path(__file__).parents[1] / "data" / "focus-columns.csv").read_text(encoding="utf-8").splitlines())
 )
-CONTRACT = parse_overlay({"discounts": [{"provider": "openai", "discount": "0.1", "valid_from": "2020-01-01"}]})
+CONTRACT = parse_overrides({"discounts": [{"provider": "openai", "discount": "0.1", "valid_from": "2020-01-01"}]})
 
 
 @pytest.fixture
