@@ -11,12 +11,12 @@ import io
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from outlay_web.format import exact, rfc3339
+from outlay_analytics.query.text import exact, rfc3339
 
 MEDIA_TYPE = "text/csv; charset=utf-8"
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
@@ -45,7 +45,7 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return repr(value) if math.isfinite(value) else ""
     if isinstance(value, datetime):
-        return rfc3339(value if value.tzinfo else value.replace(tzinfo=UTC))
+        return rfc3339(value)
     if isinstance(value, date):
         return value.isoformat()
     text = str(value)

@@ -14,20 +14,14 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
+from outlay_analytics.query.text import digits, exact, rfc3339
+
 UNKNOWN = "–"
 MINUS = "\N{MINUS SIGN}"
 NAME_SHOWN = 120
 
 # Characters that would change the text around them, or hide: shown as a replacement character instead.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-
-
-def exact(amount: Decimal) -> str:
-    """All digits of an amount, without exponent or trailing zeros: `0.00214`, `1234.5`."""
-    text = format(amount, "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
 
 
 def usd_text(amount: Decimal | None, *, signed: bool = False) -> str:
@@ -38,18 +32,8 @@ def usd_text(amount: Decimal | None, *, signed: bool = False) -> str:
     """
     if amount is None:
         return UNKNOWN
-    size = abs(amount)
-    if size == 0:
-        return "$0.00"
-    if size >= 1:
-        digits = f"{size.quantize(Decimal('0.01'), ROUND_HALF_EVEN):,}"
-    else:
-        places = max(2, 2 - size.adjusted())
-        digits = format(size.quantize(Decimal(1).scaleb(-min(places, 12)), ROUND_HALF_EVEN), "f")
-        kept = digits.rstrip("0")
-        digits = kept.ljust(4, "0") if len(kept) < 4 else kept
-    sign = MINUS if amount < 0 else "+" if signed else ""
-    return f"{sign}${digits}"
+    sign = "" if not amount else MINUS if amount < 0 else "+" if signed else ""
+    return f"{sign}${digits(amount)}"
 
 
 def price_text(amount: Decimal | None) -> str:
@@ -212,12 +196,6 @@ def instant(at: datetime | None, timezone: str = "UTC", seconds: bool = False, n
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         rfc3339(at), rfc3339(at), instant_text(at, timezone, seconds=seconds, now=now)
     )
-
-
-def rfc3339(at: datetime) -> str:
-    """An instant as RFC 3339 in UTC, with as many digits of a second as it has."""
-    text = at.astimezone(ZoneInfo("UTC")).isoformat()
-    return text.replace("+00:00", "Z")
 
 
 def name_text(value: object, empty: str = "(none)") -> str:

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.explain.drivers import title
-from outlay_analytics.query.text import usd
+from outlay_analytics.query.text import rfc3339, usd
 
 MOST = 20  # entries in full, where a receiver limits what it takes (Slack: 50 blocks)
 OPEN_END = "0001-01-01T00:00:00Z"
@@ -77,7 +77,7 @@ class Message:
 
 def instant(moment: datetime | None) -> str:
     """RFC 3339 in UTC; Alertmanager's "not yet" for None."""
-    return OPEN_END if moment is None else moment.isoformat().replace("+00:00", "Z")
+    return OPEN_END if moment is None else rfc3339(moment)
 
 
 def driver_words(drivers: Sequence[Mapping[str, Any]], limit: int = 3) -> str:

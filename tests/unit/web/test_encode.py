@@ -10,7 +10,8 @@ from decimal import Decimal
 
 import pytest
 
-from outlay_web.http.encoding import instant, money, to_csv, to_json
+from outlay_analytics.query.text import exact, rfc3339
+from outlay_web.http.encoding import to_csv, to_json
 
 
 @pytest.mark.parametrize(
@@ -28,13 +29,13 @@ from outlay_web.http.encoding import instant, money, to_csv, to_json
     ],
 )
 def test_money_has_every_digit_and_no_exponent(value: str, text: str) -> None:
-    assert money(Decimal(value)) == text
+    assert exact(Decimal(value)) == text
 
 
 def test_instants_are_rfc_3339_in_utc() -> None:
-    assert instant(datetime(2026, 11, 22, 10, 0, tzinfo=UTC)) == "2026-11-22T10:00:00Z"
+    assert rfc3339(datetime(2026, 11, 22, 10, 0, tzinfo=UTC)) == "2026-11-22T10:00:00Z"
     shifted = datetime(2026, 11, 22, 10, 0, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
-    assert instant(shifted) == "2026-11-22T08:00:00.123456Z"
+    assert rfc3339(shifted) == "2026-11-22T08:00:00.123456Z"
 
 
 def test_unknown_and_impossible_numbers_are_null() -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from markupsafe import Markup
 
+from outlay_analytics.query.text import rfc3339
 from outlay_web import format as fmt
 from outlay_web.charts.figure import Figure, Key, canvas
 from outlay_web.charts.frame import BOTTOM, STRETCH, TOP, frame, stretched, time_labels
@@ -115,7 +116,7 @@ def line_chart(
     noted = {marker.index: marker.label for marker in markers}
     rows = []
     for i, step in enumerate(steps):
-        label = Markup('<time datetime="{}">{}</time>').format(fmt.rfc3339(step.start), step.label)
+        label = Markup('<time datetime="{}">{}</time>').format(rfc3339(step.start), step.label)
         note = f"anomaly: {noted[i]}" if i in noted else ""
         cells = [Cell(step.start, step_href(step) if step_href else None, label=label, note=note)]
         cells += [Cell(one.values[i], slot=one.slot) for one in lines]

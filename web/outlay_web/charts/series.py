@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from markupsafe import Markup
 
+from outlay_analytics.query.text import rfc3339
 from outlay_web import format as fmt
 from outlay_web.charts.scale import Bucket
 from outlay_web.charts.table import Cell, Column, Table
@@ -59,7 +60,7 @@ def twin(
         note = "part" if step.part else ""
         if i in marks:
             note = f"{note} anomaly: {marks[i].label}".strip()
-        label = Markup('<time datetime="{}">{}</time>').format(fmt.rfc3339(step.start), step.label)
+        label = Markup('<time datetime="{}">{}</time>').format(rfc3339(step.start), step.label)
         cells = [Cell(step.start, step_href(step) if step_href else None, note=note, label=label)]
         if not one:
             cells.append(Cell(sum(known, type(known[0])(0)) if known else None))

@@ -13,6 +13,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from outlay_analytics.query.text import exact
 from outlay_web import format as fmt
 from outlay_web.charts.svg import el, percent
 from outlay_web.csv_text import csv_parts
@@ -256,7 +257,7 @@ def _sort_value(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, Decimal):
-        return fmt.exact(value)
+        return exact(value)
     if isinstance(value, datetime):
         return str(value.timestamp())
     return str(value)

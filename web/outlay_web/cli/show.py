@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.query.text import digits
+
 UNKNOWN = "–"
 NUMBER = re.compile(r"-?\d[\d,]*(\.\d+)?(e[+-]?\d+)?", re.IGNORECASE)
 MAX_TEXT = 60
@@ -65,12 +67,10 @@ def cell(value: Any, name: str = "") -> str:
 
 def money(amount: Decimal) -> str:
     """Cents from a dollar on, four digits that say something below; an amount that is not zero never looks so."""
-    if amount == 0:
-        return "0"
-    if abs(amount) >= 1:
-        return f"{amount:,.2f}"
-    places = max(2, 3 - amount.adjusted())
-    return f"{amount:.{min(places, 12)}f}".rstrip("0").rstrip(".")
+    shown = digits(amount, 4)
+    if abs(amount) < 1:
+        shown = shown.rstrip("0").rstrip(".")
+    return f"-{shown}" if amount < 0 else shown
 
 
 class _Column:

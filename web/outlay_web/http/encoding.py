@@ -5,30 +5,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.query.text import exact, rfc3339
 from outlay_web.csv_text import csv_parts
 
 
 def columns(names: str) -> list[str]:
     """Names of columns, written as words."""
     return names.split()
-
-
-def money(value: Decimal) -> str:
-    """Every digit that matters and no exponent: `0.00175`, `0`."""
-    text = format(value, "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
-
-
-def instant(value: datetime) -> str:
-    """RFC 3339 in UTC, with a fraction only where there is one: `2026-11-22T10:00:00Z`."""
-    moment = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    return moment.isoformat().replace("+00:00", "Z")
 
 
 def to_json(value: Any) -> bytes:
@@ -67,9 +54,9 @@ def _look_up(row: Mapping[str, Any], name: str) -> Any:
 
 def _plain(value: Any) -> str:
     if isinstance(value, Decimal):
-        return money(value)
+        return exact(value)
     if isinstance(value, datetime):
-        return instant(value)
+        return rfc3339(value)
     if isinstance(value, date):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no JSON form")

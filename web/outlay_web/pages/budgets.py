@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from outlay_analytics.alerting import budgets
+from outlay_analytics.query.text import exact, rfc3339
 from outlay_analytics.query.window import BadRequest
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table, budget_bar
@@ -79,7 +80,7 @@ def card(view: View, one: Row) -> Card:
     name, whole = str(one["name"]), one["amount_usd"]
     filters = {str(dimension): tuple(map(str, values)) for dimension, values in one["scope"].items()}
     base = [("project", view.scope.project)] if view.scope.project != "default" else []
-    span = [("start", fmt.rfc3339(one["window"]["start"]))]
+    span = [("start", rfc3339(one["window"]["start"]))]
     pairs = [*base, *span, *((dimension, value) for dimension, values in filters.items() for value in values)]
     projected = one["projected_usd"]
     return Card(
@@ -148,7 +149,7 @@ def form_values(one: Row | None) -> dict[str, Any]:
     notify = (one or {}).get("notify") or []
     return {
         "name": (one or {}).get("name", ""),
-        "amount_usd": fmt.exact(parts.money(one["amount_usd"])) if one else "",
+        "amount_usd": exact(parts.money(one["amount_usd"])) if one else "",
         "period": (one or {}).get("period", "month"),
         "timezone": (one or {}).get("timezone", "UTC"),
         "notify": "\n".join(channel_text(channel) for channel in notify),

@@ -12,6 +12,7 @@ from outlay_analytics.alerting import budgets
 from outlay_analytics.anomalies import incidents
 from outlay_analytics.forecast import spend
 from outlay_analytics.forecast.projection import look_ahead
+from outlay_analytics.query.text import rfc3339
 from outlay_analytics.query.window import EVERYTHING, BadRequest, Window
 from outlay_web import format as fmt
 from outlay_web.charts import Band, Bucket, Cell, Column, Figure, Limit, Line, Marker, Table, buckets, line_chart
@@ -318,8 +319,8 @@ def anomaly_text(one: Row) -> str:
 def anomaly_href(view: View, one: Row, path: str = "/explain") -> str:
     """An anomaly's hours, against the same hours of an earlier week where they are explained."""
     start, end = one["started_at"], one["ended_at"]
-    span: dict[str, str] = {"start": fmt.rfc3339(start), "end": fmt.rfc3339(end)}
+    span: dict[str, str] = {"start": rfc3339(start), "end": rfc3339(end)}
     if path == "/explain":
         usual = incidents.usual_window(Window(start, end))
-        span |= {"base_start": fmt.rfc3339(usual.start), "base_end": fmt.rfc3339(usual.end)}
+        span |= {"base_start": rfc3339(usual.start), "base_end": rfc3339(usual.end)}
     return view.to(path, **span, **filters_of(one["scope"]))

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from outlay_analytics.query.text import rfc3339
 from outlay_analytics.query.window import BadRequest, parse_instant
 from outlay_collector.prices import lists, reprice
 from outlay_web import format as fmt
@@ -260,7 +261,7 @@ def _day(at: datetime | None) -> Markup:
     if at is None:
         return Markup('<span class="muted">–</span>')
     text = f"{at:%Y-%m-%d}" if at.time() == datetime.min.time() else f"{at:%Y-%m-%d %H:%M}"
-    return Markup('<time datetime="{}" class="num">{}</time>').format(fmt.rfc3339(at), text)
+    return Markup('<time datetime="{}" class="num">{}</time>').format(rfc3339(at), text)
 
 
 def _listed(row: Row, part: str) -> str:

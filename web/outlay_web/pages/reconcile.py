@@ -11,6 +11,7 @@ from typing import Any
 from markupsafe import Markup
 from starlette.requests import Request
 
+from outlay_analytics.query.text import rfc3339
 from outlay_analytics.reconcile.bill import BadBill
 from outlay_analytics.reconcile.bills import drop_bill, list_bills
 from outlay_web import format as fmt
@@ -262,8 +263,8 @@ def explained(view: View, reason: str, window: Any, row: Row) -> str:
     pairs = project_of(view)
     if window and window[0]:
         pairs += [
-            ("start", fmt.rfc3339(_midnight(window[0]))),
-            ("end", fmt.rfc3339(_midnight(window[1]) + timedelta(days=1))),
+            ("start", rfc3339(_midnight(window[0]))),
+            ("end", rfc3339(_midnight(window[1]) + timedelta(days=1))),
         ]
     models = sorted(row.get("models", ()))
     if reason in ("discount", "premium", "region"):

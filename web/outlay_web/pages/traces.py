@@ -12,6 +12,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
+from outlay_analytics.query.text import exact
 from outlay_analytics.questions import traces
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table, span_bar
@@ -259,7 +260,7 @@ def facts(span: Row) -> list[tuple[str, Any]]:
             value = call.get(name)
             if value not in (None, "", {}, []):
                 out.append((name, fact(value)))
-        out += [(f"cost of {key}", fmt.exact(usd) + " USD") for key, usd in (call.get("cost_lines") or {}).items()]
+        out += [(f"cost of {key}", exact(usd) + " USD") for key, usd in (call.get("cost_lines") or {}).items()]
         out += [(f"tag {key}", value) for key, value in (call.get("tags") or {}).items()]
         for score in call.get("scores") or []:
             said = score.get("value") if score.get("value") is not None else score.get("label")
@@ -271,7 +272,7 @@ def fact(value: Any) -> Any:
     """A value as a person would say it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return fmt.exact(value) + " USD" if isinstance(value, Decimal) else value
+    return exact(value) + " USD" if isinstance(value, Decimal) else value
 
 
 def span_table(view: View, spans: Sequence[Row], start: datetime) -> Table:

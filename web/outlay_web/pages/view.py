@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 
 from outlay_analytics.explain import bases
+from outlay_analytics.query.text import rfc3339
 from outlay_analytics.query.window import DIMENSIONS, EVERYTHING, ID_FILTERS, BadRequest, Scope, Window, check_groups
 from outlay_web import format as fmt
 from outlay_web.charts import Bucket, buckets
@@ -191,7 +192,7 @@ class View:
     def between(self, start: datetime, end: datetime, path: str | None = None, base: Window | None = None) -> str:
         """The same about another window, compared with `base` where that is explained."""
         pairs = self.shared if path else self.pairs
-        span: dict[str, Change] = {"start": fmt.rfc3339(start), "end": fmt.rfc3339(end)}
+        span: dict[str, Change] = {"start": rfc3339(start), "end": rfc3339(end)}
         if base is not None:
             span |= self.against(base)
         return url(path or self.path, changed(pairs, {"cursor": None, "csv": None, "interval": None, **span}))
@@ -239,7 +240,7 @@ class View:
 
     def against(self, base: Window) -> dict[str, Change]:
         """What a link to an explanation carries so that it compares with `base`."""
-        return {"base_start": fmt.rfc3339(base.start), "base_end": fmt.rfc3339(base.end)}
+        return {"base_start": rfc3339(base.start), "base_end": rfc3339(base.end)}
 
     def hidden(self, *without: str) -> list[tuple[str, str]]:
         """Parameters a form has to carry along, except those it sets itself and what they would make stale."""
@@ -334,6 +335,6 @@ def _from_local(text: str, timezone: str) -> str:
     """A form's local time as an instant; what names its own offset, or cannot be read, stays as it is."""
     try:
         at = datetime.fromisoformat(text)
-        return text if at.tzinfo else fmt.rfc3339(at.replace(tzinfo=ZoneInfo(timezone)))
+        return text if at.tzinfo else rfc3339(at.replace(tzinfo=ZoneInfo(timezone)))
     except (ValueError, KeyError, OSError):
         return text
