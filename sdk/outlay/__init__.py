@@ -7,16 +7,19 @@ outlay.init(service="shop")
 def triage(ticket): ...
 """
 
+from outlay import wire
 from outlay.optimizations.cache import cached
-from outlay.optimizations.cascade import Cascade, CascadeRun
+from outlay.optimizations.cascade import Cascade
+from outlay.optimizations.cascade_run import CascadeRun
 from outlay.optimizations.estimate import Estimate, estimate
-from outlay.optimizations.evaluate import Evaluation, evaluate
+from outlay.optimizations.evaluate import evaluate
+from outlay.optimizations.evaluation import Evaluation
 from outlay.optimizations.experiment import assign
 from outlay.optimizations.router import Router, Rule
 from outlay.optimizations.semantic_cache import SemanticCache
 from outlay.tracing.call import Call
-from outlay.tracing.client import flush, init, shutdown, stats
 from outlay.tracing.context import tags
+from outlay.tracing.lifecycle import flush, init, shutdown, stats, when_started
 from outlay.tracing.prompt_parts import prompt_parts
 from outlay.tracing.propagation import extract
 from outlay.tracing.recording import record, score
@@ -48,3 +51,6 @@ __all__ = [
     "tags",
     "track",
 ]
+
+when_started(wire.install)
+del when_started

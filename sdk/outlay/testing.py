@@ -20,9 +20,10 @@ from typing import Any
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from outlay import _safely, semconv
-from outlay.export.queue import Sender
+from outlay.export.sender import Sender
 from outlay.settings import Settings
-from outlay.tracing import client
+from outlay.tracing import lifecycle
+from outlay.tracing.client import Client, lend, take_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +182,15 @@ def capture(
     """
     from outlay.wire import forget, install
 
-    before = client._client, client._started, _safely.raise_errors
-    outer, outer_enabled = client._client, client._client.enabled
-    lent = client.take_back(outer.own_provider)
+    before = lifecycle._client, lifecycle._started, _safely.raise_errors
+    outer, outer_enabled = lifecycle._client, lifecycle._client.enabled
+    lent = take_back(outer.own_provider)
     outer.enabled = False  # what runs meanwhile is not the application's traffic
-    replacement = client.Client()
+    replacement = Client()
     settings.setdefault("set_global", False)
     settings.setdefault("flush_interval_ms", 20)
     memory = sender or MemorySender()
-    client._client, client._started = replacement, True
+    lifecycle._client, lifecycle._started = replacement, True
     replacement.explicit = True
     _safely.raise_errors = raise_errors
     forget()
@@ -203,18 +204,18 @@ def capture(
         if replacement.settings.wire:
             install()
         yield Capture(memory, _client=replacement)
-        client.end_open_calls(replacement)
+        lifecycle.end_open_calls(replacement)
         if replacement.pipeline is not None:
             replacement.pipeline.flush(10)
     finally:
         if replacement.pipeline is not None:
             replacement.pipeline.shutdown(1)
         replacement.enabled = False
-        client.take_back(replacement.own_provider)
-        client._client, client._started, _safely.raise_errors = before
+        take_back(replacement.own_provider)
+        lifecycle._client, lifecycle._started, _safely.raise_errors = before
         outer.enabled = outer_enabled
         if lent and outer.own_provider is not None:
-            client.lend(outer.own_provider)
+            lend(outer.own_provider)
 
 
 def _span(span: Any, scope: str, resource: dict[str, Any]) -> SentSpan:

@@ -25,10 +25,10 @@ from tests.waiting import until
 
 import outlay
 from outlay import _safely
-from outlay.export.queue import Sender
+from outlay.export.sender import Sender
 from outlay.settings import Settings
 from outlay.testing import MemorySender, capture
-from outlay.tracing.client import get_client
+from outlay.tracing.lifecycle import get_client
 
 
 class Server(ThreadingHTTPServer):

@@ -28,7 +28,7 @@ from tests.receiver import Received, receiver
 import outlay
 from outlay import semconv
 from outlay.testing import MemorySender, capture
-from outlay.tracing.client import get_client
+from outlay.tracing.lifecycle import get_client
 
 RECORD = "outlay.record(usage={'input_tokens': 1, 'output_tokens': 2}, model='gpt-4o', provider='openai')"
 PATHS = [

@@ -15,7 +15,7 @@ from tests.fake_provider import Answer, FakeProvider
 import outlay
 from outlay import semconv
 from outlay.testing import Capture, capture
-from outlay.tracing.client import end_open_calls, get_client
+from outlay.tracing.lifecycle import end_open_calls, get_client
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # theirs
 

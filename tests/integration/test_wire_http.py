@@ -18,7 +18,8 @@ from tests.fake_provider import Answer, FakeProvider
 import outlay
 from outlay import semconv
 from outlay.testing import Capture, capture
-from outlay.tracing import client
+from outlay.tracing import lifecycle
+from outlay.tracing.client import Client
 
 USAGE = Answer(text="four words of answer", input_tokens=900, output_tokens=60, response_id="r1")
 CACHED = Answer(
@@ -244,7 +245,7 @@ def test_uploads_name_their_model(sent: Capture, provider: FakeProvider) -> None
 
 
 def test_the_exporter_is_not_metered_and_does_not_meter_itself(provider: FakeProvider) -> None:
-    from outlay.export.queue import Sender
+    from outlay.export.sender import Sender
     from outlay.settings import Settings
 
     with capture() as sent:
@@ -258,15 +259,15 @@ def test_an_ordinary_request_outside_of_tracked_code_starts_nothing(
     provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The hooks stay once installed; a lent tracer provider would reach every test that runs later."""
-    monkeypatch.setattr(client, "_client", client.Client())  # as in a process that has not begun to track
-    monkeypatch.setattr(client, "_started", False)
+    monkeypatch.setattr(lifecycle, "_client", Client())  # as in a process that has not begun to track
+    monkeypatch.setattr(lifecycle, "_started", False)
     with capture():
         pass
     before = trace.get_tracer_provider()
     requests.get(f"{provider.url}/health", timeout=60)
     requests.post(f"{provider.url}/v1/chat/completions", json={"model": "m"}, timeout=60)
     assert trace.get_tracer_provider() is before
-    assert not client.running().enabled
+    assert not lifecycle.running().enabled
 
 
 def test_a_request_with_a_large_picture_is_metered_like_any_other(sent: Capture, provider: FakeProvider) -> None:

@@ -19,12 +19,9 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
-
-from opentelemetry import context as otel_context
 
 from outlay import _fork, _safely
 from outlay.export.slim import size_of, without_texts
@@ -34,71 +31,19 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
     from outlay.parsing.batch_items import Item
+from outlay.export.sender import Sender, unseen
 
 RETRYABLE = frozenset({429, 502, 503, 504})
+
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
 _MAX_RETRY_AFTER_S = 60.0
+
 _MAX_TEXT = 4 << 20  # characters of one span, and about those of one request: far below what a server takes
+
 _EXIT_BATCH = 8
+
 _MAX_ITEMS = 65_536  # of batch results, which arrive by the ten thousand and are small until they are encoded
-
-
-@contextmanager
-def unseen() -> Iterator[None]:
-    """Instrumentations of HTTP in the application make no span of what we send, or each export would cause another."""
-    token = otel_context.attach(otel_context.set_value(otel_context._SUPPRESS_INSTRUMENTATION_KEY, True))
-    try:
-        yield
-    finally:
-        otel_context.detach(token)
-
-
-class Sender:
-    """Puts encoded requests on the wire. Tests and other transports replace it.
-
-    `send` returns (HTTP status, seconds to wait); status 0 means that nobody answered.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._session: Any = None
-
-    def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
-        """POST one request and wait for the answer."""
-        import gzip
-
-        import requests
-
-        if self._session is None:
-            self._session = requests.Session()
-        url = self._settings.logs_url if signal == "logs" else self._settings.traces_url
-        headers = {
-            "content-type": "application/x-protobuf",
-            "content-encoding": "gzip",
-            "user-agent": "outlay-python",
-            **(self._settings.headers or {}),
-        }
-        verify = os.environ.get("OTEL_EXPORTER_OTLP_CERTIFICATE") or True
-        try:
-            response = self._session.post(
-                url,
-                data=gzip.compress(body, 1),
-                headers=headers,
-                timeout=(min(timeout_s, 3.0), timeout_s),
-                verify=verify,
-                allow_redirects=False,
-            )
-        except (requests.RequestException, OSError):
-            return 0, 0.0
-        try:
-            wait_s = float(response.headers.get("retry-after") or 0)
-        except ValueError:
-            wait_s = 0.0
-        return response.status_code, wait_s
-
-    def close(self) -> None:
-        """Forget the connections; a forked child must not use its parent's."""
-        self._session = None
 
 
 class Pipeline:
@@ -119,6 +64,7 @@ class Pipeline:
         self._encode_scores = encode_scores
         self._max_spans = settings.queue_spans
         self._max_bytes = settings.queue_bytes
+        self._max_text_bytes = settings.queue_bytes * 3 // 4  # beyond that, spans are queued without long texts
         self._batch = min(settings.batch_spans, settings.queue_spans)
         self.late: dict[int, Any] = {}  # span id → what is read when the span is encoded
         self.after_fork()
@@ -150,32 +96,31 @@ class Pipeline:
 
     # --- the application's side
 
-    def put(self, span: ReadableSpan) -> None:
+    def put(self, span: ReadableSpan, span_id: int) -> None:
         """Queue an ended span; drop it, counted, when the queue is full."""
         size = size_of(span)
-        late = self.late.get(span.context.span_id) if self.late and span.context is not None else None
+        late = self.late.get(span_id) if self.late else None
         if late is not None and late.words is not None:
             size += late.words.size()
-        if size > _MAX_TEXT or self._bytes + size > self._max_bytes * 3 // 4:
+        if size > _MAX_TEXT or self._bytes + size > self._max_text_bytes:
             span = without_texts(span)
             size = size_of(span)
-            if late is not None and span.context is not None:
-                self.late[span.context.span_id] = late._replace(words=None)
+            if late is not None:
+                self.late[span_id] = late._replace(words=None)
             _safely.warn("texts", "long texts do not fit the queue; spans are sent without them")
+        full = False
         with self._lock:
-            if len(self._spans) - self._items >= self._max_spans or self._bytes + size > self._max_bytes:
+            waiting = len(self._spans)
+            if waiting - self._items >= self._max_spans or self._bytes + size > self._max_bytes:
                 self.dropped += 1
                 full = True
-                if self.late and span.context is not None:
-                    self.late.pop(span.context.span_id, None)
+                self.late.pop(span_id, None)
             else:
                 self._spans.append((span, size))
                 self._bytes += size
-                full = False
-            waiting = len(self._spans)
             if self._thread is None:
                 self._start()
-        if waiting >= self._batch:
+        if waiting + 1 >= self._batch:
             self.wake()
         if self._exiting:
             self.exit()
@@ -251,7 +196,7 @@ class Pipeline:
         other.late.update(self.late)
         for span, size in spans:
             if size:
-                other.put(span)
+                other.put(span, span.context.span_id)
             else:
                 other.put_item(span)
         for score in scores:

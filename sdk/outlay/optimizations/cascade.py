@@ -10,154 +10,22 @@ from __future__ import annotations
 
 import inspect
 import math
-import os
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar, cast
 from weakref import WeakSet
 
 from outlay import _safely
 from outlay._kinds import is_async, is_generator, title_of
-from outlay.tracing.call import Call, Tally, last_call
-from outlay.tracing.client import get_client
-from outlay.tracing.frame import Frame
-from outlay.tracing.track import Tracker, track
+from outlay.optimizations.cascade_run import Attempt, CascadeRun, limit_of
+from outlay.optimizations.walk import driven
+from outlay.tracing.call import Call
 
 T = TypeVar("T")
 
 Accept = Callable[[Any], bool | float]
-
-
-class Attempt:
-    """One attempt of a run, as a block. Say `accept()` or `escalate()`; an exception makes it `failed`."""
-
-    def __init__(self, run: CascadeRun, tier: int, threshold: float | None, name: str) -> None:
-        self._run = run
-        self._tier = tier
-        self._threshold = threshold
-        self._outcome = "accepted"
-        self._confidence: float | None = None
-        self._is_forced = False
-        self._answered: Call | None = None
-        facts = {"name": run.name, "run_id": run.run_id, "tier": tier, "threshold": threshold}
-        tags: dict[str, Any] = {} if run.task is None else {"task": run.task}
-        self._tracker: Tracker = track(name, cascade=facts, **tags)
-        self._frame: Frame | None = None
-
-    @property
-    def call(self) -> Call | None:
-        """The call that answered (until `answered()` the latest one), or the attempt itself: for `score(call=…)`."""
-        if self._answered is not None or self._frame is None:
-            return self._answered
-        return self._frame.last_call or self._frame.call
-
-    def answered(self) -> None:
-        """The answer is there: calls that follow, such as a judge's, are not what a score is about."""
-        self._answered = self.call
-
-    def accept(self, confidence: float | None = None) -> None:
-        """This answer is used."""
-        self._outcome, self._confidence = "accepted", confidence
-
-    def escalate(self, confidence: float | None = None) -> None:
-        """This answer does not convince; a stronger tier follows."""
-        self._outcome, self._confidence = "escalated", confidence
-
-    def force(self, confidence: float | None = None) -> None:
-        """The run ends here with an answer that did not convince."""
-        self._outcome, self._confidence, self._is_forced = "escalated", confidence, True
-
-    def cost_usd(self) -> Decimal:
-        """What the calls inside cost so far, as far as prices are known."""
-        total = Decimal(0)
-        if self._frame is not None:
-            from outlay._cost import cost_of
-
-            for attributes in self._frame.used or ():
-                cost = cost_of(attributes, get_client().now_ns())
-                if cost is None:
-                    _safely.warn(
-                        f"cascade cost {self._run.name}",
-                        "max_cost_usd of cascade %s leaves out calls without a known price",
-                        self._run.name,
-                    )
-                total += cost or 0
-        return total
-
-    def _pause(self) -> None:
-        """Leave the block's context, for one that waits elsewhere."""
-        if isinstance(self._frame, Frame):
-            self._frame.detach()
-
-    def _resume(self) -> None:
-        if isinstance(self._frame, Frame):
-            self._frame.attach()
-
-    def _point_scores(self, call: Call | None) -> None:
-        """Let a score that names no call be about this one."""
-        if call is None or not isinstance(self._frame, Frame):
-            return
-        tally: Tally | None = self._frame
-        while tally is not None:
-            tally.last_call = call
-            tally = tally.parent
-        last_call.set(call)
-
-    def __enter__(self) -> Attempt:
-        self._frame = self._tracker.__enter__()
-        self._frame.used = []
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._frame is not None:
-            outcome = "failed" if error is not None else self._outcome
-            facts = {"outcome": outcome, "confidence": self._confidence, "forced": self._is_forced or None}
-            self._frame.set(cascade=facts)
-        self._tracker.__exit__(kind, error, tb)
-
-    async def __aenter__(self) -> Attempt:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, tb)
-
-
-class CascadeRun:
-    """The instrumentation alone, for a cascade written by hand.
-
-    Args:
-        name: Name of the cascade.
-        run_id: Attempts of one request share it; default is a new one.
-        task: Kind of task, recorded as `outlay.task`.
-
-    Example:
-        run = outlay.CascadeRun("answer")
-        with run.attempt() as attempt:
-            answer = ask_small(question)
-            sure = judge(answer)
-            attempt.accept(sure) if sure > 0.8 else attempt.escalate(sure)
-        if sure <= 0.8:
-            with run.attempt():
-                answer = ask_large(question)
-    """
-
-    def __init__(self, name: str, run_id: str | None = None, task: str | None = None) -> None:
-        self.name = name
-        self.task = task
-        self.run_id = run_id or os.urandom(16).hex()
-        self._next = 0
-
-    def attempt(self, tier: int | None = None, threshold: float | None = None, name: str | None = None) -> Attempt:
-        """The next attempt, one tier above the one before unless `tier` is given."""
-        tier = self._next if tier is None else tier
-        self._next = tier + 1
-        return Attempt(self, tier, threshold, name or f"{self.name} tier {tier}")
-
 
 Fallback = Literal["best", "last", "raise"]
 
@@ -243,8 +111,8 @@ class Cascade(Generic[T]):
         self._tiers = list(tiers)
         self._accept = accept
         self._threshold = threshold
-        self._max_latency_s = _limit(f"cascade {name!r}: max_latency_s", max_latency_s)
-        self._max_cost_usd = _limit(f"cascade {name!r}: max_cost_usd", max_cost_usd)
+        self._max_latency_s = limit_of(f"cascade {name!r}: max_latency_s", max_latency_s)
+        self._max_cost_usd = limit_of(f"cascade {name!r}: max_cost_usd", max_cost_usd)
         self._fallback = fallback
 
     @property
@@ -255,21 +123,22 @@ class Cascade(Generic[T]):
         """The accepted answer, to be awaited where the tiers are async; `task` picks the threshold and is recorded."""
         if self._is_async:
             return cast(T, self.arun(*args, task=task, **kwargs))
-        walk = self._walk(task, args, kwargs)
+        run = _Run(self, task)
+        walk = self._walk(run, args, kwargs)
         try:
-            awaitable, attempt = next(walk)
+            awaitable = next(walk)
         except StopIteration as stop:
             return cast(T, stop.value)
         _turned_async.add(self)
-        attempt._pause()
-        return cast(T, _finish(walk, awaitable, attempt, is_paused=True))
+        run.latest._pause()
+        return cast(T, _resumed(walk, awaitable, run.latest))
 
     def run(self, *args: Any, task: str | None = None, **kwargs: Any) -> T:
         """The accepted answer of synchronous tiers."""
-        walk = self._walk(task, args, kwargs)
+        walk = self._walk(_Run(self, task), args, kwargs)
         if not self._is_async:
             try:
-                awaitable, _ = next(walk)
+                awaitable = next(walk)
             except StopIteration as stop:
                 return cast(T, stop.value)
             _turned_async.add(self)
@@ -280,18 +149,10 @@ class Cascade(Generic[T]):
 
     async def arun(self, *args: Any, task: str | None = None, **kwargs: Any) -> T:
         """The accepted answer of asynchronous tiers; takes sync ones, too."""
-        walk = self._walk(task, args, kwargs)
-        try:
-            awaitable, attempt = next(walk)
-        except StopIteration as stop:
-            return cast(T, stop.value)
-        return cast(T, await _finish(walk, awaitable, attempt))
+        return cast(T, await driven(self._walk(_Run(self, task), args, kwargs)))
 
-    def _walk(
-        self, task: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Generator[tuple[Any, Attempt], Any, Any]:
-        """Walk up the tiers. What has to be awaited is handed out, and its value or exception sent back."""
-        run = _Run(self, task)
+    def _walk(self, run: _Run, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Generator[Any, Any, Any]:
+        """Walk up the tiers."""
         for number, tier in enumerate(self._tiers):
             is_last = number == len(self._tiers) - 1
             attempt = run.attempt(number, tier)
@@ -300,7 +161,7 @@ class Cascade(Generic[T]):
                     try:
                         answer = tier(*args, **kwargs)
                         if inspect.isawaitable(answer):
-                            answer = yield answer, attempt
+                            answer = yield answer
                     except Exception:
                         attempt._is_forced = run.must_fall_back(attempt, is_last)
                         raise
@@ -308,7 +169,7 @@ class Cascade(Generic[T]):
                     try:
                         judged = self._accept(answer)
                         if inspect.isawaitable(judged):
-                            judged = yield judged, attempt
+                            judged = yield judged
                         verdict = self._judge(judged, attempt)
                     except Exception:
                         verdict = self._no_verdict()
@@ -342,49 +203,15 @@ class Cascade(Generic[T]):
         return _Verdict(False, None)
 
 
-def _limit(what: str, given: Decimal | float | None) -> Decimal | None:
-    """A limit of time or money.
-
-    Raises:
-        ValueError: If it is no number of at least 0.
-    """
-    if given is None:
-        return None
-    try:
-        limit = Decimal(str(given))
-    except ArithmeticError:
-        limit = Decimal("nan")
-    if limit.is_nan() or limit < 0:
-        raise ValueError(f"{what} must be a number of at least 0, not {given!r}")
-    return limit
-
-
 def _may_hide(function: Any) -> bool:
     """Whether it may return an awaitable although it is no coroutine function: a lambda, a method of an object."""
     return getattr(function, "__name__", "<lambda>") == "<lambda>"
 
 
-async def _finish(
-    walk: Generator[tuple[Any, Attempt], Any, Any], awaitable: Any, attempt: Attempt, is_paused: bool = False
-) -> Any:
-    """Await what a run hands out until it ends."""
-    if is_paused:
-        attempt._resume()
-    while True:
-        try:
-            value = await awaitable
-        except BaseException as error:
-            step: Callable[[], Any] = _partial(walk.throw, error)
-        else:
-            step = _partial(walk.send, value)
-        try:
-            awaitable, _ = step()
-        except StopIteration as stop:
-            return stop.value
-
-
-def _partial(function: Callable[[Any], Any], value: Any) -> Callable[[], Any]:
-    return lambda: function(value)
+async def _resumed(walk: Generator[Any, Any, Any], awaitable: Any, attempt: Attempt) -> Any:
+    """Go on with a run whose first tier turned out to give an awaitable."""
+    attempt._resume()
+    return await driven(walk, awaitable)
 
 
 class _Run:
@@ -401,11 +228,13 @@ class _Run:
         self._cost_usd = Decimal(0)
         self.in_hand: list[_Answer] = []
         self.is_over = False
+        self.latest: Attempt  # the attempt under way
 
     def attempt(self, number: int, tier: Callable[..., Any]) -> Attempt:
         """The attempt of a tier."""
         name = getattr(tier, "__name__", "") or f"{self._cascade.name} tier {number}"
-        return self._run.attempt(number, self._threshold, name)
+        self.latest = self._run.attempt(number, self._threshold, name)
+        return self.latest
 
     def settle(self, attempt: Attempt, verdict: _Verdict, is_last: bool) -> bool:
         """Note the outcome; whether this answer is the run's."""

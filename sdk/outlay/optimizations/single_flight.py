@@ -7,7 +7,6 @@ bounded time, and never for one who waits for them: then they make the call them
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -149,6 +148,8 @@ class Flights:
 
     async def await_(self, flight: Flight) -> bool:
         """As `wait`, in a task; one of another library than asyncio does not wait."""
+        import asyncio  # loaded wherever somebody awaits; a fifth of what importing this package would cost
+
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:

@@ -15,7 +15,9 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from outlay import semconv
-from outlay.parsing import reading as readers
+from outlay.parsing import anthropic as messages
+from outlay.parsing import gemini as generated
+from outlay.parsing import openai as completions
 from outlay.parsing.reading import Reading
 from outlay.usage import Usage
 
@@ -147,12 +149,12 @@ def openai(source: Source, line: Json, number: int) -> Iterator[Item]:
     operation = {"list": "embeddings", "text_completion": "text_completion"}.get(str(kind), "chat")
     if not said.error:
         if kind == "response":
-            readers.openai_responses(said, body)
+            completions.openai_responses(said, body)
         elif kind is None and "data" in body:
             operation = "image_generation"
-            readers.openai_media(said, body)
+            completions.openai_media(said, body)
         else:
-            readers.openai_chat(said, body)
+            completions.openai_chat(said, body)
     yield from _items(source, said, operation, custom_id, body.get("created") or body.get("created_at"), number)
 
 
@@ -164,7 +166,7 @@ def anthropic(source: Source, line: Json, number: int) -> Iterator[Item]:
     said = Reading()
     message = result.get("message")
     if result.get("type") == "succeeded" and isinstance(message, dict):
-        readers.anthropic(said, message)
+        messages.anthropic(said, message)
     elif result.get("type") == "errored":
         error = result.get("error")
         inner = error.get("error") if isinstance(error, dict) else None
@@ -183,7 +185,7 @@ def gemini(source: Source, line: Json, number: int) -> Iterator[Item]:
     said = Reading()
     key = line.get("key")
     if isinstance(body, dict):
-        readers.gemini(said, body)
+        generated.gemini(said, body)
     elif isinstance(error, dict):
         said.error = str(error.get("status") or error.get("code") or "error")
     operation = "generate_content" if "candidates" in (body or {}) else "embeddings"

@@ -6,7 +6,9 @@ import base64
 import json
 
 from outlay.parsing import usage as counts
-from outlay.parsing.reading import Json, Reading, anthropic, openai_chat, text_of
+from outlay.parsing.anthropic import anthropic
+from outlay.parsing.openai import openai_chat
+from outlay.parsing.reading import Json, Reading, text_of
 from outlay.usage import Usage
 
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from outlay.parsing import bedrock, reading
+from outlay.parsing import anthropic, bedrock, gemini, openai, others
 from outlay.parsing.reading import Reader
 
 
@@ -46,13 +46,13 @@ def _hints(*patterns: str) -> re.Pattern[bytes]:
 _SPACE = r"\s*:\s*"
 CHAT = Format(
     "openai-chat",
-    reading.openai_chat,
+    openai.openai_chat,
     "openai",
     _hints(rf'"usage"{_SPACE}\{{', rf'"finish_reason"{_SPACE}"', rf'"error"{_SPACE}[{{"]', '"x_groq"'),
 )
 RESPONSES = Format(
     "openai-responses",
-    reading.openai_responses,
+    openai.openai_responses,
     "openai",
     _hints(
         r'"response\.(created|completed|incomplete|failed|cancelled)"',
@@ -60,34 +60,34 @@ RESPONSES = Format(
         rf'"error"{_SPACE}\{{',
     ),
 )
-MEDIA = Format("openai-media", reading.openai_media, "openai", _hints('"usage"', r"\.(completed|done)"), False)
+MEDIA = Format("openai-media", openai.openai_media, "openai", _hints('"usage"', r"\.(completed|done)"), False)
 MESSAGES = Format(
     "anthropic-messages",
-    reading.anthropic,
+    anthropic.anthropic,
     "anthropic",
     _hints("message_(start|delta|stop)", rf'"type"{_SPACE}"error"'),
 )
 RAW_PREDICT = Format(
     "vertex-raw",
-    reading.raw_predict,
+    anthropic.raw_predict,
     "gcp.vertex_ai",
     re.compile(MESSAGES.hints.pattern + b"|" + CHAT.hints.pattern),
     False,
 )
 GEMINI = Format(
     "gemini",
-    reading.gemini,
+    gemini.gemini,
     "gcp.gemini",
     _hints("usageMetadata", "finishReason", "groundingMetadata", '"error"'),
     False,
 )
-PREDICT = Format("vertex-predict", reading.gemini, "gcp.vertex_ai", GEMINI.hints, False)
+PREDICT = Format("vertex-predict", gemini.gemini, "gcp.vertex_ai", GEMINI.hints, False)
 _COUNTED = _hints('"usage', r"\.(created|started|completed|done)", '"error"')
 
 
 def _counted(name: str, provider: str, *needs: str) -> Format:
     """A format of which nothing matters but the names of its counts."""
-    return Format(name, reading.by_shape, provider, _COUNTED, needs=_needs(*needs))
+    return Format(name, others.by_shape, provider, _COUNTED, needs=_needs(*needs))
 
 
 INTERACTION = _counted("gemini-interaction", "gcp.gemini", "model agent", "input tools previous_interaction_id")
@@ -100,10 +100,8 @@ CONVERSE = Format(
     "bedrock-converse", bedrock.converse, "aws.bedrock", _hints("messageStop", "metadata", "Exception"), False
 )
 INVOKE = Format("bedrock-invoke", bedrock.invoke, "aws.bedrock", _hints('"bytes"'), False)
-COHERE = Format(
-    "cohere", reading.cohere, "cohere", _hints("message-(start|end)", "stream-(start|end)", "finish_reason")
-)
-OLLAMA = Format("ollama", reading.ollama, "ollama", _hints(rf'"done"{_SPACE}true', '"error"'))
+COHERE = Format("cohere", others.cohere, "cohere", _hints("message-(start|end)", "stream-(start|end)", "finish_reason"))
+OLLAMA = Format("ollama", others.ollama, "ollama", _hints(rf'"done"{_SPACE}true', '"error"'))
 
 
 @dataclass(frozen=True, slots=True)

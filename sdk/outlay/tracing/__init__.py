@@ -2,5 +2,5 @@
 
 Enters: functions and blocks of the application, tags, usage that somebody records.
 Leaves: spans with Outlay's attributes, for export.
-May import: export, parsing, wire.
+May import: export, parsing.
 """

@@ -1,4 +1,4 @@
-"""init(): the one connection between the application and Outlay.
+"""Client: what `init()` set up, the one connection between the application and Outlay.
 
 Outlay is a guest. It adds a span processor to the application's tracer provider where there is one, also when that
 one appears later, and so sees the application's spans. Its own spans come from a provider of its own, which the
@@ -11,11 +11,8 @@ While the application has no provider, ours is lent to OpenTelemetry without cla
 
 from __future__ import annotations
 
-import atexit
-import os
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
@@ -24,7 +21,6 @@ from opentelemetry.trace import Span, SpanContext, SpanKind
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from outlay import _safely, semconv
-from outlay.export import children
 from outlay.settings import Settings
 from outlay.tracing.context import current_scope, span_around
 
@@ -33,7 +29,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-    from outlay.export.queue import Pipeline, Sender
+    from outlay.export.queue import Pipeline
+    from outlay.export.sender import Sender
+
 
 Redact = Callable[[str], str]
 
@@ -85,7 +83,8 @@ class Client:
         from opentelemetry.sdk.resources import Resource
 
         from outlay.export.encode import Encoder
-        from outlay.export.queue import Pipeline, Sender
+        from outlay.export.queue import Pipeline
+        from outlay.export.sender import Sender
 
         encoder = Encoder(settings)
         pipeline = Pipeline(settings, sender or Sender(settings), encoder.spans, encoder.scores, exiting=self.exiting)
@@ -199,7 +198,7 @@ class Client:
         if tracer is not own:
             span = tracer.start_span(name, context, kind, attributes, start_time=start_ns)
         if tracer is own or not (span.is_recording() and span.get_span_context().trace_flags.sampled):
-            around = span_around(context)
+            around = span_around(context) if self._attached else None
             inside = context if around is None else Context({**context, _SPAN_KEY: around})
             span = own.start_span(name, inside, kind, attributes, start_time=start_ns)
         if self.settings.flush_at_end and current_scope(context).frame is None:
@@ -235,170 +234,3 @@ def take_back(provider: TracerProvider | None) -> bool:
         return False
     trace._TRACER_PROVIDER = None
     return True
-
-
-_client = Client()
-_lock = threading.RLock()
-_started = False
-_ends: list[Callable[[Client], None]] = []
-
-
-def get_client() -> Client:
-    """The client; set up from the environment if `init()` was not called."""
-    if not _started:
-        _start({}, explicit=False)
-    return _client
-
-
-def running() -> Client:
-    """The client as it is, for the hooks: somebody else's HTTP request must not start anything."""
-    return _client
-
-
-@_safely.safely()
-def init(
-    service: str | None = None,
-    environment: str | None = None,
-    *,
-    endpoint: str | None = None,
-    headers: Mapping[str, str] | None = None,
-    api_key: str | None = None,
-    service_version: str | None = None,
-    stream_usage: bool | None = None,
-    capture_content: bool | None = None,
-    content_ratio: float | None = None,
-    redact: Redact | None = None,
-    estimate_usage: bool | None = None,
-    propagate: bool | None = None,
-    set_global: bool | None = None,
-    share_spans: bool | None = None,
-    tracer_provider: Any = None,
-    wire: bool | None = None,
-    spool_file: str | None = None,
-    disabled: bool | None = None,
-) -> None:
-    """Start metering. Optional: the first tracked call does it with the environment's settings.
-
-    Safe to call twice; the first call wins, and a second one with other values says so in the log. Never raises: a
-    setting that cannot be read is logged and replaced by its default.
-
-    Args:
-        service: Name of this service (`OTEL_SERVICE_NAME`).
-        environment: Where it runs: prod, staging …
-        endpoint: Base URL of the server (`OTEL_EXPORTER_OTLP_ENDPOINT`); default http://localhost:4318.
-        headers: Headers of every export (`OTEL_EXPORTER_OTLP_HEADERS`).
-        api_key: Ingest key; decides the project.
-        service_version: Version of this service.
-        stream_usage: Ask OpenAI-style chat streams for usage. They then end with one more chunk without choices.
-        capture_content: Keep prompts and completions on the spans. Off by default.
-        content_ratio: Share of traces whose content is kept. Costs are always kept.
-        redact: Called with each text before it is queued; what it returns is kept.
-        estimate_usage: Estimate tokens, marked so, where a stream ended without usage.
-        propagate: Add `traceparent` and `baggage` to outgoing HTTP requests.
-        set_global: Serve as OpenTelemetry's tracer provider while the application has none.
-        share_spans: Let the application's own exporters have Outlay's spans, too.
-        tracer_provider: Use this provider instead of the global one.
-        wire: Meter calls at the HTTP layer. On by default.
-        spool_file: File for what could not be sent, to be loaded with `outlay ingest`.
-        disabled: Switch everything off.
-    """
-    given = {
-        "service": service,
-        "environment": environment,
-        "endpoint": endpoint,
-        "headers": headers,
-        "api_key": api_key,
-        "service_version": service_version,
-        "stream_usage": stream_usage,
-        "capture_content": capture_content,
-        "content_ratio": content_ratio,
-        "estimate_usage": estimate_usage,
-        "propagate": propagate,
-        "set_global": set_global,
-        "share_spans": share_spans,
-        "wire": wire,
-        "spool_file": spool_file,
-        "disabled": disabled,
-    }
-    _start(given, explicit=True, redact=redact, provider=tracer_provider)
-
-
-def _start(given: dict[str, Any], *, explicit: bool, redact: Redact | None = None, provider: Any = None) -> None:
-    global _started
-    with _lock:
-        if _started and not explicit:
-            return
-        settings = Settings.from_env(os.environ, on_error=_bad_setting, **given)
-        if _started and _client.explicit:
-            if settings != _client.settings:
-                _safely.warn("init", "init() was already called; the settings of the first call stay")
-            return
-        if not _started:
-            atexit.register(_exit)
-        _client.explicit = explicit
-        _started = True
-        _client.configure(settings, redact=redact, provider=provider)
-        if _client.enabled and settings.wire:
-            from outlay.wire import install
-
-            install()
-
-
-def _bad_setting(error: Exception) -> None:
-    _safely.warn(f"setting {error}", "%s; the default is used", error)
-
-
-@_safely.safely(False)
-def flush(timeout: float = 30.0) -> bool:
-    """Wait until everything recorded so far is on the server.
-
-    A producer of many past calls loses nothing if it flushes before the queue fills (`OUTLAY_QUEUE_SPANS`, 8192).
-
-    Args:
-        timeout: Seconds to wait at most.
-
-    Returns:
-        Whether everything was delivered.
-    """
-    pipeline = _client.pipeline
-    return pipeline.flush(timeout) if pipeline is not None else True
-
-
-@_safely.safely()
-def shutdown(timeout: float | None = None) -> None:
-    """Send what is queued and stop. Runs by itself at exit; later spans start it again."""
-    end_open_calls(_client)
-    pipeline = _client.pipeline
-    if pipeline is not None:
-        pipeline.shutdown(_client.settings.exit_timeout_s if timeout is None else timeout)
-
-
-@_safely.safely()
-def _exit() -> None:
-    """The process ends: send what is queued, and from now on everything at once."""
-    _client.exiting = True
-    end_open_calls(_client)
-    if _client.pipeline is not None:
-        _client.pipeline.exit()
-
-
-children.watch(_exit)
-
-
-def end_open_calls(client: Client) -> None:
-    """End the calls whose results nobody has fetched."""
-    for end in _ends:
-        end(client)
-
-
-def before_end(end: Callable[[Client], None]) -> None:
-    """Have this called before the last spans of a client are sent."""
-    _ends.append(end)
-
-
-def stats() -> dict[str, int]:
-    """Counts of spans since the start: `exported`, `dropped`, `spooled`."""
-    pipeline = _client.pipeline
-    if pipeline is None:
-        return {"exported": 0, "dropped": 0, "spooled": 0}
-    return {"exported": pipeline.exported, "dropped": pipeline.dropped, "spooled": pipeline.spooled}

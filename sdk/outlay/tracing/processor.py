@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
-from opentelemetry.trace import SpanContext
+from opentelemetry.trace import SpanContext, TraceFlags
 
 from outlay import _safely, semconv
 from outlay.export.slim import inside_of
@@ -62,15 +62,17 @@ class OutlayProcessor(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue the span; never blocks."""
-        context = span.context
-        parent = self._recorder.parents.pop(context.span_id, None) if self._recorder.parents and context else None
-        pipeline = self._recorder.pipeline
-        if self._recorder.enabled and pipeline is not None and context is not None and context.trace_flags.sampled:
+        recorder, context = self._recorder, span.context
+        if context is None:
+            return
+        parent = recorder.parents.pop(context.span_id, None) if recorder.parents else None
+        pipeline = recorder.pipeline
+        if recorder.enabled and pipeline is not None and context.trace_flags & TraceFlags.SAMPLED:
             try:
-                pipeline.put(span if parent is None else inside_of(parent, span))
-                if context.span_id in self._recorder.outermost:
-                    self._recorder.outermost.discard(context.span_id)
-                    pipeline.flush(self._recorder.settings.exit_timeout_s)
+                pipeline.put(span if parent is None else inside_of(parent, span), context.span_id)
+                if recorder.outermost and context.span_id in recorder.outermost:
+                    recorder.outermost.discard(context.span_id)
+                    pipeline.flush(recorder.settings.exit_timeout_s)
             except Exception:
                 _safely.report("span processor")
 

@@ -17,8 +17,8 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from outlay import _safely, semconv
-from outlay.tracing.client import running
 from outlay.tracing.context import SCOPE_KEY, Scope, current_scope, innermost_span
+from outlay.tracing.lifecycle import running
 
 _MAX_BAGGAGE = 4096
 _CARRIED = frozenset(semconv.TAG_ATTRIBUTES.values()) | {semconv.EXPERIMENT_NAME, semconv.EXPERIMENT_ARM}

@@ -16,9 +16,9 @@ from outlay import _safely, semconv
 from outlay._text import readable
 from outlay._time import Instant, to_ns
 from outlay.tracing.call import Call, last_call
-from outlay.tracing.client import get_client
 from outlay.tracing.context import current_scope, innermost_span
 from outlay.tracing.facts import lever_attributes
+from outlay.tracing.lifecycle import get_client
 from outlay.usage import Usage, attributes_of_usage
 
 

@@ -18,10 +18,10 @@ from opentelemetry.trace import SpanKind
 
 from outlay import _safely, semconv
 from outlay._time import Instant, to_ns
-from outlay.tracing.client import get_client
 from outlay.tracing.context import EMPTY, SCOPE_KEY, Scope, entered
 from outlay.tracing.deferred import Start, async_generator, conclude, generator
 from outlay.tracing.frame import OFF, Frame, facts_attributes
+from outlay.tracing.lifecycle import get_client
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -20,8 +20,9 @@ from outlay.parsing import formats
 from outlay.parsing.body import BodyReader, make_body_reader
 from outlay.parsing.reading import Reading
 from outlay.tracing.call import Call
-from outlay.tracing.client import Client, before_end
+from outlay.tracing.client import Client
 from outlay.tracing.context import SCOPE_KEY, Scope
+from outlay.tracing.lifecycle import before_end
 from outlay.wire.exchange import Exchange
 from outlay.wire.meter import Header, Meter
 

@@ -14,8 +14,9 @@ from opentelemetry.trace import SpanKind
 from outlay import _safely, semconv
 from outlay.parsing import formats
 from outlay.tracing import beside
-from outlay.tracing.client import Client, running
+from outlay.tracing.client import Client
 from outlay.tracing.context import EMPTY, SCOPE_KEY, Scope, innermost_span
+from outlay.tracing.lifecycle import running
 from outlay.wire import attempts, background, batches
 from outlay.wire.exchange import Exchange
 from outlay.wire.meter import Header, Meter, no_header

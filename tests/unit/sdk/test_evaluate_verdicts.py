@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import outlay
-from outlay.optimizations.evaluate import _bounded, _verdict, interval
+from outlay.optimizations.evaluation import _bounded, _verdict, interval
 from outlay.optimizations.intervals import mean_interval, share_interval
 from outlay.testing import Capture, capture
 

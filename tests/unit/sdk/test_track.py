@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import json
 import threading
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from opentelemetry import context as otel_context
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
@@ -350,3 +353,33 @@ def test_content_of_an_unknown_client_is_kept_only_when_asked_for() -> None:
     ]
     (said,) = json.loads(attributes["gen_ai.output.messages"])
     assert said["parts"] == [{"type": "text", "content": "yes ****"}]
+
+
+class Held:
+    """Something that the application has in its context."""
+
+
+def test_what_was_around_a_tracked_call_is_freed_with_it_and_waits_for_no_collector(sent: Capture) -> None:
+    @outlay.track(feature="search")
+    def search() -> int:
+        return 1
+
+    @outlay.track(feature="stream")
+    def stream() -> Iterator[int]:
+        yield search()
+
+    def work() -> weakref.ref[Held]:
+        held = Held()
+        token = otel_context.attach(otel_context.set_value("held", held))
+        search()
+        assert list(stream()) == [1]
+        with outlay.track(feature="block"):
+            search()
+        otel_context.detach(token)
+        return weakref.ref(held)
+
+    gc.disable()
+    try:
+        assert work()() is None
+    finally:
+        gc.enable()

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from outlay import Usage
-from outlay.parsing import bedrock, reading
+from outlay.parsing import anthropic, bedrock, gemini, openai, others, reading
 from outlay.parsing.formats import recognize
 from outlay.testing import Capture, capture
 from outlay_web.demo import fake_formats
@@ -244,14 +244,14 @@ def test_no_value_in_an_answer_stops_the_reader(odd: Any) -> None:
     """Every value of every kind of answer, replaced by an odd one."""
     answer = Answer(input_tokens=9, output_tokens=5, cache_read_tokens=1, reasoning_tokens=1, web_searches=1)
     bodies = [
-        (reading.openai_chat, fake_formats.openai_chat(answer)),
-        (reading.openai_responses, fake_formats.openai_response(answer)),
-        (reading.openai_media, fake_formats.openai_transcription(answer)),
-        (reading.anthropic, fake_formats.anthropic_message(answer)),
-        (reading.gemini, fake_formats.gemini_content(answer)),
-        (reading.by_shape, fake_formats.gemini_interaction(answer)),
-        (reading.cohere, fake_formats.cohere_chat(answer)),
-        (reading.ollama, next(iter(fake_formats.ollama_lines(answer, False, False)))),
+        (openai.openai_chat, fake_formats.openai_chat(answer)),
+        (openai.openai_responses, fake_formats.openai_response(answer)),
+        (openai.openai_media, fake_formats.openai_transcription(answer)),
+        (anthropic.anthropic, fake_formats.anthropic_message(answer)),
+        (gemini.gemini, fake_formats.gemini_content(answer)),
+        (others.by_shape, fake_formats.gemini_interaction(answer)),
+        (others.cohere, fake_formats.cohere_chat(answer)),
+        (others.ollama, next(iter(fake_formats.ollama_lines(answer, False, False)))),
         (bedrock.converse, fake_formats.converse(answer)),
         (bedrock.invoke, fake_formats.anthropic_message(answer)),
     ]

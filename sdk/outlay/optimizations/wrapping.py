@@ -1,0 +1,299 @@
+"""What both caches do around a function: look, join whoever makes the same call, make it, keep what it brings.
+
+It is said once, as a generator, for functions and coroutine functions: what has to be awaited is handed out, and its
+value or exception sent back (`walk.driven`). A function may turn out to return awaitables only when it is called.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+import types
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from outlay import _safely
+from outlay._kinds import is_async, is_generator, is_read_once, name_of, title_of
+from outlay.optimizations.identity import Identity
+from outlay.optimizations.lookup import Lookup, hit, miss, used
+from outlay.optimizations.single_flight import Flight, Flights
+from outlay.optimizations.stores import Entry
+from outlay.optimizations.walk import driven
+from outlay.optimizations.which import Untold
+
+
+class Found(NamedTuple):
+    """An answer that may be given again, and how similar its question was; None where it was the same."""
+
+    entry: Entry
+    similarity: float | None
+
+
+class Place:
+    """Where the answer to one call belongs. Calls of the same key are one flight."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What a function gave that was not known to be async: it has to be awaited."""
+
+    awaitable: Any
+
+
+class Wrapped:
+    """One function and its cache.
+
+    Args:
+        function: The function.
+        what: Who asks, for messages: `cached` or `SemanticCache`.
+        flights: The calls on their way.
+        is_lasting: Whether the store outlasts this process.
+        name: As in `cached`.
+        is_keyed: Whether the caller makes keys of calls.
+    """
+
+    kind: str  # exact or semantic
+    same: float | None  # the similarity of what a leader brings to those who asked for the same
+    looks_first: bool  # before joining a flight: where looking is cheap
+
+    def __init__(
+        self,
+        function: Any,
+        what: str,
+        flights: Flights,
+        is_lasting: bool,
+        name: str | None,
+        is_keyed: bool = False,
+    ) -> None:
+        self._function = function
+        self._flights = flights
+        self._name = name or name_of(function)
+        self._title = f"cache {title_of(function)}"
+        self._identity = identity_of(function, what, is_lasting, name, is_keyed)
+        self._signature = inspect.signature(function)
+        self._defaults = {
+            name: one.default for name, one in self._signature.parameters.items() if one.default is not one.empty
+        }
+        self._is_async = is_async(function)
+
+    def place_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Place:
+        """Where the answer to a call with these arguments belongs."""
+        raise NotImplementedError
+
+    def find(self, place: Any, awaits: bool) -> Generator[Any, Any, tuple[Found | None, float | None]]:
+        """The answer that is there, and else how similar the most similar one was."""
+        raise NotImplementedError
+
+    def keep(self, place: Any, entry: Entry, awaits: bool) -> Generator[Any, Any, None]:
+        """Store an answer."""
+        raise NotImplementedError
+
+    def wrapper(self) -> Callable[..., Any]:
+        """What takes the function's place."""
+        if self._is_async:
+
+            async def answer_async(*args: Any, **kwargs: Any) -> Any:
+                return await self._answer_async(args, kwargs)
+
+            return _like(answer_async, self._function)
+
+        def answer(*args: Any, **kwargs: Any) -> Any:
+            # what returns awaitables shows it with the first one
+            return self._answer_async(args, kwargs) if self._is_async else self._answer(args, kwargs)
+
+        return _like(answer, self._function)
+
+    def _place(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Place | None:
+        """The place; None, and a warning, where the call has no key: then there is no cache, but an answer."""
+        try:
+            return self.place_of(args, kwargs)
+        except Exception as problem:
+            hint = "; give cached(key=…)" if self.kind == "exact" else ""
+            _safely.warn(
+                f"cache key of {self._name}",
+                "no %s cache for a call of %s (%s)%s",
+                self.kind,
+                self._name,
+                problem,
+                hint,
+            )
+            return None
+
+    def _answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        place = self._place(args, kwargs)
+        if place is None:
+            return self._function(*args, **kwargs)
+        with Lookup(self._title) as lookup:
+            walk = self._walk(lookup, place, None, args, kwargs, awaits=False)
+            try:
+                next(walk)
+            except StopIteration as stop:
+                value = stop.value
+            if type(value) is _Begun:
+                self._is_async = True
+                lookup.pause()
+                return self._go_on(lookup, place, value.awaitable, args, kwargs)
+            return value
+
+    async def _go_on(
+        self, lookup: Lookup, place: Place, begun: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        with lookup.resumed():
+            return await driven(self._walk(lookup, place, begun, args, kwargs, awaits=True))
+
+    async def _answer_async(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        place = self._place(args, kwargs)
+        if place is None:
+            value = self._function(*args, **kwargs)
+            return await value if inspect.isawaitable(value) else value
+        with Lookup(self._title) as lookup:
+            return await driven(self._walk(lookup, place, None, args, kwargs, awaits=True))
+
+    def _walk(
+        self, lookup: Lookup, place: Place, begun: Any, args: tuple[Any, ...], kwargs: dict[str, Any], awaits: bool
+    ) -> Generator[Any, Any, Any]:
+        """The answer, from the cache, from whoever makes the same call, or from the function.
+
+        Args:
+            begun: What the function gave already; None if it was not called.
+            awaits: Whether what is handed out will be awaited; without, nothing is.
+        """
+        if self.looks_first:
+            found, _ = yield from self.find(place, awaits)
+            if found is not None:
+                return self._hit(lookup, found, begun, awaits)
+        miss(lookup.frame, self.kind)
+        flights = self._flights
+        flight, leads = (yield flights.aenter(place.key)) if awaits else flights.enter(place.key)
+        if flight is None:
+            return (yield from self._look(lookup, place, None, begun, args, kwargs, awaits))
+        if leads:
+            with flights.lead(place.key, flight):
+                return (yield from self._look(lookup, place, flight, begun, args, kwargs, awaits))
+        drop(begun)
+        return self._hit(lookup, flight.answer(), None, awaits)
+
+    def _look(
+        self,
+        lookup: Lookup,
+        place: Place,
+        flight: Flight | None,
+        begun: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        awaits: bool,
+    ) -> Generator[Any, Any, Any]:
+        """As one who leads: what came in meanwhile, or what the function gives."""
+        found, similarity = yield from self.find(place, awaits)
+        if found is not None:
+            if flight is not None:
+                flight.land(found)
+            return self._hit(lookup, found, begun, awaits)
+        miss(lookup.frame, self.kind, similarity)
+        value = self._function(*args, **kwargs) if begun is None else begun
+        if inspect.isawaitable(value):
+            if not awaits:
+                return _Begun(value)
+            value = yield value
+        entry = self._entry(value, lookup, awaits)
+        if entry is not None:
+            if flight is not None:
+                flight.land(Found(entry, self.same))
+            yield from self.keep(place, entry, awaits)
+        return value
+
+    def _entry(self, value: Any, lookup: Lookup, awaits: bool) -> Entry | None:
+        """What is kept of an answer; None where it is gone once read."""
+        if is_read_once(value):
+            _safely.warn(
+                f"cache {self._name}", "%s gives what can be read only once, which a cache cannot keep", self._name
+            )
+            return None
+        entry = Entry(value, used(lookup.frame))
+        if awaits:
+            entry.facts["awaited"] = True
+        return entry
+
+    def _hit(self, lookup: Lookup, found: Found, begun: Any, awaits: bool) -> Any:
+        drop(begun)
+        entry = found.entry
+        hit(lookup.frame, self.kind, entry, found.similarity)
+        if entry.facts.get("awaited") and not awaits:
+            self._is_async = True
+            return _ready(entry.value)
+        return entry.value
+
+
+async def _ready(value: Any) -> Any:
+    """For a function that returns awaitables: its answer, found at once."""
+    return value
+
+
+def drop(begun: Any) -> None:
+    """A coroutine that nobody needs to run."""
+    if inspect.iscoroutine(begun):
+        begun.close()
+
+
+def _like(wrapper: Callable[..., Any], function: Any) -> Callable[..., Any]:
+    """The wrapper with the function's name and signature; an object's attributes stay its own."""
+    updated = functools.WRAPPER_UPDATES if isinstance(function, types.FunctionType) else ()
+    return functools.update_wrapper(wrapper, function, updated=updated)
+
+
+def check_limits(ttl_s: float | None, max_entries: int, max_wait_s: float) -> None:
+    """What a cache cannot work with.
+
+    Raises:
+        ValueError: Naming it.
+    """
+    if ttl_s is not None and not ttl_s > 0:
+        raise ValueError(f"ttl_s must be above 0, not {ttl_s!r}; None keeps answers for good")
+    if max_entries < 1:
+        raise ValueError(f"max_entries must be at least 1, not {max_entries!r}")
+    if not 0 <= max_wait_s < threading.TIMEOUT_MAX:
+        raise ValueError(f"max_wait_s must be at least 0 and finite, not {max_wait_s!r}")
+
+
+def check_name(name: Any, what: str) -> None:
+    """A name is a word.
+
+    Raises:
+        TypeError: If it is none.
+    """
+    if name is not None and not (isinstance(name, str) and name):
+        raise TypeError(f"{what}: name must be a text, not {name!r}")
+
+
+def check_function(function: Any, what: str) -> None:
+    """Refuse what has no answer to keep.
+
+    Raises:
+        TypeError: If it is no function, or a generator, whose items can be had only once.
+    """
+    if not callable(function):
+        raise TypeError(f"{what} decorates a function, not {function!r}")
+    if is_generator(function):
+        raise TypeError(f"{what} cannot keep what {name_of(function)} yields: its items can be read only once")
+
+
+def identity_of(function: Any, what: str, is_lasting: bool, name: str | None, is_keyed: bool = False) -> Identity:
+    """What tells the function apart.
+
+    Raises:
+        TypeError: If nothing does, in a store that lasts.
+    """
+    try:
+        return Identity(function, is_lasting, name, is_keyed)
+    except Untold as held:
+        raise TypeError(
+            f"{what}: {name_of(function)} holds {held}, which nothing tells apart in a store that other processes "
+            "share; give name=… if all functions of that name may share answers, or pass what matters as an argument"
+        ) from None
