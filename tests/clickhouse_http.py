@@ -12,7 +12,7 @@ import re
 import tempfile
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -155,11 +155,9 @@ class _Handler(BaseHTTPRequestHandler):
         if options.get("database"):
             connection.query(f"USE `{options['database']}`", "TabSeparated")
         settings = {k: v for k, v in options.items() if k not in RESERVED and not k.startswith("param_")}
-        before = {name: _setting(connection, name) for name in settings}
-        # A request's settings are its own; readonly comes last, since nothing can be set after it.
-        for setting in sorted(settings, key=lambda s: s == "readonly"):
-            if settings[setting] != before[setting]:
-                connection.query(f"SET {setting} = '{_escaped(settings[setting])}'", "TabSeparated")
+        before = _values(connection, settings)  # a request's settings are its own
+        changed = {name: value for name, value in settings.items() if value != before.get(name)}
+        _set(connection, changed)
         try:
             params = {k[6:]: v for k, v in options.items() if k.startswith("param_")}
             insert = INSERT.match(sql)
@@ -173,9 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
             return bytes(connection.query(sql, options.get("default_format", "TabSeparated"), params=params).bytes())
         finally:
             if settings.get("readonly", "0") == "0":
-                for setting, value in before.items():
-                    if settings[setting] != value:
-                        connection.query(f"SET {setting} = '{_escaped(value)}'", "TabSeparated")
+                _set(connection, {name: before[name] for name in changed})
 
     def _send(self, status: int, payload: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
@@ -192,9 +188,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(payload)
 
 
-def _setting(connection: Any, name: str) -> str:
-    rows = connection.query(f"SELECT value FROM system.settings WHERE name = '{_escaped(name)}'", "TabSeparatedRaw")
-    return bytes(rows.bytes()).decode().rstrip("\n")
+def _values(connection: Any, names: Iterable[str]) -> dict[str, str]:
+    """What these settings are now."""
+    listed = ", ".join(f"'{_escaped(name)}'" for name in names)
+    if not listed:
+        return {}
+    sql = f"SELECT name, value FROM system.settings WHERE name IN ({listed})"
+    rows = bytes(connection.query(sql, "JSONCompactEachRow").bytes()).decode().splitlines()
+    return dict(json.loads(row) for row in rows)
+
+
+def _set(connection: Any, settings: Mapping[str, str]) -> None:
+    if settings:
+        said = ", ".join(f"{name} = '{_escaped(value)}'" for name, value in settings.items())
+        connection.query(f"SET {said}", "TabSeparated")
 
 
 def _escaped(text: str) -> str:

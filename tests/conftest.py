@@ -19,7 +19,13 @@ settings.register_profile("fixed", derandomize=True)
 settings.register_profile("explore")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
-ENGINE_PATH = Path(tempfile.mkdtemp(prefix="outlay-tests-"))
+# A small insert mostly waits for a disk. Tests pull no plug, so memory will do, where there is enough of it and nobody
+# has said where temporary files belong.
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 6 << 30
+if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+ENGINE_PATH = Path(tempfile.mkdtemp(prefix="outlay-tests-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
 
 
 def pytest_report_header() -> str:

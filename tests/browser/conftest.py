@@ -160,7 +160,7 @@ def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
     def open_(site: Site, **options: Any) -> Tab:
         options.setdefault("viewport", {"width": 1280, "height": 900})
         context = browser.new_context(**options)
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(300_000)
         contexts.append(context)
         tab = Tab(context.new_page(), site)
         tab.page.on("console", lambda m: tab.complaints.append(m.text) if m.type in ("error", "warning") else None)
