@@ -219,6 +219,15 @@ QUESTIONS: list[tuple[str, Pairs, str]] = [
     ("/caching", (("group_by", "provider,model"), ("interval", "day")), "rows"),
     ("/caching", (("group_by", "cost_state"),), "rows"),
     ("/caching", (("limit", "1"),), "rows"),
+    ("/quality", (), "rows"),
+    (
+        "/quality",
+        (("group_by", "feature,tag.plan"), ("interval", "day"), ("score", "correct"), ("success", "0.8")),
+        "rows",
+    ),
+    ("/experiments", (), "experiments"),
+    ("/tradeoff", (), "rows"),
+    ("/tradeoff", (("score", "correct"), ("margin", "0.1")), "rows"),
     ("/cascades", (), "cascades"),
     ("/cascades", (("interval", "day"), ("limit", "1")), "cascades"),
     ("/forecast", (("budget_usd", "10"),), "forecast"),
@@ -267,6 +276,7 @@ def test_answers_about_one_thing_fit(world: Documented) -> None:
     assert len(world.ask("get", "/traces/{trace_id}", trace_id=f"{0xBAD2:032x}").json["spans"]) == 2
     assert "lookup" in world.ask("get", "/traces/{trace_id}", trace_id=f"{0xCAC1:032x}").json["spans"][0]
     assert world.ask("get", "/cascades/{name}/thresholds", name="triage").json["rows"]
+    assert world.ask("get", "/experiments/{name}", ("split", "b:1"), name="tone").json["arms"]
     assert world.ask("get", "/budgets/{name}", name="search").status == 200
 
 

@@ -115,7 +115,20 @@ def test_no_page_shows_its_own_markup(server: Running) -> None:
     known = {"cascade_name": "triage", "cascade_tier": 0, "model": "gpt-5-mini"}
     put(server.assembly.store, *world(), call(timedelta(hours=5), "0", **failed, **known))
     march = (("start", "2026-03-01T00:00:00Z"), ("end", "2026-03-20T00:00:00Z"))
-    for path in ("/", "/spend", "/explain", "/caching", "/cascades", "/forecast", "/calls", "/alerts", "/settings"):
+    for path in (
+        "/",
+        "/spend",
+        "/explain",
+        "/quality",
+        "/tradeoff",
+        "/experiments",
+        "/caching",
+        "/cascades",
+        "/forecast",
+        "/calls",
+        "/alerts",
+        "/settings",
+    ):
         page = server.get(path, *march).text
         assert "&lt;span" not in page, path
         assert "&lt;time" not in page, path

@@ -42,6 +42,18 @@ class Query:
         text = self.values.get(name)
         return default if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
+    def number(self, name: str, default: float) -> float:
+        """A number, which may be one that makes no sense.
+
+        Raises:
+            BadRequest: If it is none at all.
+        """
+        text = self.values.get(name)
+        try:
+            return float(text) if text else default
+        except ValueError as exc:
+            raise BadRequest(f"{name} must be a number such as {default:g}, not {text!r:.80}") from exc
+
     def integer(self, name: str, default: int, low: int, high: int) -> int:
         """A whole number between `low` and `high`.
 

@@ -35,7 +35,13 @@ NAVIGATION = (
         Item("Explain", "/explain", "explain"),
         Item("Forecast", "/forecast", "forecast"),
     ),
-    (Item("Caching", "/caching", "caching"), Item("Cascades", "/cascades", "cascades")),
+    (
+        Item("Quality", "/quality", "quality"),
+        Item("Trade-off", "/tradeoff", "tradeoff"),
+        Item("Experiments", "/experiments", "experiments"),
+        Item("Caching", "/caching", "caching"),
+        Item("Cascades", "/cascades", "cascades"),
+    ),
     (Item("Budgets", "/budgets", "budgets"), Item("Alerts", "/alerts", "alerts")),
     (
         Item("Calls", "/calls", "calls"),

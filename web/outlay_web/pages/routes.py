@@ -27,14 +27,17 @@ from outlay_web.pages import (
     caching,
     calls,
     cascades,
+    experiments,
     explain,
     forecast,
     overview,
     prices,
+    quality,
     reconcile,
     settings,
     spend,
     traces,
+    tradeoff,
 )
 from outlay_web.pages.assets import serve
 from outlay_web.pages.colors import Colors
@@ -57,6 +60,9 @@ PAGES = (
     Route("/", overview.page, overview.ALLOWED),
     Route("/spend", spend.page, spend.ALLOWED),
     Route("/explain", explain.page, explain.ALLOWED, 7),
+    Route("/quality", quality.page, quality.ALLOWED),
+    Route("/tradeoff", tradeoff.page, tradeoff.ALLOWED),
+    Route("/experiments", experiments.page, experiments.ALLOWED),
     Route("/caching", caching.page, caching.ALLOWED),
     Route("/cascades", cascades.page, cascades.ALLOWED),
     Route("/forecast", forecast.page, forecast.ALLOWED),

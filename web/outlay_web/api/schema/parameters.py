@@ -10,6 +10,7 @@ from outlay_analytics.export.focus import MAX_TAGS
 from outlay_analytics.export.focus_columns import VERSIONS as FOCUS_VERSIONS
 from outlay_analytics.query.sorting import ORDERS, SORTS
 from outlay_analytics.query.window import DIMENSIONS, ID_FILTERS, INTERVALS, MAX_GROUPS
+from outlay_analytics.questions.experiments import UNITS
 from outlay_web.api.schema.shapes import TAG, TEXT, USD, Schema, either, listed, one_of
 
 MAX_LIMIT = 1000
@@ -36,6 +37,7 @@ OWN: dict[str, tuple[str, Schema]] = {
     "bill": ("Identifier of an imported bill.", TEXT),
     "budget_usd": ("Budget for the month, in USD.", USD),
     "compare": ("previous: add the figures of the window just before.", one_of(("previous",))),
+    "control": ("The arm that others are compared with.", TEXT),
     "cursor": ("next_cursor of the page before.", TEXT),
     "day": ("Day of the report; default yesterday.", {"type": "string", "format": "date"}),
     "focus": ("Version of FOCUS; default 1.2.", one_of(FOCUS_VERSIONS)),
@@ -47,15 +49,23 @@ OWN: dict[str, tuple[str, Schema]] = {
         f"Rows of a page; default {DEFAULT_LIMIT} of recorded things, all of what is added up.",
         {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
     ),
+    "margin": (
+        "By how much a mean score may be lower and still be no worse; default 0.02.",
+        {"type": "number", "minimum": 0},
+    ),
     "missing": ("true: the models of calls that have no price.", one_of(("true", "false"))),
     "model": ("Only this model.", TEXT),
     "name": ("Name of the file.", TEXT),
     "order": ("Default desc.", one_of(ORDERS)),
     "origin": ("Only prices from there.", one_of(ORIGINS)),
     "provider": ("Only this provider.", TEXT),
+    "score": ("Name of the score; default the most used one.", TEXT),
     "sort": ("Default started_at.", one_of(SORTS)),
     "tags": ("Keys of calls' tags that charges are told apart by, with commas.", listed(KEY) | {"maxItems": MAX_TAGS}),
+    "split": ("The arms' weights as they were asked for: control:0.9,new:0.1.", TEXT),
     "state": ("Only alerts in this state.", one_of(STATES)),
+    "success": ("From which value on an answer is a success, or the label that says so.", TEXT),
+    "unit": ("What is assigned to arms; default the first that nearly all calls say.", one_of(UNITS)),
 }
 TAGS: dict[str, Any] = {
     "name": "tag",

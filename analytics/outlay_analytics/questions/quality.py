@@ -1,0 +1,167 @@
+"""How good the answers were, beside what they cost: scores by any dimensions and interval.
+
+A score counts for the time and the dimensions of the call that gave the answer, however late it came. Cost, errors and
+latency of a group are of all its calls, as in `spend`; what a success cost is of the scored answers alone::
+
+    cost_per_success = Σ cost of the scored answers whose cost is known ÷ successes among them
+
+so that a group in which one call in a hundred is scored is not a hundred times as dear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from outlay_analytics.query.groups import MAX_GROUPS, MAX_ROWS
+from outlay_analytics.query.window import Interval, Scope, check_groups, check_interval, dimension_value
+from outlay_analytics.questions import spend
+from outlay_analytics.questions.scores import SQL, Score, choose, list_scores, scored
+from outlay_analytics.statistics.intervals import interval as interval_of
+from outlay_analytics.statistics.intervals import wilson
+from outlay_analytics.statistics.moments import Moments
+from outlay_collector.store import Store, load_sql
+
+COUNTS = ("answers", "judged", "successes", "priced_answers", "priced_successes")
+MEASURED = ("calls", "cost_usd", "errors", "p50_ms", "p95_ms", "priced_ratio")
+MAX_LABELS = 10
+DIGITS = Decimal("0.000000000001")
+Key = tuple[Any, ...]
+
+
+def quality(
+    store: Store,
+    scope: Scope,
+    group_by: Sequence[str] = ("model",),
+    interval: str = "total",
+    score: str = "",
+    success: str = "",
+    limit: int = MAX_GROUPS,
+) -> dict[str, Any]:
+    """Scores of a scope's answers by group and interval, with cost, errors and latency of the groups.
+
+    Args:
+        score: Name of the score; the most used one by default.
+        success: From which value on an answer is a success, or which label says so; 0.5 where all values lie within
+            0 and 1.
+        limit: Most groups to show, see `spend`.
+
+    Returns:
+        `window`, `currency`, `score`, `success`, `scores` (all names with `n` and `kind`), `total` and `rows` (newest
+        first, then dearest) with `n`, `mean`, `ci_low`, `ci_high` (95 %; Wilson's for shares, else Student's t),
+        `success_ratio` with its bounds, `cost_per_success_usd`, `labels`, and of all calls of the group `calls`,
+        `cost_usd`, `cost_per_call_usd`, `error_rate`, `p50_ms`, `p95_ms`, `priced_ratio`, `scored_ratio`. Without any
+        score `score` is None and `rows` is empty.
+
+    Raises:
+        BadRequest: For an unknown dimension, interval or score, or a success that the score cannot have.
+    """
+    names, step = check_groups(group_by), check_interval(interval)
+    there = list_scores(store, scope)
+    chosen = choose(there, score, success)
+    answer: dict[str, Any] = {
+        "window": {"start": scope.window.start, "end": scope.window.end},
+        "currency": "USD",
+        "score": chosen.name if chosen else None,
+        "success": chosen.success if chosen else None,
+        "scores": [one.shown() for one in there],
+        "total": None,
+        "rows": [],
+    }
+    if chosen is None:
+        return answer
+    measured = spend.spend(store, scope, names, step, limit=limit)
+    sums = scored_sums(store, scope, chosen, names, step)
+    shown = [row for row in measured["rows"] if not row.get("remainder")]
+    keys = {_key(row, names, step) for row in shown}
+    rest: dict[Any, Sums] = {}
+    for key, found in sums.items():
+        if key not in keys:
+            rest[key[0]] = rest.get(key[0], Sums()) + found
+    for row in measured["rows"]:
+        key = _key(row, names, step)
+        found = rest.get(key[0], Sums()) if row.get("remainder") else sums.get(key, Sums())
+        told = {name: row[name] for name in ("time", *names)}
+        kept = {"remainder": True} if row.get("remainder") else {}
+        answer["rows"].append({**told, **figures(found, row), **kept})
+    answer["total"] = figures(sum(sums.values(), Sums()), measured["total"])
+    return answer
+
+
+class Sums:
+    """What the scored answers of a group add up to."""
+
+    def __init__(self, row: Mapping[str, Any] | None = None) -> None:
+        self.score = Moments.read(row, "score") if row else Moments()
+        self.counts = {name: int(row[name]) if row else 0 for name in COUNTS}
+        self.usd = Decimal(row["answers_usd"]) if row else Decimal(0)
+        labels: tuple[Sequence[str], Sequence[int]] = row["labels"] if row else ((), ())
+        self.labels = dict(zip(*labels, strict=True))
+
+    def __add__(self, other: Sums) -> Sums:
+        both = Sums()
+        both.score = self.score + other.score
+        both.counts = {name: self.counts[name] + other.counts[name] for name in COUNTS}
+        both.usd = self.usd + other.usd
+        names = {**self.labels, **other.labels}
+        both.labels = {name: self.labels.get(name, 0) + other.labels.get(name, 0) for name in names}
+        return both
+
+
+def scored_sums(
+    store: Store, scope: Scope, score: Score, names: Sequence[str] = (), step: Interval = "total"
+) -> dict[Key, Sums]:
+    """The sums of the scored answers by (time or None, dimension values)."""
+    relation = scored(scope, score, names, step)
+    keys = ["time", *(f"told[{number + 1}] AS d{number}" for number in range(len(names)))]
+    sql = load_sql(
+        SQL,
+        "quality",
+        keys=", ".join(keys),
+        group=", ".join(["time", *(f"d{number}" for number in range(len(names)))]),
+        scored=relation.sql,
+        success=relation.success,
+        judged=relation.judged,
+    )
+    rows = store.query(sql, relation.params | {"max_rows": 5 * MAX_ROWS})
+    return {
+        (
+            None if step == "total" else row["time"],
+            *(dimension_value(name, row[f"d{number}"]) for number, name in enumerate(names)),
+        ): Sums(row)
+        for row in rows
+    }
+
+
+def figures(sums: Sums, measured: Mapping[str, Any]) -> dict[str, Any]:
+    """The measures of one row: of its scored answers, and of all its calls."""
+    counts = sums.counts
+    mean, share = interval_of(sums.score), wilson(counts["successes"], counts["judged"])
+    calls = measured["calls"]
+    priced = round(calls * (measured["priced_ratio"] or 0))
+    labels = sorted(sums.labels.items(), key=lambda one: (-one[1], one[0]))
+    return {
+        "n": sums.score.units or counts["answers"],
+        "mean": mean.value,
+        "ci_low": mean.low,
+        "ci_high": mean.high,
+        "success_ratio": share.value,
+        "success_ci_low": share.low,
+        "success_ci_high": share.high,
+        "cost_per_success_usd": per(sums.usd, counts["priced_successes"]),
+        "cost_per_call_usd": per(measured["cost_usd"], priced),
+        "error_rate": measured["errors"] / calls if calls else None,
+        "scored_ratio": min(1.0, counts["answers"] / calls) if calls else None,
+        **{name: measured[name] for name in MEASURED},
+        "labels": [{"label": label, "n": n} for label, n in labels[:MAX_LABELS]],
+    }
+
+
+def per(usd: Decimal | None, number: float) -> Decimal | None:
+    """An amount for one of so many, to the picodollar; unknown without any."""
+    return (usd / Decimal(number)).quantize(DIGITS, ROUND_HALF_UP) if usd is not None and number else None
+
+
+def _key(row: Mapping[str, Any], names: Sequence[str], step: Interval) -> Key:
+    return (None if step == "total" else row["time"], *(row[name] for name in names))

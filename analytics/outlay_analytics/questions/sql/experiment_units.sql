@@ -1,0 +1,41 @@
+-- Question: what did the units of each arm of an experiment cost, how often did they fail, for what were they used?
+-- Fragments: unit (text on c), filters (conditions on c). Parameters: project, start, end, name.
+-- Result: one row per arm: units, those also seen in another arm, sums over units for cost per call and failures per call
+-- (see moments.py), units by feature (of each unit's first call).
+SELECT
+    arm,
+    count() AS units,
+    countIf(arms > 1) AS shared_units,
+    countIf(priced > 0) AS cost_units, sum(cost) AS cost_a, sum(priced) AS cost_b,
+    sum(cost * cost) AS cost_aa, sum(priced * priced) AS cost_bb, sum(cost * priced) AS cost_ab, 0 AS cost_shares,
+    count() AS error_units, sum(errors) AS error_a, sum(calls) AS error_b,
+    sum(errors * errors) AS error_aa, sum(calls * calls) AS error_bb, sum(errors * calls) AS error_ab,
+    max(calls) = 1 AS error_shares,
+    sumMap([feature], [toUInt64(1)]) AS features
+FROM
+(
+    SELECT
+        *,
+        count() OVER (PARTITION BY unit) AS arms
+    FROM
+    (
+        SELECT
+            c.arm AS arm,
+            $unit AS unit,
+            toFloat64(count()) AS calls,
+            toFloat64(count(c.cost_usd)) AS priced,
+            toFloat64(sum(ifNull(c.cost_usd, 0))) AS cost,
+            toFloat64(countIf(c.status = 'error')) AS errors,
+            argMin(toString(c.feature), (c.started_at, c.span_id)) AS feature
+        FROM calls AS c FINAL
+        WHERE c.project = {project:String}
+          AND c.started_at >= toDateTime64({start:String}, 9, 'UTC')
+          AND c.started_at < toDateTime64({end:String}, 9, 'UTC')
+          AND c.experiment = {name:String}
+          AND ($filters)
+        GROUP BY arm, unit
+    )
+)
+GROUP BY arm
+ORDER BY units DESC, arm
+LIMIT 1000

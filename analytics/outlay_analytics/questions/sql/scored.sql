@@ -1,0 +1,65 @@
+-- The answers of a window that were scored: one row per score, with what it is about.
+-- A score of a call, or of the span right above calls, is about that call (the last of several). One of a whole trace, or
+-- of another span, is about the trace's answer: its last call that went well, and was accepted where it is a cascade's.
+-- Fragments: time, dimensions (an array of texts on c), filters (conditions on c). Parameters: project, start, end, score.
+-- Result: time, told (the dimensions), value, label, cost_usd: of the call, of all attempts of its cascade's run, or for a
+-- score of the trace of all its calls; None where one of them is unknown.
+SELECT
+    answer.time AS time,
+    answer.told AS told,
+    if(isFinite(given), given, NULL) AS value,
+    label,
+    arrayFilter(one -> if(is_near, if(answer.run = '', one.n = answer.n AND one.span = answer.span, one.run = answer.run), true), parts)
+        AS paid,
+    if(arrayExists(one -> isNull(one.cost), paid), NULL, arraySum(one -> ifNull(one.cost, 0), paid)) AS cost_usd
+FROM
+(
+    SELECT
+        s.about AS about,
+        s.given AS given,
+        s.label AS label,
+        t.parts AS parts,
+        arrayLastIndex(one -> one.span = about, parts) AS at_call,
+        if(at_call > 0, at_call, arrayLastIndex(one -> one.parent = about AND about != '', parts)) AS near,
+        near > 0 AS is_near,
+        arrayLastIndex(one -> one.went_well, parts) AS last_good,
+        parts[multiIf(is_near, near, last_good > 0, last_good, length(parts))] AS answer
+    FROM
+    (
+        SELECT
+            c.trace_id AS trace_id,
+            arraySort(
+                one -> (one.at, one.span, one.n),
+                groupArray(
+                    CAST(
+                        (
+                            c.started_at,
+                            c.span_id,
+                            c.n,
+                            c.parent_span_id,
+                            c.status != 'error' AND c.cascade_outcome IN ('', 'accepted'),
+                            $filters,
+                            c.cascade_run_id,
+                            c.cost_usd,
+                            $dimensions,
+                            $time
+                        ),
+                        'Tuple(at DateTime64(9, \'UTC\'), span String, n UInt16, parent String, went_well Bool, matches Bool, run String, cost Nullable(Decimal(38, 12)), told Array(String), time DateTime(\'UTC\'))'
+                    )
+                )
+            ) AS parts
+        FROM calls AS c FINAL
+        WHERE c.project = {project:String}
+          AND c.started_at >= toDateTime64({start:String}, 9, 'UTC')
+          AND c.started_at < toDateTime64({end:String}, 9, 'UTC')
+          AND c.trace_id IN (SELECT trace_id FROM scores WHERE project = {project:String} AND name = {score:String})
+        GROUP BY trace_id
+    ) AS t
+    INNER JOIN
+    (
+        SELECT trace_id, span_id AS about, value AS given, label
+        FROM scores FINAL
+        WHERE project = {project:String} AND name = {score:String}
+    ) AS s ON t.trace_id = s.trace_id
+)
+WHERE answer.matches

@@ -1,0 +1,267 @@
+"""Cost, quality and latency of every model per task: which choices are dominated, and which model would do.
+
+A model is dominated where another one of the same task is at most as dear, at least as good and at most as slow, and
+better in one of the three; what is not dominated is the Pareto frontier. A recommendation is the cheapest model whose
+quality is no worse than that of the best by more than a margin (the lower bound of the 95 % interval of the difference
+lies above it), and is only made from `LEAST_SCORED` scored answers of each of both on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from outlay.optimizations.router import MATRIX
+from outlay_analytics.query.spend_source import instant_text
+from outlay_analytics.query.window import BadRequest, Scope, expression, filter_sql
+from outlay_analytics.questions.experiments import MARGIN
+from outlay_analytics.questions.quality import Sums, per
+from outlay_analytics.questions.scores import SQL, Score, choose, list_scores, scored
+from outlay_analytics.statistics.intervals import difference, wilson
+from outlay_analytics.statistics.intervals import interval as interval_of
+from outlay_analytics.statistics.moments import Moments
+from outlay_collector.store import Store, load_sql
+
+TASK = "if(c.task != '', c.task, c.feature)"
+MAX_ROWS = 1000
+LEAST_SCORED = 30
+MAX_SCORES = 8  # names that are looked at to find the one of each task
+MONTH_DAYS = 365.25 / 12
+ASSUMPTION = "the calls of the other models are like those that this model answered"
+# Words of a task's name that tell which row of the starting matrix is about it.
+WORDS = {
+    "classification": ("classif", "triage", "rout", "intent", "label", "moderat", "sentiment"),
+    "extraction": ("extract", "parse", "ner", "invoice", "form"),
+    "summarization": ("summar", "digest", "tl;dr"),
+    "code": ("code", "sql", "program", "refactor"),
+    "reasoning": ("reason", "plan", "agent", "math"),
+    "rag": ("rag", "search", "retriev", "question", "qa", "support", "chat"),
+}
+Row = dict[str, Any]
+
+
+def tradeoff(store: Store, scope: Scope, score: str = "", success: str = "", margin: float = MARGIN) -> dict[str, Any]:
+    """Cost, quality and latency per task (the calls' task, else their feature) and model.
+
+    Args:
+        score, success: See `quality`; by default each task is judged by the score that most of its answers have.
+        margin: By how much the mean score of a recommended model may be lower than the best one's.
+
+    Returns:
+        `score`, `scores`, `margin`; `rows` per task and model with `cost_per_call_usd`, `n`, `mean`,
+        `cost_per_success_usd`, `p95_ms` and their intervals, `on_frontier`, `dominated_by` and `monthly_excess_usd`
+        (what its calls cost a month above the dominating model's); `tasks` with `recommended`, `monthly_saving_usd`,
+        `reason`, `assumption` and the `rule_of_thumb` of the starting matrix.
+
+    Raises:
+        BadRequest: For an unknown score or an impossible margin.
+    """
+    if not (math.isfinite(margin) and margin >= 0):
+        raise BadRequest(f"margin must be a number of at least 0, in units of the score, not {margin}")
+    if success and not score:
+        raise BadRequest("success is about one score: name it with score=")
+    scores = list_scores(store, scope)
+    chosen = choose(scores, score, success)
+    sums, told = _sums(store, scope, [chosen] if score and chosen else scores[:MAX_SCORES])
+    months = max(scope.window.length.total_seconds() / 86400 / MONTH_DAYS, 1e-9)
+    by_task: dict[str, list[Row]] = {}
+    moments: dict[tuple[str, str], Moments] = {}
+    for raw in _calls(store, scope):
+        key = (raw["task"], raw["model"])
+        found = sums.get(key, Sums())
+        moments[key] = found.score
+        by_task.setdefault(raw["task"], []).append(_row(raw, found, told.get(raw["task"])))
+    tasks = []
+    for name, rows in by_task.items():
+        _mark_frontier(rows, months)
+        own = {row["model"] or "": moments[name, row["model"] or ""] for row in rows}
+        tasks.append({"score": told.get(name), **_recommend(name, rows, own, margin, months)})
+    tasks.sort(key=lambda one: (-(one["monthly_cost_usd"] or Decimal(0)), one["task"] or ""))
+    place = {one["task"]: number for number, one in enumerate(tasks)}
+    listed = [row for rows in by_task.values() for row in rows]
+    listed.sort(key=lambda row: (place[row["task"]], -row["calls"]))
+    return {
+        "window": {"start": scope.window.start, "end": scope.window.end},
+        "currency": "USD",
+        "score": chosen.name if score and chosen else None,
+        "success": chosen.success if score and chosen else None,
+        "scores": [one.shown() for one in scores],
+        "margin": margin,
+        "rows": listed,
+        "tasks": tasks,
+    }
+
+
+def _row(raw: Mapping[str, Any], found: Sums, score: str | None) -> Row:
+    cost = Moments.read(raw, "cost")
+    spread, mean = interval_of(cost), interval_of(found.score)
+    share = wilson(found.counts["successes"], found.counts["judged"])
+    successes = found.counts["priced_successes"]
+    p50, p95 = raw["quantiles_ms"]
+    return {
+        "task": raw["task"] or None,
+        "model": raw["model"] or None,
+        "model_tier": raw["model_tier"] or None,
+        "calls": raw["calls"],
+        "cost_usd": raw["cost_usd"] if cost.units else None,
+        "priced_ratio": cost.units / raw["calls"],
+        "cost_per_call_usd": per(raw["cost_usd"], cost.units),
+        "cost_ci_low_usd": None if spread.low is None else _usd(max(0.0, spread.low)),
+        "cost_ci_high_usd": None if spread.high is None else _usd(spread.high),
+        "score": score,
+        "n": found.score.units,
+        "mean": mean.value,
+        "ci_low": mean.low,
+        "ci_high": mean.high,
+        "success_ratio": share.value,
+        "cost_per_success_usd": per(found.usd, successes),
+        "error_rate": raw["errors"] / raw["calls"],
+        "p50_ms": round(p50, 3),
+        "p95_ms": round(p95, 3),
+        "on_frontier": None,
+        "dominated_by": None,
+        "monthly_excess_usd": None,
+    }
+
+
+def _mark_frontier(rows: Sequence[Row], months: float) -> None:
+    known = [row for row in rows if row["mean"] is not None and row["cost_per_call_usd"] is not None]
+    for row in known:
+        better = [other for other in known if _dominates(other, row)]
+        row["on_frontier"] = not better
+        if better:
+            best = min(better, key=lambda other: (other["cost_per_call_usd"], other["model"] or ""))
+            row["dominated_by"] = best["model"]
+            per_call = row["cost_per_call_usd"] - best["cost_per_call_usd"]
+            row["monthly_excess_usd"] = per(per_call * row["calls"], months)
+
+
+def _dominates(one: Row, other: Row) -> bool:
+    at_least = [
+        (other["cost_per_call_usd"], one["cost_per_call_usd"]),
+        (one["mean"], other["mean"]),
+        (other["p95_ms"], one["p95_ms"]),
+    ]
+    return all(a >= b for a, b in at_least) and any(a > b for a, b in at_least)
+
+
+def _recommend(task: str, rows: Sequence[Row], moments: Mapping[str, Moments], margin: float, months: float) -> Row:
+    """What to use for a task, or why nothing is recommended."""
+    cost = sum((row["cost_usd"] for row in rows if row["cost_usd"] is not None), Decimal(0))
+    found: Row = {
+        "task": task or None,
+        "monthly_cost_usd": per(cost, months) if any(row["cost_usd"] is not None for row in rows) else None,
+        "best": None,
+        "recommended": None,
+        "recommended_tier": None,
+        "monthly_saving_usd": None,
+        "reason": "",
+        "assumption": None,
+        "rule_of_thumb": rule_of_thumb(task),
+    }
+    judged = [row for row in rows if row["n"] >= LEAST_SCORED and row["cost_per_call_usd"] is not None]
+    if len(judged) < 2:
+        most = max((row["n"] for row in rows if row not in judged), default=0)
+        missing = f"; the next has {most}" if most else ""
+        found["reason"] = (
+            f"{len(judged)} of {len(rows)} models have the {LEAST_SCORED} scored answers it takes{missing}"
+        )
+        return found
+    best = max(judged, key=lambda row: (row["mean"], -row["cost_per_call_usd"]))
+    found["best"] = best["model"]
+    fitting = [row for row in judged if row is best or _is_no_worse(moments, best, row, margin)]
+    chosen = min(fitting, key=lambda row: (row["cost_per_call_usd"], -row["mean"]))
+    found |= {"recommended": chosen["model"], "recommended_tier": chosen["model_tier"]}
+    if chosen is best:
+        cheaper = [row for row in judged if row["cost_per_call_usd"] < best["cost_per_call_usd"]]
+        found["reason"] = "the best, and the cheapest"
+        if cheaper:
+            found["reason"] = f"the best; no cheaper model is shown to be within {margin:g} of it"
+            if any(_may_do(moments, best, row, margin) for row in cheaper):
+                found["reason"] += "; more scores could"
+    else:
+        lost = difference(moments[best["model"] or ""], moments[chosen["model"] or ""])
+        assert lost.low is not None
+        below = f"at most {max(0.0, -lost.low):.3g} below {best['model']} (95 %)"
+        found["reason"] = f"{below}, at {_part(chosen, best)} of its cost"
+    moved = [row for row in rows if row["cost_usd"] is not None and row is not chosen]
+    saving = sum((row["cost_usd"] - chosen["cost_per_call_usd"] * row["calls"] for row in moved), Decimal(0))
+    found |= {"monthly_saving_usd": per(saving, months), "assumption": ASSUMPTION}
+    return found
+
+
+def _is_no_worse(moments: Mapping[str, Moments], best: Row, row: Row, margin: float) -> bool:
+    low = difference(moments[best["model"] or ""], moments[row["model"] or ""]).low
+    return low is not None and low > -margin
+
+
+def _may_do(moments: Mapping[str, Moments], best: Row, row: Row, margin: float) -> bool:
+    high = difference(moments[best["model"] or ""], moments[row["model"] or ""]).high
+    return high is None or high > -margin
+
+
+def _part(one: Row, whole: Row) -> str:
+    cost = whole["cost_per_call_usd"]
+    return f"{float(one['cost_per_call_usd'] / cost):.0%}" if cost else "the same part"
+
+
+def rule_of_thumb(task: str) -> dict[str, str] | None:
+    """The row of the starting matrix that a task's name speaks of; None where none does."""
+    name = task.lower()
+    for row in MATRIX:
+        if row.task in name or any(word in name for word in WORDS[row.task]):
+            return {"task": row.task, "tier": row.tier, "kept": row.kept, "failure": row.failure}
+    return None
+
+
+def _usd(amount: float) -> Decimal:
+    return Decimal(f"{amount:.12f}")
+
+
+def _sums(store: Store, scope: Scope, scores: Sequence[Score]) -> tuple[dict[tuple[str, str], Sums], dict[str, str]]:
+    """Sums by task and model, and the score that each task is judged by: the one that most of its answers have."""
+    sums: dict[tuple[str, str], Sums] = {}
+    told: dict[str, str] = {}
+    most: dict[str, int] = {}
+    for score in scores:
+        found = _sums_of(store, scope, score)
+        answers: dict[str, int] = {}
+        for (task, _), one in found.items():
+            answers[task] = answers.get(task, 0) + one.score.units
+        for task, n in answers.items():
+            if n > most.get(task, 0):
+                most[task], told[task] = n, score.name
+                sums = {key: one for key, one in sums.items() if key[0] != task}
+                sums |= {key: one for key, one in found.items() if key[0] == task}
+    return sums, told
+
+
+def _sums_of(store: Store, scope: Scope, score: Score) -> dict[tuple[str, str], Sums]:
+    relation = scored(scope, score, ("task_or_feature", "model"), own={"task_or_feature": TASK})
+    sql = load_sql(
+        SQL,
+        "quality",
+        keys="told[1] AS task, told[2] AS model",
+        group="task, model",
+        scored=relation.sql,
+        success=relation.success,
+        judged=relation.judged,
+    )
+    rows = store.query(sql, relation.params | {"max_rows": 10 * MAX_ROWS})
+    return {(row["task"], row["model"]): Sums(row) for row in rows}
+
+
+def _calls(store: Store, scope: Scope) -> list[dict[str, Any]]:
+    params: dict[str, Any] = {
+        "project": scope.project,
+        "start": instant_text(scope.window.start),
+        "end": instant_text(scope.window.end),
+        "max_rows": MAX_ROWS,
+    }
+    tier = expression(scope, "model_tier", "calls", params)
+    filters = filter_sql(scope, "calls", params)
+    assert filters is not None  # calls know every dimension
+    assert tier is not None
+    return store.query(load_sql(SQL, "tradeoff", task=TASK, tier=tier, filters=filters), params)

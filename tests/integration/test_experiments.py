@@ -1,0 +1,129 @@
+"""Experiments, computed by hand from small worlds: arms, units, verdicts, and what makes them untrustworthy."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.hand_calls import DAY, call, put
+from tests.integration.test_quality import WEEK
+
+from outlay_analytics.query.window import BadRequest
+from outlay_analytics.questions.experiments import experiment, list_experiments, parse_split
+from outlay_collector.store import Store
+
+MINUTE = timedelta(minutes=1)
+SIZES = {"control": (100, 60), "new": (100, 90)}  # units, successes
+
+
+def world(store: Store, sizes: dict[str, tuple[int, int]] = SIZES, **fields: Any) -> None:
+    """Two calls by each user, of a cent in control and of two elsewhere; the last one is scored."""
+    rows, scores = [], []
+    for arm, (units, successes) in sizes.items():
+        for n in range(units):
+            about = {"experiment": "prompt", "arm": arm, "user": f"{arm}-{n}", **fields}
+            cost = "0.01" if arm == "control" else "0.02"
+            rows += [call(n * MINUTE, cost, **about), last := call(n * MINUTE, cost, **about)]
+            about = {"project": "default", "trace_id": last["trace_id"], "span_id": last["span_id"], "label": ""}
+            scores.append({**about, "name": "good", "value": float(n < successes), "at": DAY + timedelta(days=9)})
+    put(store, *rows)
+    writer = store.writer()
+    writer.insert("scores", scores)
+    writer.close()
+
+
+def asked(store: Store, name: str = "prompt", **own: Any) -> dict[str, Any]:
+    found = experiment(store, WEEK, name, **own)
+    assert found is not None
+    return found
+
+
+def test_arms_are_measured_and_compared_in_units(store: Store) -> None:
+    world(store)
+    found = asked(store)
+    assert (found["unit"], found["control"], found["score"]) == ("user", "control", "good")
+    control, new = sorted(found["arms"], key=lambda arm: arm["arm"])
+    assert (control["units"], control["n"], control["calls"], control["mean"]) == (100, 100, 200, 0.6)
+    assert (round(control["ci_low"], 3), round(control["ci_high"], 3)) == (0.502, 0.691)  # Wilson
+    assert new["cost_per_call_usd"] == Decimal("0.02")
+    assert new["cost_per_success_usd"] == Decimal("0.022222222222")
+    score, cost, errors = found["differences"]
+    assert score["verdict"] == "better"
+    assert score["difference"] == pytest.approx(0.3)
+    assert 0 < score["ci_low"] < 0.3 < score["ci_high"]
+    assert (cost["measure"], cost["difference"]) == ("cost_per_call_usd", pytest.approx(0.01))
+    assert (errors["difference"], errors["verdict"], errors["why"]) == (0.0, "not enough data", "all units are equal")
+    assert found["warnings"] == []
+
+
+def test_too_few_units_are_not_enough_data_and_more_are_asked_for(store: Store) -> None:
+    world(store, {"control": (20, 10), "new": (20, 18)})
+    assert asked(store)["differences"][0] | {"difference": None} == {
+        "arm": "new", "control": "control", "measure": "score", "difference": None, "ci_low": None, "ci_high": None,
+        "verdict": "not enough data", "why": "an arm has 20 units of at least 50", "more_units": None,
+    }  # fmt: skip
+
+
+def test_what_is_not_yet_clear_says_how_many_more_units_would_tell(store: Store) -> None:
+    world(store, {"control": (100, 60), "new": (100, 66)})
+    score = asked(store)["differences"][0]
+    assert (score["verdict"], score["why"]) == ("not enough data", "the interval holds both")
+    assert 500 < score["more_units"] < 20_000
+    assert asked(store, margin=0.4)["differences"][0]["verdict"] == "no worse"
+
+
+def test_worse_is_worse_and_the_control_can_be_named(store: Store) -> None:
+    world(store)
+    assert asked(store, control="new")["differences"][0]["verdict"] == "worse"
+    with pytest.raises(BadRequest, match="no arm 'nwe'; the arms are 'control', 'new'"):
+        asked(store, control="nwe")
+
+
+def test_a_split_that_is_not_what_was_asked_is_told(store: Store) -> None:
+    world(store, {"control": (150, 60), "new": (75, 60)})
+    assert asked(store)["sample_ratio"] == {"asked": None, "p_value": None, "mismatch": None}
+    even = asked(store, split=parse_split("control:1,new:1"))
+    assert even["sample_ratio"]["mismatch"] is True
+    assert even["sample_ratio"]["p_value"] == pytest.approx(5.7e-7, rel=0.01)
+    assert "not split as asked" in even["warnings"][0]
+    assert asked(store, split={"control": 2, "new": 1})["sample_ratio"]["p_value"] == 1.0
+    with pytest.raises(BadRequest, match="split names control; the arms are control, new"):
+        asked(store, split={"control": 1})
+    with pytest.raises(BadRequest, match="cannot be read"):
+        parse_split("control")
+
+
+def test_arms_used_for_different_things_are_told(store: Store) -> None:
+    world(store, {"control": (60, 30)}, feature="chat")
+    world(store, {"new": (60, 30)}, feature="search")
+    assert "different features" in asked(store)["warnings"][0]
+
+
+def test_users_in_two_arms_are_told(store: Store) -> None:
+    about = {"experiment": "prompt"}
+    rows = [call(n * MINUTE, "1", arm=arm, user=f"u{n}", **about) for n in range(10) for arm in ("control", "new")]
+    put(store, *rows)
+    assert asked(store)["warnings"] == [
+        "10 units were seen in more than one arm: the assignment does not stick to them"
+    ]
+
+
+def test_without_users_sessions_or_traces_are_the_units(store: Store) -> None:
+    put(store, *(call(n * MINUTE, "1", experiment="e", arm="a", session=f"s{n % 3}") for n in range(9)))
+    put(store, *(call(n * MINUTE, "1", experiment="f", arm="a") for n in range(9)))
+    assert (asked(store, "e")["unit"], asked(store, "e")["arms"][0]["units"]) == ("session", 3)
+    assert (asked(store, "f")["unit"], asked(store, "f")["arms"][0]["units"]) == ("trace", 9)
+    assert asked(store, "e", unit="trace")["arms"][0]["units"] == 9
+    with pytest.raises(BadRequest, match="unit must be one of user, session, trace, not 'team'"):
+        asked(store, "e", unit="team")
+
+
+def test_experiments_are_listed_and_an_unknown_one_is_none(store: Store) -> None:
+    world(store)
+    [one] = list_experiments(store, WEEK)["experiments"]
+    assert (one["name"], sorted(one["arms"]), one["calls"]) == ("prompt", ["control", "new"], 400)
+    assert one["cost_usd"] == Decimal("6.00")
+    assert experiment(store, WEEK, "other") is None
+    assert experiment(store, WEEK, "") is None

@@ -1,0 +1,159 @@
+"""Quality, computed by hand from a small world: what a score is about, intervals, cost per success."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.hand_calls import DAY, call, put, roll_up
+
+from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.questions.quality import quality
+from outlay_collector.store import Store
+
+HOUR = timedelta(hours=1)
+WEEK = Scope(Window(DAY, DAY + timedelta(days=7)))
+D = Decimal
+
+
+def score(store: Store, row: dict[str, Any], name: str, value: float | None, label: str = "", of: str = "call") -> None:
+    """Score a call, the span above it or its trace; given a month later."""
+    span = {"call": row["span_id"], "parent": row["parent_span_id"], "trace": ""}[of]
+    writer = store.writer()
+    about = {"project": row["project"], "trace_id": row["trace_id"], "span_id": span}
+    writer.insert("scores", [{**about, "name": name, "value": value, "label": label, "at": DAY + timedelta(days=30)}])
+    writer.close()
+
+
+def by(answer: dict[str, Any], name: str = "model") -> dict[Any, dict[str, Any]]:
+    return {"rest" if row.get("remainder") else row[name]: row for row in answer["rows"]}
+
+
+def test_a_share_has_wilsons_interval_and_a_success_its_price(store: Store) -> None:
+    calls = [call(n * HOUR, "0.02", model="small", status="error" if n == 9 else "ok") for n in range(10)]
+    put(store, *calls, call(HOUR, "0.5", model="large"), call(HOUR, None, model="small"))
+    for n, row in enumerate(calls[:8]):
+        score(store, row, "correct", float(n < 6))
+    for _ in range(2):
+        found = quality(store, WEEK)
+        row = by(found)["small"]
+        assert (found["score"], found["success"]) == ("correct", 0.5)
+        assert found["scores"] == [{"name": "correct", "n": 8, "kind": "share"}]
+        assert (row["n"], row["mean"]) == (8, 0.75)
+        assert (round(row["ci_low"], 4), round(row["ci_high"], 4)) == (0.4093, 0.9285)
+        assert row["cost_per_success_usd"] == D("0.026666666667")  # eight scored answers of 2 cents, six of them right
+        assert row["cost_per_call_usd"] == D("0.02")
+        assert row["error_rate"] == pytest.approx(1 / 11)
+        assert row["scored_ratio"] == pytest.approx(8 / 11)
+        large = by(found)["large"]
+        assert (large["n"], large["mean"], large["ci_low"], large["cost_per_success_usd"]) == (0, None, None, None)
+        assert (found["total"]["n"], found["total"]["mean"], found["total"]["calls"]) == (8, 0.75, 12)
+        roll_up(store)
+
+
+def test_numbers_have_students_interval(store: Store) -> None:
+    calls = [call(n * HOUR, "1") for n in range(4)]
+    put(store, *calls)
+    for row, value in zip(calls, (2.0, 4.0, 4.0, 6.0), strict=True):
+        score(store, row, "stars", value)
+    [row] = quality(store, WEEK)["rows"]
+    assert row["mean"] == 4.0
+    half = 3.182446 * (8 / 3) ** 0.5 / 2  # t of three degrees of freedom
+    assert row["ci_high"] - row["mean"] == pytest.approx(half, rel=0.01)
+    assert row["success_ratio"] is None  # stars say nothing about success until somebody says from where on
+    [row] = quality(store, WEEK, success="4")["rows"]
+    assert (row["success_ratio"], row["cost_per_success_usd"]) == (0.75, D("1.333333333333"))
+
+
+def test_one_value_has_no_interval(store: Store) -> None:
+    put(store, one := call(HOUR, "1"))
+    score(store, one, "stars", 3.5)
+    [row] = quality(store, WEEK)["rows"]
+    assert (row["n"], row["mean"], row["ci_low"], row["ci_high"]) == (1, 3.5, None, None)
+
+
+def test_a_score_of_a_trace_is_about_its_answer_and_costs_what_the_trace_cost(store: Store) -> None:
+    run = {"cascade_name": "c", "cascade_run_id": "r1", "trace_id": "a" * 32}
+    put(
+        store,
+        call(HOUR, "0.01", model="small", cascade_tier=0, cascade_outcome="escalated", **run),
+        answer := call(2 * HOUR, "0.10", model="large", cascade_tier=1, cascade_outcome="accepted", **run),
+        call(3 * HOUR, "0.05", model="judge", trace_id="a" * 32, status="error"),
+    )
+    score(store, answer, "good", 1.0, of="trace")
+    rows = by(quality(store, WEEK))
+    assert [name for name, row in rows.items() if row["n"]] == ["large"]
+    assert rows["large"]["cost_per_success_usd"] == D("0.16")
+    score(store, answer, "good", 1.0)  # of the call itself: what its run cost
+    assert by(quality(store, WEEK))["large"]["cost_per_success_usd"] == (D("0.16") + D("0.11")) / 2
+
+
+def test_a_score_of_the_span_above_is_about_the_call_below(store: Store) -> None:
+    put(
+        store,
+        one := call(HOUR, "0.01", model="small", parent_span_id="f" * 16),
+        other := call(HOUR, "1", model="large"),
+    )
+    score(store, one, "good", 0.0, of="parent")
+    score(store, other, "good", 1.0)
+    rows = by(quality(store, WEEK))
+    assert (rows["small"]["mean"], rows["large"]["mean"]) == (0.0, 1.0)
+
+
+def test_labels_are_counted_and_one_may_say_success(store: Store) -> None:
+    calls = [call(n * HOUR, "0.3") for n in range(3)]
+    put(store, *calls)
+    for row, label in zip(calls, ("pass", "fail", "pass"), strict=True):
+        score(store, row, "judge", None, label)
+    found = quality(store, WEEK)
+    assert found["scores"] == [{"name": "judge", "n": 3, "kind": "label"}]
+    [row] = found["rows"]
+    assert (row["n"], row["mean"]) == (3, None)
+    assert row["labels"] == [{"label": "pass", "n": 2}, {"label": "fail", "n": 1}]
+    [row] = quality(store, WEEK, success="pass")["rows"]
+    assert row["success_ratio"] == pytest.approx(2 / 3)
+    assert row["cost_per_success_usd"] == D("0.45")
+
+
+def test_filters_and_windows_are_of_the_answer_not_of_the_score(store: Store) -> None:
+    put(store, one := call(HOUR, "1", feature="a"), other := call(30 * HOUR, "1", feature="b"))
+    score(store, one, "good", 1.0)
+    score(store, other, "good", 0.0)
+    rows = quality(store, WEEK, ("feature",), "day")["rows"]
+    assert {(row["time"], row["feature"], row["mean"]) for row in rows} == {
+        (DAY, "a", 1.0),
+        (DAY + timedelta(days=1), "b", 0.0),
+    }
+    only = Scope(WEEK.window, {"feature": ("b",)})
+    assert [row["mean"] for row in quality(store, only)["rows"]] == [0.0]
+    assert quality(store, Scope(Window(DAY + timedelta(days=20), DAY + timedelta(days=40))))["score"] is None
+
+
+def test_what_has_no_row_of_its_own_is_in_the_remainder(store: Store) -> None:
+    calls = [call(n * HOUR, str(5 - n), model=f"m{n}") for n in range(4)]
+    put(store, *calls)
+    for n, row in enumerate(calls):
+        score(store, row, "good", float(n % 2))
+    rows = by(quality(store, WEEK, limit=2))
+    assert [rows[name]["n"] for name in ("m0", "m1", "rest")] == [1, 1, 2]
+    assert rows["rest"]["mean"] == 0.5
+
+
+def test_an_answer_of_unknown_cost_makes_no_success_cheap(store: Store) -> None:
+    put(store, one := call(HOUR, None), other := call(HOUR, "0.4"))
+    score(store, one, "good", 1.0)
+    score(store, other, "good", 1.0)
+    [row] = quality(store, WEEK)["rows"]
+    assert row["cost_per_success_usd"] == D("0.4")
+
+
+def test_what_cannot_be_asked_is_refused_by_name(store: Store) -> None:
+    put(store, one := call(HOUR, "1"))
+    score(store, one, "good", 1.0)
+    with pytest.raises(BadRequest, match="scored 'god'; there: 'good'"):
+        quality(store, WEEK, score="god")
+    with pytest.raises(BadRequest, match="success 'maybe' is neither a number nor a label of 'good'"):
+        quality(store, WEEK, success="maybe")
+    assert quality(store, Scope(WEEK.window, project="empty"))["rows"] == []

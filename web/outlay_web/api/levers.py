@@ -1,0 +1,77 @@
+"""How good answers were, which arm of an experiment is better, what a model costs in quality and latency."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from outlay_analytics.questions import experiments, quality, tradeoff
+from outlay_web.api.schema.parameters import documented
+from outlay_web.api.wire import table
+from outlay_web.http.context import Context
+from outlay_web.http.encoding import columns
+from outlay_web.http.errors import Problem
+from outlay_web.http.parameters import read_query
+
+FIGURES = columns(
+    "n mean ci_low ci_high success_ratio cost_per_success_usd cost_per_call_usd error_rate p95_ms calls cost_usd "
+    "scored_ratio priced_ratio"
+)
+TRADEOFF = columns(
+    "task model model_tier calls cost_per_call_usd cost_ci_low_usd cost_ci_high_usd score n mean ci_low ci_high "
+    "cost_per_success_usd error_rate p95_ms on_frontier dominated_by monthly_excess_usd"
+)
+SCORE = ("score", "success")
+TAGS: list[str | Enum] = ["answers"]
+
+
+def add_routes(routes: APIRouter, ctx: Context) -> None:
+    @routes.get("/quality", openapi_extra=documented("group_by", "interval", *SCORE, "format"), tags=TAGS)
+    def get_quality(request: Request) -> Response:
+        """How good the answers were: a score by any dimensions, with what a success costs."""
+        query = read_query(ctx, request, ("group_by", "interval", *SCORE, "format"))
+        group_by, interval = query.names("group_by", ("model",)), query.get("interval", "total")
+        found = quality.quality(
+            ctx.store, query.scope, group_by, interval, score=query.get("score"), success=query.get("success")
+        )
+        first = [] if interval == "total" else ["time"]
+        return table(query, found, "rows", [*first, *group_by, *FIGURES])
+
+    @routes.get("/experiments", openapi_extra=documented("format"), tags=TAGS)
+    def get_experiments(request: Request) -> Response:
+        """Every experiment of the window and its arms, the newest first."""
+        query = read_query(ctx, request, ("format",))
+        found = experiments.list_experiments(ctx.store, query.scope)
+        return table(query, found, "experiments", columns("name arms calls cost_usd first_at last_at"))
+
+    own = (*SCORE, "margin", "control", "unit", "split", "format")
+
+    @routes.get("/experiments/{name:path}", openapi_extra=documented(*own), tags=TAGS)
+    def get_experiment(request: Request, name: str) -> Response:
+        """An experiment: its arms, how they differ from the control, and a verdict that holds at every look."""
+        query = read_query(ctx, request, own)
+        found = experiments.experiment(
+            ctx.store,
+            query.scope,
+            name,
+            score=query.get("score"),
+            success=query.get("success"),
+            margin=query.number("margin", experiments.MARGIN),
+            control=query.get("control"),
+            unit=query.get("unit"),
+            split=experiments.parse_split(query.get("split")),
+        )
+        if found is None:
+            raise Problem(404, f"no experiment {name[:80]!r} in this window")
+        return table(query, found, "arms", ["arm", "units", *FIGURES])
+
+    @routes.get("/tradeoff", openapi_extra=documented(*SCORE, "margin", "format"), tags=TAGS)
+    def get_tradeoff(request: Request) -> Response:
+        """Cost, quality and latency per task and model, what is dominated, and which model would do."""
+        query = read_query(ctx, request, (*SCORE, "margin", "format"))
+        found = tradeoff.tradeoff(
+            ctx.store, query.scope, query.get("score"), query.get("success"), query.number("margin", experiments.MARGIN)
+        )
+        return table(query, found, "rows", TRADEOFF)

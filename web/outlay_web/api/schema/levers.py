@@ -1,0 +1,139 @@
+"""Answers of the routes in `api/levers.py`: quality, experiments, the trade-off."""
+
+from __future__ import annotations
+
+from outlay_analytics.questions.experiments import MEASURES, UNITS, VERDICTS
+from outlay_web.api.schema.answer import Answer, Answers
+from outlay_web.api.schema.parts import REMAINDER, VALUES
+from outlay_web.api.schema.questions import ASKED
+from outlay_web.api.schema.shapes import (
+    COUNT,
+    INSTANT,
+    NUMBER,
+    RATIO,
+    TEXT,
+    USD,
+    YES_NO,
+    by_key,
+    each,
+    either,
+    listed,
+    maybe,
+    one_of,
+    record,
+)
+
+SCORED = {
+    "score": maybe(TEXT),
+    "success": either(NUMBER, TEXT, {"type": "null"}),
+    "scores": listed(record({"name": TEXT, "n": COUNT, "kind": one_of(("share", "number", "label"))})),
+}
+MEAN = {"n": COUNT, **each("mean ci_low ci_high", maybe(NUMBER))}
+FIGURES = {
+    **MEAN,
+    **each("success_ratio success_ci_low success_ci_high", maybe(RATIO)),
+    **each("cost_per_success_usd cost_per_call_usd cost_usd", maybe(USD)),
+    **each("error_rate scored_ratio priced_ratio", maybe(RATIO)),
+    **each("calls errors", COUNT),
+    **each("p50_ms p95_ms", maybe(NUMBER)),
+    "labels": listed(record({"label": TEXT, "n": COUNT})),
+}
+QUALITY = record(
+    {
+        **ASKED,
+        **SCORED,
+        "total": maybe(record(FIGURES)),
+        "rows": listed(
+            record({"time": maybe(INSTANT), **FIGURES}, {**VALUES, "remainder": REMAINDER}, tags=maybe(TEXT))
+        ),
+    }
+)
+EXPERIMENTS = record(
+    {
+        **{name: schema for name, schema in ASKED.items() if name == "window"},
+        "experiments": listed(
+            record(
+                {
+                    "name": TEXT,
+                    "arms": listed(TEXT),
+                    "calls": COUNT,
+                    "cost_usd": maybe(USD),
+                    **each("first_at last_at", INSTANT),
+                }
+            )
+        ),
+    }
+)
+EXPERIMENT = record(
+    {
+        **ASKED,
+        "name": TEXT,
+        **SCORED,
+        "unit": one_of(UNITS),
+        "control": TEXT,
+        "margin": NUMBER,
+        "method": TEXT,
+        "arms": listed(record({"arm": TEXT, "units": COUNT, **FIGURES})),
+        "differences": listed(
+            record(
+                {
+                    **each("arm control", TEXT),
+                    "measure": one_of(MEASURES),
+                    **each("difference ci_low ci_high", maybe(NUMBER)),
+                    "verdict": one_of(VERDICTS),
+                    "why": maybe(TEXT),
+                    "more_units": maybe(COUNT),
+                }
+            )
+        ),
+        "sample_ratio": record(
+            {"asked": maybe(by_key(RATIO)), "p_value": maybe(RATIO), "mismatch": maybe(YES_NO)},
+        ),
+        "warnings": listed(TEXT),
+    }
+)
+TRADEOFF = record(
+    {
+        **ASKED,
+        **SCORED,
+        "margin": NUMBER,
+        "rows": listed(
+            record(
+                {
+                    **each("task model model_tier score", maybe(TEXT)),
+                    "calls": COUNT,
+                    **each("cost_usd cost_per_call_usd cost_ci_low_usd cost_ci_high_usd", maybe(USD)),
+                    "priced_ratio": RATIO,
+                    **MEAN,
+                    "success_ratio": maybe(RATIO),
+                    "cost_per_success_usd": maybe(USD),
+                    "error_rate": RATIO,
+                    **each("p50_ms p95_ms", NUMBER),
+                    "on_frontier": maybe(YES_NO),
+                    "dominated_by": maybe(TEXT),
+                    "monthly_excess_usd": maybe(USD),
+                }
+            )
+        ),
+        "tasks": listed(
+            record(
+                {
+                    **each("task score", maybe(TEXT)),
+                    "monthly_cost_usd": maybe(USD),
+                    **each("best recommended recommended_tier", maybe(TEXT)),
+                    "monthly_saving_usd": maybe(USD),
+                    "reason": TEXT,
+                    "assumption": maybe(TEXT),
+                    "rule_of_thumb": maybe(record(each("task tier kept failure", TEXT))),
+                }
+            )
+        ),
+    }
+)
+
+ANSWERS: Answers = {
+    "GET /quality": Answer(QUALITY),
+    "GET /experiments": Answer(EXPERIMENTS),
+    "GET /experiments/{name}": Answer(EXPERIMENT, (404,)),
+    "GET /tradeoff": Answer(TRADEOFF),
+}

@@ -1,0 +1,110 @@
+"""Commands about the levers: how good answers are, which arm is better, which model would do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from outlay_web.cli.answers import fail_over_option, interval_option
+from outlay_web.cli.ask import Ask
+from outlay_web.cli.options import command
+from outlay_web.cli.show import cell, print_table
+from outlay_web.cli.threshold import check
+from outlay_web.http.encoding import columns
+
+QUALITY = columns("n mean ci_low ci_high success_ratio cost_per_success_usd cost_per_call_usd error_rate p95_ms calls")
+ARMS = columns("arm units n mean ci_low ci_high cost_per_success_usd cost_per_call_usd error_rate p95_ms calls")
+DIFFERENCES = columns("arm measure difference ci_low ci_high verdict why more_units")
+EXPERIMENTS = columns("name arms calls cost_usd first_at last_at")
+ROWS = columns("task model calls cost_per_call_usd score mean ci_low ci_high n p95_ms on_frontier dominated_by")
+TASKS = columns("task recommended recommended_tier monthly_saving_usd reason")
+NO_SCORE = 'no call in this window is scored; send one: outlay.score("correct", 1), or POST /api/v1/scores'
+
+score_option = click.option("--score", metavar="NAME", help="Name of the score; default: the most used one.")
+success_option = click.option(
+    "--success", metavar="VALUE", help="From which value on an answer is a success, or the label that says so."
+)
+margin_option = click.option("--margin", metavar="SCORE", help="How much lower is still no worse; default: 0.02.")
+
+
+def add_commands(app: click.Group) -> None:
+    """Register the commands."""
+
+    @command(app, "quality", by="group_by")
+    @interval_option
+    @score_option
+    @success_option
+    @fail_over_option
+    def quality(
+        ask: Ask, interval: str | None, score: str | None, success: str | None, fail_over: Decimal | None
+    ) -> None:
+        """How good the answers are, and what a success costs; --fail-over is about that."""
+        groups = next((value for name, value in ask.common if name == "group_by"), "model")
+        times = ["time"] if interval not in (None, "total") else []
+        own: dict[str, Any] = {"interval": interval, "score": score, "success": success}
+        found = ask.show("/quality", "rows", [*times, *groups.split(","), *QUALITY], **own)
+        if ask.form == "text":
+            print(_scores(found))
+        if fail_over is not None:
+            found = found or ask.get("/quality", **own)
+            total = found["total"] or {}
+            check(total.get("cost_per_success_usd"), fail_over, "the cost of a success", unknown=_unknown(found))
+
+    @command(app, "tradeoff")
+    @score_option
+    @success_option
+    @margin_option
+    def tradeoff(ask: Ask, score: str | None, success: str | None, margin: str | None) -> None:
+        """Cost, quality and latency per task and model, and which model would do."""
+        found = ask.show("/tradeoff", "rows", ROWS, score=score, success=success, margin=margin)
+        if ask.form == "text":
+            print()
+            print_table(found["tasks"], TASKS)
+            if not found["scores"]:
+                print(NO_SCORE)
+
+    @command(app, "experiments")
+    @click.argument("name", required=False)
+    @score_option
+    @success_option
+    @margin_option
+    @click.option("--control", metavar="ARM", help="The arm that others are compared with.")
+    @click.option(
+        "--unit", metavar="UNIT", help="user, session or trace; default: the first that nearly all calls say."
+    )
+    @click.option("--split", metavar="WEIGHTS", help="As the arms were asked for: control:0.9,new:0.1.")
+    def experiments(ask: Ask, name: str | None, **own: Any) -> None:
+        """Experiments of the window, or NAME: its arms and a verdict that holds at every look."""
+        if name is None:
+            given = [f"--{option}" for option, value in own.items() if value is not None]
+            if given:
+                raise click.UsageError(f"{given[0]} applies to one experiment: outlay experiments NAME")
+            ask.show("/experiments", "experiments", EXPERIMENTS)
+            return
+        found = ask.show(f"/experiments/{name}", "arms", ARMS, **own)
+        if ask.form == "text":
+            print()
+            print_table(found["differences"], DIFFERENCES)
+            for warning in found["warnings"]:
+                print(f"careful: {warning}")
+            print(f"{_scores(found)}; units are {found['unit']}s; margin {cell(found['margin'])}; {found['method']}")
+
+
+def _scores(found: dict[str, Any]) -> str:
+    """Which score the figures are of, and which others there are."""
+    if found["score"] is None:
+        return NO_SCORE
+    others: Sequence[str] = [one["name"] for one in found["scores"] if one["name"] != found["score"]]
+    success = "" if found["success"] is None else f", a success from {cell(found['success'])} on"
+    if isinstance(found["success"], str):
+        success = f", a success where it says {found['success']}"
+    return f"score {found['score']}{success}" + (f"; there is also {', '.join(others[:5])}" if others else "")
+
+
+def _unknown(found: dict[str, Any]) -> str:
+    if found["score"] is None:
+        return NO_SCORE
+    return f"score {found['score']} does not say what a success is (--success), or none has a known cost"
