@@ -21,9 +21,21 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from outlay import _safely, semconv
 from outlay.export.sender import Sender
+from outlay.optimizations.experiment import forced as forced_arms
 from outlay.settings import Settings
 from outlay.tracing import lifecycle
 from outlay.tracing.client import Client, lend, take_back
+
+__all__ = [
+    "Capture",
+    "CountingIds",
+    "FakeClock",
+    "MemorySender",
+    "SentScore",
+    "SentSpan",
+    "capture",
+    "forced_arms",
+]
 
 
 @dataclass(frozen=True, slots=True)

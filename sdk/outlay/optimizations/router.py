@@ -1,7 +1,8 @@
 """Router: which tier of model a task needs, by rules that are data.
 
 `MATRIX` is a starting point from experience reports: what a lower tier is said to keep of the quality. Measure it on
-your own data (`evaluate`, and the trade-off page) and pass rules of your own.
+your own data (`evaluate`, and the trade-off page) and pass rules of your own. Tiers have the server's names: frontier,
+mid, cheap, local.
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ class MatrixRow:
 
 
 MATRIX: tuple[MatrixRow, ...] = (
-    MatrixRow("classification", "nano", "95 %+ with good prompts", "edge cases misclassified"),
-    MatrixRow("extraction", "small", "90 %+ with schema hints", "schema broken on complex fields"),
-    MatrixRow("rag", "large", "80 %", "hallucination where context has gaps"),
-    MatrixRow("reasoning", "large", "60–70 %", "logical errors in the chain"),
-    MatrixRow("summarization", "small", "85 %+ if chunked well", "details lost in reduce"),
-    MatrixRow("code", "large", "70 %, simple code only", "subtle logic errors, wrong APIs"),
+    MatrixRow("classification", "cheap", "95 %+ with good prompts", "edge cases misclassified"),
+    MatrixRow("extraction", "mid", "90 %+ with schema hints", "schema broken on complex fields"),
+    MatrixRow("rag", "frontier", "80 %", "hallucination where context has gaps"),
+    MatrixRow("reasoning", "frontier", "60–70 %", "logical errors in the chain"),
+    MatrixRow("summarization", "mid", "85 %+ if chunked well", "details lost in reduce"),
+    MatrixRow("code", "frontier", "70 %, simple code only", "subtle logic errors, wrong APIs"),
 )
 
 
@@ -112,12 +113,14 @@ class Router(Generic[T]):
         rules: In order of precedence.
         default: Tier when nothing matches. Must be said where there is more than one: no model is chosen in silence.
         matrix: Recommendation per task, for tiers that exist here.
+        strict: Refuse a task that neither a rule nor the matrix names, and a complexity that is no number of 0–1: for
+            development and tests. Otherwise they go to the default, with the reason, and a warning is logged.
 
     Raises:
         ValueError: If there is no tier, no default, or a tier that is not there.
 
     Example:
-        router = outlay.Router({"nano": "gpt-4o-nano", "large": "gpt-4o"}, default="nano")
+        router = outlay.Router({"cheap": "gpt-4o-mini", "frontier": "gpt-4o"}, default="cheap")
         with router.choose(task="classification") as route:
             client.chat.completions.create(model=route.target, messages=messages)
     """
@@ -129,6 +132,7 @@ class Router(Generic[T]):
         *,
         default: str | None = None,
         matrix: Sequence[MatrixRow] = MATRIX,
+        strict: bool = False,
     ) -> None:
         if not tiers:
             raise ValueError("a router needs at least one tier")
@@ -138,6 +142,8 @@ class Router(Generic[T]):
             raise ValueError(f"a router needs default=, its tier when nothing matches: one of {', '.join(tiers)}")
         self._default = default if default is not None else next(iter(tiers))
         self._matrix = {row.task: row for row in matrix}
+        self._known = self._matrix.keys() | {rule.task for rule in self._rules if rule.task is not None}
+        self._is_strict = strict
         for tier in (self._default, *(rule.tier for rule in self._rules)):
             if tier not in self._tiers:
                 raise ValueError(f"no tier {tier!r}; there are {', '.join(self._tiers)}")
@@ -151,7 +157,15 @@ class Router(Generic[T]):
             **facts: Anything that rules with `when` look at.
 
         A rule that fails, say because its `when` misses a fact, is logged and does not match.
+
+        Raises:
+            ValueError: With `strict`, if nothing is known of the task and no rule matches, or if the complexity is no
+                number of 0–1.
         """
+        unknown = ""
+        if complexity is not None and not _is_ratio(complexity):
+            unknown = self._doubt(f"complexity is a number of 0–1, not {complexity!r}")
+            complexity = None
         every = {"task": task, "complexity": complexity, **facts}
         for rule in self._rules:
             if _matches(rule, task, complexity, every):
@@ -159,7 +173,22 @@ class Router(Generic[T]):
         row = self._matrix.get(str(task or ""))
         if row is not None and row.tier in self._tiers:
             return Route(row.tier, self._tiers[row.tier], f"matrix: {row.task}")
-        return Route(self._default, self._tiers[self._default], "default")
+        if task is not None and task not in self._known:
+            unknown = self._doubt(f"nothing is known of task {task!r}")
+        return Route(self._default, self._tiers[self._default], f"default: {unknown}" if unknown else "default")
+
+    def _doubt(self, problem: str) -> str:
+        """Say that what is given means nothing here."""
+        if self._is_strict:
+            raise ValueError(f"router: {problem}; tasks known are {', '.join(sorted(self._known))}")
+        _safely.warn(
+            f"router {problem}", "router: %s; without another rule the default, %s, holds", problem, self._default
+        )
+        return problem
+
+
+def _is_ratio(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _matches(rule: Rule, task: str | None, complexity: float | None, facts: Mapping[str, Any]) -> bool:

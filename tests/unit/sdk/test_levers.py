@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 import threading
@@ -319,23 +320,46 @@ def test_a_broken_embedding_means_no_cache_but_an_answer() -> None:
 
 def test_rules_decide_before_the_matrix_and_the_default(sent: Capture) -> None:
     router = outlay.Router(
-        {"nano": "m-nano", "small": "m-small", "large": "m-large"},
+        {"cheap": "m-nano", "mid": "m-small", "frontier": "m-large"},
         [
-            outlay.Rule("large", min_complexity=0.8),
-            outlay.Rule("nano", when=lambda facts: facts.get("length", 99) < 10),
+            outlay.Rule("frontier", min_complexity=0.8),
+            outlay.Rule("cheap", when=lambda facts: facts.get("length", 99) < 10),
         ],
-        default="small",
+        default="mid",
     )
     assert router.choose("classification", complexity=0.9).target == "m-large"
     assert router.choose("code", length=5).target == "m-nano"
-    assert router.choose("extraction").tier == "small"
-    assert router.choose("poetry").reason == "default"
+    assert router.choose("extraction").tier == "mid"
+    assert router.choose().reason == "default"
     with router.choose("classification") as route:
         assert route.target == "m-nano"
         call()
     attributes = sent.calls[0].attributes
-    assert (attributes["outlay.route.tier"], attributes["outlay.route.reason"]) == ("nano", "matrix: classification")
+    assert (attributes["outlay.route.tier"], attributes["outlay.route.reason"]) == ("cheap", "matrix: classification")
     assert len(MATRIX) == 6
+
+
+@pytest.mark.parametrize(
+    ("task", "complexity", "problem"),
+    [
+        ("poetry", None, "nothing is known of task 'poetry'"),
+        ("code", "hard", "complexity is a number of 0–1, not 'hard'"),
+        ("code", float("nan"), "complexity is a number of 0–1, not nan"),
+        ("code", 7, "complexity is a number of 0–1, not 7"),
+    ],
+)
+def test_what_a_router_does_not_know_is_refused_when_strict_and_else_told(
+    caplog: pytest.LogCaptureFixture, task: str, complexity: Any, problem: str
+) -> None:
+    tiers = {"cheap": "small-model", "dear": "large-model"}
+    route = outlay.Router(tiers, default="cheap").choose(task, complexity)
+    assert (route.target, route.reason) == ("small-model", f"default: {problem}")
+    assert problem in caplog.text
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        outlay.Router(tiers, default="cheap", strict=True).choose(task, complexity)
+    sure = outlay.Rule("dear", when=lambda facts: facts.get("plan") == "pro")
+    if complexity is None:
+        assert outlay.Router(tiers, [sure], default="cheap", strict=True).choose(task, plan="pro").tier == "dear"
 
 
 def test_assignment_is_stable_over_processes_and_follows_the_weights(sent: Capture) -> None:
