@@ -10,7 +10,8 @@ def triage(ticket): ...
 from outlay import wire
 from outlay.optimizations.cache import cached
 from outlay.optimizations.cascade import Cascade
-from outlay.optimizations.cascade_run import CascadeRun
+from outlay.optimizations.cascade_run import AttemptResult, CascadeResult, CascadeRun
+from outlay.optimizations.cascade_state import TOP
 from outlay.optimizations.estimate import Estimate, estimate
 from outlay.optimizations.evaluate import evaluate
 from outlay.optimizations.evaluation import Evaluation
@@ -27,8 +28,11 @@ from outlay.tracing.track import track
 from outlay.usage import Usage
 
 __all__ = [
+    "TOP",
+    "AttemptResult",
     "Call",
     "Cascade",
+    "CascadeResult",
     "CascadeRun",
     "Estimate",
     "Evaluation",

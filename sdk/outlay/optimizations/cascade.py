@@ -10,44 +10,26 @@ from __future__ import annotations
 
 import inspect
 import math
-import time
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Generic, Literal, TypeVar, cast
-from weakref import WeakSet
+from typing import Any, Generic, TypeVar, cast
+from weakref import WeakKeyDictionary, WeakSet
 
 from outlay import _safely
 from outlay._kinds import is_async, is_generator, title_of
-from outlay.optimizations.cascade_run import Attempt, CascadeRun, limit_of
+from outlay.optimizations.cascade_ask import asked
+from outlay.optimizations.cascade_run import Attempt, CascadeResult, limit_of
+from outlay.optimizations.cascade_state import TOP, Answer, Fallback, Limits, Resting, Run, Threshold, Verdict
 from outlay.optimizations.walk import driven
-from outlay.tracing.call import Call
 
 T = TypeVar("T")
 
 Accept = Callable[[Any], bool | float]
 
-Fallback = Literal["best", "last", "raise"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    accepted: bool
-    confidence: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """An answer in hand that did not convince."""
-
-    value: Any
-    confidence: float | None
-    call: Call | None
-
-
 # Cascades of which a tier's answer showed that they give awaitables. Not kept on them: a cache tells a cascade by what
 # it holds, which must not change with its first answer.
 _turned_async: WeakSet[Any] = WeakSet()
+_resting: WeakKeyDictionary[Any, Resting] = WeakKeyDictionary()
 
 
 class Cascade(Generic[T]):
@@ -55,15 +37,20 @@ class Cascade(Generic[T]):
 
     Args:
         name: Name of the cascade.
-        tiers: Callables with the same parameters, cheapest first; all sync, or all async: then calling the cascade
-            gives an awaitable. Functions that return awaitables count as async.
-        accept: Judges an answer: True or False, or a confidence to compare with the threshold. May be async where the
-            tiers are. An answer that it fails on, or gives NaN for, does not convince.
-        threshold: Confidence needed; one number, or one per task with a `"default"`.
+        tiers: Callables with the same parameters, cheapest first. Where one of them, or `accept`, is async, calling
+            the cascade gives an awaitable; sync ones then run in the event loop. Functions that return awaitables
+            count as async.
+        accept: Judges an answer: True or False, or a confidence to compare with the threshold. May be async. An answer
+            that it fails on, or gives NaN for, does not convince.
+        threshold: Confidence needed, 0–1; one number, or one per task with `"*"` (or `"default"`) for all others.
+            `outlay.TOP` asks the last tier alone.
+        timeout_s: Longest time of an attempt, for all tiers or one per tier; then it has failed. An async tier is
+            cancelled; a sync one goes on in a thread of its own, and its answer is dropped.
         max_latency_s: After that much time the answer at hand is taken.
         max_cost_usd: After that much money (list prices, failed tiers included) the answer at hand is taken.
         fallback: What a run gives whose last tier failed, or whose limit a failed tier used up: the `best` answer in
             hand (the most confident; of those without confidence the latest), the `last` one, or `raise`.
+        rest_s: How long a tier that failed three times in a row is left out; the last tier never is.
 
     The answer of the last tier is taken as it is. A tier that raises hands over to the next; where nobody has answered,
     the last one's exception is the caller's. `score()` after a run is about the answer, not about the judge.
@@ -82,10 +69,12 @@ class Cascade(Generic[T]):
         tiers: Sequence[Callable[..., Any]],
         accept: Accept | Callable[[Any], Awaitable[bool | float]],
         *,
-        threshold: float | Mapping[str, float] = 0.5,
+        threshold: Threshold | Mapping[str, Threshold] = 0.5,
+        timeout_s: float | Sequence[float | None] | None = None,
         max_latency_s: float | None = None,
         max_cost_usd: Decimal | float | None = None,
         fallback: Fallback = "best",
+        rest_s: float = 0.0,
     ) -> None:
         if not tiers:
             raise ValueError(f"cascade {name!r} needs at least one tier")
@@ -94,26 +83,21 @@ class Cascade(Generic[T]):
                 raise TypeError(f"cascade {name!r}: tiers and accept are functions, unlike {part!r}")
             if is_generator(part):
                 raise TypeError(f"cascade {name!r}: {title_of(part)} yields; a tier returns one answer")
-        kinds = {is_async(tier) for tier in tiers}
-        if len(kinds) > 1:
-            raise ValueError(f"cascade {name!r}: tiers must be all sync or all async")
-        if is_async(accept) and not kinds.pop() and not any(_may_hide(tier) for tier in tiers):
-            raise ValueError(f"cascade {name!r}: accept is async, but the tiers are not")
-        for number in threshold.values() if isinstance(threshold, Mapping) else [threshold]:
-            if not isinstance(number, (int, float)):
-                raise TypeError(f"cascade {name!r}: a threshold is a number, not {number!r}")
-            if not math.isfinite(number):
-                raise ValueError(f"cascade {name!r}: a threshold is a finite number, not {number!r}")
         if fallback not in ("best", "last", "raise"):
             raise ValueError(f"cascade {name!r}: fallback is best, last or raise, not {fallback!r}")
         self.name = name
-        self._is_declared_async = is_async(tiers[0])
+        self._is_declared_async = any(is_async(part) for part in (*tiers, accept))
         self._tiers = list(tiers)
         self._accept = accept
-        self._threshold = threshold
-        self._max_latency_s = limit_of(f"cascade {name!r}: max_latency_s", max_latency_s)
-        self._max_cost_usd = limit_of(f"cascade {name!r}: max_cost_usd", max_cost_usd)
-        self._fallback = fallback
+        self._limits = Limits(
+            threshold=_thresholds(name, threshold),
+            timeouts_s=_timeouts(name, timeout_s, len(tiers)),
+            max_latency_s=limit_of(f"cascade {name!r}: max_latency_s", max_latency_s),
+            max_cost_usd=limit_of(f"cascade {name!r}: max_cost_usd", max_cost_usd),
+            fallback=fallback,
+            rest_s=float(limit_of(f"cascade {name!r}: rest_s", rest_s) or 0),
+            failures=3,
+        )
 
     @property
     def _is_async(self) -> bool:
@@ -123,48 +107,72 @@ class Cascade(Generic[T]):
         """The accepted answer, to be awaited where the tiers are async; `task` picks the threshold and is recorded."""
         if self._is_async:
             return cast(T, self.arun(*args, task=task, **kwargs))
-        run = _Run(self, task)
-        walk = self._walk(run, args, kwargs)
+        run = self._run(task)
+        walk = self._walk(run, args, kwargs, awaits=False)
         try:
             awaitable = next(walk)
         except StopIteration as stop:
             return cast(T, stop.value)
         _turned_async.add(self)
-        run.latest._pause()
-        return cast(T, _resumed(walk, awaitable, run.latest))
+        run.attempts[-1]._pause()
+        return cast(T, _resumed(walk, awaitable, run.attempts[-1]))
 
     def run(self, *args: Any, task: str | None = None, **kwargs: Any) -> T:
         """The accepted answer of synchronous tiers."""
-        walk = self._walk(_Run(self, task), args, kwargs)
+        return cast(T, self._finish(self._run(task), args, kwargs, "arun"))
+
+    def run_detailed(self, *args: Any, task: str | None = None, **kwargs: Any) -> CascadeResult[T]:
+        """The answer with its tier, its confidence, what it cost and each attempt."""
+        run = self._run(task)
+        self._finish(run, args, kwargs, "arun_detailed")
+        return run.result()
+
+    async def arun(self, *args: Any, task: str | None = None, **kwargs: Any) -> T:
+        """The accepted answer, whether tiers are sync or async."""
+        return cast(T, await driven(self._walk(self._run(task), args, kwargs, awaits=True)))
+
+    async def arun_detailed(self, *args: Any, task: str | None = None, **kwargs: Any) -> CascadeResult[T]:
+        """As `run_detailed`, whether tiers are sync or async."""
+        run = self._run(task)
+        await driven(self._walk(run, args, kwargs, awaits=True))
+        return run.result()
+
+    def _run(self, task: str | None) -> Run:
+        return Run(self.name, self._limits, task)
+
+    def _finish(self, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any], instead: str) -> Any:
+        """The answer of a run in which nothing is awaited."""
         if not self._is_async:
+            walk = self._walk(run, args, kwargs, awaits=False)
             try:
                 awaitable = next(walk)
             except StopIteration as stop:
-                return cast(T, stop.value)
+                return stop.value
             _turned_async.add(self)
             if inspect.iscoroutine(awaitable):
                 awaitable.close()
             walk.close()
-        raise TypeError(f"the tiers of cascade {self.name!r} are async: await it, or its arun()")
+        raise TypeError(f"the tiers of cascade {self.name!r} are async: await it, or its {instead}()")
 
-    async def arun(self, *args: Any, task: str | None = None, **kwargs: Any) -> T:
-        """The accepted answer of asynchronous tiers; takes sync ones, too."""
-        return cast(T, await driven(self._walk(_Run(self, task), args, kwargs)))
-
-    def _walk(self, run: _Run, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Generator[Any, Any, Any]:
+    def _walk(self, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any], awaits: bool) -> Generator[Any, Any, Any]:
         """Walk up the tiers."""
+        last = len(self._tiers) - 1
+        resting = _resting.setdefault(self, Resting())
         for number, tier in enumerate(self._tiers):
-            is_last = number == len(self._tiers) - 1
+            is_last = number == last
+            if not is_last and (run.threshold == TOP or resting.rests(number, self._limits)):
+                continue
             attempt = run.attempt(number, tier)
             try:
                 with attempt:
                     try:
-                        answer = tier(*args, **kwargs)
-                        if inspect.isawaitable(answer):
-                            answer = yield answer
+                        limit_s = self._limits.timeouts_s[number]
+                        answer = yield from asked(tier, args, kwargs, limit_s, awaits)
                     except Exception:
+                        resting.note(number, True)
                         attempt._is_forced = run.must_fall_back(attempt, is_last)
                         raise
+                    resting.note(number, False)
                     attempt.answered()
                     try:
                         judged = self._accept(answer)
@@ -173,39 +181,36 @@ class Cascade(Generic[T]):
                         verdict = self._judge(judged, attempt)
                     except Exception:
                         verdict = self._no_verdict()
+                    found = Answer(answer, verdict.confidence, attempt.call, number)
                     if run.settle(attempt, verdict, is_last):
                         attempt._point_scores(attempt.call)
+                        run.taken = found
                         return answer
-                    run.in_hand.append(_Answer(answer, verdict.confidence, attempt.call))
+                    run.in_hand.append(found)
             except Exception:
                 if attempt._is_forced:
-                    best = run.best()
-                    attempt._point_scores(best.call)
-                    return best.value
+                    run.taken = run.best()
+                    attempt._point_scores(run.taken.call)
+                    return run.taken.value
                 if is_last or run.is_over:
                     raise
         raise AssertionError("the last tier ends the run")
 
-    def _judge(self, judged: Any, attempt: Attempt) -> _Verdict:
+    def _judge(self, judged: Any, attempt: Attempt) -> Verdict:
         if isinstance(judged, bool) or judged is None:
-            return _Verdict(bool(judged), None)
+            return Verdict(bool(judged), None)
         confidence = float(judged)
         if math.isnan(confidence):
             _safely.warn(
                 f"accept of cascade {self.name}", "accept of cascade %s gave NaN, which is no confidence", self.name
             )
-            return _Verdict(False, None)
-        return _Verdict(confidence >= (attempt._threshold or 0.0), confidence)
+            return Verdict(False, None)
+        return Verdict(confidence >= (attempt._threshold or 0.0), confidence)
 
-    def _no_verdict(self) -> _Verdict:
+    def _no_verdict(self) -> Verdict:
         """`accept` failed: the answer is there, but does not convince."""
         _safely.report(f"accept of cascade {self.name}", message="failed; the answer counts as not accepted")
-        return _Verdict(False, None)
-
-
-def _may_hide(function: Any) -> bool:
-    """Whether it may return an awaitable although it is no coroutine function: a lambda, a method of an object."""
-    return getattr(function, "__name__", "<lambda>") == "<lambda>"
+        return Verdict(False, None)
 
 
 async def _resumed(walk: Generator[Any, Any, Any], awaitable: Any, attempt: Attempt) -> Any:
@@ -214,60 +219,33 @@ async def _resumed(walk: Generator[Any, Any, Any], awaitable: Any, attempt: Atte
     return await driven(walk, awaitable)
 
 
-class _Run:
-    """One run: its limits and the answers in hand."""
+def _thresholds(name: str, given: Any) -> dict[str, Threshold]:
+    """By task; `"*"` for any other.
 
-    def __init__(self, cascade: Cascade[Any], task: str | None) -> None:
-        threshold = cascade._threshold
-        if isinstance(threshold, Mapping):
-            threshold = threshold.get(task or "default", threshold.get("default", 0.5))
-        self._cascade = cascade
-        self._threshold = threshold
-        self._run = CascadeRun(cascade.name, task=task)
-        self._started = time.monotonic()
-        self._cost_usd = Decimal(0)
-        self.in_hand: list[_Answer] = []
-        self.is_over = False
-        self.latest: Attempt  # the attempt under way
+    Raises:
+        TypeError, ValueError: If one is no number of 0–1.
+    """
+    found: dict[str, Threshold] = {}
+    for task, number in given.items() if isinstance(given, Mapping) else [("*", given)]:
+        if number != TOP:
+            if not isinstance(number, (int, float)) or isinstance(number, bool):
+                raise TypeError(f"cascade {name!r}: a threshold is a number of 0–1 or outlay.TOP, not {number!r}")
+            if not 0 <= number <= 1:
+                raise ValueError(f"cascade {name!r}: a threshold is a number of 0–1, not {number!r}")
+        found["*" if task == "default" else task] = number
+    return found
 
-    def attempt(self, number: int, tier: Callable[..., Any]) -> Attempt:
-        """The attempt of a tier."""
-        name = getattr(tier, "__name__", "") or f"{self._cascade.name} tier {number}"
-        self.latest = self._run.attempt(number, self._threshold, name)
-        return self.latest
 
-    def settle(self, attempt: Attempt, verdict: _Verdict, is_last: bool) -> bool:
-        """Note the outcome; whether this answer is the run's."""
-        is_spent = self._is_spent(attempt)
-        if verdict.accepted or is_last:
-            attempt.accept(verdict.confidence)
-            return True
-        if is_spent:
-            attempt.force(verdict.confidence)
-            return True
-        attempt.escalate(verdict.confidence)
-        return False
+def _timeouts(name: str, given: Any, tiers: int) -> list[float | None]:
+    """By tier.
 
-    def must_fall_back(self, attempt: Attempt, is_last: bool) -> bool:
-        """Whether the run ends with this failure, and an answer in hand is its answer."""
-        is_spent = self._is_spent(attempt)
-        self.is_over = bool(self.in_hand) and (is_last or is_spent)
-        return self.is_over and self._cascade._fallback != "raise"
-
-    def best(self) -> _Answer:
-        """The answer in hand that is to be taken."""
-        if self._cascade._fallback == "last":
-            return self.in_hand[-1]
-        return max(reversed(self.in_hand), key=lambda one: -math.inf if one.confidence is None else one.confidence)
-
-    def _is_spent(self, attempt: Attempt) -> bool:
-        limit_s = self._cascade._max_latency_s
-        limit_usd = self._cascade._max_cost_usd
-        if limit_usd is not None:
-            try:
-                self._cost_usd += attempt.cost_usd()
-            except Exception:
-                _safely.report("cascade cost")
-        if limit_s is not None and time.monotonic() - self._started >= limit_s:
-            return True
-        return limit_usd is not None and self._cost_usd >= limit_usd
+    Raises:
+        ValueError: If one is no number above 0, or their number is another than that of the tiers.
+    """
+    by_tier = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given] * tiers
+    if len(by_tier) != tiers:
+        raise ValueError(f"cascade {name!r}: timeout_s is one number, or one for each of {tiers} tiers, not {given!r}")
+    limits = [limit_of(f"cascade {name!r}: timeout_s", one) for one in by_tier]
+    if any(limit is not None and not limit > 0 for limit in limits):
+        raise ValueError(f"cascade {name!r}: timeout_s must be above 0, not {given!r}")
+    return [None if limit is None else float(limit) for limit in limits]

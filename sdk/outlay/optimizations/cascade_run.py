@@ -3,15 +3,58 @@
 from __future__ import annotations
 
 import os
+import time
+from dataclasses import dataclass
 from decimal import Decimal
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from outlay import _safely
 from outlay.tracing.call import Call, Tally, last_call
 from outlay.tracing.frame import Frame
 from outlay.tracing.lifecycle import get_client
 from outlay.tracing.track import Tracker, track
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """What one attempt came to.
+
+    Attributes:
+        outcome: accepted, escalated or failed.
+        cost_usd: What its calls cost at list prices, the judge's too; None where a price or a count is not known.
+        error: What went wrong.
+    """
+
+    tier: int
+    outcome: str
+    confidence: float | None
+    cost_usd: Decimal | None
+    duration_s: float
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeResult(Generic[T]):
+    """An answer and how it came about.
+
+    Attributes:
+        tier: The tier that gave the answer.
+        confidence: What `accept` said of it; None for True, False and no word.
+        is_forced: Nothing accepted it: a limit was reached, or the tiers above failed.
+        cost_usd: Of all attempts; None where it is not known of one.
+        attempts: In order.
+    """
+
+    answer: T
+    tier: int
+    confidence: float | None
+    is_forced: bool
+    cost_usd: Decimal | None
+    run_id: str
+    attempts: tuple[AttemptResult, ...]
 
 
 class Attempt:
@@ -24,6 +67,9 @@ class Attempt:
         self._outcome = "accepted"
         self._confidence: float | None = None
         self._is_forced = False
+        self._error: str | None = None
+        self._is_late = False
+        self._started = self._duration_s = 0.0
         self._answered: Call | None = None
         facts = {"name": run.name, "run_id": run.run_id, "tier": tier, "threshold": threshold}
         tags: dict[str, Any] = {} if run.task is None else {"task": run.task}
@@ -70,6 +116,24 @@ class Attempt:
                 total += cost or 0
         return total
 
+    def result(self) -> AttemptResult:
+        """What it came to, once it has ended."""
+        from outlay._cost import cost_of
+
+        costs: list[Decimal | None] = []
+        if isinstance(self._frame, Frame):
+            try:
+                costs = [cost_of(attributes, get_client().now_ns()) for attributes in self._frame.used or ()]
+            except Exception:
+                _safely.report("cascade cost")
+                costs = [None]
+            is_unbilled = self._outcome == "failed" and not self._is_late  # a provider that refuses does not charge
+            if len(costs) < max(self._frame.call_count, 1) and not is_unbilled:
+                costs.append(None)  # a call that nobody knows the usage of, or none that was seen
+        known = [cost for cost in costs if cost is not None]
+        cost_usd = sum(known, Decimal(0)) if isinstance(self._frame, Frame) and len(known) == len(costs) else None
+        return AttemptResult(self._tier, self._outcome, self._confidence, cost_usd, self._duration_s, self._error)
+
     def _pause(self) -> None:
         """Leave the block's context, for one that waits elsewhere."""
         if isinstance(self._frame, Frame):
@@ -90,14 +154,18 @@ class Attempt:
         last_call.set(call)
 
     def __enter__(self) -> Attempt:
+        self._started = time.monotonic()
         self._frame = self._tracker.__enter__()
         self._frame.used = []
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._duration_s = time.monotonic() - self._started
+        if error is not None:
+            self._outcome, self._error = "failed", f"{type(error).__name__}: {error}"
+            self._is_late = isinstance(error, TimeoutError)
         if self._frame is not None:
-            outcome = "failed" if error is not None else self._outcome
-            facts = {"outcome": outcome, "confidence": self._confidence, "forced": self._is_forced or None}
+            facts = {"outcome": self._outcome, "confidence": self._confidence, "forced": self._is_forced or None}
             self._frame.set(cascade=facts)
         self._tracker.__exit__(kind, error, tb)
 
