@@ -8,7 +8,7 @@ from typing import Any
 from outlay_analytics.questions import caching
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Series, Table, line_chart, stacked_bars
-from outlay_web.pages import parts
+from outlay_web.pages import parts, spend_chart
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import GROUPS, INTERVALS, View
 
@@ -68,7 +68,7 @@ def tiles(view: View, total: Row) -> list[Tile]:
 
 def _timed(view: View, rows: Sequence[Row], kind: str, measure: str) -> list[Any]:
     flat = [{"time": row.get("time"), "value": (row.get(kind) or {}).get(measure)} for row in rows]
-    return parts.series_of(view, flat, "value")
+    return spend_chart.series_of(view, flat, "value")
 
 
 def ratio_figure(view: View, rows: Sequence[Row]) -> Figure:

@@ -10,7 +10,7 @@ from typing import Any
 from outlay_analytics.questions import cascades
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Point, Table, line_chart, scatter
-from outlay_web.pages import parts
+from outlay_web.pages import parts, spend_chart
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import INTERVALS, View
 
@@ -52,8 +52,8 @@ def rate_figure(view: View, rows: Sequence[Row], names: Sequence[str]) -> Figure
     lines = []
     for slot, name in enumerate(names[:7], 1):
         mine = [row for row in rows if str(row["name"]) == name]
-        runs = parts.series_of(view, mine, "runs")
-        escalated = parts.series_of(view, mine, "escalated_runs")
+        runs = spend_chart.series_of(view, mine, "runs")
+        escalated = spend_chart.series_of(view, mine, "escalated_runs")
         lines.append(
             Line(
                 fmt.name_text(name),

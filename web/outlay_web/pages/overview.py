@@ -19,7 +19,7 @@ from outlay_web.charts import Cell, Column, Table, sparkline
 from outlay_web.pages import budgets as budgets_page
 from outlay_web.pages import explain as explain_page
 from outlay_web.pages import forecast as forecast_page
-from outlay_web.pages import parts
+from outlay_web.pages import parts, spend_chart
 from outlay_web.pages import spend as spend_page
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import Link, View
@@ -35,7 +35,7 @@ def page(view: View) -> Page:
     group = view.groups("feature")[0]
     store, scope = view.ctx.store, view.scope
     timed = spend.spend(
-        store, scope, group_by=(group,), interval=view.interval, base=view.base, limit=parts.CHART_GROUPS
+        store, scope, group_by=(group,), interval=view.interval, base=view.base, limit=spend_chart.CHART_GROUPS
     )
     question = "What do model calls cost, and why?"
     if not timed["total"]["calls"]:
@@ -48,7 +48,9 @@ def page(view: View) -> Page:
     moved = explained is not None and (explained["base"]["calls"] or explained["current"]["calls"])
     data = {
         "tiles": tiles(view, timed),
-        "figure": parts.spend_figure(view, timed, group, marks=marks(view, odd.anomalies), height=270, path="/spend"),
+        "figure": spend_chart.spend_figure(
+            view, timed, group, marks=marks(view, odd.anomalies), height=270, path="/spend"
+        ),
         "tabs": [Link(name, view.here(group_by=None if name == "feature" else name), name == group) for name in TABS],
         "why": explain_page.figure(view, explained) if explained and moved and not why_not else None,
         "why_sentences": explained["sentences"][:4] if explained else [],
@@ -91,7 +93,7 @@ def tiles(view: View, timed: Row) -> list[Tile]:
     cached = parts.quotient(total.get("cache_read_tokens"), total.get("input_tokens"))
     saved = uncached - cost if uncached is not None and cost is not None else None
     return [
-        parts.total_tile(view, timed, parts.series_of(view, timed["rows"], "cost_usd")),
+        parts.total_tile(view, timed, spend_chart.series_of(view, timed["rows"], "cost_usd")),
         forecast_page.month_tile(view, forecast_page.month_end(view), view.to("/forecast", start=None, end=None)),
         Tile(
             "Per call",
@@ -99,7 +101,7 @@ def tiles(view: View, timed: Row) -> list[Tile]:
             view.to("/spend", group_by="model"),
             fmt.plural(calls, "call"),
             parts.moved(each, parts.per_call(before)),
-            sparkline(parts.series_of(view, timed["rows"], "calls"), 8),
+            sparkline(spend_chart.series_of(view, timed["rows"], "calls"), 8),
         ),
         Tile(
             "Saved by caching",

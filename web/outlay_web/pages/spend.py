@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from outlay_analytics.questions import spend
 from outlay_web import format as fmt
 from outlay_web.charts import OTHER, Cell, Column, Figure, Point, Table, hour_heatmap, scatter, sparkline
-from outlay_web.pages import parts
+from outlay_web.pages import parts, spend_chart, spend_table
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import GROUPS, INTERVALS, View
 
@@ -31,7 +31,7 @@ def page(view: View) -> Page:
     measure = view.choice("measure", MEASURES, "cost_usd")
     store, scope = view.ctx.store, view.scope
     most = parts.table_groups(view)
-    rank = view.choice("sort", parts.SORTS, parts.SORTS[0])
+    rank = view.choice("sort", spend_table.SORTS, spend_table.SORTS[0])
     whole = spend.spend(store, scope, group_by=groups, interval="total", base=view.base, limit=most, rank=rank)
     if not whole["total"]["calls"]:
         return Page("spend.html", "Spend", "Who spent what?", empty=True)
@@ -40,16 +40,16 @@ def page(view: View) -> Page:
         scope,
         group_by=groups[:1],
         interval=view.interval,
-        limit=parts.CHART_GROUPS,
+        limit=spend_chart.CHART_GROUPS,
         percentiles=False,
         rank=measure,
     )
-    slots = parts.slots_for(view, groups[0], parts.ranked(timed["rows"], groups[0]))
+    slots = spend_chart.slots_for(view, groups[0], spend_chart.ranked(timed["rows"], groups[0]))
     title = f"{MEASURES[measure]} by {parts.dimension_title(groups[0])}, per {view.interval}"
     data = {
         "tiles": tiles(view, whole, timed["rows"]),
-        "figure": parts.spend_figure(view, timed, groups[0], measure=measure, title=title, height=280),
-        "table": parts.spend_table(
+        "figure": spend_chart.spend_figure(view, timed, groups[0], measure=measure, title=title, height=280),
+        "table": spend_table.spend_table(
             view,
             "groups",
             f"Spend by {' and '.join(map(parts.dimension_title, groups))}",
@@ -77,13 +77,13 @@ def tiles(view: View, result: Row, timed: Sequence[Row]) -> list[Tile]:
     cached = parts.quotient(total.get("cache_read_tokens"), total.get("input_tokens"))
     failed = parts.quotient(total.get("errors"), calls)
     return [
-        parts.total_tile(view, result, parts.series_of(view, timed, "cost_usd")),
+        parts.total_tile(view, result, spend_chart.series_of(view, timed, "cost_usd")),
         Tile(
             "Calls",
             fmt.count(calls),
             view.to("/calls"),
             change=parts.moved(calls, before.get("calls")),
-            spark=sparkline(parts.series_of(view, timed, "calls")),
+            spark=sparkline(spend_chart.series_of(view, timed, "calls")),
         ),
         Tile("Per call", fmt.usd(each), view.to("/explain"), "on average", parts.moved(each, each_before)),
         Tile(

@@ -1,0 +1,83 @@
+"""Reads the values of a bill: exact amounts and instants; what cannot be read is collected, the rest counted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from outlay_analytics.reconcile.bill import Charge, LeftOut, Problems
+from outlay_analytics.reconcile.models import ModelNames
+
+SCALE = Decimal("0.000000000001")
+MAX_USD = Decimal(10) ** 12
+Charges = Iterator[Charge]
+
+
+class Reading:
+    """One bill while it is read.
+
+    Attributes:
+        models: The price list's names.
+        days: Which it is about.
+        problems: What is compared and cannot be read; refuses the bill.
+        left_out: What is not compared, by reason.
+    """
+
+    def __init__(self, models: ModelNames) -> None:
+        self.days: set[date] = set()
+        self.problems = Problems()
+        self.left_out = LeftOut()
+        self.models = models
+
+    def in_usd(self, where: str, column: str, value: Any) -> bool:
+        """Whether a currency is the dollar; a line in another one is left out and counted."""
+        currency = str(value or "").strip().upper()
+        if currency == "USD":
+            return True
+        reason = f"in {currency[:20]}" if currency else "without a currency"
+        self.left_out.add(reason, None, f"{where}, {column}: {str(value)[:60]!r} where USD is expected")
+        return False
+
+    def usd(self, where: str, column: str, value: Any) -> Decimal | None:
+        """An amount; None, and a problem, if it is none."""
+        amount = amount_of(value)
+        if amount is None:
+            self.problems.add(where, column, value, "a decimal amount such as 12.34")
+        return amount
+
+    def instant(self, where: str, column: str, value: Any, *, month_first: bool = False) -> datetime | None:
+        """A day or an instant in UTC, however it is written; None, and a problem, if it is none."""
+        try:
+            american = re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", str(value).strip()) if month_first else None
+            if american:
+                found = datetime(int(american[3]), int(american[1]), int(american[2]))
+            elif isinstance(value, datetime):
+                found = value
+            elif isinstance(value, date):
+                found = datetime(value.year, value.month, value.day)
+            elif re.fullmatch(r"\d{9,11}", str(value).strip(), re.ASCII):
+                found = datetime.fromtimestamp(int(value), UTC)
+            else:
+                # BigQuery writes `2026-10-01 00:00:00 UTC`.
+                found = datetime.fromisoformat(str(value).strip().replace(" UTC", "Z"))
+            found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        except (ValueError, OverflowError, OSError):
+            found = datetime.min.replace(tzinfo=UTC)
+        if not 2000 <= found.year < 2200:
+            self.problems.add(where, column, value, "a day or instant such as 2026-10-01T00:00:00Z")
+            return None
+        return found
+
+
+def amount_of(value: Any) -> Decimal | None:
+    """A decimal amount, None when it is none. Exact: from the digits that are written."""
+    try:
+        amount = Decimal(repr(value) if isinstance(value, float) else str(value).strip())
+    except (InvalidOperation, ValueError):
+        return None
+    if isinstance(value, bool) or not amount.is_finite() or abs(amount) > MAX_USD:
+        return None
+    return amount.quantize(SCALE)
