@@ -131,3 +131,17 @@ def test_every_file_that_code_and_pages_name_is_there() -> None:
 
 def sources(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
+
+
+def test_the_ways_of_a_span_and_of_an_alert_lead_through_rooms_that_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    for way, least in (("span", 14), ("alert", 7)):
+        drawing = page.partition(f"## The way of one {way}")[2].partition("```")[2].partition("```")[0]
+        package, rooms = "", []
+        for line in drawing.splitlines():
+            named = re.match(r" (\w+/outlay\w*/)? +((?:\w+/ )*\w+/)  ", line)
+            if named:
+                package = named[1] or package
+                rooms += [package + room for room in named[2].split()]
+        assert len(rooms) >= least, rooms
+        assert [room for room in rooms if not (ROOT / room / "__init__.py").is_file()] == []
