@@ -27,6 +27,7 @@ from outlay_analytics.alerting.budgets import (
 )
 from outlay_analytics.alerting.rounds import Rounds
 from outlay_analytics.alerting.settings import AlertSettings, parse_alerts
+from outlay_analytics.alerting.trial import try_channels
 from outlay_analytics.notify.channels import Channel, parse_channel
 from outlay_analytics.notify.guarded_http import Allowed, check_numeric
 from outlay_analytics.notify.send import send
@@ -435,8 +436,8 @@ def test_addresses_are_read_as_people_write_them() -> None:
         parse_channel({"kind": "webhook", "url": "https://example.com", "colour": "red"})
 
 
-def test_a_test_message_says_what_became_of_it(store: Store, writer: Writer, hook: Received) -> None:
-    result = evaluate.send_test(store, writer, "default", NOW, SETTINGS, [hook.url, "http://10.0.0.1/"])
+def test_a_test_message_says_what_became_of_it(hook: Received) -> None:
+    result = try_channels("default", NOW, SETTINGS, [hook.url, "http://10.0.0.1/"])
     assert result[0] == {"channel": hook.url, "sent": True, "reason": None}
     assert result[1]["sent"] is False
     assert hook.json[0]["alerts"][0]["labels"]["alertname"] == "test"

@@ -40,7 +40,6 @@ from outlay_analytics.alerting.rules import (
 )
 from outlay_analytics.alerting.settings import AlertSettings
 from outlay_analytics.alerting.states import Alert, advance, begin, explained, fingerprint, inhibited, why_notify
-from outlay_analytics.alerting.trial import try_channels
 from outlay_analytics.anomalies.incidents import Finder, find, usual_window
 from outlay_analytics.forecast.projection import LEARN, LEAST, elapsed_share, look_ahead
 from outlay_analytics.forecast.seasonal import forecast
@@ -290,10 +289,3 @@ def _audiences(alerts: Sequence[Alert], reasons: Mapping[str, str]) -> list[tupl
 
 def _told(alert: Alert, now: datetime) -> Alert:
     return replace(alert, notified_at=now, notified_state=f"{alert.state}:{alert.severity}")
-
-
-def send_test(
-    store: Store, writer: Writer, project: str, now: datetime, settings: AlertSettings, notify: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Send a test message to every channel at once and say what became of each; see `trial.py`."""
-    return try_channels(project, now, settings, notify)

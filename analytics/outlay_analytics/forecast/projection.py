@@ -66,7 +66,7 @@ def look_ahead(store: Store, scope: Scope, period: Literal["day", "week", "month
         unit = "hours" if step == "hour" else "days"
         note = f"{len(complete.usd)} complete {unit} of spend are too few to forecast from; {LEAST} are needed"
         return Projection(window, so_far, {}, note)
-    ahead = _steps_between(here, window.end, step, scope.timezone)
+    ahead = _steps_between(here, window.end, step)
     found = forecast(complete.learned, None, "h" if step == "hour" else "D", ahead)
     left = 1.0 - elapsed_share(store, scope, now) if step == "day" else 1.0 - (now - here) / timedelta(hours=1)
     rest = rest_of(found["total"], float(found["mean"][0]), left)
@@ -118,7 +118,7 @@ def probability_above(bounds: dict[str, float], amount: float) -> float:
     return probability if math.isfinite(probability) else 0.0
 
 
-def _steps_between(start: datetime, end: datetime, step: str, timezone: str) -> int:
+def _steps_between(start: datetime, end: datetime, step: str) -> int:
     if step == "hour":
         return max(1, math.ceil((end - start) / timedelta(hours=1)))
     return max(1, round((end - start) / timedelta(days=1)))

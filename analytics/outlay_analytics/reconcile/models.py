@@ -109,7 +109,7 @@ class ModelNames:
                 (False, False, True), (False, True, False), (True, False, False), (False, False, False),
             ):  # fmt: skip
                 for one in ids:
-                    words = _name_words(provider, one, dated, versioned, noisy)
+                    words = _name_words(one, dated, versioned, noisy)
                     if len(words) > 1:
                         names.setdefault(_key(words), one)
             self._names[provider] = names, max((sum(map(len, key)) for key in names), default=0)
@@ -135,7 +135,7 @@ def _words(provider: str, text: str) -> list[tuple[str, str]]:
     return found
 
 
-def _name_words(provider: str, name: str, dated: bool, versioned: bool, noisy: bool) -> Sequence[str]:
+def _name_words(name: str, dated: bool, versioned: bool, noisy: bool) -> Sequence[str]:
     plain = _MAKER.sub("", unplaced(name))
     plain = plain if versioned else _VERSION.sub("", plain)
     words = [word for word, _ in _words("", plain)]

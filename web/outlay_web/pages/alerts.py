@@ -57,7 +57,7 @@ def page(view: View) -> Page:
         number = sum(one["state"] == name for one in found)
         links.append(Link(f"{name} {number}", view.here(state=name), state == name))
     data = {
-        "alerts": [shown(view, one) for one in chosen],
+        "alerts": [shown(one) for one in chosen],
         "table": table(view, chosen) if chosen else None,
         "links": links,
         "any": bool(found),
@@ -77,7 +77,7 @@ def driver_texts(found: Sequence[Row]) -> list[str]:
     return out
 
 
-def shown(view: View, one: Row) -> Shown:
+def shown(one: Row) -> Shown:
     state, severity = str(one["state"]), str(one["severity"])
     badges = calls_page.badge(state, TONES.get(state, ""))
     if state != "resolved":

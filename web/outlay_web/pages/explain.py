@@ -40,7 +40,7 @@ def page(view: View) -> Page:
     known = not unknown(found)
     data |= {
         "tiles": tiles(view, found, base, sure=not caution),
-        "figure": figure(view, found) if known else None,
+        "figure": figure(found) if known else None,
         "sentences": found["sentences"],
         "cells": cells_table(view, found["cells"], by) if known else None,
         "slices": slices_table(view, found["slices"]) if known else None,
@@ -144,7 +144,7 @@ def driver_title(name: str) -> str:
     return found[0].upper() + found[1:]
 
 
-def figure(view: View, found: Row, href: str | None = None) -> Figure:
+def figure(found: Row, href: str | None = None) -> Figure:
     """The waterfall from the base's cost to the present one; drivers that did nothing are left to the table."""
     steps = [Step(driver_title(d["driver"]), d["usd"], href, drivers.hint(d["driver"])) for d in found["drivers"]]
     before = parts.money(found["base"].get("cost_usd"))

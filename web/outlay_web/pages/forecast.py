@@ -124,7 +124,7 @@ def amount(text: str) -> Decimal | None:
 
 def tiles(view: View, found: Row) -> list[Tile]:
     month, test = found["month_end"], found["backtest"]
-    out = [month_tile(view, {**month, "probability_over": None}, "#figure-month")]
+    out = [month_tile({**month, "probability_over": None}, "#figure-month")]
     if month["budget_usd"] is not None:
         odds = month["probability_over"]
         note = f"{fmt.ratio_text(odds)} odds of passing it" if odds is not None else ""
@@ -144,7 +144,7 @@ def tiles(view: View, found: Row) -> list[Tile]:
     return out
 
 
-def month_tile(view: View, month: Row, href: str) -> Tile:
+def month_tile(month: Row, href: str) -> Tile:
     """The month's end as expected, with its range."""
     if month["mean_usd"] is None:
         spent = fmt.usd_text(month["spent_usd"])

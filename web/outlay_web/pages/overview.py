@@ -52,7 +52,7 @@ def page(view: View) -> Page:
             view, timed, group, marks=marks(view, odd.anomalies), height=270, path="/spend"
         ),
         "tabs": [Link(name, view.here(group_by=None if name == "feature" else name), name == group) for name in TABS],
-        "why": explain_page.figure(view, explained) if explained and moved and not why_not else None,
+        "why": explain_page.figure(explained) if explained and moved and not why_not else None,
         "why_sentences": explained["sentences"][:4] if explained else [],
         "why_href": view.between(why.start, why.end, "/explain", base.window),
         "why_period": why_period(view, why, base.window) if base.window else "",
@@ -94,7 +94,7 @@ def tiles(view: View, timed: Row) -> list[Tile]:
     saved = uncached - cost if uncached is not None and cost is not None else None
     return [
         parts.total_tile(view, timed, spend_chart.series_of(view, timed["rows"], "cost_usd")),
-        forecast_page.month_tile(view, forecast_page.month_end(view), view.to("/forecast", start=None, end=None)),
+        forecast_page.month_tile(forecast_page.month_end(view), view.to("/forecast", start=None, end=None)),
         Tile(
             "Per call",
             fmt.usd(each),
