@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from outlay_collector.prices.book import PriceBook
+from outlay_collector.prices.reckon import COUNTS, Asked
 from outlay_collector.store.client import Writer
 
-COLUMNS = """
+TABLE = """
     id String, project String, provider String, request_model String, response_model String, service_tier String,
     started_at DateTime64(9, 'UTC'), input_tokens Nullable(UInt64), cache_read_tokens Nullable(UInt64),
     cache_write_tokens Nullable(UInt64), cache_write_1h_tokens Nullable(UInt64), output_tokens Nullable(UInt64),
@@ -72,10 +74,25 @@ def examples() -> list[tuple[dict[str, Any], Decimal | None]]:
 def priced(
     writer: Writer, book: PriceBook, calls: Iterable[dict[str, Any]], version: str | None = None
 ) -> list[dict[str, Any]]:
-    """The calls as the server prices them, in the order given."""
-    writer.run(f"CREATE OR REPLACE TEMPORARY TABLE to_price (nth UInt32, {COLUMNS}) ENGINE = Memory")
+    """The calls as the server prices them, in the order given; many at once and one by one give the same."""
+    writer.run(f"CREATE OR REPLACE TEMPORARY TABLE to_price (nth UInt32, {TABLE}) ENGINE = Memory")
     body = "\n".join(json.dumps({"nth": nth, **one}) for nth, one in enumerate(calls))
     writer.load("to_price", body.encode(), fmt="JSONEachRow")
     source = "SELECT * FROM to_price"
     book.prepare(writer, source, version=version)
-    return writer.query(f"SELECT * FROM ({book.price_select(source, version=version)}) ORDER BY nth")
+    rows = writer.query(f"SELECT * FROM ({book.price_select(source, version=version)}) ORDER BY nth")
+    if version is None:
+        reckoner = book.reckoner(writer, {row["project"] for row in rows})
+        for row in rows:
+            alone = reckoner.price(asked(row))
+            if alone is None:  # its list is only in the store
+                assert row["price_version"] not in ("", book.version)
+            else:
+                assert {name: row[name] for name in asdict(alone)} == asdict(alone), row
+    return rows
+
+
+def asked(row: dict[str, Any]) -> Asked:
+    """A row of `price_select` as a call to be priced alone."""
+    own = {field.name: row[field.name] for field in fields(Asked) if field.name != "counts"}
+    return Asked(**own, counts={name: row[name] for name in COUNTS})

@@ -9,7 +9,7 @@ from tests.settle_world import World, new_world, usage
 
 from outlay_collector.settle import Settler, values
 from outlay_collector.settle.facts import COLUMNS
-from outlay_collector.settle.hashes import sip_hash
+from outlay_collector.settle.hashes import sip_hash, sip_hash_texts
 from outlay_collector.settle.reading import HOUR, Reader
 from outlay_collector.settle.values import among
 from outlay_collector.store import Store
@@ -71,9 +71,16 @@ def test_hashes_of_numbers_are_clickhouse_s(writer: Writer) -> None:
     assert sip_hash(first).tolist() == [row["one"] for row in found]
 
 
+def test_hashes_of_texts_are_clickhouse_s_whatever_their_length(writer: Writer) -> None:
+    texts = ["", "a", "1234567", "12345678", "chatcmpl-0123456789", "\0 é", "x" * 255, "y" * 256, "z" * 1000]
+    found = writer.query("SELECT sipHash64(arrayJoin({texts:Array(String)})) AS hash", {"texts": texts})
+    column = pa.array([b"before", *(text.encode() for text in texts)], pa.binary())[1:]
+    assert sip_hash_texts(column).tolist() == [row["hash"] for row in found]
+    assert sip_hash_texts(column[:0]).tolist() == []
+
+
 def test_what_is_read_has_the_columns_of_the_facts(writer: Writer) -> None:
     reader = Reader(writer)
-    reader.create()
     nothing = pa.table({"project": pa.array([b"?"]), "hour": pa.array([0], pa.uint32()), "trace_id": pa.array([b"?"])})
     spans = reader.read(*among(writer, nothing, HOUR))
     assert set(spans.table.column_names) == set(COLUMNS)

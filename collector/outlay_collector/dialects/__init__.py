@@ -1,11 +1,12 @@
 """Dialects: the ways in which spans describe model calls, as data.
 
 A dialect is one frozen table (see `model.Dialect`): how to recognize it, which attributes carry which field, which
-counts include which. `compile.py` turns all tables into the SQL that settle runs, `docs.py` into docs/dialects.md.
+counts include which. `names` turns all tables into arrays that settle looks attributes up in, `recognize`, `naming` and
+`opened` say what single words and JSON texts mean, `docs` prints docs/dialects.md.
 Adding a library is one table here and one capture in tests/data/otlp-corpus.
 
 Enters: declarative tables.
-Leaves: expressions that settle reads spans with.
+Leaves: look-ups that settle reads spans with.
 May import: nothing.
 """
 

@@ -50,8 +50,8 @@ TABLE = Dialect(
 ```
 
 Add `acme.TABLE` to `DIALECTS` in `dialects/__init__.py`, put a recorded export with its `expected.json` into
-`tests/data/otlp-corpus`, and run `tests/integration/test_settle_corpus.py`. There is no code to write: the tables
-compile to the SQL that settle runs.
+`tests/data/otlp-corpus`, and run `tests/integration/test_settle_corpus.py`. There is no code to write: settle
+looks up whatever the tables say.
 """
 
 

@@ -1,4 +1,4 @@
-"""What a dialect table may say: plain, frozen data that `compile.py` turns into SQL.
+"""What a dialect table may say: plain, frozen data.
 
 A source names where a value stands: `key` is a span attribute, `key#a.b.0` is the value at that path of the JSON (or
 Python repr) text in the attribute or content text `key`.

@@ -27,13 +27,13 @@ from outlay_collector.prices.catalogue import compile_document, source
 from outlay_collector.prices.contracts import apply
 from outlay_collector.prices.overrides import Overrides, PriceRow, parse_price
 from outlay_collector.prices.periods import PricePeriod
+from outlay_collector.prices.reckon import MAX_NAME_LENGTH, Reckoner, tier_of
 from outlay_collector.prices.rows import Name, match_row, price_rows, stored_model
 from outlay_collector.store import Params, Store, load_sql
 from outlay_collector.store.client import Writer
 from outlay_collector.store.locks import holding
 
 SQL = "outlay_collector.prices.sql"
-MAX_NAME_LENGTH = 300
 MAX_NEW_NAMES = 20_000
 TIER_SQL = "transform(lower(service_tier), {names}, {tiers}, lower(service_tier))".format(
     names=[*sorted(STANDARD_TIERS), *sorted(TIER_NAMES)],
@@ -164,6 +164,18 @@ class PriceBook:
             for each in versions:
                 self._resolve(writer, each, {(each, *name) for name in wanted} - self._seen)
 
+    def reckoner(self, writer: Writer, projects: set[str]) -> Reckoner:
+        """Prices calls of these projects one by one, as `price_select` does."""
+        if not self._version:
+            self.ensure(writer)
+        with holding(self._lock):
+            self.open_projects(writer, projects)
+            lines = periods.read_all(writer, projects)
+            versions = {period.price_version for line in lines.values() for period in line}
+            if self._take_over(writer, versions):
+                return self.reckoner(writer, projects)
+            return Reckoner(dict(self._catalogs), self._version, lines)
+
     def price_select(
         self, source_sql: str, *, version: str | None = None, later: bool = True, workings: bool = False
     ) -> str:
@@ -250,18 +262,23 @@ class PriceBook:
             self._projects |= new
 
     def _versions(self, writer: Writer, later: bool) -> list[str]:
-        """The lists in force at any time, as `model_matches` names them.
-
-        A list that this process did not compile was put by another one since: this process takes it over.
-        """
+        """The lists in force at any time, as `model_matches` names them."""
         found = writer.query(f"SELECT DISTINCT price_version, {_key_sql(later)} AS key FROM price_epochs FINAL")
-        foreign = {str(row["price_version"]) for row in found} - self._catalogs.keys() - self._foreign
-        if foreign:
-            self._foreign |= foreign
-            before = self._version
-            if self.ensure(writer) != before:
-                return self._versions(writer, later)
+        if self._take_over(writer, {str(row["price_version"]) for row in found}):
+            return self._versions(writer, later)
         return [str(row["key"]) for row in found]
+
+    def _take_over(self, writer: Writer, versions: set[str]) -> bool:
+        """Of lists that this process did not compile another one put them since: it takes those over, if it can.
+
+        Returns whether another list is in force now.
+        """
+        foreign = versions - self._catalogs.keys() - self._foreign
+        if not foreign:
+            return False
+        self._foreign |= foreign
+        before = self._version
+        return self.ensure(writer) != before
 
     def _resolve(self, writer: Writer, version: str, names: set[Name]) -> None:
         if not names:
@@ -292,12 +309,6 @@ class PriceBook:
             return match
         model = stored_model(writer, version, match.model)
         return Match(model, match.kind) if model else None
-
-
-def tier_of(service_tier: str) -> str:
-    """The price list's name of a service tier, as `TIER_SQL`."""
-    name = service_tier.lower()
-    return "standard" if name in STANDARD_TIERS else TIER_NAMES.get(name, name)
 
 
 def _key_sql(later: bool) -> str:

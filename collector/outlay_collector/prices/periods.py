@@ -42,6 +42,20 @@ def read(writer: Writer, project: str) -> Timeline:
     return tuple(PricePeriod(row["starts_at"], row["price_version"], bool(row["closed"])) for row in rows)
 
 
+def read_all(writer: Writer, projects: Iterable[str]) -> dict[str, Timeline]:
+    """The time lines of some projects that have calls, oldest first."""
+    rows = writer.query(
+        "SELECT project, starts_at, price_version, closed FROM price_epochs FINAL "
+        "WHERE project IN {projects:Array(String)} ORDER BY project, starts_at",
+        {"projects": sorted(projects)},
+    )
+    found: dict[str, list[PricePeriod]] = {}
+    for row in rows:
+        period = PricePeriod(row["starts_at"], row["price_version"], bool(row["closed"]))
+        found.setdefault(str(row["project"]), []).append(period)
+    return {project: tuple(line) for project, line in found.items()}
+
+
 def write(writer: Writer, project: str, before: Timeline, after: Timeline) -> None:
     """Replace a time line by another in one insert: starts that vanish become tombstones."""
     kept = {period.starts_at for period in after}

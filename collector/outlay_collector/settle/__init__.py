@@ -1,7 +1,7 @@
 """Settle: traces that changed become calls, one row per billable request, each counted once.
 
-1. `gather`   the spans of those traces, and of traces that share a response with them; SQL reads them through the
-              dialect tables (`reading`), an Arrow table in one vocabulary comes back (`facts`)
+1. `gather`   the spans of those traces, and of traces that share a response with them; they are read through the
+              dialect tables (`reading`) into an Arrow table in one vocabulary (`facts`)
 2. `resolve`  which spans are calls, what they count, which repeat one, and why: a pure function over arrays
 3. `write`    requests by row from the table, priced in SQL, and what earlier runs made and this one does not
 
@@ -17,19 +17,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from outlay.errors import StoreError
 from outlay_collector.prices.book import PriceBook
+from outlay_collector.settle.calls import REQUESTS, create
 from outlay_collector.settle.facts import Role
 from outlay_collector.settle.gather import EVER, gather, traces
-from outlay_collector.settle.reading import SCRATCH, SQL, Reader
+from outlay_collector.settle.reading import Reader
 from outlay_collector.settle.resolve import resolve
-from outlay_collector.settle.write import create, write
-from outlay_collector.store import Store, load_sql
+from outlay_collector.settle.waiting import Waiting
+from outlay_collector.settle.write import write
+from outlay_collector.store import Store
 
 UNKNOWN_TABLE = 60
 BATCH_SPANS = 100_000
@@ -44,7 +45,7 @@ SESSION = (
     "SET query_plan_merge_expressions = 0, compile_expressions = 0, compile_aggregate_expressions = 0, "
     "compile_sort_description = 0, max_threads = 1, optimize_on_insert = 0"
 )
-TEMPORARY = (*SCRATCH, "settle_requests")
+TEMPORARY = (REQUESTS,)
 
 
 class Settler:
@@ -54,6 +55,7 @@ class Settler:
         self.store = store
         self.prices = prices
         self._writer = store.writer()
+        self._waiting = Waiting(self._writer)
         self._reader: Reader | None = None
         self._version = 0
         self._emptied = False
@@ -64,26 +66,16 @@ class Settler:
 
     def run_once(self) -> bool:
         """Settle the next batch of changed traces. Returns whether more is waiting."""
-        w = self._writer
-        # Constants, not a join: so the primary key leads to what is new, however much was loaded before.
-        known = w.query("SELECT loader, max(seq) AS seq FROM settle_progress GROUP BY loader ORDER BY loader")
-        params: dict[str, Any] = {"known": [str(row["loader"]) for row in known]}
-        settled = []
-        for n, row in enumerate(known):
-            params |= {f"loader_{n}": str(row["loader"]), f"seq_{n}": int(row["seq"])}
-            settled.append(f"(loader = {{loader_{n}:String}} AND seq > {{seq_{n}:UInt64}})")
-        waiting = " OR ".join([*settled, "loader NOT IN {known:Array(String)}"])
-        limits = {"max_spans": BATCH_SPANS, "max_traces": BATCH_TRACES}
-        batches = w.query(load_sql(SQL, "next", waiting=waiting), params | limits)
-        if not batches:
-            return False
-        chosen = []
-        for n, row in enumerate(batches):
-            params |= {f"next_{n}": str(row["loader"]), f"upto_{n}": int(row["upto"])}
-            chosen.append(f"(loader = {{next_{n}:String}} AND seq <= {{upto_{n}:UInt64}})")
-        self._settle(w.arrow(load_sql(SQL, "changed", batches=f"({waiting}) AND ({' OR '.join(chosen)})"), params))
-        w.insert("settle_progress", [{"loader": row["loader"], "seq": row["upto"]} for row in batches if row["upto"]])
-        return any(row["more"] for row in batches)
+        try:
+            batch = self._waiting.next(BATCH_SPANS, BATCH_TRACES)
+            if batch is None:
+                return False
+            self._settle(batch.changed)
+            self._waiting.settled(batch)
+        except StoreError:
+            self._waiting.forget()
+            raise
+        return batch.more
 
     def resettle(self, project: str, start: datetime, end: datetime) -> int:
         """Settle every trace with a span in [start, end) again. Returns how many traces that were."""
@@ -132,7 +124,6 @@ class Settler:
             if exc.code != UNKNOWN_TABLE:
                 raise
             w.run(SESSION)
-            self._reader.create()
             create(w)
             self._empty(TEMPORARY)
         self._emptied = False

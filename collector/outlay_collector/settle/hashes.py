@@ -1,4 +1,4 @@
-"""ClickHouse's `sipHash64` of numbers, over arrays: keys that are stored must be the same whoever works them out.
+"""ClickHouse's `sipHash64` of numbers and texts, over arrays: stored keys are the same whoever works them out.
 
 SipHash-2-4 with a key of zeros; of several arguments ClickHouse hashes the hash of those before with that of the next.
 Source: J.-P. Aumasson, D. J. Bernstein, "SipHash: a fast short-input PRF", 2012, section 2.
@@ -6,10 +6,15 @@ Source: J.-P. Aumasson, D. J. Bernstein, "SipHash: a fast short-input PRF", 2012
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
-from outlay_collector.settle.facts import Ids
+from outlay_collector.settle.facts import Ids, Ints
 
+WORD = 8
+_LOW_BYTES = np.array([(1 << (8 * n)) - 1 for n in range(WORD)], np.uint64)
 _INITIAL = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573)
 
 
@@ -26,10 +31,49 @@ def _hash_words(*words: Ids) -> Ids:
     state = [np.full(len(words[0]), initial, np.uint64) for initial in _INITIAL]
     length = np.full(len(words[0]), (8 * len(words)) << 56, np.uint64)
     for word in (*(word.astype(np.uint64, copy=False) for word in words), length):
-        state[3] ^= word
-        _round(state)
-        _round(state)
-        state[0] ^= word
+        _absorb(state, word)
+    return _digest(state)
+
+
+def sip_hash_texts(texts: Any) -> Ids:
+    """sipHash64(text) of an Arrow array of texts, row by row."""
+    if not len(texts):
+        return np.zeros(0, np.uint64)
+    _, offsets, letters = texts.buffers()
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+    starts, lengths = ends[:-1], np.diff(ends)
+    whole = lengths // WORD
+    # The longest first, so that those that still have words are always the first rows.
+    order = np.argsort(-whole, kind="stable")
+    starts, lengths, whole = starts[order], lengths[order], whole[order]
+    text = np.zeros(int(ends[-1]) + WORD, np.uint8)
+    text[: int(ends[-1])] = np.frombuffer(letters, np.uint8, int(ends[-1])) if letters is not None else 0
+    state = [np.full(len(texts), initial, np.uint64) for initial in _INITIAL]
+    for n in range(int(whole[0])):
+        still = int(np.searchsorted(-whole, -n, "left"))
+        _absorb([each[:still] for each in state], _words_at(text, starts[:still] + n * WORD))
+    rest = _words_at(text, starts + whole * WORD) & _LOW_BYTES[lengths % WORD]
+    _absorb(state, rest | (lengths.astype(np.uint64) << np.uint64(56)))
+    found = np.empty(len(texts), np.uint64)
+    found[order] = _digest(state)
+    return found
+
+
+def _words_at(text: npt.NDArray[np.uint8], places: Ints) -> Ids:
+    """Eight bytes each from these places, the first the lowest."""
+    found: Ids = np.lib.stride_tricks.sliding_window_view(text, WORD)[places].view("<u8")[:, 0]
+    return found
+
+
+def _absorb(state: list[Ids], word: Ids) -> None:
+    """Take one word into the state, in place."""
+    state[3] ^= word
+    _round(state)
+    _round(state)
+    state[0] ^= word
+
+
+def _digest(state: list[Ids]) -> Ids:
     state[2] ^= np.uint64(0xFF)
     for _ in range(4):
         _round(state)
@@ -37,16 +81,17 @@ def _hash_words(*words: Ids) -> Ids:
 
 
 def _round(v: list[Ids]) -> None:
+    """One round, in place: the arrays may be parts of larger ones."""
     v[0] += v[1]
-    v[1] = _turned(v[1], 13) ^ v[0]
-    v[0] = _turned(v[0], 32)
+    v[1][:] = _turned(v[1], 13) ^ v[0]
+    v[0][:] = _turned(v[0], 32)
     v[2] += v[3]
-    v[3] = _turned(v[3], 16) ^ v[2]
+    v[3][:] = _turned(v[3], 16) ^ v[2]
     v[0] += v[3]
-    v[3] = _turned(v[3], 21) ^ v[0]
+    v[3][:] = _turned(v[3], 21) ^ v[0]
     v[2] += v[1]
-    v[1] = _turned(v[1], 17) ^ v[2]
-    v[2] = _turned(v[2], 32)
+    v[1][:] = _turned(v[1], 17) ^ v[2]
+    v[2][:] = _turned(v[2], 32)
 
 
 def _turned(word: Ids, bits: int) -> Ids:

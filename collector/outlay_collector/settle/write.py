@@ -16,28 +16,20 @@ import pyarrow.compute as pc
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.settle import keys
 from outlay_collector.settle.arrays import NO, rows_of
-from outlay_collector.settle.billable import COLUMNS, PRICED, billable
+from outlay_collector.settle.billable import billable
+from outlay_collector.settle.calls import calls_of
 from outlay_collector.settle.contexts import inherited_by
 from outlay_collector.settle.facts import Ints
 from outlay_collector.settle.gather import Gathered
-from outlay_collector.settle.reading import PLACE, SQL
+from outlay_collector.settle.reading import PLACE
 from outlay_collector.settle.requests import Reason
 from outlay_collector.settle.resolve import Resolved
-from outlay_collector.settle.values import among, text
-from outlay_collector.store import load_sql
+from outlay_collector.settle.values import among
 from outlay_collector.store.client import Writer
 
 HOUR_NS = 3_600_000_000_000
 KEY = ("project", "trace_id", "span_id", "started_at")
 CONTEXT = ("feature", "team", "customer", "user", "session", "task", "prompt", "prompt_version")
-REQUESTS = f"SELECT {PRICED} FROM settle_requests WHERE NOT is_deleted"
-NAMES = ("project", "provider", "request_model", "response_model", "service_tier")
-
-
-def create(writer: Writer) -> None:
-    """Make the temporary table of requests, where it is not there."""
-    shape = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
-    writer.run(f"CREATE TEMPORARY TABLE IF NOT EXISTS settle_requests ({shape}) ENGINE = Memory")
 
 
 def write(writer: Writer, prices: PriceBook, gathered: Gathered, resolved: Resolved, version: int) -> None:
@@ -46,7 +38,8 @@ def write(writer: Writer, prices: PriceBook, gathered: Gathered, resolved: Resol
     gone = _gone(gathered, "calls", resolved.requests.call, "name")
     requests = _with_deleted(requests, gone)
     _mark_hours(writer, requests)
-    _write_calls(writer, prices, requests, version)
+    if len(requests):
+        writer.insert_arrow("calls", calls_of(writer, prices, requests, version))
     _write_lookups(writer, gathered, resolved, version)
     _write_repeats(writer, gathered, resolved, version)
     _write_response_ids(writer, gathered, version)
@@ -85,17 +78,6 @@ def _mark_hours(writer: Writer, requests: pa.Table) -> None:
     distinct = plain.group_by(["project", "hour"]).aggregate([])
     moment = pa.array([datetime.now(UTC)] * len(distinct), pa.timestamp("ms", "UTC"))
     writer.insert_arrow("dirty_hours", distinct.append_column("changed_at", moment))
-
-
-def _write_calls(writer: Writer, prices: PriceBook, requests: pa.Table, version: int) -> None:
-    if not len(requests):
-        return
-    writer.insert_arrow("settle_requests", requests)
-    columns = {name: requests[name].cast(pa.binary()) for name in NAMES}
-    names = pa.table(columns).group_by(list(NAMES)).aggregate([]).to_pylist()
-    prices.prepare_names(writer, [{name: text(row[name] or b"") for name in NAMES} for row in names])
-    writer.run(load_sql(SQL, "calls", priced=prices.price_select(REQUESTS)), {"version": version})
-    writer.run("TRUNCATE TABLE settle_requests")
 
 
 def _write_lookups(writer: Writer, gathered: Gathered, resolved: Resolved, version: int) -> None:

@@ -100,16 +100,24 @@ def cost(
 
 def lines(counts: Mapping[str, int | None], row: Row) -> tuple[dict[str, Decimal], list[str]] | None:
     """The lines of `counts` at the prices of `row` with notes on what was borrowed; None when that is unknown."""
-    rates = row.rates
-    quantities = split(counts)
-    input_rate, output_rate = rates.get("input"), rates.get("output")
-    read_rate = rates.get("cache_read", input_rate)
-    write_rate = rates.get("cache_write", input_rate)
     has_input, has_output = counts.get("input_tokens") is not None, counts.get("output_tokens") is not None
-    if (not has_input and input_rate) or (not has_output and output_rate):
+    if (not has_input and row.rates.get("input")) or (not has_output and row.rates.get("output")):
         return None
     if not has_input and not has_output and not any(counts.get(fee) for fee in (*REQUIRED_FEES, *OTHER_FEES)):
         return None
+    effective = rates_of(row.rates)
+    used = {part: quantity for part, quantity in quantities_of(counts, row).items() if quantity > 0}
+    if any(effective[part] is None for part in used):
+        return None
+    amounts = {part: usd_of(quantity, effective[part] or _ZERO) for part, quantity in used.items()}
+    return {part: usd for part, usd in amounts.items() if usd}, notes_on(used, row)
+
+
+def rates_of(rates: Mapping[str, Decimal]) -> dict[str, Decimal | None]:
+    """The price of every part, USD per million: its own, or the one above it; None where there is neither."""
+    input_rate, output_rate = rates.get("input"), rates.get("output")
+    read_rate = rates.get("cache_read", input_rate)
+    write_rate = rates.get("cache_write", input_rate)
     effective: dict[str, Decimal | None] = {
         "input": input_rate,
         "cache_read": read_rate,
@@ -117,27 +125,29 @@ def lines(counts: Mapping[str, int | None], row: Row) -> tuple[dict[str, Decimal
         "cache_write_1h": rates.get("cache_write_1h", write_rate),
         "output": output_rate,
         "reasoning": rates.get("reasoning", output_rate),
+        "requests": rates.get("requests"),
     }
-    if "reasoning" not in rates:
-        quantities["output"] += quantities["reasoning"]
-        quantities["reasoning"] = 0
     for kind in MODALITIES:
         effective[f"input_{kind}"] = rates.get(f"input_{kind}", input_rate)
         effective[f"cache_read_{kind}"] = rates.get(f"cache_read_{kind}", read_rate)
         effective[f"output_{kind}"] = rates.get(f"output_{kind}", output_rate)
     for fee in (*REQUIRED_FEES, *OTHER_FEES):
-        quantities[fee] = counts.get(fee) or 0
         effective[fee] = rates.get(fee)
-        if fee in OTHER_FEES and fee not in rates:
-            quantities[fee] = 0
-    if "requests" in rates:
-        quantities["requests"], effective["requests"] = 1, rates["requests"]
+    return effective
 
-    used = {part: quantity for part, quantity in quantities.items() if quantity > 0}
-    if any(effective[part] is None for part in used):
-        return None
-    amounts = {part: _line(quantity, effective[part] or _ZERO) for part, quantity in used.items()}
-    return {part: usd for part, usd in amounts.items() if usd}, _notes(used, row)
+
+def quantities_of(counts: Mapping[str, int | None], row: Row | None) -> dict[str, int]:
+    """What a call uses of every part that `row` may charge; without a row only what every model is charged for."""
+    rates = row.rates if row else {}
+    quantities = split(counts)
+    if "reasoning" not in rates:
+        quantities["output"] += quantities["reasoning"]
+        quantities["reasoning"] = 0
+    for fee in (*REQUIRED_FEES, *OTHER_FEES):
+        quantities[fee] = (counts.get(fee) or 0) if fee in REQUIRED_FEES or fee in rates else 0
+    if "requests" in rates:
+        quantities["requests"] = 1
+    return quantities
 
 
 def split(counts: Mapping[str, int | None]) -> dict[str, int]:
@@ -167,7 +177,7 @@ def split(counts: Mapping[str, int | None]) -> dict[str, int]:
     }
 
 
-def _notes(used: Mapping[str, int], row: Row) -> list[str]:
+def notes_on(used: Mapping[str, int], row: Row) -> list[str]:
     """What the price of a used part was taken from, in the words that `price.sql` uses."""
     rates = row.rates
     notes = []
@@ -189,7 +199,8 @@ def _notes(used: Mapping[str, int], row: Row) -> list[str]:
     return notes
 
 
-def _line(quantity: int, usd_per_million: Decimal) -> Decimal:
+def usd_of(quantity: int, usd_per_million: Decimal) -> Decimal:
+    """A line: quantity by price, rounded half up to 12 decimals."""
     exact = _EXACT.divide(_EXACT.multiply(Decimal(quantity), usd_per_million), _MICRO)
     return exact.quantize(_UNIT, context=_EXACT)
 

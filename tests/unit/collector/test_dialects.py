@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from outlay_collector.dialects import DEFAULT, DIALECTS, common, providers
-from outlay_collector.dialects.compile import fragments
 from outlay_collector.dialects.docs import markdown
-from outlay_collector.dialects.keys import codes, keys
 from outlay_collector.dialects.model import FIELDS, Dialect
+from outlay_collector.dialects.names import ASKED, RANKS, VALUES, asked_for
 from outlay_collector.dialects.vocabulary import STYLES, WORDS
 
 ROOT = Path(__file__).parents[3]
@@ -54,9 +53,5 @@ def test_no_word_of_a_usage_object_stands_for_two_fields() -> None:
 
 
 def test_what_is_looked_up_fits_into_its_packing() -> None:
-    assert len(codes()) < 256
-    assert len(keys()) < 65_535
-
-
-def test_the_sql_grows_with_the_fields_and_not_with_the_dialects() -> None:
-    assert sum(len(sql) for sql in fragments().values()) < 130_000
+    assert all(len(names) < RANKS for dialect in DIALECTS for names in asked_for(dialect).values())
+    assert all(layer.max() < (len(VALUES) + 1) * RANKS for layer in ASKED)

@@ -1,0 +1,181 @@
+"""What spans carry inside JSON texts: fields at a path, and whole usage objects in the words of their provider."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_core import from_json
+
+from outlay_collector.dialects import DIALECTS
+from outlay_collector.dialects.model import FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Blob, Dialect
+from outlay_collector.dialects.names import sources
+from outlay_collector.dialects.numbers import number_of
+from outlay_collector.dialects.vocabulary import INPUT_EXCLUDES_CACHED, OUTPUT_EXCLUDES_REASONING, WORDS
+
+Document = Callable[[str], Any]
+"""The JSON value of the text that a span has under a name; None where it has none, or no JSON."""
+
+
+@dataclass(frozen=True)
+class UsageObject:
+    """What a usage object counts, by field. A count is None where its word holds no number."""
+
+    counts: Mapping[str, float] = field(default_factory=dict)
+    input_excludes_cached: bool = False
+    output_excludes_reasoning: bool = False
+    service_tier: str = ""
+
+
+def document_keys(dialect: Dialect) -> tuple[str, ...]:
+    """Names of the texts that a dialect reads as JSON."""
+    fields = (source.split("#")[0] for name in FIELDS for source in sources(dialect, name) if "#" in source)
+    return tuple(dict.fromkeys((*fields, *(blob.key for blob in dialect.usage if blob.path))))
+
+
+def _fields_inside(dialect: Dialect) -> dict[str, tuple[tuple[str, tuple[str, ...]], ...]]:
+    """By field that may stand in a document: names and paths, in order."""
+    found = {}
+    for name in (*TEXT_FIELDS, *NUMBER_FIELDS):
+        places = [source.split("#", 1) for source in sources(dialect, name) if "#" in source]
+        if places:
+            found[name] = tuple((key, tuple(path.split("."))) for key, path in places)
+    return found
+
+
+_INSIDE = {dialect.name: _fields_inside(dialect) for dialect in DIALECTS}
+
+
+def fields_inside(dialect: Dialect, document: Document, is_said: Callable[[str], bool]) -> dict[str, str]:
+    """The fields that no attribute says and a document does, as texts.
+
+    Args:
+        dialect: Whose documents these are.
+        document: Gives them.
+        is_said: Whether an attribute says a field already.
+    """
+    found = {}
+    for name, places in _INSIDE[dialect.name].items():
+        if not is_said(name):
+            texts = (text_of(at(document(key), path)) for key, path in places)
+            text = next((text for text in texts if text), "")
+            if text:
+                found[name] = text
+    return found
+
+
+def usage_inside(dialect: Dialect, document: Document) -> tuple[Any, str]:
+    """The usage object inside a dialect's documents, None if there is none, and its style."""
+    nested = [blob for blob in dialect.usage if blob.path]
+    found = (at(document(blob.key), tuple(blob.path.split("."))) for blob in nested)
+    return next((each for each in found if isinstance(each, dict)), None), nested[0].style if nested else ""
+
+
+def style_of(dialect: Dialect, key: str) -> str:
+    """The style of the usage object that is an attribute of its own."""
+    return next((blob.style for blob in dialect.usage if blob.key == key and not blob.path), Blob.style)
+
+
+def parse(text: bytes) -> Any:
+    """The JSON value of a text, None where it is none."""
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError:
+        return None
+
+
+def parse_usage(text: bytes) -> Any:
+    """The same of a usage object, which may also be written as Python shows a dict of plain values."""
+    if text.startswith(b"{'"):
+        text = text.replace(b"'", b'"').replace(b"None", b"null").replace(b"True", b"true").replace(b"False", b"false")
+    return parse(text)
+
+
+def at(value: Any, path: tuple[str, ...]) -> Any:
+    """What stands at a path of a JSON value, None where nothing does."""
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
+def text_of(value: Any) -> str:
+    """A JSON value as the text that an attribute would have; empty for null."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value.strip('"')
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def read_usage(usage: Any, style: str) -> UsageObject:
+    """What a usage object counts: of several words for a count the preferred one is read."""
+    if not isinstance(usage, dict):
+        return UsageObject()
+    words: dict[str, float] = {}
+    _collect(usage, _TREE, words)
+    counts: dict[str, float] = {}
+    chosen: dict[str, str] = {}
+    for word in sorted(words, key=_PREFERENCE.__getitem__):
+        name = _FIELD_OF[word]
+        if name not in chosen:
+            chosen[name] = word
+            counts[name] = words[word]
+    tier = usage.get("service_tier")
+    return UsageObject(
+        counts,
+        _excludes(INPUT_EXCLUDES_CACHED, style, chosen.get("input_tokens"), words),
+        _excludes(OUTPUT_EXCLUDES_REASONING, style, chosen.get("output_tokens"), words),
+        tier if isinstance(tier, str) else "",
+    )
+
+
+def _excludes(
+    table: Mapping[str, Mapping[str, tuple[str, ...]]], style: str, word: str | None, words: Mapping[str, float]
+) -> bool:
+    """Whether a word leaves parts out of its count in a style: always, or beside certain others."""
+    beside = table.get(style, {}).get(word or "")
+    return beside is not None and (not beside or any(other in words for other in beside))
+
+
+def _tree() -> dict[str, Any]:
+    """The words by their parts: a word at its end, a tree of what may follow elsewhere."""
+    tree: dict[str, Any] = {}
+    for words in WORDS.values():
+        for word in words:
+            node = tree
+            *outer, last = word.split(".")
+            for part in outer:
+                node = node.setdefault(part, {})
+            node[last] = word
+    return tree
+
+
+_TREE = _tree()
+_FIELD_OF = {word: name for name, words in WORDS.items() for word in words}
+_PREFERENCE = {word: rank for words in WORDS.values() for rank, word in enumerate(words)}
+
+
+def _collect(value: Mapping[str, Any], tree: Mapping[str, Any], words: dict[str, float]) -> None:
+    """Note every word of the vocabulary that holds a number."""
+    for name, inner in value.items():
+        node = tree.get(name)
+        if isinstance(node, str):
+            number = _number(inner)
+            if number is not None:
+                words[node] = number
+        elif node is not None and isinstance(inner, dict):
+            _collect(inner, node, words)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, (bool, int, float)):
+        return float(value) if abs(value) < math.inf else None
+    return number_of(value.encode()) if isinstance(value, str) else None

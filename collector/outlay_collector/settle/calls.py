@@ -1,0 +1,255 @@
+"""Requests as rows of `calls`: what was decided, beside what it costs.
+
+Few calls are priced one by one in Python, many in one statement (`prices/sql/price.sql`): to plan that statement takes
+as long as to price a thousand calls one by one. Both give the same figures.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from outlay_collector.prices.book import PriceBook
+from outlay_collector.prices.reckon import COUNTS, Asked, Priced
+from outlay_collector.settle.arrays import NO, rows_of
+from outlay_collector.settle.billable import COLUMNS, PRICED
+from outlay_collector.settle.columns import entries_of, lists_of, maps_of, rows_in
+from outlay_collector.settle.facts import Bools, flat
+from outlay_collector.settle.reading.texts import Floats, floats_of
+from outlay_collector.settle.values import text
+from outlay_collector.store.client import Writer
+
+FEW_CALLS = 1_000
+REQUESTS = "settle_requests"
+SOURCE = f"SELECT {PRICED} FROM {REQUESTS}"
+NAMES = ("project", "provider", "request_model", "response_model", "service_tier")
+USD = pa.decimal128(38, 12)
+PRICES: dict[str, Any] = {
+    "cost_usd": USD,
+    "list_cost_usd": USD,
+    "uncached_cost_usd": USD,
+    "cost_lines": pa.map_(pa.binary(), USD),
+    "cost_state": pa.binary(),
+    "price_version": pa.binary(),
+    "matched_model": pa.binary(),
+    "match_kind": pa.binary(),
+    "avoided_usd": USD,
+}
+"""What pricing adds to a request."""
+AS_DECIDED = (
+    "project",
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "started_at",
+    "duration_ns",
+    "time_to_first_token_ms",
+    "name",
+    "service",
+    "environment",
+    "provider",
+    "request_model",
+    "response_model",
+    "response_id",
+    "service_tier",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+    "other_usage",
+    "reported_cost_usd",
+    "streamed",
+    "attempt",
+    "request_id",
+    "error_type",
+    "dialect",
+    "cache_kind",
+    "cache_hit",
+    "cache_similarity",
+    "prompt_parts",
+    "prompt_hash",
+    "prefix_hash",
+    "is_deleted",
+)
+"""Columns of requests that are columns of calls."""
+INHERITED = (
+    "feature",
+    "team",
+    "customer",
+    "user",
+    "session",
+    "task",
+    "prompt",
+    "prompt_version",
+    "cascade_name",
+    "cascade_run_id",
+    "cascade_outcome",
+    "experiment",
+    "arm",
+    "route_tier",
+    "route_reason",
+)
+"""Names of a context that are columns of calls."""
+TAG = b"tag."
+UNATTRIBUTED = (b"unattributed", b"true")
+MOST_TIERS = 256
+_FLAGS = (("estimated", "estimated_usage"), ("conflict", "response_id_conflict"), ("is_filled", "usage_from_parent"))
+
+
+def create(writer: Writer) -> None:
+    """Make the temporary table of requests, where it is not there."""
+    kinds = {name.strip(): COLUMNS[name.strip()] for name in PRICED.split(",")}
+    shape = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
+    writer.run(f"CREATE TEMPORARY TABLE IF NOT EXISTS {REQUESTS} ({shape}) ENGINE = Memory")
+
+
+def calls_of(writer: Writer, prices: PriceBook, requests: pa.Table, version: int) -> pa.Table:
+    """Rows of `calls`, priced; of a request that is no more its key, marked as deleted."""
+    live = np.flatnonzero(requests["is_deleted"].to_numpy() == 0)
+    wanted = requests if len(live) == len(requests) else requests.take(pa.array(live))
+    priced = _few(writer, prices, wanted) if len(wanted) <= FEW_CALLS else None
+    if priced is None:
+        priced = _many(writer, prices, wanted)
+    if len(live) < len(requests):
+        place = np.full(len(requests), NO)
+        place[live] = np.arange(len(live))
+        priced = priced.take(pa.array(place, mask=place == NO))
+    return _rows(requests, priced, version)
+
+
+def _few(writer: Writer, prices: PriceBook, requests: pa.Table) -> pa.Table | None:
+    """What each request costs, reckoned one by one; None where a price list is only in the store."""
+    names = {name: [text(word or b"") for word in requests[name].to_pylist()] for name in NAMES}
+    reckoner = prices.reckoner(writer, set(names["project"]))
+    started_us = requests["started_at"].cast(pa.int64()).to_numpy() // 1000
+    counts = {name: requests[name].to_pylist() for name in COUNTS}
+    other, hints = requests["other_usage"].to_pylist(), requests["state_hint"].to_pylist()
+    found = []
+    for n in range(len(requests)):
+        priced = reckoner.price(
+            Asked(
+                **{name: words[n] for name, words in names.items()},
+                started_at=datetime.fromtimestamp(int(started_us[n]) / 1e6, UTC),
+                counts={name: count[n] for name, count in counts.items()},
+                other_usage={text(name): count for name, count in other[n] or ()},
+                state_hint=hints[n] or "",
+            )
+        )
+        if priced is None:
+            return None
+        found.append(priced)
+    return pa.table({name: pa.array([_value(each, name) for each in found], kind) for name, kind in PRICES.items()})
+
+
+def _value(priced: Priced, name: str) -> Any:
+    value = getattr(priced, name)
+    if isinstance(value, str):
+        return value.encode()
+    return [(part.encode(), usd) for part, usd in value.items()] if name == "cost_lines" else value
+
+
+def _many(writer: Writer, prices: PriceBook, requests: pa.Table) -> pa.Table:
+    """What each request costs, in one statement."""
+    columns = [name.strip() for name in PRICED.split(",")]
+    writer.insert_arrow(REQUESTS, requests.select(columns))
+    plain = pa.table({name: requests[name].cast(pa.binary()) for name in NAMES})
+    names = plain.group_by(list(NAMES)).aggregate([]).to_pylist()
+    prices.prepare_names(writer, [{name: text(row[name] or b"") for name in NAMES} for row in names])
+    found = writer.arrow(f"SELECT id, {', '.join(PRICES)} FROM ({prices.price_select(SOURCE)})")
+    writer.run(f"TRUNCATE TABLE {REQUESTS}")
+    at = rows_of(found["id"].to_numpy(), requests["id"].to_numpy())
+    return found.drop_columns("id").take(pa.array(at))
+
+
+def _rows(requests: pa.Table, priced: pa.Table, version: int) -> pa.Table:
+    from_cache = _set(requests["from_cache"])
+    context = flat(requests["context"])
+    inherited = {name: pc.map_lookup(context, name.encode(), "first") for name in INHERITED}
+    rows = {name: requests[name] for name in AS_DECIDED}
+    rows |= inherited
+    rows |= {name: priced[name] for name in PRICES if name != "avoided_usd"}
+    response, request = (flat(requests[name]).cast(pa.binary()) for name in ("response_model", "request_model"))
+    operation = flat(requests["operation"]).cast(pa.binary())
+    return pa.table(
+        rows
+        | {
+            "model": pc.if_else(pc.greater(pc.fill_null(pc.binary_length(response), 0), 0), response, request),
+            "operation": pc.if_else(pc.equal(pc.fill_null(pc.binary_length(operation), 0), 0), b"chat", operation),
+            "input_tokens": _where(~from_cache, requests["input_tokens"]),
+            "output_tokens": _where(~from_cache, requests["output_tokens"]),
+            "cache_avoided_input_tokens": _where(from_cache, requests["input_tokens"]),
+            "cache_avoided_output_tokens": _where(from_cache, requests["output_tokens"]),
+            "cache_avoided_usd": _where(from_cache, priced["avoided_usd"]),
+            "status": pc.if_else(pa.array(_set(requests["failed"])), b"error", b"ok"),
+            "tags": _tags(context, _set(requests["unattributed"])),
+            "cascade_tier": _tiers(context),
+            "cascade_confidence": _nullable(_numbers(context, "cascade_confidence")),
+            "cascade_threshold": _nullable(_numbers(context, "cascade_threshold")),
+            "flags": _flags(requests),
+            "version": np.full(len(requests), version, np.uint64),
+        }
+    )
+
+
+def _set(column: Any) -> Bools:
+    """Where a flag is set; a request that is no more has none."""
+    found: Bools = pc.fill_null(flat(column), 0).to_numpy(zero_copy_only=False) > 0
+    return found
+
+
+def _where(which: Bools, column: Any) -> Any:
+    """A column where a flag is set, null elsewhere."""
+    return pc.if_else(pa.array(which), flat(column), None)
+
+
+def _tags(context: Any, unattributed: Bools) -> Any:
+    """Of contexts the tags, by their own names, and which calls are a parent's surplus."""
+    row, names, values = rows_in(context), context.keys[entries_of(context)], context.items[entries_of(context)]
+    encoded = names.dictionary_encode()
+    words, code = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
+    is_tag = np.array([word.startswith(TAG) for word in words] or [False])[code]
+    own = pa.array([word.removeprefix(TAG) for word in words], pa.binary()).take(encoded.indices)
+    surplus = np.flatnonzero(unattributed)
+    if len(surplus):
+        is_tag &= ~(unattributed[row] & pc.equal(own, UNATTRIBUTED[0]).to_numpy(zero_copy_only=False))
+    kept = np.flatnonzero(is_tag)
+    row = np.append(row[kept], surplus)
+    order = np.argsort(row, kind="stable")
+    names, values = (
+        pa.concat_arrays([of.take(pa.array(kept)), pa.array([word] * len(surplus), pa.binary())]).take(pa.array(order))
+        for of, word in ((own, UNATTRIBUTED[0]), (values, UNATTRIBUTED[1]))
+    )
+    return maps_of(len(context), row[order], names, values)
+
+
+def _numbers(context: Any, name: str) -> Floats:
+    return floats_of(pc.fill_null(pc.map_lookup(context, name.encode(), "first"), b""))
+
+
+def _tiers(context: Any) -> Any:
+    """Which tier of a cascade, from 0; null where that is no number that can be one."""
+    number = _numbers(context, "cascade_tier")
+    holds = (number == np.floor(number)) & (number >= 0) & (number < MOST_TIERS)
+    return pa.array(np.where(holds, number, 0).astype(np.uint8), mask=~holds)
+
+
+def _flags(requests: pa.Table) -> Any:
+    """What is odd about a call's spans, and about what was made of them."""
+    own = flat(requests["flags"])
+    more = np.stack([_set(requests[name]) for name, _ in _FLAGS], axis=1)
+    if not more.any():
+        return own
+    row, flag = np.nonzero(more)
+    names = pa.array([name.encode() for _, name in _FLAGS], pa.binary()).take(pa.array(flag))
+    rows = np.append(rows_in(own), row)
+    order = np.argsort(rows, kind="stable")
+    values = pa.concat_arrays([own.values[entries_of(own)], names])
+    return lists_of(len(own), rows[order], values.take(pa.array(order)))
+
+
+def _nullable(values: Floats) -> Any:
+    return pa.array(values, mask=np.isnan(values))

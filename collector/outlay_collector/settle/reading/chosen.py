@@ -1,0 +1,106 @@
+"""What spans carry under names that people choose: contexts with tags, a prompt's parts, billed units beside tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from outlay_collector.dialects.common import OWN
+from outlay_collector.dialects.model import COUNT_FIELDS, OTHER_FIELDS
+from outlay_collector.dialects.names import FREE, INHERITED, INHERITED_AS, TAGS, free
+from outlay_collector.settle.columns import maps_of
+from outlay_collector.settle.reading.attributes import Attributes, Entries
+from outlay_collector.settle.reading.said import MOST_COUNTED, Said
+from outlay_collector.settle.reading.texts import binary, floats_of
+
+PARTS, UNITS = TAGS + 1, TAGS + 2
+TOKENS = b".tokens"
+MOST_HELD = 2.0**64
+_NO_UNIT = OWN["estimated"].encode()
+_INHERITED = [name.encode() for name in INHERITED]
+_OTHER = slice(COUNT_FIELDS.index(OTHER_FIELDS[0]), COUNT_FIELDS.index(OTHER_FIELDS[-1]) + 1)
+
+
+def contexts_of(attributes: Attributes) -> Any:
+    """What calls below inherit, a map per span: of several spellings of a name the first that says something."""
+    known = attributes.known
+    inherited = known.where(INHERITED_AS[known.name] >= 0)
+    tags, names = _named(
+        attributes, lambda beginning, _: 0 < beginning <= TAGS, lambda name, beginning: name[beginning:]
+    )
+    row = np.append(inherited.row, tags.row)
+    name = np.append(INHERITED_AS[inherited.name], tags.name + len(_INHERITED))
+    at = np.append(inherited.at, tags.at)
+    # By the order of preference, then tags as they were sent: those have no preference.
+    preference = np.append(inherited.name, np.full(len(tags), len(INHERITED_AS)))
+    values = attributes.values.take(pa.array(at))
+    says = np.flatnonzero(pc.binary_length(values).to_numpy(zero_copy_only=False) > 0)
+    order = says[np.lexsort((says, preference[says], row[says]))]
+    first = np.sort(np.unique(row[order] * (len(_INHERITED) + len(names)) + name[order], return_index=True)[1])
+    kept = order[first]
+    words = binary([*_INHERITED, *(b"tag." + each for each in names)])
+    return maps_of(attributes.spans, row[kept], words.take(pa.array(name[kept])), values.take(pa.array(kept)))
+
+
+def prompt_parts_of(attributes: Attributes) -> Any:
+    """How many tokens each part of a prompt has, a map per span."""
+    found, names = _named(
+        attributes,
+        lambda beginning, name: beginning == PARTS and name.endswith(TOKENS),
+        lambda name, beginning: name[beginning : -len(TOKENS)],
+    )
+    numbers = floats_of(attributes.values.take(pa.array(found.at)))
+    held = (numbers == np.floor(numbers)) & (numbers >= 0) & (numbers < MOST_HELD)
+    counts = np.where(held, numbers, 0).astype(np.uint64)
+    return maps_of(attributes.spans, found.row, binary(names).take(pa.array(found.name)), pa.array(counts))
+
+
+def other_usage_of(attributes: Attributes, said: Said) -> Any:
+    """Units beside tokens, a map per span: of what dialects name, and what the application does (`outlay.usage.x`)."""
+    found, names = _named(
+        attributes,
+        lambda beginning, name: beginning == UNITS and b"." not in name[len(FREE[-1]) :] and name != _NO_UNIT,
+        lambda name, beginning: name[beginning:],
+    )
+    numbers = np.rint(floats_of(attributes.values.take(pa.array(found.at))))
+    billed = np.where((numbers >= 0) & (numbers < MOST_COUNTED), numbers, 0).astype(np.int64)
+    field, row = np.nonzero(said.counts[_OTHER] > 0)
+    words = [*(name.encode() for name in OTHER_FIELDS), *names]
+    number = {word: n for n, word in enumerate(dict.fromkeys(words))}
+    own = np.array([number[word] for word in words], np.int64)
+    rows = np.append(row, found.row)
+    name = own[np.append(field, found.name + len(OTHER_FIELDS))]
+    count = np.append(said.counts[_OTHER][field, row], billed)
+    # What the application says stands last, and holds.
+    _, last = np.unique((rows * len(number) + name)[::-1], return_index=True)
+    kept = len(rows) - 1 - last
+    kept = kept[count[kept] > 0]
+    return maps_of(
+        attributes.spans,
+        rows[kept],
+        binary(number).take(pa.array(name[kept])),
+        pa.array(count[kept].astype(np.uint64)),
+    )
+
+
+def _named(attributes: Attributes, which: Any, shortened: Any) -> tuple[Entries, list[bytes]]:
+    """The attributes with names of one purpose, by their places among the shortened names.
+
+    Args:
+        attributes: Of a batch.
+        which: Says of a name by its beginning, a place in FREE from 1, whether it is one.
+        shortened: The part that people chose of a name, by the length of its beginning.
+    """
+    chosen = attributes.chosen
+    names: dict[bytes, int] = {}
+    own = np.full(len(attributes.chosen_names) + 1, -1)
+    for code in np.unique(chosen.name).tolist():
+        name = attributes.chosen_names[code]
+        beginning = free(name)
+        if which(beginning, name):
+            own[code] = names.setdefault(shortened(name, len(FREE[beginning - 1])), len(names))
+    found = chosen.where(own[chosen.name] >= 0)
+    return Entries(found.row, own[found.name], found.at), list(names)

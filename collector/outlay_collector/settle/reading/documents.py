@@ -1,0 +1,143 @@
+"""JSON texts of the spans that say something nowhere else: opened one by one, as few spans have them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from outlay_collector.dialects import DIALECTS
+from outlay_collector.dialects.model import COUNT_FIELDS
+from outlay_collector.dialects.names import KEYS, USAGE_OBJECT
+from outlay_collector.dialects.opened import (
+    UsageObject,
+    document_keys,
+    fields_inside,
+    parse,
+    parse_usage,
+    read_usage,
+    style_of,
+    usage_inside,
+)
+from outlay_collector.settle.facts import UNKNOWN, Bools, Ints
+from outlay_collector.settle.reading.attributes import Attributes
+from outlay_collector.settle.reading.said import MOST_COUNTED, Said
+from outlay_collector.settle.reading.texts import EMPTY, binary, encoded
+
+NAMES = tuple(dict.fromkeys(key for dialect in DIALECTS for key in document_keys(dialect)))
+"""Every text that some dialect reads as JSON."""
+_KEY_NAMES = {number: name for name, number in KEYS.items()}
+_OPENING = np.array([bool(document_keys(dialect)) for dialect in DIALECTS])
+Texts = Mapping[int, Mapping[str, bytes]]
+"""Contents of spans, by row and name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Objects:
+    """What usage objects say apart from attributes, by span."""
+
+    input: Ints
+    output: Ints
+    input_excludes_cached: Bools
+    output_excludes_reasoning: Bools
+    service_tier: Ints
+    """Where its text stands."""
+
+
+def opening(attributes: Attributes, dialect: Ints, has_content: Bools) -> Bools:
+    """Which spans have texts that their dialect reads as JSON; `has_content` tells of contents, attributes are here."""
+    has: Bools = has_content & _OPENING[dialect]
+    has[_document_entries(attributes, dialect)[0]] = True
+    return has
+
+
+def _document_entries(attributes: Attributes, dialect: Ints) -> tuple[Ints, Ints]:
+    """Attributes of opening dialects that are documents: spans, and their places among the known ones."""
+    known = attributes.known
+    is_document = np.zeros(len(KEYS) + 1, bool)
+    is_document[[KEYS[name] for name in NAMES]] = True
+    found = np.flatnonzero(is_document[known.name] & _OPENING[dialect[known.row]])
+    return known.row[found], found
+
+
+def open_all(attributes: Attributes, dialect: Ints, said: Said, opens: Bools, contents: Texts) -> Objects:
+    """Read the documents and usage objects of the spans that have such; what they say is added to `said`."""
+    spans = attributes.spans
+    found = Objects(
+        np.full(spans, UNKNOWN),
+        np.full(spans, UNKNOWN),
+        np.zeros(spans, bool),
+        np.zeros(spans, bool),
+        np.full(spans, EMPTY),
+    )
+    alone = said.at(USAGE_OBJECT)
+    rows = np.flatnonzero(opens | said.pool.said(alone))
+    if not len(rows):
+        return found
+    key = said.key_of(USAGE_OBJECT)
+    texts = _texts(attributes, dialect, contents)
+    tiers: dict[int, bytes] = {}
+    fields: list[tuple[str, int, str]] = []
+    for row in rows.tolist():
+        table = DIALECTS[int(dialect[row])]
+        document = _documents(texts.get(row, {}))
+        if alone[row] != EMPTY and said.pool.length[alone[row]]:
+            usage: Any = parse_usage(said.pool.texts[int(alone[row])].as_py())
+            style = style_of(table, _KEY_NAMES[int(key[row])])
+        else:
+            usage, style = usage_inside(table, document)
+        fields += [(name, row, text) for name, text in fields_inside(table, document, _is_said(said, row)).items()]
+        _take_usage(found, said, row, read_usage(usage, style), tiers)
+    said.put(fields)
+    first = said.pool.add(binary(tiers.values()))
+    for n, row in enumerate(tiers):
+        found.service_tier[row] = first + n
+    return found
+
+
+def _is_said(said: Said, row: int) -> Callable[[str], bool]:
+    return lambda name: bool(said.pool.length[said.at(name)[row]])
+
+
+def _documents(texts: Mapping[str, bytes]) -> Callable[[str], Any]:
+    """The documents of one span, each parsed when it is asked for."""
+    parsed: dict[str, Any] = {}
+
+    def document(key: str) -> Any:
+        if key not in parsed:
+            parsed[key] = parse(texts[key]) if key in texts else None
+        return parsed[key]
+
+    return document
+
+
+def _texts(attributes: Attributes, dialect: Ints, contents: Texts) -> dict[int, dict[str, bytes]]:
+    """The texts of documents by span and name: an attribute goes before a content of the same name."""
+    found = {row: dict(texts) for row, texts in contents.items()}
+    rows, places = _document_entries(attributes, dialect)
+    known = attributes.known
+    for row, place in zip(rows[::-1].tolist(), places[::-1].tolist(), strict=True):
+        text = attributes.values[int(known.at[place])].as_py()
+        found.setdefault(row, {})[_KEY_NAMES[int(known.name[place])]] = text
+    return found
+
+
+def _take_usage(found: Objects, said: Said, row: int, usage: UsageObject, tiers: dict[int, bytes]) -> None:
+    if usage.service_tier:
+        tiers[row] = encoded(usage.service_tier)
+    found.input_excludes_cached[row] = usage.input_excludes_cached
+    found.output_excludes_reasoning[row] = usage.output_excludes_reasoning
+    for name, number in usage.counts.items():
+        count = round(number)
+        if not 0 <= count < MOST_COUNTED:
+            continue
+        if name == "input_tokens":
+            found.input[row] = count
+        elif name == "output_tokens":
+            found.output[row] = count
+        else:
+            place = COUNT_FIELDS.index(name)
+            if said.counts[place, row] == UNKNOWN:
+                said.counts[place, row] = count

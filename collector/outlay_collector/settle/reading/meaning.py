@@ -1,0 +1,291 @@
+"""What spans mean: everything that was read of a batch, as the columns of `facts.COLUMNS`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from outlay_collector.dialects import DIALECTS
+from outlay_collector.dialects.numbers import instant_of, money_of
+from outlay_collector.settle.columns import lists_of
+from outlay_collector.settle.facts import CLIENT_RANK, COUNTS, UNKNOWN, Bools, Ints, Role, flat
+from outlay_collector.settle.reading.attributes import Attributes
+from outlay_collector.settle.reading.chosen import contexts_of, other_usage_of, prompt_parts_of
+from outlay_collector.settle.reading.documents import Objects
+from outlay_collector.settle.reading.fingerprints import fingerprints, response_keys, streams
+from outlay_collector.settle.reading.identity import Identity, identity_of
+from outlay_collector.settle.reading.roles import Kinds, has_dialect, kinds_of, lacks_proof, role_of
+from outlay_collector.settle.reading.said import MOST_COUNTED, Said
+from outlay_collector.settle.reading.texts import EMPTY, Floats, Pool
+from outlay_collector.settle.reading.usage import Usage, Written, canonical
+
+YES, NO = (b"true", b"1"), (b"false", b"0")
+"""How attributes write a flag, in lower case."""
+LONGEST_TAIL_S = 86_400
+MOST_ATTEMPTS = 2**16
+FIRST_FAILED_STATUS = 400
+_US = 1_000
+_WITHOUT_OUTPUT = (b"embeddings", b"rerank")
+_RANKS = np.array([dialect.rank for dialect in DIALECTS], np.uint8)
+_NAMES = pa.array([dialect.name.encode() for dialect in DIALECTS], pa.binary())
+_AS_STORED = (
+    "id",
+    "parent_id",
+    "trace",
+    "project",
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "started_at",
+    "duration_ns",
+    "name",
+    "service",
+    "environment",
+    "scope_name",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """What the columns are made of, by span."""
+
+    spans: pa.Table
+    attributes: Attributes
+    dialect: Ints
+    said: Said
+    kinds: Kinds
+    identity: Identity
+    usage: Usage
+    other_usage: Any
+    failed: Bools
+    unknown_library: Bools
+
+    @property
+    def pool(self) -> Pool:
+        return self.said.pool
+
+
+def meaning_of(
+    spans: pa.Table, attributes: Attributes, dialect: Ints, unknown_library: Bools, said: Said, objects: Objects
+) -> pa.Table:
+    """The columns of `facts.COLUMNS`, a row per span."""
+    failed = _failed(spans, said)
+    exception = np.where(failed, np.arange(len(spans)) + said.pool.add(flat(spans["exception_type"])), EMPTY)
+    identity = identity_of(said, objects.service_tier, failed, exception)
+    read = _Read(
+        spans=spans,
+        attributes=attributes,
+        dialect=dialect,
+        said=said,
+        kinds=kinds_of(spans, attributes, dialect, said),
+        identity=identity,
+        usage=_usage(said, objects, identity, dialect),
+        other_usage=other_usage_of(attributes, said),
+        failed=failed,
+        unknown_library=unknown_library,
+    )
+    return pa.table(_columns(read))
+
+
+def _columns(read: _Read) -> dict[str, Any]:
+    spans, said, pool, identity, usage = read.spans, read.said, read.pool, read.identity, read.usage
+    cache_kind, hit = said.own("cache_kind"), _flag(said, said.own("cache_hit"))
+    cached = pool.said(cache_kind) & (hit == 1)
+    has_other = np.diff(read.other_usage.offsets.to_numpy()) > 0
+    has_counts = (np.maximum(usage.input, 0) + np.maximum(usage.output, 0) + usage.parts > 0) | has_other
+    has_numbers = (usage.input != UNKNOWN) | (usage.output != UNKNOWN) | (usage.cache_read != UNKNOWN)
+    has_usage, zero_usage = has_counts & ~cached, has_numbers & ~has_counts
+    has_request, has_response = pool.said(identity.request_model), pool.said(identity.response_id)
+    role = role_of(read.kinds, cached, has_counts, has_request | pool.said(identity.response_model), has_response)
+    is_call, speaks = role == Role.CALL, role != Role.NONE
+    streamed = _flag(said, said.field("streamed"))
+    streamed = np.where((streamed == UNKNOWN) & read.kinds.streams, 1, streamed)
+    first_token_ms = _first_token_ms(spans, said)
+    answering = (first_token_ms > 0) | ((streamed == 1) & has_response)
+    # After a failure the one model that is named is the one asked for.
+    in_vain = read.failed & ~has_counts & ~has_response
+    asked_at = np.where(in_vain & ~has_request, identity.response_model, identity.request_model)
+    request_model, response_id = pool.column(asked_at), pool.column(identity.response_id)
+    started = spans["started_at"].cast(pa.int64()).to_numpy()
+    estimated = _is_yes(said, said.own("estimated")) | ((streamed == 1) & lacks_proof(read.attributes, read.dialect))
+    rank = _RANKS[read.dialect] - (role == Role.RAW).astype(np.uint8)  # what came off the wire untouched goes first
+    may_lack_id = (_lengths(spans["parent_span_id"]) == 0) | ~has_response | (rank <= CLIENT_RANK)
+    counted = (usage.input > 0) & (usage.output > 0)
+    opens_stream = (role == Role.TAIL) | (is_call & ~has_usage & ~read.failed)
+    return {
+        **{name: spans[name] for name in _AS_STORED},
+        "began_at": _instants(started - _tail_ns(said, role)),
+        "ended_at": _instants(started + spans["duration_ns"].to_numpy().astype(np.int64)),
+        "dialect": _NAMES.take(pa.array(read.dialect)),
+        "rank": rank,
+        "role": role.astype(np.uint8),
+        "failed": read.failed.astype(np.uint8),
+        "cached": cached.astype(np.uint8),
+        "provider": pa.array(identity.providers, pa.binary()).take(pa.array(identity.provider)),
+        "request_model": request_model,
+        "response_model": pool.column(np.where(in_vain, EMPTY, identity.response_model)),
+        "response_id": response_id,
+        "service_tier": pool.column(identity.service_tier),
+        "operation": pa.array(read.kinds.operations, pa.binary()).take(pa.array(read.kinds.operation)),
+        "streamed": pa.array(streamed == 1, mask=streamed == UNKNOWN),
+        "time_to_first_token_ms": pa.array(first_token_ms.astype(np.float32), mask=np.isnan(first_token_ms)),
+        "attempt": _attempts(said),
+        "request_id": pool.column(said.own("request_id")),
+        "error_type": pool.column(identity.error_type),
+        "reported_cost_usd": _reported_cost(said, zero_usage),
+        **_counts(read, has_usage),
+        "other_usage": _only(read.other_usage, has_usage & has_other),
+        "has_usage": has_usage.astype(np.uint8),
+        "estimated": (has_usage & estimated).astype(np.uint8),
+        "billed_failure": (read.failed & (answering | identity.billed(said, read.failed))).astype(np.uint8),
+        "context": contexts_of(read.attributes),
+        "cache_kind": pool.column(cache_kind),
+        "cache_hit": pa.array(hit == 1, mask=(hit != 1) & ~pool.said(cache_kind)),
+        "cache_similarity": _numbers(said.number(said.own("cache_similarity"))),
+        "avoided_input_tokens": _avoided(said, "avoided_input", cached, usage.input),
+        "avoided_output_tokens": _avoided(said, "avoided_output", cached, usage.output),
+        "prompt_parts": prompt_parts_of(read.attributes),
+        "prompt_hash": np.where(is_call, spans["prompt_hash"].to_numpy(), np.uint64(0)),
+        "prefix_hash": np.where(is_call, spans["prefix_hash"].to_numpy(), np.uint64(0)),
+        "flags": _flags(
+            zero_usage=zero_usage & speaks,
+            implausible_count=said.implausible & speaks,
+            input_excludes_cached=has_usage & usage.corrects_input,
+            output_excludes_reasoning=has_usage & usage.corrects_output,
+            unknown_library=read.unknown_library & speaks,
+            cache_write_split_larger=has_usage & usage.split_larger,
+        ),
+        "response_key": response_keys(spans, response_id, has_response & speaks),
+        "fingerprint": fingerprints(spans, usage.input, usage.output, is_call & has_usage & counted & may_lack_id),
+        "stream": streams(spans, request_model, opens_stream & has_dialect(read.dialect, lambda table: table.tail[0])),
+    }
+
+
+def _failed(spans: pa.Table, said: Said) -> Bools:
+    status = flat(spans["status"])
+    words = np.array([word == b"error" for word in status.dictionary.to_pylist()] or [False])
+    failed = words[status.indices.to_numpy()] | (said.number(said.own("http_status")) >= FIRST_FAILED_STATUS)
+    found: Bools = failed | said.pool.judged(said.own("level"), lambda word: word == b"ERROR", bool)
+    return found
+
+
+def _usage(said: Said, objects: Objects, identity: Identity, dialect: Ints) -> Usage:
+    return canonical(
+        Written(
+            input=said.count("input_tokens"),
+            input_in_object=objects.input,
+            output=said.count("output_tokens"),
+            output_in_object=objects.output,
+            total=said.count("total_tokens"),
+            cache_read=said.count("cache_read_tokens"),
+            cache_write=said.count("cache_write_tokens"),
+            cache_write_5m=said.count("cache_write_5m_tokens"),
+            cache_write_1h=said.count("cache_write_1h_tokens"),
+            reasoning=said.count("reasoning_tokens"),
+            table_excludes_cached=identity.excludes(dialect, "input_excludes_cached"),
+            table_excludes_reasoning=identity.excludes(dialect, "output_excludes_reasoning"),
+            object_excludes_cached=objects.input_excludes_cached,
+            object_excludes_reasoning=objects.output_excludes_reasoning,
+        )
+    )
+
+
+def _counts(read: _Read, has_usage: Bools) -> dict[str, Any]:
+    """The columns of COUNTS, null without usage."""
+    usage, kinds = read.usage, read.kinds
+    needs_none = np.array([word in _WITHOUT_OUTPUT for word in kinds.operations])[kinds.operation]
+    output = np.where((usage.output == UNKNOWN) & needs_none, 0, usage.output)
+    each = (usage.input, usage.cache_read, usage.cache_write, usage.cache_write_1h, output, usage.reasoning)
+    return {name: _nullable(np.where(has_usage, count, UNKNOWN)) for name, count in zip(COUNTS, each, strict=True)}
+
+
+def _flag(said: Said, at: Ints) -> Ints:
+    """1 for yes, 0 for no, UNKNOWN where a text says neither."""
+    return said.pool.judged(
+        at, lambda word: 1 if word.lower() in YES else 0 if word.lower() in NO else UNKNOWN, np.int64
+    )
+
+
+def _is_yes(said: Said, at: Ints) -> Bools:
+    found: Bools = _flag(said, at) == 1
+    return found
+
+
+def _first_token_ms(spans: pa.Table, said: Said) -> Floats:
+    """How long the first token took, in milliseconds: said so, in seconds, or by the instant it came; else NaN."""
+    found = said.number(said.field("ttft_ms"))
+    found = np.where(np.isnan(found), said.number(said.field("ttft_s")) * 1000, found)
+    at = said.field("ttft_at")
+    for row in np.flatnonzero(np.isnan(found) & said.pool.said(at)).tolist():
+        came = instant_of(said.pool.texts[int(at[row])].as_py())
+        if came is not None:
+            began_us = spans["started_at"][row].value // _US
+            found[row] = (round(came.timestamp() * 1e6) - began_us) / 1000
+    return found
+
+
+def _tail_ns(said: Said, role: Ints) -> Ints:
+    """How long the stream took, said by the span at its end; elsewhere the name may mean anything."""
+    took_s = said.number(said.field("tail_s"))
+    holds = (role == Role.TAIL) & (took_s >= 0) & (took_s <= LONGEST_TAIL_S)
+    return np.where(holds, took_s * 1e6, 0).astype(np.int64) * _US
+
+
+def _attempts(said: Said) -> npt.NDArray[np.uint16]:
+    number = said.number(said.own("attempt"))
+    holds = (number >= 1) & (number < MOST_ATTEMPTS) & (number == np.floor(number))
+    return np.where(holds, number, 1).astype(np.uint16)
+
+
+def _reported_cost(said: Said, zero_usage: Bools) -> Any:
+    """What the span says it cost; nothing beside usage of zero is no price, but a figure that got lost."""
+    codes, words = said.pool.words(said.field("cost_usd"))
+    amounts = [money_of(word) for word in words]
+    is_zero = np.array([amount == 0 for amount in amounts])
+    column = pa.array(amounts, pa.decimal128(38, 12))
+    lost = zero_usage & is_zero[codes]
+    return column.take(pa.array(codes, mask=lost) if lost.any() else pa.array(codes))
+
+
+def _avoided(said: Said, name: str, cached: Bools, counted: Ints) -> Any:
+    """Tokens that an answer from the application's cache saved: said so, or its own counts."""
+    number = np.rint(said.number(said.own(name)))
+    holds = (number >= 0) & (number < MOST_COUNTED)
+    return _nullable(np.where(holds, np.where(holds, number, 0), np.where(cached, counted, UNKNOWN)).astype(np.int64))
+
+
+def _flags(**flags: Bools) -> Any:
+    """The names of what is odd about each span, a list each."""
+    row, flag = np.nonzero(np.stack(list(flags.values()), axis=1))
+    names = pa.array([name.encode() for name in flags], pa.binary())
+    return lists_of(len(next(iter(flags.values()))), row, names.take(pa.array(flag)))
+
+
+def _only(maps: Any, which: Bools) -> Any:
+    """A column of maps, empty where a flag is not set."""
+    if bool(np.all(which | (np.diff(maps.offsets.to_numpy()) == 0))):
+        return maps
+    kept = [value if keeps else [] for value, keeps in zip(maps.to_pylist(), which.tolist(), strict=True)]
+    return pa.array(kept, maps.type)
+
+
+def _nullable(counts: Ints) -> Any:
+    return pa.array(np.maximum(counts, 0).astype(np.uint64), mask=counts == UNKNOWN)
+
+
+def _numbers(values: Floats) -> Any:
+    return pa.array(values, mask=np.isnan(values))
+
+
+def _instants(ns: Ints) -> Any:
+    return pa.array(ns, pa.timestamp("ns", "UTC"))
+
+
+def _lengths(column: Any) -> Ints:
+    found: Ints = pc.binary_length(flat(column)).to_numpy(zero_copy_only=False)
+    return found

@@ -1,0 +1,120 @@
+"""What spans say: of each value that dialects look up, where it stands. Of several spellings the preferred one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from outlay_collector.dialects.model import COUNT_FIELDS, NUMBER_FIELDS
+from outlay_collector.dialects.names import AFTER, ASKED, OWN, RANKS, VALUES
+from outlay_collector.settle.facts import UNKNOWN, Bools, Ints
+from outlay_collector.settle.reading.attributes import Attributes
+from outlay_collector.settle.reading.texts import Floats, Pool, binary, encoded, floats_of
+
+MOST_COUNTED = 2.0**32
+"""Below it lies what one request can count."""
+_FIRST_COUNT = min(VALUES[field] for field in COUNT_FIELDS)
+_COUNTS = len(COUNT_FIELDS)
+_NUMERIC = np.zeros(len(VALUES) + 1, bool)
+_NUMERIC[[VALUES[name] for name in (*COUNT_FIELDS, *NUMBER_FIELDS)]] = True
+_NUMERIC[[VALUES[field + AFTER] for field in NUMBER_FIELDS]] = True
+_NUMERIC[[VALUES[OWN + name] for name in ("attempt", "cache_similarity", "avoided_input", "avoided_output")]] = True
+_NUMERIC[VALUES[OWN + "http_status"]] = True
+
+
+class Said:
+    """What a batch of spans says.
+
+    Attributes:
+        pool: The texts.
+        key: By value (`names.VALUES`) and span: the attribute that says it, a number of `names.KEYS`.
+        counts: By count field, in the order of COUNT_FIELDS, and span; UNKNOWN where no attribute says it.
+        implausible: Which spans name a count that no request can hold.
+    """
+
+    def __init__(self, attributes: Attributes, dialect: Ints) -> None:
+        known = attributes.known
+        packed = [layer[dialect[known.row], known.name] for layer in ASKED]
+        asked = np.concatenate([np.flatnonzero(layer) for layer in packed])
+        uses = np.concatenate([layer[layer > 0] for layer in packed]).astype(np.int64)
+        value, rank = uses // RANKS, uses % RANKS
+        row = known.row[asked]
+        # One text each, however many values it is looked up for.
+        used = np.flatnonzero(packed[0])
+        place = np.zeros(len(known), np.int64)
+        place[used] = np.arange(1, len(used) + 1)
+        texts = attributes.values.take(pa.array(known.at[used]))
+        self.pool = Pool(pc.ascii_trim(texts.view(pa.string()), '"').view(pa.binary()))
+        self.spans = attributes.spans
+        at = place[asked]
+        # From the least preferred to the most, so that the most preferred stays; of one name the first.
+        order = np.argsort((RANKS - 1 - rank[::-1]).astype(np.uint8), kind="stable")
+        row, value, at = row[::-1][order], value[::-1][order], at[::-1][order]
+        self._at = np.zeros((len(VALUES) + 1, self.spans), np.int32)
+        self._at[value, row] = at
+        self._key = np.append(UNKNOWN, known.name[used])
+        self._numbers = self._parsed(at[_NUMERIC[value]])
+        self.counts = self._counted(row, value, at)
+        self.implausible = self._implausible()
+
+    def at(self, name: str) -> Ints:
+        """Where the text of a value stands, by span; EMPTY where nothing says it."""
+        found: Ints = self._at[VALUES[name]]
+        return found
+
+    def field(self, name: str) -> Ints:
+        """The same of a field: from an attribute or a document, else from the attributes asked after the document."""
+        return self.pool.first_of(self.at(name), self.at(name + AFTER))
+
+    def own(self, name: str) -> Ints:
+        """The same of an attribute of the application's own."""
+        return self.at(OWN + name)
+
+    def key_of(self, name: str) -> Ints:
+        """Which attribute says a value, by span; UNKNOWN where none does."""
+        found: Ints = self._key[np.where(self.at(name) < len(self._key), self.at(name), 0)]
+        return found
+
+    def number(self, at: Ints) -> Floats:
+        """Numbers at these places; NaN where there is none."""
+        return self._numbers[at]
+
+    def count(self, field: str) -> Ints:
+        """A count by span, UNKNOWN where nothing says it."""
+        found: Ints = self.counts[COUNT_FIELDS.index(field)]
+        return found
+
+    def put(self, fields: Sequence[tuple[str, int, str]]) -> None:
+        """Take what documents say: fields, spans and texts. Only such as no attribute says."""
+        first = self.pool.add(binary(encoded(text) for _, _, text in fields))
+        self._numbers = np.append(self._numbers, floats_of(self.pool.texts.slice(first)))
+        for n, (name, row, _) in enumerate(fields):
+            self._at[VALUES[name], row] = first + n
+
+    def _parsed(self, at: Ints) -> Floats:
+        """Each text of the pool as a number, where it is looked up for one."""
+        is_numeric = np.zeros(len(self.pool), bool)
+        is_numeric[at] = True
+        numeric = np.flatnonzero(is_numeric)
+        found = np.full(len(self.pool), np.nan)
+        found[numeric] = floats_of(self.pool.column(numeric))
+        return found
+
+    def _counted(self, row: Ints, value: Ints, at: Ints) -> npt.NDArray[np.int64]:
+        """Of several names for a count the first attribute that holds one."""
+        counts = np.full((_COUNTS, self.spans), UNKNOWN)
+        numbers = np.rint(self._numbers[at])
+        holds = (value >= _FIRST_COUNT) & (value < _FIRST_COUNT + _COUNTS) & (numbers >= 0) & (numbers < MOST_COUNTED)
+        counts[value[holds] - _FIRST_COUNT, row[holds]] = numbers[holds]
+        return counts
+
+    def _implausible(self) -> Bools:
+        if not (self._numbers >= MOST_COUNTED).any():
+            return np.zeros(self.spans, bool)
+        named = self._numbers[self._at[_FIRST_COUNT : _FIRST_COUNT + _COUNTS]]
+        found: Bools = np.logical_or.reduce(named >= MOST_COUNTED, axis=0)
+        return found

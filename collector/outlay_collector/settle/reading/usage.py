@@ -1,0 +1,110 @@
+"""What a span counts, in canonical form: input includes cached reads and writes, output includes reasoning.
+
+A dialect's table says what its counts include; totals and sizes overrule it. A count that nothing says is UNKNOWN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from outlay_collector.settle.facts import UNKNOWN, Bools, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """Counts as they are written, by span."""
+
+    input: Ints
+    input_in_object: Ints
+    """Of a usage object, which may count otherwise than the attributes beside it."""
+    output: Ints
+    output_in_object: Ints
+    total: Ints
+    cache_read: Ints
+    cache_write: Ints
+    cache_write_5m: Ints
+    cache_write_1h: Ints
+    reasoning: Ints
+    table_excludes_cached: Bools
+    """The dialect's input leaves cached tokens out."""
+    table_excludes_reasoning: Bools
+    """The dialect's output leaves reasoning out."""
+    object_excludes_cached: Bools
+    """The usage object's input does."""
+    object_excludes_reasoning: Bools
+    """The usage object's output does."""
+
+
+@dataclass(frozen=True, eq=False)
+class Usage:
+    """Counts in canonical form, by span."""
+
+    input: Ints
+    output: Ints
+    cache_read: Ints
+    cache_write: Ints
+    cache_write_1h: Ints
+    reasoning: Ints
+    parts: Ints
+    """Cached reads and writes, which input includes; 0 where none are known."""
+    corrects_input: Bools
+    """Totals or sizes say that input leaves cached tokens out, and the table does not."""
+    corrects_output: Bools
+    """They say that output leaves reasoning out, and the table does not."""
+    split_larger: Bools
+    """The writes by how long they last are more than the writes."""
+
+
+def canonical(said: Written) -> Usage:
+    """Counts as OpenTelemetry means them."""
+    has_input, has_output = said.input != UNKNOWN, said.output != UNKNOWN
+    input_plain = np.where(has_input, said.input, said.input_in_object)
+    output_plain = np.where(has_output, said.output, said.output_in_object)
+    total, output_0 = said.total, _or_0(output_plain)
+    has_total = total != UNKNOWN
+    write_split = _or_0(said.cache_write_5m) + _or_0(said.cache_write_1h)
+    write_known = (said.cache_write != UNKNOWN) | (said.cache_write_5m != UNKNOWN) | (said.cache_write_1h != UNKNOWN)
+    write = np.maximum(_or_0(said.cache_write), write_split)
+    parts = _or_0(said.cache_read) + write
+    reasoning = _or_0(said.reasoning)
+
+    whole_in_object = has_total & (said.input_in_object != UNKNOWN) & (total == said.input_in_object + output_0)
+    beside = has_total & (total == said.input + parts + output_0)
+    input_excludes = (parts > 0) & np.where(
+        has_input,
+        (said.input < parts) | beside | said.table_excludes_cached,
+        said.object_excludes_cached & ~whole_in_object,
+    )
+    # No input beside some output is a count that got lost, not a request without a prompt.
+    lost = (output_plain > 0) & (input_plain == 0) & (parts == 0)
+    counted_in = np.where(lost | (input_plain == UNKNOWN), UNKNOWN, input_plain + np.where(input_excludes, parts, 0))
+
+    known_excludes = np.where(has_output, said.table_excludes_reasoning, said.object_excludes_reasoning)
+    input_0, has_plain = _or_0(counted_in), output_plain != UNKNOWN
+    output_excludes = (reasoning > 0) & (
+        (has_plain & (reasoning > output_plain))
+        | (has_total & has_plain & (total == input_0 + output_plain + reasoning))
+        | (known_excludes & ~(has_total & has_plain & (total == input_0 + output_plain)))
+    )
+    # Reasoning got lost on the way, but the provider's total still has it.
+    in_total = known_excludes & (said.reasoning == UNKNOWN) & has_total & has_plain & (counted_in != UNKNOWN)
+    in_total &= total > counted_in + output_plain
+    counted_out = np.where(output_excludes & has_plain, output_plain + reasoning, output_plain)
+    return Usage(
+        input=counted_in,
+        output=np.where(in_total & ~output_excludes, total - counted_in, counted_out),
+        cache_read=said.cache_read,
+        cache_write=np.where(write_known, write, UNKNOWN),
+        cache_write_1h=said.cache_write_1h,
+        reasoning=said.reasoning,
+        parts=parts,
+        corrects_input=input_excludes & has_input & ~said.table_excludes_cached,
+        corrects_output=output_excludes & ~known_excludes,
+        split_larger=(said.cache_write != UNKNOWN) & (write_split > said.cache_write),
+    )
+
+
+def _or_0(count: Ints) -> Ints:
+    return np.maximum(count, 0)

@@ -1,0 +1,26 @@
+-- Spans as they are, with their ids as numbers: what they mean is for Python to say. Contents stay where they are.
+-- which says whose. Parameter: documents, names of the contents that dialects read as JSON.
+SELECT
+    sipHash64(project, trace_id) AS trace,
+    bitXor(trace, sipHash64(span_id)) AS id,
+    if(parent_span_id IN ('', span_id), 0, bitXor(trace, sipHash64(parent_span_id))) AS parent_id,
+    project,
+    trace_id,
+    span_id,
+    parent_span_id,
+    started_at,
+    duration_ns,
+    name,
+    service,
+    environment,
+    scope_name,
+    scope_version,
+    status,
+    attributes,
+    arrayFirst(x -> x != '', arrayMap(x -> x['exception.type'], events.attributes)) AS exception_type,
+    hasAny(texts.keys, {documents:Array(String)}) AS has_document,
+    prompt_hash,
+    prefix_hash,
+    version
+FROM spans FINAL
+WHERE $which

@@ -1,0 +1,89 @@
+"""What changed since it was settled: whole loads in the order they came, as many as one run takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from outlay_collector.settle.arrays import first_of_run
+from outlay_collector.settle.facts import flat
+from outlay_collector.settle.gather import NEVER
+from outlay_collector.settle.reading import SQL
+from outlay_collector.settle.values import text
+from outlay_collector.store import Params, load_sql
+from outlay_collector.store.client import Writer
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """The traces of a run."""
+
+    changed: pa.Table
+    """project, trace_id, and since when their spans changed: in the far future where only a score came."""
+    upto: dict[str, int]
+    """By loader the last load that is in it."""
+    more: bool
+    """Whether more is waiting."""
+
+
+class Waiting:
+    """Reads on from what is settled, by loader; for one thread, with its connection."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._settled: dict[str, int] | None = None
+
+    def next(self, max_spans: int, max_traces: int) -> Batch | None:
+        """The next loads: one at least, together within these limits. None when all is settled."""
+        # Constants, not a join: so the primary key leads to what is new, however much was loaded before.
+        condition, params = self._condition()
+        limit = {"rows": max_traces + 1}
+        rows = self._writer.arrow(load_sql(SQL, "waiting", waiting=condition), {**params, **limit})
+        if not len(rows):
+            return None
+        loader = flat(rows["loader"])
+        seq, spans = rows["seq"].to_numpy(), rows["spans"].to_numpy()
+        first = first_of_run(loader.indices.to_numpy(), seq)
+        load = np.cumsum(first) - 1
+        ends = np.append(np.flatnonzero(first)[1:], len(rows))
+        fits = (np.cumsum(spans)[ends - 1] <= max_spans) & (ends <= max_traces)
+        fits[0] = True
+        taken = int(np.flatnonzero(fits[load])[-1]) + 1
+        upto: dict[str, int] = {}
+        for end in ends[ends <= taken].tolist():
+            upto[text(loader[end - 1].as_py())] = int(seq[end - 1])
+        return Batch(_by_trace(rows.slice(0, taken)), upto, taken < len(rows) or len(rows) > max_traces)
+
+    def settled(self, batch: Batch) -> None:
+        """Remember that a batch is settled."""
+        self._writer.insert("settle_progress", [{"loader": loader, "seq": seq} for loader, seq in batch.upto.items()])
+        self._settled = {**(self._settled or {}), **batch.upto}
+
+    def forget(self) -> None:
+        """Ask the store again what is settled."""
+        self._settled = None
+
+    def _condition(self) -> tuple[str, Params]:
+        if self._settled is None:
+            found = self._writer.query("SELECT loader, max(seq) AS seq FROM settle_progress GROUP BY loader")
+            self._settled = {str(row["loader"]): int(row["seq"]) for row in found}
+        params: dict[str, Any] = {"known": sorted(self._settled)}
+        tests = []
+        for n, loader in enumerate(sorted(self._settled)):
+            params |= {f"loader_{n}": loader, f"seq_{n}": self._settled[loader]}
+            tests.append(f"(loader = {{loader_{n}:String}} AND seq > {{seq_{n}:UInt64}})")
+        return " OR ".join([*tests, "loader NOT IN {known:Array(String)}"]), params
+
+
+def _by_trace(rows: pa.Table) -> pa.Table:
+    """Each trace once, in order, with the earliest moment at which its spans changed."""
+    received = flat(rows["received_from"])
+    came = pc.if_else(pc.greater(flat(rows["spans"]), 0), received, pa.scalar(NEVER, received.type))
+    traces = pa.table({"project": rows["project"].cast(pa.binary()), "trace_id": rows["trace_id"], "since": came})
+    each = traces.group_by(["project", "trace_id"], use_threads=False).aggregate([("since", "min")])
+    each = each.rename_columns(["project", "trace_id", "since"])
+    return each.sort_by([("project", "ascending"), ("trace_id", "ascending")])
