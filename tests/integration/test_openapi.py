@@ -19,6 +19,7 @@ from tests.billed_world import BILLS
 from tests.documented_world import BUDGET, fill
 from tests.web_server import Answer, Running, own_store, running
 
+from outlay_analytics.questions.unit_costs import PER
 from outlay_web import api
 from outlay_web.api.schema.document import ANSWERS, operations
 from outlay_web.api.schema.shapes import TEXT
@@ -215,6 +216,11 @@ QUESTIONS: list[tuple[str, Pairs, str]] = [
     ("/explain", (("start", "-2d"),), "cells"),
     ("/explain", (("start", "-2d"), ("by", "cascade_tier")), "cells"),
     ("/explain", (("start", "-2d"), ("by", "tag.plan")), "cells"),
+    *(("/unit-costs", (("per", per), ("interval", "day")), "rows") for per in PER),
+    ("/unit-costs", (("per", "user"), ("limit", "1")), "rows"),
+    ("/showback", (), "rows"),
+    ("/showback", (("by", "cascade_tier"), ("split", "even")), "rows"),
+    ("/showback", (("by", "tag.plan"), ("split", "cost")), "rows"),
     ("/caching", (), "rows"),
     ("/caching", (("group_by", "provider,model"), ("interval", "day")), "rows"),
     ("/caching", (("group_by", "cost_state"),), "rows"),

@@ -18,8 +18,8 @@ from typing import Any
 
 from outlay_analytics.export.focus_columns import VERSIONS, focus_columns
 from outlay_analytics.export.meters import PER, Meter, meter
-from outlay_analytics.export.models import model_facts, seller
 from outlay_analytics.export.rows import Export
+from outlay_analytics.query.model_facts import model_facts, seller
 from outlay_analytics.query.spend_source import instant_text
 from outlay_analytics.query.window import SHOWN, BadRequest, Scope, filter_sql
 from outlay_collector.prices.book import PriceBook

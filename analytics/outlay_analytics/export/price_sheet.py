@@ -7,8 +7,8 @@ from typing import Any
 
 from outlay_analytics.export.focus import price_id
 from outlay_analytics.export.meters import meter
-from outlay_analytics.export.models import model_facts, seller
 from outlay_analytics.export.rows import Export, Kind
+from outlay_analytics.query.model_facts import model_facts, seller
 from outlay_collector.prices.lists import version_known
 from outlay_collector.store import Row, Store, load_sql
 

@@ -33,6 +33,7 @@ NAVIGATION = (
     (
         Item("Spend", "/spend", "spend"),
         Item("Explain", "/explain", "explain"),
+        Item("Unit costs", "/unit-costs", "unit-costs"),
         Item("Forecast", "/forecast", "forecast"),
     ),
     (

@@ -38,6 +38,7 @@ from outlay_web.pages import (
     spend,
     traces,
     tradeoff,
+    unit_costs,
 )
 from outlay_web.pages.assets import serve
 from outlay_web.pages.colors import Colors
@@ -60,6 +61,7 @@ PAGES = (
     Route("/", overview.page, overview.ALLOWED),
     Route("/spend", spend.page, spend.ALLOWED),
     Route("/explain", explain.page, explain.ALLOWED, 7),
+    Route("/unit-costs", unit_costs.page, unit_costs.ALLOWED),
     Route("/quality", quality.page, quality.ALLOWED),
     Route("/tradeoff", tradeoff.page, tradeoff.ALLOWED),
     Route("/experiments", experiments.page, experiments.ALLOWED),

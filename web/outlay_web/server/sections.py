@@ -10,6 +10,7 @@ from outlay_analytics.alerting.budgets import parse_budgets
 from outlay_analytics.alerting.settings import AlertSettings, parse_alerts
 from outlay_analytics.notify.guarded_http import check_numeric
 from outlay_analytics.query.model_tiers import parse_model_tiers
+from outlay_analytics.questions.revenue import parse_revenue
 from outlay_collector.prices.overrides import parse_overrides
 from outlay_collector.prices.tables import Slips
 from outlay_web.config import Config
@@ -27,7 +28,7 @@ def read_sections(config: Config) -> dict[str, Any]:
 
 
 def parse_sections(written: Mapping[str, Any]) -> dict[str, Any]:
-    """`overrides` (of prices), `projects`, `alerts`, `channels`, `budgets` and `model_tiers`.
+    """`overrides` (of prices), `projects`, `alerts`, `channels`, `budgets`, `model_tiers` and `revenue`.
 
     Raises:
         ConfigError: Names, of everything that is wrong, the section, the value and what is allowed.
@@ -38,6 +39,8 @@ def parse_sections(written: Mapping[str, Any]) -> dict[str, Any]:
         found["overrides"] = parse_overrides(written)
     with slips.gathered():
         found["projects"] = parse_projects(written)
+    with slips.gathered():
+        found["revenue"] = parse_revenue(written.get("revenue", []))
     with slips.gathered():
         found["model_tiers"] = parse_model_tiers(written.get("model_tiers", {}))
     alerts = AlertSettings()

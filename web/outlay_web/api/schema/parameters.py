@@ -11,12 +11,13 @@ from outlay_analytics.export.focus_columns import VERSIONS as FOCUS_VERSIONS
 from outlay_analytics.query.sorting import ORDERS, SORTS
 from outlay_analytics.query.window import DIMENSIONS, ID_FILTERS, INTERVALS, MAX_GROUPS
 from outlay_analytics.questions.experiments import UNITS
+from outlay_analytics.questions.unit_costs import PER
 from outlay_web.api.schema.shapes import TAG, TEXT, USD, Schema, either, listed, one_of
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
 ORIGINS = ("catalogue", "correction", "overlay", "discount")
-COMMAS = ("group_by", "tags")
+COMMAS = ("group_by", "shared", "tags")
 KEY: Schema = {"type": "string", "minLength": 1}
 DIMENSION = either(one_of(DIMENSIONS), {"type": "string", "pattern": TAG})
 SCOPE: dict[str, tuple[str, Schema]] = {
@@ -31,7 +32,7 @@ SCOPE: dict[str, tuple[str, Schema]] = {
 OWN: dict[str, tuple[str, Schema]] = {
     "as_of": ("The list as it was known at this moment.", TEXT),
     "at": ("Only prices in force at this moment.", TEXT),
-    "by": ("Dimension to break the change down by; default feature.", DIMENSION),
+    "by": ("Dimension to break the answer down by; default feature, of showback team.", DIMENSION),
     "base_end": ("End of the window to compare with.", TEXT),
     "base_start": ("Start of the window to compare with; default the window just before.", TEXT),
     "bill": ("Identifier of an imported bill.", TEXT),
@@ -58,11 +59,17 @@ OWN: dict[str, tuple[str, Schema]] = {
     "name": ("Name of the file.", TEXT),
     "order": ("Default desc.", one_of(ORDERS)),
     "origin": ("Only prices from there.", one_of(ORIGINS)),
+    "month": (
+        "A month of the zone in place of start and end: 2026-10.",
+        {"type": "string", "pattern": r"^\d{4}-\d\d$"},
+    ),
+    "per": ("What one of is asked for; default customer.", one_of(PER)),
     "provider": ("Only this provider.", TEXT),
     "score": ("Name of the score; default the most used one.", TEXT),
+    "shared": ("Values whose cost is shared by all others, with commas.", listed(KEY)),
     "sort": ("Default started_at.", one_of(SORTS)),
     "tags": ("Keys of calls' tags that charges are told apart by, with commas.", listed(KEY) | {"maxItems": MAX_TAGS}),
-    "split": ("The arms' weights as they were asked for: control:0.9,new:0.1.", TEXT),
+    "split": ("Of showback: how shared cost is split. Of an experiment: its weights, control:0.9,new:0.1.", TEXT),
     "state": ("Only alerts in this state.", one_of(STATES)),
     "success": ("From which value on an answer is a success, or the label that says so.", TEXT),
     "unit": ("What is assigned to arms; default the first that nearly all calls say.", one_of(UNITS)),

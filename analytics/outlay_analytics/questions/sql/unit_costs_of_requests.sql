@@ -1,0 +1,39 @@
+-- Question: what did each logical request cost?
+-- Fragments: time (start of the interval that the request's first call lies in), filters, is_unit (condition on ended_well).
+-- Parameters: project, start, end, and those of the fragments.
+-- Result: as unit_costs_of_dimension.sql. The calls of one cascade run, or of one outlay.request_id, are one request;
+-- any other call is one by itself. A retry that does not say of which request it is one belongs to none (unit is empty).
+--
+-- A request ended well if its last call did and, in a cascade that says so, an attempt was accepted.
+(
+    SELECT
+        $time AS time,
+        unit,
+        any(c_trace_id) AS trace_id,
+        unit != '' AND $is_unit AS is_unit,
+        count() AS calls,
+        countIf(failed) AS errors,
+        count(usd) AS priced_calls,
+        sum(ifNull(usd, toDecimal128(0, 12))) AS cost_usd
+    FROM
+    (
+        SELECT
+            multiIf(
+                c.cascade_run_id != '', concat('run ', c.cascade_name, ' ', c.cascade_run_id),
+                c.request_id != '', concat('request ', c.request_id),
+                c.attempt > 1, '',
+                c.call_id
+            ) AS unit,
+            c.trace_id AS c_trace_id,
+            c.started_at AS at,
+            c.status = 'error' AS failed,
+            c.cascade_outcome AS outcome,
+            c.cost_usd AS usd
+        FROM calls AS c FINAL
+        WHERE c.project = {project:String}
+          AND c.started_at >= toDateTime64({start:String}, 9, 'UTC')
+          AND c.started_at < toDateTime64({end:String}, 9, 'UTC')
+          AND ($filters)
+    )
+    GROUP BY unit
+)
