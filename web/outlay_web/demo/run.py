@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 READY = re.compile(r"ready at (http://\S+?)[,\s]")
-BUDGETS = """
+CONFIG = """
 [[budgets]]
 name = "everything"
 amount_usd = "450"
@@ -31,7 +31,17 @@ name = "code review"
 amount_usd = "150"
 period = "month"
 scope = { feature = ["code-review"] }
-"""
+""" + "".join(
+    f'\n[[revenue]]\ncustomer = "{customer}"\nusd_per_month = "{usd}"\n'
+    for customer, usd in (
+        ("acme", 400),
+        ("globex", 260),
+        ("initech", 190),
+        ("umbrella", 140),
+        ("hooli", 20),  # less than it costs
+        ("stark", 70),
+    )
+)
 
 
 def run(*, data: Path | None, host: str, port: int | None, grpc_port: str | None, scale: float) -> int:
@@ -43,7 +53,7 @@ def run(*, data: Path | None, host: str, port: int | None, grpc_port: str | None
         config = data / "outlay.toml"
         if not config.exists():
             data.mkdir(parents=True, exist_ok=True)
-            config.write_text(BUDGETS)
+            config.write_text(CONFIG)
         http = str(port) if port is not None else str(_free(4318))
         rpc = grpc_port if grpc_port is not None else str(_free(4317))
         command = [sys.executable, "-m", "outlay_web", "serve", "--data", str(data), "--config", str(config)]
