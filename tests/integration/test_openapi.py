@@ -296,6 +296,9 @@ def test_what_is_changed_is_answered_as_described(world: Documented) -> None:
     assert world.ask("post", "/scores", body=score).status == 201
     call = {"provider": "openai", "model": "gpt-4o-mini", "usage": {"input_tokens": 1000, "output_tokens": 10}}
     more = {"cascade": {"cheap": "gpt-4o-mini", "expensive": "gpt-4o", "escalation_rate": "0.2"}}
+    less = {"filters": {"feature": ["search"]}, "changes": [{"batch_share": "0.5"}, {"max_output_tokens": 50}]}
+    assert world.ask("post", "/simulate", body=less).json["rows"][0]["touched_calls"]
+    assert world.ask("post", "/simulate", body={"changes": [{"teleport": 1}]}).status == 400
     unknown = {**call, "model": "no-such-model-x"}
     assert len(world.ask("post", "/estimate", body={"calls": [call, unknown]}).json["calls"]) == 2
     assert world.ask("post", "/estimate", body={"calls": [call], "requests_per_month": 1000, **more}).status == 200

@@ -9,7 +9,19 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from outlay_web.api import admin, alerts, answers, exports, levers, prices, reconcile, records, status, unit_costs
+from outlay_web.api import (
+    admin,
+    alerts,
+    answers,
+    exports,
+    levers,
+    prices,
+    reconcile,
+    records,
+    simulate,
+    status,
+    unit_costs,
+)
 from outlay_web.http.context import Context
 
 PREFIX = "/api/v1"
@@ -18,7 +30,7 @@ PREFIX = "/api/v1"
 def router(ctx: Context) -> APIRouter:
     """Every route of the API."""
     routes = APIRouter(prefix=PREFIX)
-    for group in (answers, unit_costs, exports, levers, records, alerts, prices, reconcile, status, admin):
+    for group in (answers, unit_costs, simulate, exports, levers, records, alerts, prices, reconcile, status, admin):
         group.add_routes(routes, ctx)
     return routes
 

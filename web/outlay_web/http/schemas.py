@@ -160,3 +160,46 @@ class EstimateBody(Body):
     calls: Annotated[list[EstimateCall], Field(max_length=1000)] = Field(default_factory=list)
     requests_per_month: Annotated[int, Field(ge=0, le=10**12)] | None = None
     cascade: CascadeEstimate | None = None
+
+
+Shown = Annotated[str, Field(max_length=1024)]
+SHARE: dict[str, Any] = {"type": ["number", "string"], "description": "0 to 1."}
+MODEL: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {
+            "type": "object",
+            "properties": {"provider": {"type": "string"}, "model": {"type": "string"}},
+            "required": ["provider", "model"],
+        },
+    ]
+}
+# What `analytics` reads and refuses by name (`questions/changes.py`); here for those who read the document.
+CHANGE: dict[str, Any] = {
+    "type": "object",
+    "minProperties": 1,
+    "maxProperties": 1,
+    "properties": {
+        "replace_model": {"type": "object", "properties": {"from": {"type": "string"}, "to": MODEL}},
+        "price_discount": SHARE,
+        "batch_share": SHARE,
+        "cache_hit_ratio": SHARE,
+        "cascade": {"type": "object", "properties": {"cheap": MODEL, "expensive": MODEL, "escalation_rate": SHARE}},
+        "shorter_prompt": {"type": "object", "properties": {"share": SHARE, "part": {"type": "string"}}},
+        "max_output_tokens": {"type": "integer", "minimum": 1},
+    },
+}
+
+
+class SimulateBody(Body):
+    """A window, filters, and changes that are made one after the other."""
+
+    start: Annotated[str, Field(max_length=64)] | None = None
+    end: Annotated[str, Field(max_length=64)] | None = None
+    filters: Annotated[dict[str, Annotated[list[Shown], Field(max_length=1000)]], Field(max_length=50)] = Field(
+        default_factory=dict
+    )
+    changes: Annotated[list[Any], Field(max_length=100, json_schema_extra={"items": CHANGE})] = Field(
+        default_factory=list
+    )
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100

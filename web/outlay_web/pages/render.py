@@ -42,6 +42,7 @@ NAVIGATION = (
         Item("Experiments", "/experiments", "experiments"),
         Item("Caching", "/caching", "caching"),
         Item("Cascades", "/cascades", "cascades"),
+        Item("What if", "/simulate", "simulate"),
     ),
     (Item("Budgets", "/budgets", "budgets"), Item("Alerts", "/alerts", "alerts")),
     (

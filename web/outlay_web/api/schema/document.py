@@ -12,7 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from outlay_web.api.schema import exports, levers, money, questions, records, server, unit_costs, watching
+from outlay_web.api.schema import exports, levers, money, questions, records, server, simulate, unit_costs, watching
 from outlay_web.api.schema.answer import Answer, Answers
 from outlay_web.api.schema.parts import PARTS
 from outlay_web.api.schema.shapes import Schema, part
@@ -21,6 +21,7 @@ from outlay_web.http.auth import COOKIE
 ANSWERS: Answers = {
     **questions.ANSWERS,
     **unit_costs.ANSWERS,
+    **simulate.ANSWERS,
     **exports.ANSWERS,
     **levers.ANSWERS,
     **records.ANSWERS,
