@@ -141,5 +141,7 @@ def _told(model: type, error: ErrorDetails) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value if isinstance(value, Mapping | list | tuple) else str(value))
+    """A value in a message: numbers and lists as they are written, everything else in quotes."""
+    plain = isinstance(value, int | float | Mapping | list | tuple) and not isinstance(value, bool)
+    text = repr(value if plain else str(value))
     return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"

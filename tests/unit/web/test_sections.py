@@ -51,7 +51,7 @@ color = "red"
 """
 TOLD = (
     "[[prices]] #1: valid_from = 'yesterday' is not a date or an RFC 3339 instant",
-    "[[prices]] #1: input_usd_per_mtok = '2.1' must be a decimal in quotes",
+    "[[prices]] #1: input_usd_per_mtok = 2.1 must be a decimal in quotes",
     "[[prices]] #2: 'model' is missing",
     "[[prices]] #2: unknown key 'modell'; did you mean 'model'? allowed are",
     "[[discounts]] #1: discount = '15' is not a share between 0 and 1",
@@ -62,7 +62,7 @@ TOLD = (
     "[model_tiers]: unknown key 'huge'",
     "[model_tiers]: cheap = 'gpt-5' must be a list",
     "[alerts]: anomalies = 'yes' must be true or false",
-    "[alerts]: repeat_hours = '0' must be a number of hours from 0.1 to 8760",
+    "[alerts]: repeat_hours = 0 must be a number of hours from 0.1 to 8760",
     "[alerts]: smtp = (hidden) must be smtp://",
     "[alerts]: unknown key 'color'",
 )
