@@ -10,12 +10,12 @@ BIN := $(VENV)/bin
 SERVER := $(VENV)/.server-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: demo test clients check lint types lock prices prices-audit docs browser clean
+.PHONY: demo test clients check lint types lock prices prices-audit docs browser redis clean
 
 demo: $(SERVER)
 	@$(BIN)/outlay demo
 
-test: $(DEV) browser
+test: $(DEV) browser redis
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope $(ARGS)
 
 CLIENT = $(BIN)/uv run -q --isolated --no-project --with . --with pytest --with "$(1)" python -m pytest -q --noconftest \
@@ -55,12 +55,18 @@ $(DEV): requirements-dev.lock $(SERVER) | $(BIN)/python
 	@$(call INSTALL,-r requirements-dev.lock)
 	@touch $@
 
-# Browser tests drive the system's Chromium; where it is missing and can be installed, it is.
+# What tests drive and pip does not bring: where it is missing and can be installed, it is; else its tests are skipped.
+APT = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "installing $(1)" >&2 && apt-get update -qq && \
+	RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(1) >/dev/null
+
 browser:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || [ -n "$$OUTLAY_CHROMIUM" ] || \
-	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "installing chromium" >&2 && \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
+	{ $(call APT,chromium); } || \
 	echo "no Chromium found: browser tests will be skipped (install chromium, or set OUTLAY_CHROMIUM)" >&2
+
+redis:
+	@command -v redis-server >/dev/null || { $(call APT,redis-server); } || \
+	echo "no redis-server found: tests of the shared cache will be skipped (install redis-server)" >&2
 
 lock: $(BIN)/python
 	$(BIN)/uv pip compile -q --no-header --no-emit-index-url --extra dev -o requirements-dev.lock pyproject.toml

@@ -40,7 +40,7 @@ def outlay(home: Path, *words: str, cold: bool = False, **more: str) -> subproce
 def _start(
     words: tuple[str, ...], environ: dict[str, str], out: int, err: int, cold: bool
 ) -> warm_python.Program | subprocess.Popen[bytes]:
-    if not cold:
+    if not cold and sys.platform != "darwin":  # where what has loaded system libraries may not fork
         return warm_python.start([MODULE, *words], environ, out, err)
     return subprocess.Popen([sys.executable, "-m", MODULE, *words], env=environ, stdout=out, stderr=err)
 
