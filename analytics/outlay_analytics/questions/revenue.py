@@ -29,7 +29,7 @@ PICO = 10**12
 
 def _usd(value: object) -> Decimal:
     try:
-        amount = Decimal(value) if isinstance(value, str) else Decimal("NaN")
+        amount = Decimal(value) if isinstance(value, (str, Decimal)) else Decimal("NaN")
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite() or not 0 <= amount <= MOST_USD:
