@@ -4,6 +4,9 @@ Three things stay with a process long after their use. ClickHouse's allocator an
 return them when told to. And the engine is a library of half a gigabyte: what it touched once, at start or in a busy
 minute, stays mapped and counts as ours although it is only a part of the file. Unmapping it costs 30 ms; what is needed
 comes back from the page cache, sixteen pages at a time. With the demo's data, idle: 616 MB before, 270 to 350 after.
+
+It stays for that. With a twentieth of this data, a server that had shown all pages twice weighed 470 MB a minute later,
+470 MB with the allocators' pages given back alone, and 323 MB with the engine's untouched code given back, too.
 """
 
 from __future__ import annotations
