@@ -321,6 +321,17 @@ def test_states_of_calls_that_were_not_charged_or_only_estimated(desk: Desk) -> 
     assert (guessed["cost_usd"], guessed["cost_state"]) == (Decimal("0.0035"), "estimated")
 
 
+def test_what_a_hit_avoided_is_unknown_where_half_of_its_usage_is(desk: Desk) -> None:
+    no_input, no_output, embedding = desk.price(
+        call("gpt-4o", state_hint="cached", input_tokens=None),
+        call("gpt-4o", state_hint="cached", output_tokens=None),
+        call("text-embedding-3-large", state_hint="cached", output_tokens=None),
+    )
+    assert (no_input["avoided_usd"], no_output["avoided_usd"]) == (None, None)
+    assert embedding["avoided_usd"] > 0
+    assert {row["cost_state"] for row in (no_input, no_output, embedding)} == {"cached"}
+
+
 def test_an_embedding_has_no_output_and_needs_none(desk: Desk) -> None:
     row = desk.one("text-embedding-3-large", output_tokens=None)
     assert row["cost_usd"] == Decimal("0.00013")

@@ -88,7 +88,11 @@ SELECT
         )),
         'LowCardinality(String)'
     ) AS match_kind,
-    if(c_state = 'cached' AND isNotNull(coalesce(input_tokens, output_tokens)), c_sum, NULL) AS avoided_usd
+    if(
+        c_state = 'cached' AND isNotNull(coalesce(input_tokens, output_tokens)) AND NOT ifNull(c_lacks_usage, false),
+        c_sum,
+        NULL
+    ) AS avoided_usd
 FROM
 (
     SELECT *, c_state IN ('computed', 'estimated') AS c_counts, c_state IN ('not_billed', 'cached') AS c_free
@@ -100,7 +104,7 @@ FROM
                 state_hint IN ('not_billed', 'cached', 'no_usage'), toString(state_hint),
                 -- Units that no price is known for (a reranker's search units) are usage, not its absence.
                 isNull(coalesce(input_tokens, output_tokens)) AND empty(q_parts), if(empty(other_usage), 'no_usage', 'unpriced'),
-                (isNull(input_tokens) AND p_rates[1] > 0) OR (isNull(output_tokens) AND p_rates[5] > 0), 'no_usage',
+                c_lacks_usage, 'no_usage',
                 isNull(c_sum), 'unpriced',
                 state_hint = 'estimated', 'estimated',
                 'computed'
@@ -110,6 +114,7 @@ FROM
             SELECT
                 *,
                 bitAnd(p_stands_in, q_used) AS q_stands_in,
+                (isNull(input_tokens) AND p_rates[1] > 0) OR (isNull(output_tokens) AND p_rates[5] > 0) AS c_lacks_usage,
                 if(
                     p_found AND bitAnd(p_unknown, q_used) = 0 AND NOT arrayExists(
                         part -> NOT mapContains(o_rates, part.1) AND bitTest(p_unknown, (part.3 + 7) % 8),
