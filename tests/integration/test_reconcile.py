@@ -16,9 +16,8 @@ from tests.billed_world import BILLED, BILLS, DAY, PLANTED, fill
 from tests.hand_calls import call, put
 
 from outlay.pricing.catalog import shipped
-from outlay_analytics.query.window import BadRequest
 from outlay_analytics.reconcile.bill import BadBill, Charge, family
-from outlay_analytics.reconcile.bills import drop_bill, find_bill, keep_bill, list_bills
+from outlay_analytics.reconcile.bills import NoSuchBill, drop_bill, find_bill, keep_bill, list_bills
 from outlay_analytics.reconcile.formats import read_bill
 from outlay_analytics.reconcile.models import ModelNames
 from outlay_analytics.reconcile.reasons import REASONS
@@ -174,7 +173,7 @@ def test_bills_are_kept_once_listed_and_taken_away(store: Store) -> None:
     assert list_bills(store, "other") == []
     drop_bill(writer, store, "default", first)
     assert list_bills(store, "default") == []
-    with pytest.raises(BadRequest, match="there is no bill"):
+    with pytest.raises(NoSuchBill, match="there is no bill"):
         find_bill(store, "default", first)
 
 

@@ -9,13 +9,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics.query.window import BadRequest
+from outlay.errors import OutlayError
 from outlay_analytics.reconcile.bill import Bill, Charge
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 
 SQL = "outlay_analytics.reconcile.sql"
 SHOWN_NAME = 200
+
+
+class NoSuchBill(OutlayError):
+    """A bill that was never imported, or was taken away."""
 
 
 def keep_bill(writer: Writer, project: str, name: str, body: bytes, bill: Bill) -> str:
@@ -49,12 +53,12 @@ def find_bill(store: Store, project: str, identity: str) -> tuple[dict[str, Any]
     """One bill as `list_bills` has it, and its charges.
 
     Raises:
-        BadRequest: If there is no such bill.
+        NoSuchBill: If there is none with this identifier.
     """
     params = {"project": project, "bill": identity}
     found = store.query(load_sql(SQL, "reconcile_bills", only="bill = {bill:String}"), params)
     if not found:
-        raise BadRequest(f"there is no bill {identity[:80]!r}; POST one to /api/v1/reconcile")
+        raise NoSuchBill(f"there is no bill {identity[:80]!r}; POST one to /api/v1/reconcile")
     return found[0], [Charge(**row) for row in store.query(load_sql(SQL, "reconcile_charges"), params)]
 
 
@@ -62,7 +66,7 @@ def drop_bill(writer: Writer, store: Store, project: str, identity: str) -> None
     """Take a bill away.
 
     Raises:
-        BadRequest: If there is no such bill.
+        NoSuchBill: If there is none with this identifier.
     """
     find_bill(store, project, identity)
     day = datetime.now(UTC).date().isoformat()

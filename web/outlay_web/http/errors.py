@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from outlay.errors import ConfigError, DecodeError, OutlayError, PriceNotFound, StoreError
 from outlay_analytics.notify.guarded_http import RefusedAddress
 from outlay_analytics.query.window import BadRequest
+from outlay_analytics.reconcile.bills import NoSuchBill
 from outlay_web.http.encoding import to_json
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,8 @@ def describe(exc: Exception) -> Problem:
         return Problem(400, str(exc))
     if isinstance(exc, RefusedAddress):
         return Problem(422, str(exc))
+    if isinstance(exc, NoSuchBill):
+        return Problem(404, str(exc))
     if isinstance(exc, HTTPException):
         known = {404: "there is nothing at this address", 405: "this address does not take that method"}
         return Problem(exc.status_code, known.get(exc.status_code, str(exc.detail)), exc.headers)

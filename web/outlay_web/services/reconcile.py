@@ -42,7 +42,7 @@ def compare_bill(ctx: Context, project: str, identity: str) -> dict[str, Any]:
     """A bill beside the calls as they are priced today, as `outlay_analytics.reconcile.reconcile.reconcile` returns it.
 
     Raises:
-        BadRequest: If there is no such bill.
+        NoSuchBill: If there is none with this identifier.
     """
     bill, charges = find_bill(ctx.store, project, identity)
     with ctx.pricing() as writer:
