@@ -468,3 +468,20 @@ def test_answers_are_valid_json_with_money_as_text(server: Running) -> None:
     total = json.loads(server.api("/spend").body)["total"]
     assert isinstance(total["cost_usd"], str)
     assert total["p50_ms"] is not None
+
+
+@pytest.mark.parametrize(
+    "path", ["/budgets", "/budgets/none", "/alerts", "/reconcile", "/report", "/status", "/prices", "/reprice"]
+)
+@pytest.mark.parametrize("name", ["start", "end"])
+def test_a_window_is_refused_where_the_answer_is_about_none(server: Running, path: str, name: str) -> None:
+    status, code, message = server.api(path, (name, "-1d")).error
+    assert (status, code) == (400, "bad_request")
+    assert name in message
+
+
+def test_a_bill_that_is_not_there_is_not_found(server: Running) -> None:
+    for method, path in (("GET", "/reconcile?bill=nosuch"), ("DELETE", "/reconcile/nosuch")):
+        status, code, message = server.request(method, f"/api/v1{path}").error
+        assert (status, code) == (404, "not_found")
+        assert "there is no bill 'nosuch'" in message

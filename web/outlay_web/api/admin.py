@@ -34,13 +34,13 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.get("/admin/keys", openapi_extra=PLAIN, tags=TAGS)
     def get_keys(request: Request) -> Response:
         """Every key, without its secret."""
-        read_query(ctx, request, filters=False)
+        read_query(ctx, request, filters=False, window=False)
         return answer({"keys": keys.list()})
 
     @routes.post("/admin/keys", status_code=201, openapi_extra=PLAIN, tags=TAGS)
     def post_key(request: Request, body: KeyBody) -> Response:
         """Make a key. The answer holds it; nothing else ever will."""
-        read_query(ctx, request, filters=False)
+        read_query(ctx, request, filters=False, window=False)
         try:
             with ctx.writing() as writer:
                 key, shown = keys.create(writer, body.project, body.role)
@@ -51,7 +51,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.post("/admin/keys/revoke", openapi_extra=PLAIN, tags=TAGS)
     def revoke_key(request: Request, body: RevokeBody) -> Response:
         """End a key's life at once."""
-        read_query(ctx, request, filters=False)
+        read_query(ctx, request, filters=False, window=False)
         try:
             with ctx.writing() as writer:
                 return answer(keys.revoke(writer, body.prefix))
@@ -61,7 +61,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.post("/admin/resettle", openapi_extra=PLAIN, tags=TAGS)
     def resettle(request: Request, body: WindowBody) -> Response:
         """Read the spans of a window again, with today's dialects."""
-        scope = read_query(ctx, request, filters=False).scope
+        scope = read_query(ctx, request, filters=False, window=False).scope
         project, window = scope.project, parse_window(body.start, body.end, ctx.now(), zone=scope.timezone)
         if ctx.run_task is None:
             raise Problem(503, "this process does not settle; ask one with the role jobs")
@@ -73,7 +73,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.post("/admin/close", openapi_extra=PLAIN, tags=TAGS)
     def close(request: Request, body: CloseBody) -> Response:
         """Close a month: its prices stay, and later changes show as an adjustment. Or reopen it."""
-        project = read_query(ctx, request, filters=False).scope.project
+        project = read_query(ctx, request, filters=False, window=False).scope.project
         with ctx.own_writer() as writer:
             if body.reopen:
                 reopen_month(writer, body.month, project=project)
@@ -83,13 +83,13 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.get("/admin/close", openapi_extra=PLAIN, tags=TAGS)
     def get_closed(request: Request) -> Response:
         """Closed months: what they said when they were closed, say now, and the adjustment between."""
-        project = read_query(ctx, request, filters=False).scope.project
+        project = read_query(ctx, request, filters=False, window=False).scope.project
         return answer({"months": closed_months(ctx.store, project)})
 
     @routes.post("/admin/ingest", openapi_extra=PLAIN | REQUEST, tags=TAGS)
     async def ingest(request: Request) -> Response:
         """Take one recorded OTLP request, however old: protobuf or JSON, traces or logs."""
-        project = read_query(ctx, request, filters=False).scope.project
+        project = read_query(ctx, request, filters=False, window=False).scope.project
         encoding = TYPES.get(request.headers.get("content-type", "").partition(";")[0].strip().lower())
         if encoding is None:
             raise Problem(415, f"content type must be {' or '.join(TYPES)}")

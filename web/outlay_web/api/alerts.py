@@ -47,7 +47,7 @@ def _add_budgets(routes: APIRouter, ctx: Context) -> None:
     @routes.get("/budgets", openapi_extra=documented(*LISTED, window=False, filters=False), tags=TAGS)
     def get_budgets(request: Request) -> Response:
         """Every budget and how it stands, the most used first."""
-        query = read_query(ctx, request, LISTED, filters=False)
+        query = read_query(ctx, request, LISTED, filters=False, window=False)
         page = read_page(query, "budgets", "nt", (ctx.now(),))
         listed = budgets.list_budgets(ctx.store, query.scope.project, page.held[0], configured)
         found = page.cut({"budgets": listed}, "budgets", lambda one: (-one["used_ratio"], tie(one["name"])))
@@ -56,14 +56,14 @@ def _add_budgets(routes: APIRouter, ctx: Context) -> None:
     @routes.get("/budgets/{name}", openapi_extra=PLAIN, tags=TAGS)
     def get_budget(request: Request, name: str) -> Response:
         """One budget and how it stands."""
-        project = read_query(ctx, request, filters=False).scope.project
+        project = read_query(ctx, request, filters=False, window=False).scope.project
         found = budgets.get_budget(ctx.store, project, name, ctx.now(), configured)
         return answer(_found(found, f"no budget {name[:80]!r}"))
 
     @routes.put("/budgets/{name}", openapi_extra=PLAIN, tags=TAGS)
     def put_budget(request: Request, name: str, body: BudgetBody) -> Response:
         """Create or replace a budget."""
-        project = read_query(ctx, request, filters=False).scope.project
+        project = read_query(ctx, request, filters=False, window=False).scope.project
         given = body.model_dump(exclude_unset=True)
         rules: AlertSettings = ctx.config["alerts"]
         with ctx.writing() as writer:
@@ -76,7 +76,7 @@ def _add_budgets(routes: APIRouter, ctx: Context) -> None:
     @routes.delete("/budgets/{name}", status_code=204, openapi_extra=PLAIN, tags=TAGS)
     def delete_budget(request: Request, name: str) -> Response:
         """Delete a budget."""
-        project = read_query(ctx, request, filters=False).scope.project
+        project = read_query(ctx, request, filters=False, window=False).scope.project
         with ctx.writing() as writer:
             if not budgets.delete_budget(ctx.store, writer, project, name, configured):
                 raise Problem(404, f"no budget {name[:80]!r}")
@@ -89,7 +89,7 @@ def _add_alerts(routes: APIRouter, ctx: Context) -> None:
     @routes.get("/alerts", openapi_extra=documented("state", *LISTED, window=False, filters=False), tags=TAGS)
     def get_alerts(request: Request) -> Response:
         """Alerts: those that are open first, then the newest."""
-        query = read_query(ctx, request, ("state", *LISTED), filters=False)
+        query = read_query(ctx, request, ("state", *LISTED), filters=False, window=False)
         state = query.get("state") or None
         page = read_page(query, f"alerts {state or ''}", "nnt", default=DEFAULT_LIMIT)
         listed = listing.list_alerts(ctx.store, query.scope.project, ctx.now(), state)
@@ -99,7 +99,7 @@ def _add_alerts(routes: APIRouter, ctx: Context) -> None:
     @routes.post("/alerts/test", openapi_extra=PLAIN, tags=TAGS)
     def test_alerts(request: Request, body: TestBody | None = None) -> Response:
         """Send a test message to the given channels, or to those of outlay.toml."""
-        project = read_query(ctx, request, filters=False).scope.project
+        project = read_query(ctx, request, filters=False, window=False).scope.project
         notify = (body.notify if body is not None else None) or settings.notify
         if not notify:
             raise Problem(400, "no channel to test: give notify, or set it in [alerts] of outlay.toml")
@@ -129,7 +129,7 @@ def _add_alerts(routes: APIRouter, ctx: Context) -> None:
 
 def _asked(ctx: Context, request: Request, by: str) -> tuple[Query, str]:
     """The query, and who asks: as they say, else by their key."""
-    return read_query(ctx, request, filters=False), by or request.state.principal.prefix
+    return read_query(ctx, request, filters=False, window=False), by or request.state.principal.prefix
 
 
 def _found(value: dict[str, Any] | None, message: str) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.get("/report", openapi_extra=documented("day", window=False, filters=False), tags=["answers"])
     def get_report(request: Request) -> Response:
         """The cost report of one day."""
-        query = read_query(ctx, request, ("day",), filters=False)
+        query = read_query(ctx, request, ("day",), filters=False, window=False)
         now, zone = ctx.now(), query.scope.timezone
         found = report.daily_report(
             ctx.store,

@@ -49,6 +49,8 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
                 heals = lists.healable(book, writer, scope.project)
             found = page.cut({"prices": missing, "heals": heals}, "prices", _weightiest)
             return table(query, found, "prices", MISSING_COLUMNS)
+        if query.windowed:
+            raise BadRequest("start and end go with missing=true; for prices in force at a moment give at")
         # Every page shows the list as the first one knew it, so that a price put in meanwhile shifts no row.
         at, as_of = (parse_instant(name, query.get(name) or "now", ctx.now()) for name in ("at", "as_of"))
         page = read_page(query, "prices", "n", (at, as_of), default=DEFAULT_LIMIT)
@@ -74,7 +76,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
 
         `heals` says how many calls without a price have one now, and the command that prices them.
         """
-        project = read_query(ctx, request, filters=False).scope.project
+        project = read_query(ctx, request, filters=False, window=False).scope.project
         with ctx.writing() as writer:
             version = book.put(writer, body.prices, ctx.now())
             heals = lists.healable(book, writer, project)
@@ -83,7 +85,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.post("/reprice", openapi_extra=PLAIN, tags=TAGS)
     def post_reprice(request: Request, body: RepriceBody) -> Response:
         """Price a window's calls with the newest list: the difference, and unless `dry_run` the change."""
-        scope = read_query(ctx, request, filters=False).scope
+        scope = read_query(ctx, request, filters=False, window=False).scope
         project, window = scope.project, parse_window(body.start, body.end, ctx.now(), zone=scope.timezone)
         with ctx.own_writer() as writer:
             book.ensure(writer)
@@ -99,13 +101,13 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.get("/reprice", openapi_extra=PLAIN, tags=TAGS)
     def get_repricings(request: Request) -> Response:
         """Every repricing with both figures, newest first."""
-        project = read_query(ctx, request, filters=False).scope.project
+        project = read_query(ctx, request, filters=False, window=False).scope.project
         return answer({"repricings": reprice.repricings(ctx.store, project)})
 
     @routes.post("/reprice/undo", openapi_extra=PLAIN, tags=TAGS)
     def undo_reprice(request: Request, body: UndoBody) -> Response:
         """Put back the prices that a repricing moved, and the calls' figures with them."""
-        read_query(ctx, request, filters=False)
+        read_query(ctx, request, filters=False, window=False)
         with ctx.own_writer() as writer:
             book.ensure(writer)
             try:
@@ -117,7 +119,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.post("/estimate", openapi_extra=PLAIN, tags=TAGS)
     def post_estimate(request: Request, body: EstimateBody) -> Response:
         """What calls would cost, priced as of any date; per month and as a cascade where asked."""
-        project = read_query(ctx, request, filters=False).scope.project
+        project = read_query(ctx, request, filters=False, window=False).scope.project
         with ctx.writing() as writer:
             return answer(estimate(book, writer, project, body, ctx.now()))
 

@@ -28,7 +28,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     )
     async def post_bill(request: Request) -> Response:
         """Import a bill (the file is the body, however it is called) and compare it with what the calls cost."""
-        query = read_query(ctx, request, ("name", "format"), filters=False)
+        query = read_query(ctx, request, ("name", "format"), filters=False, window=False)
         body = await request.body()
         project = query.scope.project
 
@@ -41,7 +41,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.get("/reconcile", openapi_extra=documented("bill", "format", window=False, filters=False), tags=TAGS)
     def get_bills(request: Request) -> Response:
         """The bills that were imported; with `bill=` that one compared with the calls as they are priced today."""
-        query = read_query(ctx, request, ("bill", "format"), filters=False)
+        query = read_query(ctx, request, ("bill", "format"), filters=False, window=False)
         if query.get("bill"):
             return table(query, compare_bill(ctx, query.scope.project, query.get("bill")), "rows", ROW_COLUMNS)
         return table(query, {"bills": list_bills(ctx.store, query.scope.project)}, "bills", BILL_COLUMNS)
@@ -49,7 +49,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.delete("/reconcile/{bill}", openapi_extra=documented(window=False, filters=False), tags=TAGS)
     def delete_bill(request: Request, bill: str) -> Response:
         """Take a bill away."""
-        query = read_query(ctx, request, filters=False)
+        query = read_query(ctx, request, filters=False, window=False)
         with ctx.writing() as writer:
             drop_bill(writer, ctx.store, query.scope.project, bill)
         return answer({"deleted": bill})

@@ -57,7 +57,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.get("/traces/{trace_id}", openapi_extra=documented("format", window=False, filters=False), tags=["records"])
     def get_trace(request: Request, trace_id: str) -> Response:
         """Every span of a trace as a tree, what was counted and why."""
-        query = read_query(ctx, request, ("format",), filters=False)
+        query = read_query(ctx, request, ("format",), filters=False, window=False)
         found = traces.get_trace(ctx.store, query.scope.project, trace_id.lower())
         if found is None:
             raise Problem(404, f"no trace {trace_id[:80]!r} in project {query.scope.project!r}")
@@ -66,7 +66,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.post("/scores", status_code=201, openapi_extra=documented(window=False, filters=False), tags=["records"])
     def post_score(request: Request, body: ScoreBody) -> Response:
         """An evaluation of a trace, or of one of its spans."""
-        query = read_query(ctx, request, filters=False)
+        query = read_query(ctx, request, filters=False, window=False)
         with ctx.writing() as writer:
             scores.add_score(
                 writer,

@@ -16,5 +16,5 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     @routes.get("/status", openapi_extra=documented(window=False, filters=False), tags=["server"])
     def get_status(request: Request) -> Response:
         """Received = stored + rejected + quarantined + duplicate + pending, counted in spans, exactly."""
-        read_query(ctx, request, filters=False)
+        read_query(ctx, request, filters=False, window=False)
         return answer(status(ctx))

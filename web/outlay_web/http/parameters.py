@@ -15,7 +15,8 @@ from outlay_analytics.query.model_tiers import DEFAULT_TIERS
 from outlay_analytics.query.window import DIMENSIONS, EVERYTHING, ID_FILTERS, BadRequest, Scope, Window, parse_window
 from outlay_web.http.context import Context
 
-COMMON = ("start", "end", "project", "timezone")
+NO_WINDOW = ("project", "timezone")
+COMMON = ("start", "end", *NO_WINDOW)
 HEX_FILTERS = ("trace_id", "call_id")
 MAX_VALUES = 1000
 SHOWN = 80
@@ -74,6 +75,7 @@ def read_query(
     allowed: Collection[str] = (),
     *,
     filters: bool = True,
+    window: bool = True,
     default_days: int = 30,
     comparing: bool = False,
 ) -> Query:
@@ -82,6 +84,7 @@ def read_query(
     Args:
         allowed: The endpoint's own parameters.
         filters: Whether dimensions, `trace_id`, `call_id` and `response_id` may filter.
+        window: Whether the answer is about a window, so that `start` and `end` mean something.
         default_days: Length of the window when none is given; a look-up by id then looks at all of time.
         comparing: The answer compares with another time, so that a look-up by id has the default window too.
 
@@ -90,24 +93,24 @@ def read_query(
     """
     values: dict[str, str] = {}
     chosen: dict[str, list[str]] = {}
+    allowed = (*(COMMON if window else NO_WINDOW), *allowed)
     for name, value in request.query_params.multi_items():
-        if name in COMMON or name in allowed:
+        if name in allowed:
             if name in values:
                 raise BadRequest(f"{name} was given more than once")
             values[name] = value
         elif filters and (name in DIMENSIONS or name in ID_FILTERS or (name.startswith("tag.") and len(name) > 4)):
             chosen.setdefault(name, []).append(value.lower() if name in HEX_FILTERS else value)
         else:
-            known = sorted({*COMMON, *allowed, *((*DIMENSIONS, *ID_FILTERS) if filters else ())})
+            known = sorted({*allowed, *((*DIMENSIONS, *ID_FILTERS) if filters else ())})
             known += ["tag.<key>"] * filters
             raise BadRequest(f"unknown parameter {name[:SHOWN]!r}; allowed: {', '.join(known)}")
     if sum(map(len, chosen.values())) > MAX_VALUES:
         raise BadRequest(f"at most {MAX_VALUES} filter values at once")
     windowed = "start" in values or "end" in values
     by_id = not windowed and not comparing and any(name in chosen for name in ID_FILTERS)
-    window = EVERYTHING if by_id else _window(values, ctx, default_days)
     scope = Scope(
-        window,
+        EVERYTHING if by_id else _window(values, ctx, default_days),
         {name: tuple(given) for name, given in chosen.items()},
         request.state.project,
         values.get("timezone") or "UTC",
