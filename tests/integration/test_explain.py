@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.hand_calls import DAY, call, put, roll_up
 
-from outlay_analytics.explain.change import explain
+from outlay_analytics.explain.change import changes, explain
 from outlay_analytics.explain.contributions import contributions_of
 from outlay_analytics.explain.segments import build
 from outlay_analytics.explain.shapley import DRIVERS
@@ -147,8 +147,10 @@ def test_a_base_without_known_cost_is_said_to_be_unknown(store: Store) -> None:
     mystery = {"cost_state": "unpriced", "feature": "search", "model": "mystery", "input_tokens": 5, "output_tokens": 5}
     put(store, call(YESTERDAY, None, **mystery), billed(HOUR))
     answer = explain(store, SCOPE)
-    check_sums(answer)
     assert answer["base"]["cost_usd"] is None
+    assert answer["change_usd"] is None
+    assert [answer[name] for name in ("drivers", "cells", "slices", "examples")] == [[], [], [], []]
+    assert changes(store, SCOPE, SCOPE.window.previous()) == ([], answer["sentences"])  # as alerts tell it
     begin = "Spend was an unknown amount in the 24 hours before and is $0.0028; the change is not known."
     assert answer["sentences"][0] == begin
     said = "1 of 1 earlier call (100%) has no known cost and is not in these figures."

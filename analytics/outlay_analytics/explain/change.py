@@ -42,7 +42,8 @@ def explain(store: Store, scope: Scope, base: Window | None = None, by: str = "f
         `base` and `current` (measures as in spend), `change_usd`, `drivers` (all eight, largest first; money adds up to
         `change_usd` exactly, whatever `by` is), `cells` (`{by, driver, usd}`, adding up likewise; of many values the
         largest, all others marked `remainder`), `slices` (`where`, `change_usd`, `share`), `sentences` and `examples`
-        (trace ids).
+        (trace ids). Where a window has calls of which none has a known cost, the change is not known either:
+        `change_usd` is None, and nothing is said to have moved it.
 
     Raises:
         BadRequest: If `by` is not a dimension.
@@ -52,10 +53,9 @@ def explain(store: Store, scope: Scope, base: Window | None = None, by: str = "f
     if before.start >= before.end or scope.window.start >= scope.window.end:
         raise BadRequest("explain needs two windows that are not empty")
     segments = read_segments(store, scope, before, by)
-    cells, drivers = contributions_of(segments, by)
-    change = sum((driver["usd"] for driver in drivers), ZERO)
+    cells, drivers, change = _moved(segments, by)
     calls = sum(row["calls"] for pair in segments.rows for row in pair if row is not None)
-    slices = find_slices(store, scope, before, change, calls)
+    slices = find_slices(store, scope, before, change, calls) if change else []
     base_measures = _measures(store, replace(scope, window=before), segments, 0)
     current_measures = _measures(store, scope, segments, 1)
     return {
@@ -66,7 +66,7 @@ def explain(store: Store, scope: Scope, base: Window | None = None, by: str = "f
         "cells": cells,
         "slices": slices,
         "sentences": sentences(segments, cells, drivers, slices, by, scope.window, before),
-        "examples": examples(store, scope, before, by, cells, slices, change),
+        "examples": [] if change is None else examples(store, scope, before, by, cells, slices, change),
     }
 
 
@@ -76,13 +76,12 @@ def outline(store: Store, scope: Scope, base: Window, by: str = "feature") -> di
     For pages, alerts and reports: without the search for slices, examples and latencies, at a tenth of the work.
     """
     segments = read_segments(store, scope, base, by)
-    cells, drivers = contributions_of(segments, by)
-    sides = (Sums([pair[0] for pair in segments.rows]), Sums([pair[1] for pair in segments.rows]))
-    before, after = ({"cost_usd": side.cost if side.known else None, "calls": side.calls} for side in sides)
+    cells, drivers, change = _moved(segments, by)
+    before, after = ({"cost_usd": side.cost if side.known else None, "calls": side.calls} for side in _sides(segments))
     return {
         "base": before,
         "current": after,
-        "change_usd": sum((driver["usd"] for driver in drivers), ZERO),
+        "change_usd": change,
         "drivers": drivers,
         "cells": cells,
         "sentences": sentences(segments, cells, drivers, [], by, scope.window, base),
@@ -93,6 +92,19 @@ def changes(store: Store, scope: Scope, base: Window) -> tuple[list[dict[str, An
     """Only the drivers (largest first) and the sentences."""
     found = outline(store, scope, base)
     return found["drivers"], found["sentences"]
+
+
+def _moved(segments: Segments, by: str) -> tuple[list[Row], list[Row], Decimal | None]:
+    """Cells, drivers and the change; nothing and None where a window has calls, but none of a known cost."""
+    if not all(side.known for side in _sides(segments)):
+        return [], [], None
+    cells, drivers = contributions_of(segments, by)
+    return cells, drivers, sum((driver["usd"] for driver in drivers), ZERO)
+
+
+def _sides(segments: Segments) -> tuple[Sums, Sums]:
+    """What the two windows hold."""
+    return Sums([pair[0] for pair in segments.rows]), Sums([pair[1] for pair in segments.rows])
 
 
 def _measures(store: Store, scope: Scope, segments: Segments, side: int) -> dict[str, Any]:

@@ -47,7 +47,7 @@ SPEND = record(
 EXPLAIN = record(
     {
         **each("base current", part("Measures")),
-        "change_usd": USD,
+        "change_usd": maybe(USD),
         "drivers": listed(part("Driver")),
         "cells": listed(record({"driver": one_of(DRIVERS), "usd": USD}, VALUES, tags=maybe(TEXT))),
         "slices": listed(
@@ -173,7 +173,7 @@ REPORT = record(
         "window": part("Window"),
         "complete": YES_NO,
         **each("total yesterday", part("Measures")),
-        "change_usd": USD,
+        "change_usd": maybe(USD),
         "drivers": listed(part("Driver")),
         "sentences": listed(TEXT),
         "forecast": maybe(record(each("mean_usd lo80_usd hi80_usd", USD))),
