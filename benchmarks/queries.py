@@ -147,6 +147,7 @@ def main() -> None:
         "spend_hourly",
         "spend_daily",
         "latency_hourly",
+        "latency_daily",
         "dimension_daily",
         "cascade_hourly",
         "cascade_parts",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from outlay.errors import OutlayError
 from outlay_analytics.alerting.budgets import Budget, list_budgets
 from outlay_analytics.anomalies.incidents import Finder, find
-from outlay_analytics.explain.change import changes
+from outlay_analytics.explain.change import outline
 from outlay_analytics.forecast.projection import LEARN, LEAST
 from outlay_analytics.forecast.seasonal import forecast
 from outlay_analytics.forecast.spend import money
@@ -41,10 +40,10 @@ def daily_report(
     """The report of one day (in `timezone`).
 
     Returns:
-        `day`, `window`, `total` and `yesterday` (measures), `change_usd`, `drivers`, `sentences`, `forecast` (what
-        was expected of the day, None without history), `groups` (`model`, `feature`, `team`: largest rows with the
-        day before, all others in one with `remainder`), `budgets`, `anomalies` (None where they could not be looked
-        for), `notes` (what of them could not be judged, and why), `text` (the same to read).
+        `day`, `window`, `total` and `yesterday` (measures), `change_usd`, `drivers`, `sentences` (as in `explain`),
+        `forecast` (what was expected of the day, None without history), `groups` (`model`, `feature`, `team`: largest
+        rows with the day before, all others in one with `remainder`), `budgets`, `anomalies` (None where they could
+        not be looked for), `notes` (what of them could not be judged, and why), `text` (the same to read).
     """
     window = _day_window(day, timezone)
     before = _day_window(day - timedelta(days=1), timezone)
@@ -54,7 +53,7 @@ def daily_report(
     scope = Scope(window, {}, project, timezone)
     total = spend(store, scope)["total"]
     yesterday = spend(store, with_window(scope, before.start, before.end))["total"]
-    drivers, sentences = changes(store, scope, before)
+    moved = outline(store, scope, before)
     anomalies, notes = _unusual(store, scope, as_of, finder)
     report: dict[str, Any] = {
         "day": day,
@@ -62,11 +61,9 @@ def daily_report(
         "complete": as_of >= window.end,
         "total": total,
         "yesterday": yesterday,
-        "change_usd": sum((driver["usd"] for driver in drivers), Decimal(0)),
-        "drivers": drivers,
-        "sentences": sentences,
+        **{name: moved[name] for name in ("change_usd", "drivers", "sentences")},
         "forecast": _expected(store, scope, window),
-        "groups": {name: _rows(store, scope, before, name, total, yesterday) for name in GROUPS},
+        "groups": {name: _rows(store, scope, before, name) for name in GROUPS},
         "budgets": list_budgets(store, project, as_of - timedelta(microseconds=1), budgets),
         "anomalies": anomalies,
         "notes": notes,
@@ -104,36 +101,19 @@ def _expected(store: Store, scope: Scope, window: Window) -> dict[str, Decimal] 
     return {f"{name}_usd": money(float(found[name][0])) for name in ("mean", "lo80", "hi80")}
 
 
-def _rows(
-    store: Store, scope: Scope, before: Window, name: str, total: Mapping[str, Any], yesterday: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """The largest of both days, and what the others cost together."""
-    days = (scope, with_window(scope, before.start, before.end))
-    tops = [spend(store, one, (name,), limit=MOST_ROWS, percentiles=False)["rows"] for one in days]
-    values = {row[name] for rows in tops for row in rows if not row.get("remainder")}
-    only = {**scope.filters, name: tuple("" if value is None else str(value) for value in values)}
-    found = [spend(store, replace(one, filters=only), (name,), percentiles=False)["rows"] for one in days]
-    now, then = ({row[name]: row for row in rows} for rows in found)
-    rows = []
-    for value in {**now, **then}:
-        costs = [table[value]["cost_usd"] if value in table else Decimal(0) for table in (now, then)]
-        calls = now[value]["calls"] if value in now else 0
-        rows.append({name: value, "cost_usd": costs[0], "yesterday_usd": costs[1], "calls": calls})
-    rows.sort(key=lambda row: (-(row["cost_usd"] or 0), -(row["yesterday_usd"] or 0), str(row[name])))
-    shown = rows[:MOST_ROWS]
-    if len(rows) > MOST_ROWS or any(row.get("remainder") for top in tops for row in top):
-        rest = {
-            f"{day}_usd": None if whole["cost_usd"] is None else whole["cost_usd"] - sum_of(shown, f"{day}_usd")
-            for day, whole in (("cost", total), ("yesterday", yesterday))
+def _rows(store: Store, scope: Scope, before: Window, name: str) -> list[dict[str, Any]]:
+    """The largest of the day with what they cost the day before, and what all others cost together."""
+    found = spend(store, scope, (name,), base=before, limit=MOST_ROWS, percentiles=False)["rows"]
+    return [
+        {
+            name: row[name],
+            "cost_usd": row["cost_usd"],
+            "yesterday_usd": row["previous"]["cost_usd"],
+            "calls": row["calls"],
+            **({"remainder": True} if row.get("remainder") else {}),
         }
-        left = total["calls"] - sum(row["calls"] for row in shown)
-        shown.append({name: None, **rest, "calls": left, "remainder": True})
-    return shown
-
-
-def sum_of(rows: Sequence[Mapping[str, Any]], name: str) -> Decimal:
-    """What rows cost together; unknown adds nothing."""
-    return sum((row[name] or Decimal(0) for row in rows), Decimal(0))
+        for row in found
+    ]
 
 
 def report_text(report: dict[str, Any]) -> str:

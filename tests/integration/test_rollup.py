@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.questions.spend import spend
 from outlay_collector.rollup import hours as rollup_module
 from outlay_collector.rollup.hours import Rollup
 from outlay_collector.store import Store
@@ -141,9 +143,35 @@ def test_rollups_equal_the_calls_through_changes_retractions_and_late_arrivals(s
 
         assert _from_rollup(store, "spend_hourly") == _from_calls(store, "toStartOfHour")
         assert _from_rollup(store, "spend_daily") == _from_calls(store, "toStartOfDay")
+        assert _durations(store, "latency_daily") == _durations(store, "latency_hourly")
         assert _dirty(store) == 0
     counted = store.query("SELECT sum(arraySum(counts)) AS n FROM latency_hourly FINAL")[0]["n"]
     assert counted == store.query("SELECT count() AS n FROM calls FINAL")[0]["n"]
+
+
+def _durations(store: Store, table: str) -> list[dict[str, Any]]:
+    return store.query(
+        "SELECT toStartOfDay(hour) AS day, feature, model, status, sumMap(buckets, counts) AS histogram "
+        f"FROM {table} FINAL GROUP BY day, feature, model, status ORDER BY ALL"
+    )
+
+
+def test_percentiles_of_whole_days_are_read_from_the_rollup_of_days(store: Store) -> None:
+    """Those rolled up before there was one are read from their hours, with the same answer."""
+    rng = random.Random(5)
+    _settle(store.writer(), [_call(rng, n) for n in range(200)])
+    _roll(store)
+    first, last = (store.query(f"SELECT {name}(hour) AS at FROM spend_daily")[0]["at"] for name in ("min", "max"))
+    scope = Scope(Window(first, last + timedelta(days=1)), project="default")
+    expected = spend(store, scope, ("feature",), "day")
+    assert expected["total"]["p95_ms"]
+    writer = store.writer()
+    held = writer.query("SELECT * FROM latency_daily FINAL")
+    writer.run("TRUNCATE TABLE latency_daily")
+    assert spend(store, scope, ("feature",), "day") == expected
+    writer.insert("latency_daily", held)
+    writer.run("TRUNCATE TABLE latency_hourly")
+    assert spend(store, scope, ("feature",), "day") == expected
 
 
 def test_a_retracted_call_makes_spend_calls_and_latency_fall(store: Store) -> None:

@@ -140,10 +140,8 @@ def as_of(store: Store, scope: Scope) -> Hashable:
 
 def _hours(store: Store, scope: Scope, count: int, first: datetime) -> dict[Key, Floats]:
     """(feature, model) → measures per hour; of very many the largest, all others under None."""
-    kept = [
-        Kept((key,), largest(store, [scope], (name,), MOST_VALUES))
-        for key, name in (("d0", "feature"), ("d1", "model"))
-    ]
+    ids = largest(store, [scope], (("feature",), ("model",)), MOST_VALUES)
+    kept = [Kept((key,), own) for key, own in zip(("d0", "d1"), ids, strict=True)]
     source = folded(spend_source(store, replace(scope, timezone="UTC"), ("feature", "model", "repeated"), "hour"), kept)
     table: dict[Key, Floats] = {}
     for row in store.query(load_sql("outlay_analytics.anomalies.sql", "anomalies", source=source.sql), source.params):
@@ -180,6 +178,8 @@ def watch(
     by_scope = dict(series)
     found: list[Incident] = []
     for where, data in series:
+        if float(data[:, 0].sum()) < floor:  # all of it is less than the least that is told
+            continue
         feature = by_scope.get(where[:1]) if len(where) > 1 else None
         try:
             found += [one for one in _incidents(where, data, shown_from, floor) if not _only_moved(one, feature)]

@@ -24,6 +24,7 @@ from outlay_analytics.explain.shapley import PRIMARY, Groups
 from outlay_analytics.explain.shapley import Window as Side
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.folding import Kept, folded, largest
+from outlay_analytics.query.groups import look_at
 from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.window import Scope, Window
 from outlay_collector.store import Row, Store, load_sql
@@ -81,23 +82,33 @@ class Segments:
 def read_segments(store: Store, scope: Scope, base: Window, by: str) -> Segments:
     """Ask the store about the window of `scope` and about `base`, segment by segment."""
     sides = (replace(scope, window=base), scope)
-    found = _read(store, sides, by, [], TRIED_ROWS)
+    found = None
+    if all(_look(store, side, by) <= TRIED_ROWS for side in sides):
+        found = _read(store, sides, by, [], TRIED_ROWS)
     if found is None or _many(found):
         found = _read_bounded(store, sides, by)
     before, after = found
     return build(before, after, by)
 
 
+def _look(store: Store, scope: Scope, by: str) -> int:
+    """About how many segments a window has."""
+    return look_at(store, spend_source(store, scope, (by, *LEAF), exact=False)).groups
+
+
 def _read_bounded(store: Store, sides: Sequence[Scope], by: str) -> list[list[Row]]:
     """The segments of two windows, the largest values apart."""
-    features = Kept(("d1",), largest(store, sides, ("feature",), MOST_VALUES))
-    models = Kept(("d5", "d6"), largest(store, sides, ("provider", "model"), MOST_VALUES))
+    own = () if by == "feature" else ((by,),)
+    ids = largest(store, sides, (("feature",), ("provider", "model"), *own), MOST_VALUES)
+    others = [Kept(("d1",), ids[0]), Kept(("d5", "d6"), ids[1])]
+    parts = ids[2] if own else ids[0]
     for most in FEWER_PARTS:
-        ids = features.ids if by == "feature" else largest(store, sides, (by,), most)
-        found = _read(store, sides, by, [Kept(("d0",), ids), features, models])
+        if own and most < MOST_VALUES:
+            parts = largest(store, sides, own, most)[0]
+        found = _read(store, sides, by, [Kept(("d0",), parts), *others])
         if found is not None:
             return found
-    found = _read(store, sides, by, [Kept(("d0",), ids), features, models], max_rows=None)
+    found = _read(store, sides, by, [Kept(("d0",), parts), *others], max_rows=None)
     assert found is not None
     return found
 

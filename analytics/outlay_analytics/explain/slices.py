@@ -17,7 +17,7 @@ import numpy as np
 
 from outlay_analytics.explain.drilldown import drill
 from outlay_analytics.query.folding import Kept, folded
-from outlay_analytics.query.groups import Groups
+from outlay_analytics.query.groups import Groups, look_at
 from outlay_analytics.query.spend_source import Source, spend_source
 from outlay_analytics.query.window import DIMENSIONS, Scope, Window, dimension_value
 from outlay_collector.store import Row, Store, load_sql
@@ -76,9 +76,12 @@ Table = dict[tuple[Any, ...], tuple[Decimal, Decimal]]
 
 def _table(store: Store, scope: Scope, base: Window, dims: Sequence[str]) -> tuple[Table, bool]:
     """Cost before and after by combination of the dimensions' values, `OTHER` for those not apart; and whether all."""
-    sides = [spend_source(store, replace(scope, window=window), dims) for window in (base, scope.window)]
-    found = [_combinations(store, side, ()) for side in sides]
-    if max(map(len, found)) > MOST_ROWS:
+    windows = [replace(scope, window=window) for window in (base, scope.window)]
+    sides = [spend_source(store, window, dims) for window in windows]
+    looks = [look_at(store, spend_source(store, window, dims, exact=False)) for window in windows]
+    few = max(look.groups for look in looks) <= MOST_ROWS
+    found = [_combinations(store, side, ()) for side in sides] if few else []
+    if not few or max(map(len, found)) > MOST_ROWS:
         costly = [_costly(store, side) for side in sides]
         kept = [Kept((key,), [*costly[0][key], *costly[1][key]]) for key in sides[0].keys[1:]]
         found = [_combinations(store, side, kept) for side in sides]

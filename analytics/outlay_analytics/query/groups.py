@@ -60,20 +60,35 @@ def _texts(names: Sequence[str]) -> str:
     return ", ".join(f"toString({name})" for name in names)
 
 
-def top_groups(store: Store, source: Source, limit: int, rank: str) -> tuple[list[int], int]:
-    """Ids of a source's largest groups, at most `limit` and one more, and how many steps it has."""
+@dataclass(frozen=True)
+class Look:
+    """What a quick look at a window says of its groups: `groups` is exact where they are few, else about right."""
+
+    groups: int
+    steps: int
+
+
+def look_at(store: Store, source: Source) -> Look:
+    """How many groups a source has, and how many steps; it need not be exact, since this only decides what to read."""
+    dimensions = ", ".join(source.keys[1:])
+    sql = load_sql("outlay_analytics.query.sql", "groups_look", source=source.sql, dimensions=dimensions)
+    row = store.query(sql, source.params)[0]
+    return Look(row["groups"], row["steps"])
+
+
+def top_groups(store: Store, source: Source, limit: int, rank: str) -> list[int]:
+    """Ids of a source's largest groups, at most `limit` and one more."""
     groups = Groups(source.keys)
+    dimensions = ", ".join(groups.dimensions)
     sql = load_sql(
-        "outlay_analytics.questions.sql",
-        "spend_top",
+        "outlay_analytics.query.sql",
+        "groups_top",
         source=source.sql,
-        dimensions=", ".join(groups.dimensions),
+        dimensions=dimensions,
         id=groups.id,
-        tie=groups.tie,
         rank=rank,
     )
-    rows = store.query(sql, {**source.params, "max_rows": limit + 2})
-    return [row["id"] for row in rows if not row["is_total"]], max((row["steps"] for row in rows), default=0)
+    return [row["id"] for row in store.query(sql, {**source.params, "max_rows": limit + 1})]
 
 
 def check_steps(interval: str, *counts: int) -> int:

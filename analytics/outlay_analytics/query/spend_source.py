@@ -41,7 +41,7 @@ DAY = 24 * HOUR
 # Names that are not for users: whether a call repeats a request, and the rollup's own hour.
 INTERNAL = {"repeated": Dimension("if(c.attempt > 1, '1', '')", "if(h.repeated, '1', '')")}
 
-Hours = tuple[list[int], list[int]]  # clean, open
+Hours = tuple[list[int], ...]  # clean, open, …
 _seen: ContextVar[dict[tuple[Store, str, str], Hours] | None] = ContextVar("outlay_hours_seen", default=None)
 
 
@@ -78,12 +78,14 @@ class Parts:
         days: Clean UTC days.
         hours: Clean hours, those of `days` left out.
         latency: Clean hours, all of them.
+        latency_days: Those of `days` that `latency_daily` knows.
         open: Hours between the first and the last clean one that must come from calls.
     """
 
     days: list[int] = field(default_factory=list)
     hours: list[int] = field(default_factory=list)
     latency: list[int] = field(default_factory=list)
+    latency_days: list[int] = field(default_factory=list)
     open: list[int] = field(default_factory=list)
 
 
@@ -96,6 +98,7 @@ def spend_source(
     shift: timedelta = timedelta(0),
     latency: bool = False,
     shown: Callable[[str], str] | None = None,
+    exact: bool = True,
 ) -> Source:
     """The calls of a scope as a relation of sums, from the cheapest tables that give the exact answer.
 
@@ -108,6 +111,8 @@ def spend_source(
         latency: Whether `bucket` and `bucket_calls` are filled too.
         shown: Takes the groups that are not shown together in a relation of these columns (`Groups.shown`), and adds
             `group_id` and `is_rest`; here, so that histograms of many groups are not spread out one by one.
+        exact: Without it rows that were replaced may be among the others, at a fraction of the work: for how many
+            values there are at most.
     """
     params: dict[str, Any] = {"project": scope.project, "timezone": scope.timezone}
     if interval != "total" and shift:
@@ -115,12 +120,13 @@ def spend_source(
     keys = ("time", *(f"d{number}" for number in range(len(dimensions))))
     parts, reads = _reads(store, scope, dimensions, interval, shift, latency, params)
     time = bucket_sql(interval, _shifted("h.hour", interval, shift))
+    final = " FINAL" if exact else ""
     branches = []
     for read in reads:
         fragments = {"table": read.table, "time": time, "dimensions": read.columns, "filters": read.filters}
         fragments["hours"] = hours_sql(read.name, read.hours, read.left_out, params)
         if not read.latency:
-            branches.append(_shown(load_sql(SQL, "source_hours", **fragments), shown))
+            branches.append(_shown(load_sql(SQL, "source_hours", **fragments, final=final), shown))
             continue
         rows = load_sql(SQL, "source_histograms", **fragments)
         branches.append(
@@ -133,7 +139,7 @@ def spend_source(
                 told=",\n    any(group_id) AS group_id,\n    is_rest" if shown else "",
             )
         )
-    branches.append(_shown(_calls_sql(scope, dimensions, interval, shift, parts, params), shown))
+    branches.append(_shown(_calls_sql(scope, dimensions, interval, shift, parts, final, params), shown))
     return Source("(\n" + "\nUNION ALL\n".join(branches) + ")", params, keys)
 
 
@@ -168,7 +174,7 @@ def _reads(
             _Read("spend_hourly", "hours", parts.hours, None if parts.days else parts.open, *asked),
         ]
         if latency:
-            reads.append(_Read("latency_hourly", "latency", parts.latency, parts.open, *asked, latency=True))
+            reads += _latency_reads(parts, asked)
         return parts, [read for read in reads if read.hours]
     name = lacked_dimension((*dimensions, *scope.filters))
     if name is None or not _fits_days(scope, interval, shift):
@@ -192,13 +198,26 @@ def _reads(
     return parts, [read for read in reads if read.hours]
 
 
+def _latency_reads(parts: Parts, asked: tuple[str, str]) -> list[_Read]:
+    """Durations of whole days where the rollup of days knows them, of the other clean hours from theirs."""
+    if not parts.latency_days:
+        return [_Read("latency_hourly", "latency", parts.latency, parts.open, *asked, latency=True)]
+    known = set(parts.latency_days)
+    hours = [hour for hour in parts.latency if hour - hour % DAY not in known]
+    return [
+        _Read("latency_daily", "latency_days", parts.latency_days, None, *asked, latency=True),
+        _Read("latency_hourly", "latency", hours, None, *asked, latency=True),
+    ]
+
+
 def _parts_of_days(days: Sequence[int]) -> Parts:
     """Parts where these days, in order, are read from rollups and nothing else is."""
     if not days:
         return Parts()
     between = set(range(days[0], days[-1] + DAY, DAY)) - set(days)
     hours = [day + hour for day in days for hour in range(0, DAY, HOUR)]
-    return Parts(list(days), [], hours, [day + hour for day in sorted(between) for hour in range(0, DAY, HOUR)])
+    between_hours = [day + hour for day in sorted(between) for hour in range(0, DAY, HOUR)]
+    return Parts(days=list(days), latency=hours, open=between_hours)
 
 
 def lacked_dimension(names: Iterable[str]) -> str | None:
@@ -245,6 +264,7 @@ def _calls_sql(
     interval: Interval,
     shift: timedelta,
     parts: Parts,
+    final: str,
     params: dict[str, Any],
 ) -> str:
     columns = _columns(scope, dimensions, "calls", params)
@@ -258,6 +278,7 @@ def _calls_sql(
         dimensions=columns,
         hours=calls_hours_sql(scope.window, parts, params),
         filters=filters,
+        final=final,
     )
 
 
@@ -335,29 +356,29 @@ def parts_of(store: Store, scope: Scope, interval: Interval, shift: timedelta = 
     last = int(window.end.timestamp()) // HOUR * HOUR
     if last <= first or not _fits_hours(scope, interval, shift):
         return Parts()
-    clean, changed = _clean_hours(store, scope.project, first, last)
+    clean, changed, latency_days = _clean_hours(store, scope.project, first, last)
     if not clean:
         return Parts()
     dirty = [hour for hour in changed if clean[0] < hour < clean[-1]]
     days = _whole_days(clean, changed, first, last) if _fits_days(scope, interval, shift) else set()
     hours = [hour for hour in clean if hour - hour % DAY not in days] if days else clean
-    return Parts(sorted(days), hours, clean, dirty)
+    return Parts(sorted(days), hours, clean, sorted(days & set(latency_days)), dirty)
 
 
 def _clean_hours(store: Store, project: str, first: int, last: int) -> Hours:
-    """The clean and the open hours of [first, last); see source_clean_hours.sql."""
+    """The clean and the open hours of [first, last), and days with latency; see source_clean_hours.sql."""
     params = {"project": project, "first": first, "last": last}
-    return _looked_up(store, "source_clean_hours", params, ("clean", "open"))
+    return _looked_up(store, "source_clean_hours", params, ("clean", "open", "latency_days"))
 
 
-def _looked_up(store: Store, file: str, params: Mapping[str, Any], columns: tuple[str, str]) -> Hours:
-    """Two lists of instants that a statement gives in one row; within `one_look` it is asked once."""
+def _looked_up(store: Store, file: str, params: Mapping[str, Any], columns: tuple[str, ...]) -> Hours:
+    """Lists of instants that a statement gives in one row; within `one_look` it is asked once."""
     seen = _seen.get()
     key = (store, file, repr(params))
     if seen is not None and key in seen:
         return seen[key]
     rows = store.query(load_sql(SQL, file), params)
-    found = (list(rows[0][columns[0]]), list(rows[0][columns[1]])) if rows else ([], [])
+    found = tuple(list(rows[0][name]) if rows else [] for name in columns)
     if seen is not None:
         seen[key] = found
     return found

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics.query.groups import MAX_GROUPS, MAX_ROWS, Groups, check_steps, chosen, fitting, top_groups
+from outlay_analytics.query.groups import (
+    MAX_GROUPS,
+    MAX_ROWS,
+    Groups,
+    check_steps,
+    chosen,
+    fitting,
+    look_at,
+    top_groups,
+)
 from outlay_analytics.query.spend_source import instant_text, spend_source
 from outlay_analytics.query.window import (
     Interval,
@@ -125,10 +134,11 @@ def _shown(store: Store, scope: Scope, names: Sequence[str], step: Interval, lim
     """Ids of the groups to show, None where all fit."""
     if not names:
         return None
-    ids, steps = top_groups(store, spend_source(store, scope, names, step), limit, "input_tokens")
+    look = look_at(store, spend_source(store, scope, names, step, exact=False))
+    ids = top_groups(store, spend_source(store, scope, names), limit, "input_tokens")
     looked_up = _look(store, scope, names, "total", None, 2 * (limit + 1)) or []
     others = list(dict.fromkeys(row["id"] for row in looked_up))
-    most = fitting(limit, check_steps(step, steps))
+    most = fitting(limit, check_steps(step, look.steps))
     return chosen(ids, others, limit=most) if len({*ids, *others}) > most else None
 
 

@@ -12,8 +12,18 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics.query.groups import MAX_GROUPS, MAX_ROWS, Groups, check_steps, chosen, fitting, top_groups
-from outlay_analytics.query.spend_source import lacked_dimension, spend_source
+from outlay_analytics.query.groups import (
+    MAX_GROUPS,
+    MAX_ROWS,
+    Groups,
+    Look,
+    check_steps,
+    chosen,
+    fitting,
+    look_at,
+    top_groups,
+)
+from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.window import (
     SHOWN,
     BadRequest,
@@ -229,30 +239,33 @@ class _Ask:
                 found.places.append(Place(_seconds(row), Decimal(row["cost_usd"]), int(row["calls"]), row["tie"]))
         return found
 
-    def top(self, scope: Scope, shift: timedelta, limit: int, rank: str) -> tuple[list[int], int]:
-        """Ids of the largest groups of a window, and how many steps it has."""
-        return top_groups(self.store, spend_source(self.store, scope, self.names, self.step, shift=shift), limit, rank)
+    def look(self, scope: Scope, shift: timedelta) -> Look:
+        """About how many groups a window has, and how many steps."""
+        return look_at(self.store, spend_source(self.store, scope, self.names, self.step, shift=shift, exact=False))
+
+    def top(self, scope: Scope, limit: int, rank: str) -> list[int]:
+        """Ids of the largest groups of a window."""
+        return top_groups(self.store, spend_source(self.store, scope, self.names), limit, rank)
 
 
 def _largest(
     ask: _Ask, windows: Sequence[tuple[Scope, timedelta]], limit: int, rank: str
 ) -> tuple[list[Measured], list[int] | None]:
     """What the windows hold where all groups fit; else nothing, and the ids of the groups to show."""
-    few = lacked_dimension(ask.names) is None  # of dimensions in the hourly rollups: rarely more than are shown
-    if (ask.step == "total" and rank == "cost_usd" and few) or not ask.names:
-        most = limit if ask.names else MAX_ROWS
-        found = [ask.measure(*window, limit=most + 1) for window in windows]
-        if not ask.names:
-            check_steps(ask.step, *(len(one.rows) for one in found))
-        if len(set().union(*(one.rows for one in found))) <= most:
+    if not ask.names:
+        found = [ask.measure(*window, limit=MAX_ROWS + 1) for window in windows]
+        check_steps(ask.step, *(len(one.rows) for one in found))
+        return found, None
+    looks = [ask.look(*window) for window in windows]
+    most = fitting(limit, check_steps(ask.step, *(look.steps for look in looks)))
+    if all(look.groups <= most for look in looks):
+        found = [ask.measure(*window, limit=MAX_ROWS + most) for window in windows]
+        if len({key[1:] for one in found for key in one.rows}) <= most:
             return found, None
-        return [], chosen(*(one.ids for one in found), limit=limit)
-    rankings = [ask.top(*window, limit, rank) for window in windows]
-    steps = check_steps(ask.step, *(found for _, found in rankings))
-    ids, most = [ranking for ranking, _ in rankings], fitting(limit, steps)
-    if len(set().union(*ids)) <= most:
+    rankings = [ask.top(scope, most, rank) for scope, _ in windows]
+    if len(set().union(*rankings)) <= most:
         return [ask.measure(*window) for window in windows], None
-    return [], chosen(*ids, limit=most)
+    return [], chosen(*rankings, limit=most)
 
 
 def _answer(ask: _Ask, scope: Scope, found: Sequence[Measured], compare: bool) -> dict[str, Any]:

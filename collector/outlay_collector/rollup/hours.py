@@ -1,4 +1,4 @@
-"""Hours that changed → `spend_hourly`, `latency_hourly`, `spend_daily`, cascades: rebuilt from `calls`, never added to.
+"""Hours that changed → `spend_hourly`, `latency_hourly`, their days, cascades: rebuilt from `calls`, never added to.
 Days that went quiet → `dimension_daily` (dimensions.py), when no hour is due and the budget lasts.
 
 An hour is due when it has been quiet for a minute, or has waited five. Until then it is answered from `calls`, so
@@ -169,7 +169,7 @@ class Rollup:
         open_days = {hour.replace(hour=0) for name, hour in waiting if name == project}
         days = sorted({one.day for one in chunk} - open_days)
         if days:
-            writer.run(
-                load_sql(SQL, "rollup_days", sums=SUMS), {"project": project, "days": days, "version": self._version}
-            )
+            of_days = {"project": project, "days": days, "version": self._version}
+            writer.run(load_sql(SQL, "rollup_days", sums=SUMS), of_days)
+            writer.run(load_sql(SQL, "rollup_latency_days"), of_days)
         writer.insert("rolled_hours", [{"project": project, "hour": hour, "rolled_at": rolled_at} for hour in hours])

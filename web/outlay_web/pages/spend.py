@@ -162,7 +162,7 @@ def heatmap(view: View) -> Figure | None:
         return None
     zone = ZoneInfo(view.timezone)
     values: dict[tuple[date, int], Decimal] = {}
-    for row in spend.spend(view.ctx.store, view.scope, interval="hour")["rows"]:
+    for row in spend.spend(view.ctx.store, view.scope, interval="hour", percentiles=False)["rows"]:
         local = row["time"].astimezone(zone)
         if row.get("cost_usd") is not None:
             key = (local.date(), local.hour)

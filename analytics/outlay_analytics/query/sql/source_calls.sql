@@ -1,5 +1,5 @@
 -- Question: what do the calls themselves say, where no clean rollup does?
--- Fragments: time, dimensions, hours (condition on started_at), filters.
+-- Fragments: time, dimensions, hours (condition on started_at), filters, final (as in source_hours.sql).
 -- Result: one row per call, with the columns of source_hours.sql. The bucket of a duration is that of latency_hourly:
 -- floor(16 * log2(microseconds)).
 SELECT
@@ -27,7 +27,7 @@ SELECT
         - c.cost_lines['cache_write'] - c.cost_lines['cache_write_1h'] - c.cost_lines['output'] AS line_other_usd,
     toUInt16(floor(log2(greatest(c.duration_ns / 1000, 1)) * 16)) AS bucket,
     toUInt64(1) AS bucket_calls
-FROM calls AS c FINAL
+FROM calls AS c$final
 WHERE c.project = {project:String}
   AND $hours
   AND ($filters)

@@ -1,10 +1,15 @@
 -- Question: which whole hours of a window may be answered from the rollups?
 -- Parameters: project, first and last (Unix seconds, hours, [first, last)).
 -- Result: one row: `clean`, hours rolled up after their last change; `open`, hours that changed since. Hours that never
--- had a call are in neither.
+-- had a call are in neither. `latency_days`: days that latency_daily knows, whether they may be believed or not.
 SELECT
     arraySort(groupArrayIf(unix, rolled > changed)) AS clean,
-    arraySort(groupArrayIf(unix, rolled <= changed)) AS open
+    arraySort(groupArrayIf(unix, rolled <= changed)) AS open,
+    (
+        SELECT groupUniqArray(toUnixTimestamp(hour))
+        FROM latency_daily
+        WHERE project = {project:String} AND hour >= toDateTime({first:UInt32}, 'UTC') AND hour < toDateTime({last:UInt32}, 'UTC')
+    ) AS latency_days
 FROM
 (
     SELECT

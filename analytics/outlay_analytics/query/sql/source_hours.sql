@@ -1,5 +1,6 @@
 -- Question: what do the rollups hold for these clean hours or days?
--- Fragments: table (spend_hourly, spend_daily, dimension_daily), time, dimensions (`expression AS d0,` …), hours and filters (conditions).
+-- Fragments: table (spend_hourly, spend_daily, dimension_daily), time, dimensions (`expression AS d0,` …), hours and filters
+-- (conditions), final (` FINAL`, or nothing where replaced rows do no harm).
 -- Parameters: project, and those of the fragments.
 -- Result: one row per rollup key: time, d0 …, counts, tokens, USD; bucket and bucket_calls are 0 (no latency here).
 SELECT
@@ -26,7 +27,7 @@ SELECT
     h.line_other_usd AS line_other_usd,
     toUInt16(0) AS bucket,
     toUInt64(0) AS bucket_calls
-FROM $table AS h FINAL
+FROM $table AS h$final
 WHERE h.project = {project:String}
   AND $hours
   AND ($filters)
