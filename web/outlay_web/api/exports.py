@@ -58,7 +58,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     )
     def get_price_sheet(request: Request) -> Response:
         """The price list as a price sheet: one row per price and meter, by the SkuPriceId that charges carry."""
-        query = read_query(ctx, request, ("format",), filters=False)
+        query = read_query(ctx, request, ("format",), filters=False, window=False)
         return _file(query, price_sheet(ctx.store))
 
 

@@ -24,7 +24,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         escalation_rate}`, `shorter_prompt {share, part}`, `max_output_tokens`; none gives the actual cost. Models are
         names, or `{provider, model}`; shares lie between 0 and 1.
         """
-        given = read_query(ctx, request, filters=False).scope
+        given = read_query(ctx, request, filters=False, window=False).scope
         window = parse_window(body.start, body.end, ctx.now(), zone=given.timezone)
         for name in body.filters:
             check_dimension(name, "filters")
