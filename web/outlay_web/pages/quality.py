@@ -8,7 +8,7 @@ from typing import Any
 from outlay_analytics.questions import quality
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Table, line_chart
-from outlay_web.pages import parts
+from outlay_web.pages import parts, spend_chart
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import GROUPS, INTERVALS, View
 
@@ -90,7 +90,7 @@ def success_note(found: Row) -> str:
 
 def mean_figure(view: View, rows: Sequence[Row], score: str) -> Figure:
     """The mean score over time."""
-    ordered: list[Any] = parts.series_of(view, rows, "mean")
+    ordered: list[Any] = spend_chart.series_of(view, rows, "mean")
     return line_chart(
         "means",
         f"Mean {score} per {view.interval}",

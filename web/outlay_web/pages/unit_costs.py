@@ -9,7 +9,7 @@ from outlay_analytics.query.window import check_dimension
 from outlay_analytics.questions import showback, unit_costs
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Table, line_chart
-from outlay_web.pages import parts
+from outlay_web.pages import parts, spend_chart
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import GROUPS, INTERVALS, View
 
@@ -106,7 +106,7 @@ def tiles(view: View, found: Row) -> list[Tile]:
 
 
 def history_figure(view: View, found: Row) -> Figure:
-    values = parts.series_of(view, found["history"], "unit_cost_usd")
+    values = spend_chart.series_of(view, found["history"], "unit_cost_usd")
     return line_chart(
         "history",
         f"Cost per {TITLES[found['per']]}, per {view.interval}",
