@@ -1,4 +1,4 @@
-"""What an incident holds above the usual, hour by hour: when it ends, and whether a later one is another.
+"""What an incident holds above the usual, hour by hour: when it began and ends.
 
 Each hour counts by its weight: dollars expected of it, or its calls. So the few calls of a night say little, and what
 they say is measured against how far the same weight strays at usual times.
@@ -14,11 +14,14 @@ from outlay_analytics.anomalies.detector import WEEK, expected
 from outlay_analytics.query.arrays import Floats
 
 SIZES_H = (3, 6, 12, 24)  # hours from its beginning that an incident's size is taken from
+BACK_H = 96  # hours before its first alert in which an incident may have begun
+LEAST_BASE_H = 72  # hours before those that say what is usual
+LOUDEST = 2.0  # times its size: what a single hour may count for when the beginning is looked for
 BEGUN_H = 6  # hours that say whether it went up or down
 APART_H = 24  # what is no further apart is one incident
 SILENCE_H = 72  # longer than a weekend, whose few calls say little
+DOUBT_H = 3  # hours that must have passed before the newest ones can say that it is over
 OVER = 7.0  # log of how much likelier the hours since must be without the incident than with it: 1,100 to 1
-AGAIN = 5.0  # standard deviations by which a later incident rises above the day before
 TRIMMED = 0.9  # of the hours that a variance is taken from: those that stray least
 OF_TRIMMED = 0.623  # mean of a squared standard normal below its quantile at TRIMMED
 
@@ -40,14 +43,16 @@ class Excess:
     variance: float
 
 
-def excess_of(channel: str, data: Floats, first: int) -> Excess:
+def excess_of(channel: str, data: Floats, first: int, alerted: int | None = None) -> Excess:
     """The excess of a channel over its usual value: of the same hours of earlier weeks, or of the week before.
 
     Args:
         channel: One of `anomalies.CHANNELS`.
         data: Hours × `anomalies.MEASURES`.
         first: The hour at which an incident begins.
+        alerted: An hour by which it is sure to have begun; `first` where that is its beginning.
     """
+    begins = first if alerted is None else alerted
     if channel == "spend":
         weight = np.maximum(expected(data[:, 0]), 0.1 * float(data[:, 0].mean()) + 1e-12)
         values = data[:, 0] / weight - 1.0
@@ -57,7 +62,8 @@ def excess_of(channel: str, data: Floats, first: int) -> Excess:
         held = np.isfinite(measure[before]) & (weight[before] > 0)
         usual = float(np.average(measure[before][held], weights=weight[before][held])) if held.any() else 0.0
         values = measure - usual
-        begun = np.nan_to_num(values[first : first + BEGUN_H]) @ np.nan_to_num(weight[first : first + BEGUN_H])
+        near = slice(begins, begins + BEGUN_H) if alerted is None else slice(max(0, begins + 1 - BEGUN_H), begins + 1)
+        begun = np.nan_to_num(values[near]) @ np.nan_to_num(weight[near])
         values = values if begun >= 0 else -values  # signed: noise cancels out, or no incident would ever end
     weight = np.where(np.isfinite(values), np.nan_to_num(weight), 0.0)
     values = np.nan_to_num(values)
@@ -89,6 +95,38 @@ def measured(channel: str, data: Floats) -> Floats:
     return out
 
 
+def first_hour(channel: str, data: Floats, alerted: int, earliest: int) -> int:
+    """The hour in which an incident began that first alerts at hour `alerted`, not before `earliest`.
+
+    An alert comes when enough is known: a longer window of the detector speaks hours after the beginning. That is where
+    the hours before and since differ most by their weights (D. V. Hinkley, "Inference about the change-point in a
+    sequence of random variables", 1970). Nothing later than the alert is read, so that an incident keeps its beginning.
+
+    Args:
+        channel, data: As for `excess_of`.
+        alerted: The hour of its first alert.
+        earliest: The first hour that it may begin in.
+    """
+    back = max(earliest, alerted - BACK_H, 0)
+    start = max(0, back - WEEK)
+    if back >= alerted or back - start < LEAST_BASE_H:
+        return alerted
+    excess = excess_of(channel, data[: alerted + 1], back, alerted)
+    values, weight = excess.values[start:], excess.weight[start:]
+    held = np.cumsum(weight[::-1])[::-1]  # from each hour to the last
+    gained = np.cumsum((values * weight)[::-1])[::-1]
+    size = max(float(gained[-hours] / max(held[-hours], 1e-12)) for hours in (1, *SIZES_H))
+    loudest = LOUDEST * max(size, 0.0)
+    values = np.clip(values, -loudest, loudest)  # a blip before it is not its beginning
+    gained = np.cumsum((values * weight)[::-1])[::-1]
+    before = held[0] - held
+    with np.errstate(all="ignore"):
+        apart = gained / held - (gained[0] - gained) / before
+        tells = np.where((weight > 0) & (before > 0) & (apart > 0), apart**2 * held * before, 0.0)
+    tells = tells[back - start : alerted - start + 1]
+    return back + int(np.argmax(tells)) if tells.any() else alerted
+
+
 def last_hour(excess: Excess) -> int:
     """The last hour of the incident, the newest one while it goes on.
 
@@ -115,24 +153,5 @@ def last_hour(excess: Excess) -> int:
             best = hour
         elif hour - best > SILENCE_H or (hour - best > APART_H and over(best, hour)):
             return excess.first + best  # what comes later is another incident
-    return excess.first + (best if over(best, len(values) - 1) else len(values) - 1)
-
-
-def rises(excess: Excess, hour: int) -> bool:
-    """Whether another incident begins at `hour`: its first hours weigh more than chance above those of the day before.
-
-    What is left of an incident in the longer windows of the detector does not.
-    """
-
-    def total(first: int, end: int) -> tuple[float, float]:
-        weight = excess.weight[first:end]
-        return float(weight @ excess.values[first:end]), float(weight.sum())
-
-    gained, held = total(max(0, hour - APART_H), hour)
-    for hours in SIZES_H:
-        more, weight = total(hour, hour + hours)
-        if weight > 0 and held > 0:
-            spread = (excess.variance * (1 / weight + 1 / held)) ** 0.5
-            if more / weight - gained / held > max(AGAIN * spread, 1e-9):
-                return True
-    return False
+    newest = len(values) - 1
+    return excess.first + (best if newest - best >= DOUBT_H and over(best, newest) else newest)

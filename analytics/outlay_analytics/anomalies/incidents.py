@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from outlay_analytics.anomalies.detector import LEARN_H, WEEK, channels, expected, score
-from outlay_analytics.anomalies.excess import APART_H, Excess, excess_of, last_hour, rises
+from outlay_analytics.anomalies.excess import APART_H, excess_of, first_hour, last_hour
 from outlay_analytics.explain.bases import usual_window
 from outlay_analytics.explain.change import changes
 from outlay_analytics.explain.drivers import RISES
@@ -41,7 +41,9 @@ SIGHT = timedelta(days=30)
 MOST_SERIES = 24
 MOST_VALUES = 50  # of features, and of models, that are read apart
 MOST_SHOWN = 100
+MOST_SPANS = 20  # incidents of one series whose traces are taken out of the detector's longer windows
 FLOOR_USD = Decimal(1)
+SAME_IMPACT = 0.25  # of the dollars of a sign: what a more specific one must hold to stand for it
 MEASURES = ("usd", "calls", "in_tok", "cached_tok", "out_tok", "retries")
 CHANNEL_WORDS = {  # for what no driver explains
     "spend": "more was spent than these hours usually bring",
@@ -211,8 +213,7 @@ def _incidents(where: Where, data: Floats, shown_from: int, floor: float) -> lis
     usd_, aux = lived[:, 0], {name: lived[:, k] for k, name in enumerate(MEASURES) if name != "usd"}
     out = []
     for channel, statistic in channels(usd_, aux).items():
-        alerting = np.flatnonzero(statistic > 1)
-        for first, last, alerted in _spans(channel, lived, alerting[alerting >= LEARN_H]):
+        for first, last, alerted in _spans(channel, lived, statistic):
             actual, normal = _money(channel, lived, first, last)
             if actual - normal >= floor and began + last >= shown_from:
                 strength = 1 - 0.5 ** float(statistic[first : max(last, alerted) + 1].max())
@@ -226,25 +227,28 @@ def _began(data: Floats) -> int:
     return int(called[0]) if len(called) else len(data)
 
 
-def _spans(channel: str, data: Floats, alerting: Sequence[int] | Any) -> list[tuple[int, int, int]]:
-    """First and last hour of each incident, and the last hour of its alerts.
+def _spans(channel: str, data: Floats, statistic: Floats) -> list[tuple[int, int, int]]:
+    """First and last hour of each incident, and the last hour that says so.
 
-    Alerts no more than a day apart are one incident, unless it was over before and another one rises among them: the
-    detector's longer windows alert for a week after a blip.
+    The detector's longer windows alert for a week after a blip. So once an incident is over, an alert of the day after
+    is still its own, and a later one is another only if it would be one without it: with the hours of what is over as
+    they were a week earlier.
     """
     spans: list[tuple[int, int, int]] = []
-    alerted: int | None = None
-    excess: Excess | None = None
-    for hour in map(int, alerting):
-        one_run = alerted is not None and hour - alerted <= APART_H
-        alerted = hour
-        if spans:
-            first, last, _ = spans[-1]
-            if hour <= last + APART_H or (one_run and excess is not None and not rises(excess, hour)):
-                spans[-1] = (first, last, hour)
-                continue
-        excess = excess_of(channel, data, hour)
-        spans.append((hour, last_hour(excess), hour))
+    calm, open_ = data, statistic > 1
+    open_[:LEARN_H] = False
+    while open_.any():
+        alerted = int(np.argmax(open_))
+        first = first_hour(channel, calm, alerted, spans[-1][1] + 1 if spans else 0)
+        last = last_hour(excess_of(channel, calm, first))
+        spans.append((first, last, max(last, alerted)))
+        open_[: max(last + APART_H, alerted) + 1] = False
+        if open_.any() and len(spans) < MOST_SPANS:
+            calm = calm.copy()
+            for hour in range(max(first, WEEK), last + 1):
+                calm[hour] = calm[hour - WEEK]
+            aux = {name: calm[:, k] for k, name in enumerate(MEASURES) if name != "usd"}
+            open_ &= channels(calm[:, 0], aux)[channel] > 1
     return spans
 
 
@@ -274,8 +278,8 @@ def most_telling(found: Sequence[Incident]) -> list[Incident]:
     by_channel: list[Incident] = []
     for incident in sorted(found, key=lambda incident: CHANNELS.index(incident.channel)):
         mine = [other for other in by_channel if other.scope == incident.scope and _overlap(other, incident)]
-        if not mine:
-            by_channel.append(incident)
+        if not any(other.impact >= SAME_IMPACT * incident.impact for other in mine):
+            by_channel = [other for other in by_channel if other not in mine] + [incident]
     kept: list[Incident] = []
     for whole in sorted(by_channel, key=lambda incident: -len(incident.scope)):
         parts = [part for part in kept if _inside(part, whole) and _overlap(part, whole)]

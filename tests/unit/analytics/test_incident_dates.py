@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from outlay_analytics.anomalies.incidents import MEASURES, _end, most_telling, watch
+from outlay_analytics.anomalies.incidents import MEASURES, Incident, _end, most_telling, watch
 from outlay_analytics.query.arrays import Floats
 
 HOURS = 45 * 24
@@ -19,11 +19,11 @@ CHANNEL = {
 }
 
 
-def world(cause: str, ended: int, seed: int) -> Floats:
+def world(cause: str, ended: int, seed: int, per_hour: float = 20) -> Floats:
     """Hours of one feature with days, nights and weekends; from BEGAN to `ended` something is wrong."""
     noise = np.random.default_rng(seed)
     t = np.arange(HOURS)
-    usual = 20 * (1 + 0.5 * np.sin(t / 24 * 2 * np.pi)) * np.where((t // 24) % 7 >= 5, 0.4, 1.0)
+    usual = per_hour * (1 + 0.5 * np.sin(t / 24 * 2 * np.pi)) * np.where((t // 24) % 7 >= 5, 0.4, 1.0)
     calls = noise.poisson(usual).astype(float)
     read = calls * 1000 * noise.normal(1, 0.03, HOURS)
     cached = read * np.clip(0.5 + noise.normal(0, 0.01, HOURS), 0, 1)
@@ -83,6 +83,46 @@ def test_an_old_blip_does_not_swallow_the_incident_after_it(seed: int) -> None:
         told = most_telling(watch([((), data)], 0, 0.1))
         real = [one for one in told if abs(one.first - BEGAN) <= 2]
         assert [one.last for one in real] == [HOURS - 1], (cause, blip, told)
+
+
+@pytest.mark.parametrize("ended", [BEGAN + 34, HOURS])
+@pytest.mark.parametrize("seed", range(3))
+def test_twice_the_calls_are_dated_from_their_first_hour_whenever_they_are_noticed(seed: int, ended: int) -> None:
+    data = world("none", HOURS, seed, per_hour=100)
+    data[BEGAN:ended] *= 2
+    (one,) = most_telling(watch([((), data)], 0, 0.1))
+    assert one.channel == "spend"
+    assert abs(one.first - BEGAN) <= 2
+    assert abs(one.last + 1 - ended) <= 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_old_blip_of_spend_does_not_swallow_the_rise_after_it(seed: int) -> None:
+    noise = np.random.default_rng(seed)
+    blip, hours = BEGAN - int(noise.integers(30, 160)), int(noise.integers(1, 5))
+    ended = (HOURS, BEGAN + 34)[seed % 2]
+    data = world("none", HOURS, seed, per_hour=100)
+    data[blip : blip + hours] *= float(noise.choice([3, 6]))
+    data[BEGAN:ended] *= 2.5
+    real = [one for one in most_telling(watch([((), data)], 0, 0.1)) if abs(one.first - BEGAN) <= 2]
+    assert [abs(one.last + 1 - ended) <= 2 for one in real] == [True]
+
+
+@pytest.mark.parametrize("cause", ["price", "prompt"])
+def test_a_faint_incident_is_not_told_as_going_on_for_days_after_its_end(cause: str) -> None:
+    ended = BEGAN + 48
+    for seed in range(6):
+        usual = world("none", HOURS, seed, per_hour=12)
+        data = usual + (0.2 if cause == "price" else 0.1) * (world(cause, ended, seed, per_hour=12) - usual)
+        assert _end(CHANNEL[cause], data[: ended + 48], BEGAN) < ended + 24, seed
+
+
+def test_a_small_sign_of_another_kind_does_not_hide_what_costs_more() -> None:
+    def sign(channel: str, impact: float) -> Incident:
+        return Incident((), channel, 900, 960, 0.6, 100 + impact, 100)
+
+    assert most_telling([sign("retry_share", 2), sign("spend", 80)]) == [sign("spend", 80)]
+    assert most_telling([sign("retry_share", 60), sign("spend", 80)]) == [sign("retry_share", 60)]
 
 
 @pytest.mark.parametrize("seed", range(6))
