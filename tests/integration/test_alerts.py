@@ -289,6 +289,35 @@ def test_silenced_and_acknowledged_alerts_keep_quiet(store: Store, writer: Write
     assert listing.silence(store, writer, "default", "nothing", NOW) is None
 
 
+def test_a_silence_without_end_is_refused(store: Store, writer: Writer, hook: Received) -> None:
+    spend(store, 20, "0.5")
+    put_small(store, writer, hook)
+    evaluate.evaluate(store, writer, NOW, SETTINGS)
+    alert = next(a for a in listing.list_alerts(store, "default", NOW) if a["rule"] == "over_budget")
+    with pytest.raises(BadRequest, match="a silence ends within 90 days"):
+        listing.silence(store, writer, "default", alert["id"], NOW, datetime(9999, 12, 31, tzinfo=UTC))
+    (still,) = [a for a in listing.list_alerts(store, "default", NOW) if a["id"] == alert["id"]]
+    assert still["silenced_until"] is None
+
+
+def test_a_budget_for_what_no_call_has_is_taken_and_says_what_was_probably_meant(store: Store, writer: Writer) -> None:
+    spend(store, 3, "0.5")
+    body = {"amount_usd": "5", "scope": {"feature": ["serach"], "tag.plan": ["pro"]}}
+    made = put_budget(store, writer, "default", "typo", body, NOW)
+    assert "no call of the last 90 days has feature serach; did you mean search?" in made["note"]
+    assert "no call of the last 90 days has tag.plan pro" in made["note"]
+    assert get_budget(store, "default", "typo", NOW) == made == list_budgets(store, "default", NOW)[0]
+    known = put_budget(store, writer, "default", "known", {"amount_usd": "5", "scope": {"feature": ["search"]}}, NOW)
+    assert "no call" not in known["note"]
+    put(store, call(NOW - timedelta(days=80), "1", feature="idle"))
+    assert (
+        "no call"
+        not in put_budget(store, writer, "default", "idle", {"amount_usd": "5", "scope": {"feature": ["idle"]}}, NOW)[
+            "note"
+        ]
+    )
+
+
 def test_a_crash_between_intent_and_sending_sends_after_the_restart(
     store: Store, writer: Writer, hook: Received, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,10 +14,11 @@ A budget of outlay.toml can be read but not changed over the API, so that the fi
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
@@ -29,6 +30,7 @@ from outlay_analytics.forecast.projection import Projection, look_ahead
 from outlay_analytics.notify.channels import Channel, parse_channel, refuse_address, stored_form
 from outlay_analytics.notify.guarded_http import RefusedAddress
 from outlay_analytics.notify.masks import masked, unmasked
+from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.together import asked_together
 from outlay_analytics.query.window import EVERYTHING, BadRequest, Scope, Window
 from outlay_collector.prices.tables import STRICT, Slips, list_of_tables, read_table
@@ -37,6 +39,9 @@ from outlay_collector.store.client import Writer
 
 NAME = re.compile(r"[^\x00-\x1f\x7f/]{1,100}")
 LARGEST = Decimal("1e15")
+SEEN = timedelta(days=90)  # what a budget's values are looked up in
+MOST_KNOWN = 10_000  # of a dimension with more values none is said to be unknown
+NEAR = 0.55  # likeness of names from which one may have been meant
 Guard = Callable[[str], None]
 
 
@@ -202,7 +207,7 @@ def list_budgets(store: Store, project: str, now: datetime, configured: Sequence
     """The project's budgets with how they stand, largest share used first."""
     found = all_budgets(store, configured, project)
     with asked_together([budget.question() for budget in found]):
-        shown = [describe(budget, look_ahead(store, budget.question(), budget.period, now), now) for budget in found]
+        shown = [_standing(store, budget, now) for budget in found]
     return sorted(shown, key=lambda budget: (-budget["used_ratio"], budget["name"]))
 
 
@@ -213,7 +218,7 @@ def get_budget(
     found = all_budgets(store, configured, project, name)
     if not found:
         return None
-    return describe(found[0], look_ahead(store, found[0].question(), found[0].period, now), now)
+    return _standing(store, found[0], now)
 
 
 def put_budget(
@@ -238,7 +243,7 @@ def put_budget(
     kept = before[0].notify if before else ()
     budget = read_budget(name, body, project=project, channels=channels, kept=kept, guard=guard)
     _write(writer, budget, deleted=False)
-    return describe(budget, look_ahead(store, budget.question(), budget.period, now), now)
+    return _standing(store, budget, now)
 
 
 def delete_budget(store: Store, writer: Writer, project: str, name: str, configured: Sequence[Budget] = ()) -> bool:
@@ -277,6 +282,34 @@ def _write(writer: Writer, budget: Budget, *, deleted: bool) -> None:
             }
         ],
     )
+
+
+def _standing(store: Store, budget: Budget, now: datetime) -> dict[str, Any]:
+    """A budget as the API shows it; where it sees no spend, its note says which of its values no call has."""
+    shown = describe(budget, look_ahead(store, budget.question(), budget.period, now), now)
+    if shown["projected_usd"] is None and not shown["spent_usd"]:
+        shown["note"] = unknown_values(store, budget, now) or shown["note"]
+    return shown
+
+
+def unknown_values(store: Store, budget: Budget, now: datetime) -> str:
+    """A sentence about the values of a budget's scope that no recent call has; empty where all are known.
+
+    `no call of the last 90 days has feature serach; did you mean search?`
+    """
+    said = []
+    for dimension, values in budget.scope.items():
+        scope = Scope(Window(now - SEEN, now), {}, budget.project)
+        source = spend_source(store, scope, (dimension,))
+        sql = load_sql("outlay_analytics.alerting.sql", "known_values", source=source.sql)
+        known = [row["value"] for row in store.query(sql, {**source.params, "most": MOST_KNOWN})]
+        missing = [value for value in values if value not in known] if len(known) < MOST_KNOWN else []
+        near = dict.fromkeys(name for value in missing for name in difflib.get_close_matches(value, known, 2, NEAR))
+        if missing:
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            text = f"no call of the last {SEEN.days} days has {dimension} {', '.join(missing)}{hint}"
+            said.append(text)
+    return ". ".join(said)
 
 
 def describe(budget: Budget, projection: Projection, now: datetime) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from outlay_analytics.query.window import BadRequest
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 
+LONGEST_SILENCE = timedelta(days=90)
 STATES = ("firing", "pending", "resolved")
 
 
@@ -128,7 +129,15 @@ def silence(
     """Say nothing about what this alert watches until `until` (by default a day), over its occurrences.
 
     Returns None if there is no such alert. A time in the past ends a silence.
+
+    Raises:
+        BadRequest: If it would last longer than `LONGEST_SILENCE`: nobody would remember it.
     """
+    if until is not None and until - now > LONGEST_SILENCE:
+        raise BadRequest(
+            f"until {until.isoformat()} is too far ahead: a silence ends within {LONGEST_SILENCE.days} days; for what "
+            "should never be told, remove the channel from the budget's notify"
+        )
     found = read_alerts(store, project=project, alert_id=alert_id)
     if not found:
         return None
