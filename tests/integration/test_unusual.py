@@ -102,13 +102,12 @@ def test_a_search_that_fails_says_so_everywhere_and_is_tried_again(
     def fails(*args: Any, **options: Any) -> dict[str, Any]:
         raise IndexError("index 2 is out of bounds")
 
-    clock = Clock()
+    clock, working = Clock(), incidents.find
+    monkeypatch.setattr(incidents, "find", fails)  # before the server looks by itself
     with running(Settings(data=tmp_path, store_dsn=own_store(), grpc_port=-1)) as server:
         server.assembly.context.cache = Cache(clock)
         server.send_spans([llm_span(1, 1, outlay__feature="search")])
         server.wait_for_calls(1)
-        working = incidents.find
-        monkeypatch.setattr(incidents, "find", fails)
         answer = server.api("/anomalies")
         assert answer.status == 503
         assert "could not be looked for (IndexError)" in answer.error[2]
