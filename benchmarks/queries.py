@@ -152,6 +152,7 @@ def main() -> None:
         "cascade_hourly",
         "cascade_parts",
         "cascade_runs",
+        "cascade_confidences",
     )
     print(", ".join(f"{t} {store.query(f'SELECT count() AS n FROM {t}')[0]['n']:,}" for t in sizes))
     month = Window(END - timedelta(days=arguments.days), END)
@@ -174,7 +175,7 @@ def main() -> None:
         ("caching by feature", lambda: caching(store, scope)),
         ("cascades", lambda: cascades(store, scope)),
         ("cascades by day", lambda: cascades(store, scope, "day")),
-        ("cascades of one feature (from calls)", lambda: cascades(store, feature)),
+        ("cascades of one feature", lambda: cascades(store, feature)),
         ("cascade thresholds", lambda: thresholds(store, scope, name)),
         ("calls, newest 100", lambda: list_calls(store, scope)),
         ("calls, one user's newest 100", lambda: list_calls(store, Scope(month, {"user": (one["user"],)}))),

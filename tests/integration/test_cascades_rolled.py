@@ -11,7 +11,7 @@ import pytest
 from tests.hand_calls import DAY, call, put
 
 from outlay_analytics.query.window import Scope, Window
-from outlay_analytics.questions.cascades import whole_and_timed
+from outlay_analytics.questions.cascades import thresholds, whole_and_timed
 from outlay_collector.rollup.hours import Rollup
 from outlay_collector.store import Store
 
@@ -22,6 +22,11 @@ QUESTIONS = (
     (Scope(WINDOW), "hour"),
     (Scope(Window(DAY + timedelta(minutes=20), DAY + timedelta(hours=7, minutes=40)), timezone="Asia/Kolkata"), "day"),
     (Scope(Window(DAY + 2 * HOUR, DAY + 4 * HOUR), {"cascade": ("c1", "c2")}, timezone="Europe/Berlin"), "day"),
+    (Scope(WINDOW, {"feature": ("f0",)}), "hour"),
+    (
+        Scope(WINDOW, {"team": ("t1", ""), "environment": ("prod",), "service": ("shop",), "cascade": ("c0", "c1")}),
+        "day",
+    ),
 )
 
 
@@ -53,10 +58,15 @@ def attempt(rng: random.Random, run: str, at: timedelta, tier: int) -> dict[str,
         at,
         cost,
         cascade_name=f"c{run[-1]}",
+        feature=f"f{run[0]}" if rng.random() < 0.9 else "f0",
+        team=rng.choice(["t1", ""]) if run[0] == "1" else "t1",
+        service="shop" if run[0] != "2" else "desk",
+        environment="staging" if run[0] == "3" else "prod",
         cascade_run_id=run,
         cascade_tier=rng.choice([tier, tier, None]) if tier == 0 else tier,
         cascade_outcome=rng.choice(["", "accepted", "escalated", "failed"]),
-        cascade_confidence=rng.choice([None, 0.25, 0.5]),
+        cascade_confidence=rng.choice([None, 0.25, 0.5, 0.75]),
+        cascade_threshold=rng.choice([None, 0.6, 0.7]),
         model=rng.choice(["gpt-5", "gpt-5-mini", ""]),
         duration_ns=rng.randrange(1, 10**10),
         status=rng.choice(["ok", "ok", "error"]),
@@ -81,7 +91,8 @@ def runs(rng: random.Random, count: int) -> list[dict[str, Any]]:
 
 
 def answers(store: Store) -> list[Any]:
-    return [whole_and_timed(store, scope, interval) for scope, interval in QUESTIONS]
+    whole = [whole_and_timed(store, scope, interval) for scope, interval in QUESTIONS]
+    return whole + [thresholds(store, scope, "c1") for scope, _ in QUESTIONS[::3]]
 
 
 def unrolled(store: Store) -> list[Any]:
@@ -126,13 +137,35 @@ def test_a_late_attempt_in_the_next_hour_takes_the_run_out_of_the_first(store: S
 
 
 def test_clean_hours_are_read_from_the_rollup(store: Store) -> None:
-    """Else the tests above could not fail: without its calls a clean hour still answers."""
+    """Else the tests above could not fail: without its calls a clean hour still answers, filtered by what it keeps."""
     settle(store, *runs(random.Random(1), 20))
     roll(store)
-    before = answers(store)[0]
+    whole = [number for number, (scope, _) in enumerate(QUESTIONS) if scope.window == WINDOW]
+    before = answers(store)
     store.writer().run("TRUNCATE TABLE calls")
-    assert answers(store)[0] == before
-    assert before[0]
+    after = answers(store)
+    for number in whole:
+        assert after[number] == before[number]
+        assert before[number][0], number
+    assert before[len(QUESTIONS)] == after[len(QUESTIONS)]
+    assert before[len(QUESTIONS)]["runs"]
+    assert before[len(QUESTIONS)]["in_use"]
+
+
+def test_a_run_that_was_of_several_features_once_is_counted_once_when_it_goes_on(store: Store) -> None:
+    """In an hour of its own it is kept in parts; when its calls agree again, and another hour has some, too."""
+    rng = random.Random(3)
+    first = {**attempt(rng, "r-0", timedelta(minutes=10), 0), "cascade_tier": 0, "cascade_outcome": "escalated"}
+    second = {**attempt(rng, "r-0", timedelta(minutes=11), 1), "cascade_outcome": "escalated"}
+    settle(store, {**first, "feature": "a"}, {**second, "feature": "b"})
+    for rows in ([{**second, "feature": "a", "version": 2}], [attempt(rng, "r-0", timedelta(minutes=70), 2)]):
+        roll(store)
+        assert [one["runs"] for one in whole_and_timed(store, Scope(WINDOW), "hour")[0]] == [1]
+        settle(store, *rows)
+        assert answers(store) == unrolled(store)
+    roll(store)
+    assert [one["runs"] for one in whole_and_timed(store, Scope(WINDOW), "hour")[0]] == [1]
+    assert answers(store) == unrolled(store)
 
 
 def test_the_rollup_keeps_no_tombstoned_run(store: Store) -> None:
@@ -141,6 +174,6 @@ def test_the_rollup_keeps_no_tombstoned_run(store: Store) -> None:
     roll(store)
     settle(store, *({**row, "is_deleted": 1, "version": 2} for row in rows))
     roll(store)
-    for table in ("cascade_hourly", "cascade_parts"):
+    for table in ("cascade_hourly", "cascade_parts", "cascade_confidences"):
         assert store.query(f"SELECT count() AS n FROM {table} FINAL")[0]["n"] == 0
     assert whole_and_timed(store, Scope(WINDOW), "day") == ([], [])

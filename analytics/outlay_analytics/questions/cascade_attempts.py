@@ -11,6 +11,8 @@ from outlay_collector.store import Store, load_sql
 
 SQL = "outlay_collector.store.sql"
 MAX_ROWS = 20_000
+ROLLED = {"cascade", "service", "environment", "feature", "team"}
+ONE_WHOLE = {"keys": "", "sets": ""}  # fragments of relations that are not kept apart by anything further
 WINDOW = """c.started_at >= toDateTime64({start:String}, 9, 'UTC')
   AND c.started_at < toDateTime64({end:String}, 9, 'UTC')"""
 NO_HOUR = "toDateTime(0, 'UTC')"
@@ -40,24 +42,33 @@ def scored_attempts_sql(filters: str) -> str:
         hours=WINDOW,
         filters=f"c.cascade_name = {{name:String}} AND {filters}",
         own=TRACE_AND_SPANS,
+        **ONE_WHOLE,
     )
     return load_sql(SQL, "cascade_attempts", time=NO_HOUR, parts=parts)
 
 
-def sums_sql(store: Store, scope: Scope, step: Interval) -> tuple[str, dict[str, Any]]:
-    """Relations of cascade_sums.sql of every cascade of a scope, and their parameters.
+def rolled_parts(store: Store, scope: Scope, step: Interval) -> tuple[Parts, str]:
+    """The hours of a scope that the rollups of cascades answer, and its filters as a condition on them (`h`).
 
-    Filters other than the cascade's name part runs, whose sums are then of their own: those are read from calls.
+    A filter parts runs, whose sums are then of their own: by what the rollups keep apart they answer it, any other one
+    is read from calls.
     """
+    rolled = filter_sql(scope, "rollup", {}) if scope.filters.keys() <= ROLLED else None
+    if rolled is None:
+        return Parts(), "0"
+    return _believed(store, scope, parts_of(store, scope, step)), rolled
+
+
+def sums_sql(store: Store, scope: Scope, step: Interval) -> tuple[str, dict[str, Any]]:
+    """Relations of cascade_sums.sql of every cascade of a scope, and their parameters."""
     filters, params = base_params(scope)
-    rolled = filter_sql(scope, "rollup", {}) if set(scope.filters) <= {"cascade"} else None
-    parts = Parts() if rolled is None else _believed(store, scope, parts_of(store, scope, step))
+    parts, rolled = rolled_parts(store, scope, step)
     hours = calls_hours_sql(scope.window, parts, params)
-    attempts = load_sql(SQL, "cascade_parts", hour=NO_HOUR, hours=hours, filters=filters, own="")
+    attempts = load_sql(SQL, "cascade_parts", hour=NO_HOUR, hours=hours, filters=filters, own="", **ONE_WHOLE)
     if not parts.latency:
         return _sums(attempts, step), params
     clean = hours_sql("clean", parts.latency, parts.open, params)
-    place = {"hours": clean, "filters": rolled or "1"}
+    place = {"hours": clean, "filters": rolled}
     stored = load_sql("outlay_analytics.questions.sql", "cascade_source_parts", **place)
     merged = load_sql(SQL, "cascade_merged", parts=f"{attempts}\nUNION ALL\n{stored}")
     whole = load_sql("outlay_analytics.questions.sql", "cascade_source_hours", time=bucket_sql(step, "h.hour"), **place)
@@ -67,7 +78,7 @@ def sums_sql(store: Store, scope: Scope, step: Interval) -> tuple[str, dict[str,
 def _sums(parts: str, step: Interval) -> str:
     own = f"SELECT *, 0 AS own FROM ({parts})"
     attempts = load_sql(SQL, "cascade_attempts", time=bucket_sql(step, "run_started"), parts=own)
-    return load_sql(SQL, "cascade_sums", attempts=attempts)
+    return load_sql(SQL, "cascade_sums", attempts=attempts, **ONE_WHOLE)
 
 
 def _believed(store: Store, scope: Scope, parts: Parts) -> Parts:

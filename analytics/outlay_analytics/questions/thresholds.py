@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from outlay_analytics.query.spend_source import calls_hours_sql, hours_sql
 from outlay_analytics.query.window import Scope
-from outlay_analytics.questions.cascade_attempts import base_params, scored_attempts_sql
+from outlay_analytics.questions.cascade_attempts import base_params, rolled_parts, scored_attempts_sql
 from outlay_collector.store import Row, Store, load_sql
 
+SQL = "outlay_analytics.questions.sql"
 DIGITS = Decimal("0.000000000001")
 STEPS = 20
 FEW = 30
@@ -30,25 +32,31 @@ def thresholds(store: Store, scope: Scope, name: str) -> dict[str, Any] | None:
         (thresholds that the runs reported).
     """
     filters, params = base_params(scope, name)
-    seen = store.query(load_sql("outlay_analytics.questions.sql", "cascade_scores", filters=filters), params)[0]
+    parts, rolled = rolled_parts(store, scope, "total")
+    live = {"hours": calls_hours_sql(scope.window, parts, params), "filters": filters}
+    clean = f"{hours_sql('clean', parts.latency, parts.open, params)} AND ({rolled})" if parts.latency else "0"
+    seen = store.query(load_sql(SQL, "cascade_seen", stored=clean, **live), params)[0]
     if not name or not seen["calls"]:
         return None
     if not seen["confidences"]:
         return {"rows": [], "recommended": None, "reason": None, "score": None, "runs": 0, "in_use": []}
+    scores = store.query(load_sql(SQL, "cascade_scores", filters=filters), params)
+    score = scores[0]["name"] if scores else None
     steps = candidates(seen)
-    params |= {"steps": steps, "score": seen["score"] or ""}
-    if seen["score"]:
-        runs = load_sql("outlay_analytics.questions.sql", "cascade_scored_runs", attempts=scored_attempts_sql(filters))
+    params |= {"steps": steps, "score": score or ""}
+    if score:
+        runs = load_sql(SQL, "cascade_scored_runs", attempts=scored_attempts_sql(filters))
+        sql = load_sql(SQL, "cascade_confidences", runs=runs)
     else:
-        runs = load_sql("outlay_analytics.questions.sql", "cascade_runs", filters=filters)
-    bins = store.query(load_sql("outlay_analytics.questions.sql", "cascade_confidences", runs=runs), params)
+        sql = load_sql(SQL, "cascade_bins", stored=clean, runs=load_sql(SQL, "cascade_runs", **live))
+    bins = store.query(sql, params)
     rows = [sweep(bins, at) for at in steps]
     chosen, reason = recommend(rows, _mean_usd(bins, "rest_usd", "priced_escalations"))
     return {
         "rows": rows,
         "recommended": chosen,
         "reason": reason,
-        "score": seen["score"] or None,
+        "score": score,
         "runs": sum(one["runs"] for one in bins),
         "in_use": seen["thresholds"],
     }

@@ -1,4 +1,7 @@
-"""The cascades of rebuilt hours → `cascade_hourly` (runs within one hour, summed up), `cascade_parts` (the others).
+"""The cascades of rebuilt hours → `cascade_hourly` (runs within one hour, summed up), `cascade_parts` (the others), and
+`cascade_confidences` (runs within one hour by the confidence of their first attempt).
+
+Runs are summed up by `KEYS`, so that questions may filter by them; one whose calls differ in them is kept in parts.
 
 An hour is rebuilt from its own calls alone, so a run that turns out to have calls in several hours must not stay summed
 up in one of them: `cascade_runs` knows the hours of every run, and an hour that took a run for its own is marked dirty
@@ -17,7 +20,15 @@ SQL = "outlay_collector.rollup.sql"
 SHARED = "outlay_collector.store.sql"  # asked in the same words by analytics
 HOURS = """c.started_at >= {first:DateTime('UTC')} AND c.started_at < {last:DateTime('UTC')} + INTERVAL 1 HOUR
   AND toStartOfHour(c.started_at) IN {hours:Array(DateTime('UTC'))}"""
-ALONE = "SELECT *, 0 AS own FROM cascade_fresh WHERE run NOT IN (SELECT run FROM cascade_spread)"
+KEYS = ("service", "environment", "feature", "team")  # as spend_hourly, those that all calls of most runs share
+SETS = "".join(f", {key}" for key in KEYS)
+THRESHOLDS = """, groupUniqArrayIf(20)(
+    assumeNotNull(c.cascade_threshold), isNotNull(c.cascade_threshold) AND isNotNull(c.cascade_confidence)
+        AND ifNull(c.cascade_tier, 0) = 0
+) AS thresholds"""
+ALONE = f"""SELECT * EXCEPT ({", ".join(KEYS)}, thresholds), tuple({", ".join(KEYS)}) AS own
+FROM cascade_fresh
+WHERE run NOT IN (SELECT run FROM cascade_spread)"""
 
 
 def rebuild_cascades(writer: Writer, params: Mapping[str, Any]) -> None:
@@ -27,7 +38,16 @@ def rebuild_cascades(writer: Writer, params: Mapping[str, Any]) -> None:
         writer: The roll-up's connection; keeps temporary tables.
         params: `project`, `hours`, `first` and `last` of them, `version` of the rebuild.
     """
-    fresh = load_sql(SHARED, "cascade_parts", hour="toStartOfHour(c.started_at)", hours=HOURS, filters="1", own="")
+    fresh = load_sql(
+        SHARED,
+        "cascade_parts",
+        hour="toStartOfHour(c.started_at)",
+        keys="".join(f", c.{key} AS {key}" for key in KEYS),
+        sets=SETS,
+        hours=HOURS,
+        filters="1",
+        own=THRESHOLDS,
+    )
     _make(writer, "cascade_fresh", fresh, params)
     if not writer.query(load_sql(SQL, "rollup_cascade_seen"), params)[0]["rows"]:
         return
@@ -38,9 +58,11 @@ def rebuild_cascades(writer: Writer, params: Mapping[str, Any]) -> None:
     )
     writer.run(load_sql(SQL, "rollup_cascade_runs"), params)
     attempts = load_sql(SHARED, "cascade_attempts", time="toStartOfHour(run_started)", parts=ALONE)
-    _make(writer, "cascade_sums", load_sql(SHARED, "cascade_sums", attempts=attempts), {})
+    keys = "".join(f", a.own.{number} AS {key}" for number, key in enumerate(KEYS, 1))
+    _make(writer, "cascade_sums", load_sql(SHARED, "cascade_sums", attempts=attempts, keys=keys, sets=SETS), {})
     writer.run(load_sql(SQL, "rollup_cascade_hourly"), params)
     writer.run(load_sql(SQL, "rollup_cascade_parts"), params)
+    writer.run(load_sql(SQL, "rollup_cascade_confidences"), params)
 
 
 def _make(writer: Writer, table: str, sql: str, params: Mapping[str, Any]) -> None:

@@ -1,5 +1,5 @@
 -- Question: how did the runs of a cascade go, by the confidence of their first attempt?
--- Fragments: runs (a relation of cascade_runs.sql or cascade_scored_runs.sql). Parameters: those of the runs; steps (the
+-- Fragments: runs (a relation of cascade_scored_runs.sql). Parameters: those of the runs; steps (the
 -- thresholds to tell apart, ascending).
 -- Result: one row per number of steps that a confidence reaches: confidence, the lowest of its runs, exact, and scored_from,
 -- the lowest of those whose answer of tier 0 is scored; runs; priced runs and cost at tier 0; escalated priced runs and

@@ -1,7 +1,8 @@
 -- The runs of a cascade, with the scores of their answers. A score is about a call, the span around it, or the trace:
 -- then it is about the accepted answer.
 -- Fragments: attempts (see cascade_attempts.sql; `own` holds the trace and the spans). Parameters: those of the attempts;
--- score (name). Result: as cascade_runs.sql.
+-- score (name). Result: as cascade_runs.sql; first_score and last_score,
+-- mean scores of the answers of tier 0 and of further ones, NaN without any.
 SELECT
     run,
     minIf(confidence, tier = 0) AS run_confidence,

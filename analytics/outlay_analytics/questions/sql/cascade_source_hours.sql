@@ -3,7 +3,7 @@
 -- Result: as cascade_sums.sql.
 SELECT
     $time AS time,
-    h.* EXCEPT (project, hour, version, is_deleted)
+    h.* EXCEPT (project, hour, service, environment, feature, team, version, is_deleted)
 FROM cascade_hourly AS h FINAL
 WHERE h.project = {project:String}
   AND $hours

@@ -6,8 +6,9 @@ UNION ALL
 SELECT * REPLACE ({version:UInt64} AS version, 1 AS is_deleted)
 FROM cascade_hourly FINAL
 WHERE project = {project:String} AND hour IN {hours:Array(DateTime('UTC'))}
-  AND (hour, toString(cascade), run_tier, tier, toString(model)) NOT IN
+  AND (hour, toString(cascade), run_tier, tier, toString(model), sipHash64(service, environment, feature, team)) NOT IN
   (
-    SELECT time, toString(cascade), run_tier, tier, toString(model) FROM cascade_sums
+    SELECT time, toString(cascade), run_tier, tier, toString(model), sipHash64(service, environment, feature, team)
+    FROM cascade_sums
   )
 SETTINGS max_insert_threads = 1

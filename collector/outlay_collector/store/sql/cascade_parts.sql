@@ -1,7 +1,7 @@
 -- The calls of cascades by attempt, as far as one hour (or one window) holds it: those of a run that share tier, outcome and
 -- confidence belong together, since the attributes may sit on one span around several calls.
--- Fragments: hour (to group by, or a constant), own (a further column, with its comma, or empty), hours and filters
--- (conditions on c). Parameters: project, those of the fragments.
+-- Fragments: hour (to group by, or a constant), keys and sets (further columns to group by, each with a comma before, or
+-- empty), own (a further column, with its comma, or empty), hours and filters (conditions on c). Parameters: project, those of the fragments.
 -- Result: cascade_parts of the migrations without project, version and is_deleted; own.
 SELECT
     $hour AS hour,
@@ -46,10 +46,11 @@ SELECT
         c.started_at,
         c.matched_model != '' AND ifNull(c.cost_usd, 0) > 0
     ) AS rate_of
+    $keys
     $own
 FROM calls AS c FINAL
 WHERE c.project = {project:String}
   AND $hours
   AND c.cascade_name != ''
   AND ($filters)
-GROUP BY hour, cascade, run, tier, said, confidence
+GROUP BY hour, cascade, run, tier, said, confidence$sets

@@ -1,4 +1,5 @@
--- The sums of cascade_hourly over attempts. Fragments: attempts (see cascade_attempts.sql).
+-- The sums of cascade_hourly over attempts. Fragments: attempts (see cascade_attempts.sql), keys and sets as in
+-- cascade_parts.sql.
 -- Result: its columns without project, version and is_deleted, in order, with `time` in place of the hour.
 SELECT
     a.time AS time,
@@ -32,5 +33,6 @@ SELECT
     sumForEach(a.rate_usd) AS rate_usd,
     max(a.rate_at) AS rate_at,
     argMax(a.rate_of, a.rate_at) AS rate_of
+    $keys
 FROM ($attempts) AS a
-GROUP BY time, cascade, run_tier, tier, model
+GROUP BY time, cascade, run_tier, tier, model$sets
