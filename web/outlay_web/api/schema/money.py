@@ -160,6 +160,6 @@ ANSWERS: Answers = {
     "POST /reprice/undo": Answer(record({"undone": TEXT}), (409,)),
     "POST /estimate": Answer(ESTIMATE),
     "POST /reconcile": Answer(RECONCILED),
-    "GET /reconcile": Answer(either(record({"bills": listed(BILL)}), RECONCILED)),
-    "DELETE /reconcile/{bill}": Answer(record({"deleted": TEXT})),
+    "GET /reconcile": Answer(either(record({"bills": listed(BILL)}), RECONCILED), (404,)),
+    "DELETE /reconcile/{bill}": Answer(record({"deleted": TEXT}), (404,)),
 }
