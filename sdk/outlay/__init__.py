@@ -8,7 +8,7 @@ def triage(ticket): ...
 """
 
 from outlay import wire
-from outlay.optimizations.cache import cached
+from outlay.optimizations.cache import cached, invalidate
 from outlay.optimizations.cascade import Cascade
 from outlay.optimizations.cascade_run import AttemptResult, CascadeResult, CascadeRun
 from outlay.optimizations.cascade_state import TOP
@@ -17,6 +17,7 @@ from outlay.optimizations.evaluate import evaluate
 from outlay.optimizations.evaluation import Evaluation
 from outlay.optimizations.experiment import assign
 from outlay.optimizations.router import Router, Rule
+from outlay.optimizations.rules import bypass
 from outlay.optimizations.semantic_cache import SemanticCache
 from outlay.tracing.call import Call
 from outlay.tracing.context import tags
@@ -41,12 +42,14 @@ __all__ = [
     "SemanticCache",
     "Usage",
     "assign",
+    "bypass",
     "cached",
     "estimate",
     "evaluate",
     "extract",
     "flush",
     "init",
+    "invalidate",
     "prompt_parts",
     "record",
     "score",

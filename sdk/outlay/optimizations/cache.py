@@ -7,14 +7,18 @@ key make one call; the others share what it brings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import math
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
+from outlay.optimizations.checks import check_function, check_limits, check_name
+from outlay.optimizations.lookup import Found, Place
+from outlay.optimizations.rules import Rules
 from outlay.optimizations.single_flight import Flights
 from outlay.optimizations.stores import Entry, Keeper, MemoryStore
-from outlay.optimizations.wrapping import Found, Place, Wrapped, check_function, check_limits, check_name
+from outlay.optimizations.wrapping import Wrapped, cache_of
 
-__all__ = ["Entry", "MemoryStore", "cached"]
+__all__ = ["Entry", "MemoryStore", "cached", "invalidate"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,6 +39,10 @@ def cached(
     key: Callable[..., Any] | None = None,
     max_entries: int = 1024,
     max_wait_s: float = 30.0,
+    when: Callable[[Any], bool] | None = None,
+    version: str | int | None = None,
+    scope: str | Iterable[str] = (),
+    stale_s: float = 0.0,
     dumps: Callable[[Any], Any] = _same,
     loads: Callable[[Any], Any] = _same,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
@@ -48,6 +56,10 @@ def cached(
     key: Callable[..., Any] | None = None,
     max_entries: int = 1024,
     max_wait_s: float = 30.0,
+    when: Callable[[Any], bool] | None = None,
+    version: str | int | None = None,
+    scope: str | Iterable[str] = (),
+    stale_s: float = 0.0,
     dumps: Callable[[Any], Any] = _same,
     loads: Callable[[Any], Any] = _same,
 ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
@@ -71,10 +83,17 @@ def cached(
             warning logged.
         max_entries: Size of the default store.
         max_wait_s: How long a caller waits for another one's call of the same key before it makes its own.
+        when: Says of an answer whether it is kept. By default it is, unless one of the calls inside was drawn at random
+            (a temperature above 0) or has no finished answer: cut off at its length, refused, filtered.
+        version: Part of the key: a new one finds no old answers.
+        scope: Tags, such as `customer`, whose values tell answers apart: one tenant's never reach another. Where one of
+            them is not set, the call is made and a warning logged.
+        stale_s: How long after `ttl_s` an answer may still be given where making a new one fails.
         dumps: Turns an answer into what JSON can express, for Redis.
         loads: The way back.
 
-    Answers that can be read only once, such as streams and generators, are passed on and not kept.
+    Answers that can be read only once, such as streams and generators, are passed on and not kept. A hit is a copy, for
+    its reader to change. `invalidate` forgets an answer, `bypass` makes it anew.
 
     Raises:
         TypeError, ValueError: While decorating, for a function or an argument that cannot work.
@@ -85,13 +104,16 @@ def cached(
     """
     check_limits(ttl_s, max_entries, max_wait_s)
     check_name(name, "cached")
-    keeper = Keeper(store if store is not None else MemoryStore(max_entries), ttl_s, dumps, loads)
+    if not 0 <= stale_s < math.inf or (stale_s and ttl_s is None):
+        raise ValueError(f"stale_s must be at least 0 and finite, and goes with ttl_s, not {stale_s!r}")
+    rules = Rules.of("cached", when, version, scope)
+    keeper = Keeper(store if store is not None else MemoryStore(max_entries), ttl_s, dumps, loads, stale_s)
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         if isinstance(function, (classmethod, staticmethod)):
             return cast(Callable[P, R], type(function)(decorate(function.__func__)))
         check_function(function, "cached")
-        return cast(Callable[P, R], _Exact(function, keeper, key, name, max_wait_s).wrapper())
+        return cast(Callable[P, R], _Exact(function, keeper, key, name, max_wait_s, rules).wrapper())
 
     return decorate if function is None else decorate(function)
 
@@ -104,9 +126,15 @@ class _Exact(Wrapped):
     looks_first = True
 
     def __init__(
-        self, function: Any, keeper: Keeper, key: Callable[..., Any] | None, name: str | None, max_wait_s: float
+        self,
+        function: Any,
+        keeper: Keeper,
+        key: Callable[..., Any] | None,
+        name: str | None,
+        max_wait_s: float,
+        rules: Rules,
     ) -> None:
-        super().__init__(function, "cached", Flights(max_wait_s), keeper.is_remote, name, key is not None)
+        super().__init__(function, "cached", Flights(max_wait_s), keeper.is_remote, name, rules, key is not None)
         self._keeper = keeper
         self._key = key
         if keeper.is_async and not self._is_async:
@@ -119,15 +147,39 @@ class _Exact(Wrapped):
             bound = self._signature.bind(*args, **kwargs)
             bound.apply_defaults()
             asked = self._identity.of_arguments(bound.arguments, self._defaults)
-        return Place(f"{self._name}:{self._identity.of_function()}:{asked}")
+        return Place(f"{self._name}:{self._identity.of_function()}:{self._rules.prefix()}{asked}")
 
     def find(self, place: Place, awaits: bool) -> Generator[Any, Any, tuple[Found | None, float | None]]:
         keeper = self._keeper
         entry = (yield keeper.aget(place.key)) if awaits and keeper.is_async else keeper.get(place.key)
+        if entry is not None and entry.is_stale:
+            place.stale, entry = entry, None
         return (None if entry is None else Found(entry, None)), None
+
+    def forget(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Drop the answer to this call; an awaitable where the store is async."""
+        return self._keeper.forget(self.place_of(args, kwargs).key)
 
     def keep(self, place: Place, entry: Entry, awaits: bool) -> Generator[Any, Any, None]:
         if awaits and self._keeper.is_async:
             yield self._keeper.aput(place.key, entry)
         else:
             self._keeper.put(place.key, entry)
+
+
+def invalidate(function: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> Any:
+    """Forget the answer that a cached function gave to these arguments.
+
+    Args:
+        function: What `cached` made; of a method the one of the class, with the instance as first argument.
+
+    Returns:
+        Whether there was one; to be awaited where the store is async.
+
+    Raises:
+        TypeError: If the function has no exact cache, or the arguments have no key.
+    """
+    cache = cache_of(function)
+    if not isinstance(cache, _Exact):
+        raise TypeError(f"invalidate takes a function that outlay.cached made, not {function!r}")
+    return cache.forget(args, kwargs)

@@ -5,12 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from outlay import semconv
 from outlay.optimizations.stores import Entry
 from outlay.tracing.frame import Frame
 from outlay.tracing.track import track
+
+
+class Found(NamedTuple):
+    """An answer that may be given again, and how similar its question was; None where it was the same."""
+
+    entry: Entry
+    similarity: float | None
+
+
+class Place:
+    """Where the answer to one call belongs. Calls of the same key are one flight.
+
+    Attributes:
+        stale: An answer whose time is over, to be given where no newer one can be had.
+    """
+
+    __slots__ = ("key", "stale")
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.stale: Entry | None = None
 
 
 class Lookup:

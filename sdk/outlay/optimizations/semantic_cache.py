@@ -8,15 +8,18 @@ Only answers of the same function to the same other arguments are compared: a ca
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Generator, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, MutableMapping
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from outlay import _safely
 from outlay._kinds import is_async
+from outlay.optimizations.checks import check_function, check_limits, check_name
+from outlay.optimizations.lookup import Found, Place
+from outlay.optimizations.rules import Rules
 from outlay.optimizations.single_flight import Flights
 from outlay.optimizations.stores import Entry
 from outlay.optimizations.vectors import Vectors, VectorStore, unit
-from outlay.optimizations.wrapping import Found, Place, Wrapped, check_function, check_limits, check_name, drop
+from outlay.optimizations.wrapping import Wrapped, drop
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,6 +44,7 @@ class SemanticCache:
             `add(vector, scope, entry)` and `nearest(vector, scope)`, which returns (entry, cosine) or None; default is
             memory of this process.
         max_wait_s: How long a caller waits for another one's call with the same text before it makes its own.
+        when, version, scope: As in `cached`: what is kept, and whose answers are told apart.
 
     Example:
         cache = outlay.SemanticCache(embed, threshold=0.93)
@@ -58,6 +62,9 @@ class SemanticCache:
         max_entries: int = 1_000,
         store: MutableMapping[str, Any] | VectorStore | None = None,
         max_wait_s: float = 30.0,
+        when: Callable[[Any], bool] | None = None,
+        version: str | int | None = None,
+        scope: str | Iterable[str] = (),
     ) -> None:
         if not callable(embed):
             raise TypeError(f"embed must be a function from text to vector, not {embed!r}")
@@ -77,6 +84,7 @@ class SemanticCache:
             raise TypeError(f"a store is a mutable mapping, or has nearest() and add(), unlike {store!r}")
         self._store: VectorStore = store
         self._flights = Flights(max_wait_s)
+        self._rules = Rules.of("SemanticCache", when, version, scope)
 
     @overload
     def __call__(self, function: Callable[P, R], /) -> Callable[P, R]: ...
@@ -124,7 +132,8 @@ class _Semantic(Wrapped):
     looks_first = False  # an embedding is a call, too
 
     def __init__(self, cache: SemanticCache, function: Any, name: str | None) -> None:
-        super().__init__(function, "SemanticCache", cache._flights, not isinstance(cache._store, Vectors), name)
+        is_lasting = not isinstance(cache._store, Vectors)
+        super().__init__(function, "SemanticCache", cache._flights, is_lasting, name, cache._rules)
         self._cache = cache
         names = [name for name in self._signature.parameters if name not in ("self", "cls")]
         if not names:
@@ -139,7 +148,7 @@ class _Semantic(Wrapped):
         rest = dict(bound.arguments)
         text = rest.pop(self._text)
         asked = self._identity.of_arguments(rest, self._defaults)
-        scope = f"{self._name}:{self._identity.of_function()}:{asked}"
+        scope = f"{self._name}:{self._identity.of_function()}:{self._rules.prefix()}{asked}"
         return _Question(text if isinstance(text, str) else str(text), scope)
 
     def find(self, place: _Question, awaits: bool) -> Generator[Any, Any, tuple[Found | None, float | None]]:

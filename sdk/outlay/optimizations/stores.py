@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -26,6 +27,10 @@ class Entry:
     def is_stale(self) -> bool:
         """Whether its time is over."""
         return self.expires_at is not None and time.time() >= self.expires_at
+
+    def is_over(self, stale_s: float) -> bool:
+        """Whether it is of no use any more, not even where nothing newer can be had."""
+        return self.expires_at is not None and time.time() >= self.expires_at + stale_s
 
     def expires_in(self, seconds: float | None) -> None:
         """Say how long it stays good; None means for ever."""
@@ -77,10 +82,16 @@ class Keeper:
     """
 
     def __init__(
-        self, store: Any, ttl_s: float | None, dumps: Callable[[Any], Any], loads: Callable[[Any], Any]
+        self,
+        store: Any,
+        ttl_s: float | None,
+        dumps: Callable[[Any], Any],
+        loads: Callable[[Any], Any],
+        stale_s: float = 0.0,
     ) -> None:
         self._store = store
         self._ttl_s = ttl_s
+        self._stale_s = stale_s
         self.is_remote = hasattr(store, "setex")
         self._dumps = dumps
         self._loads = loads
@@ -91,12 +102,12 @@ class Keeper:
         self.is_async = self.is_remote and inspect.iscoroutinefunction(getattr(store, "execute_command", store.get))
 
     def get(self, key: str) -> Entry | None:
-        """The entry, unless there is none or its time is over."""
+        """The entry, unless there is none or its time is over; one that may be given where nothing newer is, too."""
         try:
             found = self._store.get(key)
             if self.is_remote:
                 return self._read(found)
-            if found is not None and found.is_stale:
+            if found is not None and found.is_over(self._stale_s):
                 self._store.pop(key, None)
                 return None
             return found  # type: ignore[no-any-return]
@@ -139,12 +150,27 @@ class Keeper:
         if raw is None:
             return None
         stored = json.loads(raw)
-        return Entry(self._loads(stored["value"]), stored["facts"])
+        entry = Entry(self._loads(stored["value"]), stored["facts"], stored.get("expires_at"))
+        return None if entry.is_over(self._stale_s) else entry
 
     def _write(self, key: str, entry: Entry) -> Any:
-        raw = json.dumps({"value": self._dumps(entry.value), "facts": entry.facts})
+        entry.expires_in(self._ttl_s)
+        stored = {"value": self._dumps(entry.value), "facts": entry.facts, "expires_at": entry.expires_at}
+        raw = json.dumps(stored)
         if self._ttl_s is None:
             return self._store.set(key, raw)
+        kept_s = self._ttl_s + self._stale_s
         if callable(getattr(self._store, "execute_command", None)):  # setex() is deprecated there
-            return self._store.execute_command("SET", key, raw, "PX", max(int(self._ttl_s * 1000), 1))
-        return self._store.setex(key, max(int(self._ttl_s), 1), raw)
+            return self._store.execute_command("SET", key, raw, "PX", max(int(kept_s * 1000), 1))
+        return self._store.setex(key, max(math.ceil(kept_s), 1), raw)
+
+    def forget(self, key: str) -> Any:
+        """Drop an entry; whether there was one. An awaitable with an async client."""
+        if not self.is_remote:
+            return self._store.pop(key, None) is not None
+        deleted = self._store.delete(key)
+        return _any(deleted) if self.is_async else bool(deleted)
+
+
+async def _any(count: Any) -> bool:
+    return bool(await count)

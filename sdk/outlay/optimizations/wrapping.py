@@ -6,38 +6,38 @@ value or exception sent back (`walk.driven`). A function may turn out to return 
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
-import threading
 import types
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from decimal import Decimal
+from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from outlay import _safely
-from outlay._kinds import is_async, is_generator, is_read_once, name_of, title_of
-from outlay.optimizations.identity import Identity
-from outlay.optimizations.lookup import Lookup, hit, miss, used
+from outlay._kinds import is_async, is_read_once, name_of, title_of
+from outlay.optimizations.checks import identity_of
+from outlay.optimizations.lookup import Found, Lookup, Place, hit, miss, used
+from outlay.optimizations.rules import Rules, is_bypassed
 from outlay.optimizations.single_flight import Flight, Flights
 from outlay.optimizations.stores import Entry
 from outlay.optimizations.walk import driven
-from outlay.optimizations.which import Untold
+
+_UNCHANGING = frozenset({str, bytes, int, float, bool, complex, type(None), Decimal})
 
 
-class Found(NamedTuple):
-    """An answer that may be given again, and how similar its question was; None where it was the same."""
-
-    entry: Entry
-    similarity: float | None
+# Not kept on the functions: what a function has tells it apart in a cache around this one.
+_of_wrapper: WeakKeyDictionary[Any, Wrapped] = WeakKeyDictionary()
 
 
-class Place:
-    """Where the answer to one call belongs. Calls of the same key are one flight."""
-
-    __slots__ = ("key",)
-
-    def __init__(self, key: str) -> None:
-        self.key = key
+def cache_of(function: Any) -> Wrapped | None:
+    """The cache around a function, if it is one that a cache made."""
+    try:
+        return _of_wrapper.get(function)
+    except TypeError:  # nothing that can be pointed at weakly
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class Wrapped:
         is_lasting: Whether the store outlasts this process.
         name: As in `cached`.
         is_keyed: Whether the caller makes keys of calls.
+        rules: What is kept, and whose answers are told apart.
     """
 
     kind: str  # exact or semantic
@@ -70,10 +71,13 @@ class Wrapped:
         flights: Flights,
         is_lasting: bool,
         name: str | None,
+        rules: Rules,
         is_keyed: bool = False,
     ) -> None:
         self._function = function
         self._flights = flights
+        self._rules = rules
+        self._is_copied = not is_lasting  # a store of this process holds the object itself
         self._name = name or name_of(function)
         self._title = f"cache {title_of(function)}"
         self._identity = identity_of(function, what, is_lasting, name, is_keyed)
@@ -102,13 +106,20 @@ class Wrapped:
             async def answer_async(*args: Any, **kwargs: Any) -> Any:
                 return await self._answer_async(args, kwargs)
 
-            return _like(answer_async, self._function)
+            return self._like(answer_async)
 
         def answer(*args: Any, **kwargs: Any) -> Any:
             # what returns awaitables shows it with the first one
             return self._answer_async(args, kwargs) if self._is_async else self._answer(args, kwargs)
 
-        return _like(answer, self._function)
+        return self._like(answer)
+
+    def _like(self, wrapper: Any) -> Callable[..., Any]:
+        """The wrapper with the function's name and signature; an object's attributes stay its own."""
+        updated = functools.WRAPPER_UPDATES if isinstance(self._function, types.FunctionType) else ()
+        functools.update_wrapper(wrapper, self._function, updated=updated)
+        _of_wrapper[wrapper] = self
+        return cast(Callable[..., Any], wrapper)
 
     def _place(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Place | None:
         """The place; None, and a warning, where the call has no key: then there is no cache, but an answer."""
@@ -165,7 +176,7 @@ class Wrapped:
             begun: What the function gave already; None if it was not called.
             awaits: Whether what is handed out will be awaited; without, nothing is.
         """
-        if self.looks_first:
+        if self.looks_first and not is_bypassed():
             found, _ = yield from self.find(place, awaits)
             if found is not None:
                 return self._hit(lookup, found, begun, awaits)
@@ -192,22 +203,47 @@ class Wrapped:
     ) -> Generator[Any, Any, Any]:
         """As one who leads: what came in meanwhile, or what the function gives."""
         found, similarity = yield from self.find(place, awaits)
-        if found is not None:
+        if found is not None and not is_bypassed():
             if flight is not None:
                 flight.land(found)
             return self._hit(lookup, found, begun, awaits)
         miss(lookup.frame, self.kind, similarity)
-        value = self._function(*args, **kwargs) if begun is None else begun
-        if inspect.isawaitable(value):
-            if not awaits:
-                return _Begun(value)
-            value = yield value
+        try:
+            value = self._function(*args, **kwargs) if begun is None else begun
+            if inspect.isawaitable(value):
+                if not awaits:
+                    return _Begun(value)
+                value = yield value
+        except Exception:
+            if place.stale is None:
+                raise
+            _safely.report(f"refresh of {self._name}", message="failed; the answer before is given again")
+            stale = Found(place.stale, None)
+            if flight is not None:
+                flight.land(stale)
+            return self._hit(lookup, stale, None, awaits)
         entry = self._entry(value, lookup, awaits)
         if entry is not None:
             if flight is not None:
                 flight.land(Found(entry, self.same))
-            yield from self.keep(place, entry, awaits)
+            if self._is_kept(value, lookup):
+                yield from self.keep(place, entry, awaits)
         return value
+
+    def _is_kept(self, value: Any, lookup: Lookup) -> bool:
+        try:
+            reason = self._rules.against(value, getattr(lookup.frame, "used", None) or ())
+        except Exception:
+            _safely.report(f"when of {self._name}", message="failed; the answer is not kept")
+            return False
+        if reason and reason != "when":
+            _safely.warn(
+                f"cache {self._name} {reason}",
+                "an answer of %s is not kept, since %s; when= says otherwise",
+                self._name,
+                reason,
+            )
+        return not reason
 
     def _entry(self, value: Any, lookup: Lookup, awaits: bool) -> Entry | None:
         """What is kept of an answer; None where it is gone once read."""
@@ -216,7 +252,7 @@ class Wrapped:
                 f"cache {self._name}", "%s gives what can be read only once, which a cache cannot keep", self._name
             )
             return None
-        entry = Entry(value, used(lookup.frame))
+        entry = Entry(self._copy(value), used(lookup.frame))
         if awaits:
             entry.facts["awaited"] = True
         return entry
@@ -225,10 +261,21 @@ class Wrapped:
         drop(begun)
         entry = found.entry
         hit(lookup.frame, self.kind, entry, found.similarity)
+        value = self._copy(entry.value)
         if entry.facts.get("awaited") and not awaits:
             self._is_async = True
-            return _ready(entry.value)
-        return entry.value
+            return _ready(value)
+        return value
+
+    def _copy(self, value: Any) -> Any:
+        """An answer that its reader may change; what cannot be copied is shared."""
+        if type(value) in _UNCHANGING or not self._is_copied:
+            return value
+        try:
+            return copy.deepcopy(value)
+        except Exception:
+            _safely.warn(f"copy {self._name}", "answers of %s cannot be copied; all callers share one", self._name)
+            return value
 
 
 async def _ready(value: Any) -> Any:
@@ -240,60 +287,3 @@ def drop(begun: Any) -> None:
     """A coroutine that nobody needs to run."""
     if inspect.iscoroutine(begun):
         begun.close()
-
-
-def _like(wrapper: Callable[..., Any], function: Any) -> Callable[..., Any]:
-    """The wrapper with the function's name and signature; an object's attributes stay its own."""
-    updated = functools.WRAPPER_UPDATES if isinstance(function, types.FunctionType) else ()
-    return functools.update_wrapper(wrapper, function, updated=updated)
-
-
-def check_limits(ttl_s: float | None, max_entries: int, max_wait_s: float) -> None:
-    """What a cache cannot work with.
-
-    Raises:
-        ValueError: Naming it.
-    """
-    if ttl_s is not None and not ttl_s > 0:
-        raise ValueError(f"ttl_s must be above 0, not {ttl_s!r}; None keeps answers for good")
-    if max_entries < 1:
-        raise ValueError(f"max_entries must be at least 1, not {max_entries!r}")
-    if not 0 <= max_wait_s < threading.TIMEOUT_MAX:
-        raise ValueError(f"max_wait_s must be at least 0 and finite, not {max_wait_s!r}")
-
-
-def check_name(name: Any, what: str) -> None:
-    """A name is a word.
-
-    Raises:
-        TypeError: If it is none.
-    """
-    if name is not None and not (isinstance(name, str) and name):
-        raise TypeError(f"{what}: name must be a text, not {name!r}")
-
-
-def check_function(function: Any, what: str) -> None:
-    """Refuse what has no answer to keep.
-
-    Raises:
-        TypeError: If it is no function, or a generator, whose items can be had only once.
-    """
-    if not callable(function):
-        raise TypeError(f"{what} decorates a function, not {function!r}")
-    if is_generator(function):
-        raise TypeError(f"{what} cannot keep what {name_of(function)} yields: its items can be read only once")
-
-
-def identity_of(function: Any, what: str, is_lasting: bool, name: str | None, is_keyed: bool = False) -> Identity:
-    """What tells the function apart.
-
-    Raises:
-        TypeError: If nothing does, in a store that lasts.
-    """
-    try:
-        return Identity(function, is_lasting, name, is_keyed)
-    except Untold as held:
-        raise TypeError(
-            f"{what}: {name_of(function)} holds {held}, which nothing tells apart in a store that other processes "
-            "share; give name=… if all functions of that name may share answers, or pass what matters as an argument"
-        ) from None
