@@ -98,15 +98,17 @@ class Warm:
 
 
 _warm: Warm | None = None
+_lock = threading.Lock()
 
 
 def start(words: list[str], environ: Mapping[str, str], out: int, err: int) -> Program:
-    """Run `python -m words` as a process of its own."""
+    """Run `python -m words` as a process of its own; for any thread."""
     global _warm
-    if _warm is None:
-        _warm = Warm()
-        atexit.register(_warm.close)
-    return _warm.start(words, environ, out, err)
+    with _lock:
+        if _warm is None:
+            _warm = Warm()
+            atexit.register(_warm.close)
+        return _warm.start(words, environ, out, err)
 
 
 def _serve(door: socket.socket) -> list[str]:

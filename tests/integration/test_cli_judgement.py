@@ -113,7 +113,7 @@ def test_a_date_is_midnight_in_the_zone_given(home: Path) -> None:
 
 
 def test_a_terminal_of_ascii_shows_what_it_can(home: Path) -> None:
-    done = outlay(home, "spend", "--by", "team", PYTHONIOENCODING="ascii", COLUMNS="250")
+    done = outlay(home, "spend", "--by", "team", cold=True, PYTHONIOENCODING="ascii", COLUMNS="250")
     assert (done.returncode, done.stderr) == (0, "")
 
 
