@@ -6,14 +6,16 @@ usual back-of-the-envelope formula, (1 − rate) × cheap + rate × expensive, f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any
 
 from outlay.errors import PriceNotFound
-from outlay.usage import Usage
+from outlay.usage import USAGE_ATTRIBUTES, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Estimate:
         cost_per_month_usd: The same times the requests per month; None without them.
         lines: Cost of one call without cache or cascade, by part.
         cheap_usd, expensive_usd: One attempt of either tier, in a cascade.
+        saving_usd: What a request costs less than one without cache, batch and cascade: with a cascade,
+            than the expensive model alone. Below 0 where it costs more.
         break_even_escalation_rate: Above this rate the cascade costs more than the expensive model alone.
     """
 
@@ -34,6 +38,7 @@ class Estimate:
     cheap_usd: Decimal | None = None
     expensive_usd: Decimal | None = None
     break_even_escalation_rate: float | None = None
+    saving_usd: Decimal = Decimal(0)
 
 
 def estimate(
@@ -63,13 +68,16 @@ def estimate(
 
     Raises:
         PriceNotFound: If no price is known.
-        ValueError: If a ratio is not between 0 and 1, or the usage or the cascade makes no sense.
+        ValueError: If a ratio is not between 0 and 1, requests are fewer than none, or the usage or the cascade has a
+            key that means nothing or lacks one.
 
     Example:
         outlay.estimate("openai", "gpt-4o-mini", {"input_tokens": 1200, "output_tokens": 300},
                         requests_per_month=100_000, cascade={"model": "gpt-4o", "escalation_rate": 0.2})
     """
-    counts = Usage.of(usage)
+    counts = _usage(usage)
+    if requests_per_month is not None and not 0 <= requests_per_month < math.inf:
+        raise ValueError(f"requests_per_month must be at least 0, not {requests_per_month!r}")
     when = at or datetime.now(UTC)
     cached, batched = _ratio("cache_hit_ratio", cache_hit_ratio), _ratio("batch_share", batch_share)
 
@@ -82,15 +90,19 @@ def estimate(
 
     cheap, lines = one(provider, model, counts)
     request = cheap
+    plain, _ = _price(provider, model, counts, when, service_tier)
     expensive: Decimal | None = None
     break_even: float | None = None
     if cascade is not None:
         missing = {"model", "escalation_rate"} - set(cascade)
         if missing:
             raise ValueError(f"cascade needs {', '.join(sorted(missing))}")
+        _refuse_unknown("cascade", cascade, ("model", "escalation_rate", "provider", "usage"))
         rate = _ratio("escalation_rate", cascade["escalation_rate"])
-        upper = Usage.of(cascade["usage"]) if cascade.get("usage") is not None else counts
-        expensive, _ = one(str(cascade.get("provider") or provider), str(cascade["model"]), upper)
+        upper = _usage(cascade["usage"]) if cascade.get("usage") is not None else counts
+        above = str(cascade.get("provider") or provider), str(cascade["model"])
+        expensive, _ = one(*above, upper)
+        plain, _ = _price(*above, upper, when, service_tier)
         request = cheap + rate * expensive
         break_even = float(1 - cheap / expensive) if expensive else None
     request *= 1 - cached
@@ -101,7 +113,30 @@ def estimate(
         cheap_usd=cheap if cascade is not None else None,
         expensive_usd=expensive,
         break_even_escalation_rate=break_even,
+        saving_usd=plain - request,
     )
+
+
+def _usage(given: Usage | Mapping[str, Any]) -> Usage:
+    """What a request uses.
+
+    Raises:
+        ValueError: If a name means nothing: a count that nobody prices would make the estimate too low.
+    """
+    from outlay.pricing.cost import OTHER_FEES, REQUIRED_FEES
+
+    if not isinstance(given, Usage):
+        _refuse_unknown("usage", given, (*USAGE_ATTRIBUTES, *REQUIRED_FEES, *OTHER_FEES, "other", "estimated"))
+    return Usage.of(given)
+
+
+def _refuse_unknown(what: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
+    names = list(dict.fromkeys(known))
+    for name in given:
+        if name not in names:
+            near = get_close_matches(str(name), names, 1)
+            meant = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(names)}"
+            raise ValueError(f"{what} has no {name!r}{meant}")
 
 
 def _price(provider: str, model: str, usage: Usage, at: datetime, tier: str) -> tuple[Decimal, Mapping[str, Decimal]]:
@@ -109,12 +144,16 @@ def _price(provider: str, model: str, usage: Usage, at: datetime, tier: str) -> 
 
     found = cost(usage, provider, model, at, service_tier=tier)
     if found is None:
-        raise PriceNotFound(f"no price for {provider} {model} {tier or 'standard'} at {at.isoformat()}")
+        needs = "" if usage.output_tokens is not None else "; usage says nothing of output_tokens"
+        raise PriceNotFound(f"no price for {provider} {model} {tier or 'standard'} at {at.isoformat()}{needs}")
     return found.usd, found.lines
 
 
 def _ratio(name: str, value: float) -> Decimal:
-    ratio = Decimal(str(value))
-    if not 0 <= ratio <= 1:
+    try:
+        ratio = Decimal(str(value))
+    except ArithmeticError:
+        ratio = Decimal("nan")
+    if ratio.is_nan() or not 0 <= ratio <= 1:
         raise ValueError(f"{name} must be between 0 and 1, not {value!r}")
     return ratio

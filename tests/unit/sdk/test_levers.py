@@ -477,3 +477,33 @@ def test_an_estimate_refuses_what_it_does_not_know() -> None:
         outlay.estimate("openai", "no-such-model", {"input_tokens": 1})
     with pytest.raises(ValueError, match="cache_hit_ratio"):
         outlay.estimate("openai", "gpt-4o", {"input_tokens": 1}, cache_hit_ratio=2)
+
+
+@pytest.mark.parametrize(
+    ("usage", "more", "says"),
+    [
+        ({"input_tokens": 9, "output_tokens": 1, "cache_raed_tokens": 5}, {}, "did you mean 'cache_read_tokens'"),
+        ({"input_tokens": 9, "output_tokens": -1}, {}, "whole number of at least 0, not -1"),
+        ({"input_tokens": 9, "output_tokens": 1}, {"requests_per_month": -1}, "requests_per_month"),
+        ({"input_tokens": 9, "output_tokens": 1}, {"cache_hit_ratio": float("nan")}, "between 0 and 1, not nan"),
+        (
+            {"input_tokens": 9, "output_tokens": 1},
+            {"cascade": {"model": "gpt-4o", "escalation_rate": 0.1, "usages": {}}},
+            "did you mean 'usage'",
+        ),
+    ],
+)
+def test_an_estimate_refuses_what_would_make_it_wrong(usage: dict[str, int], more: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        outlay.estimate("openai", "gpt-4o-mini", usage, at=WHEN, **more)
+
+
+def test_an_estimate_says_what_is_saved_against_standard_prices_of_the_top_tier() -> None:
+    usage = {"input_tokens": 1200, "output_tokens": 300}  # mini 0.00036, gpt-4o 0.006
+    cascade = {"model": "gpt-4o", "escalation_rate": 0.2}
+    found = outlay.estimate("openai", "gpt-4o-mini", usage, cascade=cascade, cache_hit_ratio=0.5, at=WHEN)
+    assert found.cost_per_request_usd == (Decimal("0.00036") + Decimal("0.0012")) / 2
+    assert found.saving_usd == Decimal("0.006") - Decimal("0.00078")
+    worse = outlay.estimate("openai", "gpt-4o-mini", usage, cascade={**cascade, "escalation_rate": 1}, at=WHEN)
+    assert worse.saving_usd == -Decimal("0.00036")
+    assert outlay.estimate("openai", "gpt-4o", usage, at=WHEN).saving_usd == 0
