@@ -235,6 +235,35 @@ def test_thresholds_tell_rate_cost_and_quality(store: Store) -> None:
     assert (answer["recommended"], answer["reason"]) == (0.85, "quality")
 
 
+def test_the_threshold_with_a_guarantee_is_the_lowest_that_the_scores_prove(store: Store) -> None:
+    rows = [attempt(n / 10, f"r{n}", 0, "accepted", 0.6 if n % 2 else 0.9) for n in range(600)]
+    put(store, *rows)
+    score(store, rows, [0.0 if n % 2 and n % 10 == 1 else 1.0 for n in range(600)])  # one of five is wrong at 0.6
+    answer = thresholds(store, WEEK, "triage")
+    assert answer is not None
+    found = answer["guaranteed"]
+    assert (found["threshold"], found["confidence"], found["runs"], found["runs_missing"]) == (0.65, 0.95, 300, 0)
+    assert 0.01 < found["error_bound"] < 0.02
+    assert found["saving_usd"] is None  # nothing ever escalated: what that costs is unknown
+    easy = thresholds(store, WEEK, "triage", error=0.2)
+    assert easy is not None
+    assert easy["guaranteed"]["threshold"] == 0.6
+
+
+def test_too_few_scores_prove_nothing_and_the_answer_says_how_many_are_missing(store: Store) -> None:
+    rows = world()
+    put(store, *rows)
+    answer = thresholds(store, WEEK, "triage")
+    assert answer is not None
+    assert (answer["guaranteed"], answer["guaranteed_reason"]) == (None, "no first answer of this cascade is scored")
+    score(store, rows, [1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+    answer = thresholds(store, WEEK, "triage")
+    assert answer is not None
+    assert (answer["guaranteed"], answer["runs_missing"]) == (None, 156)
+    with pytest.raises(BadRequest, match="error must lie between 0 and 1"):
+        thresholds(store, WEEK, "triage", error=0.0)
+
+
 def test_quality_is_unknown_where_no_answer_so_unsure_was_ever_scored(store: Store) -> None:
     rows = world()
     put(store, *rows)

@@ -14,6 +14,7 @@ from typing import Any
 from outlay_analytics.query.spend_source import calls_hours_sql, hours_sql
 from outlay_analytics.query.window import Scope
 from outlay_analytics.questions.cascade_attempts import base_params, rolled_parts, scored_attempts_sql
+from outlay_analytics.questions.guaranteed import CONFIDENCE, ERROR, check, guaranteed
 from outlay_collector.store import Row, Store, load_sql
 
 SQL = "outlay_analytics.questions.sql"
@@ -23,14 +24,20 @@ FEW = 30
 TOLERANCE = 0.01
 
 
-def thresholds(store: Store, scope: Scope, name: str) -> dict[str, Any] | None:
+def thresholds(
+    store: Store, scope: Scope, name: str, error: float = ERROR, confidence: float = CONFIDENCE
+) -> dict[str, Any] | None:
     """What each threshold of one cascade would mean, lowest first, and the recommended one; None if it has no calls.
 
     Returns:
         `rows` of `threshold escalation_rate cost_per_run_usd quality`; `recommended`, the threshold of one of them,
         and its `reason` (see `recommend`); `score` (which one quality is), `runs` (with a confidence), `in_use`
-        (thresholds that the runs reported).
+        (thresholds that the runs reported); `guaranteed`, `guaranteed_reason`, `runs_missing` (see `guaranteed.py`).
+
+    Raises:
+        BadRequest: If `error` or `confidence` does not lie between 0 and 1.
     """
+    check(error, confidence)
     filters, params = base_params(scope, name)
     parts, rolled = rolled_parts(store, scope, "total")
     live = {"hours": calls_hours_sql(scope.window, parts, params), "filters": filters}
@@ -39,7 +46,15 @@ def thresholds(store: Store, scope: Scope, name: str) -> dict[str, Any] | None:
     if not name or not seen["calls"]:
         return None
     if not seen["confidences"]:
-        return {"rows": [], "recommended": None, "reason": None, "score": None, "runs": 0, "in_use": []}
+        nothing: dict[str, Any] = {
+            "rows": [],
+            "recommended": None,
+            "reason": None,
+            "score": None,
+            "runs": 0,
+            "in_use": [],
+        }
+        return nothing | guaranteed([], [], [], error, confidence)
     scores = store.query(load_sql(SQL, "cascade_scores", filters=filters), params)
     score = scores[0]["name"] if scores else None
     steps = candidates(seen)
@@ -59,6 +74,7 @@ def thresholds(store: Store, scope: Scope, name: str) -> dict[str, Any] | None:
         "score": score,
         "runs": sum(one["runs"] for one in bins),
         "in_use": seen["thresholds"],
+        **guaranteed(bins if score else [], steps, seen["thresholds"], error, confidence),
     }
 
 

@@ -2,5 +2,5 @@
 
 Enters: counts and sums.
 Leaves: estimates with intervals, verdicts.
-May import: nothing.
+May import: query.
 """

@@ -16,6 +16,7 @@ from outlay_analytics.explain import change
 from outlay_analytics.forecast import spend as forecast
 from outlay_analytics.query.window import BadRequest, Window, parse_timezone, parse_window
 from outlay_analytics.questions import caching, cascades, spend
+from outlay_analytics.questions.guaranteed import CONFIDENCE, ERROR
 from outlay_web.api.paging import Key, read_page, tie, window_of
 from outlay_web.api.schema.parameters import documented
 from outlay_web.api.wire import answer, table
@@ -112,11 +113,14 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         found = page.cut(found, "cascades", lambda row: (*cascades.order(row), tie(row["name"])))
         return table(query, found, "cascades", [*([] if interval == "total" else ["time"]), *CASCADE_COLUMNS])
 
-    @routes.get("/cascades/{name:path}/thresholds", openapi_extra=documented("format"), tags=["answers"])
+    @routes.get(
+        "/cascades/{name:path}/thresholds", openapi_extra=documented("error", "confidence", "format"), tags=["answers"]
+    )
     def get_thresholds(request: Request, name: str) -> Response:
-        """What each confidence threshold would have cost, and the recommended one."""
-        query = read_query(ctx, request, ("format",))
-        found = cascades.thresholds(ctx.store, query.scope, name)
+        """What each confidence threshold would have cost, the recommended one, and the one with a guarantee."""
+        query = read_query(ctx, request, ("error", "confidence", "format"))
+        error, confidence = query.number("error", ERROR), query.number("confidence", CONFIDENCE)
+        found = cascades.thresholds(ctx.store, query.scope, name, error, confidence)
         if found is None:
             raise Problem(404, f"no cascade {name[:80]!r} in this window")
         return table(query, found, "rows", ["threshold", "escalation_rate", "cost_per_run_usd", "quality"])

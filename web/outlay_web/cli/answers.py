@@ -105,13 +105,22 @@ def add_commands(app: click.Group) -> None:
     @command(app, "cascades")
     @interval_option
     @click.option("--thresholds", metavar="NAME", help="Compare thresholds of this cascade.")
-    def cascades(ask: Ask, interval: str | None, thresholds: str | None) -> None:
+    @click.option("--error", metavar="SHARE", help="With --thresholds: most of the accepted that may be wrong; 0.02.")
+    @click.option("--confidence", metavar="SHARE", help="With --thresholds: how sure that is to be; 0.95.")
+    def cascades(
+        ask: Ask, interval: str | None, thresholds: str | None, error: str | None, confidence: str | None
+    ) -> None:
         """How often cascades escalate, and whether they pay."""
         if thresholds:
             if interval is not None:
                 raise click.UsageError("--interval does not apply to --thresholds, which is about the whole window")
             columns = ["threshold", "escalation_rate", "cost_per_run_usd", "quality"]
-            ask.show(f"/cascades/{thresholds}/thresholds", "rows", columns)
+            path = f"/cascades/{thresholds}/thresholds"
+            found = ask.show(path, "rows", columns, error=error, confidence=confidence)
+            if ask.form == "text":
+                print(_guarantee(found))
+        elif error is not None or confidence is not None:
+            raise click.UsageError("--error and --confidence apply to --thresholds NAME")
         else:
             times = ["time"] if interval not in (None, "total") else []
             ask.show("/cascades", "cascades", [*times, *CASCADES], interval=interval)
@@ -192,6 +201,16 @@ def add_commands(app: click.Group) -> None:
             ask.print_json(found)
         else:
             print_table([{"what": name, "value": found[name]} for name in found if name != "jobs"], ["what", "value"])
+
+
+def _guarantee(found: dict[str, Any]) -> str:
+    """The threshold with a guarantee in words."""
+    one = found["guaranteed"]
+    if one is None:
+        return f"no threshold with a guarantee: {found['guaranteed_reason']}"
+    saving = "" if one["saving_usd"] is None else f", saves {cell(one['saving_usd'], 'saving_usd')} USD"
+    sure = f"{float(one['confidence']):.0%} sure, {one['runs']} scored runs"
+    return f"guaranteed {cell(one['threshold'])}: at most {float(one['error_bound']):.1%} wrong ({sure}){saving}"
 
 
 def _ratio(found: dict[str, Any]) -> Any:

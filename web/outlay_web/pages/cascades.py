@@ -101,6 +101,7 @@ def cascade(view: View, i: int, one: Row) -> Cascade:
             f"{fmt.usd_text(one.get('wasted_usd'))} on attempts that were not accepted",
         ),
         Tile("Per accepted answer", fmt.usd(one.get("cost_per_accepted_usd")), None),
+        guarantee_tile(swept),
         Tile(
             "Saved" if saving is None or saving >= 0 else "Lost",
             fmt.usd(saving),
@@ -119,6 +120,20 @@ def cascade(view: View, i: int, one: Row) -> Cascade:
         advice(swept.get("recommended")),
         calls,
     )
+
+
+def guarantee_tile(swept: Row) -> Tile:
+    """The threshold with a guarantee, beside the one in use."""
+    found = swept.get("guaranteed")
+    if found is None:
+        return Tile("Guaranteed threshold", "–", None, str(swept.get("guaranteed_reason") or "no run has a confidence"))
+    used = ", ".join(f"{at:g}" for at in swept["in_use"][:3])
+    note = f"at most {fmt.ratio_text(found['error_bound'])} wrong, {fmt.ratio_text(found['confidence'])} sure"
+    note += f"; in use: {used}" if used else ""
+    if found["saving_usd"] is not None:
+        low, high = fmt.usd_text(found["saving_lo_usd"]), fmt.usd_text(found["saving_hi_usd"])
+        note += f"; saves {fmt.usd_text(found['saving_usd'])} ({low} to {high})"
+    return Tile("Guaranteed threshold", f"{found['threshold']:g}", None, note)
 
 
 def tier_table(view: View, table_name: str, name: str, tiers: Sequence[Row]) -> Table:

@@ -3,7 +3,8 @@
 -- thresholds to tell apart, ascending).
 -- Result: one row per number of steps that a confidence reaches: confidence, the lowest of its runs, exact, and scored_from,
 -- the lowest of those whose answer of tier 0 is scored; runs; priced runs and cost at tier 0; escalated priced runs and
--- cost of their further attempts; scored runs and sums of scores, of answers of tier 0 and of escalated ones.
+-- cost of their further attempts; scored runs and sums of scores, of answers of tier 0 and of escalated ones; of the
+-- former the lowest and highest score, and how many are below 0.5.
 SELECT
     arrayCount(step -> step <= run_confidence, {steps:Array(Float64)}) AS reached,
     min(assumeNotNull(run_confidence)) AS confidence,
@@ -15,6 +16,9 @@ SELECT
     sum(rest_cost) AS rest_usd,
     countIf(isFinite(first_score)) AS first_scored,
     sumIf(first_score, isFinite(first_score)) AS first_score_sum,
+    minIf(first_score, isFinite(first_score)) AS first_least,
+    maxIf(first_score, isFinite(first_score)) AS first_most,
+    countIf(isFinite(first_score) AND first_score < 0.5) AS first_wrong,
     countIf(isFinite(last_score)) AS last_scored,
     sumIf(last_score, isFinite(last_score)) AS last_score_sum
 FROM ($runs)

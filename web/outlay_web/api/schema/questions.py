@@ -135,6 +135,18 @@ THRESHOLDS = record(
         "score": maybe(TEXT),
         "runs": COUNT,
         "in_use": listed(NUMBER),
+        "guaranteed": maybe(
+            record(
+                {
+                    "threshold": NUMBER,
+                    **each("error_bound confidence", RATIO),
+                    **each("saving_usd saving_lo_usd saving_hi_usd", maybe(USD)),
+                    **each("runs runs_missing", COUNT),
+                }
+            )
+        ),
+        "guaranteed_reason": maybe(TEXT),
+        "runs_missing": COUNT,
     }
 )
 
