@@ -105,7 +105,7 @@ class Reckoner:
             price_version=version if row else "",
             matched_model=match.model.key if match else "",
             match_kind="+".join([match.kind, *notes]) if match else "",
-            avoided_usd=usd if state == "cached" and _says_tokens(call) else None,
+            avoided_usd=usd if state == "cached" and _says_tokens(call) and not _lacks_usage(call, row) else None,
         )
 
     def _match(self, call: Asked, period: PricePeriod) -> tuple[Match | None, str, list[str]]:
@@ -129,17 +129,22 @@ def _says_tokens(call: Asked) -> bool:
     return call.counts.get("input_tokens") is not None or call.counts.get("output_tokens") is not None
 
 
+def _lacks_usage(call: Asked, row: Row | None) -> bool:
+    """Whether a count is unknown that has a price."""
+    rates = row.rates if row else {}
+    priced = (("input_tokens", "input"), ("output_tokens", "output"))
+    return any(call.counts.get(tokens) is None and bool(rates.get(part)) for tokens, part in priced)
+
+
 def _state(call: Asked, row: Row | None, used: Mapping[str, int], lines: Mapping[str, Decimal] | None) -> str:
     """Whether a call has a cost, and why not."""
-    rates = row.rates if row else {}
     if call.state_hint in (*FREE_STATES, "no_usage"):
         return call.state_hint
     # Units that no price is known for (a reranker's search units) are usage, not its absence.
     if not _says_tokens(call) and not _parts(used):
         return "unpriced" if call.other_usage else "no_usage"
-    for tokens, part in (("input_tokens", "input"), ("output_tokens", "output")):
-        if call.counts.get(tokens) is None and rates.get(part):
-            return "no_usage"
+    if _lacks_usage(call, row):
+        return "no_usage"
     if lines is None:
         return "unpriced"
     return call.state_hint or "computed"
