@@ -205,7 +205,7 @@ class Scenario:
 def simulate(
     store: Store,
     book: PriceBook,
-    writer: Writer,
+    writer: Writer | None,
     scope: Scope,
     changes: Sequence[Change],
     *,
@@ -217,7 +217,7 @@ def simulate(
     Args:
         store: Where the calls are.
         book: The prices.
-        writer: Looks up names of models that were not seen before.
+        writer: Looks up names of models that were not seen before; not needed where nothing is changed.
         scope: Window and filters.
         changes: What is otherwise; none gives the actual cost.
         now: The moment whose prices another model is paid at.
@@ -230,7 +230,8 @@ def simulate(
     Raises:
         BadRequest: For a change that concerns no call, a model without a price, too many branches or features.
     """
-    book.ensure(writer)
+    if writer is not None:
+        book.ensure(writer)
     params: dict[str, Any] = {"project": scope.project, "now": instant_text(now)}
     params |= {"start": instant_text(scope.window.start), "end": instant_text(scope.window.end)}
     source = load_sql(SQL, "simulate_source", filters=filter_sql(scope, "calls", params) or "1")
@@ -264,12 +265,13 @@ def simulate(
     }
 
 
-def _of_branch(scenario: Scenario, writer: Writer, branch: Branch) -> Iterator[tuple[str, Decimal, int]]:
+def _of_branch(scenario: Scenario, writer: Writer | None, branch: Branch) -> Iterator[tuple[str, Decimal, int]]:
     """Cost per feature of a branch: (feature, USD, calls that a change concerns)."""
     for row in scenario.store.query(load_sql(SQL, "simulate_kept", source=branch.source), scenario.params):
         yield str(row["feature"]), row["usd"], 0
     if not branch.changed:
         return
+    assert writer is not None  # something is changed
     concerned = load_sql(SQL, "simulate_concerned", source=branch.source)
     scenario.book.prepare(writer, concerned, scenario.params)
     priced = scenario.book.price_select(concerned)

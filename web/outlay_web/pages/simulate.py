@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -40,7 +41,7 @@ def page(view: View) -> Page:
     found, problem = None, ""
     try:
         changes = parse_changes(changes_of(given))
-        with ctx.own_writer() as writer:
+        with ctx.own_writer() if changes else nullcontext() as writer:  # who only looks writes nothing
             limit = parts.table_groups(view)
             found = simulate(ctx.store, ctx.prices, writer, view.scope, changes, now=view.now, limit=limit)
     except BadRequest as exc:
