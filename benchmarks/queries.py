@@ -23,17 +23,24 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / part) for part in ("sdk", "collector", "analytics")]
 
+from outlay_analytics.export.focus import focus  # noqa: E402
 from outlay_analytics.query.window import EVERYTHING, Scope, Window  # noqa: E402
 from outlay_analytics.questions.caching import caching  # noqa: E402
 from outlay_analytics.questions.calls import list_calls  # noqa: E402
 from outlay_analytics.questions.cascades import cascades, thresholds  # noqa: E402
+from outlay_analytics.questions.changes import Model, ReplaceModel  # noqa: E402
+from outlay_analytics.questions.showback import showback  # noqa: E402
+from outlay_analytics.questions.simulate import simulate  # noqa: E402
 from outlay_analytics.questions.spend import spend  # noqa: E402
 from outlay_analytics.questions.traces import get_trace, list_traces  # noqa: E402
+from outlay_analytics.questions.unit_costs import unit_costs  # noqa: E402
+from outlay_collector.prices.book import PriceBook  # noqa: E402
 from outlay_collector.rollup.hours import Rollup  # noqa: E402
 from outlay_collector.store import Store, client, migrate, open_store  # noqa: E402
 
 END = datetime(2026, 6, 1, tzinfo=UTC)
 BATCH = 500_000
+OTHER_MODEL = ReplaceModel("model-1", Model("gpt-4o", "openai"))
 
 CALLS = """
 INSERT INTO calls (project, trace_id, span_id, n, started_at, duration_ns, name, service, environment, feature, team,
@@ -162,6 +169,8 @@ def main() -> None:
     one = list_calls(store, scope, limit=1)["calls"][0]
     everything, response = Scope(EVERYTHING), one["response_id"]
     name = "cascade-0"
+    book, writer = PriceBook(store), store.writer()
+    book.ensure(writer)
     questions: list[tuple[str, Callable[[], Any]]] = [
         ("spend, total", lambda: spend(store, scope)),
         ("spend by feature and day", lambda: spend(store, scope, ["feature"], "day")),
@@ -172,6 +181,12 @@ def main() -> None:
         ("spend of one feature by model_tier", lambda: spend(store, feature, ["model_tier"])),
         ("spend by user", lambda: spend(store, scope, ["user"], limit=50)),
         ("spend of one tag", lambda: spend(store, tagged, ["feature"])),
+        ("unit costs per customer", lambda: unit_costs(store, scope, "customer")),
+        ("unit costs per user", lambda: unit_costs(store, scope, "user")),
+        ("unit costs per request", lambda: unit_costs(store, scope, "request")),
+        ("showback by team", lambda: showback(store, scope, "team", "cost")),
+        ("what if one model were another", lambda: simulate(store, book, writer, scope, [OTHER_MODEL], now=END)),
+        ("FOCUS of three days", lambda: sum(1 for _ in focus(store, book, writer, days_3).rows)),
         ("caching by feature", lambda: caching(store, scope)),
         ("cascades", lambda: cascades(store, scope)),
         ("cascades by day", lambda: cascades(store, scope, "day")),

@@ -31,7 +31,7 @@ PERIODS = {
     "hour": ("toStartOfHour(c.started_at, 'UTC')", timedelta(hours=1)),
     "day": ("toDateTime(toStartOfDay(c.started_at, 'UTC'), 'UTC')", timedelta(days=1)),
 }
-GROUPS_AT_ONCE = 2000  # of some lines each
+GROUPS_AT_ONCE = 10_000  # of some lines each
 MAX_TAGS = 50
 
 
@@ -87,13 +87,13 @@ def focus(
         book.prepare(writer, source, every, version=_listed(listed))
 
     def rows() -> Iterator[dict[str, Any]]:
+        dynamic = {version: _dynamic(store, version) for version in {one.price_version for one in stretches}}
         for stretch in stretches:
             sql = load_sql(
                 SQL,
                 "focus",
                 priced=book.price_select(source, version=_listed(stretch.price_version), workings=True),
             )
-            dynamic = _dynamic(store, stretch.price_version)
             values = {
                 **params,
                 "price_version": stretch.price_version,
@@ -101,9 +101,10 @@ def focus(
                 "end": instant_text(min(stretch.end, scope.window.end)),
                 "parts": stretch.parts,
             }
+            at_times = dynamic[stretch.price_version]
             for part in range(stretch.parts):
                 for row in store.query(sql, {**values, "part": part}):
-                    yield _charge(row, scope.project, stretch.price_version, length, tags, dynamic)
+                    yield _charge(row, scope.project, stretch.price_version, length, tags, at_times)
 
     return Export(
         "focus",
@@ -159,7 +160,7 @@ def _charge(
     team, feature = row["team"] or None, row["feature"] or None
     unit = line.unit if quantity is not None else None
     return {
-        **dict.fromkeys(UNKNOWN),
+        **BLANK,
         "BilledCost": cost,
         "BillingAccountId": project,
         "BillingAccountName": project,
@@ -229,7 +230,7 @@ def _charge(
     }
 
 
-UNKNOWN = tuple(name for version in VERSIONS for name in focus_columns(version))
+BLANK = dict.fromkeys(name for version in VERSIONS for name in focus_columns(version))
 
 
 def price_id(version: str, row: int, line: str) -> str:
