@@ -1,9 +1,9 @@
 """A ClickHouse cluster on top of chDB, for tests only: `ClickHouseHttp` that takes what is said to a cluster.
 
-Named `one` is a cluster of one shard with three replicas, named `two` one of two shards. All nodes are one engine, so
-every node has every row at once. What only a cluster can do is taken off a statement before the engine sees it: ON
-CLUSTER, Replicated engines, SYSTEM SYNC REPLICA. What was so made says that it is replicated, as on a cluster. Not
-played: Keeper, replicas that lag, nodes that are down.
+Named `one` is a cluster of one shard with three replicas (`clickhouse_shards` has one of two shards). All nodes are one
+engine, so every node has every row at once. What only a cluster can do is taken off a statement before the engine sees
+it: ON CLUSTER, Replicated engines, SYSTEM SYNC REPLICA. What was so made says that it is replicated, as on a cluster.
+Not played: Keeper, replicas that lag, nodes that are down.
 
 `python -m tests.clickhouse_cluster DIR` serves one, for OUTLAY_TEST_DSN, until it is interrupted.
 """
@@ -16,11 +16,11 @@ import threading
 
 from tests.clickhouse_http import ClickHouseHttp
 
-ON_CLUSTER = re.compile(r"(?P<table>\w+)(?P<quote>`?) ON CLUSTER `(?P<cluster>[^`]+)`")
-ENGINE = re.compile(r"ENGINE = Replicated(\w*MergeTree)\('(?P<path>[^']+)', '\{replica\}'(?:, )?")
+ON_CLUSTER = re.compile(r"(?P<before>\w+`?) ON CLUSTER `(?P<cluster>[^`]+)`")
+ENGINE = re.compile(r"ENGINE = Replicated(\w*MergeTree)\('(?P<path>[^']+)', '[^']+'(?:, )?")
 CLUSTERS = (
-    "(SELECT * FROM values('cluster String, shard_num UInt32, replica_num UInt32', "
-    "('one', 1, 1), ('one', 1, 2), ('one', 1, 3), ('two', 1, 1), ('two', 2, 1)))"
+    "(SELECT * FROM values('cluster String, shard_num UInt32, replica_num UInt32, is_local UInt8', "
+    "('one', 1, 1, 1), ('one', 1, 2, 0), ('one', 1, 3, 0)))"
 )
 TABLES = (
     "(SELECT * REPLACE (if(name IN ({replicated}) AND endsWith(engine, 'MergeTree'), "
@@ -47,11 +47,11 @@ class ClickHouseCluster(ClickHouseHttp):
             return "SELECT 1 FORMAT Null"
         made = ON_CLUSTER.search(sql)
         if made:
-            if made["cluster"] not in ("one", "two"):
+            if made["cluster"] != "one":
                 raise RuntimeError(UNKNOWN.format(name=made["cluster"]))
             if "ENGINE = Replicated" in sql:
-                self.replicated.add(made["table"])
-            sql = sql[: made.start()] + made["table"] + made["quote"] + sql[made.end() :]
+                self.replicated.add(made["before"])
+            sql = sql[: made.start()] + made["before"] + sql[made.end() :]
             sql = ENGINE.sub(r"ENGINE = \1(", sql)
             sql = sql.replace(" replicated_deduplication_window", " non_replicated_deduplication_window")
         names = ", ".join(f"'{name}'" for name in sorted(self.replicated)) or "''"

@@ -59,8 +59,12 @@ class ClickHouseHttp:
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
     def dsn(self, database: str, cluster: str = "") -> str:
-        address = f"127.0.0.1:{self._server.server_address[1]}"
+        address = f"127.0.0.1:{self.port}"
         return f"clickhouse://default:@{address}/{database}" + (f"?cluster={cluster}" if cluster else "")
 
     def understood(self, sql: str) -> str:
@@ -80,6 +84,38 @@ class ClickHouseHttp:
         if name not in self.sessions:
             self.sessions[name] = (chdb.connect(self.path), threading.Lock())
         return self.sessions[name]
+
+    def run(self, sql: str, data: bytes | None, options: dict[str, str]) -> bytes:
+        name = options.get("session_id", "")
+        connection, lock = self.session(name) if name else (chdb.connect(self.path), threading.Lock())
+        try:
+            with lock:
+                return self._execute(connection, sql, data, options)
+        finally:
+            if not name:
+                connection.close()
+
+    def _execute(self, connection: Any, sql: str, data: bytes | None, options: dict[str, str]) -> bytes:
+        if options.get("database"):
+            connection.query(f"USE `{options['database']}`", "TabSeparated")
+        settings = {k: v for k, v in options.items() if k not in RESERVED and not k.startswith("param_")}
+        before = _values(connection, settings)  # a request's settings are its own
+        changed = {name: value for name, value in settings.items() if value != before.get(name)}
+        _set(connection, changed)
+        try:
+            params = {k[6:]: v for k, v in options.items() if k.startswith("param_")}
+            insert = INSERT.match(sql)
+            if insert and data is not None:
+                with tempfile.NamedTemporaryFile(suffix=".data") as file:
+                    file.write(data)
+                    file.flush()
+                    head = sql[: insert.start(1)].rstrip()[: -len("FORMAT")]
+                    statement = f"{head} FROM INFILE '{file.name}' FORMAT {insert[1]}"
+                    return bytes(connection.query(statement, "TabSeparated", params=params).bytes())
+            return bytes(connection.query(sql, options.get("default_format", "TabSeparated"), params=params).bytes())
+        finally:
+            if settings.get("readonly", "0") == "0":
+                _set(connection, {name: before[name] for name in changed})
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -134,44 +170,12 @@ class _Handler(BaseHTTPRequestHandler):
             )
             sql, data = text.decode(), rest or None
         try:
-            status, payload, headers = 200, self._run(self.owner.understood(sql), data, options), {}
+            status, payload, headers = 200, self.owner.run(self.owner.understood(sql), data, options), {}
         except Exception as exc:
             code = re.search(r"Code: (\d+)", str(exc))
             headers = {"X-ClickHouse-Exception-Code": code[1] if code else "0"}
             status, payload = 500, str(exc).encode()
         return self._send(status, payload, headers)
-
-    def _run(self, sql: str, data: bytes | None, options: dict[str, str]) -> bytes:
-        name = options.get("session_id", "")
-        connection, lock = self.owner.session(name) if name else (chdb.connect(self.owner.path), threading.Lock())
-        try:
-            with lock:
-                return self._execute(connection, sql, data, options)
-        finally:
-            if not name:
-                connection.close()
-
-    def _execute(self, connection: Any, sql: str, data: bytes | None, options: dict[str, str]) -> bytes:
-        if options.get("database"):
-            connection.query(f"USE `{options['database']}`", "TabSeparated")
-        settings = {k: v for k, v in options.items() if k not in RESERVED and not k.startswith("param_")}
-        before = _values(connection, settings)  # a request's settings are its own
-        changed = {name: value for name, value in settings.items() if value != before.get(name)}
-        _set(connection, changed)
-        try:
-            params = {k[6:]: v for k, v in options.items() if k.startswith("param_")}
-            insert = INSERT.match(sql)
-            if insert and data is not None:
-                with tempfile.NamedTemporaryFile(suffix=".data") as file:
-                    file.write(data)
-                    file.flush()
-                    head = sql[: insert.start(1)].rstrip()[: -len("FORMAT")]
-                    statement = f"{head} FROM INFILE '{file.name}' FORMAT {insert[1]}"
-                    return bytes(connection.query(statement, "TabSeparated", params=params).bytes())
-            return bytes(connection.query(sql, options.get("default_format", "TabSeparated"), params=params).bytes())
-        finally:
-            if settings.get("readonly", "0") == "0":
-                _set(connection, {name: before[name] for name in changed})
 
     def _send(self, status: int, payload: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)

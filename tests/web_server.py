@@ -20,8 +20,8 @@ from urllib.parse import quote, urlencode
 
 import uvicorn
 
+from outlay_collector.store.clock import utc_now
 from outlay_web.config import Config, Settings
-from outlay_web.http.context import utc_now
 from outlay_web.http.protocol import BoundedProtocol
 from outlay_web.server.application import Application
 from outlay_web.server.serve import Server, listen

@@ -1,11 +1,13 @@
-"""`?cluster=NAME`: one shard, any number of replicas; every table on every node; what else a cluster is, is refused."""
+"""`?cluster=NAME` of one shard with any number of replicas: every table on every node. Several: test_cells.py."""
 
 from __future__ import annotations
 
 import re
 import threading
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import pytest
 from tests.clickhouse_cluster import ClickHouseCluster
@@ -13,7 +15,8 @@ from tests.conftest import ENGINE_PATH
 
 from outlay.errors import ConfigError, StoreError
 from outlay_collector.store import migrate, open_store
-from outlay_collector.store.migrate import expand
+from outlay_collector.store.migrate import MIGRATIONS, _files, expand
+from outlay_collector.store.placement import Placement, placements
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +34,9 @@ def database(cluster: ClickHouseCluster) -> Iterator[str]:
     cleaner.close()
 
 
-def test_a_cluster_of_several_shards_is_refused_by_name(cluster: ClickHouseCluster) -> None:
-    dsn = cluster.dsn("outlay", "two").replace("default:", "default:secret")
-    with pytest.raises(ConfigError, match=r"cluster 'two' has 2 shards; Outlay needs one shard") as caught:
-        open_store(dsn)
-    assert "secret" not in str(caught.value)
-
-
 def test_a_cluster_that_the_server_does_not_know_is_refused_with_those_it_knows(cluster: ClickHouseCluster) -> None:
-    with pytest.raises(ConfigError, match=r"knows no cluster 'tow', but: one, two"):
-        open_store(cluster.dsn("outlay", "tow"))
+    with pytest.raises(ConfigError, match=r"knows no cluster 'two', but: one"):
+        open_store(cluster.dsn("outlay", "two").replace("default:", "default:secret"))
 
 
 def test_every_table_is_replicated_under_its_own_name_on_every_node(cluster: ClickHouseCluster, database: str) -> None:
@@ -91,6 +87,43 @@ def test_roles_that_start_at_once_migrate_once(cluster: ClickHouseCluster, datab
     assert [bool(names) for names in sorted(ran, key=len)] == [False, False, True]
 
 
+def test_a_question_that_nobody_waits_for_is_ended_on_whichever_node_it_runs(
+    cluster: ClickHouseCluster, database: str
+) -> None:
+    for name, clause in (("one", " ON CLUSTER `one`"), ("", "")):
+        store = open_store(cluster.dsn(database, name))
+        cluster.statements.clear()
+        done: Future[None] = Future()
+        store._end(done, "some-name")
+        until = time.monotonic() + 30
+        while not (killed := [sql for sql in cluster.statements if sql.startswith("KILL")]):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        done.set_result(None)
+        store.close()
+        assert killed[0].startswith(f"KILL QUERY{clause} WHERE position(query, reverse(")
+
+
+def test_every_migration_says_how_its_rows_lie_on_a_cluster() -> None:
+    placed = placements([MIGRATIONS, *(text for _, _, text in _files())])
+    assert placed["calls"] == Placement("spread", "cityHash64(trace_id)")
+    assert placed["response_ids"] == Placement("spread", "key")
+    assert {name for name, one in placed.items() if one.kind == "entry"} == {"otlp_in"}
+    for name in ("ingest_keys", "sessions", "prices", "budgets", "notifications", "leases", "schema_migrations"):
+        assert placed[name] == Placement("everywhere"), name
+    for name in ("dirty_hours", "rolled_hours", "spend_hourly", "settle_progress"):
+        assert placed[name] == Placement("cell"), name
+
+
+def test_a_table_that_does_not_say_so_is_refused_and_one_that_leaves_it_to_chance() -> None:
+    text = "CREATE TABLE IF NOT EXISTS t\n(\n    a UInt8\n)\nENGINE = MergeTree\nORDER BY a;\n"
+    with pytest.raises(ValueError, match="table t does not say how its rows lie on a cluster; write -- shard:"):
+        placements([text])
+    with pytest.raises(ValueError, match=r"table t is placed by rand\(\)"):
+        placements([f"-- shard: rand()\n{text}"])
+    assert placements([text, "-- shard of t: cell\n"]) == {"t": Placement("cell")}
+
+
 def test_a_statement_for_a_cluster_says_what_it_says_for_one_node() -> None:
     text = (
         "-- what it holds\n-- shard: cityHash64(trace_id)\n"
@@ -99,16 +132,20 @@ def test_a_statement_for_a_cluster_says_what_it_says_for_one_node() -> None:
         "SETTINGS non_replicated_deduplication_window = 10, $durable;\n"
         "ALTER TABLE t\n    ADD COLUMN IF NOT EXISTS b String COMMENT 'y';\n"
     )
-    made, changed = expand(text, "main", "outlay")
+    made, changed = expand(text, "main", "outlay", placements([text]))
     assert "CREATE TABLE IF NOT EXISTS t ON CLUSTER `main`\n(\n" in made
     assert (
         "ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/outlay/t', '{replica}', version, is_deleted)"
         in made
     )
     assert " replicated_deduplication_window = 10, fsync_after_insert = 1" in made
+    everywhere = expand(
+        text.replace("cityHash64(trace_id)", "everywhere"), "main", "outlay", {"t": Placement("everywhere")}
+    )
+    assert "('/clickhouse/tables/all/outlay/t', '{shard}-{replica}', version, is_deleted)" in everywhere[0]
     assert changed.startswith("ALTER TABLE t ON CLUSTER `main`\n    ADD COLUMN IF NOT EXISTS b")
 
 
 def test_a_migration_that_a_cluster_would_run_on_one_node_only_is_refused() -> None:
     with pytest.raises(ValueError, match="may only make, alter, empty or drop"):
-        expand("RENAME TABLE a TO b;", "main", "outlay")
+        expand("RENAME TABLE a TO b;", "main", "outlay", {})

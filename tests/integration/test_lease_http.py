@@ -20,9 +20,9 @@ from outlay_analytics.alerting.settings import parse_alerts
 from outlay_analytics.notify.messages import Message
 from outlay_collector.settle import Settler
 from outlay_collector.store import Store, migrate, open_store
+from outlay_collector.store.clock import utc_now
 from outlay_collector.store.lease import LEASE_S, Lease, StoredClaims, lease_on
 from outlay_web.config import Config, Settings
-from outlay_web.http.context import utc_now
 from outlay_web.server.application import Application
 
 OUTBOUND = parse_alerts({"allow": ["127.0.0.1"]}).outbound

@@ -1,4 +1,4 @@
-"""The store behaves the same on chDB in this process, over ClickHouse's HTTP protocol, and on a cluster."""
+"""The store behaves the same on chDB in this process, over ClickHouse's HTTP protocol, and on clusters."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.clickhouse_cluster import ClickHouseCluster
+from tests.clickhouse_shards import TwoShards, two_shards
 from tests.conftest import ENGINE_PATH
 
 from outlay.errors import ConfigError, StoreError
@@ -17,12 +18,24 @@ from outlay_collector.store import Store, load_sql, migrate, open_store
 from outlay_collector.store.client import Dsn
 
 
-@pytest.fixture(params=["chdb", "http", "cluster"])
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoShards]:
+    with two_shards(tmp_path_factory.mktemp("shards")) as made:
+        yield made
+
+
+@pytest.fixture(params=["chdb", "http", "cluster", pytest.param("shards", marks=pytest.mark.long)])
 def both(request: pytest.FixtureRequest) -> Iterator[Store]:
-    """An empty store: embedded, through the HTTP client, and on a cluster."""
+    """An empty store: embedded, through the HTTP client, on a cluster of one shard, and on one of two."""
     database = f"test_{uuid.uuid4().hex[:12]}"
     if request.param == "chdb":
         opened = open_store(f"chdb://{ENGINE_PATH}?database={database}")
+        yield opened
+        opened.writer().run(f"DROP DATABASE {database} SYNC")
+        opened.close()
+        return
+    if request.param == "shards":
+        opened = open_store(request.getfixturevalue("shards").dsn(database))
         yield opened
         opened.writer().run(f"DROP DATABASE {database} SYNC")
         opened.close()
@@ -43,7 +56,8 @@ def test_migrations_make_every_table_once(both: Store) -> None:
 
 def test_every_table_survives_a_power_cut_and_every_column_is_explained(both: Store) -> None:
     migrate(both)
-    tables = both.query(
+    here = both.local
+    tables = here.query(
         "SELECT name, create_table_query AS text FROM system.tables "
         "WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
     )
@@ -51,7 +65,7 @@ def test_every_table_survives_a_power_cut_and_every_column_is_explained(both: St
     for table in tables:
         for setting in ("fsync_after_insert", "fsync_part_directory", "min_rows_to_fsync_after_merge"):
             assert f"{setting} = 1" in table["text"], f"{table['name']} lacks {setting}"
-    bare = both.query(
+    bare = here.query(
         "SELECT table, name FROM system.columns WHERE database = currentDatabase() AND comment = '' "
         "AND table IN (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree')"
     )
@@ -60,10 +74,10 @@ def test_every_table_survives_a_power_cut_and_every_column_is_explained(both: St
 
 def test_a_table_that_would_lose_data_in_a_power_cut_stops_the_start(both: Store) -> None:
     migrate(both)
-    both.writer().run("ALTER TABLE spans MODIFY SETTING fsync_after_insert = 0")
+    both.local.writer().run("ALTER TABLE spans MODIFY SETTING fsync_after_insert = 0")
     with pytest.raises(StoreError, match=r"table spans .* MODIFY SETTING fsync_after_insert = 1"):
         migrate(both)
-    both.writer().run("ALTER TABLE spans MODIFY SETTING fsync_after_insert = 1")
+    both.local.writer().run("ALTER TABLE spans MODIFY SETTING fsync_after_insert = 1")
     assert migrate(both) == []
 
 

@@ -18,7 +18,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
@@ -36,6 +36,7 @@ from outlay_analytics.query.window import EVERYTHING, BadRequest, Scope, Window
 from outlay_collector.prices.tables import STRICT, Slips, list_of_tables, read_table
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
+from outlay_collector.store.clock import utc_now
 
 NAME = re.compile(r"[^\x00-\x1f\x7f/]{1,100}")
 LARGEST = Decimal("1e15")
@@ -242,11 +243,18 @@ def put_budget(
     before = all_budgets(store, (), project, name)
     kept = before[0].notify if before else ()
     budget = read_budget(name, body, project=project, channels=channels, kept=kept, guard=guard)
-    _write(writer, budget, deleted=False)
+    _write(writer, budget, now, deleted=False)
     return _standing(store, budget, now)
 
 
-def delete_budget(store: Store, writer: Writer, project: str, name: str, configured: Sequence[Budget] = ()) -> bool:
+def delete_budget(
+    store: Store,
+    writer: Writer,
+    project: str,
+    name: str,
+    configured: Sequence[Budget] = (),
+    now: datetime | None = None,
+) -> bool:
     """Delete a budget; False if there is none of that name.
 
     Raises:
@@ -256,7 +264,7 @@ def delete_budget(store: Store, writer: Writer, project: str, name: str, configu
     found = all_budgets(store, (), project, name)
     if not found:
         return False
-    _write(writer, found[0], deleted=True)
+    _write(writer, found[0], now or utc_now(), deleted=True)
     return True
 
 
@@ -265,7 +273,7 @@ def _not_configured(project: str, name: str, configured: Sequence[Budget]) -> No
         raise BadRequest(f"budget {name!r} is written in outlay.toml; change it there")
 
 
-def _write(writer: Writer, budget: Budget, *, deleted: bool) -> None:
+def _write(writer: Writer, budget: Budget, now: datetime, *, deleted: bool) -> None:
     writer.insert(
         "budgets",
         [
@@ -277,7 +285,7 @@ def _write(writer: Writer, budget: Budget, *, deleted: bool) -> None:
                 "scope": {dim: list(values) for dim, values in budget.scope.items()},
                 "timezone": budget.timezone,
                 "notify": list(budget.notify),
-                "updated_at": datetime.now(UTC),
+                "updated_at": now,
                 "is_deleted": int(deleted),
             }
         ],

@@ -137,7 +137,7 @@ def as_of(store: Store, scope: Scope) -> Hashable:
         "last": int(seen.end.timestamp()),
     }
     row = store.query(load_sql("outlay_analytics.anomalies.sql", "anomalies_as_of"), params)[0]
-    return seen.end, row["hours"], row["changed_at"]
+    return seen.end, row["hours"], tuple(row["changed_at"])
 
 
 def _hours(store: Store, scope: Scope, count: int, first: datetime) -> dict[Key, Floats]:

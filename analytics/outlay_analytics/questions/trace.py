@@ -159,11 +159,14 @@ def _is_pending(store: Store, params: Mapping[str, Any]) -> bool:
     """Whether settle has not yet seen the trace as it is now; only the marks that wait are read."""
     progress = store.query(load_sql("outlay_analytics.questions.sql", "settle_progress"))
     own: dict[str, Any] = {"project": params["project"], "trace_id": params["trace_id"]}
-    own["loaders"] = [row["loader"] for row in progress]
-    waiting = ["loader NOT IN {loaders:Array(String)}"]
+    own |= {"cells": [row["cell"] for row in progress], "loaders": [row["loader"] for row in progress]}
+    waiting = ["(shardNum(), loader) NOT IN arrayZip({cells:Array(UInt32)}, {loaders:Array(String)})"]
     for number, row in enumerate(progress):
-        own |= {f"loader_{number}": row["loader"], f"seq_{number}": row["seq"]}
-        waiting.append(f"(loader = {{loader_{number}:String}} AND seq > {{seq_{number}:UInt64}})")
+        own |= {f"cell_{number}": row["cell"], f"loader_{number}": row["loader"], f"seq_{number}": row["seq"]}
+        waiting.append(
+            f"(shardNum() = {{cell_{number}:UInt32}} AND loader = {{loader_{number}:String}} "
+            f"AND seq > {{seq_{number}:UInt64}})"
+        )
     sql = load_sql("outlay_analytics.questions.sql", "trace_pending", waiting=" OR ".join(waiting))
     return bool(store.query(sql, own)[0]["pending"])
 

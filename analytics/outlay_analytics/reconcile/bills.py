@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,7 @@ from outlay.errors import OutlayError
 from outlay_analytics.reconcile.bill import Bill, Charge
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
+from outlay_collector.store.clock import utc_now
 
 SQL = "outlay_analytics.reconcile.sql"
 SHOWN_NAME = 200
@@ -22,7 +23,7 @@ class NoSuchBill(OutlayError):
     """A bill that was never imported, or was taken away."""
 
 
-def keep_bill(writer: Writer, project: str, name: str, body: bytes, bill: Bill) -> str:
+def keep_bill(writer: Writer, project: str, name: str, body: bytes, bill: Bill, now: datetime | None = None) -> str:
     """Store a bill that was read from `body`; returns its identifier."""
     identity = hashlib.sha256(body).hexdigest()[:12]
     _write(
@@ -39,6 +40,7 @@ def keep_bill(writer: Writer, project: str, name: str, body: bytes, bill: Bill) 
             "left_out": {reason: str(usd) for reason, usd in bill.left_out.items()},
             "left_out_lines": bill.left_out_lines,
         },
+        now or utc_now(),
     )
     return identity
 
@@ -62,21 +64,22 @@ def find_bill(store: Store, project: str, identity: str) -> tuple[dict[str, Any]
     return found[0], [Charge(**row) for row in store.query(load_sql(SQL, "reconcile_charges"), params)]
 
 
-def drop_bill(writer: Writer, store: Store, project: str, identity: str) -> None:
+def drop_bill(writer: Writer, store: Store, project: str, identity: str, now: datetime | None = None) -> None:
     """Take a bill away.
 
     Raises:
         NoSuchBill: If there is none with this identifier.
     """
     find_bill(store, project, identity)
-    day = datetime.now(UTC).date().isoformat()
+    now = now or utc_now()
+    day = now.date().isoformat()
     gone = {"project": project, "bill": identity, "first_day": day, "last_day": day, "is_deleted": 1}
-    _write(writer, gone)
+    _write(writer, gone, now)
 
 
-def _write(writer: Writer, row: dict[str, Any]) -> None:
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    body = json.dumps({**row, "imported_at": now, "version": time.time_ns()})
+def _write(writer: Writer, row: dict[str, Any], now: datetime) -> None:
+    at = now.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    body = json.dumps({**row, "imported_at": at, "version": time.time_ns()})
     writer.load("bills", body.encode(), fmt="JSONEachRow")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from outlay_collector.store.client import Writer
+from outlay_collector.store.clock import utc_now
 
 LOADER = "scores"
 _lock = threading.Lock()
@@ -22,11 +23,11 @@ def add_score(
     name: str,
     value: float | None,
     label: str = "",
+    now: datetime | None = None,
 ) -> None:
     """Keep one evaluation of a span, or of the whole trace when `span_id` is empty; a later one replaces it."""
-    now = datetime.now(UTC)
     row: dict[str, Any] = {"project": project, "trace_id": trace_id, "span_id": span_id}
-    writer.insert("scores", [{**row, "name": name, "value": value, "label": label, "at": now}])
+    writer.insert("scores", [{**row, "name": name, "value": value, "label": label, "at": now or utc_now()}])
     mark_dirty(writer, project, trace_id)
 
 

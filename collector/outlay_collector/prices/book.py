@@ -17,7 +17,7 @@ import json
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
@@ -31,6 +31,7 @@ from outlay_collector.prices.reckon import MAX_NAME_LENGTH, Reckoner, tier_of
 from outlay_collector.prices.rows import Name, match_row, price_rows, stored_model
 from outlay_collector.store import Params, Store, load_sql
 from outlay_collector.store.client import Writer
+from outlay_collector.store.clock import Clock, utc_now
 from outlay_collector.store.locks import holding
 
 SQL = "outlay_collector.prices.sql"
@@ -54,8 +55,9 @@ LATER = "+"
 class PriceBook:
     """The price list in force, and the SQL that prices calls with it. Thread-safe; each caller brings its writer."""
 
-    def __init__(self, store: Store, overrides: Overrides | None = None) -> None:
+    def __init__(self, store: Store, overrides: Overrides | None = None, *, clock: Clock = utc_now) -> None:
         self.store = store
+        self._clock = clock
         self.overrides = overrides or Overrides()
         self._lock = threading.RLock()
         self._catalogs: dict[str, Catalog] = {}
@@ -92,7 +94,7 @@ class PriceBook:
                 self._seen.clear()  # what was unknown may be in this list
             self._version = version
             self._has_contracts = bool(writer.query("SELECT 1 FROM prices WHERE NOT is_list LIMIT 1"))
-            self._begin_periods(writer, now or datetime.now(UTC))
+            self._begin_periods(writer, now or self._clock())
             return version
 
     def put(self, writer: Writer, rows: Iterable[Mapping[str, Any]], now: datetime | None = None) -> str:
@@ -230,7 +232,7 @@ class PriceBook:
             [
                 {
                     "price_version": version,
-                    "known_since": datetime.now(UTC),
+                    "known_since": self._clock(),
                     "catalogue": catalog.source,
                     "catalogue_checked": datetime.fromisoformat(document["checked"]).date(),
                     "contracts": overrides.canonical(),

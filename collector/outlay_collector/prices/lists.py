@@ -9,6 +9,7 @@ from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.catalogue import source
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
+from outlay_collector.store.clock import utc_now
 
 SQL = "outlay_collector.prices.sql"
 OLD_DAYS = 30
@@ -26,6 +27,7 @@ def list_prices(
     as_of: datetime | None = None,
     limit: int = 100,
     offset: int = 0,
+    now: datetime | None = None,
 ) -> dict[str, Any]:
     """The rows of a price list.
 
@@ -37,6 +39,7 @@ def list_prices(
         as_of: The list as it was known at this moment instead of the newest: what did we believe on that day?
         limit: Rows at most.
         offset: Rows to skip.
+        now: The moment that the age of the catalogue is told at; the clock by default.
 
     Returns:
         `prices`, `price_version`, `known_since`, `catalogue`, `catalogue_checked`, `catalogue_age_days`,
@@ -70,7 +73,7 @@ def list_prices(
     return {
         "prices": rows[:limit],
         **version,
-        "catalogue_age_days": (datetime.now(UTC).date() - checked).days,
+        "catalogue_age_days": ((now or utc_now()).date() - checked).days,
         "next_offset": offset + limit if len(rows) > limit else None,
     }
 
@@ -139,7 +142,7 @@ def catalogue_warning(store: Store, now: datetime | None = None) -> str | None:
     version = version_known(store)
     if version is None:
         return None
-    days = ((now or datetime.now(UTC)).date() - version["catalogue_checked"]).days
+    days = ((now or utc_now()).date() - version["catalogue_checked"]).days
     if days <= OLD_DAYS:
         return None
     return f"the price list ({source()}) was last checked {days} days ago; update Outlay or genai-prices"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,6 +21,7 @@ from outlay_collector.prices import periods
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
+from outlay_collector.store.clock import Clock, utc_now
 
 SQL = "outlay_collector.prices.sql"
 PART_CALLS = 200_000
@@ -30,6 +31,10 @@ FIGURES = {
     "input_tokens": "if(old_cost_state = 'cached', NULL, input_tokens)",
     "output_tokens": "if(old_cost_state = 'cached', NULL, output_tokens)",
 }
+
+
+Agreeing = Callable[[PriceBook, Writer, str, datetime, datetime], None]
+"""Makes the calls of a project that started in a window agree with the price lists in force."""
 
 
 def reprice(
@@ -42,6 +47,8 @@ def reprice(
     dry_run: bool = True,
     version: str | None = None,
     reopen: bool = False,
+    agreeing: Agreeing | None = None,
+    clock: Clock = utc_now,
 ) -> dict[str, Any]:
     """What the calls that started in [start, end) cost at another price list; unless `dry_run`, make it so.
 
@@ -49,6 +56,8 @@ def reprice(
         book: The prices; `version` is its newest list unless given.
         writer: A connection of the caller's.
         reopen: Also change closed books; the difference is kept as an adjustment.
+        agreeing: As `agree`, which it is by default.
+        clock: Tests set it.
 
     Returns:
         `id` (None for a dry run), `start`, `end`, `price_version`, `calls` and `newly_priced` (of those that change),
@@ -81,14 +90,22 @@ def reprice(
         "ends_at": end,
         "price_version": target,
         "epochs_before": periods.dump(line),
-        "created_at": datetime.now(UTC),
+        "created_at": clock(),
     }
     _note(writer, record, "applying")
-    _finish(book, writer, {**record, "state": "applying"})
+    _finish(book, writer, {**record, "state": "applying"}, agreeing, clock)
     return {"id": identity, **result}
 
 
-def undo(book: PriceBook, writer: Writer, identity: str, *, reopen: bool = False) -> None:
+def undo(
+    book: PriceBook,
+    writer: Writer,
+    identity: str,
+    *,
+    reopen: bool = False,
+    agreeing: Agreeing | None = None,
+    clock: Clock = utc_now,
+) -> None:
     """Put back the price lists that a repricing moved, and the calls' figures with them.
 
     Raises:
@@ -102,16 +119,16 @@ def undo(book: PriceBook, writer: Writer, identity: str, *, reopen: bool = False
     if not reopen:
         periods.refuse_closed(periods.read(writer, record["project"]), record["starts_at"], record["ends_at"])
     _note(writer, record, "undoing")
-    _finish(book, writer, {**record, "state": "undoing"})
+    _finish(book, writer, {**record, "state": "undoing"}, agreeing, clock)
 
 
-def resume(book: PriceBook, writer: Writer) -> int:
+def resume(book: PriceBook, writer: Writer, agreeing: Agreeing | None = None, clock: Clock = utc_now) -> int:
     """Finish repricings that a crash interrupted; returns how many there were. Call it at start-up."""
     open_ones = writer.query(
         "SELECT * FROM repricings FINAL WHERE state IN ('applying', 'undoing') ORDER BY created_at"
     )
     for record in open_ones:
-        _finish(book, writer, record)
+        _finish(book, writer, record, agreeing, clock)
     return len(open_ones)
 
 
@@ -120,14 +137,16 @@ def repricings(store: Store, project: str = "default") -> list[dict[str, Any]]:
     return store.query(load_sql(SQL, "reprice_history"), {"project": project})
 
 
-def close_month(book: PriceBook, writer: Writer, month: str, *, project: str = "default") -> dict[str, Any]:
+def close_month(
+    book: PriceBook, writer: Writer, month: str, *, project: str = "default", clock: Clock = utc_now
+) -> dict[str, Any]:
     """Close the books of `month` (`2026-10`): its prices stay, and later changes show as an adjustment.
 
     Raises:
         ConfigError: If it is not a month, or not over yet.
     """
     start, end = _month(month)
-    if end > datetime.now(UTC):
+    if end > clock():
         raise ConfigError(f"{month} is not over yet; it can be closed from {end:%Y-%m-%d} on")
     book.ensure(writer)
     book.open_projects(writer, {project})
@@ -140,7 +159,7 @@ def close_month(book: PriceBook, writer: Writer, month: str, *, project: str = "
             {
                 "project": project,
                 "month": start.date(),
-                "closed_at": datetime.now(UTC),
+                "closed_at": clock(),
                 **totals,
                 "version": time.time_ns(),
                 "is_deleted": 0,
@@ -151,7 +170,7 @@ def close_month(book: PriceBook, writer: Writer, month: str, *, project: str = "
     return {"month": month, **totals}
 
 
-def reopen_month(writer: Writer, month: str, *, project: str = "default") -> None:
+def reopen_month(writer: Writer, month: str, *, project: str = "default", clock: Clock = utc_now) -> None:
     """Open the books of `month` again.
 
     Raises:
@@ -169,7 +188,7 @@ def reopen_month(writer: Writer, month: str, *, project: str = "default") -> Non
             {
                 "project": project,
                 "month": start.date(),
-                "closed_at": datetime.now(UTC),
+                "closed_at": clock(),
                 "calls": 0,
                 "cost_usd": Decimal(0),
                 "version": time.time_ns(),
@@ -220,7 +239,7 @@ def _summary(rows: list[dict[str, Any]], start: datetime, end: datetime, version
     }
 
 
-def _finish(book: PriceBook, writer: Writer, record: dict[str, Any]) -> None:
+def _finish(book: PriceBook, writer: Writer, record: dict[str, Any], agreeing: Agreeing | None, clock: Clock) -> None:
     """Move the time line as the record says, make the calls agree with it, and note that it is done."""
     project, start, end = record["project"], record["starts_at"], record["ends_at"]
     line, old = periods.read(writer, project), periods.load(record["epochs_before"])
@@ -231,11 +250,16 @@ def _finish(book: PriceBook, writer: Writer, record: dict[str, Any]) -> None:
         return periods.PricePeriod(one.starts_at, version, one.closed)
 
     periods.write(writer, project, line, periods.changed(line, start, end, moved, cuts=[one.starts_at for one in old]))
-    agree(book, writer, project, start, end)
+    if agreeing is None:
+        agree(book, writer, project, start, end, clock=clock)
+    else:
+        agreeing(book, writer, project, start, end)
     _note(writer, record, "undone" if undoing else "applied")
 
 
-def agree(book: PriceBook, writer: Writer, project: str, start: datetime, end: datetime) -> None:
+def agree(
+    book: PriceBook, writer: Writer, project: str, start: datetime, end: datetime, *, clock: Clock = utc_now
+) -> None:
     """Rewrite the calls of a window whose figures are not those of the price list in force."""
     names = [
         row["name"]
@@ -248,17 +272,18 @@ def agree(book: PriceBook, writer: Writer, project: str, start: datetime, end: d
         book.prepare(writer, source, params, later=False)
         changes = load_sql(SQL, "reprice_changes", priced=book.price_select(source, later=False))
         writer.run(f"CREATE OR REPLACE TEMPORARY TABLE repriced_calls ENGINE = Memory AS {changes}", params)
-        _mark_dirty(writer)
+        _mark_dirty(writer, clock())
         writer.run(f"INSERT INTO calls ({', '.join(names)}) SELECT {values} FROM repriced_calls")
         writer.run(load_sql(SQL, "reprice_lookups"))
-        _mark_dirty(writer)
+        _mark_dirty(writer, clock())
         writer.run("DROP TEMPORARY TABLE repriced_calls")
 
 
-def _mark_dirty(writer: Writer) -> None:
+def _mark_dirty(writer: Writer, at: datetime) -> None:
     writer.run(
         "INSERT INTO dirty_hours (project, hour, changed_at) "
-        "SELECT DISTINCT project, toStartOfHour(started_at), now64(3, 'UTC') FROM repriced_calls"
+        "SELECT DISTINCT project, toStartOfHour(started_at), {at:DateTime64(3, 'UTC')} FROM repriced_calls",
+        {"at": at},
     )
 
 

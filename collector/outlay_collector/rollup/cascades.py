@@ -31,12 +31,14 @@ FROM cascade_fresh
 WHERE run NOT IN (SELECT run FROM cascade_spread)"""
 
 
-def rebuild_cascades(writer: Writer, params: Mapping[str, Any]) -> None:
+def rebuild_cascades(writer: Writer, params: Mapping[str, Any], *, cells: bool = False) -> None:
     """Rebuild the cascades of some hours of a project.
 
     Args:
         writer: The roll-up's connection; keeps temporary tables.
-        params: `project`, `hours`, `first` and `last` of them, `version` of the rebuild.
+        params: `project`, `hours`, `first` and `last` of them, `version` of the rebuild, `moment` when it began.
+        cells: Whether other cells may hold calls of the same runs: those of a run with an identifier, which may be in
+            several traces, are kept as they are, and put together by who asks.
     """
     fresh = load_sql(
         SHARED,
@@ -51,10 +53,13 @@ def rebuild_cascades(writer: Writer, params: Mapping[str, Any]) -> None:
     _make(writer, "cascade_fresh", fresh, params)
     if not writer.query(load_sql(SQL, "rollup_cascade_seen"), params)[0]["rows"]:
         return
-    _make(writer, "cascade_spread", load_sql(SQL, "rollup_cascade_spread"), params)
+    shared = load_sql(SQL, "rollup_cascade_shared", hours=HOURS) if cells else ""
+    _make(writer, "cascade_spread", load_sql(SQL, "rollup_cascade_spread", shared=shared), params)
     _make(writer, "cascade_told", load_sql(SQL, "rollup_cascade_told"), params)
     writer.run(
-        "INSERT INTO dirty_hours SELECT DISTINCT {project:String}, hour, now64(3, 'UTC') FROM cascade_told", params
+        "INSERT INTO dirty_hours SELECT DISTINCT {project:String}, hour, {moment:DateTime64(3, 'UTC')} "
+        "FROM cascade_told",
+        params,
     )
     writer.run(load_sql(SQL, "rollup_cascade_runs"), params)
     attempts = load_sql(SHARED, "cascade_attempts", time="toStartOfHour(run_started)", parts=ALONE)

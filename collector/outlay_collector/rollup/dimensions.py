@@ -64,7 +64,7 @@ class Found:
 
 
 def due_days(
-    writer: Writer, now: datetime, open_hours: Iterable[tuple[str, datetime]], version: int
+    writer: Writer, now: datetime, open_hours: Iterable[tuple[str, datetime]], version: int, rolled_at: datetime
 ) -> tuple[list[tuple[str, datetime]], bool]:
     """(project, day) of the days to rebuild, newest first; and whether others will be due.
 
@@ -75,8 +75,8 @@ def due_days(
         now: The moment that decides.
         open_hours: Project and hour of what is not rolled up yet: such a day waits.
         version: Of this look.
+        rolled_at: When it begins.
     """
-    rolled_at = writer.query("SELECT now64(3, 'UTC') AS at")[0]["at"]
     rows = writer.query(load_sql(SQL, "rollup_dimension_due"), {"now": now, "limit": MAX_DAYS})
     unready = {(project, hour.replace(hour=0)) for project, hour in open_hours}
     due = [row for row in rows if now - row["changed_at"] >= QUIET and (row["project"], row["day"]) not in unready]
@@ -97,10 +97,9 @@ def due_days(
     return [(row["project"], row["day"]) for row in due if row["calls"] >= MIN_CALLS], len(due) < len(rows)
 
 
-def rebuild_day(writer: Writer, project: str, day: datetime, version: int) -> None:
-    """Rebuild one day of a project by every dimension, and say that it may be believed."""
+def rebuild_day(writer: Writer, project: str, day: datetime, version: int, rolled_at: datetime) -> None:
+    """Rebuild one day of a project by every dimension, and say that it may be believed: as of `rolled_at`, now."""
     params: dict[str, Any] = {"project": project, "day": day, "version": version}
-    rolled_at = writer.query("SELECT now64(3, 'UTC') AS at")[0]["at"]
     counted = writer.query(
         load_sql(
             SQL,

@@ -14,12 +14,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from outlay_collector.rollup.cascades import rebuild_cascades
 from outlay_collector.rollup.dimensions import due_days, next_version, rebuild_day
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
+from outlay_collector.store.clock import Clock, utc_now
 
 SQL = "outlay_collector.rollup.sql"
 SUMS = load_sql(SQL, "rollup_sums")
@@ -49,8 +50,9 @@ class DirtyHour:
 class Rollup:
     """Keeps the rollups up to date; `run_once` is a job of the pipeline's scheduler."""
 
-    def __init__(self, store: Store, *, budget_s: float = 2.0) -> None:
+    def __init__(self, store: Store, *, budget_s: float = 2.0, clock: Clock = utc_now) -> None:
         self.store = store
+        self.clock = clock
         self.budget_s = budget_s
         self.waiting = True  # whether hours or days were due, or will be, when it last looked
         self._writer: Writer | None = None
@@ -66,8 +68,8 @@ class Rollup:
         Args:
             now: The moment that decides what is due; the clock by default.
         """
-        writer = self._writer = self._writer or self.store.writer()
-        now = now or datetime.now(UTC)
+        writer = self._writer = self._writer or self.store.local.writer()
+        now = now or self.clock()
         dirty = self._dirty(writer)
         due = self._due(dirty, now)
         waiting = {(one.project, one.hour) for one in dirty}
@@ -104,14 +106,14 @@ class Rollup:
         if not look and looked_at is not None and timedelta(0) <= now - looked_at < LOOK_FOR_DAYS:
             return False
         self._version = next_version(self._version)
-        due, self._days_waiting = due_days(writer, now, open_hours, self._version)
+        due, self._days_waiting = due_days(writer, now, open_hours, self._version, self.clock())
         self._days_looked_at = now
         for number, (project, day) in enumerate(due):
             if number and time.monotonic() - started > self.budget_s:
                 self._days_looked_at, self._days_waiting = None, True
                 return True
             self._version = next_version(self._version)
-            rebuild_day(writer, project, day, self._version)
+            rebuild_day(writer, project, day, self._version, self.clock())
         return False
 
     def _dirty(self, writer: Writer) -> list[DirtyHour]:
@@ -152,7 +154,7 @@ class Rollup:
         """Rebuild the hours of `chunk`, then the days none of whose hours are still `waiting`."""
         project = chunk[0].project
         hours = sorted(one.hour for one in chunk)
-        rolled_at = writer.query("SELECT now64(3, 'UTC') AS at")[0]["at"]
+        rolled_at = self.clock()
         self._version = next_version(self._version)
         params = {
             "project": project,
@@ -165,7 +167,7 @@ class Rollup:
         writer.run(f"CREATE OR REPLACE TEMPORARY TABLE rollup_fresh ENGINE = Memory AS {collect}", params)
         writer.run(load_sql(SQL, "rollup_spend", sums=SUMS), params)
         writer.run(load_sql(SQL, "rollup_latency"), params)
-        rebuild_cascades(writer, params)
+        rebuild_cascades(writer, {**params, "moment": rolled_at}, cells=self.store.cells.count > 1)
         open_days = {hour.replace(hour=0) for name, hour in waiting if name == project}
         days = sorted({one.day for one in chunk} - open_days)
         if days:

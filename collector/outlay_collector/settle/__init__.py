@@ -23,14 +23,16 @@ import pyarrow as pa
 
 from outlay.errors import StoreError
 from outlay_collector.prices.book import PriceBook
+from outlay_collector.settle.across import Across, Source
 from outlay_collector.settle.calls import REQUESTS, create
 from outlay_collector.settle.facts import Role
 from outlay_collector.settle.gather import EVER, gather, traces
 from outlay_collector.settle.reading import Reader
 from outlay_collector.settle.resolve import resolve
 from outlay_collector.settle.waiting import Waiting
-from outlay_collector.settle.write import write
+from outlay_collector.settle.write import Run, write
 from outlay_collector.store import Store
+from outlay_collector.store.clock import Clock, utc_now
 
 UNKNOWN_TABLE = 60
 BATCH_SPANS = 100_000
@@ -46,23 +48,29 @@ SESSION = (
     "compile_sort_description = 0, max_threads = 1, optimize_on_insert = 0"
 )
 TEMPORARY = (REQUESTS,)
+READ = ("spans", "trace_hours")
 
 
 class Settler:
     """Turns changed traces into calls. For one thread; its connection is its own."""
 
-    def __init__(self, store: Store, prices: PriceBook) -> None:
+    def __init__(self, store: Store, prices: PriceBook, *, clock: Clock = utc_now) -> None:
         self.store = store
+        self.clock = clock
         self.prices = prices
-        self._writer = store.writer()
+        self._writer = store.local.writer()
+        self._across_writer = store.writer() if store is not store.local else None
         self._waiting = Waiting(self._writer)
-        self._reader: Reader | None = None
+        self._own: Source | None = None
+        self._across: Across | None = None
         self._version = 0
         self._emptied = False
         self.spans_read = 0  # by the last run
 
     def close(self) -> None:
         self._writer.close()
+        if self._across_writer is not None:
+            self._across_writer.close()
 
     def run_once(self) -> bool:
         """Settle the next batch of changed traces. Returns whether more is waiting."""
@@ -70,7 +78,11 @@ class Settler:
             batch = self._waiting.next(BATCH_SPANS, BATCH_TRACES)
             if batch is None:
                 return False
-            self._settle(batch.changed)
+            # Another node may have taken what these marks are about; it had it before they were made.
+            self.store.local.sync(self._writer, *READ)
+            for changed, tells in ((batch.changed, True), (batch.told, False)):
+                if len(changed):
+                    self._settle(changed, tells=tells)
             self._waiting.settled(batch)
         except StoreError:
             self._waiting.forget()
@@ -97,25 +109,33 @@ class Settler:
         if pairs:
             self._settle(traces(pairs, EVER))
 
-    def _settle(self, changed: pa.Table) -> None:
-        reader = self._prepare()
-        gathered = gather(self._writer, reader, changed, (GIANT_SPANS, GIANT_HOURS))
+    def _settle(self, changed: pa.Table, *, tells: bool = True) -> None:
+        """Settle traces; `tells` other cells of theirs that are concerned."""
+        own, across = self._prepare()
+        gathered = gather(own, changed, (GIANT_SPANS, GIANT_HOURS), across)
         self.spans_read = 0 if gathered is None else len(gathered.facts)
         # Where nothing speaks of usage or of a cache, and never did, there is nothing to write.
         if gathered is not None:
             speaks = (gathered.facts.role != Role.NONE) | gathered.facts.is_lookup
             if np.any(speaks) or len(gathered.earlier):
-                write(self._writer, self.prices, gathered, resolve(gathered.facts), self._version)
+                resolved = resolve(gathered.facts)
+                run = Run(self._writer, self.prices, self._version, self.clock(), self._across_writer)
+                write(run, gathered, resolved)
+            if across is not None and tells:
+                across.tell(gathered.elsewhere)
         self._emptied = True
 
-    def _prepare(self) -> Reader:
+    def _prepare(self) -> tuple[Source, Across | None]:
         """Temporary tables, empty; the compiled statements; the next version."""
         w = self._writer
-        if self._reader is None:
+        if self._own is None:
             newest = "SELECT max(version) AS v FROM (SELECT version FROM calls UNION ALL SELECT version FROM repeats)"
             self._version = int(w.query(newest)[0]["v"])
             self.prices.ensure(w)
-            self._reader = Reader(w)
+            self._own = Source(w, Reader(w))
+            if self._across_writer is not None:
+                self._across_writer.run(SESSION)
+                self._across = Across(self._across_writer, Reader(self._across_writer), self.store.cells.own)
         try:
             # A run leaves them empty unless it failed; then one is enough to see that they are there.
             self._empty(TEMPORARY[:1] if self._emptied else TEMPORARY)
@@ -128,7 +148,9 @@ class Settler:
             self._empty(TEMPORARY)
         self._emptied = False
         self._version = max(self._version + 1, time.time_ns() // 1000)
-        return self._reader
+        if self._across is not None:
+            self._across.version = self._version
+        return self._own, self._across
 
     def _empty(self, tables: Sequence[str]) -> None:
         for table in tables:

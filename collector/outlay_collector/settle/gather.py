@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from outlay_collector.settle import keys
+from outlay_collector.settle.across import Across, Source
 from outlay_collector.settle.arrays import NO, rows_of
 from outlay_collector.settle.facts import Bools, Facts, Ids, facts_of
 from outlay_collector.settle.giants import Skeleton, read_skeleton
-from outlay_collector.settle.reading import HOUR, PLACE, SQL, Reader
+from outlay_collector.settle.reading import HOUR, PLACE, SQL
 from outlay_collector.settle.values import among
 from outlay_collector.store import Params, load_sql
 from outlay_collector.store.client import Writer
@@ -45,6 +46,8 @@ class Gathered:
     """What earlier runs made of these spans: rows of `sql/earlier.sql`."""
     noted: pa.Table | None
     """What earlier runs noted of responses that these spans speak of: rows of `sql/speakers.sql`."""
+    elsewhere: list[pa.Table]
+    """Traces of other cells that share a response with these: what `Across.tell` marks."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,9 @@ class _State:
     skeleton: Skeleton = field(default_factory=Skeleton.empty)
     parts: list[_Part] = field(default_factory=list)
     noted: list[pa.Table] = field(default_factory=list)
+    elsewhere: list[pa.Table] = field(default_factory=list)
+    """Where traces of other cells lie."""
+    partners: list[pa.Table] = field(default_factory=list)
     read: Ids = field(default_factory=lambda: np.zeros(0, np.uint64))
 
     def take(self, part: _Part) -> None:
@@ -75,53 +81,67 @@ class _State:
         self.read = np.append(self.read, part.facts.id)
 
 
-def gather(writer: Writer, reader: Reader, changed: pa.Table, oversized: tuple[int, int]) -> Gathered | None:
+def gather(own: Source, changed: pa.Table, oversized: tuple[int, int], across: Across | None = None) -> Gathered | None:
     """Read what these traces need, or None if they have no spans.
 
     Args:
-        writer: The connection of the run.
-        reader: Reads spans on that connection.
+        own: The connection of the run.
         changed: Traces: project, trace_id, and since when their spans changed.
         oversized: Of a trace with more spans, or over more hours, only what a change touches is read.
+        across: Where there are several cells, a connection to what all hold; the traces that changed are this cell's.
     """
     state = _State(*oversized)
     partners: Ids = np.zeros(0, np.uint64)
+    source = own
     for number in range(MAX_ROUNDS + 1):
         before = len(state.parts)
-        _read_traces(writer, reader, state, changed, write=number < MAX_ROUNDS)
-        _read_touched(writer, reader, state, partners)
+        if len(changed):
+            lie = _read_traces(source, state, changed)
+            here = lie if source is own else _hours(own, changed)
+            if number < MAX_ROUNDS:
+                state.written.append(here["trace"].to_numpy())
+            state.elsewhere.append(lie.filter(pa.array(~np.isin(lie["trace"].to_numpy(), here["trace"].to_numpy()))))
+        _read_touched(source, state, partners)
         if number == MAX_ROUNDS:
             break
-        found = [_partners(writer, state, part) for part in state.parts[before:] if len(part.facts)]
+        read = [part for part in state.parts[before:] if len(part.facts)]
+        if across is not None:
+            for part in read:
+                across.note(part.spans, part.facts, np.isin(part.facts.trace, np.concatenate(state.written)))
+            source = across
+        found = [_partners(source.writer, state, part) for part in read]
         found = [others for others in found if len(others)]
         if not found:
             break
         others = pa.concat_tables(found)
+        state.partners.append(others)
         partners = others["id"].to_numpy()
         changed = _new_traces(state, others)
-    return _gathered(state)
+    return _gathered(state, [] if across is None else _elsewhere(across, state))
 
 
-def _read_traces(writer: Writer, reader: Reader, state: _State, changed: pa.Table, *, write: bool) -> None:
-    """Read the spans of these traces; of oversized ones their skeleton."""
-    if not len(changed):
-        return
+def _hours(source: Source, traces: pa.Table) -> pa.Table:
+    """Where these traces lie: rows of `sql/hours.sql`."""
+    which, params = among(source.writer, traces.select(["project", "trace_id"]), "(project, trace_id)")
+    return source.writer.arrow(load_sql(SQL, "hours", which=which), params)
+
+
+def _read_traces(source: Source, state: _State, changed: pa.Table) -> pa.Table:
+    """Read the spans of these traces; of oversized ones their skeleton. Returns where they lie."""
     state.traces |= set(zip(changed["project"].to_pylist(), changed["trace_id"].to_pylist(), strict=True))
-    which, params = among(writer, changed.select(["project", "trace_id"]), "(project, trace_id)")
-    lie = writer.arrow(load_sql(SQL, "hours", which=which), params)
-    if write:
-        state.written.append(lie["trace"].to_numpy())
+    lie = _hours(source, changed)
     oversized = lie["stored_spans"].to_numpy() > state.oversized_spans
     oversized |= lie["hours"].to_numpy() > state.oversized_hours + 1
     whole = _by_hour(lie.filter(pa.array(~oversized)))
     if len(whole):
-        state.take(_read(writer, reader, among(writer, whole, HOUR)))
+        state.take(_read(source, among(source.writer, whole, HOUR)))
     for part in _parts(lie.filter(pa.array(oversized))):
-        some = among(writer, _by_hour(part), HOUR)
-        state.skeleton = state.skeleton.with_rows(read_skeleton(writer, changed, some))
+        some = among(source.writer, _by_hour(part), HOUR)
+        state.skeleton = state.skeleton.with_rows(read_skeleton(source.writer, changed, some))
+    return lie
 
 
-def _read_touched(writer: Writer, reader: Reader, state: _State, partners: Ids) -> None:
+def _read_touched(source: Source, state: _State, partners: Ids) -> None:
     """Read what is touched of oversized traces: what changed, all above it, what goes on beside it, and all below what
     that concerns."""
     skeleton = state.skeleton
@@ -130,18 +150,18 @@ def _read_touched(writer: Writer, reader: Reader, state: _State, partners: Ids) 
     touched = skeleton.everywhere(skeleton.upwards(skeleton.beside(new))) & ~np.isin(skeleton.id, state.read)
     if not touched.any():
         return
-    part = _read(writer, reader, among(writer, skeleton.places(touched), PLACE))
+    part = _read(source, among(source.writer, skeleton.places(touched), PLACE))
     state.take(part)
     below = skeleton.everywhere(skeleton.downwards(skeleton.heads(part.facts, new))) & ~np.isin(skeleton.id, state.read)
     if below.any():
-        state.take(_read(writer, reader, among(writer, skeleton.places(below), PLACE)))
+        state.take(_read(source, among(source.writer, skeleton.places(below), PLACE)))
 
 
-def _read(writer: Writer, reader: Reader, condition: tuple[str, Params]) -> _Part:
+def _read(source: Source, condition: tuple[str, Params]) -> _Part:
     """The spans for which a condition holds, with what earlier runs made of them."""
-    spans = reader.read(*condition)
+    spans = source.reader.read(*condition)
     facts = facts_of(spans.table)
-    earlier = _earlier(writer, condition)
+    earlier = _earlier(source.writer, condition)
     return _Part(spans.table, facts, earlier.filter(pa.array(_of_spans(facts, spans.moved, earlier))))
 
 
@@ -223,7 +243,12 @@ def traces(pairs: list[Trace], since: datetime) -> pa.Table:
     )
 
 
-def _gathered(state: _State) -> Gathered | None:
+def _elsewhere(across: Across, state: _State) -> list[pa.Table]:
+    away = pa.concat_tables(state.elsewhere)
+    return [across.received(_by_hour(part), pa.concat_tables(state.partners)) for part in _parts(away)]
+
+
+def _gathered(state: _State, elsewhere: list[pa.Table]) -> Gathered | None:
     parts = [part for part in state.parts if len(part.facts)]
     if not parts:
         return None
@@ -232,4 +257,4 @@ def _gathered(state: _State) -> Gathered | None:
     written = np.isin(facts.trace, np.concatenate(state.written))
     noted = pa.concat_tables(state.noted) if state.noted else None
     earlier = pa.concat_tables([part.earlier for part in parts])
-    return Gathered(spans, facts, written, earlier, noted)
+    return Gathered(spans, facts, written, earlier, noted, elsewhere)

@@ -76,6 +76,32 @@ def of(facts: Facts, minutes: tuple[int, ...] = (-1, 0, 1)) -> Keys:
     return Keys(row, key, facts.began_ns[row], facts.ended_ns[row])
 
 
+def noted(spans: pa.Table, facts: Facts, own: Bools) -> tuple[pa.Table, Ints]:
+    """Rows of `response_ids` without version, and the span that each is of, a row of the facts.
+
+    Args:
+        spans: Columns as in `facts.COLUMNS`.
+        facts: Of the same spans.
+        own: Per span, whether it is noted.
+    """
+    spoken = of(facts, minutes=(0,)).only(own)
+    place, hour = spoken.by_hour()
+    row = spoken.row[place]
+    taken = spans.select(["project", "trace_id", "span_id", "began_at", "ended_at"]).take(pa.array(row))
+    found = pa.table(
+        {
+            "hour": pa.array(hour.astype(np.uint32)),
+            "key": pa.array(spoken.key[place]),
+            "project": taken["project"],
+            "trace_id": taken["trace_id"],
+            "span_id": taken["span_id"],
+            "started_at": taken["began_at"],
+            "ended_at": taken["ended_at"],
+        }
+    )
+    return found, row
+
+
 @dataclass(frozen=True, eq=False)
 class Stretches:
     """When keys are spoken of: for each key stretches of time that do not touch, in order."""

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from outlay_collector.settle.across import TELLER
 from outlay_collector.settle.arrays import first_of_run
 from outlay_collector.settle.facts import flat
 from outlay_collector.settle.gather import NEVER
@@ -24,6 +25,8 @@ class Batch:
 
     changed: pa.Table
     """project, trace_id, and since when their spans changed: in the far future where only a score came."""
+    told: pa.Table
+    """The same of traces that another cell marked."""
     upto: dict[str, int]
     """By loader the last load that is in it."""
     more: bool
@@ -56,7 +59,10 @@ class Waiting:
         upto: dict[str, int] = {}
         for end in ends[ends <= taken].tolist():
             upto[text(loader[end - 1].as_py())] = int(seq[end - 1])
-        return Batch(_by_trace(rows.slice(0, taken)), upto, taken < len(rows) or len(rows) > max_traces)
+        some = rows.slice(0, taken)
+        told = pc.starts_with(flat(some["loader"]).cast(pa.binary()), TELLER)
+        more = taken < len(rows) or len(rows) > max_traces
+        return Batch(_by_trace(some.filter(pc.invert(told))), _by_trace(some.filter(told)), upto, more)
 
     def settled(self, batch: Batch) -> None:
         """Remember that a batch is settled."""

@@ -6,7 +6,8 @@ taken back by one with its key, marked as deleted, in the same INSERT as what is
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -32,17 +33,31 @@ KEY = ("project", "trace_id", "span_id", "started_at")
 CONTEXT = ("feature", "team", "customer", "user", "session", "task", "prompt", "prompt_version")
 
 
-def write(writer: Writer, prices: PriceBook, gathered: Gathered, resolved: Resolved, version: int) -> None:
-    """Write the rows of this run, all with its version."""
+@dataclass(frozen=True)
+class Run:
+    """One run of settle, as what it writes is concerned."""
+
+    writer: Writer
+    prices: PriceBook
+    version: int
+    """Of all its rows."""
+    at: datetime
+    across: Writer | None = None
+    """A connection to all cells, which share the response ids; None where there is one."""
+
+
+def write(run: Run, gathered: Gathered, resolved: Resolved) -> None:
+    """Write the rows of this run."""
+    writer, version = run.writer, run.version
     requests = billable(gathered, resolved)
     gone = _gone(gathered, "calls", resolved.requests.call, "name")
     requests = _with_deleted(requests, gone)
-    _mark_hours(writer, requests)
+    _mark_hours(writer, requests, run.at)
     if len(requests):
-        writer.insert_arrow("calls", calls_of(writer, prices, requests, version))
+        writer.insert_arrow("calls", calls_of(writer, run.prices, requests, version))
     _write_lookups(writer, gathered, resolved, version)
     _write_repeats(writer, gathered, resolved, version)
-    _write_response_ids(writer, gathered, version)
+    _write_response_ids(run.across or writer, gathered, version)
 
 
 def _gone(gathered: Gathered, stored: str, rows: Ints, *more: str) -> pa.Table:
@@ -70,13 +85,13 @@ def _with_deleted(rows: pa.Table, gone: pa.Table) -> pa.Table:
     return pa.concat_tables([rows, same], promote_options="default")
 
 
-def _mark_hours(writer: Writer, requests: pa.Table) -> None:
+def _mark_hours(writer: Writer, requests: pa.Table, at: datetime) -> None:
     """Mark the hours whose calls this run may change, before it changes them."""
     hour = requests["started_at"].cast(pa.int64()).to_numpy() // HOUR_NS * (HOUR_NS // 1_000_000_000)
     table = pa.table({"project": requests["project"], "hour": pa.array(hour.astype(np.uint32))})
     plain = table.set_column(0, "project", table["project"].cast(pa.binary()))
     distinct = plain.group_by(["project", "hour"]).aggregate([])
-    moment = pa.array([datetime.now(UTC)] * len(distinct), pa.timestamp("ms", "UTC"))
+    moment = pa.array([at] * len(distinct), pa.timestamp("ms", "UTC"))
     writer.insert_arrow("dirty_hours", distinct.append_column("changed_at", moment))
 
 
@@ -167,26 +182,13 @@ def _write_repeats(writer: Writer, gathered: Gathered, resolved: Resolved, versi
 
 def _write_response_ids(writer: Writer, gathered: Gathered, version: int) -> None:
     """Which spans speak of which response, so that other traces with the same response find them."""
-    spans, facts = gathered.spans, gathered.facts
-    spoken = keys.of(facts, minutes=(0,)).only(gathered.written)
-    place, hour = spoken.by_hour()
-    row, key = spoken.row[place], spoken.key[place]
-    taken = spans.select(["project", "trace_id", "span_id", "began_at", "ended_at"]).take(pa.array(row))
-    found = pa.table(
-        {
-            "hour": pa.array(hour.astype(np.uint32)),
-            "key": pa.array(key),
-            "project": taken["project"],
-            "trace_id": taken["trace_id"],
-            "span_id": taken["span_id"],
-            "started_at": taken["began_at"],
-            "ended_at": taken["ended_at"],
-        }
-    )
+    facts = gathered.facts
+    found, row = keys.noted(gathered.spans, facts, gathered.written)
     gone = found.slice(0, 0)
     noted = gathered.noted
     if noted is not None and len(noted):
-        now = set(zip(hour.tolist(), key.tolist(), facts.id[row].tolist(), strict=True))
+        hour, key = found["hour"].to_pylist(), found["key"].to_pylist()
+        now = set(zip(hour, key, facts.id[row].tolist(), strict=True))
         was = zip(noted["hour"].to_pylist(), noted["key"].to_pylist(), noted["id"].to_pylist(), strict=True)
         stale = np.array([each not in now for each in was], bool)
         stale &= np.isin(noted["trace"].to_numpy(), facts.trace[gathered.written])

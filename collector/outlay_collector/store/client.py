@@ -13,7 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, wait
+from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -27,10 +29,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from clickhouse_connect.driver.client import Client
 
-END = "KILL QUERY WHERE position(query, reverse({backward:String})) > 0 ASYNC"
+END = "KILL QUERY$on_cluster WHERE position(query, reverse({backward:String})) > 0 ASYNC"
 END_AGAIN_S = 0.1
+END_ON_CLUSTER_AGAIN_S = 1.0  # each time every node is told
 REPLICATED = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE 'Replicated%'"
-SHARDS = "SELECT cluster, max(shard_num) AS shards FROM system.clusters GROUP BY cluster ORDER BY cluster"
+SHARDS = (
+    "SELECT cluster, max(shard_num) AS shards, maxIf(shard_num, is_local) AS own "
+    "FROM system.clusters GROUP BY cluster ORDER BY cluster"
+)
 READERS = 4
 READ_S = 40.0  # with the wait for one of the readers
 CONNECT_S = 5
@@ -60,6 +66,16 @@ ARROW: dict[str, Any] = {
 }
 # On a cluster: what is written is on most replicas, so that it outlives the node that took it.
 QUORUM: dict[str, Any] = {"insert_quorum": "auto"}
+# Where rows are spread over shards. An insert is answered when the shards have it; what a subquery reads is read once,
+# here, and sent along; no condition with a subquery goes into what is sent. All nodes read and write the
+# same replica of a shard, the first that lives, so that each sees what the others wrote.
+ACROSS: dict[str, Any] = {
+    "distributed_foreground_insert": 1,
+    "distributed_product_mode": "global",
+    "allow_push_predicate_ast_for_distributed_subqueries": 0,
+    "load_balancing": "in_order",
+    "prefer_localhost_replica": 0,
+}
 # Codes after which the same statement may succeed later: timeouts, no connection, memory, too many parts or queries,
 # disk full, read-only replica, Keeper trouble.
 RETRYABLE_CODES = frozenset({3, 159, 164, 202, 203, 209, 210, 241, 242, 243, 252, 279, 285, 319, 394, 425, 999})
@@ -71,8 +87,8 @@ logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
 class Dsn:
     """A store's address: `chdb:///path`, `chdb://memory`, or `clickhouse://user:password@host:8123/database`.
 
-    `?database=` names the database of a chDB store; `?cluster=` a ClickHouse cluster of one shard, whose replicas all
-    hold everything.
+    `?database=` names the database of a chDB store; `?cluster=` a ClickHouse cluster. Replicas of one shard all hold
+    everything; several shards are cells, see `Store`.
     `clickhouses://` connects with TLS.
     """
 
@@ -104,6 +120,7 @@ class Dsn:
         self.password = unquote(parts.password or "")
         database = options.get("database", "") or ("" if self.embedded else unquote(parts.path.strip("/")))
         self.database = database or "outlay"
+        self.database_across = f"{self.database}_all"
         self.shown = self._shown(parts)
 
     @staticmethod
@@ -114,16 +131,32 @@ class Dsn:
         return f"{parts.scheme}://{user}{host[-1]}{parts.path}" + (f"?{parts.query}" if parts.query else "")
 
 
-class Store:
-    """ClickHouse behind one small door. Thread-safe for reads; take a `writer()` per writing thread."""
+@dataclass(frozen=True)
+class Cells:
+    """How a cluster's rows lie: `count` shards, each a cell that settles its own traces."""
 
-    def __init__(self, dsn: Dsn) -> None:
+    count: int = 1
+    own: int = 0
+    """Which of them the node belongs to that this process is connected to, from 1; 0 where that is not known."""
+
+
+class Store:
+    """ClickHouse behind one small door. Thread-safe for reads; take a `writer()` per writing thread.
+
+    On a cluster of several shards the tables are there twice, under the same names: in a database of each node what its
+    shard holds (`local`), in another one what all hold together. Elsewhere `local` is the store itself.
+    """
+
+    def __init__(self, dsn: Dsn, cells: Cells | None = None, *, local: bool = False) -> None:
         self.dsn = dsn
-        self.database = dsn.database
+        self.cells = cells or Cells()
+        self._across = self.cells.count > 1 and not local
+        self.database = dsn.database_across if self._across else dsn.database
         self.embedded = dsn.embedded
-        self._readers = Pool("reader", READERS, lambda: _connect(dsn, READ_LIMITS, silence_s=int(READ_S)))
-        self._probe = Pool("heartbeat", 1, lambda: _connect(dsn, READ_LIMITS, silence_s=HEARTBEAT_S))
-        self._ender = Pool("ender", 1, lambda: _connect(dsn, silence_s=HEARTBEAT_S))
+        self.local: Store = Store(dsn, self.cells, local=True) if self._across else self
+        self._readers = Pool("reader", READERS, lambda: self._open(READ_LIMITS, silence_s=int(READ_S)))
+        self._probe = Pool("heartbeat", 1, lambda: self._open(READ_LIMITS, silence_s=HEARTBEAT_S))
+        self._ender = Pool("ender", 1, lambda: self._open(silence_s=HEARTBEAT_S))
         self.heartbeat = Heartbeat(self._probe)
         self._writers: list[Writer] = []
         self._lock = threading.Lock()
@@ -160,10 +193,15 @@ class Store:
         """The same store, whose writers ask `check` before each statement; it raises where they may not write."""
         fenced = copy.copy(self)
         fenced._check = check
+        fenced.local = self.local.fenced(check) if self._across else fenced
         return fenced
 
     def sync(self, writer: Writer, *tables: str) -> None:
-        """On a cluster, wait until this node has all that was written on any: in these tables, or in all."""
+        """On a cluster, wait until this node has all that was written on any: in these tables, or in all.
+
+        Args:
+            writer: A connection to the tables of this node (`local`).
+        """
         if not self.dsn.cluster:
             return
         for table in tables or [row["name"] for row in writer.query(REPLICATED)]:
@@ -179,6 +217,11 @@ class Store:
             pool.close(CLOSE_S)
         for writer in list(self._writers):
             writer.close()
+        if self._across:
+            self.local.close()
+
+    def _open(self, limits: Mapping[str, Any] | None = None, silence_s: int = WRITE_SILENCE_S) -> Client:
+        return _connect(self.dsn, limits, self.database, silence_s, across=self._across)
 
     def _read(self, sql: str, call: Callable[[Client, str], Any]) -> Any:
         if self._closed:
@@ -204,8 +247,10 @@ class Store:
 
         def end(client: Client) -> None:
             until = time.monotonic() + READ_S
-            while not self._closed and time.monotonic() < until and not wait((done,), END_AGAIN_S).done:
-                client.command(END, parameters={"backward": name[::-1]})
+            again_s = END_ON_CLUSTER_AGAIN_S if self.dsn.cluster else END_AGAIN_S
+            sql = Template(END).substitute(on_cluster=on_cluster(self.dsn.cluster))
+            while not self._closed and time.monotonic() < until and not wait((done,), again_s).done:
+                client.command(sql, parameters={"backward": name[::-1]})
 
         if not self._closed:
             self._ender.submit(end)
@@ -221,9 +266,9 @@ class Writer:
         self._client: Client | None = None
         self._pool: Pool | None = None
         if within_s is None:
-            self._client = _connect(store.dsn)
+            self._client = store._open()
         else:
-            self._pool = Pool("writer", 1, lambda: _connect(store.dsn))
+            self._pool = Pool("writer", 1, store._open)
 
     def query(self, sql: str, params: Params | None = None) -> list[Row]:
         """As `Store.query`, on this connection: sees its own writes, temporary tables and unbounded by read limits."""
@@ -296,35 +341,35 @@ def open_store(dsn: str) -> Store:
     """Open the store at `dsn` and make sure its database exists. Tables come from `migrate(store)`.
 
     Raises:
-        ConfigError: If the DSN is not understood, or its cluster is unknown or has several shards.
+        ConfigError: If the DSN is not understood, or its cluster is unknown.
         StoreError: If ClickHouse cannot be reached, or another process holds the embedded directory.
     """
     parsed = Dsn(dsn)
     if parsed.embedded and parsed.path != ":memory:":
         Path(parsed.path).mkdir(parents=True, exist_ok=True, mode=0o700)
     client = _connect(parsed, database="default", silence_s=OPEN_S)
+    cells = Cells()
     try:
-        on_cluster = ""
         if parsed.cluster:
-            _refuse_shards(parsed, {row["cluster"]: row["shards"] for row in _rows(_run(client.query, SHARDS))})
-            on_cluster = f" ON CLUSTER {quote(parsed.cluster)}"
-        _run(client.command, f"CREATE DATABASE IF NOT EXISTS {quote(parsed.database)}{on_cluster}")
+            cells = _cells(parsed, _rows(_run(client.query, SHARDS)))
+        for database in (parsed.database, parsed.database_across)[: 1 if cells.count == 1 else 2]:
+            _run(client.command, f"CREATE DATABASE IF NOT EXISTS {quote(database)}{on_cluster(parsed.cluster)}")
     finally:
         client.close()
-    return Store(parsed)
+    return Store(parsed, cells)
 
 
-def _refuse_shards(dsn: Dsn, shards_of: Mapping[str, int]) -> None:
-    """Every node must hold every row: what replaces a row, or belongs to it, may not lie elsewhere."""
-    shards = shards_of.get(dsn.cluster)
-    if shards is None:
-        known = ", ".join(shards_of) or "none"
-        raise ConfigError(f"store DSN {dsn.shown!r}: the server knows no cluster {dsn.cluster!r}, but: {known}")
-    if shards > 1:
-        raise ConfigError(
-            f"store DSN {dsn.shown!r}: cluster {dsn.cluster!r} has {shards} shards; Outlay needs one shard, with any "
-            "number of replicas, as calls would be settled from a part of their spans and lost"
-        )
+def _cells(dsn: Dsn, clusters: Sequence[Row]) -> Cells:
+    for row in clusters:
+        if row["cluster"] == dsn.cluster:
+            return Cells(row["shards"], row["own"])
+    known = ", ".join(row["cluster"] for row in clusters) or "none"
+    raise ConfigError(f"store DSN {dsn.shown!r}: the server knows no cluster {dsn.cluster!r}, but: {known}")
+
+
+def on_cluster(name: str) -> str:
+    """The clause that has a statement run on every node of a cluster; nothing where there is none."""
+    return f" ON CLUSTER {quote(name)}" if name else ""
 
 
 def _always() -> None:
@@ -337,11 +382,17 @@ def quote(identifier: str) -> str:
 
 
 def _connect(
-    dsn: Dsn, limits: Mapping[str, Any] | None = None, database: str | None = None, silence_s: int = WRITE_SILENCE_S
+    dsn: Dsn,
+    limits: Mapping[str, Any] | None = None,
+    database: str | None = None,
+    silence_s: int = WRITE_SILENCE_S,
+    *,
+    across: bool = False,
 ) -> Client:
     """A new client; `limits` makes it a reader that cannot write or lift its limits.
 
     Args:
+        across: Whether it reads and writes the tables of all shards.
         silence_s: How long a server may say nothing before the connection is given up.
     """
     import clickhouse_connect
@@ -349,7 +400,8 @@ def _connect(
     # readonly=1 forbids any later change of settings; over HTTP every request carries its settings, so there it is 2.
     readonly: dict[str, Any] = {} if limits is None else {**limits, "readonly": "1" if dsn.embedded else "2"}
     written = {**ARROW, **(QUORUM if dsn.cluster else {})} if limits is None else {}
-    settings = {name: str(value) for name, value in {**PLANNING, **written, **readonly}.items()}
+    spread = ACROSS if across else {}
+    settings = {name: str(value) for name, value in {**PLANNING, **written, **spread, **readonly}.items()}
     try:
         if dsn.embedded:
             client: Client = clickhouse_connect.get_client(

@@ -235,7 +235,7 @@ class StoredClaims:
     def __init__(self, store: Store, name: str) -> None:
         self._store = store
         self._name = name
-        self._writer = store.writer(ASK_S)
+        self._writer = store.local.writer(ASK_S)
 
     def last(self) -> Claim:
         self._store.sync(self._writer, "leases")

@@ -63,10 +63,14 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         """Read the spans of a window again, with today's dialects."""
         scope = read_query(ctx, request, filters=False, window=False).scope
         project, window = scope.project, parse_window(body.start, body.end, ctx.now(), zone=scope.timezone)
-        if ctx.run_task is None:
-            raise Problem(503, "this process does not settle; ask one with the role jobs")
         before = spend.spend(ctx.store, Scope(window, project=project))["total"]
-        traces = ctx.run_task(lambda settler: settler.resettle(project, window.start, window.end))
+        if ctx.cell_tasks is not None:
+            with ctx.own_writer() as writer:
+                traces = ctx.cell_tasks.ask(writer, "resettle", project, window.start, window.end)
+        elif ctx.run_task is not None:
+            traces = ctx.run_task(lambda settler: settler.resettle(project, window.start, window.end))
+        else:
+            raise Problem(503, "this process does not settle; ask one with the role jobs")
         after = spend.spend(ctx.store, Scope(window, project=project))["total"]
         return answer({"traces": traces, "before": before, "after": after})
 
@@ -76,9 +80,9 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         project = read_query(ctx, request, filters=False, window=False).scope.project
         with ctx.own_writer() as writer:
             if body.reopen:
-                reopen_month(writer, body.month, project=project)
+                reopen_month(writer, body.month, project=project, clock=ctx.now)
                 return answer({"month": body.month, "reopened": True})
-            return answer(close_month(ctx.prices, writer, body.month, project=project))
+            return answer(close_month(ctx.prices, writer, body.month, project=project, clock=ctx.now))
 
     @routes.get("/admin/close", openapi_extra=PLAIN, tags=TAGS)
     def get_closed(request: Request) -> Response:

@@ -78,7 +78,7 @@ def _add_budgets(routes: APIRouter, ctx: Context) -> None:
         """Delete a budget."""
         project = read_query(ctx, request, filters=False, window=False).scope.project
         with ctx.writing() as writer:
-            if not budgets.delete_budget(ctx.store, writer, project, name, configured):
+            if not budgets.delete_budget(ctx.store, writer, project, name, configured, ctx.now()):
                 raise Problem(404, f"no budget {name[:80]!r}")
         return Response(status_code=204)
 

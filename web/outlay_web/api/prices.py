@@ -36,6 +36,7 @@ TAGS: list[str | Enum] = ["prices"]
 
 def add_routes(routes: APIRouter, ctx: Context) -> None:
     book = ctx.prices
+    agreeing = ctx.cell_tasks.agree if ctx.cell_tasks is not None else None
 
     @routes.get("/prices", openapi_extra=documented(*ASKED, filters=False), tags=TAGS)
     def get_prices(request: Request) -> Response:
@@ -64,6 +65,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             as_of=page.held[1] if query.get("as_of") or page.after else None,
             limit=page.limit or DEFAULT_LIMIT,
             offset=offset,
+            now=ctx.now(),
         )
         after = listed.pop("next_offset")
         listed["next_cursor"] = None if after is None else page.cursor((after,))
@@ -92,7 +94,15 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             book.open_projects(writer, {project})
             try:
                 found = reprice.reprice(
-                    book, writer, window.start, window.end, project=project, dry_run=body.dry_run, reopen=body.reopen
+                    book,
+                    writer,
+                    window.start,
+                    window.end,
+                    project=project,
+                    dry_run=body.dry_run,
+                    reopen=body.reopen,
+                    agreeing=agreeing,
+                    clock=ctx.now,
                 )
             except BooksClosed as exc:
                 raise Problem(409, str(exc)) from exc
@@ -111,7 +121,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         with ctx.own_writer() as writer:
             book.ensure(writer)
             try:
-                reprice.undo(book, writer, body.id, reopen=body.reopen)
+                reprice.undo(book, writer, body.id, reopen=body.reopen, agreeing=agreeing, clock=ctx.now)
             except BooksClosed as exc:
                 raise Problem(409, str(exc)) from exc
         return answer({"undone": body.id})

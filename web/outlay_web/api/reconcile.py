@@ -51,5 +51,5 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         """Take a bill away."""
         query = read_query(ctx, request, filters=False, window=False)
         with ctx.writing() as writer:
-            drop_bill(writer, ctx.store, query.scope.project, bill)
+            drop_bill(writer, ctx.store, query.scope.project, bill, ctx.now())
         return answer({"deleted": bill})

@@ -76,6 +76,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
                 body.name,
                 body.value,
                 body.label or "",
+                ctx.now(),
             )
         ctx.workers.wake("settle")
         return answer(body.model_dump(), 201)

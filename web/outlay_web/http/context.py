@@ -6,15 +6,17 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from outlay_collector.jobs import Workers
 from outlay_collector.store import Store
+from outlay_collector.store.clock import Clock, utc_now
 from outlay_collector.store.locks import holding
 from outlay_web.cache import Cache
 
 if TYPE_CHECKING:
+    from outlay_collector.cells import CellTasks
     from outlay_collector.prices.book import PriceBook
     from outlay_collector.receive.intake import Intake
     from outlay_collector.settle import Settler
@@ -26,10 +28,6 @@ if TYPE_CHECKING:
 
 WRITE_S = 30.0
 LONG_WRITE_S = 3600.0
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def no_ask() -> None:
@@ -52,6 +50,7 @@ class Context:
         clock: Returns the present instant; tests set it.
         ready: Whether start-up is finished.
         ask: Says that somebody looks, so that what waits is worked off; waits for nothing.
+        cell_tasks: Has every cell do what a request wants, where there are several; None where there is one.
         run_task: Has the settler do something and returns what comes of it; None where nothing settles.
         workers: The background work of this process.
         cache: Answers that take long, between requests.
@@ -65,9 +64,10 @@ class Context:
     spool: Spool | None = None
     intake: Intake | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
-    clock: Callable[[], datetime] = utc_now
+    clock: Clock = utc_now
     ready: bool = False
     ask: Callable[[], None] = no_ask
+    cell_tasks: CellTasks | None = None
     run_task: Callable[[Callable[[Settler], Any]], Any] | None = None
     workers: Workers = field(default_factory=Workers)
     cache: Cache = field(default_factory=Cache)

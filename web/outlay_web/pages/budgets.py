@@ -224,7 +224,9 @@ def save(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
 
 def delete(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
     with ctx.writing() as writer:
-        budgets.delete_budget(ctx.store, writer, request.state.project, form.get("name", ""), configured(ctx))
+        budgets.delete_budget(
+            ctx.store, writer, request.state.project, form.get("name", ""), configured(ctx), ctx.now()
+        )
     return back(request)
 
 

@@ -325,7 +325,7 @@ def upload(ctx: Context, request: Request, sent: Upload) -> str:
 def delete(ctx: Context, request: Request, form: dict[str, str]) -> str:
     project = request.state.project
     with ctx.writing() as writer:
-        drop_bill(writer, ctx.store, project, form.get("bill", ""))
+        drop_bill(writer, ctx.store, project, form.get("bill", ""), ctx.now())
     return url("/reconcile", [] if project == "default" else [("project", project)])
 
 

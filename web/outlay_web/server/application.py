@@ -20,7 +20,9 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from outlay.errors import ConfigError
 from outlay_collector.cadence import Cadence
+from outlay_collector.cells import CellTasks
 from outlay_collector.jobs import Workers
 from outlay_collector.load.loader import Loader
 from outlay_collector.prices.book import PriceBook
@@ -28,14 +30,15 @@ from outlay_collector.receive.http import Receiver
 from outlay_collector.receive.intake import Intake
 from outlay_collector.spool.spool import Spool
 from outlay_collector.store import Store, migrate, open_store
+from outlay_collector.store.clock import utc_now
 from outlay_collector.store.lease import LEASE_S, lease_on
 from outlay_web.config import ROLES, Config
 from outlay_web.http.auth import Authenticator
-from outlay_web.http.context import Context, utc_now
+from outlay_web.http.context import Context
 from outlay_web.server.app import create_app
 from outlay_web.server.footprint import Footprint
 from outlay_web.server.lock import DataLock
-from outlay_web.server.pipeline import Pipeline
+from outlay_web.server.pipeline import FIRST_CELL, Pipeline
 from outlay_web.server.sections import read_sections
 from outlay_web.server.watch import Alerts, watch_keys
 
@@ -74,14 +77,21 @@ class Application:
             self.store: Store = open_store(settings.dsn)
             self._closers.append(self.store.close)
             migrate(self.store)
-            # Of several processes on one store, one settles, rolls up and sends alerts; `_fenced` writes only there.
-            self.lease = lease_on(self.store, "jobs")
+            cells = self.store.cells
+            if cells.count > 1 and not cells.own and "jobs" in settings.roles:
+                raise ConfigError(
+                    f"store_dsn = {self.store.dsn.shown!r} is no node of cluster {self.store.dsn.cluster!r}; a process "
+                    "with the role jobs settles one shard: connect it to a node of that"
+                )
+            # Of several processes on one cell, one settles, rolls up and sends alerts; `_fenced` writes only there.
+            self.lease = lease_on(self.store, f"jobs of cell {cells.own}" if cells.count > 1 else "jobs")
             self._fenced = self.store.fenced(self.lease.check)
             self._closers.append(self.lease.release)
-            self.prices = PriceBook(self.store, sections.pop("overrides"))
+            self.prices = PriceBook(self.store, sections.pop("overrides"), clock=clock)
+            self.cell_tasks = CellTasks(self.store, clock=clock) if cells.count > 1 else None
             # Where not everything is in this process, those who look do so elsewhere.
             self.cadence = Cadence(attended=set(settings.roles) != set(ROLES))
-            self.pipeline = Pipeline(self._fenced, self.lease, self.prices, self.cadence)
+            self.pipeline = Pipeline(self._fenced, self.lease, self.prices, self.cadence, self.cell_tasks, clock)
             self.workers = Workers()
             self.spool: Spool | None = None
             self.intake: Intake | None = None
@@ -100,6 +110,7 @@ class Application:
                 intake=self.intake,
                 config=sections,
                 clock=clock,
+                cell_tasks=self.cell_tasks,
                 ask=self.cadence.ask,
                 workers=self.workers,
                 run_task=self.pipeline.run if "jobs" in settings.roles else None,
@@ -109,7 +120,9 @@ class Application:
             raise
 
     def open_pipeline(self) -> None:
-        """Let requests settle in this thread: for a command that has no server to do it."""
+        """Let requests settle in this thread: for a command that has no server to do it. Of several cells theirs do."""
+        if self.cell_tasks is not None:
+            return
         self.lease.wait(COMMAND_S)
         self.context.run_task = self.pipeline.run
 
@@ -124,7 +137,8 @@ class Application:
         """Warm up what the first request would wait for; then load, settle and roll up in the background."""
         warm_up(self.store)
         if "jobs" in self.config.settings.roles:
-            self.pipeline.start(self.workers.thread("pipeline"), loads_here=self.loader is not None)
+            alone = self.loader is not None and self.store.embedded  # elsewhere others load, too
+            self.pipeline.start(self.workers.thread("pipeline"), loads_here=alone)
             self._closers.append(lambda: self.pipeline.stop(self._left_s()))
         self._start_watch()
         if self.loader is not None:
@@ -183,7 +197,7 @@ class Application:
         watch_keys(thread, self.context)
         if self.store.embedded:
             thread.add("memory", MEMORY_S, Footprint(self.store.writer().run).tidy)
-        if "jobs" in self.config.settings.roles:
+        if "jobs" in self.config.settings.roles and self.store.cells.own in (0, FIRST_CELL):
             Alerts(self.context, self._fenced, self.lease, self._catch_up, lambda: self.url).watch(thread)
         thread.start()
         self._closers.append(lambda: thread.stop(min(WATCH_S, self._left_s())))

@@ -15,6 +15,7 @@ from typing import Any
 
 from outlay.errors import StoreError
 from outlay_collector.cadence import Cadence
+from outlay_collector.cells import CellTasks
 from outlay_collector.jobs import Worker, WorkerThread
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.lists import catalogue_warning
@@ -22,15 +23,18 @@ from outlay_collector.prices.reprice import resume
 from outlay_collector.rollup.hours import Rollup
 from outlay_collector.settle import Settler
 from outlay_collector.store import Store
+from outlay_collector.store.clock import Clock, utc_now
 from outlay_collector.store.lease import Fence
 
 logger = logging.getLogger(__name__)
 
-SETTLE_S = 30.0  # a loader in this process wakes it; otherwise it looks every second
+SETTLE_S = 30.0  # the one loader, in this process, wakes it; otherwise it looks every second
 SETTLE_POLL_S = 1.0
 ROLL_UP_S = 10.0
 IDLE_ROLL_UP_S = 60.0
 TASKS_S = 3600.0
+CELL_TASKS_S = 1.0
+FIRST_CELL = 1  # its jobs do what is done once for all
 FIRST_LEASE_S = 2.0
 LAST_SETTLE_S = 2.0  # with less than that left, nothing new is begun
 Task = Callable[[Settler], Any]
@@ -41,13 +45,25 @@ class Pipeline:
 
     Args:
         store: Writes only while `lease` is held.
+        cell_tasks: What requests want done in every cell, where there are several.
+        clock: Tests set it.
     """
 
-    def __init__(self, store: Store, lease: Fence, prices: PriceBook, cadence: Cadence) -> None:
+    def __init__(
+        self,
+        store: Store,
+        lease: Fence,
+        prices: PriceBook,
+        cadence: Cadence,
+        cell_tasks: CellTasks | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
         self._store = store
         self._lease = lease
         self._prices = prices
         self._cadence = cadence
+        self._cell_tasks = cell_tasks
+        self._clock = clock
         self._term = 0
         self._settler: Settler | None = None
         self._rollup: Rollup | None = None
@@ -60,7 +76,7 @@ class Pipeline:
         """Work on `thread` from now on; who stands by begins when the process that has the lease ends.
 
         Args:
-            loads_here: Whether a loader in this process wakes the settler.
+            loads_here: Whether the one loader, in this process, wakes the settler.
         """
         with contextlib.suppress(StoreError):
             self._lease.wait(FIRST_LEASE_S)
@@ -68,6 +84,8 @@ class Pipeline:
         settle = thread.add("settle", SETTLE_S if loads_here else SETTLE_POLL_S, self._settle)
         self._roll_up_worker = thread.add("rollup", ROLL_UP_S, self._roll_up)
         self._task_worker = thread.add("tasks", TASKS_S, self._run_tasks)
+        if self._cell_tasks is not None:
+            thread.add("cell tasks", CELL_TASKS_S, self.run_cell_tasks)
         self._thread = thread
         thread.start()
         self._lease.keep(settle.wake)
@@ -86,6 +104,13 @@ class Pipeline:
         self._tasks.put((task, done))
         self._task_worker.wake()
         return self._store.heartbeat.wait(done, TASKS_S)
+
+    def run_cell_tasks(self) -> bool:
+        """Do what requests want done on this cell's traces; returns whether there was anything."""
+        if self._cell_tasks is None or not self._begin_term() or self._settler is None:
+            return False
+        with contextlib.closing(self._store.local.writer()) as writer:
+            return self._cell_tasks.run_waiting(self._settler, writer)
 
     def drain(self) -> None:
         """Settle and roll up all that waits, in this thread, with a settler for this alone."""
@@ -121,8 +146,11 @@ class Pipeline:
             warning = catalogue_warning(self._store)
             if warning:
                 logger.warning("%s", warning)
-            resume(self._prices, writer)
-        return Settler(self._store, self._prices), Rollup(self._store)
+            if self._cell_tasks is None:
+                resume(self._prices, writer, clock=self._clock)
+            elif self._store.cells.own == FIRST_CELL:
+                resume(self._prices, writer, self._cell_tasks.agree_later, self._clock)
+        return Settler(self._store, self._prices, clock=self._clock), Rollup(self._store, clock=self._clock)
 
     def _begin_term(self) -> bool:
         """Whether this process settles and rolls up; when it begins to, what the stages remember is read anew."""

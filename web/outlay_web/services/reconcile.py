@@ -35,7 +35,7 @@ def take_bill(ctx: Context, project: str, name: str, body: bytes) -> str:
     with ctx.writing() as writer:
         ctx.prices.ensure(writer)
         bill = read_bill(plain, ModelNames(ctx.prices.catalog))
-        return keep_bill(writer, project, name, plain, bill)
+        return keep_bill(writer, project, name, plain, bill, ctx.now())
 
 
 def compare_bill(ctx: Context, project: str, identity: str) -> dict[str, Any]:

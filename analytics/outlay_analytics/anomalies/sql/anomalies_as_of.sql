@@ -1,10 +1,18 @@
 -- Question: have hours changed since anomalies were last looked for?
 -- Parameters: project, first and last (Unix seconds, [first, last)).
--- Result: one row: hours that were ever written, and when one last changed.
+-- Result: one row: hours that were ever written, and when one last changed (by cell, as their clocks are).
 SELECT
-    count() AS hours,
-    max(changed_at) AS changed_at
-FROM dirty_hours FINAL
-WHERE project = {project:String}
-  AND hour >= toDateTime({first:UInt32}, 'UTC')
-  AND hour < toDateTime({last:UInt32}, 'UTC')
+    sum(written) AS hours,
+    arraySort(groupArray(at)) AS changed_at
+FROM
+(
+    SELECT
+        shardNum() AS cell,
+        count() AS written,
+        max(changed_at) AS at
+    FROM dirty_hours FINAL
+    WHERE project = {project:String}
+      AND hour >= toDateTime({first:UInt32}, 'UTC')
+      AND hour < toDateTime({last:UInt32}, 'UTC')
+    GROUP BY cell
+)

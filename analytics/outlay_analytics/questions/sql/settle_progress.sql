@@ -1,6 +1,6 @@
--- Question: up to which mark has settle read, by loader?
--- Result: loader, seq.
-SELECT loader, max(seq) AS seq
+-- Question: up to which mark has settle read, by cell of a cluster (0 elsewhere) and loader?
+-- Result: cell, loader, seq.
+SELECT shardNum() AS cell, loader, max(seq) AS seq
 FROM settle_progress
-GROUP BY loader
-ORDER BY loader
+GROUP BY cell, loader
+ORDER BY cell, loader

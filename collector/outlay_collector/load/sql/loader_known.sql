@@ -10,7 +10,7 @@ FROM spans
 WHERE project = {project:String}
     AND started_at >= fromUnixTimestamp({first_hour:UInt32} * 3600)
     AND started_at < fromUnixTimestamp(({last_hour:UInt32} + 1) * 3600)
-    AND (toStartOfHour(started_at), trace_id, span_id) IN (
+    AND (toStartOfHour(started_at), trace_id, span_id) GLOBAL IN (
         SELECT
             toDateTime(hour * 3600, 'UTC'),
             lower(hex(trace_id)),

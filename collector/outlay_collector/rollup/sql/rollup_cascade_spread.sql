@@ -1,4 +1,5 @@
 -- Of the runs in `cascade_fresh`: those with calls in several hours or of several keys, as far as any roll-up has seen.
+-- Fragment: shared (rollup_cascade_shared.sql, or nothing).
 SELECT run
 FROM
 (
@@ -11,3 +12,4 @@ FROM
 )
 GROUP BY run
 HAVING uniqExact(hour) > 1 OR uniqExact(key) > 1 OR max(was_spread) = 1
+$shared
