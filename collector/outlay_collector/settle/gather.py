@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from outlay_collector.settle import keys
 from outlay_collector.settle.across import Across, Source
-from outlay_collector.settle.arrays import NO, rows_of
+from outlay_collector.settle.arrays import NO, each_once, is_among, rows_of
 from outlay_collector.settle.facts import Bools, Facts, Ids, facts_of
 from outlay_collector.settle.giants import Skeleton, read_skeleton
 from outlay_collector.settle.reading import HOUR, PLACE, SQL
@@ -212,7 +212,7 @@ def _partners(writer: Writer, state: _State, read: _Part) -> pa.Table:
         # Where the spans were noted then: a stream's tail a day before it ends, a long span in 72 hours.
         at = read.facts.started_ns // HOUR_NS
         hours = np.union1d(hours, np.arange(at.min() - 24, at.max() + 73) * HOUR_S)
-    each_key = np.union1d(wanted.key, np.array(before, np.uint64))
+    each_key = each_once(np.append(wanted.key, np.array(before, np.uint64)))
     in_hours, hour_params = among(writer, pa.table({"hour": pa.array(hours.astype(np.uint32))}), "hour")
     in_keys, key_params = among(writer, pa.table({"key": pa.array(each_key)}), "key")
     found = writer.arrow(load_sql(SQL, "speakers", hours=in_hours, keys=in_keys), {**hour_params, **key_params})
@@ -254,7 +254,7 @@ def _gathered(state: _State, elsewhere: list[pa.Table]) -> Gathered | None:
         return None
     spans = pa.concat_tables([part.spans for part in parts]).unify_dictionaries().combine_chunks()
     facts = parts[0].facts if len(parts) == 1 else facts_of(spans)
-    written = np.isin(facts.trace, np.concatenate(state.written))
+    written = is_among(facts.trace, np.concatenate(state.written))
     noted = pa.concat_tables(state.noted) if state.noted else None
     earlier = pa.concat_tables([part.earlier for part in parts])
     return Gathered(spans, facts, written, earlier, noted, elsewhere)

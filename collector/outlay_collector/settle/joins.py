@@ -11,7 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from outlay_collector.settle.arrays import NO, Array, any_in_runs, first_of_run, latest_in_run, number_in_run, sizes_of
+from outlay_collector.settle.arrays import (
+    NO,
+    Array,
+    any_in_runs,
+    each_once,
+    first_of_run,
+    is_among,
+    latest_in_run,
+    number_in_run,
+    sizes_of,
+)
 from outlay_collector.settle.facts import CLIENT_RANK, Bools, Count, Facts, Ids, Ints
 from outlay_collector.settle.requests import SECOND_NS, Links, heads_of, names_agree
 from outlay_collector.settle.tree import Tree
@@ -75,7 +85,7 @@ def join(facts: Facts, tree: Tree, links: Links, rows: Ints) -> Joined:
     shared = _sharing(facts, rows, heads)
     if not len(shared):
         return Joined(into, conflict)
-    live = rows[np.isin(heads[rows], shared) & ~facts.cached[rows]]
+    live = rows[is_among(heads[rows], shared) & ~facts.cached[rows]]
     chains = chains_of(facts, tree, live, heads)
     target = np.arange(len(facts))
     free = np.ones(len(chains.head), bool)
@@ -102,11 +112,11 @@ def _sharing(facts: Facts, rows: Ints, heads: Ints) -> Ints:
     order = np.flatnonzero(keys)
     order = order[np.lexsort((head[order], keys[order]))]
     keys, head = keys[order], head[order]
-    distinct = first_of_run(keys, head)
-    keys, head = keys[distinct], head[distinct]
+    unique = first_of_run(keys, head)
+    keys, head = keys[unique], head[unique]
     starts = np.flatnonzero(first_of_run(keys))
     sizes = sizes_of(starts, len(keys))
-    return np.unique(head[np.repeat(sizes > 1, sizes)])
+    return each_once(head[np.repeat(sizes > 1, sizes)])
 
 
 def chains_of(facts: Facts, tree: Tree, rows: Ints, heads: Ints) -> Chains:

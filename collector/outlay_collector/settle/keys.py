@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from outlay_collector.settle.arrays import first_of_run, latest_in_run
+from outlay_collector.settle.arrays import each_once, first_of_run, latest_in_run
 from outlay_collector.settle.facts import Bools, Facts, Ids, Ints, Role
 from outlay_collector.settle.hashes import sip_hash
 from outlay_collector.settle.joins import BY_ID_APART_NS
@@ -56,7 +56,7 @@ class Keys:
     @property
     def hours(self) -> Ints:
         """The hours (s) that they are in."""
-        return np.unique(self.by_hour()[1])
+        return each_once(self.by_hour()[1])
 
 
 def of(facts: Facts, minutes: tuple[int, ...] = (-1, 0, 1)) -> Keys:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from outlay_collector.settle.arrays import first_of_run, latest_in_run, latest_place
+from outlay_collector.settle.arrays import first_of_run, is_among, latest_in_run, latest_place
 from outlay_collector.settle.facts import CLIENT_RANK, Bools, Count, Facts, Ids, Ints, Role
 
 _NEVER = np.iinfo(np.int64).min
@@ -20,7 +20,7 @@ def parents_of(facts: Facts) -> Ids:
     calls = (facts.role == Role.CALL) & ~facts.cached & (facts.parent_id != 0)
     clients = calls & (facts.rank <= CLIENT_RANK)
     hosts = calls & (facts.rank > CLIENT_RANK) & (facts.response_key == 0)
-    hosts &= np.isin(facts.parent_id, facts.parent_id[clients])
+    hosts &= is_among(facts.parent_id, facts.parent_id[clients])
     if hosts.any():
         guest, host = _within(facts, np.flatnonzero(clients), np.flatnonzero(hosts))
         same = _same_request(facts, guest, host)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from outlay_collector.settle.arrays import NO, first_of_run
+from outlay_collector.settle.arrays import NO, first_of_run, is_among
 from outlay_collector.settle.facts import COMPLETED, UNKNOWN, Bools, Count, Facts, Ints
 from outlay_collector.settle.merge import Counted, Members, Requests
 from outlay_collector.settle.tree import Tree
@@ -49,7 +49,7 @@ def _sums(facts: Facts, tree: Tree, aggregate: Bools, members: Members, requests
     request = np.full(size, NO)
     request[members.rows] = members.numbers
     counted = _counted_here(facts, tree, request, members.rows)
-    nodes = np.flatnonzero(((request != NO) | aggregate) & np.isin(facts.trace, facts.trace[aggregate]))
+    nodes = np.flatnonzero(((request != NO) | aggregate) & is_among(facts.trace, facts.trace[aggregate]))
     own, has_usage, failed = facts.counts.copy(), facts.has_usage.copy(), facts.failed.copy()
     calls = nodes[~aggregate[nodes]]
     own[calls] = requests.counts[request[calls]]

@@ -14,7 +14,7 @@ from outlay_collector.dialects.names import FREE, INHERITED, INHERITED_AS, TAGS,
 from outlay_collector.settle.columns import maps_of
 from outlay_collector.settle.reading.attributes import Attributes, Entries
 from outlay_collector.settle.reading.said import MOST_COUNTED, Said
-from outlay_collector.settle.reading.texts import binary, floats_of
+from outlay_collector.settle.reading.texts import binary, distinct, floats_of
 
 PARTS, UNITS = TAGS + 1, TAGS + 2
 TOKENS = b".tokens"
@@ -97,7 +97,7 @@ def _named(attributes: Attributes, which: Any, shortened: Any) -> tuple[Entries,
     chosen = attributes.chosen
     names: dict[bytes, int] = {}
     own = np.full(len(attributes.chosen_names) + 1, -1)
-    for code in np.unique(chosen.name).tolist():
+    for code in distinct(chosen.name)[0]:
         name = attributes.chosen_names[code]
         beginning = free(name)
         if which(beginning, name):
