@@ -22,6 +22,7 @@ PATHS = (
     "/quality",
     "/tradeoff",
     "/experiments",
+    "/prompts",
     "/caching",
     "/cascades",
     "/simulate",

@@ -232,6 +232,7 @@ QUESTIONS: list[tuple[str, Pairs, str]] = [
         "rows",
     ),
     ("/experiments", (), "experiments"),
+    ("/prompts", (), ""),
     ("/tradeoff", (), "rows"),
     ("/tradeoff", (("score", "correct"), ("margin", "0.1")), "rows"),
     ("/cascades", (), "cascades"),

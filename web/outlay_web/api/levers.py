@@ -1,4 +1,4 @@
-"""How good answers were, which arm of an experiment is better, what a model costs in quality and latency."""
+"""How good answers were, which arm is better, what a model costs in quality and latency, what prompts use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics.questions import experiments, quality, tradeoff
+from outlay_analytics.questions import experiments, prompts, quality, tradeoff
 from outlay_web.api.schema.parameters import documented
 from outlay_web.api.wire import table
 from outlay_web.http.context import Context
@@ -22,6 +22,10 @@ FIGURES = columns(
 TRADEOFF = columns(
     "task model model_tier calls cost_per_call_usd cost_ci_low_usd cost_ci_high_usd score n mean ci_low ci_high "
     "cost_per_success_usd error_rate p95_ms on_frontier dominated_by monthly_excess_usd"
+)
+PROMPTS = columns(
+    "prompt prompt_version calls cost_usd cost_per_call_usd input_tokens_per_call output_tokens_per_call "
+    "cache_read_ratio first_at last_at parts change.from_version change.monthly_usd"
 )
 SCORE = ("score", "success")
 TAGS: list[str | Enum] = ["answers"]
@@ -75,3 +79,9 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             ctx.store, query.scope, query.get("score"), query.get("success"), query.number("margin", experiments.MARGIN)
         )
         return table(query, found, "rows", TRADEOFF)
+
+    @routes.get("/prompts", openapi_extra=documented("format"), tags=TAGS)
+    def get_prompts(request: Request) -> Response:
+        """Tokens and cost by prompt, version and part, and what changed from version to version."""
+        query = read_query(ctx, request, ("format",))
+        return table(query, prompts.prompts(ctx.store, query.scope), "rows", PROMPTS)

@@ -21,6 +21,10 @@ DIFFERENCES = columns("arm measure difference ci_low ci_high verdict why more_un
 EXPERIMENTS = columns("name arms calls cost_usd first_at last_at")
 ROWS = columns("task model calls cost_per_call_usd score mean ci_low ci_high n p95_ms on_frontier dominated_by")
 TASKS = columns("task recommended recommended_tier monthly_saving_usd reason")
+PROMPTS = columns(
+    "prompt prompt_version calls cost_usd cost_per_call_usd input_tokens_per_call output_tokens_per_call "
+    "cache_read_ratio change.from_version change.input_tokens_per_call change.monthly_usd"
+)
 NO_SCORE = 'no call in this window is scored; send one: outlay.score("correct", 1), or POST /api/v1/scores'
 
 score_option = click.option("--score", metavar="NAME", help="Name of the score; default: the most used one.")
@@ -65,6 +69,11 @@ def add_commands(app: click.Group) -> None:
             print_table(found["tasks"], TASKS)
             if not found["scores"]:
                 print(NO_SCORE)
+
+    @command(app, "prompts")
+    def prompts(ask: Ask) -> None:
+        """Tokens and cost by prompt and version, and what changed between versions; parts are in --json."""
+        ask.show("/prompts", "rows", PROMPTS)
 
     @command(app, "experiments")
     @click.argument("name", required=False)

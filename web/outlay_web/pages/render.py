@@ -40,6 +40,7 @@ NAVIGATION = (
         Item("Quality", "/quality", "quality"),
         Item("Trade-off", "/tradeoff", "tradeoff"),
         Item("Experiments", "/experiments", "experiments"),
+        Item("Prompts", "/prompts", "prompts"),
         Item("Caching", "/caching", "caching"),
         Item("Cascades", "/cascades", "cascades"),
         Item("What if", "/simulate", "simulate"),

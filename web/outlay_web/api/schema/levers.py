@@ -1,4 +1,4 @@
-"""Answers of the routes in `api/levers.py`: quality, experiments, the trade-off."""
+"""Answers of the routes in `api/levers.py`: quality, experiments, the trade-off, prompts."""
 
 from __future__ import annotations
 
@@ -131,9 +131,44 @@ TRADEOFF = record(
     }
 )
 
+PROMPTS = record(
+    {
+        **ASKED,
+        "rows": listed(
+            record(
+                {
+                    "prompt": TEXT,
+                    "prompt_version": maybe(TEXT),
+                    "calls": COUNT,
+                    **each("cost_usd cost_per_call_usd", maybe(USD)),
+                    "priced_ratio": RATIO,
+                    **each("input_tokens_per_call output_tokens_per_call", maybe(NUMBER)),
+                    "cache_read_ratio": maybe(RATIO),
+                    **each("first_at last_at", INSTANT),
+                    "parts": listed(
+                        record({"part": TEXT, "tokens_per_call": NUMBER, "share": RATIO, "usd": maybe(USD)})
+                    ),
+                    "change": maybe(
+                        record(
+                            {
+                                "from_version": maybe(TEXT),
+                                **each("input_tokens_per_call output_tokens_per_call", maybe(NUMBER)),
+                                **each("cost_per_call_usd monthly_usd", maybe(USD)),
+                                "parts": listed(record({"part": TEXT, "tokens_per_call": NUMBER})),
+                            }
+                        )
+                    ),
+                }
+            )
+        ),
+        "rows_left_out": YES_NO,
+    }
+)
+
 ANSWERS: Answers = {
     "GET /quality": Answer(QUALITY),
     "GET /experiments": Answer(EXPERIMENTS),
     "GET /experiments/{name}": Answer(EXPERIMENT, (404,)),
     "GET /tradeoff": Answer(TRADEOFF),
+    "GET /prompts": Answer(PROMPTS),
 }

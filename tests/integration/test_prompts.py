@@ -1,0 +1,85 @@
+"""Prompts, computed by hand from a small world: parts that add up, versions compared, unknown left unknown."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.hand_calls import call, put
+from tests.integration.test_quality import WEEK
+
+from outlay_analytics.query.window import Scope
+from outlay_analytics.questions.prompts import prompts
+from outlay_collector.store import Store
+
+HOUR = timedelta(hours=1)
+D = Decimal
+
+
+def said(
+    hours: int, version: str, parts: dict[str, int], given: int, output: int = 100, **fields: Any
+) -> dict[str, Any]:
+    """A call of prompt `triage`: a dollar per thousand input tokens, two per thousand output tokens."""
+    lines = {"input": str(D(given) / 1000), "output": str(D(output) / 500)}
+    cost = str(sum(map(D, lines.values())))
+    about = {"prompt": "triage", "prompt_version": version, "input_tokens": given, "output_tokens": output}
+    return call(hours * HOUR, cost, **{**about, "prompt_parts": parts, "cost_lines": lines, **fields})
+
+
+def test_parts_add_up_to_the_input_and_its_cost(store: Store) -> None:
+    put(
+        store,
+        said(1, "1", {"system": 400, "history": 100}, 600, cache_read_tokens=150),
+        said(2, "1", {"system": 400, "history": 300}, 900),
+    )
+    [row] = prompts(store, WEEK)["rows"]
+    assert (row["prompt"], row["prompt_version"], row["calls"]) == ("triage", "1", 2)
+    assert (row["cost_usd"], row["cost_per_call_usd"]) == (D("1.9"), D("0.95"))
+    assert (row["input_tokens_per_call"], row["output_tokens_per_call"]) == (750.0, 100.0)
+    assert row["cache_read_ratio"] == 0.1
+    assert row["parts"] == [
+        {"part": "system", "tokens_per_call": 400.0, "share": 800 / 1500, "usd": D("0.8")},
+        {"part": "history", "tokens_per_call": 200.0, "share": 400 / 1500, "usd": D("0.4")},
+        {"part": "other", "tokens_per_call": 150.0, "share": 300 / 1500, "usd": D("0.3")},
+    ]
+    assert row["change"] is None
+
+
+def test_a_version_is_compared_with_the_one_that_began_before_it(store: Store) -> None:
+    put(store, said(1, "9", {"system": 400}, 500), said(5, "10", {"system": 400, "tools": 300}, 800, output=50))
+    put(store, said(6, "10", {"system": 400, "tools": 300}, 800, output=50), said(7, "9", {"system": 400}, 500))
+    rows = {row["prompt_version"]: row for row in prompts(store, WEEK)["rows"]}
+    change = rows["10"]["change"]
+    assert (change["from_version"], change["input_tokens_per_call"], change["output_tokens_per_call"]) == (
+        "9",
+        300.0,
+        -50.0,
+    )
+    assert change["cost_per_call_usd"] == D("0.2")
+    assert float(change["monthly_usd"]) == pytest.approx(0.4 * 365.25 / 12 / 7)
+    assert change["parts"][0] == {"part": "tools", "tokens_per_call": 300.0}
+    assert rows["9"]["change"] is None
+
+
+def test_parts_that_claim_more_than_the_input_share_what_they_claim(store: Store) -> None:
+    put(store, said(1, "1", {"system": 600, "user": 600}, 600))
+    [row] = prompts(store, WEEK)["rows"]
+    assert [(part["part"], part["share"], part["usd"]) for part in row["parts"]] == [
+        ("system", 0.5, D("0.3")),
+        ("user", 0.5, D("0.3")),
+    ]
+
+
+def test_unknown_stays_unknown_and_calls_without_a_prompt_are_none(store: Store) -> None:
+    put(store, call(HOUR, None, prompt="plain"), call(HOUR, "1"))
+    [row] = prompts(store, WEEK)["rows"]
+    assert (row["prompt"], row["prompt_version"], row["cost_usd"], row["cost_per_call_usd"]) == (
+        "plain",
+        None,
+        None,
+        None,
+    )
+    assert (row["input_tokens_per_call"], row["cache_read_ratio"], row["parts"]) == (None, None, [])
+    assert prompts(store, Scope(WEEK.window, {"prompt": ("other",)}))["rows"] == []

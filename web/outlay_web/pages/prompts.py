@@ -1,0 +1,125 @@
+"""/prompts: what each prompt uses and costs, which part of it, and what a new version changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from outlay_analytics.questions import prompts
+from outlay_web import format as fmt
+from outlay_web.charts import Cell, Column, Table
+from outlay_web.pages.parts import Page, Row
+from outlay_web.pages.view import View
+
+ALLOWED = ()
+QUESTION = "What do prompts use, which part of them costs most, and what did a new version change?"
+
+
+def page(view: View) -> Page:
+    found = prompts.prompts(view.ctx.store, view.scope)
+    rows = found["rows"]
+    if not rows:
+        return Page("prompts.html", "Prompts", QUESTION, empty=True)
+    parted = part_table(view, rows)
+    data = {
+        "table": prompt_table(view, rows),
+        "changes": change_table(rows),
+        "parted": parted,
+        "left_out": found["rows_left_out"],
+    }
+    return Page("prompts.html", "Prompts", QUESTION, data)
+
+
+def prompt_table(view: View, rows: Sequence[Row]) -> Table:
+    """Every prompt and version, the most expensive first."""
+    columns = [
+        Column("Prompt", "name", "prompt"),
+        Column("Version", "name", "prompt_version"),
+        Column("Calls", "count", "calls"),
+        Column("Cost", "usd", "cost_usd"),
+        Column("Per call", "each", "cost_per_call_usd", "Of calls whose cost is known"),
+        Column("Input", "tokens", "input_tokens_per_call", "Tokens of a call on average, cached ones included"),
+        Column("Output", "tokens", "output_tokens_per_call", "Tokens of an answer on average"),
+        Column("Cached", "ratio", "cache_read_ratio", "Input read from the provider's cache"),
+        Column("Priced", "priced", "priced_ratio", "Calls whose cost is known", wide_only=True),
+        Column("Last call", "time", "last_at", wide_only=True),
+    ]
+    lines = []
+    for row in rows:
+        filters = {"prompt": row["prompt"], "prompt_version": row["prompt_version"] or ""}
+        lines.append(
+            [
+                Cell(row["prompt"], view.here(**filters)),
+                Cell(row["prompt_version"]),
+                Cell(row["calls"], view.to("/calls", **filters)),
+                Cell(row["cost_usd"], view.to("/spend", **filters)),
+                Cell(row["cost_per_call_usd"]),
+                Cell(row["input_tokens_per_call"]),
+                Cell(row["output_tokens_per_call"]),
+                Cell(row["cache_read_ratio"]),
+                Cell(row["priced_ratio"]),
+                Cell(row["last_at"]),
+            ]
+        )
+    return Table("prompts", "Prompts by version", columns, lines, timezone=view.timezone)
+
+
+def change_table(rows: Sequence[Row]) -> Table | None:
+    """What each version changed against the one before, the dearest change first."""
+    changed = [row for row in rows if row["change"]]
+    if not changed:
+        return None
+    changed.sort(key=lambda row: -abs(row["change"]["monthly_usd"] or 0))
+    columns = [
+        Column("Prompt", "name", "prompt"),
+        Column("From", "name", "from_version"),
+        Column("To", "name", "prompt_version"),
+        Column("A month", "delta_usd", "monthly_usd", "Difference per call times the calls of a month"),
+        Column("Input", "text", "input_tokens_per_call", "Tokens per call"),
+        Column("Output", "text", "output_tokens_per_call", "Tokens per call"),
+        Column("Mostly", "text", "parts", "The parts that changed most"),
+    ]
+    lines = []
+    for row in changed:
+        change = row["change"]
+        moved = [one for one in change["parts"] if abs(one["tokens_per_call"]) >= 0.5][:2]
+        lines.append(
+            [
+                Cell(row["prompt"]),
+                Cell(change["from_version"]),
+                Cell(row["prompt_version"]),
+                Cell(change["monthly_usd"]),
+                Cell(_tokens(change["input_tokens_per_call"])),
+                Cell(_tokens(change["output_tokens_per_call"])),
+                Cell(", ".join(f"{fmt.name_text(one['part'])} {_tokens(one['tokens_per_call'])}" for one in moved)),
+            ]
+        )
+    return Table("changes", "What new versions changed", columns, lines)
+
+
+def part_table(view: View, rows: Sequence[Row]) -> Table | None:
+    """The parts of every prompt that says them."""
+    columns = [
+        Column("Prompt", "name", "prompt"),
+        Column("Version", "name", "prompt_version"),
+        Column("Part", "name", "part"),
+        Column("Tokens", "tokens", "tokens_per_call", "Of a call on average"),
+        Column("Share", "share", "share", "Of the input"),
+        Column("Cost", "usd", "usd", "Its share of what the input cost"),
+    ]
+    lines = [
+        [
+            Cell(row["prompt"], view.here(prompt=row["prompt"])),
+            Cell(row["prompt_version"]),
+            Cell(part["part"]),
+            Cell(part["tokens_per_call"]),
+            Cell(part["share"]),
+            Cell(part["usd"]),
+        ]
+        for row in rows
+        for part in row["parts"]
+    ]
+    return Table("parts", "Parts of prompts", columns, lines) if lines else None
+
+
+def _tokens(value: float | None) -> str:
+    return "–" if value is None else f"{value:+,.0f}".replace("-", "\u2212")
