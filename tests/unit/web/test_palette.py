@@ -84,7 +84,7 @@ def test_every_color_stands_out_from_the_card(mode: str) -> None:
         assert (light + 0.05) / (dark + 0.05) >= 3, f"--c{number}"
 
 
-@pytest.mark.parametrize("lookback", SIGHTS)
+@pytest.mark.parametrize("sight", SIGHTS)
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_any_two_colors_are_apart_for_every_sight(mode: str, sight: str) -> None:
     colors = themes()[mode]
