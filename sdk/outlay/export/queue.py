@@ -8,8 +8,9 @@ at most `exit_timeout_s`, and tells how many spans were lost. Retryable answers 
 errors, as in the OTLP specification) are retried with backoff and jitter, anything else is dropped and counted.
 
 Spans may also end in a destructor: the garbage collector closes an abandoned stream wherever it happens to run, also
-in the middle of `put` on the same thread. So the lock can be taken again by its holder, and the wake-up is a
-`SimpleQueue`, which is made for that.
+in the middle of `put` on the same thread, and while that thread sends. So the lock can be taken again by its holder,
+the wake-up is a `SimpleQueue`, which is made for that, and a thread that sends only queues what it records meanwhile:
+it would wait for itself.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ class Pipeline:
         self._given_up = False  # by the server, while shutdown waits
         self._thread: threading.Thread | None = None
         self._exiting = False
-        self._last_sends = threading.RLock()
+        self._last_sends = threading.Lock()
+        self._here = threading.local()  # `sends`: this thread is at sending, and takes along what is queued meanwhile
         self.late.clear()
         self._sender.close()
 
@@ -123,7 +125,7 @@ class Pipeline:
         if waiting + 1 >= self._batch:
             self.wake()
         if self._exiting:
-            self.exit()
+            self._send_last()
         if full:
             _safely.warn("queue", "queue is full (%d spans); newer spans are dropped", self._max_spans)
 
@@ -141,7 +143,7 @@ class Pipeline:
         if waiting >= self._batch:
             self.wake()
         if self._exiting:
-            self.exit()
+            self._send_last()
 
     def put_score(self, score: Any) -> None:
         """Queue an evaluation."""
@@ -153,7 +155,7 @@ class Pipeline:
             if self._thread is None:
                 self._start()
         if self._exiting:
-            self.exit()
+            self._send_last()
 
     def wake(self) -> None:
         """Send now, without waiting for it."""
@@ -203,8 +205,27 @@ class Pipeline:
             other.put_score(score)
 
     def shutdown(self, timeout_s: float) -> None:
-        """Send what is queued, for at most `timeout_s`, then stop. Safe to call twice."""
+        """Send what is queued, for at most `timeout_s`, then stop. Safe to call twice, one after the other sends."""
+        timeout_s = min(max(timeout_s, 0.0), threading.TIMEOUT_MAX)
         end = time.monotonic() + timeout_s
+        if self._is_sending():
+            return
+        self._here.sends = True
+        try:
+            if self._last_sends.acquire(timeout=timeout_s):
+                try:
+                    self._send_until(end)
+                finally:
+                    self._last_sends.release()
+        finally:
+            self._here.sends = False
+
+    def _is_sending(self) -> bool:
+        """Whether this very thread sends: the worker, or who shuts down."""
+        return getattr(self._here, "sends", False)
+
+    def _send_until(self, end: float) -> None:
+        """Let the worker send, then send ourselves what is left, until `end` on the monotonic clock."""
         with self._lock:
             self._deadline = end
             self._given_up = False
@@ -212,7 +233,7 @@ class Pipeline:
             thread = self._thread
         self.wake()
         if thread is not None and thread.is_alive():
-            thread.join(timeout_s)
+            thread.join(max(end - time.monotonic(), 0.0))
         at_once = self._given_up or (thread is not None and thread.is_alive())
         while not self._stopped(at_once):
             self._drain()  # what was recorded since the worker found nothing more
@@ -242,13 +263,13 @@ class Pipeline:
 
     def exit(self) -> None:
         """The process ends: send what is queued, and what threads that outlive this still record as they record it."""
-        timeout_s = self._settings.exit_timeout_s
         self._exiting = True
-        if self._last_sends.acquire(timeout=timeout_s):
-            try:
-                self.shutdown(timeout_s)
-            finally:
-                self._last_sends.release()
+        self.shutdown(self._settings.exit_timeout_s)
+
+    def _send_last(self) -> None:
+        """The process ends, and something was recorded: send it at once, unless this thread is at it anyway."""
+        if not self._is_sending():
+            self.exit()
 
     def _start(self) -> None:
         """Start the worker; the lock is held."""
@@ -264,6 +285,7 @@ class Pipeline:
     def _work(self) -> None:
         interval_s = self._settings.flush_interval_ms / 1000
         me = threading.current_thread()
+        self._here.sends = True
         while self._thread is me and self._deadline is None:
             self._sleep(interval_s)
             try:
