@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime
-from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Context, Decimal
 
 _NUMBER = re.compile(rb"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?")
+_SINCE_1970 = re.compile(rb"([0-9]+)([.][0-9]*)?")
 _UNIT = Decimal("0.000000000001")
 _WHOLE_DIGITS = Decimal(10) ** 26
 _EXACT = Context(prec=60, rounding=ROUND_DOWN)
@@ -16,7 +18,8 @@ _UNIX_DIGITS = {10: 1, 13: 1_000, 16: 1_000_000, 19: 1_000_000_000}
 
 def number_of(text: bytes) -> float | None:
     """A text as a number, None where it is none, or not finite."""
-    return float(text) if _NUMBER.fullmatch(text) else None
+    number = float(text) if _NUMBER.fullmatch(text) else math.inf
+    return number if math.isfinite(number) else None
 
 
 def money_of(text: bytes) -> Decimal | None:
@@ -25,21 +28,19 @@ def money_of(text: bytes) -> Decimal | None:
         return None
     try:
         amount = Decimal(text.decode("ascii"))
-        return amount.quantize(_UNIT, context=_EXACT) if abs(amount) < _WHOLE_DIGITS else None
-    except InvalidOperation:
+        return amount.quantize(_UNIT, context=_EXACT) if amount.copy_abs() < _WHOLE_DIGITS else None
+    except ArithmeticError:
         return None
 
 
 def instant_of(text: bytes) -> datetime | None:
     """A text as an instant: ISO 8601, UTC where it says no offset, or a time since 1970; None where it is neither."""
     written = text.decode("utf-8", "replace")
-    whole = written.partition(".")[0]
-    if whole.isascii() and whole.isdigit() and len(whole) in _UNIX_DIGITS:
-        if not _NUMBER.fullmatch(text):
-            return None
-        return datetime.fromtimestamp(float(Decimal(written) / _UNIX_DIGITS[len(whole)]), UTC)
+    plain = _SINCE_1970.fullmatch(text)
     try:
+        if plain and len(plain[1]) in _UNIX_DIGITS:
+            return datetime.fromtimestamp(float(Decimal(written) / _UNIX_DIGITS[len(plain[1])]), UTC)
         found = datetime.fromisoformat(written)
-    except ValueError:
+    except (ArithmeticError, ValueError, OSError):
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ from outlay_collector.dialects.names import sources
 from outlay_collector.dialects.numbers import number_of
 from outlay_collector.dialects.vocabulary import INPUT_EXCLUDES_CACHED, OUTPUT_EXCLUDES_REASONING, WORDS
 
+_MOST = int(sys.float_info.max)
 Document = Callable[[str], Any]
 """The JSON value of the text that a span has under a name; None where it has none, or no JSON."""
 
@@ -177,5 +178,5 @@ def _collect(value: Mapping[str, Any], tree: Mapping[str, Any], words: dict[str,
 
 def _number(value: Any) -> float | None:
     if isinstance(value, (bool, int, float)):
-        return float(value) if abs(value) < math.inf else None
+        return float(value) if abs(value) < _MOST else None
     return number_of(value.encode()) if isinstance(value, str) else None

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 from itertools import takewhile
 
 from outlay_collector.dialects import DIALECTS, common
 from outlay_collector.dialects.names import NUMBER
+
+MOST_SCOPES = 4_096
+"""Scopes are named by senders: only the latest are remembered."""
+MOST_DIGITS = 9
+"""Of a part of a version; none that anybody numbers has more."""
 
 
 def longest_first(texts: Iterable[str]) -> str:
@@ -27,7 +32,7 @@ _BEGUN = {scope: number for scope, number in _SCOPES.items() if not scope.endswi
 _BEGINNING = re.compile(longest_first(_BEGUN))
 
 
-@cache
+@lru_cache(maxsize=MOST_SCOPES)
 def dialect_of_scope(name: str, version: str) -> int | None:
     """The dialect of a scope, None where no table knows it. A version wins, then the longest beginning."""
     for parts, beginning, number in _OLDER:
@@ -41,8 +46,8 @@ def dialect_of_scope(name: str, version: str) -> int | None:
 
 def _is_before(version: str, parts: list[int]) -> bool:
     """Whether a version is known and older than this one, part by part."""
-    digits = ("".join(takewhile(str.isdecimal, part)) for part in version.split("."))
-    return bool(version) and [int(each or 0) for each in digits] < parts
+    digits = ("".join(takewhile(str.isdecimal, part)).lstrip("0") for part in version.split(".", len(parts)))
+    return bool(version) and [int(each[:MOST_DIGITS] or 0) for each in digits] < parts
 
 
 def _meanings() -> dict[str, dict[str, tuple[str, str]]]:

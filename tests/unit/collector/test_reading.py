@@ -267,7 +267,7 @@ def test_a_prompt_s_parts_and_units_beside_tokens_have_names_that_people_choose(
             "gen_ai.usage.audio.input_tokens": "9",
         }
     )
-    assert row["prompt_parts"] == {"history": 40, "tools": 0}
+    assert row["prompt_parts"] == {"history": 40}
     assert row["other_usage"] == {"input_pages": 3, "web_searches": 2, "input_audio_tokens": 9}
     assert row["estimated"] == 1
 

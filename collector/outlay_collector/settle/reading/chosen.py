@@ -18,7 +18,6 @@ from outlay_collector.settle.reading.texts import binary, distinct, floats_of
 
 PARTS, UNITS = TAGS + 1, TAGS + 2
 TOKENS = b".tokens"
-MOST_HELD = 2.0**64
 _NO_UNIT = OWN["estimated"].encode()
 _INHERITED = [name.encode() for name in INHERITED]
 _OTHER = slice(COUNT_FIELDS.index(OTHER_FIELDS[0]), COUNT_FIELDS.index(OTHER_FIELDS[-1]) + 1)
@@ -46,16 +45,16 @@ def contexts_of(attributes: Attributes) -> Any:
 
 
 def prompt_parts_of(attributes: Attributes) -> Any:
-    """How many tokens each part of a prompt has, a map per span."""
+    """How many tokens each part of a prompt has, a map per span: of parts with a count that a request can hold."""
     found, names = _named(
         attributes,
         lambda beginning, name: beginning == PARTS and name.endswith(TOKENS),
         lambda name, beginning: name[beginning : -len(TOKENS)],
     )
     numbers = floats_of(attributes.values.take(pa.array(found.at)))
-    held = (numbers == np.floor(numbers)) & (numbers >= 0) & (numbers < MOST_HELD)
-    counts = np.where(held, numbers, 0).astype(np.uint64)
-    return maps_of(attributes.spans, found.row, binary(names).take(pa.array(found.name)), pa.array(counts))
+    held = (numbers == np.floor(numbers)) & (numbers >= 0) & (numbers < MOST_COUNTED)
+    counts = pa.array(numbers[held].astype(np.uint64))
+    return maps_of(attributes.spans, found.row[held], binary(names).take(pa.array(found.name[held])), counts)
 
 
 def other_usage_of(attributes: Attributes, said: Said) -> Any:

@@ -26,7 +26,7 @@ from outlay_collector.settle.reading.usage import Usage, Written, canonical
 
 YES, NO = (b"true", b"1"), (b"false", b"0")
 """How attributes write a flag, in lower case."""
-LONGEST_TAIL_S = 86_400
+LONGEST_TAIL_S = LONGEST_WAIT_S = 86_400
 MOST_ATTEMPTS = 2**16
 FIRST_FAILED_STATUS = 400
 _US = 1_000
@@ -217,23 +217,31 @@ def _is_yes(said: Said, at: Ints) -> Bools:
 
 
 def _first_token_ms(spans: pa.Table, said: Said) -> Floats:
-    """How long the first token took, in milliseconds: said so, in seconds, or by the instant it came; else NaN."""
-    found = said.number(said.field("ttft_ms"))
-    found = np.where(np.isnan(found), said.number(said.field("ttft_s")) * 1000, found)
+    """How long the first token took, in milliseconds: said so, in seconds, or by the instant it came; NaN where none of
+    them says so, or what no request waits."""
+    longest_ms = LONGEST_WAIT_S * 1000
+    found = _between(said.number(said.field("ttft_ms")), longest_ms)
+    in_s = _between(said.number(said.field("ttft_s")), LONGEST_WAIT_S)
+    found = np.where(np.isnan(found), in_s * 1000, found)
     at = said.field("ttft_at")
     for row in np.flatnonzero(np.isnan(found) & said.pool.said(at)).tolist():
         came = instant_of(said.pool.texts[int(at[row])].as_py())
         if came is not None:
             began_us = spans["started_at"][row].value // _US
             found[row] = (round(came.timestamp() * 1e6) - began_us) / 1000
-    return found
+    return _between(found, longest_ms)
+
+
+def _between(values: Floats, most: float) -> Floats:
+    """Values from 0 to this one, NaN for others."""
+    return np.where((values >= 0) & (values <= most), values, np.nan)
 
 
 def _tail_ns(said: Said, role: Ints) -> Ints:
     """How long the stream took, said by the span at its end; elsewhere the name may mean anything."""
     took_s = said.number(said.field("tail_s"))
     holds = (role == Role.TAIL) & (took_s >= 0) & (took_s <= LONGEST_TAIL_S)
-    return np.where(holds, took_s * 1e6, 0).astype(np.int64) * _US
+    return (np.where(holds, took_s, 0) * 1e6).astype(np.int64) * _US
 
 
 def _attempts(said: Said) -> npt.NDArray[np.uint16]:
