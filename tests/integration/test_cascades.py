@@ -250,6 +250,25 @@ def test_the_threshold_with_a_guarantee_is_the_lowest_that_the_scores_prove(stor
     assert easy["guaranteed"]["threshold"] == 0.6
 
 
+def test_a_score_around_several_attempts_is_about_the_accepted_answer_alone(store: Store) -> None:
+    rows = []
+    for n in range(4):
+        around = f"{n + 1:016x}"[::-1]
+        rows += [
+            attempt(n, f"r{n}", 0, "escalated", 0.3, parent_span_id=around),
+            attempt(n, f"r{n}", 1, "accepted", parent_span_id=around),
+        ]
+    for first, last in zip(rows[::2], rows[1::2], strict=True):
+        last["trace_id"] = first["trace_id"]
+    put(store, *rows)
+    score(store, [{**row, "span_id": row["parent_span_id"]} for row in rows[1::2]], [1.0] * 4)
+    answer = thresholds(store, WEEK, "triage")
+    assert answer is not None
+    assert answer["guaranteed_reason"] == "no first answer of this cascade is scored"
+    assert answer["rows"][0]["quality"] is None
+    assert answer["rows"][-1]["quality"] == 1.0
+
+
 def test_too_few_scores_prove_nothing_and_the_answer_says_how_many_are_missing(store: Store) -> None:
     rows = world()
     put(store, *rows)
@@ -260,8 +279,9 @@ def test_too_few_scores_prove_nothing_and_the_answer_says_how_many_are_missing(s
     answer = thresholds(store, WEEK, "triage")
     assert answer is not None
     assert (answer["guaranteed"], answer["runs_missing"]) == (None, 156)
-    with pytest.raises(BadRequest, match="error must lie between 0 and 1"):
-        thresholds(store, WEEK, "triage", error=0.0)
+    for error in (0.0, 1e-320, 1.0, float("nan")):
+        with pytest.raises(BadRequest, match="error must lie between 0 and 1"):
+            thresholds(store, WEEK, "triage", error=error)
 
 
 def test_quality_is_unknown_where_no_answer_so_unsure_was_ever_scored(store: Store) -> None:

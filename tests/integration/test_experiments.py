@@ -53,7 +53,7 @@ def test_arms_are_measured_and_compared_in_units(store: Store) -> None:
     assert score["verdict"] == "better"
     assert score["difference"] == pytest.approx(0.3)
     assert 0 < score["ci_low"] < 0.3 < score["ci_high"]
-    assert (cost["measure"], cost["difference"]) == ("cost_per_call_usd", pytest.approx(0.01))
+    assert (cost["measure"], cost["difference"]) == ("cost_per_call_usd", Decimal("0.01"))
     assert (errors["difference"], errors["verdict"], errors["why"]) == (0.0, "not enough data", "all units are equal")
     assert found["warnings"] == []
 
@@ -93,6 +93,33 @@ def test_a_split_that_is_not_what_was_asked_is_told(store: Store) -> None:
         asked(store, split={"control": 1})
     with pytest.raises(BadRequest, match="cannot be read"):
         parse_split("control")
+    with pytest.raises(BadRequest, match="the arm 'a' twice"):
+        parse_split("a:0.9,a:0.1")
+    with pytest.raises(BadRequest, match="every weight must be above 0"):
+        asked(store, split={"control": 5e-324, "new": 1e300})
+
+
+def test_calls_without_an_arm_or_a_unit_are_left_out_and_counted(store: Store) -> None:
+    world(store)
+    put(store, call(MINUTE, "1", experiment="prompt", user="u"), call(MINUTE, "1", experiment="prompt", arm="new"))
+    found = asked(store)
+    assert {arm["arm"]: arm["units"] for arm in found["arms"]} == {"control": 100, "new": 100}
+    assert found["warnings"] == [
+        "1 calls say no arm and are left out",
+        "1 calls say no user; units and differences leave them out",
+    ]
+
+
+def test_a_label_that_says_success_is_compared(store: Store) -> None:
+    rows = [call(n * MINUTE, "1", experiment="e", arm="ab"[n % 2], user=f"u{n}") for n in range(200)]
+    put(store, *rows)
+    writer = store.writer()
+    about = [{"project": "default", "trace_id": row["trace_id"], "span_id": row["span_id"]} for row in rows]
+    said = ["pass" if n % 2 or n % 4 else "fail" for n in range(200)]
+    given = [{**one, "name": "judge", "value": None, "label": label} for one, label in zip(about, said, strict=True)]
+    writer.insert("scores", [{**one, "at": DAY + timedelta(days=9)} for one in given])
+    writer.close()
+    assert asked(store, "e", success="pass")["differences"][0]["verdict"] == "better"
 
 
 def test_arms_used_for_different_things_are_told(store: Store) -> None:

@@ -58,7 +58,7 @@ def test_a_version_is_compared_with_the_one_that_began_before_it(store: Store) -
         -50.0,
     )
     assert change["cost_per_call_usd"] == D("0.2")
-    assert float(change["monthly_usd"]) == pytest.approx(0.4 * 365.25 / 12 / 7)
+    assert float(change["monthly_usd"]) == pytest.approx(0.4 * 365.25 / 12)  # an hour counts as a day
     assert change["parts"][0] == {"part": "tools", "tokens_per_call": 300.0}
     assert rows["9"]["change"] is None
 

@@ -90,6 +90,29 @@ def test_a_score_of_a_trace_is_about_its_answer_and_costs_what_the_trace_cost(st
     assert by(quality(store, WEEK))["large"]["cost_per_success_usd"] == (D("0.16") + D("0.11")) / 2
 
 
+def test_a_run_whose_attempts_are_scored_each_is_paid_once(store: Store) -> None:
+    run = {"cascade_name": "c", "cascade_run_id": "r1", "trace_id": "a" * 32, "feature": "f"}
+    put(
+        store,
+        first := call(HOUR, "0.01", model="small", cascade_tier=0, cascade_outcome="escalated", **run),
+        last := call(2 * HOUR, "0.10", model="large", cascade_tier=1, cascade_outcome="accepted", **run),
+    )
+    score(store, first, "good", 0.0)
+    score(store, last, "good", 1.0)
+    found = quality(store, WEEK, ("feature",))
+    assert [row["cost_per_success_usd"] for row in (found["total"], *found["rows"])] == [D("0.11"), D("0.11")]
+    found = quality(store, WEEK)
+    assert (found["total"]["n"], found["total"]["cost_per_success_usd"]) == (2, D("0.11"))
+
+
+def test_absurd_values_are_no_values(store: Store) -> None:
+    put(store, one := call(HOUR, "1"), other := call(HOUR, "1"))
+    score(store, one, "stars", 1.7e308)
+    score(store, other, "stars", 4.0)
+    [row] = quality(store, WEEK)["rows"]
+    assert (row["n"], row["mean"]) == (1, 4.0)
+
+
 def test_a_score_of_the_span_above_is_about_the_call_below(store: Store) -> None:
     put(
         store,
@@ -113,6 +136,7 @@ def test_labels_are_counted_and_one_may_say_success(store: Store) -> None:
     assert (row["n"], row["mean"]) == (3, None)
     assert row["labels"] == [{"label": "pass", "n": 2}, {"label": "fail", "n": 1}]
     [row] = quality(store, WEEK, success="pass")["rows"]
+    assert (row["n"], row["mean"]) == (3, pytest.approx(2 / 3))
     assert row["success_ratio"] == pytest.approx(2 / 3)
     assert row["cost_per_success_usd"] == D("0.45")
 

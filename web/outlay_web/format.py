@@ -6,6 +6,7 @@ element's title. What is unknown shows as a dash, never as a zero.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from datetime import datetime
@@ -93,8 +94,8 @@ def usd(amount: Decimal | None, signed: bool = False, largest: Decimal | None = 
 
 
 def count_text(value: float | None) -> str:
-    """A whole number with separators."""
-    if value is None:
+    """A whole number with separators; infinite is unknown."""
+    if value is None or not math.isfinite(value):
         return UNKNOWN
     return f"{round(value):,}".replace("-", MINUS)
 

@@ -16,10 +16,7 @@ ONE_WHOLE = {"keys": "", "sets": ""}  # fragments of relations that are not kept
 WINDOW = """c.started_at >= toDateTime64({start:String}, 9, 'UTC')
   AND c.started_at < toDateTime64({end:String}, 9, 'UTC')"""
 NO_HOUR = "toDateTime(0, 'UTC')"
-TRACE_AND_SPANS = (
-    ", (any(c.trace_id), "
-    "arrayDistinct(arrayConcat(groupUniqArray(50)(c.span_id), groupUniqArray(50)(c.parent_span_id)))) AS own"
-)
+TRACE_AND_SPANS = ", (any(c.trace_id), groupUniqArray(50)(c.span_id), groupUniqArray(50)(c.parent_span_id)) AS own"
 
 
 def base_params(scope: Scope, name: str = "") -> tuple[str, dict[str, Any]]:
@@ -30,7 +27,8 @@ def base_params(scope: Scope, name: str = "") -> tuple[str, dict[str, Any]]:
 
 
 def scored_attempts_sql(filters: str) -> str:
-    """The relation of cascade_attempts.sql of cascade {name:String}; `own` holds trace and spans, to join scores to.
+    """The relation of cascade_attempts.sql of cascade {name:String}; `own` holds the trace, the calls'
+    spans and those right above them, to join scores to.
 
     Args:
         filters: Conditions on `c`, as from `base_params`.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.query.spend_source import instant_text
@@ -100,6 +101,8 @@ def experiment(
     chosen = choose(scores, score, success)
     units = {row["arm"]: row for row in _units(store, scope, name, unit)}
     names = list(units)
+    if not names:
+        raise BadRequest(f"no call of {name[:SHOWN]!r} in this window says its arm and a {unit}; try unit=trace")
     control = _control(names, control)
     moments = {arm: {kind: Moments.read(row, kind) for kind in ("cost", "error")} for arm, row in units.items()}
     sums: Mapping[Any, Sums] = {}
@@ -136,7 +139,7 @@ def experiment(
         "arms": arms,
         "differences": differences,
         "sample_ratio": ratio,
-        "warnings": _warnings(units, ratio, control),
+        "warnings": [*_left_out(there, unit), *_warnings(units, ratio, control)],
     }
 
 
@@ -164,8 +167,8 @@ def sample_ratio(counts: Mapping[str, int], split: Mapping[str, float] | None) -
         raise BadRequest(
             f"split names {', '.join(sorted(split)) or 'nothing'}; the arms are {', '.join(sorted(counts))}"
         )
-    if not all(math.isfinite(weight) and weight > 0 for weight in split.values()):
-        raise BadRequest("split: every weight must be above 0")
+    if not all(1e-9 <= weight <= 1e9 for weight in split.values()):
+        raise BadRequest("split: every weight must be above 0, such as 0.1 or 1")
     total, whole = sum(counts.values()), sum(split.values())
     expected = {arm: total * weight / whole for arm, weight in split.items()}
     distance = sum((counts[arm] - expected[arm]) ** 2 / expected[arm] for arm in split)
@@ -184,6 +187,8 @@ def parse_split(text: str) -> dict[str, float] | None:
     found = {}
     for part in text.split(","):
         arm, colon, weight = part.rpartition(":")
+        if arm.strip() in found:
+            raise BadRequest(f"split names the arm {arm.strip()[:SHOWN]!r} twice")
         try:
             found[arm.strip()] = float(weight)
         except ValueError:
@@ -215,13 +220,20 @@ def _difference(
         "arm": arm,
         "control": control,
         "measure": measure,
-        "difference": found.value,
-        "ci_low": found.low,
-        "ci_high": found.high,
+        **{name: _amount(value, measure) for name, value in _bounds(found).items()},
         "verdict": verdict,
         "why": why or None,
         "more_units": more,
     }
+
+
+def _bounds(found: Interval) -> dict[str, float | None]:
+    return {"difference": found.value, "ci_low": found.low, "ci_high": found.high}
+
+
+def _amount(value: float | None, measure: str) -> float | Decimal | None:
+    """Money to the picodollar, another measure as it is."""
+    return Decimal(f"{value:.12f}") if value is not None and measure.endswith("_usd") else value
 
 
 def _arm(arm: str, units: Row, sums: Sums, measured: Row, moments: Mapping[str, Moments]) -> dict[str, Any]:
@@ -251,6 +263,18 @@ def _warnings(units: Mapping[str, Row], ratio: Row, control: str) -> list[str]:
     for arm, row in units.items():
         if arm != control and (p := _same_mix(units[control], row)) < MISMATCH:
             found.append(f"{arm} and {control} were used for different features (p = {p:.1e}): filter by feature")
+    return found
+
+
+def _left_out(there: Sequence[Row], unit: str) -> list[str]:
+    """Calls that are in no comparison: without an arm, or without a unit."""
+    found = []
+    if armless := sum(row["calls"] for row in there if not row["arm"]):
+        found.append(f"{armless} calls say no arm and are left out")
+    if unit != "trace":
+        loose = sum(row["calls"] - row[f"{unit}_calls"] for row in there if row["arm"])
+        if loose:
+            found.append(f"{loose} calls say no {unit}; units and differences leave them out")
     return found
 
 

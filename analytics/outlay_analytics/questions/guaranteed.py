@@ -18,6 +18,7 @@ from outlay_analytics.statistics.intervals import wilson
 
 ERROR = 0.02
 CONFIDENCE = 0.95
+LEAST = 1e-6  # of what may be asked for: beyond it no number of runs would do
 DIGITS = Decimal("0.000000000001")
 Row = Mapping[str, Any]
 
@@ -71,7 +72,7 @@ def check(error: float, confidence: float) -> None:
         BadRequest: For an error or a confidence outside 0 and 1.
     """
     for name, value in (("error", error), ("confidence", confidence)):
-        if not (math.isfinite(value) and 0 < value < 1):
+        if not (math.isfinite(value) and LEAST <= value <= 1 - LEAST):
             raise BadRequest(f"{name} must lie between 0 and 1, such as 0.02 or 0.95, not {value:g}")
 
 
@@ -83,6 +84,8 @@ def _step(bins: Sequence[Row], threshold: float) -> Step:
 def _saving(bins: Sequence[Row], threshold: float, in_use: Sequence[float]) -> dict[str, Decimal | None]:
     """What the runs between both thresholds cost in further attempts; negative where more of them would escalate."""
     escalations = sum(one["priced_escalations"] for one in bins)
+    if in_use == [threshold]:
+        return dict.fromkeys(("saving_usd", "saving_lo_usd", "saving_hi_usd"), Decimal(0))
     if len(in_use) != 1 or not escalations:
         return dict.fromkeys(("saving_usd", "saving_lo_usd", "saving_hi_usd"))
     each = sum((Decimal(one["rest_usd"]) for one in bins), Decimal(0)) / escalations

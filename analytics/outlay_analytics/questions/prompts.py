@@ -17,7 +17,7 @@ from typing import Any
 
 from outlay_analytics.query.spend_source import instant_text
 from outlay_analytics.query.window import Scope, filter_sql
-from outlay_analytics.questions.quality import DIGITS, per
+from outlay_analytics.questions.quality import DIGITS, days_of, per
 from outlay_analytics.questions.scores import SQL
 from outlay_collector.store import Store, load_sql
 
@@ -47,11 +47,10 @@ def prompts(store: Store, scope: Scope) -> Row:
     assert filters is not None  # calls know every dimension
     found = store.query(load_sql(SQL, "prompts", filters=filters), params)
     rows = [_row(raw) for raw in found[:MAX_ROWS]]
-    days = Decimal(scope.window.length.total_seconds()) / 86400
     versions: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda one: (one["first_at"], one["prompt_version"] or "")):
         before = versions.setdefault(row["prompt"], [])
-        row["change"] = _change(before[-1], row, days) if before else None
+        row["change"] = _change(before[-1], row) if before else None
         before.append(row)
     return {
         "window": {"start": scope.window.start, "end": scope.window.end},
@@ -93,17 +92,18 @@ def _parts(raw: Mapping[str, Any]) -> list[Row]:
             "part": name,
             "tokens_per_call": tokens / raw["parted_calls"],
             "share": tokens / whole,
-            "usd": (usd * tokens / whole).quantize(DIGITS, ROUND_HALF_UP) if raw["priced_calls"] else None,
+            "usd": (usd * tokens / whole).quantize(DIGITS, ROUND_HALF_UP) if raw["parted_priced_calls"] else None,
         }
         for name, tokens in found
     ]
 
 
-def _change(before: Row, row: Row, days: Decimal) -> Row:
-    """What a version uses more or less than the one that began before it, per call."""
+def _change(before: Row, row: Row) -> Row:
+    """What a version uses more or less than the one that began before it, per call and at its own calls of a month."""
+    days = days_of(row["first_at"], row["last_at"])
     was, now = ({part["part"]: part["tokens_per_call"] for part in one["parts"]} for one in (before, row))
     per_call = _less(row["cost_per_call_usd"], before["cost_per_call_usd"])
-    monthly = None if per_call is None or not days else per(per_call * row["calls"] * MONTH_DAYS, float(days))
+    monthly = None if per_call is None else per(per_call * row["calls"] * MONTH_DAYS, days)
     parts = [
         {"part": name, "tokens_per_call": now.get(name, 0.0) - was.get(name, 0.0)}
         for name in dict.fromkeys((*now, *was))

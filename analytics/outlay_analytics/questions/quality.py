@@ -11,6 +11,7 @@ so that a group in which one call in a hundred is scored is not a hundred times 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -85,7 +86,9 @@ def quality(
         told = {name: row[name] for name in ("time", *names)}
         kept = {"remainder": True} if row.get("remainder") else {}
         answer["rows"].append({**told, **figures(found, row), **kept})
-    answer["total"] = figures(sum(sums.values(), Sums()), measured["total"])
+    # Asked again: what a cascade's run cost is in the rows of both of its models, and once in the total.
+    whole = scored_sums(store, scope, chosen) if names or step != "total" else sums
+    answer["total"] = figures(sum(whole.values(), Sums()), measured["total"])
     return answer
 
 
@@ -158,9 +161,14 @@ def figures(sums: Sums, measured: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def per(usd: Decimal | None, number: float) -> Decimal | None:
+def per(usd: Decimal | None, number: float | Decimal) -> Decimal | None:
     """An amount for one of so many, to the picodollar; unknown without any."""
     return (usd / Decimal(number)).quantize(DIGITS, ROUND_HALF_UP) if usd is not None and number else None
+
+
+def days_of(first_at: datetime, last_at: datetime) -> Decimal:
+    """How long something ran, a day at least: what its cost a month is reckoned from, however long the window is."""
+    return max(Decimal((last_at - first_at).total_seconds()) / 86400, Decimal(1))
 
 
 def _key(row: Mapping[str, Any], names: Sequence[str], step: Interval) -> Key:

@@ -121,6 +121,8 @@ def scored(
         judged, success = "label != ''", "label = {success:String}"
     elif score.success is None:
         judged, success = "0", "0"
+    if isinstance(score.success, str):  # then the share of that label is what is compared
+        sql = f"SELECT * REPLACE (if({judged}, toFloat64({success}), NULL) AS value) FROM ({sql})"
     return Scored(sql, params | ({} if score.success is None else {"success": score.success}), success, judged)
 
 

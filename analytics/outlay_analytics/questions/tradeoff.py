@@ -9,6 +9,7 @@ lies above it), and is only made from `LEAST_SCORED` scored answers of each of b
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ from outlay.optimizations.router import MATRIX
 from outlay_analytics.query.spend_source import instant_text
 from outlay_analytics.query.window import BadRequest, Scope, expression, filter_sql
 from outlay_analytics.questions.experiments import MARGIN
-from outlay_analytics.questions.quality import Sums, per
+from outlay_analytics.questions.quality import Sums, days_of, per
 from outlay_analytics.questions.scores import SQL, Score, choose, list_scores, scored
 from outlay_analytics.statistics.intervals import difference, wilson
 from outlay_analytics.statistics.intervals import interval as interval_of
@@ -33,7 +34,7 @@ ASSUMPTION = "the calls of the other models are like those that this model answe
 # Words of a task's name that tell which row of the starting matrix is about it.
 WORDS = {
     "classification": ("classif", "triage", "rout", "intent", "label", "moderat", "sentiment"),
-    "extraction": ("extract", "parse", "ner", "invoice", "form"),
+    "extraction": ("extract", "parse", "invoice", "form"),
     "summarization": ("summar", "digest", "tl;dr"),
     "code": ("code", "sql", "program", "refactor"),
     "reasoning": ("reason", "plan", "agent", "math"),
@@ -65,10 +66,12 @@ def tradeoff(store: Store, scope: Scope, score: str = "", success: str = "", mar
     scores = list_scores(store, scope)
     chosen = choose(scores, score, success)
     sums, told = _sums(store, scope, [chosen] if score and chosen else scores[:MAX_SCORES])
-    months = max(scope.window.length.total_seconds() / 86400 / MONTH_DAYS, 1e-9)
+    calls = _calls(store, scope)
+    times = [raw[name] for raw in calls for name in ("first_at", "last_at")]
+    months = float(days_of(min(times), max(times))) / MONTH_DAYS if times else 1.0
     by_task: dict[str, list[Row]] = {}
     moments: dict[tuple[str, str], Moments] = {}
-    for raw in _calls(store, scope):
+    for raw in calls:
         key = (raw["task"], raw["model"])
         found = sums.get(key, Sums())
         moments[key] = found.score
@@ -127,7 +130,7 @@ def _row(raw: Mapping[str, Any], found: Sums, score: str | None) -> Row:
 
 
 def _mark_frontier(rows: Sequence[Row], months: float) -> None:
-    known = [row for row in rows if row["mean"] is not None and row["cost_per_call_usd"] is not None]
+    known = [row for row in rows if row["n"] >= LEAST_SCORED and row["cost_per_call_usd"] is not None]
     for row in known:
         better = [other for other in known if _dominates(other, row)]
         row["on_frontier"] = not better
@@ -135,7 +138,7 @@ def _mark_frontier(rows: Sequence[Row], months: float) -> None:
             best = min(better, key=lambda other: (other["cost_per_call_usd"], other["model"] or ""))
             row["dominated_by"] = best["model"]
             per_call = row["cost_per_call_usd"] - best["cost_per_call_usd"]
-            row["monthly_excess_usd"] = per(per_call * row["calls"], months)
+            row["monthly_excess_usd"] = per(per_call * _priced(row), months)
 
 
 def _dominates(one: Row, other: Row) -> bool:
@@ -187,7 +190,7 @@ def _recommend(task: str, rows: Sequence[Row], moments: Mapping[str, Moments], m
         below = f"at most {max(0.0, -lost.low):.3g} below {best['model']} (95 %)"
         found["reason"] = f"{below}, at {_part(chosen, best)} of its cost"
     moved = [row for row in rows if row["cost_usd"] is not None and row is not chosen]
-    saving = sum((row["cost_usd"] - chosen["cost_per_call_usd"] * row["calls"] for row in moved), Decimal(0))
+    saving = sum((row["cost_usd"] - chosen["cost_per_call_usd"] * _priced(row) for row in moved), Decimal(0))
     found |= {"monthly_saving_usd": per(saving, months), "assumption": ASSUMPTION}
     return found
 
@@ -211,9 +214,15 @@ def rule_of_thumb(task: str) -> dict[str, str] | None:
     """The row of the starting matrix that a task's name speaks of; None where none does."""
     name = task.lower()
     for row in MATRIX:
-        if row.task in name or any(word in name for word in WORDS[row.task]):
+        if any(re.search(rf"(^|[^a-z]){re.escape(word)}", name) for word in (row.task, *WORDS[row.task])):
             return {"task": row.task, "tier": row.tier, "kept": row.kept, "failure": row.failure}
     return None
+
+
+def _priced(row: Row) -> int:
+    """How many calls the cost is of: those without one say nothing about what another model would save."""
+    calls: int = round(row["calls"] * row["priced_ratio"])
+    return calls
 
 
 def _usd(amount: float) -> Decimal:

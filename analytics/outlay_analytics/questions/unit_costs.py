@@ -130,8 +130,8 @@ def _total(row: Mapping[str, Any], per: str) -> dict[str, Any]:
     known = priced > 0 or calls == 0
     cost, loose = Decimal(row.get("cost_usd", 0)), Decimal(row.get("unallocated_usd", 0))
     apart = int(row.get("unallocated_calls", 0))
-    # A unit without a known cost would make the others look cheaper; the cost of a success is that of all requests.
-    shared_by = units if per == "success" else int(row.get("known_units", 0))
+    # A unit without a known cost would make the others look cheaper. What a success costs is the cost of all requests.
+    shared_by = int(row.get("known_units", 0))
     return {
         "units": units,
         "unit_cost_usd": ((cost - loose) / shared_by).quantize(PICO) if shared_by and known else None,

@@ -219,6 +219,10 @@ def text(kind: str, value: Value) -> str:
         return fmt.ratio_text(value)
     if kind == "duration":
         return fmt.duration_text(float(value))
+    if kind == "each":
+        return fmt.usd_text(value if isinstance(value, Decimal) else Decimal(number(value)))
+    if kind == "number":
+        return f"{float(value):.3g}"
     return fmt.count_text(float(value))
 
 

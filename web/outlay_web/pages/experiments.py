@@ -146,7 +146,7 @@ def difference_table(one: Row, kind: str) -> Table:
     return Table("differences", f"Differences to {one['control']}", columns, lines)
 
 
-def _amount(value: float | None, kind: str) -> str:
+def _amount(value: Any, kind: str) -> str:
     if value is None or kind != "usd":
         return signed(value, kind)
     return f"{chr(0x2212) if value < 0 else '+'}${abs(value):.3g}"

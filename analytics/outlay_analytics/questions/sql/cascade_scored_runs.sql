@@ -1,6 +1,6 @@
--- The runs of a cascade, with the scores of their answers. A score is about a call, the span around it, or the trace:
--- then it is about the accepted answer.
--- Fragments: attempts (see cascade_attempts.sql; `own` holds the trace and the spans). Parameters: those of the attempts;
+-- The runs of a cascade, with the scores of their answers. A score of a call, or of the span around one attempt, is about
+-- that attempt; one of a span around several attempts, or of the trace, is about the accepted answer.
+-- Fragments: attempts (see cascade_attempts.sql; `own` holds the trace, the calls' spans, and those right above them). Parameters: those of the attempts;
 -- score (name). Result: as cascade_runs.sql; first_score and last_score,
 -- mean scores of the answers of tier 0 and of further ones, NaN without any.
 SELECT
@@ -20,7 +20,14 @@ FROM
         a.confidence AS confidence,
         a.priced_calls AS priced_calls,
         a.cost_usd AS cost_usd,
-        arrayFilter(given -> if(given.1 = '', a.accepted, has(a.own.2, given.1)), s.given) AS own_scores,
+        groupArrayArray(a.own.3) OVER (PARTITION BY a.run) AS around,
+        arrayFilter(
+            given -> multiIf(
+                given.1 = '' OR countEqual(around, given.1) > 1, a.accepted,
+                has(a.own.2, given.1) OR has(a.own.3, given.1)
+            ),
+            s.given
+        ) AS own_scores,
         if(empty(own_scores), nan, arrayAvg(given -> given.2, own_scores)) AS answer_score
     FROM ($attempts) AS a
     LEFT ANY JOIN

@@ -19,7 +19,7 @@ FROM
         toFloat64(count()) AS b,
         countIf(value NOT IN (0, 1)) AS odd
     FROM ($scored)
-    WHERE isNotNull(value)
+    WHERE isNotNull(value) AND told[1] != '' AND told[2] != ''
     GROUP BY arm, unit
 )
 GROUP BY arm

@@ -34,6 +34,7 @@ FROM
           AND c.experiment = {name:String}
           AND ($filters)
         GROUP BY arm, unit
+        HAVING arm != '' AND unit != ''
     )
 )
 GROUP BY arm

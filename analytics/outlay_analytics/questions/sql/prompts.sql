@@ -18,6 +18,7 @@ SELECT
         notEmpty(c.prompt_parts)
     ) AS parted_input_usd,
     countIf(notEmpty(c.prompt_parts)) AS parted_calls,
+    countIf(notEmpty(c.prompt_parts) AND isNotNull(c.cost_usd)) AS parted_priced_calls,
     sumIf(ifNull(c.input_tokens, 0), notEmpty(c.prompt_parts)) AS parted_input,
     sumMap(c.prompt_parts) AS parts,
     min(c.started_at) AS first_at,

@@ -4,10 +4,10 @@
 SELECT
     s.name AS name,
     count() AS times,
-    countIf(isFinite(s.value)) AS values,
-    minIf(s.value, isFinite(s.value)) AS least,
-    maxIf(s.value, isFinite(s.value)) AS most,
-    countIf(isFinite(s.value) AND s.value NOT IN (0, 1)) = 0 AS shares,
+    countIf(isFinite(s.value) AND abs(s.value) <= 1e15) AS values,
+    minIf(s.value, isFinite(s.value) AND abs(s.value) <= 1e15) AS least,
+    maxIf(s.value, isFinite(s.value) AND abs(s.value) <= 1e15) AS most,
+    countIf(isFinite(s.value) AND abs(s.value) <= 1e15 AND s.value NOT IN (0, 1)) = 0 AS shares,
     arraySort(groupUniqArrayIf(20)(s.label, s.label != '')) AS labels
 FROM scores AS s FINAL
 WHERE s.project = {project:String}

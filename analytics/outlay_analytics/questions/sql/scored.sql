@@ -3,18 +3,21 @@
 -- of another span, is about the trace's answer: its last call that went well, and was accepted where it is a cascade's.
 -- Fragments: time, dimensions (an array of texts on c), filters (conditions on c). Parameters: project, start, end, score.
 -- Result: time, told (the dimensions), value, label, cost_usd: of the call, of all attempts of its cascade's run, or for a
--- score of the trace of all its calls; None where one of them is unknown.
+-- score of the trace of all its calls; None where one of them is unknown; paid_for: what that is the cost of.
 SELECT
     answer.time AS time,
     answer.told AS told,
-    if(isFinite(given), given, NULL) AS value,
+    if(isFinite(given) AND abs(given) <= 1e15, given, NULL) AS value,
     label,
     arrayFilter(one -> if(is_near, if(answer.run = '', one.n = answer.n AND one.span = answer.span, one.run = answer.run), true), parts)
         AS paid,
+    concat(trace_id, ' ', multiIf(NOT is_near, '', answer.run != '', answer.run, concat(answer.span, ' ', toString(answer.n))))
+        AS paid_for,
     if(arrayExists(one -> isNull(one.cost), paid), NULL, arraySum(one -> ifNull(one.cost, 0), paid)) AS cost_usd
 FROM
 (
     SELECT
+        t.trace_id AS trace_id,
         s.about AS about,
         s.given AS given,
         s.label AS label,

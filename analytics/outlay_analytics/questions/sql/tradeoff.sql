@@ -15,7 +15,9 @@ SELECT
     cost_units AS cost_bb,
     cost_a AS cost_ab,
     0 AS cost_shares,
-    quantiles(0.5, 0.95)(c.duration_ns / 1e6) AS quantiles_ms
+    quantiles(0.5, 0.95)(c.duration_ns / 1e6) AS quantiles_ms,
+    min(c.started_at) AS first_at,
+    max(c.started_at) AS last_at
 FROM calls AS c FINAL
 WHERE c.project = {project:String}
   AND c.started_at >= toDateTime64({start:String}, 9, 'UTC')

@@ -79,7 +79,7 @@ EXPERIMENT = record(
                 {
                     **each("arm control", TEXT),
                     "measure": one_of(MEASURES),
-                    **each("difference ci_low ci_high", maybe(NUMBER)),
+                    **each("difference ci_low ci_high", either(NUMBER, USD, {"type": "null"})),
                     "verdict": one_of(VERDICTS),
                     "why": maybe(TEXT),
                     "more_units": maybe(COUNT),
