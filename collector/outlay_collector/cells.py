@@ -6,6 +6,7 @@ for any more is done all the same, so what was begun is finished. Doing it twice
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from datetime import datetime
@@ -18,6 +19,8 @@ from outlay_collector.settle import Settler
 from outlay_collector.store import Row, Store
 from outlay_collector.store.client import Writer
 from outlay_collector.store.clock import Clock, utc_now
+
+logger = logging.getLogger(__name__)
 
 Kind = Literal["resettle", "agree"]
 LOOK_S = 0.2
@@ -110,3 +113,6 @@ class CellTasks:
             if exc.retryable:
                 raise
             return {"state": "failed", "error": str(exc)[:1000]}
+        except Exception as exc:
+            logger.exception("%s of cell %d failed", row["kind"], self._store.cells.own)
+            return {"state": "failed", "error": f"{type(exc).__name__}: {exc}"[:1000]}

@@ -14,6 +14,7 @@ May import: dialects, prices, store.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -29,10 +30,13 @@ from outlay_collector.settle.facts import Role
 from outlay_collector.settle.gather import EVER, gather, traces
 from outlay_collector.settle.reading import Reader
 from outlay_collector.settle.resolve import resolve
+from outlay_collector.settle.values import text
 from outlay_collector.settle.waiting import Waiting
 from outlay_collector.settle.write import Run, write
 from outlay_collector.store import Store
 from outlay_collector.store.clock import Clock, utc_now
+
+logger = logging.getLogger(__name__)
 
 UNKNOWN_TABLE = 60
 BATCH_SPANS = 100_000
@@ -66,6 +70,8 @@ class Settler:
         self._version = 0
         self._emptied = False
         self.spans_read = 0  # by the last run
+        self.set_aside: dict[tuple[str, str], str] = {}
+        """Traces, (project, trace id), that cannot be settled, and why: until they can, or this process ends."""
 
     def close(self) -> None:
         self._writer.close()
@@ -82,7 +88,7 @@ class Settler:
             self.store.local.sync(self._writer, *READ)
             for changed, tells in ((batch.changed, True), (batch.told, False)):
                 if len(changed):
-                    self._settle(changed, tells=tells)
+                    self._settle_what_can_be(changed, tells=tells)
             self._waiting.settled(batch)
         except StoreError:
             self._waiting.forget()
@@ -107,7 +113,35 @@ class Settler:
         """Settle these traces, (project, trace id), and those that share a response with them."""
         pairs = sorted({(project.encode(), trace_id.encode()) for project, trace_id in wanted})
         if pairs:
-            self._settle(traces(pairs, EVER))
+            self._settle_what_can_be(traces(pairs, EVER))
+
+    def _settle_what_can_be(self, changed: pa.Table, *, tells: bool = True) -> None:
+        """Settle traces; of a run that fails by what it read, halves, until the traces that do it are found.
+
+        A failing store is nobody's fault: then all is tried again. A trace that is set aside stays as it was settled
+        before, and is tried again when it changes.
+        """
+        try:
+            self._settle(changed, tells=tells)
+        except StoreError:
+            raise
+        except Exception as exc:
+            if len(changed) == 1:
+                self._put_aside(changed, exc)
+                return
+            middle = len(changed) // 2
+            self._settle_what_can_be(changed.slice(0, middle), tells=tells)
+            self._settle_what_can_be(changed.slice(middle), tells=tells)
+        else:
+            for trace in _names(changed) if self.set_aside else ():
+                self.set_aside.pop(trace, None)
+
+    def _put_aside(self, changed: pa.Table, exc: Exception) -> None:
+        self._prepare()  # raises where it is not the trace's fault
+        (trace,) = _names(changed)
+        if trace not in self.set_aside:
+            logger.error("trace %s of project %s cannot be settled and is set aside", trace[1], trace[0], exc_info=exc)
+        self.set_aside[trace] = f"{type(exc).__name__}: {exc}"[:1000]
 
     def _settle(self, changed: pa.Table, *, tells: bool = True) -> None:
         """Settle traces; `tells` other cells of theirs that are concerned."""
@@ -130,12 +164,13 @@ class Settler:
         w = self._writer
         if self._own is None:
             newest = "SELECT max(version) AS v FROM (SELECT version FROM calls UNION ALL SELECT version FROM repeats)"
-            self._version = int(w.query(newest)[0]["v"])
+            version = int(w.query(newest)[0]["v"])
             self.prices.ensure(w)
-            self._own = Source(w, Reader(w))
             if self._across_writer is not None:
                 self._across_writer.run(SESSION)
                 self._across = Across(self._across_writer, Reader(self._across_writer), self.store.cells.own)
+            # Last, so that whatever failed before is tried again.
+            self._version, self._own = version, Source(w, Reader(w))
         try:
             # A run leaves them empty unless it failed; then one is enough to see that they are there.
             self._empty(TEMPORARY[:1] if self._emptied else TEMPORARY)
@@ -155,3 +190,11 @@ class Settler:
     def _empty(self, tables: Sequence[str]) -> None:
         for table in tables:
             self._writer.run(f"TRUNCATE TABLE {table}")
+
+
+def _names(changed: pa.Table) -> list[tuple[str, str]]:
+    """Traces as (project, trace id)."""
+    return [
+        (text(project), text(trace_id))
+        for project, trace_id in zip(changed["project"].to_pylist(), changed["trace_id"].to_pylist(), strict=True)
+    ]

@@ -181,7 +181,13 @@ class Pipeline:
         if not self._begin_term() or self._settler is None:
             return False
         with self._cadence.run("settle"):
-            return self._settler.run_once()
+            before = dict(self._settler.set_aside)
+            again = self._settler.run_once()
+        new = [trace for trace in self._settler.set_aside if trace not in before]
+        if new:  # a failure of the job, as the status and the metrics count them; the rest is settled
+            (project, trace_id), why = new[0], self._settler.set_aside[new[0]]
+            raise StoreError(f"{len(new)} traces cannot be settled: trace {trace_id} of project {project}: {why}")
+        return again
 
     def _roll_up(self) -> bool:
         """Look often only while hours wait to grow quiet."""

@@ -1,0 +1,135 @@
+"""A trace that settle cannot read keeps no other from being settled, and is told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.settle_world import NOON, World, hex_of, new_world, shared_settler, usage
+
+import outlay_collector.settle as settle
+from outlay.errors import StoreError
+from outlay_collector.cells import CellTasks
+from outlay_collector.settle import Settler
+from outlay_collector.settle.gather import gather as plain
+from outlay_collector.store import Store
+from outlay_collector.store.clock import utc_now
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[Store, Settler]]:
+    with shared_settler() as made:
+        yield made
+
+
+@pytest.fixture
+def world(shared: tuple[Store, Settler]) -> World:
+    return new_world(shared)
+
+
+def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on a span named poison raises wherever it is read."""
+
+    def gather(*args: Any) -> Any:
+        gathered = plain(*args)
+        if gathered is not None and b"poison" in gathered.spans["name"].to_pylist():
+            raise OverflowError("cannot convert float infinity to integer")
+        return gathered
+
+    monkeypatch.setattr(settle, "gather", gather)
+
+
+def sent(world: World) -> None:
+    for n in range(5):
+        world.span("poison" if n == 2 else f"good {n}", usage(10, n + 1), trace=f"trace {n}", at_ms=n)
+
+
+def test_a_trace_that_raises_is_set_aside_and_all_others_are_settled(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    poisoned(monkeypatch)
+    sent(world)
+    with caplog.at_level(logging.ERROR):
+        assert [row["name"] for row in world.calls()] == ["good 0", "good 1", "good 3", "good 4"]
+    trace = (world.project, hex_of("trace 2", 32))
+    assert world.settler.set_aside == {trace: "OverflowError: cannot convert float infinity to integer"}
+    assert caplog.text.count(trace[1]) == 1
+    world.span("later", usage(1, 1), trace="later", at_ms=9)
+    assert "later" in [row["name"] for row in world.calls()]
+    assert world.settler.run_once() is False
+
+
+def test_settling_again_goes_on_beyond_it_and_takes_it_when_it_can(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        poisoned(patched)
+        sent(world)
+        world.settle()
+        assert world.settler.resettle(world.project, NOON, NOON + timedelta(hours=1)) == 5
+        assert len(world.calls()) == 4
+    world.settler.resettle(world.project, NOON, NOON + timedelta(hours=1))
+    assert len(world.calls()) == 5
+    assert (world.project, hex_of("trace 2", 32)) not in world.settler.set_aside
+
+
+def test_a_store_that_fails_is_no_trace_s_fault(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise StoreError("gone", retryable=True)
+
+    sent(world)
+    before = dict(world.settler.set_aside)
+    with monkeypatch.context() as patched:
+        patched.setattr(settle, "gather", broken)
+        with pytest.raises(StoreError, match="gone"):
+            world.settle()
+    assert len(world.calls()) == 5
+    assert world.settler.set_aside == before
+
+
+def test_a_first_connection_to_other_cells_that_fails_is_made_again(shared: tuple[Store, Settler]) -> None:
+    store, _ = shared
+    settler = Settler(store, shared[1].prices)
+    other, failures = store.writer(), [True]
+
+    class Flaky:
+        def run(self, sql: str) -> None:
+            if failures:
+                failures.pop()
+                raise StoreError("refused", retryable=True)
+            other.run(sql)
+
+        def close(self) -> None:
+            other.close()
+
+    settler._across_writer = Flaky()  # type: ignore[assignment]
+    with pytest.raises(StoreError, match="refused"):
+        settler._prepare()
+    assert settler._prepare()[1] is not None
+    settler.close()
+
+
+def test_a_task_of_a_cell_that_raises_is_failed_and_the_next_is_done(
+    shared: tuple[Store, Settler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, settler = shared
+    tasks, writer = CellTasks(store), store.writer()
+    row = {"cell": store.cells.own, "kind": "resettle", "starts_at": NOON, "ends_at": NOON + timedelta(hours=1)}
+    row |= {"state": "wanted", "traces": 0, "error": "", "asked_at": utc_now(), "version": 1}
+    writer.insert("cell_tasks", [row | {"task": name, "project": name} for name in ("bad", "good")])
+
+    def resettle(project: str, *_: Any) -> int:
+        return 7 if project == "good" else int(float("inf"))
+
+    monkeypatch.setattr(settler, "resettle", resettle)
+    assert tasks.run_waiting(settler, writer)
+    rows = store.query("SELECT project, state, traces, error FROM cell_tasks FINAL ORDER BY project")
+    assert [(row["project"], row["state"], row["traces"]) for row in rows] == [
+        ("bad", "failed", 0),
+        ("good", "done", 7),
+    ]
+    assert "OverflowError" in rows[0]["error"]
+    writer.close()
