@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.scrape import value
 from tests.settle_world import NOON, World, hex_of, new_world, shared_settler, usage
+from tests.waiting import until
+from tests.web_server import llm_span, own_store, running
 
 import outlay_collector.settle as settle
 from outlay.errors import StoreError
@@ -17,6 +21,7 @@ from outlay_collector.settle import Settler
 from outlay_collector.settle.gather import gather as plain
 from outlay_collector.store import Store
 from outlay_collector.store.clock import utc_now
+from outlay_web.config import Settings
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +138,20 @@ def test_a_task_of_a_cell_that_raises_is_failed_and_the_next_is_done(
     ]
     assert "OverflowError" in rows[0]["error"]
     writer.close()
+
+
+def test_the_status_and_the_metrics_tell_of_a_trace_that_was_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise OverflowError("cannot convert float infinity to integer")
+
+    with running(Settings(data=tmp_path, store_dsn=own_store(), grpc_port=-1)) as server:
+        with monkeypatch.context() as patched:
+            patched.setattr(settle, "resolve", fails)
+            server.send_spans([llm_span(1, 1)])
+            until(lambda: value(server, "outlay_job_failures_total", job="settle") > 0)
+        server.send_spans([llm_span(2, 1)])
+        server.wait_for_calls(1)
+        assert value(server, "outlay_job_failures_total", job="settle") == 1
+        assert value(server, "outlay_unsettled_traces") == 0
