@@ -333,35 +333,47 @@ class Pipeline:
                 return
             done = True
             if spans:
-                body, count = self._encode(spans)
-                done = self._deliver("traces", body, count)
+                ways = (lambda some: self._encode_spans(some, self.late), self._encode_without_texts)
+                done = self._deliver("traces", *self._encode("span", spans, *ways))
             if scores:
-                done = self._deliver("logs", self._encode_scores(scores), len(scores)) and done
+                done = self._deliver("logs", *self._encode("score", scores, self._encode_scores)) and done
             if not done and self._deadline is not None:
                 self._given_up = True
                 return
 
-    def _encode(self, spans: list[Any]) -> tuple[bytes, int]:
-        """The request, and how many spans are in it: one that cannot be encoded does not take the others with it."""
+    def _encode_without_texts(self, spans: Sequence[Any]) -> bytes:
+        return self._encode_spans([without_texts(span) for span in spans], self.late)
+
+    def _encode(self, what: str, things: list[Any], *ways: Callable[[list[Any]], bytes]) -> tuple[bytes, int]:
+        """The request, and how many things are in it: one that cannot be encoded does not take the others with it.
+
+        Args:
+            what: A span or a score, for messages.
+            things: Some of them.
+            ways: To encode some of them: the first for all at once, then each in turn for those that it fails on.
+        """
         try:
-            return self._encode_spans(spans, self.late), len(spans)
+            return ways[0](things), len(things)
         except Exception:
-            _safely.report("encoding a span")
+            _safely.report(f"encoding a {what}")
         bodies: list[bytes] = []
-        for span in spans:
-            try:
-                bodies.append(self._encode_spans([span], self.late))
-            except Exception:
+        for thing in things:
+            for way in ways:
                 try:
-                    bodies.append(self._encode_spans([without_texts(span)], self.late))
+                    bodies.append(way([thing]))
+                    break
                 except Exception:
-                    with self._lock:
-                        self.dropped += self._landed(1)
-                        self._failures += 1
+                    continue
+            else:
+                with self._lock:
+                    self.dropped += self._landed(1)
+                    self._failures += 1
         return b"".join(bodies), len(bodies)  # requests joined end to end are one request
 
     def _deliver(self, signal: str, body: bytes, count: int) -> bool:
         """Send one request until it is taken, refused for good, or time is up."""
+        if not count:
+            return True
         attempt = 0
         while True:
             timeout_s = self._settings.export_timeout_s

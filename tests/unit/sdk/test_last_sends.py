@@ -99,3 +99,15 @@ def test_any_timeout_will_do(timeout_s: float) -> None:
     pipeline.put(span(1), 1)
     pipeline.shutdown(timeout_s)
     assert pipeline.exported + pipeline.dropped == 1
+
+
+def test_a_score_that_cannot_be_encoded_takes_no_other_with_it() -> None:
+    def encode(scores: Sequence[Any]) -> bytes:
+        return "".join(score["name"] for score in scores).encode()
+
+    pipeline = Pipeline(SETTINGS, Reentrant([]), encoded, encode)
+    for score in ({"name": "a"}, {"name": 7}, {"name": "b"}):
+        pipeline.put_score(score)
+    assert not pipeline.flush(60)
+    assert (pipeline.exported, pipeline.dropped) == (2, 1)
+    pipeline.shutdown(10)
