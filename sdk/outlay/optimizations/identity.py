@@ -42,20 +42,23 @@ class Identity:
         self._lasting = lasting
         self._name = name
         self._whole = digest(name.encode()) if is_keyed and name is not None else None
-        self._settled: tuple[Any, ...] | None = None  # what it held as it was told last, if that is settled
-        self._told = ""
+        # What it held as it was told last, if that is settled, and what was told: one value, for threads to read whole.
+        self._settled: tuple[tuple[Any, ...], str] | None = None
         self.of_function()
 
     def of_function(self) -> str:
         """32 hex digits, of what the function holds now."""
         if self._whole is not None:
             return self._whole
-        settled = _settled_parts(self._function)
-        if settled is None or self._settled is None or not _are_same(settled, self._settled):
-            told = Held(self._lasting, self._name, self).root(self._function)
-            self._told = digest(told if self._name is None else join(b"named", [self._name.encode(), told]))
-            self._settled = settled
-        return self._told
+        parts, settled = _settled_parts(self._function), self._settled
+        if parts is not None and settled is not None and _are_same(parts, settled[0]):
+            return settled[1]
+        held = Held(self._lasting, self._name, self).root(self._function)
+        told = digest(held if self._name is None else join(b"named", [self._name.encode(), held]))
+        after = _settled_parts(self._function)  # another thread may have changed what it holds while it was told
+        is_settled = parts is not None and after is not None and _are_same(parts, after)
+        self._settled = (parts, told) if parts is not None and is_settled else None
+        return told
 
     def of_arguments(self, arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
         """32 hex digits, the same for equal arguments, however they were passed.

@@ -146,7 +146,9 @@ class _Semantic(Wrapped):
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
         rest = dict(bound.arguments)
-        text = rest.pop(self._text)
+        text = rest[self._text]
+        if isinstance(text, str):
+            del rest[self._text]  # else what its text does not say tells it apart, too
         asked = self._identity.of_arguments(rest, self._defaults)
         scope = f"{self._name}:{self._identity.of_function()}:{self._rules.prefix()}{asked}"
         return _Question(text if isinstance(text, str) else str(text), scope)

@@ -25,6 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import outlay
+from outlay.optimizations.identity import Identity
 from outlay.testing import Capture, capture
 
 
@@ -565,3 +566,58 @@ def test_a_value_that_a_function_holds_is_looked_at_at_each_call_also_where_the_
     model = "small"
     ask.__defaults__ = (5,)
     assert cached("q") == "small 5"
+
+
+def test_threads_that_change_what_a_function_holds_never_have_each_others_key() -> None:
+    """Another thread comes in before each line of `of_function`, asks for its tenant, and puts ours back."""
+    tenant = "a"
+
+    def ask(question: str) -> str:
+        return f"{tenant}: {question}"
+
+    def told(name: str) -> str:
+        nonlocal tenant
+        tenant = name
+        return Identity(ask, False, None).of_function()
+
+    keys = {name: told(name) for name in "abc"}
+
+    def asked(line: int, back: bool) -> tuple[str, bool]:
+        """The key of `a`, and whether the other thread came."""
+        nonlocal tenant
+        left = line
+
+        def trace(frame: Any, event: str, argument: Any) -> Any:
+            nonlocal tenant, left
+            if frame.f_code is not Identity.of_function.__code__ or event not in ("line", "call"):
+                return trace if event == "call" else None
+            if event == "line":
+                left -= 1
+                if left == 0:
+                    sys.settrace(None)
+                    tenant = "b"
+                    assert identity.of_function() == keys["b"]
+                    tenant = "a" if back else "b"
+            return trace
+
+        tenant = "a"
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            return identity.of_function(), left <= 0
+        finally:
+            sys.settrace(before)
+
+    for back in (True, False):
+        for start in "abc":
+            line, came = 0, True
+            while came:
+                line += 1
+                tenant = start
+                identity = Identity(ask, False, None)
+                key, came = asked(line, back)
+                assert key == keys["a"] or not back
+                for name in (tenant, "a", "b", "c"):
+                    tenant = name
+                    assert identity.of_function() == keys[name], f"another came before line {line}"
+            assert line > 4

@@ -129,3 +129,45 @@ def test_a_vector_has_length_one_whatever_its_numbers(numbers: list[float]) -> N
         return
     assert found is None or sum(number * number for number in found) == pytest.approx(1)
     assert (found is None) == (not any(numbers))
+
+
+class Message:
+    """A question whose text says neither who asks nor what."""
+
+    def __init__(self, customer: Any) -> None:
+        self.customer = customer
+
+    def __str__(self) -> str:
+        return "<Msg>"
+
+
+@pytest.mark.parametrize("asked", [Message, lambda customer: {"customer": Message(customer)}])
+def test_a_question_that_is_no_text_is_told_apart_by_what_it_is(asked: Callable[[Any], Any]) -> None:
+    made: list[Any] = []
+
+    @outlay.SemanticCache(lambda text: [1.0])
+    def answer(message: Any) -> int:
+        made.append(message)
+        return len(made)
+
+    with capture(raise_errors=False):
+        first, second = asked("a"), asked("b")
+        assert [answer(first), answer(second), answer(first), answer(message=second)] == [1, 2, 1, 2]
+
+
+def test_a_question_that_nothing_tells_apart_has_no_cache_beyond_the_process(caplog: pytest.LogCaptureFixture) -> None:
+    class Database:
+        def __init__(self) -> None:
+            self.kept: list[Any] = []
+
+        def nearest(self, vector: Any, scope: str) -> Any:
+            return next(((entry, 1.0) for kept, entry in self.kept if kept == scope), None)
+
+        def add(self, vector: Any, scope: str, entry: Any) -> None:
+            self.kept.append((scope, entry))
+
+    database = Database()
+    with capture(raise_errors=False):
+        ask = outlay.SemanticCache(lambda text: [1.0], store=database)(name="ask")(lambda message: message.customer)
+        assert [ask(Message(object())) is ask(Message(object())), len(database.kept)] == [False, 0]
+    assert "no semantic cache for a call of ask" in caplog.text
