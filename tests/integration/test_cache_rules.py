@@ -206,6 +206,8 @@ def test_an_old_answer_is_given_while_a_new_one_cannot_be_had(
         now, problem = 1030.0, ConnectionError("the provider is away")
         assert answer() == "at 1000"
         assert "the answer before is given again" in caplog.text
+        with outlay.bypass(), pytest.raises(ConnectionError):
+            answer()
         now = 1071.0
         with pytest.raises(ConnectionError):
             answer()

@@ -153,7 +153,9 @@ class _Semantic(Wrapped):
         scope = f"{self._name}:{self._identity.of_function()}:{self._rules.prefix()}{asked}"
         return _Question(text if isinstance(text, str) else str(text), scope)
 
-    def find(self, place: _Question, awaits: bool) -> Generator[Any, Any, tuple[Found | None, float | None]]:
+    def ready(self, place: _Question, awaits: bool) -> Generator[Any, Any, None]:
+        if place.vector is not None:
+            return
         try:
             raw = self._cache._embed(place.text)
             if inspect.isawaitable(raw):
@@ -164,7 +166,9 @@ class _Semantic(Wrapped):
             place.vector = unit(raw)
         except Exception:
             _safely.report("embedding for the semantic cache")
-            return None, None
+
+    def find(self, place: _Question, awaits: bool) -> Generator[Any, Any, tuple[Found | None, float | None]]:
+        yield from self.ready(place, awaits)
         if place.vector is None:
             return None, None
         try:

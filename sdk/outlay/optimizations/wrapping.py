@@ -77,7 +77,6 @@ class Wrapped:
         self._function = function
         self._flights = flights
         self._rules = rules
-        self._is_copied = not is_lasting  # a store of this process holds the object itself
         self._name = name or name_of(function)
         self._title = f"cache {title_of(function)}"
         self._identity = identity_of(function, what, is_lasting, name, is_keyed)
@@ -94,6 +93,11 @@ class Wrapped:
     def find(self, place: Any, awaits: bool) -> Generator[Any, Any, tuple[Found | None, float | None]]:
         """The answer that is there, and else how similar the most similar one was."""
         raise NotImplementedError
+
+    def ready(self, place: Any, awaits: bool) -> Generator[Any, Any, None]:
+        """Find out what `keep` needs, for a place that is not looked at."""
+        return
+        yield  # nothing to await, but a walk all the same
 
     def keep(self, place: Any, entry: Entry, awaits: bool) -> Generator[Any, Any, None]:
         """Store an answer."""
@@ -176,7 +180,11 @@ class Wrapped:
             begun: What the function gave already; None if it was not called.
             awaits: Whether what is handed out will be awaited; without, nothing is.
         """
-        if self.looks_first and not is_bypassed():
+        if is_bypassed():
+            miss(lookup.frame, self.kind)
+            yield from self.ready(place, awaits)
+            return (yield from self._make(lookup, place, None, begun, args, kwargs, awaits))
+        if self.looks_first:
             found, _ = yield from self.find(place, awaits)
             if found is not None:
                 return self._hit(lookup, found, begun, awaits)
@@ -203,11 +211,24 @@ class Wrapped:
     ) -> Generator[Any, Any, Any]:
         """As one who leads: what came in meanwhile, or what the function gives."""
         found, similarity = yield from self.find(place, awaits)
-        if found is not None and not is_bypassed():
+        if found is not None:
             if flight is not None:
                 flight.land(found)
             return self._hit(lookup, found, begun, awaits)
         miss(lookup.frame, self.kind, similarity)
+        return (yield from self._make(lookup, place, flight, begun, args, kwargs, awaits))
+
+    def _make(
+        self,
+        lookup: Lookup,
+        place: Place,
+        flight: Flight | None,
+        begun: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        awaits: bool,
+    ) -> Generator[Any, Any, Any]:
+        """What the function gives; it is kept, and those who wait for the flight have it, too."""
         try:
             value = self._function(*args, **kwargs) if begun is None else begun
             if inspect.isawaitable(value):
@@ -269,7 +290,7 @@ class Wrapped:
 
     def _copy(self, value: Any) -> Any:
         """An answer that its reader may change; what cannot be copied is shared."""
-        if type(value) in _UNCHANGING or not self._is_copied:
+        if type(value) in _UNCHANGING:
             return value
         try:
             return copy.deepcopy(value)

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import outlay
+from outlay.optimizations.rules import is_bypassed
 from outlay.optimizations.single_flight import Flights
 from outlay.testing import Capture, capture
 
@@ -546,3 +547,92 @@ def test_a_cached_cascade_answers_without_its_tiers(sent: Capture) -> None:
     assert (ask("q"), ask("q"), ask("q", task="x")) == ("Q", "Q", "Q")
     assert made == ["q", "q"]
     assert [span.name for span in sent.spans if "outlay.cache.hit" in span.attributes] == ["cache answer"] * 3
+
+
+class Redis:
+    """The part of a Redis client that a cache needs."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+        self.reads = 0
+
+    def get(self, key: str) -> str | None:
+        self.reads += 1
+        return self.kept.get(key)
+
+    def set(self, key: str, value: str) -> None:
+        self.kept[key] = value
+
+    def setex(self, key: str, seconds: int, value: str) -> None:
+        self.kept[key] = value
+
+
+@pytest.mark.parametrize("store", [None, Redis])
+def test_those_who_share_a_flight_may_each_change_their_answer(
+    sent: Capture, monkeypatch: pytest.MonkeyPatch, store: Any
+) -> None:
+    slow = Slow({"items": ["a"]})
+    ask = outlay.cached(name="ask", key=lambda: "?", store=store and store())(slow.ask)
+    all_wait = waiting(monkeypatch, 2)
+    with ThreadPoolExecutor(3) as pool:
+        leader = pool.submit(ask)
+        assert slow.asked.wait(PATIENCE_S)
+        others = [pool.submit(ask) for _ in range(2)]
+        assert all_wait.wait(PATIENCE_S)
+        slow.let.set()
+        answers = [one.result(PATIENCE_S) for one in (leader, *others)]
+    assert slow.made == 1
+    for answer in answers:
+        answer["items"].append("spoiled")
+    assert answers == [{"items": ["a", "spoiled"]}] * 3
+    assert ask() == {"items": ["a"]}
+
+
+def refused_under_bypass(join: Callable[..., Any]) -> Callable[..., Any]:
+    def joined(self: Flights, key: str) -> Any:
+        assert not is_bypassed(), "joins a flight"
+        return join(self, key)
+
+    return joined
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("cache", ["exact", "semantic"])
+def test_a_bypassed_call_joins_nobody_and_is_kept(
+    sent: Capture, monkeypatch: pytest.MonkeyPatch, cache: str, is_async: bool
+) -> None:
+    slow = Slow("old")
+    monkeypatch.setattr(Flights, "join", refused_under_bypass(Flights.join))
+    decorate: Any = outlay.cached if cache == "exact" else outlay.SemanticCache(lambda text: [1.0])
+
+    def make(question: str) -> Any:
+        return "new" if threading.current_thread() is threading.main_thread() else slow.ask()
+
+    async def amake(question: str) -> Any:
+        return make(question)
+
+    wrapped = decorate(amake if is_async else make)
+
+    def ask() -> Any:
+        return asyncio.run(wrapped("?")) if is_async else wrapped("?")
+
+    with ThreadPoolExecutor(1) as pool:
+        leader = pool.submit(ask)
+        assert slow.asked.wait(PATIENCE_S)
+        try:
+            with outlay.bypass():
+                assert ask() == "new"
+        finally:
+            slow.let.set()
+        assert leader.result(PATIENCE_S) == "old"
+    with outlay.bypass():
+        assert ask() == "new"
+    assert ask() == "new" or cache == "semantic"  # the nearest of two that are equally near
+
+
+def test_a_bypassed_call_does_not_look(sent: Capture) -> None:
+    redis = Redis()
+    ask = outlay.cached(name="ask", store=redis)(lambda: "answer")
+    with outlay.bypass():
+        assert [ask(), ask()] == ["answer", "answer"]
+    assert (redis.reads, len(redis.kept)) == (0, 1)
