@@ -19,7 +19,8 @@ from outlay.optimizations.rules import Rules
 from outlay.optimizations.single_flight import Flights
 from outlay.optimizations.stores import Entry
 from outlay.optimizations.vectors import Vectors, VectorStore, unit
-from outlay.optimizations.wrapping import Wrapped, drop
+from outlay.optimizations.walk import drop
+from outlay.optimizations.wrapping import Wrapped
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -7,6 +7,7 @@ be awaited it runs to its end at once.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
@@ -30,3 +31,14 @@ async def driven(walk: Generator[Any, Any, Any], first: Awaitable[Any] | None = 
             waits = step()
     except StopIteration as stop:
         return stop.value
+
+
+async def ready(value: Any) -> Any:
+    """For a function that returns awaitables: its answer, found at once."""
+    return value
+
+
+def drop(begun: Any) -> None:
+    """A coroutine that nobody needs to run."""
+    if inspect.iscoroutine(begun):
+        begun.close()

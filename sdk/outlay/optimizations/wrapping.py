@@ -23,7 +23,7 @@ from outlay.optimizations.lookup import Found, Lookup, Place, hit, miss, used
 from outlay.optimizations.rules import Rules, is_bypassed
 from outlay.optimizations.single_flight import Flight, Flights
 from outlay.optimizations.stores import Entry
-from outlay.optimizations.walk import driven
+from outlay.optimizations.walk import driven, drop, ready
 
 _UNCHANGING = frozenset({str, bytes, int, float, bool, complex, type(None), Decimal})
 
@@ -285,7 +285,7 @@ class Wrapped:
         value = self._copy(entry.value)
         if entry.facts.get("awaited") and not awaits:
             self._is_async = True
-            return _ready(value)
+            return ready(value)
         return value
 
     def _copy(self, value: Any) -> Any:
@@ -297,14 +297,3 @@ class Wrapped:
         except Exception:
             _safely.warn(f"copy {self._name}", "answers of %s cannot be copied; all callers share one", self._name)
             return value
-
-
-async def _ready(value: Any) -> Any:
-    """For a function that returns awaitables: its answer, found at once."""
-    return value
-
-
-def drop(begun: Any) -> None:
-    """A coroutine that nobody needs to run."""
-    if inspect.iscoroutine(begun):
-        begun.close()
