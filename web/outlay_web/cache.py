@@ -104,7 +104,10 @@ class Cache:
             if wanted and rested and not entry.running:
                 entry.running = True
                 arguments = (str(key[0]), entry, version, compute)
-                threading.Thread(target=self._run, args=arguments, name="outlay-cache", daemon=True).start()
+                try:
+                    threading.Thread(target=self._run, args=arguments, name="outlay-cache", daemon=True).start()
+                except RuntimeError as exc:  # no more threads: as any other failure, tried again after a pause
+                    self._end(str(key[0]), entry, self._clock(), exc)
             if not (known and old):
                 self._changed.wait_for(lambda: not entry.running, wait_s)
             return entry.value
@@ -134,12 +137,19 @@ class Cache:
 
     def _run(self, kind: str, entry: Entry, version: Hashable, compute: Callable[[], Any]) -> None:
         began = self._clock()
-        failed: Exception | None = None
         try:
             value = compute()
         except Exception as exc:
-            failed = exc
-            logger.warning("an answer could not be found: %s", kind, exc_info=exc)
+            self._end(kind, entry, began, exc)
+            return
+        with self._changed:
+            entry.value, entry.version, entry.found_at = value, version, self._clock()
+            self._end(kind, entry, began, None)
+
+    def _end(self, kind: str, entry: Entry, began: float, failed: Exception | None) -> None:
+        """An attempt is over: note what became of it, and let everybody go on."""
+        if failed is not None:
+            logger.warning("an answer could not be found: %s", kind, exc_info=failed)
         with self._changed:
             ended = self._clock()
             entry.tried_at, entry.took_s = ended, ended - began
@@ -147,7 +157,6 @@ class Cache:
             tally.runs += 1
             tally.busy_s += entry.took_s
             if failed is None:
-                entry.value, entry.version, entry.found_at = value, version, ended
                 entry.failed, entry.error, entry.kind = 0, "", ""
             else:
                 tally.failures += 1

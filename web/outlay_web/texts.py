@@ -20,7 +20,10 @@ def text(value: str) -> str:
 
 def path(value: str) -> Path | None:
     """A path from the root; None for an empty text."""
-    return Path(value).expanduser().absolute() if text(value) else None
+    try:
+        return Path(value).expanduser().absolute() if text(value) else None
+    except RuntimeError as exc:  # ~ of somebody who is not there
+        raise ValueError(str(exc)) from exc
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import threading
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Generic, TypeVar, cast
@@ -138,7 +139,7 @@ class Cascade(Generic[T]):
         return run.result()
 
     def _run(self, task: str | None) -> Run:
-        return Run(self.name, self._limits, task)
+        return Run(self.name, self._limits, task if task is None or isinstance(task, str) else str(task))
 
     def _finish(self, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any], instead: str) -> Any:
         """The answer of a run in which nothing is awaited."""
@@ -197,6 +198,9 @@ class Cascade(Generic[T]):
         raise AssertionError("the last tier ends the run")
 
     def _judge(self, judged: Any, attempt: Attempt) -> Verdict:
+        item = getattr(judged, "item", None)
+        if callable(item):  # a scalar of numpy or torch
+            judged = item()
         if isinstance(judged, bool) or judged is None:
             return Verdict(bool(judged), None)
         confidence = float(judged)
@@ -248,4 +252,5 @@ def _timeouts(name: str, given: Any, tiers: int) -> list[float | None]:
     limits = [limit_of(f"cascade {name!r}: timeout_s", one) for one in by_tier]
     if any(limit is not None and not limit > 0 for limit in limits):
         raise ValueError(f"cascade {name!r}: timeout_s must be above 0, not {given!r}")
-    return [None if limit is None else float(limit) for limit in limits]
+    # longer than anything can wait is no limit
+    return [None if limit is None or limit >= threading.TIMEOUT_MAX else float(limit) for limit in limits]

@@ -163,6 +163,8 @@ class Router(Generic[T]):
                 number of 0–1.
         """
         unknown = ""
+        if task is not None and not isinstance(task, str):
+            task = str(task)
         if complexity is not None and not _is_ratio(complexity):
             unknown = self._doubt(f"complexity is a number of 0–1, not {complexity!r}")
             complexity = None
@@ -170,7 +172,7 @@ class Router(Generic[T]):
         for rule in self._rules:
             if _matches(rule, task, complexity, every):
                 return Route(rule.tier, self._tiers[rule.tier], rule.why())
-        row = self._matrix.get(str(task or ""))
+        row = self._matrix.get(task or "")
         if row is not None and row.tier in self._tiers:
             return Route(row.tier, self._tiers[row.tier], f"matrix: {row.task}")
         if task is not None and task not in self._known:

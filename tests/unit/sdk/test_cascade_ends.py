@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -287,3 +289,28 @@ def test_a_router_chooses_no_model_in_silence() -> None:
         outlay.Router({"cheap": 1, "dear": 2})
     assert outlay.Router({"only": 1}).choose("anything").tier == "only"
     assert outlay.Router({"cheap": 1, "dear": 2}, default="cheap").choose("unheard of").tier == "cheap"
+
+
+@pytest.mark.parametrize("timeout_s", [math.inf, 1e300, Decimal("1e400")])
+def test_a_timeout_longer_than_anything_can_wait_is_none(timeout_s: Any) -> None:
+    cascade: outlay.Cascade[str] = outlay.Cascade("c", [lambda: "answer"], accept=bool, timeout_s=timeout_s)
+    assert list(cascade._limits.timeouts_s) == [None]  # the tier is asked in the caller's thread
+    with capture():
+        assert cascade() == "answer"
+
+
+@pytest.mark.parametrize("kind", [bool, np.bool_])
+def test_no_said_by_numpy_is_no_and_not_a_confidence_of_zero(kind: Any) -> None:
+    with capture():
+        cascade: Any = outlay.Cascade("c", [lambda: "no", lambda: "yes"], lambda said: kind(said == "yes"), threshold=0)
+        result = cascade.run_detailed()
+    assert [(one.outcome, one.confidence) for one in result.attempts] == [("escalated", None), ("accepted", None)]
+
+
+def test_a_task_that_is_no_text_is_known_by_its_text() -> None:
+    task: Any = ["x"]
+    router = outlay.Router({"cheap": "m"}, [outlay.Rule("cheap", task="['x']")])
+    assert router.choose(task=task).reason == "task ['x']"
+    assert outlay.Router({"cheap": "m"}).choose(task=task).tier == "cheap"
+    with capture():
+        assert outlay.Cascade("c", [lambda: "answer"], accept=bool)(task=task) == "answer"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from outlay_web.cache import LONGEST_PAUSE_S, PAUSE_S, REST, Cache
 
 KEY = ("sum", "default")
@@ -111,3 +113,19 @@ def test_answers_are_listed_as_jobs_with_the_error_that_holds() -> None:
     clock.now += PAUSE_S
     cache.get(KEY, 1, lambda: 1, 60)
     assert cache.jobs()[0]["last_error"] is None
+
+
+def test_an_answer_for_which_no_thread_starts_has_failed_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    clock = Clock()
+    cache = Cache(clock)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert cache.get(KEY, 1, lambda: "found", 0.01) is None
+    failure = cache.failure(KEY)
+    assert failure is not None
+    assert failure.error == "RuntimeError: can't start new thread"
+    clock.now = PAUSE_S
+    assert cache.get(KEY, 1, lambda: "found", 60) == "found"

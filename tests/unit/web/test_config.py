@@ -43,6 +43,7 @@ def test_the_file_of_the_data_directory_is_read_when_none_is_named(tmp_path: Pat
     [
         ("OUTLAY_PORT", "70000"),
         ("OUTLAY_PORT", "http"),
+        ("OUTLAY_DATA", "~nosuchuser/outlay"),
         ("OUTLAY_GRPC_PORT", "none"),
         ("OUTLAY_ROLES", "receive,web,cook"),
         ("OUTLAY_SPOOL_QUOTA_BYTES", "1GB"),
