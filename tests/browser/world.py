@@ -88,8 +88,21 @@ def fill(store: Store, now: datetime, *, scale: float = 1.0, seed: int = 7) -> i
                 at = midnight + timedelta(hours=_hour(rng), minutes=rng.uniform(0, 60))
                 if at < now:
                     _request(rng, calls, lookups, feature, at, (now - at).days)
+    for number, row in enumerate(calls):
+        if row["feature"] == "sales-mail":
+            row |= {"experiment": "tone", "arm": ("control", "warm")[number % 2]}
+        if row["input_tokens"]:
+            row["prompt_parts"] = {"system": row["input_tokens"] // 2, "history": row["input_tokens"] // 3}
     with_writer(store, calls, lookups)
+    writer = store.writer()
+    writer.insert("scores", [_score(number, row) for number, row in enumerate(calls) if number % 3 == 0])
+    writer.close()
     return len(calls)
+
+
+def _score(number: int, row: dict[str, Any]) -> dict[str, Any]:
+    about = {"project": row["project"], "trace_id": row["trace_id"], "span_id": row["span_id"], "label": ""}
+    return {**about, "name": "helpful", "value": float(number % 7 != 0), "at": row["started_at"]}
 
 
 def _hour(rng: random.Random) -> int:

@@ -154,7 +154,7 @@ def test_a_bill_is_compared_through_the_api(shared: Running) -> None:
     assert shared.request("POST", "/api/v1/reconcile", gzip.compress(body)).json["bill"]["bill"] == bill
     assert shared.request("DELETE", f"/api/v1/reconcile/{bill}").status == 200
     assert shared.api("/reconcile").json["bills"] == []
-    assert shared.api("/reconcile", ("bill", bill)).status == 400
+    assert shared.api("/reconcile", ("bill", bill)).status == 404
 
 
 def test_a_bad_bill_is_refused_and_nothing_is_kept(shared: Running) -> None:
