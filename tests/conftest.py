@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from outlay import _safely
 from outlay_collector.store import Store, migrate, open_store
 
 # The same examples in every run; HYPOTHESIS_PROFILE=explore looks for new ones.
@@ -52,6 +53,12 @@ def _dsn(database: str) -> str:
     if not server:
         return f"chdb://{ENGINE_PATH}?database={database}"
     return f"{server.rstrip('/')}/{database}" + (f"?{options}" if options else "")
+
+
+@pytest.fixture(autouse=True)
+def _says_again() -> None:
+    """What the SDK says once a minute per place, it says in every test."""
+    _safely._last.clear()
 
 
 @pytest.fixture
