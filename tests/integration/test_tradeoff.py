@@ -10,7 +10,7 @@ import pytest
 from tests.hand_calls import DAY, call, put
 
 from outlay_analytics.query.window import BadRequest, Scope, Window
-from outlay_analytics.questions.tradeoff import MONTH_DAYS, rule_of_thumb, tradeoff
+from outlay_analytics.questions.tradeoff import rule_of_thumb, tradeoff
 from outlay_collector.store import Store
 
 WEEK = Scope(Window(DAY, DAY + timedelta(days=7)))
@@ -56,8 +56,8 @@ def test_the_frontier_and_what_a_dominated_choice_costs_a_month(store: Store) ->
         "large": (True, None),
         "odd": (False, "small"),
     }
-    months = 1 / MONTH_DAYS  # forty minutes count as a day
-    assert float(rows["odd"]["monthly_excess_usd"]) == pytest.approx(40 * 0.04 / months)
+    a_month = 365.25 / 12  # forty minutes count as a day
+    assert float(rows["odd"]["monthly_excess_usd"]) == pytest.approx(40 * 0.04 * a_month)
     assert (rows["small"]["cost_per_call_usd"], rows["small"]["cost_per_success_usd"]) == (
         D("0.01"),
         D("0.011111111111"),
@@ -71,7 +71,7 @@ def test_a_cheap_model_that_is_as_good_is_recommended_with_what_it_saves(store: 
     found = tradeoff(store, WEEK, margin=0.05)
     [task] = found["tasks"]
     assert (task["task"], task["best"], task["recommended"]) == ("triage", "large", "small")
-    assert float(task["monthly_saving_usd"]) == pytest.approx(600 * 0.09 * MONTH_DAYS)
+    assert float(task["monthly_saving_usd"]) == pytest.approx(600 * 0.09 * 365.25 / 12)
     assert "below large (95 %), at 10% of its cost" in task["reason"]
     assert "like those" in task["assumption"]
     assert task["rule_of_thumb"]["tier"] == "cheap"
@@ -124,7 +124,7 @@ def test_calls_without_a_price_are_not_taken_for_free(store: Store) -> None:
     answers(store, "large", 600, 572, "0.10")
     put(store, *(call(MINUTE, None, model="large", task="triage") for _ in range(300)))
     [task] = tradeoff(store, WEEK, margin=0.05)["tasks"]
-    assert float(task["monthly_saving_usd"]) == pytest.approx(600 * 0.09 * MONTH_DAYS)
+    assert float(task["monthly_saving_usd"]) == pytest.approx(600 * 0.09 * 365.25 / 12)
 
 
 def test_few_scores_dominate_nobody(store: Store) -> None:
@@ -150,3 +150,9 @@ def test_rules_of_thumb_go_by_the_words_of_a_task() -> None:
         assert (rule_of_thumb(task) or {})["task"] == row
     for task in ("xyz", "partner-banners", "storage-fragments", "barcode"):
         assert rule_of_thumb(task) is None
+
+
+def test_more_choices_than_are_shown_are_told(store: Store) -> None:
+    put(store, *(call(MINUTE, "1", task=f"t{n}") for n in range(1001)))
+    found = tradeoff(store, WEEK)
+    assert (len(found["rows"]), found["rows_left_out"]) == (1000, True)

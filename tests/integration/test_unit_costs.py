@@ -265,3 +265,9 @@ def test_nothing_is_lost_in_a_split() -> None:
     parts = share_out(D("10"), [D(1), D(1), D(1)])
     assert parts == [D("3.333333333334"), D("3.333333333333"), D("3.333333333333")]
     assert share_out(D("0.000000000001"), [D("0.5"), D("99")]) == [D(0), D("1e-12")]
+
+
+def test_what_nobody_knows_the_cost_of_is_no_zero(store: Store) -> None:
+    put(store, call(HOUR, None, team="a"), call(HOUR, "1", team="b"))
+    rows = {row["team"]: row["total_usd"] for row in showback(store, WEEK, "team", "")["rows"]}
+    assert rows == {"a": None, "b": Decimal(1)}

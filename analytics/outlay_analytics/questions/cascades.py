@@ -13,6 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
 
+from outlay_analytics.query.amounts import PICO, per
 from outlay_analytics.query.spend_source import instant_text
 from outlay_analytics.query.window import Interval, Scope, check_interval
 from outlay_analytics.questions.cascade_attempts import MAX_ROWS, sums_sql
@@ -22,7 +23,6 @@ from outlay_collector.store import Row, Store, load_sql
 __all__ = ["cascades", "thresholds", "whole_and_timed"]
 
 MILLION = 1_000_000
-DIGITS = Decimal("0.000000000001")
 PARTS = ("input", "read", "write", "write_1h", "output")
 Key = tuple[Any, str]
 
@@ -96,7 +96,7 @@ class Rates:
             if count and rate is None:
                 return None
             total += count * (rate or 0)
-        return (Decimal(total.numerator) / Decimal(total.denominator)).quantize(DIGITS, ROUND_HALF_UP)
+        return (Decimal(total.numerator) / Decimal(total.denominator)).quantize(PICO, ROUND_HALF_UP)
 
 
 def _top_rates(store: Store, scope: Scope, rows: Iterable[Row], tops: Mapping[str, int]) -> dict[str, Rates]:
@@ -153,7 +153,7 @@ def _figures(runs: Sequence[Row], tiers: Sequence[Row], top: int, rates: Rates) 
         "priced_ratio": priced / sum(row["all_calls"] for row in runs),
         "wasted_usd": None if cost is None else _usd(runs, "wasted_usd"),
         "accepted_runs": accepted,
-        "cost_per_accepted_usd": _per(cost, accepted),
+        "cost_per_accepted_usd": per(cost, accepted),
         "top_tier_only_usd": compared.alone_usd,
         "saving_usd": None if compared.alone_usd is None else compared.alone_usd - compared.usd,
         "compared_runs": compared.runs,
@@ -204,12 +204,8 @@ def _break_even(tiers: Sequence[Row], top: int) -> float | None:
 
 
 def _mean_cost(tiers: Sequence[Row]) -> Decimal | None:
-    return _per(_usd(tiers, "usd"), sum(row["priced_attempts"] for row in tiers))
+    return per(_usd(tiers, "usd"), sum(row["priced_attempts"] for row in tiers))
 
 
 def _usd(rows: Iterable[Row], name: str) -> Decimal:
     return sum((Decimal(row[name]) for row in rows), Decimal(0))
-
-
-def _per(usd: Decimal | None, count: int) -> Decimal | None:
-    return (usd / count).quantize(DIGITS, ROUND_HALF_UP) if usd is not None and count else None

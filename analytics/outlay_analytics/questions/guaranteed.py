@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from outlay_analytics.query.amounts import PICO
 from outlay_analytics.query.window import BadRequest
 from outlay_analytics.statistics.guarantee import Step, certify
 from outlay_analytics.statistics.intervals import wilson
@@ -19,7 +20,6 @@ from outlay_analytics.statistics.intervals import wilson
 ERROR = 0.02
 CONFIDENCE = 0.95
 LEAST = 1e-6  # of what may be asked for: beyond it no number of runs would do
-DIGITS = Decimal("0.000000000001")
 Row = Mapping[str, Any]
 
 
@@ -94,7 +94,7 @@ def _saving(bins: Sequence[Row], threshold: float, in_use: Sequence[float]) -> d
     moved = wilson(sum(one["runs"] for one in bins if low <= one["confidence"] < high), runs)
     sign = 1 if threshold < in_use[0] else -1
     usd = [
-        (each * runs * sign * Decimal(share or 0.0)).quantize(DIGITS, ROUND_HALF_UP)
+        (each * runs * sign * Decimal(share or 0.0)).quantize(PICO, ROUND_HALF_UP)
         for share in (moved.value, moved.low, moved.high)
     ]
     return {"saving_usd": usd[0], "saving_lo_usd": min(usd[1:]), "saving_hi_usd": max(usd[1:])}

@@ -12,6 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.query.amounts import PICO
 from outlay_analytics.query.spend_source import instant_text, spend_source
 from outlay_analytics.query.window import Scope, Window, filter_sql
 from outlay_collector.store import Store, load_sql
@@ -21,7 +22,6 @@ MAX_CALLS = 1_000_000
 PREFIX_TTL_S = 300
 PREFIX_TOKENS = 1024
 READ_PRICE_RATIO = Decimal("0.5")  # where no call has shown it: the smallest discount that is common
-DIGITS = Decimal("0.000000000001")
 
 
 def opportunities(store: Store, scope: Scope, calls: int) -> list[dict[str, Any]]:
@@ -61,7 +61,7 @@ def opportunities(store: Store, scope: Scope, calls: int) -> list[dict[str, Any]
     for row in prefixes:
         ratio = ratios.get((row["provider"], row["model"]), READ_PRICE_RATIO)
         cost = Decimal(row["plain_cost_usd"]) * row["prefix_part"] / row["plain"]
-        found.append(_shown("prefix", row, (cost * (1 - ratio)).quantize(DIGITS), float(ratio)))
+        found.append(_shown("prefix", row, (cost * (1 - ratio)).quantize(PICO), float(ratio)))
     found = [one for one in found if one["saving_usd"] > 0]
     return sorted(found, key=lambda one: -one["saving_usd"])[:SHOWN]
 

@@ -15,15 +15,14 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from outlay_analytics.query.amounts import MONTH_DAYS, PICO, days_of, per
 from outlay_analytics.query.spend_source import instant_text
 from outlay_analytics.query.window import Scope, filter_sql
-from outlay_analytics.questions.quality import DIGITS, days_of, per
 from outlay_analytics.questions.scores import SQL
 from outlay_collector.store import Store, load_sql
 
 MAX_ROWS = 1000
 OTHER = "other"
-MONTH_DAYS = Decimal("365.25") / 12
 Row = dict[str, Any]
 
 
@@ -92,7 +91,7 @@ def _parts(raw: Mapping[str, Any]) -> list[Row]:
             "part": name,
             "tokens_per_call": tokens / raw["parted_calls"],
             "share": tokens / whole,
-            "usd": (usd * tokens / whole).quantize(DIGITS, ROUND_HALF_UP) if raw["parted_priced_calls"] else None,
+            "usd": (usd * tokens / whole).quantize(PICO, ROUND_HALF_UP) if raw["parted_priced_calls"] else None,
         }
         for name, tokens in found
     ]

@@ -11,10 +11,10 @@ so that a group in which one call in a hundred is scored is not a hundred times 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.query.amounts import per
 from outlay_analytics.query.groups import MAX_GROUPS, MAX_ROWS
 from outlay_analytics.query.window import Interval, Scope, check_groups, check_interval, dimension_value
 from outlay_analytics.questions import spend
@@ -27,7 +27,6 @@ from outlay_collector.store import Store, load_sql
 COUNTS = ("answers", "judged", "successes", "priced_answers", "priced_successes")
 MEASURED = ("calls", "cost_usd", "errors", "p50_ms", "p95_ms", "priced_ratio")
 MAX_LABELS = 10
-DIGITS = Decimal("0.000000000001")
 Key = tuple[Any, ...]
 
 
@@ -159,16 +158,6 @@ def figures(sums: Sums, measured: Mapping[str, Any]) -> dict[str, Any]:
         **{name: measured[name] for name in MEASURED},
         "labels": [{"label": label, "n": n} for label, n in labels[:MAX_LABELS]],
     }
-
-
-def per(usd: Decimal | None, number: float | Decimal) -> Decimal | None:
-    """An amount for one of so many, to the picodollar; unknown without any."""
-    return (usd / Decimal(number)).quantize(DIGITS, ROUND_HALF_UP) if usd is not None and number else None
-
-
-def days_of(first_at: datetime, last_at: datetime) -> Decimal:
-    """How long something ran, a day at least: what its cost a month is reckoned from, however long the window is."""
-    return max(Decimal((last_at - first_at).total_seconds()) / 86400, Decimal(1))
 
 
 def _key(row: Mapping[str, Any], names: Sequence[str], step: Interval) -> Key:

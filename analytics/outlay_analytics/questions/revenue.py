@@ -24,7 +24,7 @@ from outlay_analytics.query.window import Scope, parse_timezone
 from outlay_collector.prices.tables import STRICT, read_tables
 
 MOST_USD = Decimal(10) ** 15
-PICO = 10**12
+PICOS = 10**12
 
 
 def _usd(value: object) -> Decimal:
@@ -85,7 +85,7 @@ def earned(rows: Sequence[Revenue], scope: Scope) -> dict[str, Decimal]:
         if row.project == scope.project:
             found.setdefault(row.customer, []).append(row)
     return {
-        customer: Decimal(round(_of_window(sorted(own, key=lambda row: row.valid_from), scope) * PICO)) / PICO
+        customer: Decimal(round(_of_window(sorted(own, key=lambda row: row.valid_from), scope) * PICOS)) / PICOS
         for customer, own in found.items()
     }
 

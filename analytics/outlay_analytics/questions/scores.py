@@ -117,12 +117,11 @@ def scored(
         filters=filters,
     )
     judged, success = "isNotNull(value)", "ifNull(value >= {success:Float64}, false)"
-    if isinstance(score.success, str):
+    if isinstance(score.success, str):  # then the share of that label is what is compared
         judged, success = "label != ''", "label = {success:String}"
+        sql = f"SELECT * REPLACE (if({judged}, toFloat64({success}), NULL) AS value) FROM ({sql})"
     elif score.success is None:
         judged, success = "0", "0"
-    if isinstance(score.success, str):  # then the share of that label is what is compared
-        sql = f"SELECT * REPLACE (if({judged}, toFloat64({success}), NULL) AS value) FROM ({sql})"
     return Scored(sql, params | ({} if score.success is None else {"success": score.success}), success, judged)
 
 

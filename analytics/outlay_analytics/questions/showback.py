@@ -17,7 +17,7 @@ from outlay_analytics.query.window import SHOWN, BadRequest, Scope, check_dimens
 from outlay_collector.store import Store, load_sql
 
 KEYS = ("even", "calls", "cost")
-PICO = 10**12
+PICOS = 10**12
 
 
 def showback(
@@ -58,7 +58,7 @@ def showback(
     parts = share_out(pot, weights) if split and sum(weights) else None
     total = sum((row["cost_usd"] for row in found), Decimal(0))
     rows = [_row(by, row, parts[place] if parts else Decimal(0), total) for place, row in enumerate(given)]
-    rows.sort(key=lambda row: (-row["total_usd"], str(row[by])))
+    rows.sort(key=lambda row: (-(row["total_usd"] or 0), str(row[by])))
     for row in taken:
         marks = {"shared": True} if row["value"] else {"unallocated": True}
         rows.append(_row(by, row, -row["cost_usd"] if parts else Decimal(0), total) | marks)
@@ -82,9 +82,9 @@ def share_out(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
     >>> share_out(Decimal("0.000000000002"), [Decimal(1)] * 3)
     [Decimal('1E-12'), Decimal('1E-12'), Decimal('0E-12')]
     """
-    whole = int(amount * PICO)
+    whole = int(amount * PICOS)
     # Whole numbers, so that nothing is lost to a context's precision.
-    scaled = [int(weight * PICO) for weight in weights]
+    scaled = [int(weight * PICOS) for weight in weights]
     total = sum(scaled)
     parts = [whole * one // total for one in scaled]
     remainders = [whole * one % total for one in scaled]
@@ -105,7 +105,7 @@ def _row(by: str, row: Mapping[str, Any], part: Decimal, total: Decimal) -> dict
         by: dimension_value(by, row["value"]),
         "direct_usd": row["cost_usd"] if priced else None,
         "shared_usd": part,
-        "total_usd": whole,
+        "total_usd": whole if priced or part or not calls else None,
         "share": float(whole / total) if total else None,
         "calls": calls,
         "priced_ratio": priced / calls if calls else None,

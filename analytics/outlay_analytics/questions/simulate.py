@@ -20,6 +20,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
+from outlay_analytics.query.amounts import MONTH_DAYS, PICO
 from outlay_analytics.query.model_facts import model_facts
 from outlay_analytics.query.spend_source import instant_text, spend_source
 from outlay_analytics.query.window import SHOWN, BadRequest, Scope, filter_sql
@@ -41,9 +42,7 @@ from outlay_collector.store.client import Writer
 SQL = "outlay_analytics.questions.sql"
 MAX_BRANCHES = 16
 MAX_FEATURES = 20_000
-PICO = Decimal("1e-12")
 EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
-MONTH_S = Decimal("2629800")  # 365.25 / 12 days
 NOT_ANSWERS = ("embeddings", "rerank")
 MILLION = 1_000_000
 
@@ -248,7 +247,7 @@ def simulate(
         for feature, usd, calls in _of_branch(scenario, writer, branch):
             sums[feature] = EXACT.add(sums[feature], EXACT.multiply(branch.weight, usd))
             touched[feature] = max(touched[feature], calls)
-    per_month = MONTH_S / Decimal(scope.window.length.total_seconds()) if scope.window.length else None
+    per_month = MONTH_DAYS * 86400 / Decimal(scope.window.length.total_seconds()) if scope.window.length else None
     rows = [_row(row, sums[str(row["value"])], touched[str(row["value"])], per_month) for row in actual]
     calls, priced = (sum(int(row[name]) for row in actual) for name in ("calls", "priced_calls"))
     whole = _added(rows, per_month)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from outlay_analytics.query.amounts import PICO
 from outlay_analytics.query.spend_source import calls_hours_sql, hours_sql
 from outlay_analytics.query.window import Scope
 from outlay_analytics.questions.cascade_attempts import base_params, rolled_parts, scored_attempts_sql
@@ -18,7 +19,6 @@ from outlay_analytics.questions.guaranteed import CONFIDENCE, ERROR, check, guar
 from outlay_collector.store import Row, Store, load_sql
 
 SQL = "outlay_analytics.questions.sql"
-DIGITS = Decimal("0.000000000001")
 STEPS = 20
 FEW = 30
 TOLERANCE = 0.01
@@ -128,7 +128,7 @@ def _cost(bins: Sequence[Row], escalating: int, runs: int) -> Decimal | None:
     first, rest = _mean_usd(bins, "first_usd", "priced_runs"), _mean_usd(bins, "rest_usd", "priced_escalations")
     if first is None or (escalating and rest is None):
         return None
-    return (first + (rest or Decimal(0)) * escalating / runs).quantize(DIGITS, ROUND_HALF_UP)
+    return (first + (rest or Decimal(0)) * escalating / runs).quantize(PICO, ROUND_HALF_UP)
 
 
 def _mean_usd(bins: Sequence[Row], usd: str, count: str) -> Decimal | None:

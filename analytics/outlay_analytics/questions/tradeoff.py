@@ -15,10 +15,11 @@ from decimal import Decimal
 from typing import Any
 
 from outlay.optimizations.router import MATRIX
+from outlay_analytics.query.amounts import MONTH_DAYS, days_of, per
 from outlay_analytics.query.spend_source import instant_text
 from outlay_analytics.query.window import BadRequest, Scope, expression, filter_sql
 from outlay_analytics.questions.experiments import MARGIN
-from outlay_analytics.questions.quality import Sums, days_of, per
+from outlay_analytics.questions.quality import Sums
 from outlay_analytics.questions.scores import SQL, Score, choose, list_scores, scored
 from outlay_analytics.statistics.intervals import difference, wilson
 from outlay_analytics.statistics.intervals import interval as interval_of
@@ -29,7 +30,6 @@ TASK = "if(c.task != '', c.task, c.feature)"
 MAX_ROWS = 1000
 LEAST_SCORED = 30
 MAX_SCORES = 8  # names that are looked at to find the one of each task
-MONTH_DAYS = 365.25 / 12
 ASSUMPTION = "the calls of the other models are like those that this model answered"
 # Words of a task's name that tell which row of the starting matrix is about it.
 WORDS = {
@@ -54,7 +54,8 @@ def tradeoff(store: Store, scope: Scope, score: str = "", success: str = "", mar
         `score`, `scores`, `margin`; `rows` per task and model with `cost_per_call_usd`, `n`, `mean`,
         `cost_per_success_usd`, `p95_ms` and their intervals, `on_frontier`, `dominated_by` and `monthly_excess_usd`
         (what its calls cost a month above the dominating model's); `tasks` with `recommended`, `monthly_saving_usd`,
-        `reason`, `assumption` and the `rule_of_thumb` of the starting matrix.
+        `reason`, `assumption` and the `rule_of_thumb` of the starting matrix. At most 1,000 rows, those with the most
+        calls; `rows_left_out` says whether there are more.
 
     Raises:
         BadRequest: For an unknown score or an impossible margin.
@@ -66,9 +67,10 @@ def tradeoff(store: Store, scope: Scope, score: str = "", success: str = "", mar
     scores = list_scores(store, scope)
     chosen = choose(scores, score, success)
     sums, told = _sums(store, scope, [chosen] if score and chosen else scores[:MAX_SCORES])
-    calls = _calls(store, scope)
+    found_calls = _calls(store, scope)
+    calls = found_calls[:MAX_ROWS]
     times = [raw[name] for raw in calls for name in ("first_at", "last_at")]
-    months = float(days_of(min(times), max(times))) / MONTH_DAYS if times else 1.0
+    months = days_of(min(times), max(times)) / MONTH_DAYS if times else Decimal(1)
     by_task: dict[str, list[Row]] = {}
     moments: dict[tuple[str, str], Moments] = {}
     for raw in calls:
@@ -93,6 +95,7 @@ def tradeoff(store: Store, scope: Scope, score: str = "", success: str = "", mar
         "scores": [one.shown() for one in scores],
         "margin": margin,
         "rows": listed,
+        "rows_left_out": len(found_calls) > MAX_ROWS,
         "tasks": tasks,
     }
 
@@ -129,7 +132,7 @@ def _row(raw: Mapping[str, Any], found: Sums, score: str | None) -> Row:
     }
 
 
-def _mark_frontier(rows: Sequence[Row], months: float) -> None:
+def _mark_frontier(rows: Sequence[Row], months: Decimal) -> None:
     known = [row for row in rows if row["n"] >= LEAST_SCORED and row["cost_per_call_usd"] is not None]
     for row in known:
         better = [other for other in known if _dominates(other, row)]
@@ -150,7 +153,7 @@ def _dominates(one: Row, other: Row) -> bool:
     return all(a >= b for a, b in at_least) and any(a > b for a, b in at_least)
 
 
-def _recommend(task: str, rows: Sequence[Row], moments: Mapping[str, Moments], margin: float, months: float) -> Row:
+def _recommend(task: str, rows: Sequence[Row], moments: Mapping[str, Moments], margin: float, months: Decimal) -> Row:
     """What to use for a task, or why nothing is recommended."""
     cost = sum((row["cost_usd"] for row in rows if row["cost_usd"] is not None), Decimal(0))
     found: Row = {
@@ -267,7 +270,7 @@ def _calls(store: Store, scope: Scope) -> list[dict[str, Any]]:
         "project": scope.project,
         "start": instant_text(scope.window.start),
         "end": instant_text(scope.window.end),
-        "max_rows": MAX_ROWS,
+        "max_rows": MAX_ROWS + 1,
     }
     tier = expression(scope, "model_tier", "calls", params)
     filters = filter_sql(scope, "calls", params)

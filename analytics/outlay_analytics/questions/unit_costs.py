@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.query.amounts import PICO
 from outlay_analytics.query.groups import MAX_ROWS, check_steps
 from outlay_analytics.query.spend_source import instant_text, spend_source
 from outlay_analytics.query.window import SHOWN, BadRequest, Interval, Scope, bucket_sql, check_interval, filter_sql
@@ -33,7 +34,6 @@ PER = (*DIMENSIONS, *REQUESTS)
 COMPARED = ("customer", "user")  # of which the same ones come back
 CANDIDATES = 1000
 MOVERS = 10
-PICO = Decimal("1e-12")
 
 
 def unit_costs(

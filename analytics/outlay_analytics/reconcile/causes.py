@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from outlay.pricing.catalog import standard_tier
+from outlay_analytics.query.amounts import PICO
 from outlay_analytics.reconcile import reasons
 from outlay_analytics.reconcile.cells import Cell, Cells, Key
-from outlay_analytics.reconcile.reasons import SCALE, ZERO
+from outlay_analytics.reconcile.reasons import ZERO
 
 TIERS = ("standard", "batch", "flex", "priority")
 SMALL_USD = Decimal("0.000001")
@@ -121,6 +122,6 @@ def constant_rates(cells: Mapping[Key, Cell]) -> dict[tuple[str, str], Decimal]:
         rates[provider, model] = paid
         reason = reasons.reason_of(paid)
         for cell in found:
-            off = cell.rest if cell.clean else (cell.computed * (paid - 1)).quantize(SCALE)
+            off = cell.rest if cell.clean else (cell.computed * (paid - 1)).quantize(PICO)
             cell.known[reason] = cell.known.get(reason, ZERO) + off
     return rates

@@ -19,11 +19,12 @@ from decimal import Decimal
 from typing import Any
 
 from outlay.pricing.catalog import standard_tier
+from outlay_analytics.query.amounts import PICO
 from outlay_analytics.reconcile.bill import BadBill, Bill, Charge, gather
 from outlay_analytics.reconcile.columns import columns_of
 from outlay_analytics.reconcile.files import KNOWN, Record, open_file
 from outlay_analytics.reconcile.models import TOOLS, ModelNames
-from outlay_analytics.reconcile.reading import SCALE, Charges
+from outlay_analytics.reconcile.reading import Charges
 from outlay_analytics.reconcile.tables import Tables
 
 TIER_WORDS = frozenset({"batch", "flex", "priority", "fast"})
@@ -169,6 +170,6 @@ class _Reader(Tables):
         if str(result.get("speed") or "") == "fast":
             tier = "fast"
         fee = not model and result.get("cost_type") not in (None, "tokens")
-        usd = (cents / 100).quantize(SCALE)
+        usd = (cents / 100).quantize(PICO)
         kind = "credit" if usd < 0 else "fee" if fee else "usage"
         return Charge(day, "anthropic", model, standard_tier(tier) if tier else "", kind, usd)

@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from outlay_analytics.query.amounts import PICO
 from outlay_analytics.reconcile.bill import Charge, LeftOut, Problems
 from outlay_analytics.reconcile.models import ModelNames
 
-SCALE = Decimal("0.000000000001")
 MAX_USD = Decimal(10) ** 12
 Charges = Iterator[Charge]
 
@@ -80,4 +80,4 @@ def amount_of(value: Any) -> Decimal | None:
         return None
     if isinstance(value, bool) or not amount.is_finite() or abs(amount) > MAX_USD:
         return None
-    return amount.quantize(SCALE)
+    return amount.quantize(PICO)

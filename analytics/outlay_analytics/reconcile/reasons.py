@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from outlay_analytics.query.amounts import PICO
+
 REASONS = ("unpriced", "no_usage", "estimated", "failed_but_billed", "tier_mismatch", "discount", "region", "premium",
            "fee", "unknown")  # fmt: skip
-SCALE = Decimal("0.000000000001")
 ZERO = Decimal(0)
 NEAR = Decimal("0.005")
 CLEAN_DAYS = 3
@@ -110,7 +111,7 @@ def tier_stated(
             share = min(Decimal(1), surplus / cost, lacking / other)
             moved += share * (other - cost)
             lacking -= share * other
-    return moved.quantize(SCALE)
+    return moved.quantize(PICO)
 
 
 def tier_fitting(
@@ -128,7 +129,7 @@ def _share(usd: Decimal, limits: Mapping[str, Decimal]) -> dict[str, Decimal]:
     whole = sum(limits.values(), ZERO)
     found: dict[str, Decimal] = {}
     for reason, limit in limits.items():
-        found[reason] = (usd * limit / whole).quantize(SCALE)
+        found[reason] = (usd * limit / whole).quantize(PICO)
     if found:
         last = next(reversed(found))
         found[last] += usd - sum(found.values(), ZERO)

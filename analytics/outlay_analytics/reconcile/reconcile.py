@@ -17,11 +17,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.query.amounts import PICO
 from outlay_analytics.reconcile import causes, reasons
 from outlay_analytics.reconcile.bill import Charge
 from outlay_analytics.reconcile.causes import AtTier
 from outlay_analytics.reconcile.cells import Cell, Cells, Key, Name
-from outlay_analytics.reconcile.reasons import REASONS, SCALE, ZERO, Open
+from outlay_analytics.reconcile.reasons import REASONS, ZERO, Open
 from outlay_collector.store import Store, load_sql
 
 SQL = "outlay_analytics.reconcile.sql"
@@ -104,11 +105,11 @@ def _row(key: Key, cell: Cell, mean: tuple[Decimal | None, Decimal]) -> Row:
     counts = cell.counts
     left_open = Open(
         unpriced=None if counts["unpriced"] else ZERO,
-        no_usage=(None if call_usd is None else (counts["no_usage"] * call_usd).quantize(SCALE))
+        no_usage=(None if call_usd is None else (counts["no_usage"] * call_usd).quantize(PICO))
         if counts["no_usage"]
         else ZERO,
         estimated=cell.estimated,
-        failed_but_billed=(counts["failed"] * input_usd).quantize(SCALE),
+        failed_but_billed=(counts["failed"] * input_usd).quantize(PICO),
     )
     sorted_out = reasons.sort_residual(cell.residual, cell.known, left_open)
     return {

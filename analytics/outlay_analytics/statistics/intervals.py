@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from outlay.optimizations.intervals import student_t_975
 from outlay_analytics.statistics.moments import Moments
 
 Z_975 = 1.959963984540054
-_T_975 = {1: 12.7062, 2: 4.3027}  # where the expansion below is not exact enough
 
 
 @dataclass(frozen=True)
@@ -65,24 +65,6 @@ def difference(first: Moments, second: Moments) -> Interval:
     degrees = sum(parts) ** 2 / squares  # Welch (1947) and Satterthwaite (1946)
     half = student_t_975(degrees) * math.sqrt(sum(parts))
     return Interval(delta, delta - half, delta + half)
-
-
-def student_t_975(degrees: float) -> float:
-    """The 97.5 % quantile of Student's t, by the Cornish-Fisher expansion (Abramowitz and Stegun 26.7.5).
-
-    Right to 0.02 from three degrees of freedom on; below, the whole numbers' own values.
-    """
-    if degrees < 3:
-        return _T_975[max(1, math.floor(degrees))]
-    z = Z_975
-    terms = (
-        z,
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return math.fsum(term / degrees**power for power, term in enumerate(terms))
 
 
 def chi_square_tail(x: float, degrees: int) -> float:

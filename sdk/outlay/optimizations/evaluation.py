@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from outlay.optimizations.intervals import mean_interval, share_interval
+from outlay.optimizations.intervals import mean_interval, share_interval, student_t_975
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,19 +223,6 @@ def interval(values: Sequence[float]) -> Interval:
     except OverflowError:
         half = 0.0
     return Interval(mean, mean - half, mean + half, n) if half else Interval(mean, None, None, n)
-
-
-def student_t_975(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t distribution."""
-    table = {1: 12.7062, 2: 4.3027}
-    if degrees in table:
-        return table[degrees]
-    z = 1.959963984540054
-    g1 = (z**3 + z) / 4
-    g2 = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    g3 = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    g4 = (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160
-    return z + g1 / degrees + g2 / degrees**2 + g3 / degrees**3 + g4 / degrees**4
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float | None:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from outlay.optimizations.intervals import student_t_975
 from outlay_analytics.questions.experiments import judge
-from outlay_analytics.statistics.intervals import chi_square_tail, difference, interval, student_t_975, wilson
+from outlay_analytics.statistics.intervals import chi_square_tail, difference, interval, wilson
 from outlay_analytics.statistics.moments import Moments
 from outlay_analytics.statistics.sequential import LEAST_UNITS, always_valid, units_needed
 

@@ -19,7 +19,8 @@ import pytest
 import outlay
 from outlay.errors import PriceNotFound
 from outlay.optimizations.cache import MemoryStore
-from outlay.optimizations.evaluation import interval, student_t_975
+from outlay.optimizations.evaluation import interval
+from outlay.optimizations.intervals import student_t_975
 from outlay.optimizations.router import MATRIX
 from outlay.testing import Capture, SentSpan, capture
 

@@ -9,7 +9,7 @@ from outlay_analytics.questions import experiments
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.pages.parts import Page, Row, Tile
-from outlay_web.pages.quality import quality_cells, quality_columns
+from outlay_web.pages.quality import quality_cells, quality_columns, value_kinds
 from outlay_web.pages.view import View
 
 ALLOWED = ("name", "score", "success", "margin", "control", "unit", "split")
@@ -42,8 +42,7 @@ def page(view: View) -> Page:
         "margin": f"{margin:g}",
     }
     if one is not None:
-        kinds = {score["name"]: score["kind"] for score in one["scores"]}
-        kind = "ratio" if kinds.get(one["score"] or "") == "share" else "number"
+        kind = value_kinds(one).get(one["score"] or "", "number")
         arms = [arm["arm"] for arm in one["arms"]]
         data |= {
             "tiles": [verdict_tile(found, kind) for found in one["differences"] if found["measure"] == "score"],

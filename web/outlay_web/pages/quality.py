@@ -38,10 +38,9 @@ def page(view: View) -> Page:
     return Page("quality.html", "Quality", QUESTION, data)
 
 
-def value_kind(found: Row) -> str:
-    """How the mean of the score is shown: shares as per cent."""
-    kinds = {one["name"]: one["kind"] for one in found["scores"]}
-    return "ratio" if kinds[found["score"]] == "share" else "number"
+def value_kinds(found: Row) -> dict[str, str]:
+    """How the mean of each score is shown: shares, also of a label, as per cent."""
+    return {one["name"]: "number" if one["kind"] == "number" else "ratio" for one in found["scores"]}
 
 
 def bounds_text(row: Row, kind: str) -> str:
@@ -60,7 +59,7 @@ def score_text(value: float | None, kind: str) -> str:
 
 
 def tiles(view: View, found: Row) -> list[Tile]:
-    total, kind = found["total"], value_kind(found)
+    total, kind = found["total"], value_kinds(found)[found["score"]]
     return [
         Tile(
             f"Mean {found['score']}",
@@ -139,7 +138,7 @@ def quality_cells(row: Row, kind: str, calls_href: str | None = None) -> list[Ce
 
 def quality_table(view: View, rows: Sequence[Row], group: str, found: Row) -> Table:
     """How good each group is, those with the most calls first."""
-    kind = value_kind(found)
+    kind = value_kinds(found)[found["score"]]
     columns = [Column(parts.dimension_title(group).capitalize(), "name", group), *quality_columns(kind)]
     lines = []
     others = None

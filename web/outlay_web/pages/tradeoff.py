@@ -9,7 +9,7 @@ from outlay_analytics.questions.experiments import MARGIN
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Point, Table, scatter
 from outlay_web.pages.parts import Page, Row
-from outlay_web.pages.quality import bounds_text, score_text
+from outlay_web.pages.quality import bounds_text, score_text, value_kinds
 from outlay_web.pages.view import View
 
 ALLOWED = ("score", "success", "margin", "about")
@@ -25,7 +25,7 @@ def page(view: View) -> Page:
     names = [task["task"] or "" for task in found["tasks"]]
     about = view.get("about") if view.get("about") in names else most_telling(found["tasks"], rows)
     mine = [row for row in rows if (row["task"] or "") == about]
-    kinds = {one["name"]: "ratio" if one["kind"] == "share" else "number" for one in found["scores"]}
+    kinds = value_kinds(found)
     kind = kinds.get(next((row["score"] for row in mine if row["score"]), ""), "number")
     data = {
         "tasks": task_table(view, found["tasks"]),
@@ -33,6 +33,7 @@ def page(view: View) -> Page:
         "speed": figure(view, mine, about, "latency", kind),
         "table": choice_table(view, rows, kinds),
         "margin": f"{margin:g}",
+        "left_out": found["rows_left_out"],
         "score": found["score"],
         "score_options": [one["name"] for one in found["scores"]],
         "about": about,

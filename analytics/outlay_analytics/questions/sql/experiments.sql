@@ -19,5 +19,5 @@ WHERE c.project = {project:String}
   AND c.experiment != ''
   AND ($filters)
 GROUP BY name, arm
-ORDER BY calls DESC, name, arm
+ORDER BY last_at DESC, name, arm
 LIMIT {max_rows:UInt32}

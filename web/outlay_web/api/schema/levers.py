@@ -97,6 +97,7 @@ TRADEOFF = record(
         **ASKED,
         **SCORED,
         "margin": NUMBER,
+        "rows_left_out": YES_NO,
         "rows": listed(
             record(
                 {

@@ -73,7 +73,8 @@ SHOWBACK = record(
             record(
                 {
                     "direct_usd": maybe(USD),
-                    **each("shared_usd total_usd", USD),
+                    "shared_usd": USD,
+                    "total_usd": maybe(USD),
                     "share": maybe(NUMBER),
                     "calls": COUNT,
                     "priced_ratio": maybe(RATIO),
