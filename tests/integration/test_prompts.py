@@ -72,6 +72,12 @@ def test_parts_that_claim_more_than_the_input_share_what_they_claim(store: Store
     ]
 
 
+def test_what_only_embeds_makes_no_prompt_look_shorter(store: Store) -> None:
+    put(store, said(1, "1", {"context": 400}, 500), said(1, "1", {}, 20, operation="embeddings"))
+    [row] = prompts(store, WEEK)["rows"]
+    assert (row["calls"], row["input_tokens_per_call"]) == (1, 500.0)
+
+
 def test_unknown_stays_unknown_and_calls_without_a_prompt_are_none(store: Store) -> None:
     put(store, call(HOUR, None, prompt="plain"), call(HOUR, "1"))
     [row] = prompts(store, WEEK)["rows"]

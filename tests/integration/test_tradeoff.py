@@ -133,6 +133,11 @@ def test_few_scores_dominate_nobody(store: Store) -> None:
     assert {row["on_frontier"] for row in tradeoff(store, WEEK)["rows"]} == {None}
 
 
+def test_one_model_is_no_choice(store: Store) -> None:
+    answers(store, "small", 40, 36, "0.01")
+    assert tradeoff(store, WEEK)["tasks"][0]["reason"] == "only one model was used"
+
+
 def test_what_embeds_is_no_choice_for_an_answer(store: Store) -> None:
     put(store, call(MINUTE, "1", task="rag"), call(MINUTE, "1", task="rag", model="ada", operation="embeddings"))
     assert [row["model"] for row in tradeoff(store, WEEK)["rows"]] == ["gpt-5"]

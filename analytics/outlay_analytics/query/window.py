@@ -150,6 +150,7 @@ DIMENSIONS: Mapping[str, Dimension] = {
 }
 TIER_OF = re.compile(r"\$tier\((.+)\)")
 NO_OTHERS: Mapping[str, str] = {}
+NOT_ANSWERS = "('embeddings', 'rerank')"  # operations of calls that no text comes back from
 ID_FILTERS = ("trace_id", "call_id", "response_id")
 
 

@@ -50,7 +50,7 @@ def guaranteed(
     if found.threshold is None:
         if found.missing:
             return _none(f"it takes {found.missing} more scored runs at least", found.missing)
-        return _none(f"at no threshold are at most {error:.3g} of the accepted answers shown to be wrong")
+        return _none(f"no threshold is shown to keep wrong answers to {error:.3g} of the accepted ones")
     return {
         "guaranteed": {
             "threshold": found.threshold,

@@ -17,7 +17,7 @@ from typing import Any
 
 from outlay_analytics.query.amounts import MONTH_DAYS, PICO, days_of, per
 from outlay_analytics.query.spend_source import instant_text
-from outlay_analytics.query.window import Scope, filter_sql
+from outlay_analytics.query.window import NOT_ANSWERS, Scope, filter_sql
 from outlay_analytics.questions.scores import SQL
 from outlay_collector.store import Store, load_sql
 
@@ -44,7 +44,7 @@ def prompts(store: Store, scope: Scope) -> Row:
     }
     filters = filter_sql(scope, "calls", params)
     assert filters is not None  # calls know every dimension
-    found = store.query(load_sql(SQL, "prompts", filters=filters), params)
+    found = store.query(load_sql(SQL, "prompts", filters=filters, not_answers=NOT_ANSWERS), params)
     rows = [_row(raw) for raw in found[:MAX_ROWS]]
     versions: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda one: (one["first_at"], one["prompt_version"] or "")):

@@ -23,7 +23,7 @@ from typing import Any
 from outlay_analytics.query.amounts import MONTH_DAYS, PICO
 from outlay_analytics.query.model_facts import model_facts
 from outlay_analytics.query.spend_source import instant_text, spend_source
-from outlay_analytics.query.window import SHOWN, BadRequest, Scope, filter_sql
+from outlay_analytics.query.window import NOT_ANSWERS, SHOWN, BadRequest, Scope, filter_sql
 from outlay_analytics.questions.changes import (
     BatchShare,
     CacheHitRatio,
@@ -43,7 +43,6 @@ SQL = "outlay_analytics.questions.sql"
 MAX_BRANCHES = 16
 MAX_FEATURES = 20_000
 EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
-NOT_ANSWERS = ("embeddings", "rerank")
 MILLION = 1_000_000
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from outlay.optimizations.router import MATRIX
 from outlay_analytics.query.amounts import MONTH_DAYS, days_of, per
 from outlay_analytics.query.spend_source import instant_text
-from outlay_analytics.query.window import BadRequest, Scope, expression, filter_sql
+from outlay_analytics.query.window import NOT_ANSWERS, BadRequest, Scope, expression, filter_sql
 from outlay_analytics.questions.experiments import MARGIN
 from outlay_analytics.questions.quality import Sums
 from outlay_analytics.questions.scores import SQL, Score, choose, list_scores, scored
@@ -168,6 +168,9 @@ def _recommend(task: str, rows: Sequence[Row], moments: Mapping[str, Moments], m
         "rule_of_thumb": rule_of_thumb(task),
     }
     judged = [row for row in rows if row["n"] >= LEAST_SCORED and row["cost_per_call_usd"] is not None]
+    if len(rows) < 2:
+        found["reason"] = "only one model was used"
+        return found
     if len(judged) < 2:
         most = max((row["n"] for row in rows if row not in judged), default=0)
         missing = f"; the next has {most}" if most else ""
@@ -276,4 +279,6 @@ def _calls(store: Store, scope: Scope) -> list[dict[str, Any]]:
     filters = filter_sql(scope, "calls", params)
     assert filters is not None  # calls know every dimension
     assert tier is not None
-    return store.query(load_sql(SQL, "tradeoff", task=TASK, tier=tier, filters=filters), params)
+    return store.query(
+        load_sql(SQL, "tradeoff", task=TASK, tier=tier, filters=filters, not_answers=NOT_ANSWERS), params
+    )

@@ -43,12 +43,18 @@ def value_kinds(found: Row) -> dict[str, str]:
     return {one["name"]: "number" if one["kind"] == "number" else "ratio" for one in found["scores"]}
 
 
+def bounds_cell(row: Row, kind: str) -> Cell:
+    """The interval on one line."""
+    text = bounds_text(row, kind)
+    return Cell(text, label=text.replace(" ", "\u00a0").replace("–", "–\u2060"))
+
+
 def bounds_text(row: Row, kind: str) -> str:
     """The interval in words, nothing where there is none."""
     low, high = row["ci_low"], row["ci_high"]
     if low is None or high is None:
         return ""
-    return f"{score_text(low, kind)}\u00a0–\u00a0{score_text(high, kind)}"
+    return f"{score_text(low, kind)} – {score_text(high, kind)}"
 
 
 def score_text(value: float | None, kind: str) -> str:
@@ -124,7 +130,7 @@ def quality_cells(row: Row, kind: str, calls_href: str | None = None) -> list[Ce
     """The cells of those columns."""
     return [
         Cell(row["mean"]),
-        Cell(bounds_text(row, kind)),
+        bounds_cell(row, kind),
         Cell(row["n"]),
         Cell(row["success_ratio"]),
         Cell(row["cost_per_success_usd"]),

@@ -9,7 +9,7 @@ from outlay_analytics.questions.experiments import MARGIN
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Point, Table, scatter
 from outlay_web.pages.parts import Page, Row
-from outlay_web.pages.quality import bounds_text, score_text, value_kinds
+from outlay_web.pages.quality import bounds_cell, score_text, value_kinds
 from outlay_web.pages.view import View
 
 ALLOWED = ("score", "success", "margin", "about")
@@ -90,10 +90,10 @@ def choice_table(view: View, rows: Sequence[Row], kinds: Mapping[str, str]) -> T
         Column("Mean", "number", "mean", "Mean score"),
         Column("95 %", "text", "interval", "Interval of the mean score"),
         Column("Scores", "count", "n"),
-        Column("Per success", "each", "cost_per_success_usd", wide_only=True),
+        Column("Per success", "each", "cost_per_success_usd", csv_only=True),
         Column("p95", "duration", "p95_ms"),
         Column("Frontier", "text", "on_frontier", "Whether no other model is at once cheaper, better and faster"),
-        Column("Costs too much", "usd", "monthly_excess_usd", "A month, above the model that dominates it"),
+        Column("Excess", "usd", "monthly_excess_usd", "What it costs a month above the model that dominates it"),
     ]
     lines = [
         [
@@ -105,7 +105,7 @@ def choice_table(view: View, rows: Sequence[Row], kinds: Mapping[str, str]) -> T
             Cell(_cost_bounds(row)),
             Cell(row["score"] or ""),
             Cell(row["mean"], label=score_text(row["mean"], kinds.get(row["score"], "number"))),
-            Cell(bounds_text(row, kinds.get(row["score"], "number"))),
+            bounds_cell(row, kinds.get(row["score"], "number")),
             Cell(row["n"]),
             Cell(row["cost_per_success_usd"]),
             Cell(row["p95_ms"]),

@@ -1,5 +1,5 @@
--- Question: what does each version of each prompt use and cost, part by part?
--- Fragments: filters (conditions on c). Parameters: project, start, end, max_rows.
+-- Question: what does each version of each prompt use and cost, part by part, in calls that answer something?
+-- Fragments: not_answers (operations), filters (conditions on c). Parameters: project, start, end, max_rows.
 -- Result: one row per prompt and version that calls name, the most expensive first: calls, priced ones and their cost; calls
 -- with usage and their tokens; the cost of the input; calls that say their parts, their input, and the tokens of each part.
 SELECT
@@ -29,6 +29,7 @@ WHERE c.project = {project:String}
   AND c.started_at < toDateTime64({end:String}, 9, 'UTC')
   AND c.prompt != ''
   AND c.cost_state != 'cached'
+  AND c.operation NOT IN $not_answers
   AND ($filters)
 GROUP BY prompt, version
 ORDER BY usd DESC, calls DESC, prompt, version

@@ -1,5 +1,5 @@
 -- Question: what do the calls of each task that answer something cost by model, and how long do they take?
--- Fragments: task (text on c), tier (text on c), filters (conditions on c). Parameters: project, start, end, max_rows.
+-- Fragments: not_answers (operations), task (text on c), tier (text on c), filters (conditions on c). Parameters: project, start, end, max_rows.
 -- Result: one row per task and model: calls, errors, sums over priced calls for the cost per call (see moments.py).
 SELECT
     $task AS task,
@@ -23,7 +23,7 @@ WHERE c.project = {project:String}
   AND c.started_at >= toDateTime64({start:String}, 9, 'UTC')
   AND c.started_at < toDateTime64({end:String}, 9, 'UTC')
   AND c.cost_state != 'cached'
-  AND c.operation NOT IN ('embeddings', 'rerank', 'moderation')
+  AND c.operation NOT IN $not_answers
   AND ($filters)
 GROUP BY task, model
 ORDER BY calls DESC, task, model
