@@ -61,6 +61,18 @@ def _says_again() -> None:
     _safely._last.clear()
 
 
+@pytest.fixture(autouse=True)
+def _own_temp_dir() -> Iterator[None]:
+    """A server moves TMPDIR into its data; after each test it is where it was, in whatever order servers closed."""
+    before = os.environ.get("TMPDIR"), tempfile.tempdir
+    yield
+    tempfile.tempdir = before[1]
+    if before[0] is None:
+        os.environ.pop("TMPDIR", None)
+    else:
+        os.environ["TMPDIR"] = before[0]
+
+
 @pytest.fixture
 def empty_store() -> Iterator[Store]:
     """A store with a database of its own and no tables yet."""

@@ -15,7 +15,7 @@ import gc
 import json
 import os
 import runpy
-import select
+import selectors
 import signal
 import socket
 import struct
@@ -62,10 +62,18 @@ class Program:
         self.send_signal(signal.SIGKILL)
 
     def _look(self, timeout_s: float) -> int | None:
-        if self.returncode is None and select.select([self._status], [], [], timeout_s)[0]:
+        if self.returncode is None and _ready([self._status.fileno()], timeout_s):
             self.returncode = int(self._status.readline() or -signal.SIGKILL)
             self._status.close()
         return self.returncode
+
+
+def _ready(descriptors: list[int], timeout_s: float | None = None) -> list[int]:
+    """Those that can be read; any number of them may be open, where `select` ends at 1,024."""
+    with selectors.DefaultSelector() as selector:
+        for descriptor in descriptors:
+            selector.register(descriptor, selectors.EVENT_READ)
+        return [key.fd for key, _ in selector.select(timeout_s)]
 
 
 class Warm:
@@ -121,7 +129,7 @@ def _serve(door: socket.socket) -> list[str]:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     children: dict[int, int] = {}
     while True:
-        ready = select.select([door.fileno(), woken], [], [])[0]
+        ready = _ready([door.fileno(), woken])
         if woken in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(woken, 1024)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -47,13 +46,6 @@ def stores(dsn: str) -> Iterator[tuple[Store, Store]]:
     yield opened
     for store in opened:
         store.close()
-
-
-@pytest.fixture
-def own_temp_dir(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server moves TMPDIR into its data; after the test it is where it was."""
-    monkeypatch.setenv("TMPDIR", tempfile.gettempdir())
-    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
 
 
 @pytest.fixture
@@ -141,7 +133,7 @@ def test_a_lease_is_kept_in_the_background_and_given_to_who_waits(stores: tuple[
     second.release()
 
 
-def test_jobs_go_on_in_another_process_when_theirs_ends(dsn: str, tmp_path: Path, own_temp_dir: None) -> None:
+def test_jobs_go_on_in_another_process_when_theirs_ends(dsn: str, tmp_path: Path) -> None:
     def jobs(name: str) -> Application:
         settings = Settings(data=tmp_path / name, store_dsn=dsn, grpc_port=-1, roles=("jobs",))
         return Application(Config(settings, {}), command="serve")
