@@ -20,6 +20,7 @@ from urllib.parse import quote, urlencode
 
 import uvicorn
 
+from outlay_collector.store import open_store
 from outlay_collector.store.clock import utc_now
 from outlay_web.config import Config, Settings
 from outlay_web.http.protocol import BoundedProtocol
@@ -27,6 +28,8 @@ from outlay_web.server.application import Application
 from outlay_web.server.serve import Server, listen
 from tests.conftest import ENGINE_PATH
 from tests.waiting import until
+
+_own_stores: set[str] = set()
 
 
 @dataclass
@@ -141,14 +144,26 @@ def running(
             thread.join(60)
     finally:
         assembly.close(60)
+        if settings.dsn in _own_stores:
+            _drop(settings.dsn)
         tempfile.tempdir = before[1]
         os.environ.pop("TMPDIR", None)
         os.environ.update({"TMPDIR": before[0]} if before[0] else {})
 
 
 def own_store() -> str:
-    """DSN of a database of its own on the tests' engine, for a server that a whole module shares."""
-    return f"chdb://{ENGINE_PATH}?database=web_{uuid.uuid4().hex[:12]}"
+    """DSN of a database of its own on the tests' engine, until the one server that is given it ends."""
+    dsn = f"chdb://{ENGINE_PATH}?database=web_{uuid.uuid4().hex[:12]}"
+    _own_stores.add(dsn)
+    return dsn
+
+
+def _drop(dsn: str) -> None:
+    """Tables that nobody reads again keep files open and threads busy."""
+    _own_stores.discard(dsn)
+    store = open_store(dsn)
+    store.writer().run(f"DROP DATABASE IF EXISTS {store.dsn.database} SYNC")
+    store.close()
 
 
 def _serve(server: Server, listener: socket.socket) -> None:
