@@ -22,6 +22,8 @@ APART_H = 24  # what is no further apart is one incident
 SILENCE_H = 72  # longer than a weekend, whose few calls say little
 DOUBT_H = 3  # hours that must have passed before the newest ones can say that it is over
 OVER = 7.0  # log of how much likelier the hours since must be without the incident than with it: 1,100 to 1
+CHANCE = 2.5  # standard deviations that the hours of an incident must lie above the usual, taken together
+SMOOTH = (1.0, 2.0, 3.0, 2.0, 1.0)  # weights of an hour's neighbors where its usual value is noisy
 TRIMMED = 0.9  # of the hours that a variance is taken from: those that stray least
 OF_TRIMMED = 0.623  # mean of a squared standard normal below its quantile at TRIMMED
 
@@ -54,7 +56,8 @@ def excess_of(channel: str, data: Floats, first: int, alerted: int | None = None
     """
     begins = first if alerted is None else alerted
     if channel == "spend":
-        weight = np.maximum(expected(data[:, 0]), 0.1 * float(data[:, 0].mean()) + 1e-12)
+        smooth = _smoothed(expected(data[:, 0]))
+        weight = np.maximum(smooth, 0.1 * float(data[:, 0].mean()) + 1e-12)
         values = data[:, 0] / weight - 1.0
     else:
         measure, weight = measured(channel, data), data[:, 1]
@@ -69,6 +72,16 @@ def excess_of(channel: str, data: Floats, first: int, alerted: int | None = None
     values = np.nan_to_num(values)
     before = slice(max(0, first - WEEK), first)
     return Excess(values, weight, first, _variance(values[before], weight[before], 0.0))
+
+
+def _smoothed(usual: Floats) -> Floats:
+    """The usual value of each hour with its neighbors', weighted (1 2 3 2 1); NaN where nothing is known."""
+    held = np.isfinite(usual)
+    weights = np.array(SMOOTH)
+    sums = np.convolve(np.where(held, usual, 0.0), weights, "same")
+    counts = np.convolve(held.astype(float), weights, "same")
+    out: Floats = np.where(held, sums / np.maximum(counts, 1e-12), np.nan)
+    return out
 
 
 def _variance(values: Floats, weight: Floats, center: float) -> float:
@@ -125,6 +138,13 @@ def first_hour(channel: str, data: Floats, alerted: int, earliest: int) -> int:
         tells = np.where((weight > 0) & (before > 0) & (apart > 0), apart**2 * held * before, 0.0)
     tells = tells[back - start : alerted - start + 1]
     return back + int(np.argmax(tells)) if tells.any() else alerted
+
+
+def stands_out(excess: Excess, last: int) -> bool:
+    """Whether the hours to `last` together hold more than chance: what does not add up was a blip of a noisy series."""
+    hours = slice(excess.first, last + 1)
+    gained, held = float(excess.values[hours] @ excess.weight[hours]), float(excess.weight[hours].sum())
+    return gained * gained >= CHANCE * CHANCE * excess.variance * held
 
 
 def last_hour(excess: Excess) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from outlay_analytics.anomalies.detector import LEARN_H, WEEK, channels, expected, score
-from outlay_analytics.anomalies.excess import APART_H, excess_of, first_hour, last_hour
+from outlay_analytics.anomalies.excess import APART_H, excess_of, first_hour, last_hour, stands_out
 from outlay_analytics.explain.bases import usual_window
 from outlay_analytics.explain.change import changes
 from outlay_analytics.explain.drivers import RISES
@@ -240,8 +240,10 @@ def _spans(channel: str, data: Floats, statistic: Floats) -> list[tuple[int, int
     while open_.any():
         alerted = int(np.argmax(open_))
         first = first_hour(channel, calm, alerted, spans[-1][1] + 1 if spans else 0)
-        last = last_hour(excess_of(channel, calm, first))
-        spans.append((first, last, max(last, alerted)))
+        excess = excess_of(channel, calm, first)
+        last = last_hour(excess)
+        if stands_out(excess, last):
+            spans.append((first, last, max(last, alerted)))
         open_[: max(last + APART_H, alerted) + 1] = False
         if open_.any() and len(spans) < MOST_SPANS:
             calm = calm.copy()

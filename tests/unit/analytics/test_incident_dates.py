@@ -96,6 +96,16 @@ def test_twice_the_calls_are_dated_from_their_first_hour_whenever_they_are_notic
     assert abs(one.last + 1 - ended) <= 2
 
 
+@pytest.mark.parametrize("hours", [34, 60])
+def test_twice_the_calls_end_within_two_hours_where_there_are_twenty_an_hour(hours: int) -> None:
+    began = BEGAN + 15  # a Monday's first hour
+    for seed in range(8):
+        data = world("none", HOURS, seed)
+        data[began : began + hours] += world("none", HOURS, seed + 500)[began : began + hours]
+        (one,) = most_telling(watch([((), data)], 0, 0.1))
+        assert abs(one.last + 1 - began - hours) <= 2, seed
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_an_old_blip_of_spend_does_not_swallow_the_rise_after_it(seed: int) -> None:
     noise = np.random.default_rng(seed)
