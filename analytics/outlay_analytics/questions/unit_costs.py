@@ -30,6 +30,7 @@ REQUESTS = {
     "request": "1",
     "success": "NOT argMax(failed, at) AND (countIf(outcome != '') = 0 OR countIf(outcome = 'accepted') > 0)",
 }
+REQUESTS_ALONE = {"request": "1", "success": "c.status != 'error' AND c.cascade_outcome IN ('', 'accepted')"}
 PER = (*DIMENSIONS, *REQUESTS)
 COMPARED = ("customer", "user")  # of which the same ones come back
 CANDIDATES = 1000
@@ -103,8 +104,10 @@ class _Ask:
             SQL,
             "unit_costs_of_requests",
             time=bucket_sql(step, "min(at)"),
+            alone=bucket_sql(step, "c.started_at"),
             filters=filter_sql(scope, "calls", params) or "1",
             is_unit=REQUESTS[self.per],
+            is_unit_alone=REQUESTS_ALONE[self.per],
         )
 
     def sums(self, scope: Scope, step: Interval) -> list[Row]:
