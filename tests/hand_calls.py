@@ -67,6 +67,8 @@ CALL: dict[str, Any] = {
     "cascade_outcome": "",
     "cascade_confidence": None,
     "cascade_threshold": None,
+    "cascade_forced": 0,
+    "cascade_judge": 0,
     "cache_kind": "",
     "cache_hit": None,
     "cache_similarity": None,

@@ -89,6 +89,7 @@ CASCADE_OUTCOME: Final = "outlay.cascade.outcome"
 CASCADE_CONFIDENCE: Final = "outlay.cascade.confidence"
 CASCADE_THRESHOLD: Final = "outlay.cascade.threshold"
 CASCADE_FORCED: Final = "outlay.cascade.forced"  # the run ended here with an answer that nothing accepted
+CASCADE_JUDGE: Final = "outlay.cascade.judge"  # the call judges an answer of the attempt, and is none itself
 CACHE_KIND: Final = "outlay.cache.kind"
 CACHE_HIT: Final = "outlay.cache.hit"
 CACHE_SIMILARITY: Final = "outlay.cache.similarity"

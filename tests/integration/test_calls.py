@@ -61,7 +61,7 @@ def test_a_call_has_every_field_with_its_value(store: Store) -> None:
         cost_lines={"input": "0.0015", "output": "0.002"}, streamed=True, attempt=3, status="error",
         error_type="timeout", tags={"plan": "pro"},
         cascade_name="n", cascade_run_id="run", cascade_tier=0, cascade_outcome="accepted", cascade_confidence=0.9,
-        cascade_threshold=0.7,
+        cascade_threshold=0.7, cascade_forced=1, cascade_judge=0,
         cache_kind="semantic", cache_hit=True, cache_similarity=0.97, cache_avoided_input_tokens=10,
         cache_avoided_output_tokens=5, cache_avoided_usd="0.5",
         experiment="x", arm="b",
@@ -81,7 +81,8 @@ def test_a_call_has_every_field_with_its_value(store: Store) -> None:
         assert shown[name] == row[name], name
     assert sum(shown["cost_lines"].values()) == shown["cost_usd"] == Decimal("0.0035")
     assert shown["cascade"] == {
-        "name": "n", "run_id": "run", "tier": 0, "outcome": "accepted", "confidence": 0.9, "threshold": 0.7
+        "name": "n", "run_id": "run", "tier": 0, "outcome": "accepted", "confidence": 0.9, "threshold": 0.7,
+        "forced": True, "judge": False,
     }  # fmt: skip
     assert shown["cache"] == {
         "kind": "semantic", "hit": True, "similarity": 0.97, "avoided_input_tokens": 10, "avoided_output_tokens": 5,

@@ -107,6 +107,31 @@ def test_every_figure_of_a_cascade(store: Store) -> None:
     assert (second["tier"], second["attempts"], second["accepted"], second["cost_usd"]) == (1, 2, 1, D("0.0045"))
 
 
+def test_a_forced_answer_counts_as_forced_and_not_as_accepted(store: Store) -> None:
+    put(
+        store,
+        *world(),
+        attempt(5, "r5", 0, "escalated", 0.5, cascade_forced=1),  # a limit was reached
+        attempt(6, "r6", 0, "escalated", 0.6),
+        attempt(6, "r6", 1, "failed", status="error", cascade_forced=1),  # the answer before is taken
+    )
+    one = only(cascades(store, WEEK))
+    assert (one["runs"], one["accepted_runs"], one["forced_runs"]) == (6, 3, 2)
+    assert [tier["accepted"] for tier in one["tiers"]] == [2, 1]
+    assert one["wasted_usd"] == 4 * D("0.00045") + 2 * D("0.00225")
+
+
+def test_a_judge_costs_but_is_no_part_of_what_the_top_tier_alone_would_cost(store: Store) -> None:
+    judged = [{**attempt(n + 0.1, f"r{n}", 0, "accepted", 1 - n / 10), "cascade_judge": 1} for n in (1, 2)]
+    judged = [{**one, "model": "judge", "matched_model": "openai:judge"} for one in judged]
+    put(store, *world(), *judged)
+    one = only(cascades(store, WEEK))
+    assert [tier["model"] for tier in one["tiers"]] == ["gpt-5-mini", "gpt-5"]
+    assert one["cost_usd"] == D("0.0063") + 2 * D("0.00045")
+    assert one["top_tier_only_usd"] == 4 * D("0.00225")
+    assert one["saving_usd"] == D("0.0027") - 2 * D("0.00045")
+
+
 def test_runs_that_stayed_cheap_are_repriced_by_their_own_tokens(store: Store) -> None:
     put(store, *world(), attempt(5, "r5", 0, "accepted", 0.95, tokens=3000))
     assert only(cascades(store, WEEK))["top_tier_only_usd"] == 7 * D("0.00225")

@@ -90,6 +90,21 @@ def test_a_score_of_a_trace_is_about_its_answer_and_costs_what_the_trace_cost(st
     assert by(quality(store, WEEK))["large"]["cost_per_success_usd"] == (D("0.16") + D("0.11")) / 2
 
 
+@pytest.mark.parametrize("of", ["trace", "parent"])
+def test_a_judge_inside_the_attempt_is_not_the_answer(store: Store, of: str) -> None:
+    run = {"cascade_name": "c", "cascade_run_id": "r1", "trace_id": "a" * 32, "cascade_tier": 0}
+    run |= {"cascade_outcome": "escalated", "cascade_forced": 1, "parent_span_id": "b" * 16}
+    put(
+        store,
+        answer := call(HOUR, "0.10", model="small", **run),
+        call(2 * HOUR, "0.05", model="judge", cascade_judge=1, **run),
+    )
+    score(store, answer, "good", 1.0, of=of)
+    rows = by(quality(store, WEEK))
+    assert [name for name, row in rows.items() if row["n"]] == ["small"]
+    assert rows["small"]["cost_per_success_usd"] == D("0.15")
+
+
 def test_a_run_whose_attempts_are_scored_each_is_paid_once(store: Store) -> None:
     run = {"cascade_name": "c", "cascade_run_id": "r1", "trace_id": "a" * 32, "feature": "f"}
     put(

@@ -245,6 +245,22 @@ def test_calls_below_an_attempt_belong_to_that_attempt(world: World) -> None:
     assert [rows["strong call"][f"cascade_{x}"] for x in ("tier", "outcome", "confidence")] == [1, "accepted", None]
 
 
+@pytest.mark.parametrize("yes", ["true", "True", "1"])
+def test_what_is_forced_and_what_only_judges_is_kept_with_the_call(world: World, yes: str) -> None:
+    attempt = {"outlay.cascade.name": "answer", "outlay.cascade.tier": "0", "outlay.cascade.outcome": "escalated"}
+    world.span("attempt", {**attempt, "outlay.cascade.forced": yes})
+    world.span("answer", usage(100, 10), parent="attempt", at_ms=1)
+    world.span("judge", {**usage(100, 1), "outlay.cascade.judge": yes}, parent="attempt", at_ms=50)
+    world.span("plain", {**attempt, "outlay.cascade.forced": "false"}, trace="u")
+    world.span("other", usage(100, 10), parent="plain", trace="u", at_ms=60)
+    names = ("cascade_name", "cascade_outcome", "cascade_forced", "cascade_judge")
+    assert {row["name"]: [row[name] for name in names] for row in world.calls()} == {
+        "answer": ["answer", "escalated", 1, 0],
+        "judge": ["answer", "escalated", 1, 1],  # of the attempt, as every call inside
+        "other": ["answer", "escalated", 0, 0],
+    }
+
+
 def test_a_hit_of_the_applications_cache_is_a_free_call_that_says_what_it_avoided(world: World) -> None:
     world.span(
         "hit",

@@ -154,7 +154,9 @@ def call_fields(row: Row, scores: Mapping[tuple[str, str], Sequence[dict[str, An
     first = row["time_to_first_token_ms"]
     call["duration_ms"] = row["duration_ns"] / 1e6
     call["time_to_first_token_ms"] = None if first is None else round(first, 3)
-    call["cascade"] = _nested(row, "cascade_", "name run_id tier outcome confidence threshold", row["cascade_name"])
+    call["cascade"] = _nested(
+        row, "cascade_", "name run_id tier outcome confidence threshold forced judge", row["cascade_name"]
+    )
     call["cache"] = _nested(
         row,
         "cache_",

@@ -153,6 +153,7 @@ def _figures(runs: Sequence[Row], tiers: Sequence[Row], top: int, rates: Rates) 
         "priced_ratio": priced / sum(row["all_calls"] for row in runs),
         "wasted_usd": None if cost is None else _usd(runs, "wasted_usd"),
         "accepted_runs": accepted,
+        "forced_runs": sum(row["forced_runs"] for row in runs),
         "cost_per_accepted_usd": per(cost, accepted),
         "top_tier_only_usd": compared.alone_usd,
         "saving_usd": None if compared.alone_usd is None else compared.alone_usd - compared.usd,

@@ -248,6 +248,8 @@ CONTEXT: dict[str, tuple[str, ...]] = {
     "cascade_outcome": ("outlay.cascade.outcome",),
     "cascade_confidence": ("outlay.cascade.confidence",),
     "cascade_threshold": ("outlay.cascade.threshold",),
+    "cascade_forced": ("outlay.cascade.forced",),
+    "cascade_judge": ("outlay.cascade.judge",),
 }
 # Inherited as a whole: a span that says one of a group's names hides all of the group above it.
 CONTEXT_GROUPS: dict[str, tuple[str, ...]] = {
@@ -260,6 +262,7 @@ CONTEXT_GROUPS: dict[str, tuple[str, ...]] = {
         "cascade_outcome",
         "cascade_confidence",
         "cascade_threshold",
+        "cascade_forced",
     ),
 }
 # Attributes with these beginnings become tags named by what follows.

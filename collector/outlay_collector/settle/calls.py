@@ -97,6 +97,7 @@ INHERITED = (
 TAG = b"tag."
 UNATTRIBUTED = (b"unattributed", b"true")
 MOST_TIERS = 256
+YES = (b"true", b"True", b"1")
 _FLAGS = (("estimated", "estimated_usage"), ("conflict", "response_id_conflict"), ("is_filled", "usage_from_parent"))
 
 
@@ -189,6 +190,8 @@ def _rows(requests: pa.Table, priced: pa.Table, version: int) -> pa.Table:
             "cascade_tier": _tiers(context),
             "cascade_confidence": _nullable(_numbers(context, "cascade_confidence")),
             "cascade_threshold": _nullable(_numbers(context, "cascade_threshold")),
+            "cascade_forced": _said(context, "cascade_forced"),
+            "cascade_judge": _said(context, "cascade_judge"),
             "flags": _flags(requests),
             "version": np.full(len(requests), version, np.uint64),
         }
@@ -228,6 +231,12 @@ def _tags(context: Any, unattributed: Bools) -> Any:
 
 def _numbers(context: Any, name: str) -> Floats:
     return floats_of(pc.fill_null(pc.map_lookup(context, name.encode(), "first"), b""))
+
+
+def _said(context: Any, name: str) -> Any:
+    """Whether a context says yes, as 0 and 1."""
+    said = pc.fill_null(pc.map_lookup(context, name.encode(), "first"), b"")
+    return pc.is_in(said, pa.array(YES, said.type)).cast(pa.uint8())
 
 
 def _tiers(context: Any) -> Any:

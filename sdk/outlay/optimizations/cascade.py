@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from outlay import _safely
 from outlay._kinds import is_async, is_generator, title_of
 from outlay.optimizations.cascade_ask import asked
-from outlay.optimizations.cascade_run import Attempt, CascadeResult, limit_of
+from outlay.optimizations.cascade_run import Attempt, CascadeResult, Judging, limit_of
 from outlay.optimizations.cascade_state import TOP, Answer, Fallback, Limits, Resting, Run, Threshold, Verdict
 from outlay.optimizations.walk import driven
 
@@ -54,7 +54,8 @@ class Cascade(Generic[T]):
         rest_s: How long a tier that failed three times in a row is left out; the last tier never is.
 
     The answer of the last tier is taken as it is. A tier that raises hands over to the next; where nobody has answered,
-    the last one's exception is the caller's. `score()` after a run is about the answer, not about the judge.
+    the last one's exception is the caller's. `score()` after a run is about the answer, not about the judge,
+    whose calls are marked `outlay.cascade.judge`.
 
     Raises:
         TypeError, ValueError: If tiers, `accept`, `threshold` and limits cannot work together.
@@ -176,9 +177,10 @@ class Cascade(Generic[T]):
                     resting.note(number, False)
                     attempt.answered()
                     try:
-                        judged = self._accept(answer)
-                        if inspect.isawaitable(judged):
-                            judged = yield judged
+                        with Judging():
+                            judged = self._accept(answer)
+                            if inspect.isawaitable(judged):
+                                judged = yield judged
                         verdict = self._judge(judged, attempt)
                     except Exception:
                         verdict = self._no_verdict()

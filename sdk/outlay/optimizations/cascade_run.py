@@ -9,8 +9,11 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from outlay import _safely
+from opentelemetry import context as otel_context
+
+from outlay import _safely, semconv
 from outlay.tracing.call import Call, Tally, last_call
+from outlay.tracing.context import SCOPE_KEY, Scope, current_scope, leave
 from outlay.tracing.frame import Frame
 from outlay.tracing.lifecycle import get_client
 from outlay.tracing.track import Tracker, track
@@ -23,7 +26,7 @@ class AttemptResult:
     """What one attempt came to.
 
     Attributes:
-        outcome: accepted, escalated or failed.
+        outcome: accepted, escalated, forced (taken although nothing accepted it, as a limit was reached) or failed.
         cost_usd: What its calls cost at list prices, the judge's too; None where a price or a count is not known.
         error: What went wrong.
     """
@@ -57,6 +60,20 @@ class CascadeResult(Generic[T]):
     attempts: tuple[AttemptResult, ...]
 
 
+class Judging:
+    """Calls inside are a judge's: part of the attempt and of its cost, but not its answer."""
+
+    def __enter__(self) -> None:
+        outer = current_scope()
+        scope = Scope({**outer.attributes, semconv.CASCADE_JUDGE: True}, outer.frame, outer.metering)
+        self._outer = otel_context.get_current()
+        self._inside = otel_context.set_value(SCOPE_KEY, scope, self._outer)
+        self._token = otel_context.attach(self._inside)
+
+    def __exit__(self, *_: object) -> None:
+        leave(self._token, self._inside, self._outer)
+
+
 class Attempt:
     """One attempt of a run, as a block. Say `accept()` or `escalate()`; an exception makes it `failed`."""
 
@@ -86,6 +103,11 @@ class Attempt:
     def answered(self) -> None:
         """The answer is there: calls that follow, such as a judge's, are not what a score is about."""
         self._answered = self.call
+
+    def judging(self) -> Judging:
+        """A block whose calls judge the answer: they are the attempt's and cost, but are not what it answered."""
+        self.answered()
+        return Judging()
 
     def accept(self, confidence: float | None = None) -> None:
         """This answer is used."""
@@ -132,7 +154,8 @@ class Attempt:
                 costs.append(None)  # a call that nobody knows the usage of, or none that was seen
         known = [cost for cost in costs if cost is not None]
         cost_usd = sum(known, Decimal(0)) if isinstance(self._frame, Frame) and len(known) == len(costs) else None
-        return AttemptResult(self._tier, self._outcome, self._confidence, cost_usd, self._duration_s, self._error)
+        outcome = "forced" if self._is_forced and self._outcome == "escalated" else self._outcome
+        return AttemptResult(self._tier, outcome, self._confidence, cost_usd, self._duration_s, self._error)
 
     def _pause(self) -> None:
         """Leave the block's context, for one that waits elsewhere."""
@@ -190,7 +213,8 @@ class CascadeRun:
         run = outlay.CascadeRun("answer")
         with run.attempt() as attempt:
             answer = ask_small(question)
-            sure = judge(answer)
+            with attempt.judging():
+                sure = judge(answer)
             attempt.accept(sure) if sure > 0.8 else attempt.escalate(sure)
         if sure <= 0.8:
             with run.attempt():

@@ -140,6 +140,31 @@ def test_a_run_ends_as_its_tiers_say(confidences: list[Any], fallback: Any, thre
     assert said.count("failed") == confidences[: len(said)].count("fails")
 
 
+def test_a_forced_attempt_is_told_from_one_that_was_passed_on(sent: Capture) -> None:
+    cascade: outlay.Cascade[Any] = outlay.Cascade(
+        "c",
+        [tier(0.5), tier(0.4, 1_000_000), tier(1)],
+        accept=lambda confidence: confidence,
+        threshold=0.9,
+        max_cost_usd=0.1,
+    )
+    run = cascade.run_detailed("q")
+    assert (run.answer, run.is_forced) == (0.4, True)
+    assert [one.outcome for one in run.attempts] == ["escalated", "forced"]
+
+
+def test_a_judge_of_a_cascade_written_by_hand_is_marked(sent: Capture) -> None:
+    run = outlay.CascadeRun("by hand")
+    with run.attempt() as attempt:
+        call("small")
+        with attempt.judging():
+            call("judge")
+        attempt.accept(0.9)
+        outlay.score("right", True, call=attempt.call)
+    assert [span.attributes.get("outlay.cascade.judge") for span in sent.calls] == [None, True]
+    assert [score.span_id for score in sent.scores] == [sent.calls[0].span_id]
+
+
 def test_the_limit_of_money_counts_failed_tiers(sent: Capture) -> None:
     dear = tier(DOWN, 1_000_000)  # fifteen cents at gpt-4o-mini's list price
 
@@ -219,6 +244,9 @@ def test_a_score_is_about_the_answer_and_not_about_the_judge(dress: str, inside:
     spans = {span.span_id: span for span in sent.spans}
     about = [spans[score.span_id] for score in sent.scores]
     assert [span.attributes["gen_ai.request.model"] for span in about] == ["gpt-4o-mini"] * 2
+    judges = [call for call in sent.calls if call.attributes["gen_ai.request.model"] == "judge"]
+    assert [call.attributes.get("outlay.cascade.judge") for call in judges] == [True] * 4
+    assert not any("outlay.cascade.judge" in span.attributes for span in sent.spans if span not in judges)
     of = [spans[span.parent_span_id].attributes for span in about]
     assert [(one["outlay.cascade.name"], one["outlay.cascade.tier"]) for one in of] == [("a", 1), ("r", 0)]
 

@@ -100,7 +100,7 @@ def cascade(view: View, i: int, one: Row) -> Cascade:
             view.narrowed("cascade", name, "/spend"),
             f"{fmt.usd_text(one.get('wasted_usd'))} on attempts that were not accepted",
         ),
-        Tile("Per accepted answer", fmt.usd(one.get("cost_per_accepted_usd")), None),
+        Tile("Per accepted answer", fmt.usd(one.get("cost_per_accepted_usd")), None, forced_text(one)),
         guarantee_tile(swept),
         Tile(
             "Saved" if saving is None or saving >= 0 else "Lost",
@@ -120,6 +120,12 @@ def cascade(view: View, i: int, one: Row) -> Cascade:
         advice(swept.get("recommended")),
         calls,
     )
+
+
+def forced_text(one: Row) -> str:
+    """How many runs ended with an answer that nothing accepted."""
+    forced = one["forced_runs"]
+    return f"{fmt.count_text(forced)} runs took an answer that nothing accepted" if forced else ""
 
 
 def guarantee_tile(swept: Row) -> Tile:

@@ -58,6 +58,8 @@ SELECT
     c.cascade_outcome AS cascade_outcome,
     c.cascade_confidence AS cascade_confidence,
     c.cascade_threshold AS cascade_threshold,
+    c.cascade_forced > 0 AS cascade_forced,
+    c.cascade_judge > 0 AS cascade_judge,
     c.cache_kind AS cache_kind,
     c.cache_hit AS cache_hit,
     c.cache_similarity AS cache_similarity,

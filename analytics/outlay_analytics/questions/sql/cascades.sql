@@ -3,7 +3,7 @@
 -- Result: two kinds of rows. of_tiers = 1: one per time, cascade, tier and model: attempts, accepted, priced_attempts,
 -- cost, p95 of their durations; tokens and USD of the priced calls by part (input, read, write, write 1 h, output; input
 -- and writes as counted, with their parts), and the price list and its model of the newest of them. of_tiers = 0: one per
--- time, cascade and highest tier of a run: runs, accepted runs, calls, cost, cost of what was not accepted; of the runs
+-- time, cascade and highest tier of a run: runs, accepted runs, forced runs, calls, cost, cost of what was not accepted; of the runs
 -- whose every call is priced: how many, how many of them know the tokens of their first attempt, and of these the cost
 -- and those tokens by part; their cost at that tier. of_whole = 1: not by time.
 SELECT
@@ -21,6 +21,7 @@ SELECT
     quantileExactInclusiveArray(0.95)(s.durations_ns) / 1e6 AS p95_ms,
     sum(s.runs) AS runs,
     sum(s.accepted_runs) AS accepted_runs,
+    sum(s.forced_runs) AS forced_runs,
     sum(s.all_calls) AS all_calls,
     sum(s.all_priced) AS all_priced,
     sum(s.wasted_usd) AS wasted_usd,

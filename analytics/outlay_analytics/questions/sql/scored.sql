@@ -1,6 +1,7 @@
 -- The answers of a window that were scored: one row per score, with what it is about.
 -- A score of a call, or of the span right above calls, is about that call (the last of several). One of a whole trace, or
--- of another span, is about the trace's answer: its last call that went well, and was accepted where it is a cascade's.
+-- of another span, is about the trace's answer: its last call that went well, and was taken where it is a cascade's. A judge's
+-- call is no answer.
 -- Fragments: time, dimensions (an array of texts on c), filters (conditions on c). Parameters: project, start, end, score.
 -- Result: time, told (the dimensions), value, label, cost_usd: of the call, of all attempts of its cascade's run, or for a
 -- score of the trace of all its calls; None where one of them is unknown; paid_for: what that is the cost of.
@@ -23,7 +24,7 @@ FROM
         s.label AS label,
         t.parts AS parts,
         arrayLastIndex(one -> one.span = about, parts) AS at_call,
-        if(at_call > 0, at_call, arrayLastIndex(one -> one.parent = about AND about != '', parts)) AS near,
+        if(at_call > 0, at_call, arrayLastIndex(one -> one.parent = about AND about != '' AND NOT one.judges, parts)) AS near,
         near > 0 AS is_near,
         arrayLastIndex(one -> one.went_well, parts) AS last_good,
         parts[multiIf(is_near, near, last_good > 0, last_good, length(parts))] AS answer
@@ -40,14 +41,17 @@ FROM
                             c.span_id,
                             c.n,
                             c.parent_span_id,
-                            c.status != 'error' AND c.cascade_outcome IN ('', 'accepted'),
+                            c.status != 'error' AND c.cascade_judge = 0 AND (
+                                c.cascade_outcome IN ('', 'accepted') OR (c.cascade_forced > 0 AND c.cascade_outcome != 'failed')
+                            ),
+                            c.cascade_judge > 0,
                             $filters,
                             c.cascade_run_id,
                             c.cost_usd,
                             $dimensions,
                             $time
                         ),
-                        'Tuple(at DateTime64(9, \'UTC\'), span String, n UInt16, parent String, went_well Bool, matches Bool, run String, cost Nullable(Decimal(38, 12)), told Array(String), time DateTime(\'UTC\'))'
+                        'Tuple(at DateTime64(9, \'UTC\'), span String, n UInt16, parent String, went_well Bool, judges Bool, matches Bool, run String, cost Nullable(Decimal(38, 12)), told Array(String), time DateTime(\'UTC\'))'
                     )
                 )
             ) AS parts

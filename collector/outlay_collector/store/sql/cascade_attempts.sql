@@ -2,7 +2,7 @@
 -- Fragments: time (start of the interval that `run_started` lies in), parts (a relation of cascade_parts.sql with `own`).
 -- Parameters: those of the parts.
 -- Result: cascade, run (hashed), time, run_tier (its highest), first (the run's lowest attempt, once a run),
--- run_accepted, run_priced (every call of the run), run_counted (its first attempt knows its tokens); tier, model (of the
+-- run_accepted, run_forced (not accepted, and said to have been taken all the same), run_priced (every call of the run), run_counted (its first attempt knows its tokens); tier, model (of the
 -- first call), accepted (where nobody said, the last attempt of a run is accepted unless it failed), confidence,
 -- duration, calls, cost, tokens by part, what is known of rates, own.
 -- Attempts are put in order by a number, since ClickHouse compares tuples ten times as slowly.
@@ -13,6 +13,7 @@ SELECT
     run_tier,
     attempt.1 = run_first AS first,
     run_accepted,
+    run_forced AND NOT run_accepted AS run_forced,
     run_priced,
     run_counted,
     attempt.2 AS tier,
@@ -40,6 +41,7 @@ FROM
         min(place) AS run_first,
         argMin(counted, place) AS run_counted,
         max(said = 'accepted') OR max(tier * 2 + (said = '' AND NOT failed)) % 2 = 1 AS run_accepted,
+        max(forced) AS run_forced,
         groupArray((
             place, tier, first_model, said, failed, confidence, duration, calls, priced_calls, cost_usd, tokens,
             rate_tokens, rate_usd, rate_at, rate_of, own

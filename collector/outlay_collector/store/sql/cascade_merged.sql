@@ -12,6 +12,7 @@ SELECT
     max(p.last_at) AS last_at,
     max(p.ended_ns) AS ended_ns,
     argMax(p.failed, p.last_at) AS failed,
+    max(p.forced) AS forced,
     sum(p.calls) AS calls,
     sum(p.priced_calls) AS priced_calls,
     sum(p.cost_usd) AS cost_usd,

@@ -2,6 +2,7 @@
 -- confidence belong together, since the attributes may sit on one span around several calls.
 -- Fragments: hour (to group by, or a constant), keys and sets (further columns to group by, each with a comma before, or
 -- empty), own (a further column, with its comma, or empty), hours and filters (conditions on c). Parameters: project, those of the fragments.
+-- A judge's calls count in calls and costs; tokens and rates are those of the answer alone.
 -- Result: cascade_parts of the migrations without project, version and is_deleted; own.
 SELECT
     $hour AS hour,
@@ -10,41 +11,42 @@ SELECT
     toUInt16(ifNull(c.cascade_tier, 0)) AS tier,
     c.cascade_outcome AS said,
     c.cascade_confidence AS confidence,
-    argMin(c.model, c.started_at) AS first_model,
+    argMin(c.model, (c.cascade_judge, c.started_at)) AS first_model,
     min(c.started_at) AS started_at,
     max(c.started_at) AS last_at,
     max(toUnixTimestamp64Nano(c.started_at) + toInt64(c.duration_ns)) AS ended_ns,
-    argMax(c.status = 'error', c.started_at) AS failed,
+    argMax(c.status = 'error', (NOT c.cascade_judge, c.started_at)) AS failed,
+    max(c.cascade_forced) AS forced,
     count() AS calls,
     count(c.cost_usd) AS priced_calls,
     sum(ifNull(c.cost_usd, toDecimal128(0, 12))) AS cost_usd,
-    max(isNotNull(c.input_tokens) OR isNotNull(c.output_tokens)) AS counted,
+    maxIf(isNotNull(c.input_tokens) OR isNotNull(c.output_tokens), NOT c.cascade_judge) AS counted,
     [
-        sum(ifNull(c.input_tokens, 0)),
-        sum(ifNull(c.cache_read_tokens, 0)),
-        sum(ifNull(c.cache_write_tokens, 0)),
-        sum(ifNull(c.cache_write_1h_tokens, 0)),
-        sum(ifNull(c.output_tokens, 0))
+        sumIf(ifNull(c.input_tokens, 0), NOT c.cascade_judge),
+        sumIf(ifNull(c.cache_read_tokens, 0), NOT c.cascade_judge),
+        sumIf(ifNull(c.cache_write_tokens, 0), NOT c.cascade_judge),
+        sumIf(ifNull(c.cache_write_1h_tokens, 0), NOT c.cascade_judge),
+        sumIf(ifNull(c.output_tokens, 0), NOT c.cascade_judge)
     ] AS tokens,
     [
-        sumIf(ifNull(c.input_tokens, 0), isNotNull(c.cost_usd)),
-        sumIf(ifNull(c.cache_read_tokens, 0), isNotNull(c.cost_usd)),
-        sumIf(ifNull(c.cache_write_tokens, 0), isNotNull(c.cost_usd)),
-        sumIf(ifNull(c.cache_write_1h_tokens, 0), isNotNull(c.cost_usd)),
-        sumIf(ifNull(c.output_tokens, 0), isNotNull(c.cost_usd))
+        sumIf(ifNull(c.input_tokens, 0), isNotNull(c.cost_usd) AND NOT c.cascade_judge),
+        sumIf(ifNull(c.cache_read_tokens, 0), isNotNull(c.cost_usd) AND NOT c.cascade_judge),
+        sumIf(ifNull(c.cache_write_tokens, 0), isNotNull(c.cost_usd) AND NOT c.cascade_judge),
+        sumIf(ifNull(c.cache_write_1h_tokens, 0), isNotNull(c.cost_usd) AND NOT c.cascade_judge),
+        sumIf(ifNull(c.output_tokens, 0), isNotNull(c.cost_usd) AND NOT c.cascade_judge)
     ] AS rate_tokens,
     [
-        sumIf(c.cost_lines['input'], isNotNull(c.cost_usd)),
-        sumIf(c.cost_lines['cache_read'], isNotNull(c.cost_usd)),
-        sumIf(c.cost_lines['cache_write'], isNotNull(c.cost_usd)),
-        sumIf(c.cost_lines['cache_write_1h'], isNotNull(c.cost_usd)),
-        sumIf(c.cost_lines['output'] + c.cost_lines['reasoning'], isNotNull(c.cost_usd))
+        sumIf(c.cost_lines['input'], isNotNull(c.cost_usd) AND NOT c.cascade_judge),
+        sumIf(c.cost_lines['cache_read'], isNotNull(c.cost_usd) AND NOT c.cascade_judge),
+        sumIf(c.cost_lines['cache_write'], isNotNull(c.cost_usd) AND NOT c.cascade_judge),
+        sumIf(c.cost_lines['cache_write_1h'], isNotNull(c.cost_usd) AND NOT c.cascade_judge),
+        sumIf(c.cost_lines['output'] + c.cost_lines['reasoning'], isNotNull(c.cost_usd) AND NOT c.cascade_judge)
     ] AS rate_usd,
-    maxIf(c.started_at, c.matched_model != '' AND ifNull(c.cost_usd, 0) > 0) AS rate_at,
+    maxIf(c.started_at, c.matched_model != '' AND NOT c.cascade_judge AND ifNull(c.cost_usd, 0) > 0) AS rate_at,
     argMaxIf(
         (toString(c.price_version), toString(c.matched_model)),
         c.started_at,
-        c.matched_model != '' AND ifNull(c.cost_usd, 0) > 0
+        c.matched_model != '' AND NOT c.cascade_judge AND ifNull(c.cost_usd, 0) > 0
     ) AS rate_of
     $keys
     $own

@@ -17,6 +17,7 @@ SELECT
     sum(a.priced_calls) AS all_priced,
     countIf(a.first) AS runs,
     countIf(a.first AND a.run_accepted) AS accepted_runs,
+    countIf(a.first AND a.run_forced) AS forced_runs,
     countIf(a.first AND a.run_priced) AS priced_runs,
     countIf(a.first AND a.run_priced AND a.run_counted) AS counted_runs,
     sumIf(a.cost_usd, a.run_priced) AS priced_runs_usd,

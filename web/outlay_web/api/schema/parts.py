@@ -86,6 +86,8 @@ CALL: dict[str, Schema] = {
                 "tier": maybe(COUNT),
                 "outcome": maybe(TEXT | {"description": "accepted, escalated or failed, as it was sent."}),
                 **each("confidence threshold", maybe(NUMBER)),
+                "forced": YES_NO | {"description": "The run ended here with an answer that nothing accepted."},
+                "judge": YES_NO | {"description": "The call judged an answer of the attempt, and is none itself."},
             }
         )
     ),

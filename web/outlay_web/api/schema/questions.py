@@ -110,7 +110,7 @@ CASCADE = record(
     {
         "time": INSTANT,
         "name": TEXT,
-        **each("runs escalated_runs accepted_runs compared_runs", COUNT),
+        **each("runs escalated_runs accepted_runs forced_runs compared_runs", COUNT),
         **each("escalation_rate priced_ratio", RATIO),
         **each("cost_usd wasted_usd cost_per_accepted_usd top_tier_only_usd saving_usd", maybe(USD)),
         "break_even_escalation_rate": maybe(NUMBER),
