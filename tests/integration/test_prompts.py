@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -89,3 +90,12 @@ def test_unknown_stays_unknown_and_calls_without_a_prompt_are_none(store: Store)
     )
     assert (row["input_tokens_per_call"], row["cache_read_ratio"], row["parts"]) == (None, None, [])
     assert prompts(store, Scope(WEEK.window, {"prompt": ("other",)}))["rows"] == []
+
+
+def test_versions_are_in_order_of_their_first_appearance_in_every_window(store: Store) -> None:
+    put(store, said(1, "9", {}, 500), said(30, "10", {}, 800), said(31, "9", {}, 500))
+    day = timedelta(days=1)
+    late = Scope(replace(WEEK.window, start=WEEK.window.start + day))  # here 10 comes before 9
+    rows = {row["prompt_version"]: row["change"] for row in prompts(store, late)["rows"]}
+    assert rows["9"] is None
+    assert rows["10"]["from_version"] == "9"

@@ -10,6 +10,7 @@ import pytest
 from tests.hand_calls import DAY, call, put, roll_up
 
 from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.questions import scores
 from outlay_analytics.questions.quality import quality
 from outlay_collector.store import Store
 
@@ -196,3 +197,70 @@ def test_what_cannot_be_asked_is_refused_by_name(store: Store) -> None:
     with pytest.raises(BadRequest, match="success 'maybe' is neither a number nor a label of 'good'"):
         quality(store, WEEK, success="maybe")
     assert quality(store, Scope(WEEK.window, project="empty"))["rows"] == []
+
+
+def test_a_score_of_a_trace_counts_once_at_the_time_of_its_answer(store: Store) -> None:
+    about = {"trace_id": "a" * 32}
+    put(store, first := call(HOUR, "1", model="early", **about), call(30 * HOUR, "1", model="late", **about))
+    score(store, first, "good", 1.0, of="trace")
+    days = [Scope(Window(DAY + timedelta(days=n), DAY + timedelta(days=n + 1))) for n in range(2)]
+    counted = [by(quality(store, day)) for day in days]
+    assert [{name: row["n"] for name, row in rows.items()} for rows in counted] == [{}, {"late": 1}]
+    [row] = quality(store, days[1], ())["rows"]
+    assert row["cost_per_success_usd"] == D("2")  # all calls of the trace, also those before the window
+
+
+def test_the_hours_of_a_long_trace_are_known_from_its_spans(store: Store) -> None:
+    about = {"trace_id": "a" * 32}
+    put(store, first := call(HOUR, "1", **about), call(timedelta(days=5), "1", **about))
+    writer = store.writer()
+    hours = {"first_hour": DAY, "last_hour": DAY + timedelta(days=5), "spans": 2}
+    writer.insert("trace_hours", [{"project": "default", "trace_id": "a" * 32, **hours}])
+    writer.close()
+    score(store, first, "good", 1.0, of="trace")
+    assert quality(store, Scope(Window(DAY, DAY + timedelta(days=1))))["rows"] == []
+
+
+def test_whether_a_score_is_a_share_is_the_same_in_every_window(store: Store) -> None:
+    put(store, one := call(HOUR, "1"), other := call(30 * HOUR, "1"))
+    score(store, one, "stars", 1.0)
+    score(store, other, "stars", 5.0)
+    found = quality(store, Scope(Window(DAY, DAY + timedelta(days=1))))
+    assert found["scores"] == [{"name": "stars", "n": 1, "kind": "number"}]
+    assert found["success"] is None  # 1 of 5 stars is no success because a day has no other
+
+
+def test_labels_beyond_the_commonest_are_counted_together_and_can_be_asked_for(store: Store) -> None:
+    calls = [call(HOUR, "1") for _ in range(27)]
+    put(store, *calls)
+    for n, row in enumerate(calls):
+        score(store, row, "judge", None, f"label-{max(0, n - 2):02}")
+    [row] = quality(store, WEEK)["rows"]
+    assert [one["n"] for one in row["labels"]] == [3, *[1] * 19, 5]
+    assert row["labels"][-1] == {"label": None, "n": 5, "remainder": True}
+    [row] = quality(store, WEEK, success="label-24")["rows"]
+    assert row["mean"] == pytest.approx(1 / 27)
+
+
+def test_the_p95_has_an_interval_once_there_are_calls_enough(store: Store) -> None:
+    calls = [call(HOUR, "1", duration_ns=(n + 1) * 10_000_000) for n in range(100)]
+    put(store, *calls)
+    score(store, calls[0], "good", 1.0)
+    for _ in range(2):
+        [row] = quality(store, WEEK)["rows"]
+        # of 100 durations the 90th and the 99th, to the edges of their buckets
+        assert 900 / 1.045 <= row["p95_ci_low_ms"] <= 900
+        assert 990 <= row["p95_ci_high_ms"] <= 990 * 1.045
+        roll_up(store)
+    assert quality(store, Scope(WEEK.window, {"trace_id": (calls[0]["trace_id"],)}))["rows"][0]["p95_ci_low_ms"] is None
+
+
+def test_scores_of_other_times_are_not_read(store: Store) -> None:
+    calls = [call(timedelta(days=n % 6, minutes=n), "1") for n in range(60)]
+    put(store, *calls)
+    for row in calls:
+        score(store, row, "good", 1.0)
+    params = {"project": "default", "start": "2026-03-10 00:00:00", "end": "2026-03-11 00:00:00"}
+    given = scores._given(store, params, "1")
+    assert store.query(f"SELECT count() AS n FROM scores WHERE {given}", params)[0]["n"] == 10
+    assert by(quality(store, Scope(Window(DAY, DAY + timedelta(days=1)))))["gpt-5"]["n"] == 10

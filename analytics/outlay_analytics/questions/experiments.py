@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.query.spend_source import instant_text
-from outlay_analytics.query.window import SHOWN, BadRequest, Scope, filter_sql
+from outlay_analytics.query.window import SHOWN, BadRequest, Scope, Window, filter_sql
 from outlay_analytics.questions import spend
 from outlay_analytics.questions.quality import Sums, figures, scored_sums
 from outlay_analytics.questions.scores import SQL, Score, choose, list_scores, scored
@@ -26,6 +26,7 @@ from outlay_analytics.statistics.sequential import (
     ALPHA,
     METHOD,
     always_valid,
+    every_look_p,
     units_needed,
     why_too_few,
 )
@@ -72,6 +73,9 @@ def experiment(
 ) -> dict[str, Any] | None:
     """One experiment: its arms, how they differ from the control, and whether that can be trusted.
 
+    The window's end is the look; what is looked at begins with the experiment's first call, since intervals that hold
+    at every look are about all units since then, not about those of a window that slides along.
+
     Args:
         score, success: See `quality`.
         margin: By how much the mean score may be lower and still count as no worse, in units of the score.
@@ -81,23 +85,24 @@ def experiment(
         split: Weights of the arms as they were asked for, to check the assignment against.
 
     Returns:
-        None if no call of the scope belongs to it; otherwise `name`, `score`, `unit`, `control`, `margin`, `method`,
-        `arms` (measures of `quality` and `units`), `differences` (one per arm and measure: `difference`, `ci_low`,
-        `ci_high`, `verdict`, `why`, `more_units`), `sample_ratio` and `warnings`.
+        None if no call of the scope belongs to it; otherwise `window` (from its first call on), `name`, `score`,
+        `unit`, `control`, `margin`, `method`, `arms` (measures of `quality` and `units`), `differences` (one per arm
+        and measure: `difference`, `ci_low`, `ci_high`, `verdict`, `why`, `more_units`), `sample_ratio` and `warnings`.
 
     Raises:
         BadRequest: For an unknown score, arm or unit, a margin or a split that cannot be.
     """
     scope = replace(scope, filters={**scope.filters, "experiment": (name,)})
-    there = _arms(store, scope) if name else []
-    if not there:
+    if not name or not _arms(store, scope):
         return None
+    scope = _whole(store, scope, name)
+    there = _arms(store, scope)
     if not (math.isfinite(margin) and margin >= 0):
         raise BadRequest(f"margin must be a number of at least 0, in units of the score, not {margin}")
     unit = unit or _unit(there)
     if unit not in UNITS:
         raise BadRequest(f"unit must be one of {', '.join(UNITS)}, not {unit[:SHOWN]!r}")
-    scores = list_scores(store, scope)
+    scores = list_scores(store, scope, success)
     chosen = choose(scores, score, success)
     units = {row["arm"]: row for row in _units(store, scope, name, unit)}
     names = list(units)
@@ -111,7 +116,9 @@ def experiment(
         for row in _scores(store, scope, chosen, unit):
             if row["arm"] in moments:
                 moments[row["arm"]]["score"] = Moments.read(row, "score")
-    measured = {row["arm"] or "": row for row in spend.spend(store, scope, ("arm",), limit=MAX_ARMS)["rows"]}
+    measured = {
+        row["arm"] or "": row for row in spend.spend(store, scope, ("arm",), limit=MAX_ARMS, p95_interval=True)["rows"]
+    }
     arms = [
         _arm(arm, units[arm], sums.get(arm, Sums()), measured[arm], moments[arm]) for arm in names if arm in measured
     ]
@@ -156,7 +163,7 @@ def judge(found: Interval, margin: float, higher_is_better: bool = True) -> str:
 
 
 def sample_ratio(counts: Mapping[str, int], split: Mapping[str, float] | None) -> dict[str, Any]:
-    """Whether units fell to the arms as asked: Pearson's chi-square test.
+    """Whether units fell to the arms as asked, by a test that holds at every look (`every_look_p`).
 
     Raises:
         BadRequest: If the split names an arm without units, leaves one out, or has no positive weights.
@@ -169,11 +176,10 @@ def sample_ratio(counts: Mapping[str, int], split: Mapping[str, float] | None) -
         )
     if not all(1e-9 <= weight <= 1e9 for weight in split.values()):
         raise BadRequest("split: every weight must be above 0, such as 0.1 or 1")
-    total, whole = sum(counts.values()), sum(split.values())
-    expected = {arm: total * weight / whole for arm, weight in split.items()}
-    distance = sum((counts[arm] - expected[arm]) ** 2 / expected[arm] for arm in split)
-    p = chi_square_tail(distance, len(split) - 1)
-    return {"asked": {arm: weight / whole for arm, weight in split.items()}, "p_value": p, "mismatch": p < MISMATCH}
+    whole = sum(split.values())
+    asked = {arm: weight / whole for arm, weight in split.items()}
+    p = every_look_p([counts[arm] for arm in asked], list(asked.values()))
+    return {"asked": asked, "p_value": p, "mismatch": p < MISMATCH}
 
 
 def parse_split(text: str) -> dict[str, float] | None:
@@ -315,6 +321,13 @@ def _unit(there: Sequence[Row]) -> str:
     return "trace"
 
 
+def _whole(store: Store, scope: Scope, name: str) -> Scope:
+    """The scope from the experiment's first call on."""
+    params = _params(scope) | {"name": name}
+    [row] = store.query(load_sql(SQL, "experiment_first"), params)
+    return replace(scope, window=Window(row["first_at"], scope.window.end))
+
+
 def _arms(store: Store, scope: Scope) -> list[dict[str, Any]]:
     params = _params(scope) | {"max_rows": MAX_ARMS}
     filters = filter_sql(scope, "calls", params)
@@ -330,7 +343,7 @@ def _units(store: Store, scope: Scope, name: str, unit: str) -> list[dict[str, A
 
 
 def _scores(store: Store, scope: Scope, score: Score, unit: str) -> list[dict[str, Any]]:
-    relation = scored(scope, score, ("arm", unit), own={"trace": UNITS["trace"]})
+    relation = scored(store, scope, score, ("arm", unit), own={"trace": UNITS["trace"]})
     return store.query(load_sql(SQL, "experiment_scores", scored=relation.sql), relation.params)
 
 

@@ -11,7 +11,8 @@ input, shares are of what they claim.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -33,8 +34,9 @@ def prompts(store: Store, scope: Scope) -> Row:
         `window`, `currency`, and `rows` with `prompt`, `prompt_version`, `calls`, `cost_usd`, `cost_per_call_usd`,
         `input_tokens_per_call`, `output_tokens_per_call`, `cache_read_ratio`, `first_at`, `last_at`, `parts` (each
         `part`, `tokens_per_call`, `share`, `usd`; empty where no call says any), and `change` against the version that
-        began before it: `from_version`, the differences per call, of each part, and `monthly_usd` at this version's
-        calls; None for the first. At most 1,000 rows; `rows_left_out` says whether there are more.
+        began before it (ever, not in the window): `from_version`, the differences per call, of each part, and
+        `monthly_usd` at this version's calls; None for the first. At most 1,000 rows; `rows_left_out` says
+        whether there are more.
     """
     params: dict[str, Any] = {
         "project": scope.project,
@@ -47,7 +49,8 @@ def prompts(store: Store, scope: Scope) -> Row:
     found = store.query(load_sql(SQL, "prompts", filters=filters, not_answers=NOT_ANSWERS), params)
     rows = [_row(raw) for raw in found[:MAX_ROWS]]
     versions: dict[str, list[Row]] = {}
-    for row in sorted(rows, key=lambda one: (one["first_at"], one["prompt_version"] or "")):
+    began = _firsts(store, scope, rows)
+    for row in sorted(rows, key=lambda one: (began[one["prompt"], one["prompt_version"]], one["prompt_version"] or "")):
         before = versions.setdefault(row["prompt"], [])
         row["change"] = _change(before[-1], row) if before else None
         before.append(row)
@@ -57,6 +60,15 @@ def prompts(store: Store, scope: Scope) -> Row:
         "rows": rows,
         "rows_left_out": len(found) > MAX_ROWS,
     }
+
+
+def _firsts(store: Store, scope: Scope, rows: Sequence[Row]) -> dict[tuple[str, str | None], datetime]:
+    """When each prompt and version first appeared."""
+    if not rows:
+        return {}
+    params = {"project": scope.project, "prompts": sorted({row["prompt"] for row in rows})}
+    found = store.query(load_sql(SQL, "prompt_firsts"), params)
+    return {(row["prompt"], row["version"] or None): row["first_at"] for row in found}
 
 
 def _row(raw: Mapping[str, Any]) -> Row:

@@ -26,7 +26,8 @@ from outlay_collector.store import Store, load_sql
 
 COUNTS = ("answers", "judged", "successes", "priced_answers", "priced_successes")
 MEASURED = ("calls", "cost_usd", "errors", "p50_ms", "p95_ms", "priced_ratio")
-MAX_LABELS = 10
+P95_BOUNDS = ("p95_ci_low_ms", "p95_ci_high_ms")
+MAX_LABELS = 20
 Key = tuple[Any, ...]
 
 
@@ -51,14 +52,14 @@ def quality(
         `window`, `currency`, `score`, `success`, `scores` (all names with `n` and `kind`), `total` and `rows` (newest
         first, then dearest) with `n`, `mean`, `ci_low`, `ci_high` (95 %; Wilson's for shares, else Student's t),
         `success_ratio` with its bounds, `cost_per_success_usd`, `labels`, and of all calls of the group `calls`,
-        `cost_usd`, `cost_per_call_usd`, `error_rate`, `p50_ms`, `p95_ms`, `priced_ratio`, `scored_ratio`. Without any
-        score `score` is None and `rows` is empty.
+        `cost_usd`, `cost_per_call_usd`, `error_rate`, `p50_ms`, `p95_ms` with its bounds, `priced_ratio`,
+        `scored_ratio`. Without any score `score` is None and `rows` is empty.
 
     Raises:
         BadRequest: For an unknown dimension, interval or score, or a success that the score cannot have.
     """
     names, step = check_groups(group_by), check_interval(interval)
-    there = list_scores(store, scope)
+    there = list_scores(store, scope, success)
     chosen = choose(there, score, success)
     answer: dict[str, Any] = {
         "window": {"start": scope.window.start, "end": scope.window.end},
@@ -71,7 +72,7 @@ def quality(
     }
     if chosen is None:
         return answer
-    measured = spend.spend(store, scope, names, step, limit=limit)
+    measured = spend.spend(store, scope, names, step, limit=limit, p95_interval=True)
     sums = scored_sums(store, scope, chosen, names, step)
     shown = [row for row in measured["rows"] if not row.get("remainder")]
     keys = {_key(row, names, step) for row in shown}
@@ -115,7 +116,7 @@ def scored_sums(
     store: Store, scope: Scope, score: Score, names: Sequence[str] = (), step: Interval = "total"
 ) -> dict[Key, Sums]:
     """The sums of the scored answers by (time or None, dimension values)."""
-    relation = scored(scope, score, names, step)
+    relation = scored(store, scope, score, names, step)
     keys = ["time", *(f"told[{number + 1}] AS d{number}" for number in range(len(names)))]
     sql = load_sql(
         SQL,
@@ -142,7 +143,6 @@ def figures(sums: Sums, measured: Mapping[str, Any]) -> dict[str, Any]:
     mean, share = interval_of(sums.score), wilson(counts["successes"], counts["judged"])
     calls = measured["calls"]
     priced = round(calls * (measured["priced_ratio"] or 0))
-    labels = sorted(sums.labels.items(), key=lambda one: (-one[1], one[0]))
     return {
         "n": sums.score.units or counts["answers"],
         "mean": mean.value,
@@ -156,8 +156,18 @@ def figures(sums: Sums, measured: Mapping[str, Any]) -> dict[str, Any]:
         "error_rate": measured["errors"] / calls if calls else None,
         "scored_ratio": min(1.0, counts["answers"] / calls) if calls else None,
         **{name: measured[name] for name in MEASURED},
-        "labels": [{"label": label, "n": n} for label, n in labels[:MAX_LABELS]],
+        **{name: measured.get(name) for name in P95_BOUNDS},
+        "labels": _labels(sums.labels),
     }
+
+
+def _labels(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """How often each label was given, the commonest first; beyond 20, the others together."""
+    found = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    shown: list[dict[str, Any]] = [{"label": label, "n": n} for label, n in found[:MAX_LABELS]]
+    if rest := sum(n for _, n in found[MAX_LABELS:]):
+        shown.append({"label": None, "n": rest, "remainder": True})
+    return shown
 
 
 def _key(row: Mapping[str, Any], names: Sequence[str], step: Interval) -> Key:

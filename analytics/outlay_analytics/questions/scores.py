@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from outlay_analytics.query.spend_source import instant_text
 from outlay_analytics.query.window import (
+    EARLIEST,
+    LATEST,
     NO_OTHERS,
     SHOWN,
     BadRequest,
@@ -21,6 +24,7 @@ from outlay_analytics.query.window import (
 from outlay_collector.store import Store, load_sql
 
 SQL = "outlay_analytics.questions.sql"
+DAY = timedelta(days=1)
 HALF = 0.5  # from here on a score between 0 and 1 is a success, unless another success is named
 
 
@@ -30,10 +34,10 @@ class Score:
 
     Attributes:
         name: As given.
-        times: How many scores of the scope have it.
+        times: How many of the scope's answers have it, each as often as it was given.
         kind: `share` (each is 0 or 1), `number`, `label` (no numbers at all).
         success: From which value on an answer is a success, or which label says so; None where nothing tells.
-        labels: Up to 20 of its labels.
+        labels: Its 20 commonest labels, and the one that was looked for.
     """
 
     name: str
@@ -47,12 +51,18 @@ class Score:
         return {"name": self.name, "n": self.times, "kind": self.kind}
 
 
-def list_scores(store: Store, scope: Scope) -> list[Score]:
-    """The scores given to a scope's calls, the most used first."""
-    params = _params(scope)
-    filters = filter_sql(scope, "calls", params)
-    assert filters is not None  # calls know every dimension
-    return [_score(row) for row in store.query(load_sql(SQL, "score_names", filters=filters), params)]
+def list_scores(store: Store, scope: Scope, success: str = "") -> list[Score]:
+    """The scores given to a scope's answers, the most used first; `success` is a label to look for.
+
+    Whether a score is a share, and what is a success of it, follows from all values that it ever had, so that it does
+    not change with the window.
+    """
+    relation = scored(store, scope, None)
+    sql = load_sql(SQL, "score_names", scored=relation.sql)
+    rows = store.query(sql, relation.params | {"success": success})
+    params = {"project": scope.project, "names": [row["name"] for row in rows]}
+    ever = {row["name"]: row for row in store.query(load_sql(SQL, "score_values"), params)} if rows else {}
+    return [_score(row, ever.get(row["name"], {}), success) for row in rows]
 
 
 def choose(found: Sequence[Score], name: str, success: str = "") -> Score | None:
@@ -98,14 +108,17 @@ class Scored:
 
 
 def scored(
+    store: Store,
     scope: Scope,
-    score: Score,
+    score: Score | None,
     dimensions: Sequence[str] = (),
     interval: Interval = "total",
     own: Mapping[str, str] = NO_OTHERS,
 ) -> Scored:
-    """The answers of a scope that have this score; `own` is the SQL of dimensions that are none of the interface."""
-    params = _params(scope) | {"score": score.name}
+    """The answers of a scope with this score, or any; `own` is the SQL of dimensions that the interface lacks."""
+    params = _params(scope) | ({"score": score.name} if score else {})
+    given = _given(store, params, "name = {score:String}" if score else "1")
+    params |= _hours(store, scope, params, given)
     columns = [expression(scope, name, "calls", params, own) for name in dimensions]
     filters = filter_sql(scope, "calls", params)
     assert filters is not None  # calls know every dimension
@@ -115,7 +128,10 @@ def scored(
         time=bucket_sql(interval, "c.started_at"),
         dimensions=f"CAST([{', '.join(f'toString({column})' for column in columns)}], 'Array(String)')",
         filters=filters,
+        given=given,
     )
+    if score is None:
+        return Scored(sql, params, "0", "0")
     judged, success = "isNotNull(value)", "ifNull(value >= {success:Float64}, false)"
     if isinstance(score.success, str):  # then the share of that label is what is compared
         judged, success = "label != ''", "label = {success:String}"
@@ -123,6 +139,22 @@ def scored(
     elif score.success is None:
         judged, success = "0", "0"
     return Scored(sql, params | ({} if score.success is None else {"success": score.success}), success, judged)
+
+
+def _given(store: Store, params: Mapping[str, Any], named: str) -> str:
+    """The condition on `scores` for those that may be about the window's calls."""
+    counts = store.query(load_sql(SQL, "score_counts"), params)[0]
+    return load_sql(SQL, "score_given", named=named, few=str(int(counts["calls"] < counts["scores"])))
+
+
+def _hours(store: Store, scope: Scope, params: Mapping[str, Any], given: str) -> dict[str, str]:
+    """The instants between which all calls of the scored traces lie; a day on either side where nothing tells."""
+    found = store.query(load_sql(SQL, "score_hours", given=given), params)[0]
+    start, end = scope.window.start, scope.window.end
+    first, last = max(start - DAY, EARLIEST), min(end + DAY, LATEST)
+    if found["traces"]:
+        first, last = min(start, found["first_hour"]), max(end, found["last_hour"] + timedelta(hours=1))
+    return {"first": instant_text(first), "last": instant_text(last)}
 
 
 def _params(scope: Scope) -> dict[str, Any]:
@@ -134,9 +166,11 @@ def _params(scope: Scope) -> dict[str, Any]:
     }
 
 
-def _score(row: Mapping[str, Any]) -> Score:
+def _score(row: Mapping[str, Any], ever: Mapping[str, Any], success: str) -> Score:
     labels = tuple(str(label) for label in row["labels"])
-    if not row["values"]:
+    if success and row["has_label"] and success not in labels:
+        labels = (*labels, success)
+    if not ever.get("values"):
         return Score(row["name"], row["times"], "label", None, labels)
-    within = row["least"] >= 0 and row["most"] <= 1
-    return Score(row["name"], row["times"], "share" if row["shares"] else "number", HALF if within else None, labels)
+    within = ever["least"] >= 0 and ever["most"] <= 1
+    return Score(row["name"], row["times"], "share" if ever["shares"] else "number", HALF if within else None, labels)

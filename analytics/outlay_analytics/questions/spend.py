@@ -34,10 +34,13 @@ from outlay_analytics.query.window import (
     check_interval,
     dimension_value,
 )
+from outlay_analytics.statistics.durations import p95_interval_ms
 from outlay_collector.store import Store, load_sql
 
 VALUE_MS = "exp2((bucket + 0.5) / 16) / 1000"
 QUANTILES = f"quantilesExactWeightedInterpolatedIf(0.5, 0.95)({VALUE_MS}, bucket_calls, bucket_calls > 0)"
+HISTOGRAM = "sumMapIf([bucket], [bucket_calls], bucket_calls > 0)"
+NO_HISTOGRAM = "tuple(emptyArrayUInt16(), emptyArrayUInt64())"
 TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 RANKS = ("cost_usd", "calls", "errors", *TOKENS, "uncached_cost_usd")
 Key = tuple[Any, ...]
@@ -75,6 +78,7 @@ def spend(
     percentiles: bool = True,
     rank: str = "cost_usd",
     base: Window | None = None,
+    p95_interval: bool = False,
 ) -> dict[str, Any]:
     """Spend of a scope, in total and by group and interval.
 
@@ -89,6 +93,7 @@ def spend(
             `rows_left_out` is true, `groups_left_out` counts them, and each step has a row with `remainder`.
         percentiles: Without them `p50_ms` and `p95_ms` are None, at half the cost; for charts that do not show them.
         rank: The measure that says which groups are largest.
+        p95_interval: Adds `p95_ci_low_ms` and `p95_ci_high_ms`, the 95 % interval of `p95_ms`.
         base: A window to compare with in place of that just before, as long (see `bases.comparable`).
 
     Returns:
@@ -97,7 +102,7 @@ def spend(
     Raises:
         BadRequest: For an unknown dimension, interval or comparison, and for more than 20,000 steps.
     """
-    ask = _Ask(store, check_groups(group_by), check_interval(interval), percentiles)
+    ask = _Ask(store, check_groups(group_by), check_interval(interval), percentiles, p95_interval=p95_interval)
     _check_compare(compare)
     if rank not in RANKS:
         raise BadRequest(f"rank must be one of {', '.join(RANKS)}, not {rank[:SHOWN]!r}")
@@ -160,6 +165,7 @@ def measures(row: Mapping[str, Any]) -> dict[str, Any]:
         "p95_ms": None if p95 is None else round(float(p95), 3),
         "priced_calls": priced,
         "priced_ratio": priced / calls if calls else None,
+        **(p95_interval_ms(*row["histogram"]) if row.get("histogram", ((), ()))[0] else {}),
     }
 
 
@@ -178,6 +184,7 @@ class _Ask:
     step: Interval
     percentiles: bool
     by_time: bool = False
+    p95_interval: bool = False
 
     def groups(self) -> Groups:
         return Groups(("time", *(f"d{number}" for number in range(len(self.names)))), self.by_time)
@@ -222,6 +229,7 @@ class _Ask:
             after=_after(after, params),
             times="time DESC, " if self.by_time else "",
             quantiles=QUANTILES if self.percentiles else "[NULL, NULL]",
+            histogram=HISTOGRAM if self.p95_interval else NO_HISTOGRAM,
         )
         return self._read(self.store.query(sql, params))
 

@@ -21,6 +21,7 @@ from outlay_analytics.query.window import NOT_ANSWERS, BadRequest, Scope, expres
 from outlay_analytics.questions.experiments import MARGIN
 from outlay_analytics.questions.quality import Sums
 from outlay_analytics.questions.scores import SQL, Score, choose, list_scores, scored
+from outlay_analytics.statistics.durations import p95_interval_ms
 from outlay_analytics.statistics.intervals import difference, wilson
 from outlay_analytics.statistics.intervals import interval as interval_of
 from outlay_analytics.statistics.moments import Moments
@@ -64,7 +65,7 @@ def tradeoff(store: Store, scope: Scope, score: str = "", success: str = "", mar
         raise BadRequest(f"margin must be a number of at least 0, in units of the score, not {margin}")
     if success and not score:
         raise BadRequest("success is about one score: name it with score=")
-    scores = list_scores(store, scope)
+    scores = list_scores(store, scope, success)
     chosen = choose(scores, score, success)
     sums, told = _sums(store, scope, [chosen] if score and chosen else scores[:MAX_SCORES])
     found_calls = _calls(store, scope)
@@ -126,6 +127,7 @@ def _row(raw: Mapping[str, Any], found: Sums, score: str | None) -> Row:
         "error_rate": raw["errors"] / raw["calls"],
         "p50_ms": round(p50, 3),
         "p95_ms": round(p95, 3),
+        **p95_interval_ms(*raw["histogram"]),
         "on_frontier": None,
         "dominated_by": None,
         "monthly_excess_usd": None,
@@ -254,7 +256,7 @@ def _sums(store: Store, scope: Scope, scores: Sequence[Score]) -> tuple[dict[tup
 
 
 def _sums_of(store: Store, scope: Scope, score: Score) -> dict[tuple[str, str], Sums]:
-    relation = scored(scope, score, ("task_or_feature", "model"), own={"task_or_feature": TASK})
+    relation = scored(store, scope, score, ("task_or_feature", "model"), own={"task_or_feature": TASK})
     sql = load_sql(
         SQL,
         "quality",

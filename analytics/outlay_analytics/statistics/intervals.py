@@ -2,18 +2,24 @@
 
 Shares get Wilson's score interval (JASA 22, 1927) and differences of shares Newcombe's hybrid of two of them
 (Statistics in Medicine 17, 1998, method 10), which hold near 0 and 1 and for few observations; means get Student's t,
-differences of means Welch's.
+differences of means Welch's. Percentiles lie between two of the observations, whatever their distribution (order
+statistics; H. A. David and H. N. Nagaraja, Order Statistics, 2003, 7.1).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
 
 from outlay.optimizations.intervals import student_t_975
 from outlay_analytics.statistics.moments import Moments
 
 Z_975 = 1.959963984540054
+TAIL = 0.025
+MANY = 20_000  # observations, from which on a binomial is as good as normal
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,27 @@ def interval(found: Moments) -> Interval:
         return Interval(found.value)
     half = student_t_975(found.units - 1) * math.sqrt(variance / found.units)
     return Interval(found.value, found.value - half, found.value + half)
+
+
+@lru_cache(maxsize=4096)
+def quantile_ranks(n: int, share: float) -> tuple[int, int] | None:
+    """Ranks (from 1, ascending) of the two of `n` observations that the quantile lies between; None for too few.
+
+    As many observations as a binomial variable says are below the quantile: the lower rank is the largest that these
+    miss in at most 2.5 % of cases, the upper the smallest that they reach so rarely.
+    """
+    if n > MANY:
+        half = Z_975 * math.sqrt(n * share * (1 - share))
+        return math.floor(n * share - half), math.ceil(n * share + half) + 1
+    if n < 1:
+        return None
+    k = np.arange(n + 1)
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
+    ways = np.exp(logs[n] - logs - logs[::-1] + k * math.log(1 - share) + (n - k) * math.log(share))
+    above = np.cumsum(ways)  # at most k observations lie above the quantile
+    low = n - int(np.searchsorted(above, 1 - TAIL))
+    high = n + 1 - int(np.searchsorted(above, TAIL, side="right"))
+    return (low, high) if low >= 1 and high <= n else None
 
 
 def difference(first: Moments, second: Moments) -> Interval:

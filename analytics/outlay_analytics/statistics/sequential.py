@@ -4,11 +4,15 @@ Confidence sequences with the normal mixture boundary of Robbins (Ann. Math. Sta
 variances as in Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and asymptotic
 confidence sequences" (Ann. Statist. 52, 2024): with probability 95 % the true difference lies in the interval at every
 number of units from `LEAST_UNITS` an arm on. They are wider than those for one look, tightest near `TUNED_UNITS`.
+
+Whether units fell to the arms as asked is tested in the same spirit: Lindon and Malek, "Anytime-valid inference for
+multinomial count data" (NeurIPS 35, 2022).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from outlay_analytics.statistics.intervals import Interval
 from outlay_analytics.statistics.moments import Moments
@@ -18,6 +22,7 @@ LEAST_UNITS = 50  # an arm: below, the sums are not normal enough
 LEAST_OF_A_KIND = 5  # shares: as many units on either side, in both arms together
 TUNED_UNITS = 400  # in both arms
 MOST_UNITS = 10**8
+CONCENTRATIONS = (10.0, 100.0, 1e3, 1e4)  # of the priors around the split asked for: large departures and small ones
 METHOD = "asymptotic confidence sequences (normal mixture): 95 % for all arms of a measure together, at every look"
 
 
@@ -68,3 +73,30 @@ def _half_width(first: Moments, second: Moments, times: float, alpha: float) -> 
     units = 2 * (first.variance + second.variance) / variance  # in both arms, were they of the same size
     ratio = units / TUNED_UNITS
     return math.sqrt(variance * (1 + 1 / ratio) * math.log((1 + ratio) / alpha**2))
+
+
+def every_look_p(counts: Sequence[int], shares: Sequence[float]) -> float:
+    """A p-value of units being split by these shares that may be read after every unit.
+
+    Under the split asked for, the Bayes factor of a Dirichlet prior against it is a martingale that begins at 1, and so
+    is a mean of several; it ever reaches 1 ÷ p with a probability of at most p (Ville)::
+
+        factor(c) = Γ(c) ÷ Γ(c + n) · Π Γ(c·share + count) ÷ Γ(c·share) ÷ share^count
+
+    Args:
+        counts: Units by arm.
+        shares: What was asked for, each above 0, together 1.
+    """
+    total = sum(counts)
+    logs = [
+        math.lgamma(c)
+        - math.lgamma(c + total)
+        + math.fsum(
+            math.lgamma(c * share + count) - math.lgamma(c * share) - count * math.log(share)
+            for count, share in zip(counts, shares, strict=True)
+        )
+        for c in CONCENTRATIONS
+    ]
+    top = max(logs)
+    evidence = top + math.log(math.fsum(math.exp(one - top) for one in logs) / len(logs))
+    return math.exp(-max(evidence, 0.0))

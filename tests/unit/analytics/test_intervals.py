@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from outlay.optimizations.intervals import student_t_975
 from outlay_analytics.questions.experiments import judge
-from outlay_analytics.statistics.intervals import chi_square_tail, difference, interval, wilson
+from outlay_analytics.statistics.intervals import chi_square_tail, difference, interval, quantile_ranks, wilson
 from outlay_analytics.statistics.moments import Moments
-from outlay_analytics.statistics.sequential import LEAST_UNITS, always_valid, units_needed
+from outlay_analytics.statistics.sequential import LEAST_UNITS, always_valid, every_look_p, units_needed
 
 DRAWS = {
     "half": lambda rng, size: (rng.random(size) < 0.5).astype(float),
@@ -118,3 +118,29 @@ def test_nothing_is_computed_from_less_than_it_needs() -> None:
     assert (alone.value, alone.low) == (3.5, None)
     same = interval(Moments(5, 10.5, 5, 22.05, 5, 10.5, False))
     assert (same.value, same.low) == (2.1, None)
+
+
+@pytest.mark.parametrize("n", [72, 300, 30_000])
+def test_intervals_of_percentiles_cover_them_whatever_the_durations(n: int) -> None:
+    ranks = quantile_ranks(n, 0.95)
+    assert ranks is not None
+    rng = np.random.default_rng(17)
+    below = rng.binomial(n, 0.95, 4000)  # how many of n calls are faster than the true percentile
+    covered = float(np.mean((below >= ranks[0]) & (below < ranks[1])))
+    assert 0.945 <= covered <= 0.985
+    assert quantile_ranks(71, 0.95) is None  # the slowest of so few may still be faster
+    assert quantile_ranks(0, 0.95) is None
+
+
+def test_who_checks_the_split_every_day_is_misled_as_rarely_as_promised() -> None:
+    """2,000 experiments that are split as asked, ten looks each; then some that are not."""
+    rng = np.random.default_rng(13)
+    for shares in ((0.5, 0.5), (0.9, 0.1), (0.5, 0.3, 0.2)):
+        days = rng.multinomial(25, shares, (2000, 60)).cumsum(axis=1)
+        lowest = [min(every_look_p(look, shares) for look in looks[::6]) for looks in days.tolist()]
+        assert sum(p <= 0.05 for p in lowest) <= 0.05 * 2000
+        assert sum(p <= 0.001 for p in lowest) <= 0.001 * 2000
+    uneven = rng.multinomial(2000, (0.58, 0.42), 500).tolist()
+    assert sum(every_look_p(look, (0.5, 0.5)) < 0.001 for look in uneven) > 0.9 * 500
+    assert every_look_p([51_000, 49_000], (0.5, 0.5)) < 1e-6  # two per cent of a hundred thousand, too
+    assert every_look_p([1, 1], (0.5, 0.5)) == 1.0

@@ -16,12 +16,14 @@ from outlay_web.http.errors import Problem
 from outlay_web.http.parameters import read_query
 
 FIGURES = columns(
-    "n mean ci_low ci_high success_ratio cost_per_success_usd cost_per_call_usd error_rate p95_ms calls cost_usd "
+    "n mean ci_low ci_high success_ratio cost_per_success_usd cost_per_call_usd error_rate p95_ms p95_ci_low_ms "
+    "p95_ci_high_ms calls cost_usd "
     "scored_ratio priced_ratio"
 )
 TRADEOFF = columns(
     "task model model_tier calls cost_per_call_usd cost_ci_low_usd cost_ci_high_usd score n mean ci_low ci_high "
-    "cost_per_success_usd error_rate p95_ms on_frontier dominated_by monthly_excess_usd"
+    "cost_per_success_usd error_rate p95_ms p95_ci_low_ms p95_ci_high_ms on_frontier dominated_by "
+    "monthly_excess_usd"
 )
 PROMPTS = columns(
     "prompt prompt_version calls cost_usd cost_per_call_usd input_tokens_per_call output_tokens_per_call "

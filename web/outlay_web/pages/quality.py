@@ -110,6 +110,12 @@ def mean_figure(view: View, rows: Sequence[Row], score: str) -> Figure:
     )
 
 
+def p95_bounds(row: Row) -> str:
+    """The interval of the 95th percentile in words, nothing where there is none."""
+    low, high = row["p95_ci_low_ms"], row["p95_ci_high_ms"]
+    return "" if low is None else f"{fmt.duration_text(low)} – {fmt.duration_text(high)}"
+
+
 def quality_columns(kind: str) -> list[Column]:
     """Mean, interval and what it costs; shared with the arms of an experiment."""
     return [
@@ -120,6 +126,7 @@ def quality_columns(kind: str) -> list[Column]:
         Column("Per success", "each", "cost_per_success_usd", "Cost of the scored answers by successes among them"),
         Column("Per call", "each", "cost_per_call_usd", "Of all calls whose cost is known"),
         Column("p95", "duration", "p95_ms", "19 of 20 calls are faster"),
+        Column("95 %", "text", "p95_interval", "Interval of the p95", wide_only=True),
         Column("Errors", "ratio", "error_rate", "Calls that failed", wide_only=True),
         Column("Calls", "count", "calls"),
         Column("Priced", "priced", "priced_ratio", "Calls whose cost is known"),
@@ -136,6 +143,7 @@ def quality_cells(row: Row, kind: str, calls_href: str | None = None) -> list[Ce
         Cell(row["cost_per_success_usd"]),
         Cell(row["cost_per_call_usd"]),
         Cell(row["p95_ms"]),
+        Cell(p95_bounds(row)),
         Cell(row["error_rate"]),
         Cell(row["calls"], calls_href),
         Cell(row["priced_ratio"]),

@@ -9,7 +9,7 @@ from outlay_analytics.questions.experiments import MARGIN
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Point, Table, scatter
 from outlay_web.pages.parts import Page, Row
-from outlay_web.pages.quality import bounds_cell, score_text, value_kinds
+from outlay_web.pages.quality import bounds_cell, p95_bounds, score_text, value_kinds
 from outlay_web.pages.view import View
 
 ALLOWED = ("score", "success", "margin", "about")
@@ -92,6 +92,7 @@ def choice_table(view: View, rows: Sequence[Row], kinds: Mapping[str, str]) -> T
         Column("Scores", "count", "n"),
         Column("Per success", "each", "cost_per_success_usd", csv_only=True),
         Column("p95", "duration", "p95_ms"),
+        Column("95 %", "text", "p95_interval", "Interval of the p95", csv_only=True),
         Column("Frontier", "text", "on_frontier", "Whether no other model is at once cheaper, better and faster"),
         Column("Excess", "usd", "monthly_excess_usd", "What it costs a month above the model that dominates it"),
     ]
@@ -109,6 +110,7 @@ def choice_table(view: View, rows: Sequence[Row], kinds: Mapping[str, str]) -> T
             Cell(row["n"]),
             Cell(row["cost_per_success_usd"]),
             Cell(row["p95_ms"]),
+            Cell(p95_bounds(row)),
             Cell(_frontier(row)),
             Cell(row["monthly_excess_usd"]),
         ]

@@ -34,7 +34,18 @@ FROM
     (
         SELECT trace_id, groupArray((span_id, assumeNotNull(value))) AS given
         FROM scores FINAL
-        WHERE project = {project:String} AND name = {score:String} AND isNotNull(value)
+        WHERE project = {project:String}
+          AND name = {score:String}
+          AND isNotNull(value)
+          AND trace_id IN
+          (
+            SELECT c.trace_id
+            FROM calls AS c
+            WHERE c.project = {project:String}
+              AND c.started_at >= toDateTime64({start:String}, 9, 'UTC')
+              AND c.started_at < toDateTime64({end:String}, 9, 'UTC')
+              AND c.cascade_name = {name:String}
+          )
         GROUP BY trace_id
     ) AS s ON a.own.1 = s.trace_id
 )

@@ -6,6 +6,7 @@
 -- Result: time, told (the dimensions), value, label, cost_usd: of the call, of all attempts of its cascade's run, or for a
 -- score of the trace of all its calls; None where one of them is unknown; paid_for: what that is the cost of.
 SELECT
+    name,
     answer.time AS time,
     answer.told AS told,
     if(isFinite(given) AND abs(given) <= 1e15, given, NULL) AS value,
@@ -19,6 +20,7 @@ FROM
 (
     SELECT
         t.trace_id AS trace_id,
+        s.name AS name,
         s.about AS about,
         s.given AS given,
         s.label AS label,
@@ -57,16 +59,18 @@ FROM
             ) AS parts
         FROM calls AS c FINAL
         WHERE c.project = {project:String}
-          AND c.started_at >= toDateTime64({start:String}, 9, 'UTC')
-          AND c.started_at < toDateTime64({end:String}, 9, 'UTC')
-          AND c.trace_id IN (SELECT trace_id FROM scores WHERE project = {project:String} AND name = {score:String})
+          AND c.started_at >= toDateTime64({first:String}, 9, 'UTC')
+          AND c.started_at < toDateTime64({last:String}, 9, 'UTC')
+          AND c.trace_id IN (SELECT trace_id FROM scores WHERE $given)
         GROUP BY trace_id
     ) AS t
     INNER JOIN
     (
-        SELECT trace_id, span_id AS about, value AS given, label
+        SELECT trace_id, span_id AS about, toString(name) AS name, value AS given, label
         FROM scores FINAL
-        WHERE project = {project:String} AND name = {score:String}
+        WHERE $given
     ) AS s ON t.trace_id = s.trace_id
 )
 WHERE answer.matches
+  AND answer.at >= toDateTime64({start:String}, 9, 'UTC')
+  AND answer.at < toDateTime64({end:String}, 9, 'UTC')

@@ -1,6 +1,6 @@
 -- Question: what do the calls of each task that answer something cost by model, and how long do they take?
 -- Fragments: not_answers (operations), task (text on c), tier (text on c), filters (conditions on c). Parameters: project, start, end, max_rows.
--- Result: one row per task and model: calls, errors, sums over priced calls for the cost per call (see moments.py).
+-- Result: one row per task and model: histogram of durations (as in latency_hourly), calls, errors, sums over priced calls for the cost per call (see moments.py).
 SELECT
     $task AS task,
     c.model AS model,
@@ -16,6 +16,7 @@ SELECT
     cost_a AS cost_ab,
     0 AS cost_shares,
     quantiles(0.5, 0.95)(c.duration_ns / 1e6) AS quantiles_ms,
+    sumMap([toUInt16(floor(log2(greatest(c.duration_ns / 1000, 1)) * 16))], [toUInt64(1)]) AS histogram,
     min(c.started_at) AS first_at,
     max(c.started_at) AS last_at
 FROM calls AS c FINAL

@@ -36,7 +36,8 @@ FIGURES = {
     **each("error_rate scored_ratio priced_ratio", maybe(RATIO)),
     **each("calls errors", COUNT),
     **each("p50_ms p95_ms", maybe(NUMBER)),
-    "labels": listed(record({"label": TEXT, "n": COUNT})),
+    **each("p95_ci_low_ms p95_ci_high_ms", maybe(NUMBER)),
+    "labels": listed(record({"label": maybe(TEXT), "n": COUNT}, {"remainder": REMAINDER})),
 }
 QUALITY = record(
     {
@@ -110,6 +111,7 @@ TRADEOFF = record(
                     "cost_per_success_usd": maybe(USD),
                     "error_rate": RATIO,
                     **each("p50_ms p95_ms", NUMBER),
+                    **each("p95_ci_low_ms p95_ci_high_ms", maybe(NUMBER)),
                     "on_frontier": maybe(YES_NO),
                     "dominated_by": maybe(TEXT),
                     "monthly_excess_usd": maybe(USD),
