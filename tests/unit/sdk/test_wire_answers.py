@@ -13,8 +13,8 @@ from outlay import Usage
 from outlay.parsing import anthropic, bedrock, gemini, openai, others, reading
 from outlay.parsing.formats import recognize
 from outlay.testing import Capture, capture
-from outlay_web.demo import fake_formats
-from outlay_web.demo.fake_formats import Answer
+from outlay_web.demo import formats
+from outlay_web.demo.formats import Answer
 
 INTERACTION = {
     "total_input_tokens": 900,
@@ -244,16 +244,16 @@ def test_no_value_in_an_answer_stops_the_reader(odd: Any) -> None:
     """Every value of every kind of answer, replaced by an odd one."""
     answer = Answer(input_tokens=9, output_tokens=5, cache_read_tokens=1, reasoning_tokens=1, web_searches=1)
     bodies = [
-        (openai.openai_chat, fake_formats.openai_chat(answer)),
-        (openai.openai_responses, fake_formats.openai_response(answer)),
-        (openai.openai_media, fake_formats.openai_transcription(answer)),
-        (anthropic.anthropic, fake_formats.anthropic_message(answer)),
-        (gemini.gemini, fake_formats.gemini_content(answer)),
-        (others.by_shape, fake_formats.gemini_interaction(answer)),
-        (others.cohere, fake_formats.cohere_chat(answer)),
-        (others.ollama, next(iter(fake_formats.ollama_lines(answer, False, False)))),
-        (bedrock.converse, fake_formats.converse(answer)),
-        (bedrock.invoke, fake_formats.anthropic_message(answer)),
+        (openai.openai_chat, formats.openai_chat(answer)),
+        (openai.openai_responses, formats.openai_response(answer)),
+        (openai.openai_media, formats.openai_transcription(answer)),
+        (anthropic.anthropic, formats.anthropic_message(answer)),
+        (gemini.gemini, formats.gemini_content(answer)),
+        (others.by_shape, formats.gemini_interaction(answer)),
+        (others.cohere, formats.cohere_chat(answer)),
+        (others.ollama, next(iter(formats.ollama_lines(answer, False, False)))),
+        (bedrock.converse, formats.converse(answer)),
+        (bedrock.invoke, formats.anthropic_message(answer)),
     ]
     for reader, body in bodies:
         for place in places(body):

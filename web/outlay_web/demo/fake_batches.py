@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from outlay_web.demo import fake_formats as formats
-from outlay_web.demo.fake_formats import Answer, Json
+from outlay_web.demo import formats
+from outlay_web.demo.formats import Answer, Json
 
 
 @dataclass(frozen=True, slots=True)

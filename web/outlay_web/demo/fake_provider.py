@@ -26,10 +26,9 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from outlay_web.demo import fake_batches
-from outlay_web.demo import fake_formats as formats
+from outlay_web.demo import fake_batches, formats
 from outlay_web.demo.fake_batches import Batch
-from outlay_web.demo.fake_formats import Answer
+from outlay_web.demo.formats import Answer
 
 __all__ = ["Answer", "Batch", "FakeProvider", "Request"]
 
