@@ -15,7 +15,7 @@ from tests.conftest import ENGINE_PATH
 
 from outlay.errors import ConfigError, StoreError
 from outlay_collector.store import Store, load_sql, migrate, open_store
-from outlay_collector.store.client import Dsn
+from outlay_collector.store.dsn import Dsn
 
 
 @pytest.fixture(scope="module")

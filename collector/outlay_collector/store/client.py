@@ -8,7 +8,6 @@ waits for a bounded time, and not at all where the store is known not to answer.
 from __future__ import annotations
 
 import copy
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from outlay.errors import ConfigError, StoreError
 from outlay_collector.store.asking import LEFT, current_asker, named
+from outlay_collector.store.connect import connect, rows_of, run
+from outlay_collector.store.dsn import Dsn, on_cluster, quote
 from outlay_collector.store.heartbeat import Heartbeat
 from outlay_collector.store.pool import Call, Pool
 from outlay_collector.store.query import Params, Row
@@ -39,7 +39,6 @@ SHARDS = (
 )
 READERS = 4
 READ_S = 40.0  # with the wait for one of the readers
-CONNECT_S = 5
 HEARTBEAT_S = 10
 WRITE_SILENCE_S = 300
 OPEN_S = 30
@@ -51,84 +50,6 @@ READ_LIMITS: dict[str, Any] = {
     "max_result_rows": 1_000_000,
     "use_query_condition_cache": 0,
 }
-# How ClickHouse plans our statements. Named tuples carry what belongs together through the steps of a long statement;
-# the chain optimization looks for `a < b AND b < c` and takes three quarters of a long statement's analysis.
-PLANNING: dict[str, Any] = {
-    "enable_named_columns_in_function_tuple": 1,
-    "optimize_and_compare_chain": 0,
-}
-# How rows come as Arrow tables: names of few kinds as numbers into a dictionary, texts as the bytes they are. Of the
-# connection: given with a statement, chDB would read, set and set back each of them, eight statements for one.
-ARROW: dict[str, Any] = {
-    "output_format_arrow_string_as_string": 0,
-    "output_format_arrow_low_cardinality_as_dictionary": 1,
-    "output_format_arrow_compression_method": "none",
-}
-# On a cluster: what is written is on most replicas, so that it outlives the node that took it.
-QUORUM: dict[str, Any] = {"insert_quorum": "auto"}
-# Where rows are spread over shards. An insert is answered when the shards have it; what a subquery reads is read once,
-# here, and sent along; no condition with a subquery goes into what is sent. All nodes read and write the
-# same replica of a shard, the first that lives, so that each sees what the others wrote.
-ACROSS: dict[str, Any] = {
-    "distributed_foreground_insert": 1,
-    "distributed_product_mode": "global",
-    "allow_push_predicate_ast_for_distributed_subqueries": 0,
-    "load_balancing": "in_order",
-    "prefer_localhost_replica": 0,
-}
-# Codes after which the same statement may succeed later: timeouts, no connection, memory, too many parts or queries,
-# disk full, read-only replica, Keeper trouble.
-RETRYABLE_CODES = frozenset({3, 159, 164, 202, 203, 209, 210, 241, 242, 243, 252, 279, 285, 319, 394, 425, 999})
-
-# clickhouse-connect logs a traceback with the statement's values for every failed insert; the error itself is raised.
-logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
-
-
-class Dsn:
-    """A store's address: `chdb:///path`, `chdb://memory`, or `clickhouse://user:password@host:8123/database`.
-
-    `?database=` names the database of a chDB store; `?cluster=` a ClickHouse cluster. Replicas of one shard all hold
-    everything; several shards are cells, see `Store`.
-    `clickhouses://` connects with TLS.
-    """
-
-    def __init__(self, text: str) -> None:
-        parts = urlsplit(text)
-        options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-        unknown = set(options) - {"database", "cluster"}
-        if parts.scheme not in ("chdb", "clickhouse", "clickhouses") or unknown:
-            raise ConfigError(
-                f"store DSN {self._shown(parts)!r} is not understood"
-                + (f" (unknown option {sorted(unknown)[0]!r})" if unknown else "")
-                + "; use chdb:///absolute/path, chdb://memory or clickhouse://user:password@host:8123/database"
-            )
-        if parts.scheme == "chdb" and "cluster" in options:
-            raise ConfigError(f"store DSN {self._shown(parts)!r}: an embedded store is no cluster; leave out ?cluster=")
-        self.embedded = parts.scheme == "chdb"
-        self.secure = parts.scheme == "clickhouses"
-        self.cluster = options.get("cluster", "")
-        self.path = ":memory:" if parts.netloc == "memory" else unquote(parts.path)
-        if self.embedded and parts.netloc not in ("", "memory"):
-            raise ConfigError(f"store DSN {self._shown(parts)!r}: write chdb:///absolute/path with three slashes")
-        if self.embedded and not self.path:
-            raise ConfigError("store DSN 'chdb://' has no path; write chdb:///absolute/path or chdb://memory")
-        if not self.embedded and not parts.hostname:
-            raise ConfigError(f"store DSN {self._shown(parts)!r} has no host")
-        self.host = parts.hostname or ""
-        self.port = parts.port or (8443 if self.secure else 8123)
-        self.username = unquote(parts.username or "default")
-        self.password = unquote(parts.password or "")
-        database = options.get("database", "") or ("" if self.embedded else unquote(parts.path.strip("/")))
-        self.database = database or "outlay"
-        self.database_across = f"{self.database}_all"
-        self.shown = self._shown(parts)
-
-    @staticmethod
-    def _shown(parts: Any) -> str:
-        """The DSN without its password, for logs and messages."""
-        host = parts.netloc.rsplit("@", 1)
-        user = host[0].split(":")[0] + "@" if len(host) == 2 else ""
-        return f"{parts.scheme}://{user}{host[-1]}{parts.path}" + (f"?{parts.query}" if parts.query else "")
 
 
 @dataclass(frozen=True)
@@ -170,12 +91,12 @@ class Store:
             StoreError: With ClickHouse's code; `retryable` when trying again may help.
         """
         values = dict(params or {})
-        return _rows(self._read(sql, lambda client, text: _run(client.query, text, parameters=values)))
+        return rows_of(self._read(sql, lambda client, text: run(client.query, text, parameters=values)))
 
     def raw(self, sql: str, params: Params | None = None, *, fmt: str) -> bytes:
         """Run one SELECT and return the bytes ClickHouse formats, for example `Parquet` or `CSVWithNames`."""
         values = dict(params or {})
-        return bytes(self._read(sql, lambda client, text: _run(client.raw_query, text, parameters=values, fmt=fmt)))
+        return bytes(self._read(sql, lambda client, text: run(client.raw_query, text, parameters=values, fmt=fmt)))
 
     def writer(self, within_s: float | None = None) -> Writer:
         """A connection of its own that may write; for one thread. Closed with the store, or earlier by `close()`.
@@ -221,7 +142,7 @@ class Store:
             self.local.close()
 
     def _open(self, limits: Mapping[str, Any] | None = None, silence_s: int = WRITE_SILENCE_S) -> Client:
-        return _connect(self.dsn, limits, self.database, silence_s, across=self._across)
+        return connect(self.dsn, limits, self.database, silence_s=silence_s, across=self._across)
 
     def _read(self, sql: str, call: Callable[[Client, str], Any]) -> Any:
         if self._closed:
@@ -273,12 +194,12 @@ class Writer:
     def query(self, sql: str, params: Params | None = None) -> list[Row]:
         """As `Store.query`, on this connection: sees its own writes, temporary tables and unbounded by read limits."""
         values = dict(params or {})
-        return _rows(self._do(lambda client: _run(client.query, sql, parameters=values)))
+        return rows_of(self._do(lambda client: run(client.query, sql, parameters=values)))
 
     def run(self, sql: str, params: Params | None = None, *, settings: Mapping[str, Any] | None = None) -> None:
         """Run one statement that returns nothing (DDL, INSERT … SELECT)."""
         values, given = dict(params or {}), dict(settings or {})
-        self._do(lambda client: _run(client.command, sql, parameters=values, settings=given))
+        self._do(lambda client: run(client.command, sql, parameters=values, settings=given))
 
     def insert(
         self, table: str, rows: Sequence[Mapping[str, Any]], *, settings: Mapping[str, Any] | None = None
@@ -288,26 +209,26 @@ class Writer:
             return
         names = list(rows[0])
         data, given = [[row[name] for name in names] for row in rows], dict(settings or {})
-        self._do(lambda client: _run(client.insert, table, data, column_names=names, settings=given))
+        self._do(lambda client: run(client.insert, table, data, column_names=names, settings=given))
 
     def arrow(self, sql: str, params: Params | None = None) -> pa.Table:
         """As `query`, as an Arrow table: for many rows. Texts are bytes."""
         import pyarrow as pa
 
         values = dict(params or {})
-        found = self._do(lambda client: _run(client.raw_query, sql, parameters=values, fmt="ArrowStream"))
+        found = self._do(lambda client: run(client.raw_query, sql, parameters=values, fmt="ArrowStream"))
         return pa.ipc.open_stream(found).read_all()
 
     def insert_arrow(self, table: str, rows: pa.Table) -> None:
         """Insert an Arrow table with columns of `table`, in one block."""
         if len(rows):
             block = rows.unify_dictionaries().combine_chunks()
-            self._do(lambda client: _run(client.insert_arrow, table, block))
+            self._do(lambda client: run(client.insert_arrow, table, block))
 
     def load(self, table: str, body: bytes, *, fmt: str, settings: Mapping[str, Any] | None = None) -> None:
         """Let ClickHouse parse `body` in format `fmt` straight into `table`."""
         given = dict(settings or {})
-        self._do(lambda client: _run(client.raw_insert, table, insert_block=body, fmt=fmt, settings=given))
+        self._do(lambda client: run(client.raw_insert, table, insert_block=body, fmt=fmt, settings=given))
 
     def close(self) -> None:
         with self.store._lock:
@@ -347,13 +268,13 @@ def open_store(dsn: str) -> Store:
     parsed = Dsn(dsn)
     if parsed.embedded and parsed.path != ":memory:":
         Path(parsed.path).mkdir(parents=True, exist_ok=True, mode=0o700)
-    client = _connect(parsed, database="default", silence_s=OPEN_S)
+    client = connect(parsed, database="default", silence_s=OPEN_S)
     cells = Cells()
     try:
         if parsed.cluster:
-            cells = _cells(parsed, _rows(_run(client.query, SHARDS)))
+            cells = _cells(parsed, rows_of(run(client.query, SHARDS)))
         for database in (parsed.database, parsed.database_across)[: 1 if cells.count == 1 else 2]:
-            _run(client.command, f"CREATE DATABASE IF NOT EXISTS {quote(database)}{on_cluster(parsed.cluster)}")
+            run(client.command, f"CREATE DATABASE IF NOT EXISTS {quote(database)}{on_cluster(parsed.cluster)}")
     finally:
         client.close()
     return Store(parsed, cells)
@@ -367,84 +288,5 @@ def _cells(dsn: Dsn, clusters: Sequence[Row]) -> Cells:
     raise ConfigError(f"store DSN {dsn.shown!r}: the server knows no cluster {dsn.cluster!r}, but: {known}")
 
 
-def on_cluster(name: str) -> str:
-    """The clause that has a statement run on every node of a cluster; nothing where there is none."""
-    return f" ON CLUSTER {quote(name)}" if name else ""
-
-
 def _always() -> None:
     """Where nobody else writes, nothing forbids to."""
-
-
-def quote(identifier: str) -> str:
-    """An identifier in backquotes, for names that come from a DSN."""
-    return "`" + identifier.replace("\\", "\\\\").replace("`", "\\`") + "`"
-
-
-def _connect(
-    dsn: Dsn,
-    limits: Mapping[str, Any] | None = None,
-    database: str | None = None,
-    silence_s: int = WRITE_SILENCE_S,
-    *,
-    across: bool = False,
-) -> Client:
-    """A new client; `limits` makes it a reader that cannot write or lift its limits.
-
-    Args:
-        across: Whether it reads and writes the tables of all shards.
-        silence_s: How long a server may say nothing before the connection is given up.
-    """
-    import clickhouse_connect
-
-    # readonly=1 forbids any later change of settings; over HTTP every request carries its settings, so there it is 2.
-    readonly: dict[str, Any] = {} if limits is None else {**limits, "readonly": "1" if dsn.embedded else "2"}
-    written = {**ARROW, **(QUORUM if dsn.cluster else {})} if limits is None else {}
-    spread = ACROSS if across else {}
-    settings = {name: str(value) for name, value in {**PLANNING, **written, **spread, **readonly}.items()}
-    try:
-        if dsn.embedded:
-            client: Client = clickhouse_connect.get_client(
-                interface="chdb",
-                path=dsn.path,
-                database=database or dsn.database,
-                settings=settings,
-                tz_mode="aware",
-            )
-            return client
-        return clickhouse_connect.get_client(
-            interface="https" if dsn.secure else "http",
-            host=dsn.host,
-            port=dsn.port,
-            username=dsn.username,
-            password=dsn.password,
-            database=database or dsn.database,
-            settings=settings,
-            tz_mode="aware",
-            autogenerate_session_id=limits is None,
-            connect_timeout=CONNECT_S,
-            send_receive_timeout=silence_s,
-        )
-    except Exception as exc:
-        raise _translate(exc, f"cannot open the store at {dsn.shown}: ") from exc
-
-
-def _rows(result: Any) -> list[Row]:
-    return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
-
-
-def _run(call: Any, *args: Any, **kwargs: Any) -> Any:
-    try:
-        return call(*args, **kwargs)
-    except StoreError:
-        raise
-    except Exception as exc:
-        raise _translate(exc) from exc
-
-
-def _translate(exc: Exception, prefix: str = "") -> StoreError:
-    """clickhouse-connect's error as ours: classified by ClickHouse's code, without stack trace or version."""
-    code = int(getattr(exc, "code", None) or 0)
-    message = str(exc).split("Stack trace:")[0].strip()
-    no_answer = code == 0 and type(exc).__name__ in ("OperationalError", "ConnectionError", "TimeoutError")
-    return StoreError(prefix + message, code=code, retryable=code in RETRYABLE_CODES or no_answer)

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from importlib.resources import files
 
 from outlay.errors import StoreError
-from outlay_collector.store.client import Store, Writer, on_cluster, quote
+from outlay_collector.store.client import Store, Writer
+from outlay_collector.store.dsn import on_cluster, quote
 from outlay_collector.store.lease import lease_on
 from outlay_collector.store.placement import VIEW, Placement, placements
 from outlay_collector.store.query import Row
