@@ -21,7 +21,6 @@ from typing import Any
 
 from outlay_analytics.query.window import (
     DIMENSIONS,
-    ID_FILTERS,
     NO_OTHERS,
     Dimension,
     Interval,
@@ -30,6 +29,7 @@ from outlay_analytics.query.window import (
     bucket_sql,
     expression,
     filter_sql,
+    is_of_records,
     parse_timezone,
     tag_key,
 )
@@ -222,8 +222,8 @@ def _parts_of_days(days: Sequence[int]) -> Parts:
 
 def lacked_dimension(names: Iterable[str]) -> str | None:
     """The one of a question's dimensions that spend_hourly lacks; None where it lacks several, or calls are named."""
-    lacked = {name for name in names if name not in INTERNAL and (name in ID_FILTERS or not _is_rolled(name))}
-    return lacked.pop() if len(lacked) == 1 and not lacked & set(ID_FILTERS) else None
+    lacked = {name for name in names if name not in INTERNAL and not _is_rolled(name)}
+    return lacked.pop() if len(lacked) == 1 and not any(map(is_of_records, lacked)) else None
 
 
 def _is_rolled(name: str) -> bool:

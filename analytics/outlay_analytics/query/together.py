@@ -15,7 +15,7 @@ from dataclasses import replace
 from itertools import product
 
 from outlay_analytics.query.spend_source import one_look, spend_source
-from outlay_analytics.query.window import ID_FILTERS, Interval, Scope, Window
+from outlay_analytics.query.window import Interval, Scope, Window, is_of_records
 from outlay_collector.store import Row, Store, load_sql
 
 Kind = tuple[str, str, tuple[str, ...]]  # project, time zone, dimensions
@@ -37,7 +37,7 @@ class Together:
     def rows(self, store: Store, scope: Scope, interval: Interval) -> list[Row] | None:
         """`time`, `usd` and `calls` of each interval and value; None for a scope that is not one of these."""
         kind = _kind(scope)
-        if (kind, _filters(scope)) not in self._members or set(scope.filters) & set(ID_FILTERS):
+        if (kind, _filters(scope)) not in self._members or any(map(is_of_records, scope.filters)):
             return None
         key = (kind, interval, scope.window)
         if key not in self._read:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from outlay.errors import OutlayError
 from outlay_analytics.query.model_tiers import DEFAULT_TIERS, ModelTiers
+from outlay_analytics.query.score_filters import BadScoreFilter, check_values, condition_sql, score_name
 
 Table = Literal["calls", "rollup", "lookups"]
 Interval = Literal["hour", "day", "week", "month", "total"]
@@ -71,7 +72,7 @@ class Scope:
         model_tiers: Which tier a model belongs to.
 
     Raises:
-        BadRequest: If a filter or the time zone is not known.
+        BadRequest: If a filter or the time zone is not known, or a score is compared with no number.
     """
 
     window: Window
@@ -81,9 +82,8 @@ class Scope:
     model_tiers: ModelTiers = DEFAULT_TIERS
 
     def __post_init__(self) -> None:
-        for name in self.filters:
-            if name not in ID_FILTERS:
-                check_dimension(name, "filter")
+        for name, values in self.filters.items():
+            check_filter(name, values)
         parse_timezone(self.timezone)
 
 
@@ -165,6 +165,31 @@ def check_dimension(name: str, where: str) -> None:
         raise BadRequest(f"{where}: {name[:SHOWN]!r} is not a dimension; allowed: {allowed}, tag.<key>")
 
 
+def check_filter(name: str, values: Sequence[str] = (), where: str = "filter") -> None:
+    """Refuse a filter that is neither a dimension nor an id nor a score.
+
+    Raises:
+        BadRequest: Naming it and what is allowed.
+    """
+    if score_name(name) is not None:
+        try:
+            check_values(name, values)
+        except BadScoreFilter as exc:
+            raise BadRequest(str(exc)) from exc
+    elif name not in ID_FILTERS:
+        check_dimension(name, where)
+
+
+def is_filter(name: str) -> bool:
+    """Whether a parameter narrows the calls that a question is about."""
+    return name in DIMENSIONS or name in ID_FILTERS or tag_key(name) is not None or score_name(name) is not None
+
+
+def is_of_records(name: str) -> bool:
+    """Whether a filter is about single calls, so that no rollup can tell and nothing can be grouped by it."""
+    return name in ID_FILTERS or score_name(name) is not None
+
+
 def tag_key(name: str) -> str | None:
     """`plan` of `tag.plan`, None for another dimension."""
     return name[4:] if name.startswith("tag.") and len(name) > 4 else None
@@ -230,6 +255,13 @@ def filter_sql(scope: Scope, table: Table, params: dict[str, Any], own: Mapping[
     """The filters as one SQL condition on `table` under its alias, values put into `params`; None if it cannot tell."""
     conditions = []
     for number, (name, values) in enumerate(sorted(scope.filters.items())):
+        score = score_name(name)
+        if score is not None:
+            if table == "rollup":
+                return None
+            key = f"filter_{number}"
+            conditions.append(condition_sql(key, scope.project, score, values, table == "calls", params))
+            continue
         if name in ID_FILTERS:
             condition = _id_filter(name, table, number)
             if name == "call_id":

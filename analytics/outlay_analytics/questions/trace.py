@@ -25,7 +25,8 @@ def get_trace(store: Store, project: str, trace_id: str) -> dict[str, Any] | Non
     """One trace, None when the project has none of this id.
 
     Returns:
-        `trace_id started_at duration_ms calls errors cost_usd priced_ratio spans span_count truncated`. A span has
+        `trace_id started_at duration_ms calls errors cost_usd priced_ratio spans span_count truncated scores`
+        (`span_id`, None for one of the whole trace, `name value label`). A span has
         `span_id parent_span_id depth name kind service environment scope_name started_at duration_ms status
         status_message flags counted reason cost_usd subtree_cost_usd`; a counted one its `calls` as in `/calls`; a
         repeat `of` (trace and span of the call counted instead); a look-up in the application's cache `lookup`. Up to
@@ -66,11 +67,21 @@ def get_trace(store: Store, project: str, trace_id: str) -> dict[str, Any] | Non
         "priced_ratio": priced / len(calls) if calls else None,
         "span_count": total,
         "truncated": total > len(ordered),
+        "scores": _scores(store, params),
         "spans": ordered,
     }
     for span in ordered:
         del span["started_ns"], span["duration_ns"]
     return answer
+
+
+def _scores(store: Store, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was scored about the trace and any of its spans."""
+    asked = {"project": params["project"], "traces": [params["trace_id"]]}
+    return [
+        {"span_id": row["span_id"] or None, "name": row["name"], "value": row["value"], "label": row["label"] or None}
+        for row in store.query(load_sql("outlay_analytics.questions.sql", "calls_scores"), asked)
+    ]
 
 
 def in_tree_order(spans: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

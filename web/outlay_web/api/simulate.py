@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics.query.window import Scope, check_dimension, parse_window
+from outlay_analytics.query.window import Scope, check_filter, parse_window
 from outlay_analytics.questions.changes import parse_changes
 from outlay_analytics.questions.simulate import simulate
 from outlay_web.api.schema.parameters import documented
@@ -27,7 +27,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         given = read_query(ctx, request, filters=False, window=False).scope
         window = parse_window(body.start, body.end, ctx.now(), zone=given.timezone)
         for name in body.filters:
-            check_dimension(name, "filters")
+            check_filter(name, where="filters")
         filters = {name: tuple(values) for name, values in body.filters.items()}
         scope = Scope(window, filters, given.project, given.timezone, given.model_tiers)
         changes = parse_changes(body.changes)

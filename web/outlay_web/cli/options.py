@@ -78,7 +78,9 @@ def scope_options(by: str) -> list[click.Parameter]:
         for name in FILTERS
     ]
     tag = click.Option(["--tag"], multiple=True, type=Tag(), help="Only calls with this tag.")
-    return [*options, *many, tag]
+    score_help = "Only calls scored so: correct=0, 'correct=<0.5', judge=pass."
+    scored = click.Option(["--scored"], multiple=True, type=Tag(), metavar="NAME=VALUE", help=score_help)
+    return [*options, *many, tag, scored]
 
 
 def command(
@@ -154,7 +156,9 @@ def _parameters(given: dict[str, Any], by: str) -> list[tuple[str, str]]:
     if since:
         start = since if "-" in since or since == "now" else "-" + since
     tags: Sequence[tuple[str, str]] = given.pop("tag", ())
+    scores: Sequence[tuple[str, str]] = given.pop("scored", ())
     found = [("start", start), *((f"tag.{key}", value) for key, value in tags)]
+    found += [(f"score.{name}", value) for name, value in scores]
     if by:
         found.append((by, given.pop("by")))
     for name, value in given.items():

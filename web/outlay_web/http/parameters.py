@@ -12,7 +12,16 @@ from starlette.datastructures import URL
 from starlette.requests import Request
 
 from outlay_analytics.query.model_tiers import DEFAULT_TIERS
-from outlay_analytics.query.window import DIMENSIONS, EVERYTHING, ID_FILTERS, BadRequest, Scope, Window, parse_window
+from outlay_analytics.query.window import (
+    DIMENSIONS,
+    EVERYTHING,
+    ID_FILTERS,
+    BadRequest,
+    Scope,
+    Window,
+    is_filter,
+    parse_window,
+)
 from outlay_web.http.context import Context
 
 NO_WINDOW = ("project", "timezone")
@@ -99,11 +108,11 @@ def read_query(
             if name in values:
                 raise BadRequest(f"{name} was given more than once")
             values[name] = value
-        elif filters and (name in DIMENSIONS or name in ID_FILTERS or (name.startswith("tag.") and len(name) > 4)):
+        elif filters and is_filter(name):
             chosen.setdefault(name, []).append(value.lower() if name in HEX_FILTERS else value)
         else:
             known = sorted({*allowed, *((*DIMENSIONS, *ID_FILTERS) if filters else ())})
-            known += ["tag.<key>"] * filters
+            known += ["tag.<key>", "score.<name>"] * filters
             raise BadRequest(f"unknown parameter {name[:SHOWN]!r}; allowed: {', '.join(known)}")
     if sum(map(len, chosen.values())) > MAX_VALUES:
         raise BadRequest(f"at most {MAX_VALUES} filter values at once")

@@ -10,7 +10,7 @@ from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Table, line_chart
 from outlay_web.pages import parts, spend_chart
 from outlay_web.pages.parts import Page, Row, Tile
-from outlay_web.pages.view import GROUPS, INTERVALS, View
+from outlay_web.pages.view import GROUPS, INTERVALS, Change, View
 
 ALLOWED = ("group_by", "interval", "score", "success")
 QUESTION = "How good are the answers, and what does a good one cost?"
@@ -133,12 +133,12 @@ def quality_columns(kind: str) -> list[Column]:
     ]
 
 
-def quality_cells(row: Row, kind: str, calls_href: str | None = None) -> list[Cell]:
+def quality_cells(row: Row, kind: str, calls_href: str | None = None, scored_href: str | None = None) -> list[Cell]:
     """The cells of those columns."""
     return [
         Cell(row["mean"]),
         bounds_cell(row, kind),
-        Cell(row["n"]),
+        Cell(row["n"], scored_href if row["n"] else None),
         Cell(row["success_ratio"]),
         Cell(row["cost_per_success_usd"]),
         Cell(row["cost_per_call_usd"]),
@@ -156,13 +156,13 @@ def quality_table(view: View, rows: Sequence[Row], group: str, found: Row) -> Ta
     columns = [Column(parts.dimension_title(group).capitalize(), "name", group), *quality_columns(kind)]
     lines = []
     others = None
+    scored: dict[str, Change] = {f"score.{found['score']}": "*"}
     for row in rows:
         key = parts.key_of(row, group)
         if row.get("remainder"):
             others = [Cell(None, label="all others"), *quality_cells(row, kind)]
         else:
-            lines.append(
-                [Cell(key, view.narrowed(group, key)), *quality_cells(row, kind, view.narrowed(group, key, "/calls"))]
-            )
-    foot = [Cell("Total"), *quality_cells(found["total"], kind, view.to("/calls"))]
+            calls, rated = (view.narrowed(group, key, "/calls", **own) for own in ({}, scored))
+            lines.append([Cell(key, view.narrowed(group, key)), *quality_cells(row, kind, calls, rated)])
+    foot = [Cell("Total"), *quality_cells(found["total"], kind, view.to("/calls"), view.to("/calls", **scored))]
     return Table("quality", f"Quality by {parts.dimension_title(group)}", columns, lines, others, foot)

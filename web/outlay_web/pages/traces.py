@@ -80,6 +80,7 @@ def page(view: View) -> Page:
         "lines": [line(view, found, span) for span in spans[:SHOWN_SPANS]],
         "left_out": max(found["span_count"] - SHOWN_SPANS, 0),
         "table": span_table(view, spans, start),
+        "scores": score_table(view, found),
         "trace_id": found["trace_id"],
         "start": start,
         "total": fmt.duration_text(found["duration_ms"]),
@@ -108,6 +109,35 @@ def tiles(view: View, found: Row) -> list[Tile]:
         Tile("Not counted", fmt.count(repeats), None, "spans that say again what a call says"),
         Tile("Errors", fmt.count(found["errors"]), None, tone="warn" if found["errors"] else ""),
     ]
+
+
+def score_table(view: View, found: Row) -> Table | None:
+    """What was scored about the trace and its spans; the value leads to the calls that are scored so."""
+    if not found["scores"]:
+        return None
+    names = {span["span_id"]: span["name"] for span in found["spans"]}
+    alone: dict[str, None] = dict.fromkeys((*view.scope.filters, "start", "end"))
+    lines = []
+    for score in found["scores"]:
+        said = score["label"] if score["value"] is None else f"{score['value']:g}"
+        span = score["span_id"]
+        about = names.get(span, span) if span else "the whole trace"
+        href = view.to("/calls", **{**alone, f"score.{score['name']}": said or "*"})
+        lines.append(
+            [
+                Cell(score["name"]),
+                Cell(said, href),
+                Cell(score["label"] or ""),
+                Cell(about, f"#span-{span}" if span else None),
+            ]
+        )
+    columns = [
+        Column("Score", "name", "name"),
+        Column("Value", "text", "value"),
+        Column("Label", "text", "label"),
+        Column("About", "name", "about"),
+    ]
+    return Table("scores", "Scores of the trace", columns, lines)
 
 
 def calls_href(view: View, found: Row) -> str:

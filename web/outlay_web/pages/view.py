@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from outlay_analytics.explain import bases
 from outlay_analytics.query.text import rfc3339
-from outlay_analytics.query.window import DIMENSIONS, EVERYTHING, ID_FILTERS, BadRequest, Scope, Window, check_groups
+from outlay_analytics.query.window import EVERYTHING, BadRequest, Scope, Window, check_groups, is_filter
 from outlay_web import format as fmt
 from outlay_web.charts import Bucket, buckets
 from outlay_web.http.context import Context
@@ -286,18 +286,13 @@ def canonical(request: Request) -> str | None:
         pairs.append(("group_by", ",".join(dict.fromkeys(groups))))
     if given.get("dim") and "value" in given:
         name = given["dim"]
-        if name == "tag":
+        if name in ("tag", "score"):
             key, _, value = given["value"].partition("=")
-            pairs.append((f"tag.{key.strip()}", value.strip()))
+            pairs.append((f"{name}.{key.strip()}", value.strip()))
         else:
             pairs.append((name, given["value"].strip()))
     in_order = [pair for pair in raw if pair[0] != "group_by"] + [p for p in raw if p[0] == "group_by"]
     return None if pairs == in_order else url(request.url.path, pairs)
-
-
-def is_filter(name: str) -> bool:
-    """Whether a parameter narrows the calls a page is about."""
-    return name in DIMENSIONS or name in ID_FILTERS or (name.startswith("tag.") and len(name) > len("tag."))
 
 
 def url(path: str, pairs: Iterable[tuple[str, str]]) -> str:

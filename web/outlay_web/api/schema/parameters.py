@@ -12,7 +12,7 @@ from outlay_analytics.query.sorting import ORDERS, SORTS
 from outlay_analytics.query.window import DIMENSIONS, ID_FILTERS, INTERVALS, MAX_GROUPS
 from outlay_analytics.questions.experiments import UNITS
 from outlay_analytics.questions.unit_costs import PER
-from outlay_web.api.schema.shapes import TAG, TEXT, USD, Schema, either, listed, one_of
+from outlay_web.api.schema.shapes import SCORE, TAG, TEXT, USD, Schema, either, listed, one_of
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
@@ -88,6 +88,12 @@ TAGS: dict[str, Any] = {
     "description": "Only calls with these tags, each under its whole name: tag.plan=pro; may repeat.",
     "schema": {"type": "object", "patternProperties": {TAG: TEXT}, "additionalProperties": False},
 }
+SCORES: dict[str, Any] = TAGS | {
+    "name": "score.",
+    "description": "Only calls that are scored so, each under its whole name: score.correct=0, score.correct=<0.5, "
+    "score.judge=pass, * for any, nothing for not scored; may repeat.",
+    "schema": {"type": "object", "patternProperties": {SCORE: TEXT}, "additionalProperties": False},
+}
 
 
 def documented(*own: str, window: bool = True, filters: bool = True, **allowed: Sequence[str]) -> dict[str, Any]:
@@ -108,7 +114,7 @@ def documented(*own: str, window: bool = True, filters: bool = True, **allowed: 
     if filters:
         plain = (name for name in (*sorted(DIMENSIONS), *ID_FILTERS) if name not in names)
         parameters += [_parameter(name, f"Only this {name}; may repeat.", listed(TEXT)) for name in plain]
-        parameters.append(TAGS)
+        parameters += [TAGS, SCORES]
     return {"parameters": parameters}
 
 

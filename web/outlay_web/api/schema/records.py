@@ -79,6 +79,7 @@ WHOLE_TRACE = record(
         "priced_ratio": maybe(RATIO),
         "truncated": YES_NO,
         "spans": listed(SPAN),
+        "scores": listed(record({"span_id": maybe(TEXT), "name": TEXT, "value": maybe(NUMBER), "label": maybe(TEXT)})),
     }
 )
 

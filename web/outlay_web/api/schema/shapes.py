@@ -31,6 +31,7 @@ DAY: Schema = {"type": "string", "format": "date", "pattern": r"^\d{4}-\d\d-\d\d
 TRACE_ID: Schema = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
 SPAN_ID: Schema = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
 TAG = r"^tag\..+"
+SCORE = r"^score\..+"
 
 
 def record(
