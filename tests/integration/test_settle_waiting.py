@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -93,3 +96,20 @@ def test_a_trace_of_several_loads_is_taken_once_since_its_first_span_and_a_score
     assert traces(batch) == ["scored", "t"]
     assert batch is not None
     assert batch.changed["since"].to_pylist() == [NEVER, NOON + timedelta(seconds=1)]
+
+
+def test_loaders_whose_marks_expired_are_asked_for_no_more(writer: Writer) -> None:
+    writer.insert("settle_progress", [{"loader": "long gone", "seq": 7}, {"loader": "here", "seq": 1}])
+    load(writer, "here", 1, [("settled", 1)])
+    load(writer, "here", 2, [("new", 1)])
+    waiting = Waiting(writer)
+    assert traces(waiting.next(100, 100)) == ["new"]
+    assert waiting._condition()[1]["known"] == ["here"]
+
+
+def test_each_process_that_takes_scores_is_a_loader_of_its_own() -> None:
+    """One that marks a trace later, with an earlier clock, would not be seen after the other's mark was settled."""
+    ask = [sys.executable, "-c", "from outlay_collector.load.scores import LOADER; print(LOADER)"]
+    path = os.pathsep.join(sys.path)
+    names = {subprocess.check_output(ask, env={**os.environ, "PYTHONPATH": path}, text=True) for _ in range(2)}
+    assert len(names) == 2

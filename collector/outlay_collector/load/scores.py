@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from datetime import datetime
@@ -10,7 +11,8 @@ from typing import Any
 from outlay_collector.store.client import Writer
 from outlay_collector.store.clock import utc_now
 
-LOADER = "scores"
+LOADER = f"scores {secrets.token_hex(4)}"
+"""This process's: seq must grow for each loader, and several processes take scores."""
 _lock = threading.Lock()
 _last_seq = 0
 

@@ -75,7 +75,7 @@ class Waiting:
 
     def _condition(self) -> tuple[str, Params]:
         if self._settled is None:
-            found = self._writer.query("SELECT loader, max(seq) AS seq FROM settle_progress GROUP BY loader")
+            found = self._writer.query(load_sql(SQL, "settled"))
             self._settled = {str(row["loader"]): int(row["seq"]) for row in found}
         params: dict[str, Any] = {"known": sorted(self._settled)}
         tests = []
