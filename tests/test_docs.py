@@ -22,6 +22,7 @@ def test_the_settings_page_is_the_settings_table() -> None:
 
 def test_the_example_file_is_valid_and_uses_every_section_and_key(tmp_path: Path) -> None:
     from outlay_analytics.alerting import budgets, settings
+    from outlay_analytics.bills.accounts import Account
     from outlay_analytics.query.tier_table import ModelTiersTable
     from outlay_analytics.questions import revenue
     from outlay_collector.prices import overrides
@@ -44,6 +45,7 @@ def test_the_example_file_is_valid_and_uses_every_section_and_key(tmp_path: Path
         "discounts": keys_of(overrides.Discount),
         "aliases": keys_of(overrides.Alias),
         "revenue": keys_of(revenue.Revenue),
+        "bills": set(keys_of(Account)) - {"key"},  # which is refused
     }.items():
         assert {key for row in written[name] for key in row} == set(keys), name
     assert set(written["alerts"]) == set(keys_of(settings.AlertsTable))

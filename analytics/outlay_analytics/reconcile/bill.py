@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from outlay_analytics.query.window import BadRequest
 
@@ -28,6 +29,11 @@ class Charge:
         kind: `usage`; `fee` for tools that are billed apart from models; `credit` for what is taken off or paid back.
         usd: What was billed.
         list_usd: The same at list price, None where the bill does not say.
+        meter: What was counted, as billed: `cached input`, `output_tokens`; empty where the bill does not say.
+        account: Project, workspace or sub-account that it is for.
+        key: API key that it is for.
+        quantity: How much of it, in `unit`; None where the bill does not say.
+        region: Where it ran.
     """
 
     day: date
@@ -37,6 +43,32 @@ class Charge:
     kind: str
     usd: Decimal
     list_usd: Decimal | None = None
+    meter: str = field(default="", compare=False)
+    account: str = field(default="", compare=False)
+    key: str = field(default="", compare=False)
+    quantity: Decimal | None = field(default=None, compare=False)
+    unit: str = field(default="", compare=False)
+    region: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a provider counted, beside its bill.
+
+    Attributes:
+        provider, model, service_tier, account, key: As of a `Charge`.
+        requests: How many, None where it does not say.
+        tokens: By cost line: `input` (neither cached nor written), `cache_read`, `cache_write`, `output` …
+    """
+
+    day: date
+    provider: str
+    model: str
+    service_tier: str
+    account: str
+    key: str
+    requests: int | None
+    tokens: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -47,6 +79,7 @@ class Bill:
         left_out: USD of lines that are not compared, by reason; without those in another currency.
         left_out_lines: How many lines these are, by reason, those in another currency as well.
         lines: How many lines charge something.
+        metered: The charges once more, told apart by meter, account, key and region.
     """
 
     format: str
@@ -56,6 +89,7 @@ class Bill:
     lines: int
     left_out: Mapping[str, Decimal] = field(default_factory=dict)
     left_out_lines: Mapping[str, int] = field(default_factory=dict)
+    metered: Sequence[Charge] = field(default=(), compare=False)
 
 
 # By what a provider, a service or an issuer is called; the first that occurs in the name.
@@ -100,6 +134,14 @@ class LeftOut:
         if usd is not None:
             self.usd[reason] = self.usd.get(reason, Decimal(0)) + usd
 
+    def take(self, other: LeftOut) -> None:
+        """Add what another file left out."""
+        for reason, lines in other.lines.items():
+            self.lines[reason] = self.lines.get(reason, 0) + lines
+            self._first.setdefault(reason, other._first[reason])
+        for reason, usd in other.usd.items():
+            self.usd[reason] = self.usd.get(reason, Decimal(0)) + usd
+
     def __str__(self) -> str:
         said = []
         for reason, lines in self.lines.items():
@@ -124,17 +166,42 @@ def gather(format: str, days: Iterable[date], charges: Sequence[Charge], left_ou
         raise BadBill(f"the bill has no charges for model usage that can be compared{why}")
     covered = covered or {charge.day for charge in charges}
     first, last = min(covered), max(covered)
-    sums: dict[Charge, tuple[Decimal, Decimal | None]] = {}
-    for charge in charges:
-        day = min(max(charge.day, first), last)
-        # Lines that state a list price are kept apart from those that do not.
-        key = replace(charge, day=day, usd=Decimal(0), list_usd=None if charge.list_usd is None else Decimal(0))
-        usd, listed = sums.get(key, (Decimal(0), key.list_usd))
-        sums[key] = (usd + charge.usd, None if charge.list_usd is None or listed is None else listed + charge.list_usd)
-    found = [replace(key, usd=usd, list_usd=listed) for key, (usd, listed) in sums.items()]
-    found.sort(key=lambda one: (one.day, one.provider, one.model, one.service_tier, one.kind))
+    placed = [replace(charge, day=min(max(charge.day, first), last)) for charge in charges]
+    found, metered = (_summed(placed, key) for key in (_likeness, _meter_likeness))
     lines = len(charges) + sum(left_out.lines.values())
-    return Bill(format, first, last, found, lines, left_out.usd, left_out.lines)
+    return Bill(format, first, last, found, lines, left_out.usd, left_out.lines, metered)
+
+
+def _likeness(charge: Charge) -> tuple[Any, ...]:
+    """Charges for which this is the same are one; those that state a list price are kept apart from the others."""
+    return charge.day, charge.provider, charge.model, charge.service_tier, charge.kind, charge.list_usd is None
+
+
+def _meter_likeness(charge: Charge) -> tuple[Any, ...]:
+    stated = charge.unit, charge.quantity is None
+    return *_likeness(charge), charge.meter, charge.account, charge.key, charge.region, *stated
+
+
+def _summed(charges: Iterable[Charge], likeness: Callable[[Charge], tuple[Any, ...]]) -> list[Charge]:
+    sums: dict[tuple[Any, ...], Charge] = {}
+    for charge in charges:
+        key = likeness(charge)
+        before = sums.get(key)
+        sums[key] = (
+            charge
+            if before is None
+            else replace(
+                before,
+                usd=before.usd + charge.usd,
+                list_usd=_plus(before.list_usd, charge.list_usd),
+                quantity=_plus(before.quantity, charge.quantity),
+            )
+        )
+    return [sums[key] for key in sorted(sums)]
+
+
+def _plus(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else one + other
 
 
 class Problems:

@@ -26,6 +26,7 @@ class NoSuchBill(OutlayError):
 def keep_bill(writer: Writer, project: str, name: str, body: bytes, bill: Bill, now: datetime | None = None) -> str:
     """Store a bill that was read from `body`; returns its identifier."""
     identity = hashlib.sha256(body).hexdigest()[:12]
+    metered = bill.metered or bill.charges
     _write(
         writer,
         {
@@ -35,7 +36,8 @@ def keep_bill(writer: Writer, project: str, name: str, body: bytes, bill: Bill, 
             "format": bill.format,
             "first_day": bill.first_day.isoformat(),
             "last_day": bill.last_day.isoformat(),
-            "charges": [_plain(charge) for charge in bill.charges],
+            "charges": [_plain(charge) for charge in metered],
+            "meters": [_meter(charge) for charge in metered],
             "lines": bill.lines,
             "left_out": {reason: str(usd) for reason, usd in bill.left_out.items()},
             "left_out_lines": bill.left_out_lines,
@@ -83,16 +85,28 @@ def _write(writer: Writer, row: dict[str, Any], now: datetime) -> None:
     writer.load("bills", body.encode(), fmt="JSONEachRow")
 
 
-def _plain(charge: Charge) -> dict[str, Any]:
-    def text(usd: Decimal | None) -> str | None:
-        return None if usd is None else format(usd, "f")
+def _meter(charge: Charge) -> dict[str, Any]:
+    return {
+        "meter": charge.meter,
+        "account": charge.account,
+        "key": charge.key,
+        "quantity": _text(charge.quantity),
+        "unit": charge.unit,
+        "region": charge.region,
+    }
 
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else format(amount, "f")
+
+
+def _plain(charge: Charge) -> dict[str, Any]:
     return {
         "day": charge.day.isoformat(),
         "provider": charge.provider,
         "model": charge.model,
         "service_tier": charge.service_tier,
         "kind": charge.kind,
-        "usd": text(charge.usd),
-        "list_usd": text(charge.list_usd),
+        "usd": _text(charge.usd),
+        "list_usd": _text(charge.list_usd),
     }

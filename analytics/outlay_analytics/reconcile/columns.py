@@ -57,6 +57,9 @@ class Columns:
         listed: The amount at list price; `listed_usd` beside `usd`.
         models: Columns whose value may be a model's name as it is.
         texts: Columns whose words may name a model, the surest first; resources are named by people and come last.
+        meter, accounts, region: What was counted, for whom and where.
+        quantities: How much was used and its unit, what was consumed before what was priced.
+        rate: Units of the line's currency for one USD.
     """
 
     format: str
@@ -81,6 +84,11 @@ class Columns:
     details: Sequence[str] = ()
     credits: Sequence[str] = ()
     tier: Sequence[str] = ()
+    meter: Sequence[str] = ()
+    accounts: Sequence[str] = ()
+    region: Sequence[str] = ()
+    quantities: Sequence[tuple[Sequence[str], Sequence[str]]] = ()
+    rate: Sequence[str] = ()
     month_first: bool = False  # writes 10/01/2026 for the first of October
 
 
@@ -109,6 +117,12 @@ FOCUS = Columns(
     correction=("ChargeClass",),
     details=("SkuPriceDetails",),
     tier=("x_ServiceTier",),
+    usd=("x_BilledCostInUsd",),
+    listed_usd=("x_ListCostInUsd",),
+    meter=("SkuMeter", "ChargeDescription"),
+    accounts=("SubAccountId", "SubAccountName", "BillingAccountId"),
+    region=("RegionId", "RegionName"),
+    quantities=((("ConsumedQuantity",), ("ConsumedUnit",)), (("PricingQuantity",), ("PricingUnit",))),
 )
 AWS = Columns(
     format="aws",
@@ -127,6 +141,10 @@ AWS = Columns(
     listed=("pricing_public_on_demand_cost",),
     period=("bill_billing_period_start_date",),
     details=("product",),
+    meter=("line_item_usage_type",),
+    accounts=("line_item_usage_account_id",),
+    region=("product_region_code", "product_region"),
+    quantities=((("line_item_usage_amount",), ("pricing_unit",)),),
 )  # fmt: skip
 AZURE = Columns(
     format="azure",
@@ -144,6 +162,10 @@ AZURE = Columns(
     listed=("PayGCostInBillingCurrency",),
     listed_usd=("PayGCostInUsd",),
     period=("BillingPeriodStartDate",),
+    meter=("MeterName", "Meter"),
+    accounts=("SubscriptionId", "SubscriptionGuid"),
+    region=("ResourceLocation", "MeterRegion"),
+    quantities=((("Quantity",), ("UnitOfMeasure",)),),
     month_first=True,
 )
 GOOGLE = Columns(
@@ -161,6 +183,11 @@ GOOGLE = Columns(
     listed=("cost_at_list",),
     period=("invoice.month",),
     credits=("credits",),
+    meter=("sku.description",),
+    accounts=("project.id",),
+    region=("location.region",),
+    quantities=((("usage.amount",), ("usage.unit",)),),
+    rate=("currency_conversion_rate",),
 )
 KINDS_OF_TABLES = (FOCUS, AWS, GOOGLE, AZURE)
 

@@ -153,15 +153,21 @@ def _buckets(text: str) -> Records:
     if pages[-1].get("has_more"):
         raise BadBill("the export goes on (has_more is true): put all of its pages into one JSON list")
 
-    def rows() -> Iterator[Record]:
-        for number, page in enumerate(pages):
-            for place, bucket in enumerate(page["data"]):
-                where = f"data[{place}]" if len(pages) == 1 else f"[{number}].data[{place}]"
-                if not isinstance(bucket, Mapping) or not isinstance(bucket.get("results"), list):
-                    raise BadBill(f"{where}: no list `results`; known are {KNOWN}")
-                yield where, bucket
+    return Records((), bucket_rows(pages))
 
-    return Records((), rows())
+
+def bucket_rows(pages: Sequence[Mapping[str, Any]]) -> Iterator[Record]:
+    """The buckets of time of a costs API's pages, each with its place.
+
+    Raises:
+        BadBill: If one is no bucket.
+    """
+    for number, page in enumerate(pages):
+        for place, bucket in enumerate(page["data"]):
+            where = f"data[{place}]" if len(pages) == 1 else f"[{number}].data[{place}]"
+            if not isinstance(bucket, Mapping) or not isinstance(bucket.get("results"), list):
+                raise BadBill(f"{where}: no list `results`; known are {KNOWN}")
+            yield where, bucket
 
 
 def _parquet(body: bytes) -> Records:

@@ -13,22 +13,40 @@ there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from outlay.pricing.catalog import standard_tier
 from outlay_analytics.query.amounts import PICO
-from outlay_analytics.reconcile.bill import BadBill, Bill, Charge, gather
+from outlay_analytics.reconcile.bill import BadBill, Bill, Charge, LeftOut, gather
 from outlay_analytics.reconcile.columns import columns_of
-from outlay_analytics.reconcile.files import KNOWN, Record, open_file
+from outlay_analytics.reconcile.files import KNOWN, Record, bucket_rows, open_file
 from outlay_analytics.reconcile.models import TOOLS, ModelNames
-from outlay_analytics.reconcile.reading import Charges
+from outlay_analytics.reconcile.reading import Charges, amount_of
 from outlay_analytics.reconcile.tables import Tables
+from outlay_analytics.reconcile.units import counted
 
 TIER_WORDS = frozenset({"batch", "flex", "priority", "fast"})
 USAGE_COLUMNS = {"num_model_requests", "input_tokens", "uncached_input_tokens"}
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What a file or the pages of an API say, not yet summed up.
+
+    Attributes:
+        days: Every day they are about, days without charges included.
+        converted: Lines that were converted from another currency, by currency.
+    """
+
+    format: str
+    charges: Sequence[Charge]
+    days: frozenset[date]
+    left_out: LeftOut
+    converted: Mapping[str, int]
 
 
 def read_bill(body: bytes, models: ModelNames) -> Bill:
@@ -40,8 +58,30 @@ def read_bill(body: bytes, models: ModelNames) -> Bill:
     Raises:
         BadBill: Naming the line, the column, the value and what is expected.
     """
+    found = read_lines(body, models)
+    return gather(found.format, found.days, found.charges, found.left_out)
+
+
+def read_pages(pages: Sequence[Mapping[str, Any]], models: ModelNames, usd_per: Mapping[str, Decimal]) -> Lines:
+    """Read the pages of OpenAI's costs or Anthropic's cost report; see `read_lines`."""
+    reader = _Reader(models, usd_per)
+    rows = list(bucket_rows(pages))
+    if not rows:
+        return Lines("", (), frozenset(), reader.left_out, {})
+    return reader.read(*reader.buckets(iter(rows)))
+
+
+def read_lines(body: bytes, models: ModelNames, usd_per: Mapping[str, Decimal] | None = None) -> Lines:
+    """Read a bill's file line by line.
+
+    Args:
+        usd_per: USD for one unit of other currencies; lines in those that it has not are left out.
+
+    Raises:
+        BadBill: As `read_bill`.
+    """
     records = open_file(body)
-    reader = _Reader(models)
+    reader = _Reader(models, usd_per)
     columns = set(records.columns)
     table = columns_of(columns)
     if not columns:
@@ -57,9 +97,7 @@ def read_bill(body: bytes, models: ModelNames) -> Bill:
     else:
         shown = ", ".join(records.columns)[:200]
         raise BadBill(f"these columns are of no bill that is known: {shown}; known are {KNOWN}")
-    found = list(charges)
-    reader.problems.check()
-    return gather(format, reader.days, found, reader.left_out)
+    return reader.read(format, charges)
 
 
 def _usage(provider: str) -> str:
@@ -78,6 +116,16 @@ def _usage(provider: str) -> str:
 class _Reader(Tables):
     """Reads records into charges, whatever kind of bill they are of."""
 
+    def read(self, format: str, charges: Charges) -> Lines:
+        """All of them.
+
+        Raises:
+            BadBill: If any cannot be read.
+        """
+        found = list(charges)
+        self.problems.check()
+        return Lines(format, found, frozenset(self.days), self.left_out, self.converted)
+
     def openai_lines(self, rows: Iterator[Record]) -> Charges:
         for where, row in rows:
             column = "start_time_iso" if row.get("start_time_iso") else "start_time"
@@ -87,9 +135,10 @@ class _Reader(Tables):
             self.days.add(start.date())
             if row["amount_value"] in (None, ""):
                 continue  # a day without charges
-            usd = self.usd(where, "amount_value", row["amount_value"])
-            if usd is not None and self.in_usd(where, "amount_currency", row.get("amount_currency")):
-                yield self._openai(start.date(), str(row.get("line_item") or ""), usd)
+            rate = self.rate(where, "amount_currency", row.get("amount_currency"))
+            usd = None if rate is None else self.usd(where, "amount_value", row["amount_value"], rate)
+            if usd is not None:
+                yield self._openai(start.date(), row, usd)
 
     def anthropic_lines(self, rows: Iterator[Record]) -> Charges:
         for where, row in rows:
@@ -140,36 +189,45 @@ class _Reader(Tables):
         if not isinstance(amount, Mapping):
             self.problems.add(where, "amount", amount, 'an object such as {"value": "0.06", "currency": "usd"}')
             return None
-        usd = self.usd(where, "amount.value", amount.get("value"))
-        if usd is None or not self.in_usd(where, "amount.currency", amount.get("currency")):
-            return None
-        return self._openai(day, str(result.get("line_item") or ""), usd)
+        rate = self.rate(where, "amount.currency", amount.get("currency"))
+        usd = None if rate is None else self.usd(where, "amount.value", amount.get("value"), rate)
+        return None if usd is None else self._openai(day, result, usd)
 
-    def _openai(self, day: date, line_item: str, usd: Decimal) -> Charge:
+    def _openai(self, day: date, row: Mapping[str, Any], usd: Decimal) -> Charge:
         """`evals | gpt-4o-mini-2024-07-18, cached input` bills a model, `web search tool calls` a tool; what is below
         zero was credited."""
-        text = line_item.rpartition(" | ")[2].strip()
-        left, comma, _ = text.rpartition(",")
+        text = str(row.get("line_item") or "").rpartition(" | ")[2].strip()
+        left, comma, meter = text.rpartition(",")
         if not comma and not TOOLS.search(text) and self.models.spot("openai", text):
-            left = text
+            left, meter = text, ""
         words = left.split()
         kind = "credit" if usd < 0 else "usage"
+        account, api_key = (str(row.get(name) or "")[:200] for name in ("project_id", "api_key_id"))
+        quantity = amount_of(row.get("quantity"))
+        count, unit = (None, "") if quantity is None else counted(quantity, str(row.get("quantity_unit") or ""))
         if not words:
-            return Charge(day, "openai", "", "", "fee" if text and kind == "usage" else kind, usd)
+            kind = "fee" if text and kind == "usage" else kind
+            return Charge(day, "openai", "", "", kind, usd, None, text[:200], account, api_key, count, unit)
         tier = next((word for word in words[1:] if word in TIER_WORDS), "")
         model = words[0]
         if any(word not in TIER_WORDS for word in words[1:]):
             model = self.models.spot("openai", left) or model
-        return Charge(day, "openai", model[:300], tier, kind, usd)
+        meter = meter.strip()[:200]
+        return Charge(day, "openai", model[:300], tier, kind, usd, None, meter, account, api_key, count, unit)
 
     def _report(self, where: str, day: date, result: Mapping[str, Any]) -> Charge | None:
-        cents = self.usd(where, "amount", result.get("amount"))
-        if cents is None or not self.in_usd(where, "currency", result.get("currency")):
+        rate = self.rate(where, "currency", result.get("currency"))
+        cents = None if rate is None else self.usd(where, "amount", result.get("amount"), rate)
+        if cents is None:
             return None
         model, tier = str(result.get("model") or ""), str(result.get("service_tier") or "")
         if str(result.get("speed") or "") == "fast":
             tier = "fast"
-        fee = not model and result.get("cost_type") not in (None, "tokens")
+        told = result.get("cost_type")
+        fee = not model and told not in (None, "tokens")
+        meter = str(result.get("token_type") or (told if told != "tokens" else "") or result.get("description") or "")
+        account, region = str(result.get("workspace_id") or "")[:200], str(result.get("inference_geo") or "")[:100]
         usd = (cents / 100).quantize(PICO)
         kind = "credit" if usd < 0 else "fee" if fee else "usage"
-        return Charge(day, "anthropic", model, standard_tier(tier) if tier else "", kind, usd)
+        tier = standard_tier(tier) if tier else ""
+        return Charge(day, "anthropic", model[:300], tier, kind, usd, None, meter[:200], account, region=region)

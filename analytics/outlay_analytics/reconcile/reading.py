@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -24,29 +24,46 @@ class Reading:
         days: Which it is about.
         problems: What is compared and cannot be read; refuses the bill.
         left_out: What is not compared, by reason.
+        usd_per: USD for one unit of other currencies, where somebody stated it.
+        converted: Lines that were converted by it.
     """
 
-    def __init__(self, models: ModelNames) -> None:
+    def __init__(self, models: ModelNames, usd_per: Mapping[str, Decimal] | None = None) -> None:
+        self.usd_per = dict(usd_per or {})
+        self.converted: dict[str, int] = {}
         self.days: set[date] = set()
         self.problems = Problems()
         self.left_out = LeftOut()
         self.models = models
 
-    def in_usd(self, where: str, column: str, value: Any) -> bool:
-        """Whether a currency is the dollar; a line in another one is left out and counted."""
+    def rate(self, where: str, column: str, value: Any, stated: Any = None) -> Decimal | None:
+        """USD for one unit of a line's currency; None where nobody states it: the line is left out and counted.
+
+        Args:
+            stated: Units of the currency for one USD, as the line itself states it.
+        """
         currency = str(value or "").strip().upper()
         if currency == "USD":
-            return True
+            return Decimal(1)
+        if currency in self.usd_per:
+            self.converted[currency] = self.converted.get(currency, 0) + 1
+            return self.usd_per[currency]
+        own = amount_of(stated)
+        if currency and own is not None and own > 0:
+            self.converted[currency] = self.converted.get(currency, 0) + 1
+            return 1 / own
         reason = f"in {currency[:20]}" if currency else "without a currency"
-        self.left_out.add(reason, None, f"{where}, {column}: {str(value)[:60]!r} where USD is expected")
-        return False
+        shown = f": {str(value)[:60]!r} where USD is expected" if currency else ""
+        self.left_out.add(reason, None, f"{where}, {column}{shown}")
+        return None
 
-    def usd(self, where: str, column: str, value: Any) -> Decimal | None:
-        """An amount; None, and a problem, if it is none."""
+    def usd(self, where: str, column: str, value: Any, rate: Decimal = Decimal(1)) -> Decimal | None:
+        """An amount times `rate`; None, and a problem, if it is none."""
         amount = amount_of(value)
         if amount is None:
             self.problems.add(where, column, value, "a decimal amount such as 12.34")
-        return amount
+            return None
+        return amount if rate == 1 else (amount * rate).quantize(PICO)
 
     def instant(self, where: str, column: str, value: Any, *, month_first: bool = False) -> datetime | None:
         """A day or an instant in UTC, however it is written; None, and a problem, if it is none."""

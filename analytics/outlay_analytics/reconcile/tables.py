@@ -24,6 +24,7 @@ from outlay_analytics.reconcile.files import Record
 from outlay_analytics.reconcile.lines import Layout, Line
 from outlay_analytics.reconcile.models import MAKES, TIERS, TOOLS
 from outlay_analytics.reconcile.reading import Charges, Reading, amount_of
+from outlay_analytics.reconcile.units import counted
 
 MODEL_KEYS = ("x_Model", "Model", "model", "ModelName", "model_name", "ModelId")
 
@@ -57,12 +58,10 @@ class Tables(Reading):
         if category not in ("usage", "fee", "credit"):
             self.left_out.add(category, amount_of(amount) if currency == "USD" else None)
             return
-        if currency != "USD":
-            name, value = line.named(kind.currency)
-            where = f"{line.where}, {name}: {value!r} where USD is expected" if value else f"{line.where}, {name}"
-            self.left_out.add(f"in {currency[:20]}" if currency else "without a currency", None, where)
+        rate = self.rate(line.where, line.named(kind.currency)[0], currency, line.value(kind.rate))
+        if rate is None:
             return
-        usd = self.usd(line.where, amount_name, amount)
+        usd = self.usd(line.where, amount_name, amount, rate)
         start = self.instant(line.where, *line.named(kind.start), month_first=kind.month_first)
         if usd is None or start is None:
             return
@@ -79,14 +78,19 @@ class Tables(Reading):
                 self.left_out.add("of other months", usd)
                 return
             self.days.add(start.date())
-        list_usd = None if listed in (None, "") else self.usd(line.where, listed_name, listed)
+        list_usd = None if listed in (None, "") else self.usd(line.where, listed_name, listed, rate)
         if category == "credit" or (list_usd == 0 and usd):
             list_usd = None
         tier = self._tier(line)
         named = model if category != "fee" else ""
-        yield Charge(start.date(), provider, named, tier, category, usd, list_usd)
-        for credit in self._credits(line):
-            yield Charge(start.date(), provider, named, tier, "credit", credit)
+        account, region = line.text(kind.accounts)[:200], line.text(kind.region)[:100]
+        quantity, unit = _quantity(line)
+        yield Charge(
+            start.date(), provider, named, tier, category, usd, list_usd,
+            line.text(kind.meter)[:200], account, "", quantity, unit, region,
+        )  # fmt: skip
+        for credit in self._credits(line, rate):
+            yield Charge(start.date(), provider, named, tier, "credit", credit, account=account)
 
     def _model(self, provider: str, line: Line) -> str:
         """The price list's id of the model that a line speaks of; a text that names one nobody lists as it is."""
@@ -123,7 +127,7 @@ class Tables(Reading):
         said = next((match for one in line.texts(kind.texts) if (match := TIERS.search(one))), None)
         return said[1].lower() if said else ""
 
-    def _credits(self, line: Line) -> Iterator[Decimal]:
+    def _credits(self, line: Line, rate: Decimal) -> Iterator[Decimal]:
         """The credits inside a row of Google's export, which its cost does not contain."""
         value = line.value(line.layout.kind.credits)
         if isinstance(value, str) and value.strip():
@@ -133,9 +137,18 @@ class Tables(Reading):
                 self.problems.add(line.where, "credits", value, 'a list such as [{"name": "…", "amount": -0.1}]')
                 return
         for one in value if isinstance(value, Sequence) and not isinstance(value, str) else ():
-            usd = self.usd(line.where, "credits.amount", one.get("amount") if isinstance(one, Mapping) else one)
+            usd = self.usd(line.where, "credits.amount", one.get("amount") if isinstance(one, Mapping) else one, rate)
             if usd:
                 yield usd
+
+
+def _quantity(line: Line) -> tuple[Decimal | None, str]:
+    """How much was used, and in what: `consumed` where it is stated, else what was priced."""
+    for quantities, units in line.layout.kind.quantities:
+        found = amount_of(line.value(quantities))
+        if found is not None:
+            return counted(found, line.text(units))
+    return None, ""
 
 
 def _provider(line: Line) -> str:

@@ -12,6 +12,7 @@ from outlay.pricing.catalog import shipped
 from outlay_analytics.reconcile.bill import BadBill, Bill, Charge
 from outlay_analytics.reconcile.formats import read_bill
 from outlay_analytics.reconcile.models import ModelNames
+from outlay_analytics.reconcile.units import counted, meter_of
 
 MODELS = ModelNames(shipped())
 DAY = date(2026, 10, 3)
@@ -240,3 +241,67 @@ def test_what_anthropic_and_openai_take_off_is_a_credit() -> None:
     assert read(f'{lines}"GPT-4o mini, input"\n'.replace("-1,", "1,")).charges == [charge("openai", "gpt-4o-mini", "1")]
     assert read(f"{lines}gpt-4o\n".replace("-1,", "1,")).charges == [charge("openai", "gpt-4o", "1")]
     assert read(f"{lines}credit grant\n").charges == [charge("openai", "", "-1", "credit")]
+
+
+def test_a_line_that_states_its_rate_is_converted_and_others_in_that_currency_are_left_out() -> None:
+    rated = google("1.08", "Gemini 2.5 Flash Text Input", currency="EUR", currency_conversion_rate="0.9")
+    plain = google("5", "Gemini 2.5 Flash Text Input", currency="EUR")
+    found = read(json.dumps([rated, plain]))
+    assert found.charges == [charge("google", "gemini-2.5-flash", "1.2")]
+    assert found.left_out_lines == {"in EUR": 1}
+
+
+def test_what_was_counted_is_kept_beside_the_amount() -> None:
+    row = {
+        "BilledCost": "1.5",
+        "BillingCurrency": "USD",
+        "ChargePeriodStart": "2026-10-03T00:00:00Z",
+        "ServiceName": "Amazon Bedrock",
+        "ProviderName": "AWS",
+        "SkuMeter": "USE1-Claude4.5Sonnet-InputTokenCount",
+        "SubAccountId": "4711",
+        "RegionId": "us-east-1",
+        "PricingQuantity": "500",
+        "PricingUnit": "1K tokens",
+    }
+    [one] = read(json.dumps([row])).metered
+    assert (one.quantity, one.unit, one.account, one.region) == (Decimal(500_000), "tokens", "4711", "us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("text", "meter"),
+    [
+        ("input", "input"),
+        ("input_tokens", "input"),
+        ("cached input", "cache_read"),
+        ("input_cached_tokens", "cache_read"),
+        ("cache_creation.ephemeral_1h_input_tokens", "cache_write_1h"),
+        ("cache_creation.ephemeral_5m_input_tokens", "cache_write"),
+        ("cache_read_input_tokens", "cache_read"),
+        ("input_cache_write_12h_tokens", ""),
+        ("output_tokens", "output"),
+        ("USE1-Claude4.5Sonnet-CacheReadInputTokenCount", "cache_read"),
+        ("USE1-Claude4.5Sonnet-InputTokenCount", "input"),
+        ("gpt 4o 0806 Outp glbl Tokens", "output"),
+        ("audio input", ""),
+        ("web search tool calls", ""),
+    ],
+)
+def test_a_meter_is_told_by_its_words(text: str, meter: str) -> None:
+    assert meter_of(text) == meter
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit", "counts"),
+    [
+        ("12", "1000_tokens", (12_000, "tokens")),
+        ("12", "tokens", (12, "tokens")),
+        ("1.5", "1M Tokens", (1_500_000, "tokens")),
+        ("2", "1,000,000 Tokens", (2_000_000, "tokens")),
+        ("2", "1K tokens", (2_000, "tokens")),
+        ("3", "Million Input Tokens", (3_000_000, "tokens")),
+        ("3", "images", (3, "images")),
+    ],
+)
+def test_quantities_are_brought_to_single_tokens(quantity: str, unit: str, counts: tuple[int, str]) -> None:
+    assert counted(Decimal(quantity), unit) == (Decimal(counts[0]), counts[1])

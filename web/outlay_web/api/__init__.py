@@ -13,6 +13,7 @@ from outlay_web.api import (
     admin,
     alerts,
     answers,
+    bills,
     exports,
     levers,
     prices,
@@ -30,7 +31,20 @@ PREFIX = "/api/v1"
 def router(ctx: Context) -> APIRouter:
     """Every route of the API."""
     routes = APIRouter(prefix=PREFIX)
-    for group in (answers, unit_costs, simulate, exports, levers, records, alerts, prices, reconcile, status, admin):
+    for group in (
+        answers,
+        unit_costs,
+        simulate,
+        exports,
+        levers,
+        records,
+        alerts,
+        prices,
+        reconcile,
+        bills,
+        status,
+        admin,
+    ):
         group.add_routes(routes, ctx)
     return routes
 

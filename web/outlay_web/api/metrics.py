@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from outlay_web.http.context import Context
+from outlay_web.services.bills import every_account
 from outlay_web.services.status import spend_by_model, status
 
 Sample = tuple[Mapping[str, str], Any]
@@ -38,6 +39,7 @@ class Exported(Collector):
         yield from _ingested(now)
         yield from _health(now)
         yield from _worked(now["jobs"])
+        yield from _pulled(self._ctx)
         yield from _spent(spend_by_model(self._ctx))
 
 
@@ -78,6 +80,19 @@ def _worked(jobs: Iterable[Mapping[str, Any]]) -> Iterable[Metric]:
         ("outlay_job_busy_seconds_total", "Time that background jobs have worked.", "busy_seconds"),
     ):
         yield _counter(name, text, [({"job": job["name"]}, job[key]) for job in jobs])
+
+
+def _pulled(ctx: Context) -> Iterable[Metric]:
+    """How the accounts of `[[bills]]` stand; nothing where there are none."""
+    now, rows = ctx.now(), every_account(ctx)
+    if not rows:
+        return
+    labels = [{"project": one["project"], "account": one["name"], "provider": one["provider"]} for one in rows]
+    ages = [None if one["done_at"] is None else (now - one["done_at"]).total_seconds() for one in rows]
+    failures = [one["failures"] for one in rows]
+    text = "Pulls of a bill that failed since the last one that did not."
+    yield _gauge("outlay_bill_pull_failures", text, zip(labels, failures, strict=True))
+    yield _gauge("outlay_bill_age_seconds", "Time since a bill was pulled.", zip(labels, ages, strict=True))
 
 
 def _spent(spent: Iterable[tuple[Mapping[str, str], Mapping[str, Any]]]) -> Iterable[Metric]:

@@ -21,6 +21,7 @@ from outlay_web.http.forms import Upload
 from outlay_web.pages import parts
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import View, url
+from outlay_web.services.bills import list_accounts, pull_now
 from outlay_web.services.reconcile import compare_bill, take_bill
 
 ALLOWED = ("bill", "day")
@@ -54,13 +55,26 @@ FORMATS = {
     "azure": "Azure costs",
     "google": "Google Cloud billing",
 }
+ACCOUNTS = {
+    "openai": "OpenAI",
+    "anthropic": "Anthropic",
+    "openrouter": "OpenRouter",
+    "aws": "AWS exports",
+    "azure": "Azure exports",
+    "google": "Google Cloud exports",
+    "files": "Exports",
+}
 
 
 def page(view: View, problem: str = "") -> Page:
     bills = list_bills(view.ctx.store, view.scope.project)
     chosen = view.get("bill") or (str(bills[0]["bill"]) if bills else "")
+    accounts = list_accounts(view.ctx, view.scope.project)
     data: dict[str, Any] = {
         "problem": problem,
+        "accounts": account_table(view, accounts) if accounts else None,
+        "failed": [one for one in accounts if one["state"] == "failed"],
+        "account_notes": [f"{one['name']}: {note}" for one in accounts for note in account_notes(one)],
         "bills": bill_table(view, bills) if bills else None,
         "chosen": next((one for one in bills if one["bill"] == chosen), None),
         "found": None,
@@ -309,6 +323,47 @@ def bill_table(view: View, bills: Sequence[Row]) -> Table:
     return Table("bills", "Imported bills", columns, lines, timezone=view.timezone, sortable=False)
 
 
+def account_table(view: View, accounts: Sequence[Row]) -> Table:
+    """The accounts whose bills are pulled, and how that went."""
+    columns = [
+        Column("Account", "name", "name"),
+        Column("Provider", "text", "provider"),
+        Column("Last pull", "text", "state"),
+        Column("Done", "time", "done_at"),
+        Column("Days", "text", "days"),
+        Column("Billed", "usd", "billed_usd"),
+        Column("Lines", "count", "lines"),
+    ]
+    lines = [
+        [
+            Cell(one["name"]),
+            Cell(ACCOUNTS.get(one["provider"], one["provider"])),
+            Cell(one["state"]),
+            Cell(one["done_at"]),
+            Cell(f"{one['first_day']} – {one['last_day']}" if one["days"] else ""),
+            Cell(one["billed_usd"]),
+            Cell(one["lines"]),
+        ]
+        for one in accounts
+    ]
+    return Table("accounts", "Pulled bills", columns, lines, timezone=view.timezone, sortable=False)
+
+
+def account_notes(one: Row) -> list[str]:
+    """What a person should know of an account: what was left out, and what else its pull says."""
+    left_out, lines = one["left_out"] or {}, one["left_out_lines"] or {}
+    return [f"not compared: {_left_out(what, left_out.get(what), lines[what])}" for what in lines] + (
+        one["notes"] or []
+    )
+
+
+def pull_bills(ctx: Context, request: Request, form: dict[str, str]) -> str:
+    """Pull now; what fails is told on the page."""
+    project = request.state.project
+    pull_now(ctx, project, form.get("account", ""))
+    return url("/reconcile", [] if project == "default" else [("project", project)])
+
+
 def upload(ctx: Context, request: Request, sent: Upload) -> str:
     """Take the posted file; returns where its comparison is shown.
 
@@ -329,7 +384,7 @@ def delete(ctx: Context, request: Request, form: dict[str, str]) -> str:
     return url("/reconcile", [] if project == "default" else [("project", project)])
 
 
-FORMS = (("/reconcile/delete", delete),)
+FORMS = (("/reconcile/delete", delete), ("/reconcile/pull", pull_bills))
 
 
 def _midnight(day: date) -> datetime:

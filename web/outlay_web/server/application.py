@@ -36,6 +36,7 @@ from outlay_web.config import ROLES, Config
 from outlay_web.http.auth import Authenticator
 from outlay_web.http.context import Context
 from outlay_web.server.app import create_app
+from outlay_web.server.bills import Bills
 from outlay_web.server.footprint import Footprint
 from outlay_web.server.lock import DataLock
 from outlay_web.server.pipeline import FIRST_CELL, Pipeline
@@ -199,6 +200,10 @@ class Application:
             thread.add("memory", MEMORY_S, Footprint(self.store.writer().run).tidy)
         if "jobs" in self.config.settings.roles and self.store.cells.own in (0, FIRST_CELL):
             Alerts(self.context, self._fenced, self.lease, self._catch_up, lambda: self.url).watch(thread)
+            if self.context.config["bills"]:
+                bills = Bills(self.context, self._fenced, self.lease)
+                bills.watch(self.workers.thread("bills"))
+                self._closers.append(lambda: bills.stop(min(WATCH_S, self._left_s())))
         thread.start()
         self._closers.append(lambda: thread.stop(min(WATCH_S, self._left_s())))
 

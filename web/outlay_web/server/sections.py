@@ -8,6 +8,7 @@ from typing import Any
 from outlay.errors import ConfigError
 from outlay_analytics.alerting.budgets import parse_budgets
 from outlay_analytics.alerting.settings import AlertSettings, parse_alerts
+from outlay_analytics.bills.accounts import parse_bills
 from outlay_analytics.notify.guarded_http import check_numeric
 from outlay_analytics.query.model_tiers import parse_model_tiers
 from outlay_analytics.questions.revenue import parse_revenue
@@ -28,7 +29,7 @@ def read_sections(config: Config) -> dict[str, Any]:
 
 
 def parse_sections(written: Mapping[str, Any]) -> dict[str, Any]:
-    """`overrides` (of prices), `projects`, `alerts`, `channels`, `budgets`, `model_tiers` and `revenue`.
+    """`overrides` (of prices), `bills`, `projects`, `alerts`, `channels`, `budgets`, `model_tiers` and `revenue`.
 
     Raises:
         ConfigError: Names, of everything that is wrong, the section, the value and what is allowed.
@@ -37,6 +38,8 @@ def parse_sections(written: Mapping[str, Any]) -> dict[str, Any]:
     slips = Slips()
     with slips.gathered():
         found["overrides"] = parse_overrides(written)
+    with slips.gathered():
+        found["bills"] = parse_bills(written.get("bills", []))
     with slips.gathered():
         found["projects"] = parse_projects(written)
     with slips.gathered():

@@ -26,16 +26,25 @@ def take_bill(ctx: Context, project: str, name: str, body: bytes) -> str:
     Raises:
         BadBill: If it cannot be read.
     """
-    plain = body
-    if body.startswith(GZIP):
-        try:
-            plain = unpack(body, "gzip", min(MAX_BYTES, MAX_UNPACKED_BYTES))
-        except DecodeError as exc:
-            raise BadBill(f"the bill cannot be unpacked: {exc}") from exc
+    plain = unpacked(body)
     with ctx.writing() as writer:
         ctx.prices.ensure(writer)
         bill = read_bill(plain, ModelNames(ctx.prices.catalog))
         return keep_bill(writer, project, name, plain, bill, ctx.now())
+
+
+def unpacked(body: bytes) -> bytes:
+    """A bill's file without its gzip, if it has one.
+
+    Raises:
+        BadBill: If that is damaged, or more than is read comes out.
+    """
+    if not body.startswith(GZIP):
+        return body
+    try:
+        return unpack(body, "gzip", min(MAX_BYTES, MAX_UNPACKED_BYTES))
+    except DecodeError as exc:
+        raise BadBill(f"the bill cannot be unpacked: {exc}") from exc
 
 
 def compare_bill(ctx: Context, project: str, identity: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Answers of the routes in `api/prices.py` and `api/reconcile.py`: prices, repricing, estimates, bills."""
+"""Answers of `api/prices.py`, `api/bills.py` and `api/reconcile.py`: prices, repricing, estimates, bills."""
 
 from __future__ import annotations
 
@@ -152,7 +152,25 @@ RECONCILED = record(
     }
 )
 
+ACCOUNT = record(
+    {
+        **each("name provider source project", TEXT),
+        "key": maybe(TEXT | {"description": "Where it is: a variable or a file."}),
+        "state": one_of(("never", "done", "failed")),
+        "error": maybe(TEXT),
+        **each("tried_at done_at retry_at", maybe(INSTANT)),
+        **each("failures days lines", COUNT),
+        **each("first_day last_day", maybe(DAY)),
+        "billed_usd": maybe(USD),
+        "left_out": by_key(USD),
+        "left_out_lines": by_key(COUNT),
+        "notes": listed(TEXT),
+    }
+)
+
 ANSWERS: Answers = {
+    "GET /bills": Answer(record({"bills": listed(ACCOUNT)})),
+    "POST /bills/pull": Answer(record({"bills": listed(ACCOUNT), "failed": by_key(TEXT)})),
     "GET /prices": Answer(either(PRICES, MISSING)),
     "PUT /prices": Answer(GIVEN_PRICES),
     "POST /reprice": Answer(REPRICED, (409,)),

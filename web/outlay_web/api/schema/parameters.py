@@ -30,6 +30,7 @@ SCOPE: dict[str, tuple[str, Schema]] = {
     "timezone": ("IANA zone of day, week and month; default UTC.", TEXT),
 }
 OWN: dict[str, tuple[str, Schema]] = {
+    "account": ("Name of an account of [[bills]].", TEXT),
     "as_of": ("The list as it was known at this moment.", TEXT),
     "at": ("Only prices in force at this moment.", TEXT),
     "by": ("Dimension to break the answer down by; default feature, of showback team.", DIMENSION),
