@@ -12,9 +12,12 @@ from outlay.optimizations.cache import cached, invalidate
 from outlay.optimizations.cascade import Cascade
 from outlay.optimizations.cascade_run import AttemptResult, CascadeResult, CascadeRun
 from outlay.optimizations.cascade_state import TOP
+from outlay.optimizations.datasets import dataset
 from outlay.optimizations.estimate import Estimate, estimate
-from outlay.optimizations.evaluate import evaluate
+from outlay.optimizations.evaluate import aevaluate, evaluate
 from outlay.optimizations.evaluation import Evaluation
+from outlay.optimizations.evaluation_results import EvaluationSummary, Interval
+from outlay.optimizations.evaluation_rows import EvaluationRow
 from outlay.optimizations.experiment import assign
 from outlay.optimizations.router import Router, Rule
 from outlay.optimizations.rules import bypass
@@ -37,13 +40,18 @@ __all__ = [
     "CascadeRun",
     "Estimate",
     "Evaluation",
+    "EvaluationRow",
+    "EvaluationSummary",
+    "Interval",
     "Router",
     "Rule",
     "SemanticCache",
     "Usage",
+    "aevaluate",
     "assign",
     "bypass",
     "cached",
+    "dataset",
     "estimate",
     "evaluate",
     "extract",

@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from outlay import _safely
 from outlay._kinds import is_async, is_generator, title_of
-from outlay.optimizations.cascade_ask import asked
+from outlay.optimizations.asking import asked
 from outlay.optimizations.cascade_run import Attempt, CascadeResult, Judging, limit_of
 from outlay.optimizations.cascade_state import TOP, Answer, Fallback, Limits, Resting, Run, Threshold, Verdict
 from outlay.optimizations.walk import driven

@@ -12,25 +12,27 @@ from __future__ import annotations
 import contextvars
 import inspect
 import math
-import sys
-import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from os import PathLike
 from typing import Any
 
-from outlay import _safely
-from outlay.optimizations.evaluation import Evaluation, Row, compare
-from outlay.tracing.recording import score as send_score
-from outlay.tracing.track import track
+from outlay.optimizations.cascade_run import limit_of
+from outlay.optimizations.evaluation import Evaluation, summarize
+from outlay.optimizations.evaluation_jobs import Job, Jobs, Scorer
+from outlay.optimizations.evaluation_rows import Header, RowLog, keys_of
+from outlay.optimizations.walk import driven
 
-Scorer = Callable[[Any, Any], float | bool | Awaitable[float | bool]]
+Candidates = Mapping[str, Callable[[Any], Any]] | Sequence[Callable[[Any], Any]]
+Scorers = Mapping[str, Scorer] | Sequence[Scorer]
 
 
 def evaluate(
     dataset: Iterable[Any],
-    candidates: Mapping[str, Callable[[Any], Any]] | Sequence[Callable[[Any], Any]],
-    scorers: Mapping[str, Scorer] | Sequence[Scorer],
+    candidates: Candidates,
+    scorers: Scorers,
     *,
     name: str = "evaluation",
     baseline: str | None = None,
@@ -38,11 +40,17 @@ def evaluate(
     on_error: float = 0.0,
     concurrency: int = 8,
     progress: bool | None = None,
+    repeats: int = 1,
+    timeout_s: float | None = None,
+    max_cost_usd: Decimal | float | None = None,
+    results: str | PathLike[str] | None = None,
+    run_id: str | None = None,
 ) -> Evaluation:
     """Run every candidate on every example, score the answers, compare.
 
     Args:
         dataset: Examples; a mapping with an `input` is taken apart: the candidate gets the input, scorers the whole.
+            `outlay.dataset` reads them from files and from logged calls.
         candidates: Name → function of the example's input; a list is named after the functions. Coroutine functions
             are awaited, all in one event loop, so that they may share a client.
         scorers: Functions of (output, example) → number or bool, sync or async; a list is named after the functions.
@@ -52,40 +60,170 @@ def evaluate(
         on_error: Score of a row whose candidate or scorer failed, or gave None or NaN.
         concurrency: Answers asked for at the same time.
         progress: Show a bar on stderr; default is only on a terminal.
+        repeats: How often each example is asked; it counts once, with the mean of its scores.
+        timeout_s: Longest time of an answer, and of a score; then it has failed. What is async is cancelled.
+        max_cost_usd: Once that much is spent (list prices, scorers included), nothing more is asked for.
+        results: File that keeps each row as it comes. Started again with it, a run asks only for what is missing or
+            failed, and only scores what was answered already.
+        run_id: Name of the run, the tag `evaluation_run` of its calls; default is a new one, or that of `results`.
 
     A candidate or a scorer that raises costs its row, which says why and counts; the others go on. Where the baseline's
     scorer failed, the row compares with nothing. "No worse" takes about 220 examples without a difference at the margin
-    of 0.02, about 90 at 0.05.
+    of 0.02, about 90 at 0.05. An interrupted run without `results` leaves its rows in a file that the exception names.
 
     Raises:
         TypeError, ValueError: If there is nothing to run, or the baseline is no candidate.
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    examples = list(dataset)
-    candidates, named = _named(candidates, "candidates"), _named(scorers, "scorers")
-    if not candidates or not named:
+    every = _jobs(
+        dataset,
+        candidates,
+        scorers,
+        name=name,
+        baseline=baseline,
+        margin=margin,
+        on_error=on_error,
+        progress=progress,
+        repeats=repeats,
+        timeout_s=timeout_s,
+        max_cost_usd=max_cost_usd,
+        results=results,
+        run_id=run_id,
+    )
+    with _loop() as wait_for, every.kept(), ThreadPoolExecutor(max(concurrency, 1)) as pool:
+
+        def run(job: Job) -> None:
+            walk = every.walk(job, awaits=False)
+            try:
+                awaitable = next(walk)
+                while True:
+                    try:
+                        value = wait_for(awaitable)
+                    except BaseException as problem:
+                        awaitable = walk.throw(problem)
+                    else:
+                        awaitable = walk.send(value)
+            except StopIteration:
+                pass
+
+        running = [pool.submit(contextvars.copy_context().run, run, job) for job in every.jobs]
+        try:
+            for future in running:
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return summarize(every.header, every.rows(), every.not_asked)
+
+
+async def aevaluate(
+    dataset: Iterable[Any],
+    candidates: Candidates,
+    scorers: Scorers,
+    *,
+    name: str = "evaluation",
+    baseline: str | None = None,
+    margin: float = 0.02,
+    on_error: float = 0.0,
+    concurrency: int = 8,
+    progress: bool | None = None,
+    repeats: int = 1,
+    timeout_s: float | None = None,
+    max_cost_usd: Decimal | float | None = None,
+    results: str | PathLike[str] | None = None,
+    run_id: str | None = None,
+) -> Evaluation:
+    """As `evaluate`, in the event loop that runs: async candidates may share its clients; sync ones get a thread."""
+    import asyncio
+
+    every = _jobs(
+        dataset,
+        candidates,
+        scorers,
+        name=name,
+        baseline=baseline,
+        margin=margin,
+        on_error=on_error,
+        progress=progress,
+        repeats=repeats,
+        timeout_s=timeout_s,
+        max_cost_usd=max_cost_usd,
+        results=results,
+        run_id=run_id,
+    )
+    free = asyncio.Semaphore(max(concurrency, 1))
+
+    async def run(job: Job) -> None:
+        async with free:
+            await driven(every.walk(job, awaits=True))
+
+    with every.kept():
+        running = [asyncio.ensure_future(run(job)) for job in every.jobs]
+        try:
+            await asyncio.gather(*running)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+    return summarize(every.header, every.rows(), every.not_asked)
+
+
+def _jobs(
+    dataset: Iterable[Any],
+    candidates: Candidates,
+    scorers: Scorers,
+    *,
+    name: str,
+    baseline: str | None,
+    margin: float,
+    on_error: float,
+    progress: bool | None,
+    repeats: int,
+    timeout_s: float | None,
+    max_cost_usd: Decimal | float | None,
+    results: str | PathLike[str] | None,
+    run_id: str | None,
+) -> Jobs:
+    """What is to be done.
+
+    Raises:
+        TypeError, ValueError: If it cannot be.
+    """
+    examples, asks, scores = list(dataset), _named(candidates, "candidates"), _named(scorers, "scorers")
+    if not asks or not scores:
         raise ValueError("evaluate needs at least one candidate and one scorer")
-    reference = baseline if baseline is not None else next(iter(candidates))
+    reference = baseline if baseline is not None else next(iter(asks))
     for word, number in (("margin", margin), ("on_error", on_error)):
         if not math.isfinite(number) or (word == "margin" and number < 0):
             raise ValueError(f"{word} must be a finite number{' of at least 0' * (word == 'margin')}, not {number!r}")
-    if reference not in candidates:
-        raise ValueError(f"baseline {reference!r} is no candidate; there are {', '.join(candidates)}")
-    bar = _Bar(len(examples) * len(candidates), sys.stderr.isatty() if progress is None else progress)
-    jobs = [(index, example, label) for index, example in enumerate(examples) for label in candidates]
-    with _loop() as wait_for, ThreadPoolExecutor(max(concurrency, 1)) as pool:
-
-        def run(job: tuple[int, Any, str]) -> Row:
-            index, example, label = job
-            row = _answer(name, label, candidates[label], index, example, named, wait_for)
-            bar.step()
-            return row
-
-        contexts = [contextvars.copy_context() for _ in jobs]
-        rows = list(pool.map(lambda pair: pair[0].run(run, pair[1]), zip(contexts, jobs, strict=True)))
-    bar.close()
-    return compare(rows, list(candidates), list(named), reference, margin, on_error)
+    if not isinstance(repeats, int) or repeats < 1:
+        raise ValueError(f"repeats must be a whole number of at least 1, not {repeats!r}")
+    limit_s = limit_of("timeout_s", timeout_s)
+    if limit_s is not None and not limit_s > 0:
+        raise ValueError(f"timeout_s must be above 0, not {timeout_s!r}")
+    if reference not in asks:
+        raise ValueError(f"baseline {reference!r} is no candidate; there are {', '.join(asks)}")
+    header = Header(
+        name, run_id or os.urandom(8).hex(), tuple(asks), tuple(scores), reference, float(margin), float(on_error)
+    )
+    keys = list(keys_of(examples))
+    return Jobs(
+        header,
+        [
+            Job(index, keys[index], example, label, repeat)
+            for index, example in enumerate(examples)
+            for repeat in range(repeats)
+            for label in asks
+        ],
+        asks,
+        scores,
+        timeout_s=None if limit_s is None else float(limit_s),
+        max_cost_usd=limit_of("max_cost_usd", max_cost_usd),
+        log=None if results is None else RowLog(results, header),
+        takes_run_id=run_id is None,
+        progress=progress,
+    )
 
 
 def _named(functions: Any, what: str) -> dict[str, Any]:
@@ -133,91 +271,8 @@ def _loop() -> Iterator[Callable[[Any], Any]]:
             loop.close()
 
 
-def _answer(
-    name: str,
-    label: str,
-    candidate: Callable[[Any], Any],
-    index: int,
-    example: Any,
-    scorers: Mapping[str, Scorer],
-    wait_for: Callable[[Any], Any],
-) -> Row:
-    given = example["input"] if isinstance(example, Mapping) and "input" in example else example
-    output, error, failed, found = None, None, False, dict[str, float]()
-    with track(f"evaluate {label}", feature="evaluation", experiment={"name": name, "arm": label}) as frame:
-        frame.used = []
-        started = time.perf_counter()
-        try:
-            output = wait_for(candidate(given))
-        except (KeyboardInterrupt, GeneratorExit):
-            raise
-        except BaseException as problem:  # an exit or a cancellation inside costs its row, too, and no other
-            error, failed = f"{type(problem).__name__}: {problem}", True
-            frame.set(attributes={"error.type": type(problem).__name__})
-        latency_s = time.perf_counter() - started
-        if error is None:
-            judged = frame.last_call or frame.call  # a scorer may be a call, too
-            used = list(frame.used or ())
-            for scorer_name, scorer in scorers.items():
-                try:
-                    found[scorer_name] = _number(wait_for(scorer(output, example)))
-                except (KeyboardInterrupt, GeneratorExit):
-                    raise
-                except BaseException as problem:
-                    error = f"scorer {scorer_name}: {type(problem).__name__}: {problem}"
-                    continue
-                send_score(scorer_name, found[scorer_name], call=judged)
-        else:
-            used = list(frame.used or ())
-        cost_usd = _cost(used)
-    return Row(index, label, output, found, cost_usd, latency_s, error, failed)
-
-
-def _number(score: Any) -> float:
-    """A score.
-
-    Raises:
-        ValueError: If it is none: None, NaN, infinite.
-    """
-    number = math.nan if score is None else float(score)
-    if not math.isfinite(number):
-        raise ValueError(f"gave {score!r}, which is no score")
-    return number
-
-
 async def _finish(awaitable: Any) -> Any:
     try:
         return await awaitable
     except SystemExit as exit:  # would end the loop that the others run in
         raise RuntimeError(f"SystemExit: {exit}") from exit
-
-
-def _cost(used: list[dict[str, Any]] | None) -> Decimal | None:
-    from outlay._cost import cost_of
-
-    try:
-        costs = [cost_of(attributes, time.time_ns()) for attributes in used or ()]
-    except Exception:
-        _safely.report("cost of an evaluation")
-        return None
-    known = [cost for cost in costs if cost is not None]
-    return sum(known, Decimal(0)) if known and len(known) == len(costs) else None
-
-
-class _Bar:
-    """A progress bar of one line on stderr."""
-
-    def __init__(self, total: int, shown: bool) -> None:
-        self._total = total
-        self._done = 0
-        self._shown = shown
-
-    def step(self) -> None:
-        self._done += 1
-        if self._shown:
-            filled = self._done * 30 // max(self._total, 1)
-            print(f"\r[{'#' * filled:30s}] {self._done}/{self._total}", end="", file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        if self._shown and self._total:
-            print(file=sys.stderr)

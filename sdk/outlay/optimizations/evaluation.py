@@ -1,165 +1,133 @@
 """Evaluation: the rows of a benchmark, a summary per candidate, and how each compares with the baseline.
 
 A row that failed counts: its score is `on_error`. Intervals of scores within 0 and 1 hold at every number of examples
-(see `intervals.py`), and "no worse" is said only where the data show it: wrongly at most one time in forty.
+(see `intervals.py`), and "no worse" is said only where the data show it: wrongly at most one time in forty. An example
+that was asked several times counts once, with the mean of its scores: its repeats say little about other examples.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from os import PathLike
 
+from outlay.optimizations.evaluation_results import EvaluationSummary, Interval, Results, by_candidate
+from outlay.optimizations.evaluation_rows import EvaluationRow, Header, read_rows
 from outlay.optimizations.intervals import mean_interval, share_interval, student_t_975
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One candidate's answer to one example.
+class Evaluation(Results):
+    """All rows and a summary per candidate.
 
     Attributes:
-        scores: By scorer; those that failed are missing.
-        error: What went wrong, in the candidate or in a scorer.
-        failed: Whether the candidate gave no answer.
+        header: What was evaluated; its `run_id` is the tag `evaluation_run` of every call.
+        not_asked: Rows that the budget left no money for.
     """
 
-    index: int
-    candidate: str
-    output: Any
-    scores: Mapping[str, float]
-    cost_usd: Decimal | None
-    latency_s: float
-    error: str | None
-    failed: bool = False
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Evaluation:
+        """An earlier one, from the file that `evaluate(results=…)` kept its rows in.
 
+        Raises:
+            ValueError: If it is no such file.
+        """
+        return summarize(*read_rows(path))
 
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A mean with its 95 % interval; the ends are None below two values, and where nothing is known of the spread."""
+    def compared_with(
+        self, earlier: Evaluation | str | PathLike[str], margin: float | None = None
+    ) -> dict[str, EvaluationSummary]:
+        """How each candidate does against itself in an earlier run, on the examples of both (paired differences).
 
-    mean: float | None
-    low: float | None
-    high: float | None
-    n: int
+        Args:
+            earlier: The run, or its file of rows.
+            margin: As in `evaluate`; default is this run's.
 
+        Returns:
+            Candidate → its summary, whose `versus_baseline` and `verdict` are against the earlier run.
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a candidate did.
+        Raises:
+            ValueError: If the runs have no example of a candidate in common.
+        """
+        before = earlier if isinstance(earlier, Evaluation) else Evaluation.load(earlier)
+        found = {}
+        limit = self.header.margin if margin is None else margin
+        for label, rows in by_candidate(self.rows, self.header.candidates).items():
+            theirs = [row for row in before.rows if row.candidate == label]
+            shared = {row.key for row in rows} & {row.key for row in theirs}
+            if shared:
+                own, old = ([row for row in part if row.key in shared] for part in (rows, theirs))
+                found[label] = _summary(label, own, old, self.header, limit, _scales([*own, *old], self.header))
+        if not found:
+            raise ValueError("the runs have no example of a candidate in common")
+        return found
 
-    Attributes:
-        errors: Rows in which the candidate or a scorer failed; they count as `on_error`.
-        scores: Mean and interval per scorer.
-        cost_usd: Of all examples, as far as prices are known.
-        cost_per_example_usd: Mean of the examples with a known cost.
-        p50_s, p95_s: Latency.
-        versus_baseline: Paired difference to the baseline per scorer.
-        verdict: Per scorer `better`, `no worse`, `worse` or `not enough data`, against the baseline.
-    """
+    def to_json(self) -> str:
+        """Everything: summaries, verdicts, rows; money as text."""
+        from outlay.optimizations.evaluation_reports import json_text
 
-    candidate: str
-    n: int
-    errors: int
-    scores: Mapping[str, Interval]
-    cost_usd: Decimal
-    cost_per_example_usd: Decimal | None
-    p50_s: float | None
-    p95_s: float | None
-    versus_baseline: Mapping[str, Interval] = field(default_factory=dict)
-    verdict: Mapping[str, str] = field(default_factory=dict)
+        return json_text(self)
 
+    def to_junit(self) -> str:
+        """For a build server: a suite per candidate, a case per row and per verdict; `worse` is a failure."""
+        from outlay.optimizations.evaluation_reports import junit_text
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """All rows and a summary per candidate."""
+        return junit_text(self)
 
-    rows: list[Row]
-    summaries: dict[str, Summary]
+    def to_markdown(self) -> str:
+        """A table, for a pull request."""
+        from outlay.optimizations.evaluation_reports import markdown_text
 
-    @property
-    def regressed(self) -> bool:
-        """Whether any candidate is worse than the baseline in any score."""
-        return any("worse" in summary.verdict.values() for summary in self.summaries.values())
-
-    @property
-    def undecided(self) -> bool:
-        """Whether there are too few data to say of any candidate and score that it is no worse, or that it is."""
-        return any("not enough data" in summary.verdict.values() for summary in self.summaries.values())
+        return markdown_text(self)
 
     def __str__(self) -> str:
-        names = sorted({name for summary in self.summaries.values() for name in summary.scores})
-        lines = [
-            " ".join(
-                [
-                    f"{'candidate':20s}",
-                    *(f"{name:>24s}" for name in names),
-                    f"{'failed':>8s}",
-                    f"{'USD':>12s}",
-                    f"{'p95 s':>8s}",
-                ]
-            )
-        ]
-        for summary in self.summaries.values():
-            cells = [_cell(summary.scores.get(name)) for name in names]
-            p95 = "–" if summary.p95_s is None else f"{summary.p95_s:.2f}"
-            lines.append(
-                " ".join(
-                    [
-                        f"{summary.candidate:20s}",
-                        *(f"{cell:>24s}" for cell in cells),
-                        f"{summary.errors:8d}",
-                        f"{summary.cost_usd:12f}",
-                        f"{p95:>8s}",
-                    ]
-                )
-            )
-        return "\n".join(lines)
+        from outlay.optimizations.evaluation_reports import plain_text
+
+        return plain_text(self)
 
 
-def compare(
-    rows: list[Row], candidates: Sequence[str], scorers: list[str], baseline: str, margin: float, on_error: float
-) -> Evaluation:
+def summarize(header: Header, rows: list[EvaluationRow], not_asked: int = 0) -> Evaluation:
     """Sum the rows up by candidate, and compare each with the baseline."""
-    by_candidate = {label: [row for row in rows if row.candidate == label] for label in candidates}
-    scales = {scorer: _scale([_score(row, scorer, on_error) for row in rows]) for scorer in scorers}
-    summaries = {}
-    for label, found in by_candidate.items():
-        against = by_candidate[baseline] if label != baseline else None
-        summaries[label] = _summary(label, found, against, scorers, margin, on_error, scales)
-    return Evaluation(rows, summaries)
+    of = by_candidate(rows, header.candidates)
+    scales = _scales(rows, header)
+    summaries = {
+        label: _summary(
+            label, found, of[header.baseline] if label != header.baseline else None, header, header.margin, scales
+        )
+        for label, found in of.items()
+    }
+    return Evaluation(rows, summaries, header, not_asked)
 
 
 def _summary(
     label: str,
-    rows: list[Row],
-    baseline: list[Row] | None,
-    scorers: list[str],
+    rows: list[EvaluationRow],
+    baseline: list[EvaluationRow] | None,
+    header: Header,
     margin: float,
-    on_error: float,
     scales: Mapping[str, tuple[float, float]],
-) -> Summary:
+) -> EvaluationSummary:
     latencies = sorted(row.latency_s for row in rows if not row.failed)
     costs = [row.cost_usd for row in rows if row.cost_usd is not None]
     differences: dict[str, Interval] = {}
     verdict: dict[str, str] = {}
-    if baseline is not None:
-        theirs = {row.index: row for row in baseline}
-        for scorer in scorers:
-            pairs = [
-                _score(row, scorer, on_error) - _score(theirs[row.index], scorer, on_error)
-                for row in rows
-                if theirs[row.index].failed or scorer in theirs[row.index].scores
-            ]
-            least, most = scales[scorer]
-            differences[scorer] = _bounded(pairs, least - most, most - least)
-            verdict[scorer] = _verdict(differences[scorer], margin)
-    return Summary(
+    for scorer in header.scorers if baseline is not None else ():
+        # where the baseline's scorer failed, nothing is known to compare with
+        known = [row for row in baseline or () if row.failed or scorer in row.scores]
+        theirs = _by_example(known, scorer, header.on_error)
+        own = _by_example(rows, scorer, header.on_error)
+        least, most = scales[scorer]
+        pairs = [mean - theirs[key] for key, mean in own.items() if key in theirs]
+        differences[scorer] = _bounded(pairs, least - most, most - least)
+        verdict[scorer] = _verdict(differences[scorer], margin)
+    return EvaluationSummary(
         candidate=label,
         n=len(rows),
         errors=sum(row.error is not None for row in rows),
-        scores={name: interval([_score(row, name, on_error) for row in rows]) for name in scorers},
+        scores={name: interval(list(_by_example(rows, name, header.on_error).values())) for name in header.scorers},
         cost_usd=sum(costs, Decimal(0)),
         cost_per_example_usd=sum(costs, Decimal(0)) / len(costs) if costs else None,
         p50_s=_quantile(latencies, 0.5),
@@ -167,6 +135,19 @@ def _summary(
         versus_baseline=differences,
         verdict=verdict,
     )
+
+
+def _by_example(rows: Iterable[EvaluationRow], scorer: str, on_error: float) -> dict[str, float]:
+    """Example → the mean of its scores."""
+    scores: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        scores[row.key].append(row.scores.get(scorer, on_error))
+    return {key: found[0] if len(found) == 1 else _mean(found) or 0.0 for key, found in scores.items()}
+
+
+def _scales(rows: Iterable[EvaluationRow], header: Header) -> dict[str, tuple[float, float]]:
+    rows = list(rows)
+    return {scorer: _scale([row.scores.get(scorer, header.on_error) for row in rows]) for scorer in header.scorers}
 
 
 def _verdict(difference: Interval, margin: float) -> str:
@@ -177,10 +158,6 @@ def _verdict(difference: Interval, margin: float) -> str:
     if difference.low >= -margin:
         return "no worse"
     return "worse" if difference.high < 0 else "not enough data"
-
-
-def _score(row: Row, scorer: str, on_error: float) -> float:
-    return row.scores.get(scorer, on_error)
 
 
 def _scale(scores: Sequence[float]) -> tuple[float, float]:
@@ -232,11 +209,3 @@ def _quantile(ordered: Sequence[float], share: float) -> float | None:
     low = math.floor(place)
     high = min(low + 1, len(ordered) - 1)
     return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
-
-
-def _cell(found: Interval | None) -> str:
-    if found is None or found.mean is None:
-        return "–"
-    if found.low is None or found.high is None:
-        return f"{found.mean:.3f}"
-    return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]"

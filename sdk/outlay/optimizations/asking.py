@@ -1,0 +1,82 @@
+"""Asking a function, sync or async, for no longer than it may take."""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import inspect
+import threading
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any
+
+from outlay._kinds import is_async, title_of
+
+
+def asked(
+    tier: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    limit_s: float | None,
+    awaits: bool,
+    *,
+    aside: bool = False,
+    what: str = "tier",
+) -> Generator[Any, Any, Any]:
+    """The function's answer; hands out what has to be awaited.
+
+    Args:
+        limit_s: Longest time it may take.
+        awaits: Whether we are in an event loop, which a function that blocks must not hold up for longer than that.
+        aside: In an event loop, call what is not async in a thread whether or not there is a limit.
+        what: What it is, for messages.
+
+    Raises:
+        TimeoutError: If it took longer. What is async is cancelled; what is not goes on in its thread.
+    """
+    ask = functools.partial(tier, *args, **kwargs)
+    late = f"{what} {title_of(tier)} took longer than {limit_s:g} s" if limit_s is not None else ""
+    if is_async(tier) or (limit_s is None and not (awaits and aside)):
+        answer = ask()
+    elif awaits:
+        import asyncio
+
+        answer = yield _within(asyncio.to_thread(ask), limit_s, late)
+    else:
+        answer = _in_thread(ask, limit_s, late)
+    if inspect.isawaitable(answer):
+        answer = yield answer if limit_s is None else _within(answer, limit_s, late)
+    return answer
+
+
+async def _within(awaitable: Awaitable[Any], limit_s: float | None, late: str) -> Any:
+    import asyncio
+
+    limit = asyncio.timeout(limit_s)
+    try:
+        async with limit:
+            return await awaitable
+    except TimeoutError as error:
+        if limit.expired():
+            raise TimeoutError(late) from error
+        raise
+
+
+def _in_thread(ask: Callable[[], Any], limit_s: float | None, late: str) -> Any:
+    answer: Future[Any] = Future()
+    context = contextvars.copy_context()
+
+    def work() -> None:
+        try:
+            answer.set_result(context.run(ask))
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=work, name="outlay limited", daemon=True).start()
+    try:
+        return answer.result(limit_s)
+    except FutureTimeout:
+        if answer.done():  # the function's own
+            raise
+        raise TimeoutError(late) from None
