@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.hand_calls import call, put
+from tests.hand_calls import call, lookup, put
 from tests.integration.test_quality import HOUR, score
 from tests.outlay_process import outlay
 from tests.web_server import Running, own_store, running
@@ -30,6 +30,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         put(store, *rows)
         for n, row in enumerate(rows[:3]):
             score(store, row, "correct", float(n > 0), "poor" if n == 0 else "", of="trace" if n == 2 else "call")
+        hit = call(HOUR, "0", cost_state="cached", cache_kind="semantic", cache_hit=True, cache_similarity=0.9)
+        about = {"trace_id": hit["trace_id"], "span_id": hit["span_id"]}
+        put(store, hit, lookup(HOUR, kind="semantic", hit=True, similarity=0.9, avoided_usd="0.01", **about))
+        score(store, hit, "same", 1.0)
         yield found
 
 
@@ -58,6 +62,16 @@ def asked(server: Running, tmp_path: Path, *words: str) -> dict[str, Any]:
 
 def test_the_command_takes_scores_too(server: Running, tmp_path: Path) -> None:
     assert asked(server, tmp_path, "spend", "--scored", "correct=>0")["total"]["calls"] == 2
+
+
+def test_thresholds_of_semantic_caches_are_an_answer_a_command_and_on_the_page(server: Running, tmp_path: Path) -> None:
+    found = server.api("/caching/thresholds", *MARCH).json
+    assert (found["score"], found["in_use"], found["runs_missing"] > 100) == ("same", [0.9], True)
+    assert asked(server, tmp_path, "caching", "--thresholds") == found
+    assert server.api("/caching/thresholds", *MARCH, ("score", "nothing")).status == 400
+    page = server.get("/caching", *MARCH).text
+    assert "Thresholds of the semantic caches" in page
+    assert "more scored answers from the cache at least" in page
 
 
 def test_a_traces_page_tells_its_scores(server: Running) -> None:

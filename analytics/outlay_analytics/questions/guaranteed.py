@@ -24,7 +24,14 @@ Row = Mapping[str, Any]
 
 
 def guaranteed(
-    bins: Sequence[Row], steps: Sequence[float], in_use: Sequence[float], error: float, confidence: float
+    bins: Sequence[Row],
+    steps: Sequence[float],
+    in_use: Sequence[float],
+    error: float,
+    confidence: float,
+    *,
+    unscored: str = "no first answer of this cascade is scored",
+    unit: str = "runs",
 ) -> dict[str, Any]:
     """The lowest threshold whose accepted answers are wrong in at most `error` of cases, with this confidence.
 
@@ -32,6 +39,7 @@ def guaranteed(
         bins: Runs by the confidence of their first attempt, with scores; see cascade_confidences.sql.
         steps: The thresholds to choose from; they part no bin.
         in_use: Thresholds that the runs reported.
+        unscored, unit: What to say where nothing is scored, and of what more is needed.
 
     Returns:
         `guaranteed`: `threshold`, `error_bound`, `confidence`, `runs` (scored), `runs_missing` (0), and against the
@@ -41,7 +49,7 @@ def guaranteed(
     """
     scored = [one for one in bins if one.get("first_scored")]
     if not scored:
-        return _none("no first answer of this cascade is scored")
+        return _none(unscored)
     if min(one["first_least"] for one in scored) < 0 or max(one["first_most"] for one in scored) > 1:
         return _none("the score lies outside 0 and 1, so it does not say which answers are wrong")
     lowest = min(one["scored_from"] for one in scored)
@@ -49,7 +57,7 @@ def guaranteed(
     found = certify([_step(bins, at) for at in tried], error, 1 - confidence)
     if found.threshold is None:
         if found.missing:
-            return _none(f"it takes {found.missing} more scored runs at least", found.missing)
+            return _none(f"it takes {found.missing} more scored {unit} at least", found.missing)
         return _none(f"no threshold is shown to keep wrong answers to {error:.3g} of the accepted ones")
     return {
         "guaranteed": {

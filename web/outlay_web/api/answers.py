@@ -16,6 +16,7 @@ from outlay_analytics.explain import change
 from outlay_analytics.forecast import spend as forecast
 from outlay_analytics.query.window import BadRequest, Window, parse_timezone, parse_window
 from outlay_analytics.questions import caching, cascades, spend
+from outlay_analytics.questions.cache_thresholds import cache_thresholds
 from outlay_analytics.questions.guaranteed import CONFIDENCE, ERROR
 from outlay_web.api.paging import Key, read_page, tie, window_of
 from outlay_web.api.schema.parameters import documented
@@ -80,6 +81,16 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         by = query.get("by", "feature")
         found = change.explain(ctx.store, query.scope, base=_base(query, ctx.now()), by=by)
         return table(query, found, "cells", [by, "driver", "usd"])
+
+    @routes.get(
+        "/caching/thresholds", openapi_extra=documented("error", "confidence", "score", "format"), tags=["answers"]
+    )
+    def get_caching_thresholds(request: Request) -> Response:
+        """What each similarity as threshold of the semantic caches would mean, and the one with a guarantee."""
+        query = read_query(ctx, request, ("error", "confidence", "score", "format"))
+        error, confidence = query.number("error", ERROR), query.number("confidence", CONFIDENCE)
+        found = cache_thresholds(ctx.store, query.scope, error, confidence, query.get("score"))
+        return table(query, found, "rows", ["threshold", "hit_ratio", "avoided_usd", "scored", "wrong_ratio"])
 
     @routes.get("/caching", openapi_extra=documented("group_by", "interval", *PAGED), tags=["answers"])
     def get_caching(request: Request) -> Response:

@@ -96,8 +96,24 @@ def add_commands(app: click.Group) -> None:
 
     @command(app, "caching", by="group_by")
     @interval_option
-    def caching(ask: Ask, interval: str | None) -> None:
+    @click.option("--thresholds", is_flag=True, help="Compare thresholds of the semantic caches.")
+    @click.option("--error", metavar="SHARE", help="With --thresholds: most answers that may be wrong; 0.02.")
+    @click.option("--confidence", metavar="SHARE", help="With --thresholds: how sure that is to be; 0.95.")
+    @click.option("--score", metavar="NAME", help="With --thresholds: by which answers are judged.")
+    def caching(
+        ask: Ask, interval: str | None, thresholds: bool, error: str | None, confidence: str | None, score: str | None
+    ) -> None:
         """Hit ratios of caches and what they save."""
+        if thresholds:
+            if interval is not None or any(name == "group_by" for name, _ in ask.common):
+                raise click.UsageError("--interval and --by do not apply to --thresholds; filter: --feature NAME")
+            columns = ["threshold", "hit_ratio", "avoided_usd", "scored", "wrong_ratio"]
+            found = ask.show("/caching/thresholds", "rows", columns, error=error, confidence=confidence, score=score)
+            if ask.form == "text":
+                print(_guarantee(found))
+            return
+        if (error, confidence, score) != (None, None, None):
+            raise click.UsageError("--error, --confidence and --score apply to --thresholds")
         groups = next((value for name, value in ask.common if name == "group_by"), "feature")
         times = ["time"] if interval not in (None, "total") else []
         ask.show("/caching", "rows", [*times, *groups.split(","), *CACHING], interval=interval)

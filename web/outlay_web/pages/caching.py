@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from outlay_analytics.questions import caching
+from outlay_analytics.questions.cache_thresholds import cache_thresholds
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Series, Table, line_chart, stacked_bars
 from outlay_web.pages import parts, spend_chart
+from outlay_web.pages.cascades import guarantee_tile
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import GROUPS, INTERVALS, View
 
@@ -30,6 +32,7 @@ def page(view: View) -> Page:
         "ratios": ratio_figure(view, timed),
         "savings": saving_figure(view, timed),
         "table": caching_table(view, rows, group, [kind for kind in KINDS if found["total"][kind]["lookups"]]),
+        **similarities(view, found["total"]["semantic"]["lookups"]),
         "opportunities": opportunity_table(view, found.get("opportunities") or []),
         "group": group,
         "group_options": GROUPS,
@@ -64,6 +67,25 @@ def tiles(view: View, total: Row) -> list[Tile]:
             href = view.to("/calls", cost_state="cached")
             out.append(Tile(f"{kind.capitalize()} cache", fmt.ratio(one["hit_ratio"]), href, note))
     return out
+
+
+def similarities(view: View, lookups: int | None) -> dict[str, Any]:
+    """Thresholds of the semantic caches; nothing without lookups, or where these do not know a filter."""
+    if not lookups:
+        return {}
+    swept = cache_thresholds(view.ctx.store, view.scope)
+    columns = [
+        Column("Threshold", "number", "threshold"),
+        Column("Hits", "ratio", "hit_ratio", "Lookups with at least this similarity"),
+        Column("Avoided", "usd", "avoided_usd", "At the mean of the hits"),
+        Column("Scored", "count", "scored", "Scored answers from the cache with at least this similarity"),
+        Column("Wrong", "ratio", "wrong_ratio", "Of these, with a score below 0.5"),
+    ]
+    lines = [[Cell(row[column.key]) for column in columns] for row in swept["rows"]]
+    return {
+        "threshold_tiles": [guarantee_tile(swept)],
+        "thresholds": Table("thresholds", "Thresholds of the semantic caches", columns, lines),
+    }
 
 
 def _timed(view: View, rows: Sequence[Row], kind: str, measure: str) -> list[Any]:

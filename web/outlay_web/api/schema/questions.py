@@ -118,6 +118,20 @@ CASCADE = record(
     }
 )
 
+GUARANTEED = {
+    "guaranteed": maybe(
+        record(
+            {
+                "threshold": NUMBER,
+                **each("error_bound confidence", RATIO),
+                **each("saving_usd saving_lo_usd saving_hi_usd", maybe(USD)),
+                **each("runs runs_missing", COUNT),
+            }
+        )
+    ),
+    "guaranteed_reason": maybe(TEXT),
+    "runs_missing": COUNT,
+}
 THRESHOLDS = record(
     {
         "rows": listed(
@@ -135,18 +149,7 @@ THRESHOLDS = record(
         "score": maybe(TEXT),
         "runs": COUNT,
         "in_use": listed(NUMBER),
-        "guaranteed": maybe(
-            record(
-                {
-                    "threshold": NUMBER,
-                    **each("error_bound confidence", RATIO),
-                    **each("saving_usd saving_lo_usd saving_hi_usd", maybe(USD)),
-                    **each("runs runs_missing", COUNT),
-                }
-            )
-        ),
-        "guaranteed_reason": maybe(TEXT),
-        "runs_missing": COUNT,
+        **GUARANTEED,
     }
 )
 
@@ -207,11 +210,31 @@ REPORT = record(
     }
 )
 
+CACHE_THRESHOLDS = record(
+    {
+        **ASKED,
+        "rows": listed(
+            record(
+                {
+                    "threshold": NUMBER,
+                    **each("hit_ratio wrong_ratio", maybe(RATIO)),
+                    "avoided_usd": maybe(USD),
+                    "scored": COUNT,
+                }
+            )
+        ),
+        "score": maybe(TEXT),
+        **each("lookups hits", COUNT),
+        "in_use": listed(NUMBER),
+        **GUARANTEED,
+    }
+)
 ANSWERS: Answers = {
     "GET /spend": Answer(SPEND),
     "GET /explain": Answer(EXPLAIN),
     "GET /caching": Answer(CACHING),
     "GET /cascades": Answer(record({**ASKED, "cascades": listed(CASCADE)}, PAGED)),
+    "GET /caching/thresholds": Answer(CACHE_THRESHOLDS),
     "GET /cascades/{name}/thresholds": Answer(THRESHOLDS, (404,)),
     "GET /forecast": Answer(FORECAST),
     "GET /anomalies": Answer(ANOMALIES),
