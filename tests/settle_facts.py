@@ -40,6 +40,7 @@ class Given:
     response: str = ""
     model: str = "gpt-4o"
     answered_by: str = ""
+    provider: str = ""
     scope: str = "lib"
     at: int = 0
     took: int = 100
@@ -97,6 +98,7 @@ def facts_of(*spans: Given) -> Facts:
         "fingerprint": [code(s.same_counts) for s in spans],
         "stream": [code(s.stream) for s in spans],
         "project": [0 for _ in spans],
+        "provider": [code(s.provider) for s in spans],
         "scope": [code(s.scope) for s in spans],
         "request_model": [model(s.model) for s in spans],
         "response_model": [model(s.answered_by) for s in spans],
@@ -106,6 +108,7 @@ def facts_of(*spans: Given) -> Facts:
         | ({"request_model"} if s.model else set())
         | ({"response_model"} if s.answered_by else set())
         | ({"response_id"} if s.response else set())
+        | ({"provider"} if s.provider else set())
         for s in spans
     ]
     arrays = {name: np.array(values, DTYPES.get(name, np.int64)) for name, values in columns.items()}
@@ -180,6 +183,9 @@ def random_facts(seed: int, most: int = 16) -> Facts:
     ended = started + rng.integers(0, 5, n) * S
     input_, output = counts[:, Count.INPUT], counts[:, Count.OUTPUT]
     countable = (role == Role.CALL) & has_usage & (input_ > 0) & (output > 0)
+    provider, says = rng.integers(0, 3, n), {name: chance(0.4) for name in SAID}
+    request_model, response_model = rng.integers(0, 4, n), rng.integers(0, 4, n)
+    says |= {"provider": provider > 0, "request_model": request_model > 0, "response_model": response_model > 0}
     opens = (role == Role.TAIL) | ((role == Role.CALL) & ~has_usage)
     return Facts(
         id=ids,
@@ -205,12 +211,13 @@ def random_facts(seed: int, most: int = 16) -> Facts:
         fingerprint=np.where(countable, 100 + input_ * 7 + output, 0).astype(np.uint64),
         stream=np.where(opens & chance(0.7), rng.integers(1, 3, n), 0).astype(np.uint64),
         project=np.zeros(n, np.int64),
+        provider=provider,
         scope=rng.integers(1, 4, n),
-        request_model=rng.integers(0, 3, n),
-        response_model=rng.integers(0, 3, n),
+        request_model=request_model,
+        response_model=response_model,
         counts=counts,
-        says={name: chance(0.4) for name in SAID},
-        models=[b"", b"gpt-4o", b"gpt-4o-mini"],
+        says=says,
+        models=[b"", b"gpt-4o", b"gpt-4o-mini", b"gpt-4o-2024-08-06"],
     )
 
 
@@ -224,6 +231,7 @@ def random_siblings(seed: int) -> Facts:
         role=np.minimum(facts.role, Role.AGGREGATE).astype(np.uint8),
         counts=np.where(facts.counts == UNKNOWN, UNKNOWN, 5),
         request_model=np.ones(len(facts), np.int64),
+        says=facts.says | {"request_model": np.ones(len(facts), bool)},
         response_key=np.where(facts.rank > CLIENT, np.uint64(0), facts.response_key),
         fingerprint=np.zeros(len(facts), np.uint64),
     )

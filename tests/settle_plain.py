@@ -49,6 +49,7 @@ class Span:
     project: int
     scope: int
     models: tuple[bytes, bytes]
+    provider: int
     says: frozenset[str]
     counts: Counts
     # Its place, filled in by `place`.
@@ -440,8 +441,39 @@ class Below:
     covers: int = 0
     blanks: int = 0
     blank: Request | None = None
-    model: Span | None = None
-    provider: Span | None = None
+    models: list[tuple[str, Span | None]] = field(default_factory=list)
+    """Of the calls below: what they are named, and who says it."""
+    providers: list[tuple[str, Span | None]] = field(default_factory=list)
+
+
+def holds(own: str, s: Span, below: list[tuple[str, Span | None]]) -> Span | None:
+    """Whose name holds for what an aggregate adds."""
+    names = {name for name, _ in below}
+    if own:
+        return None if len(names - {""}) > 1 else s
+    if len(names) != 1 or "" in names:
+        return None
+    return min((by for _, by in below if by), key=lambda by: (by.at, by.id))
+
+
+def edition(s: Span) -> str:
+    """The model that a span names, whatever its edition."""
+    return (s.models[1] or s.models[0]).decode().removesuffix("-2024-08-06")
+
+
+def named(s: Span, by_row: dict[int, Span]) -> tuple[str, Span | None]:
+    """What the request of a span is named, and who says it."""
+    assert s.request is not None
+    response = by_row[s.request.rows["response_model"]]
+    by = response if response.models[1] else by_row[s.request.rows["request_model"]]
+    return (edition(by), by) if edition(by) else ("", None)
+
+
+def sold(s: Span, by_row: dict[int, Span]) -> tuple[str, Span | None]:
+    """The same of its provider."""
+    assert s.request is not None
+    by = by_row[s.request.rows["provider"]]
+    return (str(by.provider), by) if by.provider else ("", None)
 
 
 def add_up(speakers: list[Span], requests: list[Request]) -> tuple[list[Request], list[Repeat]]:
@@ -455,18 +487,23 @@ def add_up(speakers: list[Span], requests: list[Request]) -> tuple[list[Request]
                 old = counted.get(key)
                 if old is None or (s.usage_depth, s.at, s.id) < (old.usage_depth, old.at, old.id):
                     counted[key] = s
-    top = set(counted.values())
+    top, by_row = set(counted.values()), {s.row: s for s in speakers}
     sums: dict[Span, Below] = defaultdict(Below)
     rests, repeats = [], []
     for s in sorted((s for s in speakers if s.trace in traces), key=lambda s: -s.usage_depth):
         up = sums[s.above] if s.above else Below()
         below = sums[s]
-        model = s if s.says & {"request_model", "response_model"} else below.model
-        provider = s if "provider" in s.says else below.provider
+        if not s.is_aggregate and not s.cached and s.request:
+            below.models.append(named(s, by_row))
+            below.providers.append(sold(s, by_row))
+        model = holds(edition(s), s, below.models)
+        provider = holds(str(s.provider or ""), s, below.providers)
         if s.is_aggregate:
             rest, added, blanks, blank = aggregate_rest(s, below, model, provider)
             if rest:
                 rests.append(rest)
+                below.models.append((edition(model) if model else "", model))
+                below.providers.append((str(provider.provider) if provider else "", provider))
             else:
                 repeats.append(Repeat(s, "repeats_descendants"))
         else:
@@ -474,13 +511,10 @@ def add_up(speakers: list[Span], requests: list[Request]) -> tuple[list[Request]
         up.counts = [a + b for a, b in zip(up.counts, added, strict=True)]
         up.covers += below.covers
         up.blanks += blanks
-        up.blank, up.model, up.provider = blank or up.blank, first(up.model, model), first(up.provider, provider)
+        up.blank = blank or up.blank
+        up.models += below.models
+        up.providers += below.providers
     return rests, repeats
-
-
-def first(one: Span | None, other: Span | None) -> Span | None:
-    """The one that started first."""
-    return min((s for s in (one, other) if s), key=lambda s: (s.at, s.id), default=None)
 
 
 def call_sum(s: Span, below: Below, counted: bool) -> tuple[list[int], int, Request | None]:
@@ -522,6 +556,7 @@ def rest_request(s: Span, left: list[int], whole: bool, model: Span | None, prov
         members=[s],
         rows=dict.fromkeys((*COMPLETED, "other_usage"), s.row)
         | ({} if whole else {"reported_cost_usd": -1, "other_usage": -1})
+        | ({} if whole or model or not edition(s) else {"request_model": -1, "response_model": -1})
         | ({"provider": provider.row} if provider else {}),
         counts=s.counts if whole else counts,
         has_usage=s.has_usage,
@@ -565,6 +600,7 @@ def spans_of(f: Facts) -> list[Span]:
             project=int(f.project[row]),
             scope=int(f.scope[row]),
             models=(f.models[f.request_model[row]], f.models[f.response_model[row]]),
+            provider=int(f.provider[row]),
             says=frozenset(name for name, said in f.says.items() if said[row]),
             counts=[None if count == UNKNOWN else count for count in f.counts[row].tolist()],
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.pricing_world import NOW, call, examples, priced
 
 from outlay.pricing import cost
 from outlay.pricing.catalog import EPOCH, Model
+from outlay.pricing.cost import TEXT_PARTS
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.overrides import parse_overrides
 from outlay_collector.store import Store
@@ -66,6 +68,7 @@ def test_the_source_columns_come_first_then_the_price(desk: Desk) -> None:
     assert list(row) == ["nth", *call("x"), *names.split(), "avoided_usd"]
 
 
+_TEXT = frozenset(TEXT_PARTS)
 USAGE = st.fixed_dictionaries(
     {
         "input_tokens": st.integers(0, 600_000),
@@ -82,15 +85,18 @@ USAGE = st.fixed_dictionaries(
                     "cache_read_audio_tokens",
                     "output_audio_tokens",
                     "input_image_tokens",
+                    "cache_read_image_tokens",
+                    "input_video_tokens",
                     "output_image_tokens",
                     "web_searches",
+                    "requests_low",
                     "audio_seconds",
                     "input_pages",
                     "accepted_prediction_tokens",
                 ]
             ),
-            st.integers(0, 5_000),
-            max_size=3,
+            st.integers(0, 5_000) | st.integers(0, 600_000),
+            max_size=5,
         ),
     }
 )
@@ -118,6 +124,45 @@ def test_lines_add_up_and_the_sdk_reckons_the_same(desk: Desk, data: st.DataObje
             assert row["list_cost_usd"] == row["cost_usd"]
         else:
             assert row["cost_state"] in ("unpriced", "no_usage")
+
+
+CONTRADICTING = [
+    *(
+        "input_audio_tokens",
+        "cache_read_audio_tokens",
+        "output_audio_tokens",
+        "input_image_tokens",
+        "input_video_tokens",
+    ),
+    *("cache_read_image_tokens", "output_image_tokens", "web_searches", "requests_low", "audio_seconds", "input_pages"),
+]
+
+
+def test_counts_that_contradict_each_other_are_priced_alike_everywhere(desk: Desk) -> None:
+    draw = Random(7)
+    models = [m for m in desk.book.catalog.models() if any(part not in _TEXT for row in m.rows for part in row.rates)]
+    calls = []
+    for _ in range(600):
+        model = draw.choice(models)
+        usage: dict[str, Any] = {
+            "input_tokens": draw.choice([0, 10, 1000, draw.randint(0, 600_000)]),
+            "cache_read_tokens": draw.choice([None, 0, draw.randint(0, 300_000)]),
+            "cache_write_tokens": draw.randint(0, 500),
+            "cache_write_1h_tokens": draw.choice([0, draw.randint(0, 500)]),
+            "output_tokens": draw.randint(0, 1000),
+            "reasoning_tokens": draw.randint(0, 1000),
+            "service_tier": draw.choice(["", "batch", "flex"]),
+            "other_usage": {
+                name: draw.choice([1, 100, 5000, 600_000]) for name in draw.sample(CONTRADICTING, draw.randint(0, 5))
+            },
+        }
+        calls.append(call(model.id, model.provider, **usage))
+    for row in desk.price(*calls):
+        counts = {name: row[name] for name in row if name.endswith("_tokens")} | row["other_usage"]
+        mine = cost(counts, row["provider"], row["request_model"], row["started_at"], row["service_tier"])
+        assert row["cost_usd"] == (mine.usd if mine else None), row
+        if mine is not None:
+            assert (row["cost_lines"], row["match_kind"]) == (mine.lines, mine.match_kind)
 
 
 def test_a_context_tier_begins_strictly_above_its_threshold_and_counts_the_cache(desk: Desk) -> None:
@@ -275,6 +320,36 @@ def test_audio_and_searches_are_lines_of_their_own(desk: Desk) -> None:
     assert row["cost_lines"]["input"] == Decimal("0.00018")
     assert row["cost_lines"]["input_audio"] == Decimal("0.0004")
     assert row["cost_lines"]["web_searches"] == Decimal("0.07")
+
+
+def test_parts_that_overlap_untold_are_charged_once_and_marked(desk: Desk) -> None:
+    parts = {"input_audio_tokens": 800}
+    untold, told, recording = desk.price(
+        call("gpt-realtime", cache_read_tokens=900, output_tokens=0, other_usage=parts),
+        call(
+            "gpt-realtime",
+            cache_read_tokens=900,
+            output_tokens=0,
+            other_usage=parts | {"cache_read_audio_tokens": 720},
+        ),
+        call(
+            "gemini-2.5-flash",
+            "gcp.gemini",
+            input_tokens=100_500,
+            cache_read_tokens=100_000,
+            output_tokens=0,
+            other_usage={"input_audio_tokens": 100_000},
+        ),
+    )
+    # Of 800 tokens of audio 100 at most were not cached, as 900 of 1,000 were.
+    assert untold["cost_usd"] == Decimal("0.0032") + Decimal("0.00036")
+    assert untold["match_kind"] == "exact+overlap_assumed"
+    assert (told["cost_usd"], told["match_kind"]) == (Decimal("0.003"), "exact")
+    assert recording["cost_lines"] == {
+        "input_audio": Decimal("0.0005"),
+        "cache_read_audio": Decimal("0.00995"),
+        "cache_read": Decimal("0.000015"),
+    }
 
 
 def test_a_part_without_a_price_takes_the_one_above_and_says_so(desk: Desk) -> None:

@@ -26,9 +26,17 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "image_generation": (CALL, "image_generation"),
     "image": (CALL, "image_generation"),
     "generate_image": (CALL, "image_generation"),
+    "image_edit": (CALL, "image_generation"),
+    "image_variation": (CALL, "image_generation"),
     "audio": (CALL, "audio"),
     "speech": (CALL, "speech"),
+    "audio_speech": (CALL, "speech"),
+    "speech_generation": (CALL, "speech"),
+    "text_to_speech": (CALL, "speech"),
     "transcription": (CALL, "transcription"),
+    "audio_transcription": (CALL, "transcription"),
+    "speech_to_text": (CALL, "transcription"),
+    "translation": (CALL, "transcription"),
     "moderation": (CALL, "moderation"),
     "llm": (CALL, "chat"),
     "invoke_agent": (AGGREGATE, ""),
@@ -59,6 +67,55 @@ KINDS: tuple[Kind, ...] = (
     Kind("gen_ai.request.type", OPERATIONS),
 )
 
+
+def _modalities() -> dict[str, tuple[str, ...]]:
+    """Parts of a side that are told by kind, in every spelling: OpenTelemetry's, the wire's, and flat ones."""
+    found: dict[str, tuple[str, ...]] = {}
+    for kind in ("audio", "image", "video", "text"):
+        for side, words, openinference in (
+            ("input", ("input", "prompt"), "prompt"),
+            ("output", ("output", "completion", "candidates"), "completion"),
+        ):
+            found[f"{side}_{kind}_tokens"] = (
+                f"gen_ai.usage.{kind}.{side}_tokens",
+                f"gen_ai.usage.{side}.{kind}_tokens",
+                f"gen_ai.usage.{side}_tokens.{kind}",
+                *(f"gen_ai.usage{inner}.{word}_{kind}_tokens" for word in words for inner in ("", ".details")),
+                *(f"gen_ai.usage{inner}.{kind}_{word}_tokens" for word in words for inner in ("", ".details")),
+                *(f"gen_ai.usage.{word}_tokens_details.{kind}_tokens" for word in words),
+                *(f"llm.usage.{word}_tokens_details.{kind}_tokens" for word in words),
+                f"gen_ai.usage.{side}_token_details.{kind}",
+                f"gen_ai.usage.{side}_token_details.{kind}_tokens",
+                f"llm.token_count.{openinference}_details.{kind}",
+            )
+        found[f"cache_read_{kind}_tokens"] = (
+            f"gen_ai.usage.{kind}.cache_read.input_tokens",
+            f"gen_ai.usage.cache_read.{kind}.input_tokens",
+            f"gen_ai.usage.cache_read.{kind}_tokens",
+            *(
+                f"gen_ai.usage{inner}.{name}"
+                for inner in ("", ".details")
+                for name in (
+                    f"cache_read_{kind}_tokens",
+                    f"cache_{kind}_read_tokens",
+                    f"cached_{kind}_tokens",
+                    f"{kind}_cache_tokens",
+                    f"{kind}_cached_tokens",
+                )
+            ),
+            *(
+                f"{usage}.{word}_details.cached_tokens_details.{kind}_tokens"
+                for usage in ("gen_ai.usage", "llm.usage")
+                for word in ("input_tokens", "prompt_tokens", "input_token")
+            ),
+            f"gen_ai.usage.cached_tokens_details.{kind}_tokens",
+            f"llm.token_count.prompt_details.cache_read_{kind}",
+            f"llm.token_count.prompt_details.cache_input.{kind}",
+        )
+    return found
+
+
+MODALITIES = _modalities()
 FIELDS: dict[str, tuple[str, ...]] = {
     "provider": ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "llm.vendor"),
     "request_model": (
@@ -163,19 +220,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "llm.token_count.completion_details.reasoning",
         "llm.usage.reasoning_tokens",
     ),
-    "input_audio_tokens": (
-        "gen_ai.usage.audio.input_tokens",
-        "gen_ai.usage.details.input_audio_tokens",
-        "llm.token_count.prompt_details.audio",
-    ),
-    "output_audio_tokens": (
-        "gen_ai.usage.audio.output_tokens",
-        "gen_ai.usage.details.output_audio_tokens",
-        "llm.token_count.completion_details.audio",
-    ),
-    "cache_read_audio_tokens": ("gen_ai.usage.audio.cache_read.input_tokens",),
-    "input_image_tokens": ("gen_ai.usage.image.input_tokens",),
-    "output_image_tokens": ("gen_ai.usage.image.output_tokens",),
+    **MODALITIES,
     "web_searches": (
         "outlay.usage.web_searches",
         "gen_ai.usage.web_searches",
@@ -207,6 +252,27 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "gen_ai.request.is_stream",
         "llm.request.streaming",
     ),
+}
+
+# Operations whose counts are of one kind where nothing tells their parts: side, kind.
+WHOLE: dict[str, tuple[str, str]] = {
+    "image_generation": ("output", "image"),
+    "speech": ("output", "audio"),
+    "transcription": ("input", "audio"),
+}
+# What the path of a request says of its operation.
+ENDPOINTS: dict[str, str] = {
+    "/chat/completions": "chat",
+    "/responses": "chat",
+    "/messages": "chat",
+    "/embeddings": "embeddings",
+    "/rerank": "rerank",
+    "/images/generations": "image_generation",
+    "/images/edits": "image_generation",
+    "/images/variations": "image_generation",
+    "/audio/speech": "speech",
+    "/audio/transcriptions": "transcription",
+    "/audio/translations": "transcription",
 }
 
 # What a call inherits from the nearest span above it (or from itself): name in `calls` and attributes, first wins.
@@ -286,5 +352,8 @@ OWN: dict[str, str] = {
     "http_status": "http.response.status_code",
     "server_address": "server.address",
     "base_url": "gen_ai.request.base_url",
+    "url": "url.full",
+    "path": "url.path",
+    "route": "http.route",
     "level": "langfuse.observation.level",
 }

@@ -30,8 +30,19 @@ OTHER_FIELDS = (
     "cache_read_audio_tokens",
     "input_image_tokens",
     "output_image_tokens",
+    "cache_read_image_tokens",
+    "input_video_tokens",
+    "output_video_tokens",
+    "cache_read_video_tokens",
     "web_searches",
+    "file_searches",
+    "search_units",
+    "citation_tokens",
+    "audio_seconds",
+    "input_pages",
 )
+# Counts of the plain part where a side is told part by part: what is left of the whole is of the one other kind.
+TEXT_PARTS = ("input_text_tokens", "output_text_tokens", "cache_read_text_tokens")
 COUNT_FIELDS = (
     "input_tokens",
     "output_tokens",
@@ -41,6 +52,7 @@ COUNT_FIELDS = (
     "cache_write_5m_tokens",
     "cache_write_1h_tokens",
     "reasoning_tokens",
+    *TEXT_PARTS,
     *OTHER_FIELDS,
 )
 NUMBER_FIELDS = ("cost_usd", "ttft_s", "ttft_ms", "ttft_at", "streamed", "tail_s")

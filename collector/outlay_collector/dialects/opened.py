@@ -174,6 +174,23 @@ def _collect(value: Mapping[str, Any], tree: Mapping[str, Any], words: dict[str,
                 words[node] = number
         elif node is not None and isinstance(inner, dict):
             _collect(inner, node, words)
+        elif node is not None and isinstance(inner, list):
+            _collect(_by_modality(inner), node, words)
+
+
+def _by_modality(entries: list[Any]) -> dict[str, float]:
+    """A list of kinds with their tokens as an object: `[{"modality": "AUDIO", "tokenCount": 5}]` is `{"AUDIO": 5}`."""
+    found: dict[str, float] = {}
+    for entry in entries:
+        if isinstance(entry, dict):
+            kind = str(entry.get("modality")).upper().removeprefix("MODALITY_").removeprefix("MEDIAMODALITY.")
+            number = _number(next((entry[name] for name in _TOKEN_COUNTS if name in entry), None))
+            if number is not None:
+                found[kind] = found.get(kind, 0) + number
+    return found
+
+
+_TOKEN_COUNTS = ("tokenCount", "token_count", "tokens")
 
 
 def _number(value: Any) -> float | None:

@@ -76,3 +76,10 @@ def meaning_of(key: str, value: str) -> tuple[str, str]:
         return values[value]
     endings = [each for each in values if each.startswith("*") and value.endswith(each[1:])]
     return values[max(endings, key=len)] if endings else values[""]
+
+
+@lru_cache(maxsize=MOST_SCOPES)
+def operation_of(url: str) -> str:
+    """The operation that the path of a request names, empty where it names none."""
+    path = url.lower().partition("?")[0].rstrip("/")
+    return next((operation for end, operation in common.ENDPOINTS.items() if path.endswith(end)), "")

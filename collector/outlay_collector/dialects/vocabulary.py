@@ -6,6 +6,37 @@ MLflow); what a count includes depends on the word and on the blob's style, not 
 
 from __future__ import annotations
 
+
+def _modalities() -> dict[str, tuple[str, ...]]:
+    """Parts of a side by kind: as objects (OpenAI), and as lists of kinds (Gemini), read as objects by kind."""
+    inside = ("prompt_tokens_details", "input_tokens_details", "input_token_details")
+    lists = {
+        "input": ("promptTokensDetails", "prompt_tokens_details", "inputTokensDetails", "input_tokens_by_modality"),
+        "cache_read": ("cacheTokensDetails", "cache_tokens_details", "cached_tokens_by_modality"),
+        "output": (
+            *("candidatesTokensDetails", "candidates_tokens_details", "output_tokens_by_modality"),
+            *("responseTokensDetails", "response_tokens_details"),
+        ),
+    }
+    objects = {
+        "input": inside,
+        "cache_read": tuple(f"{name}.cached_tokens_details" for name in inside),
+        "output": ("completion_tokens_details", "output_tokens_details", "output_token_details"),
+    }
+    flat = {"input": ("input",), "cache_read": ("input_cached", "cache_read"), "output": ("output",)}
+    return {
+        f"{side}_{kind}_tokens": (
+            *(f"{name}.{kind}_tokens" for name in objects[side]),
+            *(f"{name}.{kind}" for name in objects[side]),
+            *(f"{name}.{kind.upper()}" for name in lists[side]),
+            *(f"{name}_{kind}" for name in flat[side]),
+            *(f"{name}_{kind}_tokens" for name in flat[side]),
+        )
+        for kind in ("audio", "image", "video", "text")
+        for side in objects
+    }
+
+
 WORDS: dict[str, tuple[str, ...]] = {
     "input_tokens": (
         "prompt_tokens",
@@ -82,20 +113,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "reasoningTokens",
         "reasoning_tokens",
     ),
-    "input_audio_tokens": (
-        "prompt_tokens_details.audio_tokens",
-        "input_tokens_details.audio_tokens",
-        "input_token_details.audio",
-        "input_audio",
-    ),
-    "output_audio_tokens": (
-        "completion_tokens_details.audio_tokens",
-        "output_tokens_details.audio_tokens",
-        "output_token_details.audio",
-        "output_audio",
-    ),
-    "input_image_tokens": ("prompt_tokens_details.image_tokens", "input_tokens_details.image_tokens"),
-    "output_image_tokens": ("completion_tokens_details.image_tokens", "output_tokens_details.image_tokens"),
+    **_modalities(),
     "web_searches": ("server_tool_use.web_search_requests", "tool_usage.web_search.num_requests"),
 }
 

@@ -43,8 +43,8 @@ TIER_SQL = "transform(lower(service_tier), {names}, {tiers}, lower(service_tier)
 # Columns that price.sql works with and does not hand out.
 HELPERS = (
     "p_epoch, p_list, p_second, p_names, p_match, p_kind, p_no_tier, p_slot_key, p_row, p_found, p_other_row, "
-    "p_unknown, p_stands_in, p_borrowed, p_rates, l_rates, o_rates, o_list_rates, q_parts, q_lines, q_used, "
-    "q_stands_in, c_lines, c_parts, c_sum, c_state, c_counts, c_free, c_lacks_usage"
+    "p_unknown, p_stands_in, p_borrowed, p_rates, l_rates, o_rates, o_list_rates, o_borrowed, q_parts, q_lines, "
+    "q_used, q_stands_in, q_assumed, c_lines, c_parts, c_sum, c_state, c_counts, c_free, c_lacks_usage"
 )
 # Those that say how a cost came about: quantities and rates of the seven lines, and of the parts beside them.
 WORKINGS = ("p_row", "p_rates", "l_rates", "o_rates", "o_list_rates", "q_parts", "q_lines", "c_lines", "c_parts")

@@ -95,7 +95,7 @@ class Reckoner:
         counting = state in COUNTING_STATES and row is not None and lines is not None
         usd = sum(lines.values(), _ZERO) if lines is not None else None
         free = _ZERO if state in FREE_STATES else None
-        notes = [*later, *_notes(used, row, match is not None and tier not in match.model.tiers)]
+        notes = [*later, *_notes(counts, used, row, match is not None and tier not in match.model.tiers)]
         return Priced(
             cost_state=state,
             cost_usd=usd if counting else free,
@@ -166,11 +166,11 @@ def _lines(used: Mapping[str, int], rates: Mapping[str, Decimal | None]) -> dict
     return found
 
 
-def _notes(used: Mapping[str, int], row: Row | None, no_tier: bool) -> list[str]:
+def _notes(counts: Mapping[str, int | None], used: Mapping[str, int], row: Row | None, no_tier: bool) -> list[str]:
     """What the prices of the parts used were taken from."""
     if row is None:
         return ["no_price_yet"]
-    notes = notes_on(used, row)
+    notes = notes_on(counts, used, row)
     return ["standard_tier", *(note for note in notes if not note.startswith("standard_"))] if no_tier else notes
 
 

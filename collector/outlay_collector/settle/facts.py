@@ -212,6 +212,8 @@ class Facts:
     """What ties a stream's tail to the span that opened the stream."""
     project: Ints
     """Number of its project within these facts."""
+    provider: Ints
+    """Number of its provider within these facts, 0 where it does not say."""
     scope: Ints
     """Number of the instrumentation scope that wrote it, within these facts."""
     request_model: Ints
@@ -264,6 +266,7 @@ def facts_of(spans: pa.Table) -> Facts:
         fingerprint=_numbers(spans["fingerprint"], np.uint64),
         stream=_numbers(spans["stream"], np.uint64),
         project=_codes(spans["project"])[0],
+        provider=_providers(spans["provider"]),
         scope=_codes(spans["scope_name"])[0],
         request_model=_models(spans["request_model"], models),
         response_model=_models(spans["response_model"], models),
@@ -335,6 +338,12 @@ def _codes(column: Any) -> tuple[Ints, list[bytes]]:
     numbers = {word: n for n, word in enumerate(dict.fromkeys(words))}
     own = np.array([numbers[word] for word in words], np.int64)
     return own[_indices(found)], list(numbers)
+
+
+def _providers(column: Any) -> Ints:
+    """Numbers of providers from 1, 0 for the empty name."""
+    codes, names = _codes(column)
+    return np.array([n + 1 if name else 0 for n, name in enumerate(names)], np.int64)[codes]
 
 
 def _models(column: Any, models: dict[bytes, int]) -> Ints:

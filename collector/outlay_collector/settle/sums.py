@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ class Sums:
     below: Ints
     """How many requests are below a span: no row, a number."""
     model_of: Ints
-    """The span that names a model: itself, or the first by start below it."""
+    """The span that names a model: itself, or where the calls below all name one the first of them; else NO."""
     provider_of: Ints
     """The same for the provider."""
 
@@ -62,9 +63,9 @@ def _sums(facts: Facts, tree: Tree, aggregate: Bools, members: Members, requests
     below, rest = np.zeros((size, len(Count)), np.int64), np.zeros((size, len(Count)), np.int64)
     requests_below, blanks = np.zeros(size, np.int64), np.zeros(size, np.int64)
     blank, fills, surplus = np.full(size, NO), np.full(size, NO), np.zeros(size, bool)
-    names_model = facts.says["request_model"] | facts.says["response_model"]
-    models = _Lenders(facts, names_model)
-    providers = _Lenders(facts, facts.says["provider"])
+    on_request = np.where((request != NO) & ~aggregate & ~facts.cached, request, NO)
+    models = _Names(facts, on_request, *_models(facts, requests))
+    providers = _Names(facts, on_request, facts.provider, requests.rows["provider"])
     for depth in range(int(tree.depth[nodes].max()), -1, -1):
         at = nodes[tree.depth[nodes] == depth]
         more = own[at, decides[at]] > below[at, decides[at]]
@@ -87,9 +88,9 @@ def _sums(facts: Facts, tree: Tree, aggregate: Bools, members: Members, requests
         np.add.at(requests_below, up, requests_below[at])
         np.add.at(blanks, up, blanks_up[inner])
         np.maximum.at(blank, up, blank_up[inner])
-        models.lend(at, up)
-        providers.lend(at, up)
-    return Sums(surplus, fills, rest, requests_below, models.rows, providers.rows)
+        for names in (models, providers):
+            names.pass_up(at, up, surplus[at] & (fills[at] == NO))
+    return Sums(surplus, fills, rest, requests_below, models.of(nodes), providers.of(nodes))
 
 
 def _counted_here(facts: Facts, tree: Tree, request: Ints, rows: Ints) -> Bools:
@@ -102,27 +103,73 @@ def _counted_here(facts: Facts, tree: Tree, request: Ints, rows: Ints) -> Bools:
     return counted
 
 
-class _Lenders:
-    """For each span the one that lends it a name: itself if it says it, else the first by start of those below."""
+class _Names:
+    """What the calls below each span are named, by numbers of names: 0 is none."""
 
-    def __init__(self, facts: Facts, says: Bools) -> None:
+    def __init__(self, facts: Facts, on_request: Ints, name: Ints, said_by: Ints) -> None:
+        """Take names.
+
+        Args:
+            facts: Of all spans.
+            on_request: The request of each span that is one of its spans, NO for aggregates and others.
+            name: By span what it says.
+            said_by: By request the span whose word on it holds.
+        """
+        size = len(facts)
+        self._own = name
         order = np.lexsort((facts.id, facts.started_ns))
         self._by_start = np.append(order, NO)  # so that no place is no row
-        self._nobody = len(order)
-        place = np.empty(len(order), np.int64)
-        place[order] = np.arange(len(order))
-        self._own = np.where(says, place, self._nobody)
-        self._lent = self._own.copy()
+        self._place = np.empty(size, np.int64)
+        self._place[order] = np.arange(size)
+        calls = np.flatnonzero(on_request != NO)
+        # Of the calls below a span, itself included if it is one: the least and largest name, the first to say it.
+        self._least, self._most = np.full(size, _NOBODY), np.full(size, NO)
+        self._first = np.full(size, size)
+        self._any_silent = np.zeros(size, bool)
+        word = name[said_by[on_request[calls]]]
+        self._add(calls, word, self._place[said_by[on_request[calls]]])
 
-    def lend(self, at: Ints, up: Ints) -> None:
-        """Offer the names of these spans to those above them."""
-        offered = self._lent[at]
-        silent = self._own[up] == self._nobody
-        np.minimum.at(self._lent, up[silent], offered[silent])
+    def _add(self, at: Ints, word: Ints, place: Ints) -> None:
+        """Note that calls at or below these spans have these names."""
+        named = word != 0
+        np.minimum.at(self._least, at[named], word[named])
+        np.maximum.at(self._most, at[named], word[named])
+        np.minimum.at(self._first, at[named], place[named])
+        np.logical_or.at(self._any_silent, at, ~named)
 
-    @property
-    def rows(self) -> Ints:
-        return self._by_start[self._lent]
+    def pass_up(self, at: Ints, up: Ints, adds: Bools) -> None:
+        """Let the calls below these spans be below those above, and those too that aggregates among these add."""
+        lenders = self.of(at[adds])[at[adds]]
+        self._add(up[adds], np.where(lenders != NO, self._own[lenders], 0), self._place[lenders])
+        some = self._most[at] != NO
+        np.minimum.at(self._least, up[some], self._least[at[some]])
+        np.maximum.at(self._most, up[some], self._most[at[some]])
+        np.minimum.at(self._first, up[some], self._first[at[some]])
+        np.logical_or.at(self._any_silent, up, self._any_silent[at])
+
+    def of(self, rows: Ints) -> Ints:
+        """By span, set for these, whose name holds for what an aggregate adds: its own, unless calls below have
+        several; else that of the first call below, where all have the same; NO where nobody's does."""
+        found = np.full(len(self._own), NO)
+        one_name = (self._least[rows] == self._most[rows]) & ~self._any_silent[rows]
+        several = (self._most[rows] != NO) & (self._least[rows] != self._most[rows])
+        lent = np.where(one_name, self._by_start[np.where(one_name, self._first[rows], len(self._own))], NO)
+        found[rows] = np.where(self._own[rows] != 0, np.where(several, NO, rows), lent)
+        return found
+
+
+_NOBODY = np.iinfo(np.int64).max
+_EDITION = re.compile(rb"([-@:]v?(20\d{2}-?\d{2}-?\d{2}|\d{4}|latest|\d+:\d+))+$")
+"""What stands behind a model's name without making it another one: a date, a revision, `latest`."""
+
+
+def _models(facts: Facts, requests: Requests) -> tuple[Ints, Ints]:
+    """By span the number of the model it names, whatever its edition, and by request the span that names it."""
+    editions: dict[bytes, int] = {}
+    numbers = np.array([editions.setdefault(_EDITION.sub(b"", name), len(editions)) for name in facts.models], np.int64)
+    name = numbers[np.where(facts.response_model != 0, facts.response_model, facts.request_model)]
+    response, request = requests.rows["response_model"], requests.rows["request_model"]
+    return name, np.where(facts.response_model[response] != 0, response, request)
 
 
 def _fill(requests: Requests, filled: Ints, rest: Ints) -> None:
@@ -146,7 +193,10 @@ def _rests(facts: Facts, tree: Tree, rows: Ints, sums: Sums) -> Requests:
     counts = np.where(whole[:, None], facts.counts[rows], np.where(said, left, UNKNOWN))
     said_by = dict.fromkeys(COMPLETED, rows)
     only_whole = np.where(whole, rows, NO)
-    lent = sums.provider_of[rows]
+    lent, named = sums.provider_of[rows], sums.model_of[rows]
+    # Where calls below have several models, its own name is that of whichever came last.
+    says_model = (facts.request_model[rows] != 0) | (facts.response_model[rows] != 0)
+    anonymous = np.where(whole | ~says_model | (named != NO), rows, NO)
     return Requests(
         call=rows,
         reason=np.where(whole, Counted.WHOLE, Counted.BEYOND),
@@ -155,6 +205,8 @@ def _rests(facts: Facts, tree: Tree, rows: Ints, sums: Sums) -> Requests:
             "reported_cost_usd": only_whole,
             "other_usage": only_whole,
             "provider": np.where(lent != NO, lent, rows),
+            "request_model": anonymous,
+            "response_model": anonymous,
         },
         counts=counts,
         has_usage=facts.has_usage[rows],
@@ -165,5 +217,5 @@ def _rests(facts: Facts, tree: Tree, rows: Ints, sums: Sums) -> Requests:
         conflict=np.zeros(len(rows), bool),
         unattributed=~whole,
         filled=np.zeros(len(rows), bool),
-        model_of=np.where(sums.model_of[rows] != rows, sums.model_of[rows], NO),
+        model_of=np.where(named != rows, named, NO),
     )

@@ -117,7 +117,8 @@ def _write_lookups(writer: Writer, gathered: Gathered, resolved: Resolved, versi
         at = called[1] if called else 0
         named = [spans[name][row].as_py() for name in ("response_model", "request_model")]
         if called:
-            named += [spans[name][int(said_by[name][at])].as_py() for name in ("response_model", "request_model")]
+            said = [(name, int(said_by[name][at])) for name in ("response_model", "request_model")]
+            named += [spans[name][said_at].as_py() for name, said_at in said if said_at != NO]
         model.append(next((name for name in named if name), b""))
         own = spans["provider"][row].as_py()
         provider.append(own or (spans["provider"][int(said_by["provider"][at])].as_py() if called else b""))

@@ -123,10 +123,10 @@ def _usage(given: Usage | Mapping[str, Any]) -> Usage:
     Raises:
         ValueError: If a name means nothing: a count that nobody prices would make the estimate too low.
     """
-    from outlay.pricing.cost import OTHER_FEES, REQUIRED_FEES
+    from outlay.pricing.units import UNITS
 
     if not isinstance(given, Usage):
-        _refuse_unknown("usage", given, (*USAGE_ATTRIBUTES, *REQUIRED_FEES, *OTHER_FEES, "other", "estimated"))
+        _refuse_unknown("usage", given, (*USAGE_ATTRIBUTES, *UNITS, "other", "estimated"))
     return Usage.of(given)
 
 

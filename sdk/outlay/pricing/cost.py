@@ -6,30 +6,33 @@ reasoning. Each line is rounded half up to 12 decimals; the cost is the sum of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from outlay.pricing.catalog import Catalog, Row, shipped, standard_tier
+from outlay.pricing.units import UNITS
 
 MODALITIES = ("audio", "image", "video")
-# Billed by count instead of by token. Of the first two an unknown price makes the whole cost unknown; the others come
-# beside tokens where a model is priced by token, and count only where the list prices them.
+# Parts that are counted in tokens; every other part of a price is a unit of its own (`outlay.pricing.units`).
+TEXT_PARTS = ("input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning")
+MODAL_PARTS = tuple(f"{side}_{kind}" for kind in MODALITIES for side in ("input", "cache_read", "output"))
+TOKEN_PARTS = frozenset((*TEXT_PARTS, *MODAL_PARTS))
+# Of these units an unknown price makes the whole cost unknown. Others come beside tokens where a model is priced by
+# token, and count only where the list prices them.
 REQUIRED_FEES = ("web_searches", "file_searches")
-OTHER_FEES = (
-    "audio_seconds",
-    "input_audio_seconds",
-    "input_pages",
-    "input_annotated_pages",
-    "input_characters",
-    "input_messages",
-)
+# A request that says how much it searched is billed as such, where the list knows the sizes.
+REQUEST_SIZES = ("requests_low", "requests_medium", "requests_high")
 _MICRO = Decimal(1_000_000)
 _UNIT = Decimal("0.000000000001")
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 _ZERO = Decimal(0)
+_TOKEN_COUNTS = (
+    *("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens"),
+    *("output_tokens", "reasoning_tokens", *(f"{part}_tokens" for part in MODAL_PARTS)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +106,14 @@ def lines(counts: Mapping[str, int | None], row: Row) -> tuple[dict[str, Decimal
     has_input, has_output = counts.get("input_tokens") is not None, counts.get("output_tokens") is not None
     if (not has_input and row.rates.get("input")) or (not has_output and row.rates.get("output")):
         return None
-    if not has_input and not has_output and not any(counts.get(fee) for fee in (*REQUIRED_FEES, *OTHER_FEES)):
-        return None
     effective = rates_of(row.rates)
     used = {part: quantity for part, quantity in quantities_of(counts, row).items() if quantity > 0}
+    if not has_input and not has_output and not used.keys() - {"requests", *TEXT_PARTS}:
+        return None
     if any(effective[part] is None for part in used):
         return None
     amounts = {part: usd_of(quantity, effective[part] or _ZERO) for part, quantity in used.items()}
-    return {part: usd for part, usd in amounts.items() if usd}, notes_on(used, row)
+    return {part: usd for part, usd in amounts.items() if usd}, notes_on(counts, used, row)
 
 
 def rates_of(rates: Mapping[str, Decimal]) -> dict[str, Decimal | None]:
@@ -131,9 +134,8 @@ def rates_of(rates: Mapping[str, Decimal]) -> dict[str, Decimal | None]:
         effective[f"input_{kind}"] = rates.get(f"input_{kind}", input_rate)
         effective[f"cache_read_{kind}"] = rates.get(f"cache_read_{kind}", read_rate)
         effective[f"output_{kind}"] = rates.get(f"output_{kind}", output_rate)
-    for fee in (*REQUIRED_FEES, *OTHER_FEES):
-        effective[fee] = rates.get(fee)
-    return effective
+    units = {part: rate for part, rate in rates.items() if part not in TOKEN_PARTS}
+    return effective | dict.fromkeys(REQUIRED_FEES) | units
 
 
 def quantities_of(counts: Mapping[str, int | None], row: Row | None) -> dict[str, int]:
@@ -143,41 +145,76 @@ def quantities_of(counts: Mapping[str, int | None], row: Row | None) -> dict[str
     if "reasoning" not in rates:
         quantities["output"] += quantities["reasoning"]
         quantities["reasoning"] = 0
-    for fee in (*REQUIRED_FEES, *OTHER_FEES):
-        quantities[fee] = (counts.get(fee) or 0) if fee in REQUIRED_FEES or fee in rates else 0
+    for fee in (*REQUIRED_FEES, *(part for part in rates if part not in TOKEN_PARTS)):
+        quantities[fee] = counts.get(fee) or 0
     if "requests" in rates:
-        quantities["requests"] = 1
+        quantities["requests"] = 0 if any(quantities.get(size) for size in REQUEST_SIZES) else 1
     return quantities
 
 
 def split(counts: Mapping[str, int | None]) -> dict[str, int]:
-    """Overlapping counts as disjoint token quantities, never negative."""
+    """Overlapping counts as disjoint token quantities, never negative: a side's add up to no more than its count.
+
+    Cached tokens and audio or image tokens are two cuts through one input. Where nobody tells how they overlap
+    (`cache_read_audio_tokens` …), they do so as little as the counts allow: what finds no room beside cached and
+    written tokens was cached. Where they contradict, reads go before writes, and audio before images before video.
+    """
     have = {name: count or 0 for name, count in counts.items()}
-    write_1h = have.get("cache_write_1h_tokens", 0)
-    write = max(have.get("cache_write_tokens", 0), write_1h)
-    read = have.get("cache_read_tokens", 0)
-    quantities: dict[str, int] = {}
-    part_input = part_read = part_output = 0
-    for kind in MODALITIES:
-        cached = have.get(f"cache_read_{kind}_tokens", 0)
-        fresh = max(have.get(f"input_{kind}_tokens", 0) - cached, 0)
-        out = have.get(f"output_{kind}_tokens", 0)
-        quantities |= {f"input_{kind}": fresh, f"cache_read_{kind}": cached, f"output_{kind}": out}
-        part_input, part_read, part_output = part_input + fresh, part_read + cached, part_output + out
-    read = max(read, part_read)
-    reasoning = min(have.get("reasoning_tokens", 0), max(have.get("output_tokens", 0) - part_output, 0))
-    return {
-        "input": max(have.get("input_tokens", 0) - read - write - part_input, 0),
-        "cache_read": read - part_read,
+    parts = [have.get(f"input_{kind}_tokens", 0) for kind in MODALITIES]
+    told = [have.get(f"cache_read_{kind}_tokens", 0) for kind in MODALITIES]
+    read, write = max(have.get("cache_read_tokens", 0), sum(told)), have.get("cache_write_tokens", 0)
+    write = max(write, have.get("cache_write_1h_tokens", 0))
+    given = counts.get("input_tokens")
+    given = read + write + sum(parts) if given is None else given
+    read = min(read, given)
+    write = min(write, given - read)
+    write_1h = min(have.get("cache_write_1h_tokens", 0), write)
+    cached = _fitting(told, read)
+    uncached = [max(part - inside, 0) for part, inside in zip(parts, cached, strict=True)]
+    fresh = _fitting(uncached, given - read - write)
+    unplaced = [
+        part - placed if f"cache_read_{kind}_tokens" not in have else 0
+        for kind, part, placed in zip(MODALITIES, uncached, fresh, strict=True)
+    ]
+    also = _fitting(unplaced, read - sum(cached))
+    cached = [inside + more for inside, more in zip(cached, also, strict=True)]
+    outputs = [have.get(f"output_{kind}_tokens", 0) for kind in MODALITIES]
+    reasoning, produced = have.get("reasoning_tokens", 0), counts.get("output_tokens")
+    produced = sum(outputs) if produced is None else produced
+    outputs = _fitting(outputs, produced)
+    reasoning = min(reasoning, produced - sum(outputs))
+    quantities = {
+        "input": given - read - write - sum(fresh),
+        "cache_read": read - sum(cached),
         "cache_write": write - write_1h,
         "cache_write_1h": write_1h,
-        "output": max(have.get("output_tokens", 0) - part_output - reasoning, 0),
+        "output": produced - sum(outputs) - reasoning,
         "reasoning": reasoning,
-        **quantities,
     }
+    for kind, new, old, out in zip(MODALITIES, fresh, cached, outputs, strict=True):
+        quantities |= {f"input_{kind}": new, f"cache_read_{kind}": old, f"output_{kind}": out}
+    return quantities
 
 
-def notes_on(used: Mapping[str, int], row: Row) -> list[str]:
+def _fitting(quantities: Sequence[int], room: int) -> list[int]:
+    """As much of each quantity as there is room for, the first ones first."""
+    fitting = []
+    for quantity in quantities:
+        fitting.append(min(quantity, room))
+        room -= fitting[-1]
+    return fitting
+
+
+def overlap_is_assumed(counts: Mapping[str, int | None]) -> bool:
+    """Whether cached tokens and those of a modality may overlap in more than one way, and nothing tells in which."""
+    given, read = counts.get("input_tokens") or 0, counts.get("cache_read_tokens") or 0
+    written = max(counts.get("cache_write_tokens") or 0, counts.get("cache_write_1h_tokens") or 0)
+    untold = [kind for kind in MODALITIES if counts.get(f"cache_read_{kind}_tokens") is None]
+    parts = sum(counts.get(f"input_{kind}_tokens") or 0 for kind in untold)
+    return parts > 0 and read > 0 and max(parts + read + written - given, 0) < min(parts, read)
+
+
+def notes_on(counts: Mapping[str, int | None], used: Mapping[str, int], row: Row) -> list[str]:
     """What the price of a used part was taken from, in the words that `price.sql` uses."""
     rates = row.rates
     notes = []
@@ -193,9 +230,10 @@ def notes_on(used: Mapping[str, int], row: Row) -> list[str]:
         notes.append("write_at_input")
     elif "cache_write_1h" in used and "cache_write_1h" not in rates:
         notes.append("write_1h_at_5m")
-    modal = {f"{side}_{kind}" for kind in MODALITIES for side in ("input", "cache_read", "output")}
-    if any(part in used and part not in rates for part in modal - {"input_image"}):
+    if any(part in used and part not in rates for part in MODAL_PARTS if part != "input_image"):
         notes.append("modality_at_text")
+    if overlap_is_assumed(counts):
+        notes.append("overlap_assumed")
     return notes
 
 
@@ -207,14 +245,16 @@ def usd_of(quantity: int, usd_per_million: Decimal) -> Decimal:
 
 def _counts(usage: Any) -> dict[str, int | None]:
     """The counts of a Usage, a mapping or any object with those names; what is absent stays absent."""
-    known = {"input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens"}
-    known |= {"output_tokens", "reasoning_tokens", *REQUIRED_FEES, *OTHER_FEES}
-    known |= {f"{side}_{kind}_tokens" for kind in MODALITIES for side in ("input", "cache_read", "output")}
     if isinstance(usage, Mapping):
-        found = {name: usage.get(name) for name in known}
+        found = {name: value for name, value in usage.items() if _is_count(value)}
+        other = usage.get("other")
     else:
-        found = {name: getattr(usage, name, None) for name in known}
+        found = {name: getattr(usage, name, None) for name in (*_TOKEN_COUNTS, *REQUIRED_FEES, *UNITS)}
         other = getattr(usage, "other", None)
-        if isinstance(other, Mapping):
-            found |= {name: other[name] for name in known if name in other}
+    if isinstance(other, Mapping):
+        found |= {name: value for name, value in other.items() if _is_count(value)}
     return {name: max(int(count), 0) for name, count in found.items() if count is not None}
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.settle_facts import CLIENT, FRAMEWORK, Decided, Given, decide
 
+from outlay_collector.settle.arrays import NO
 from outlay_collector.settle.facts import Count, Role
 from outlay_collector.settle.merge import Counted
 
@@ -292,13 +293,36 @@ def test_a_call_with_calls_of_other_counts_below_it_is_an_agent() -> None:
 
 
 @pytest.mark.parametrize("order", [("early", "late"), ("late", "early")])
-def test_an_agent_that_names_no_model_has_that_of_the_first_call_below_it(order: tuple[str, str]) -> None:
+def test_an_agent_that_names_no_model_has_that_of_all_calls_below_it(order: tuple[str, str]) -> None:
     calls = {
-        "early": Given("early", (10, 4), under="agent", at=1, model="gpt-4o"),
-        "late": Given("late", (20, 8), under="agent", at=2, model="claude-sonnet-4"),
+        "early": Given("early", (10, 4), under="agent", at=1, model="gpt-4o", answered_by="gpt-4o-2024-08-06"),
+        "late": Given("late", (20, 8), under="agent", at=2, model="gpt-4o"),
     }
     found = decide(Given("agent", (50, 20), role=AGENT, model=""), *(calls[name] for name in order))
     assert found.of("agent", "model_of") == found.row["early"]
+
+
+@pytest.mark.parametrize("order", [("early", "late"), ("late", "early")])
+@pytest.mark.parametrize("own", ["", "gpt-4o-mini"])
+def test_what_an_agent_says_beyond_calls_of_several_models_is_of_none(order: tuple[str, str], own: str) -> None:
+    calls = {
+        "early": Given("early", (10, 4), under="agent", at=1, model="gpt-4o"),
+        "late": Given("late", (20, 8), under="agent", at=2, model="gpt-4o-mini"),
+    }
+    found = decide(Given("agent", (50, 20), role=AGENT, model=own), *(calls[name] for name in order))
+    rows = found.resolved.requests.rows
+    at = found.resolved.requests.call.tolist().index(found.row["agent"])
+    assert found.of("agent", "model_of") == NO
+    assert own == "" or (rows["request_model"][at], rows["response_model"][at]) == (NO, NO)
+
+
+def test_what_an_agent_says_beyond_calls_that_name_no_model_is_of_none() -> None:
+    found = decide(
+        Given("agent", (50, 20), role=AGENT, model=""),
+        Given("named", (10, 4), under="agent", at=1, model="gpt-4o"),
+        Given("silent", (20, 8), under="agent", at=2, model=""),
+    )
+    assert found.of("agent", "model_of") == NO
 
 
 # --- in several traces

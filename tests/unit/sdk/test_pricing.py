@@ -10,11 +10,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.pricing_world import examples
 
 import outlay.pricing
 from outlay.pricing import cost
 from outlay.pricing.catalog import Model, Row, Window, shipped, slot_of
+from outlay.pricing.cost import MODAL_PARTS, MODALITIES, TEXT_PARTS, overlap_is_assumed, split
 from outlay.pricing.names import spellings
 
 AUDIO = "gpt-4o-audio-preview-2024-12-17"
@@ -123,6 +126,33 @@ def test_audio_of_an_audio_model_is_not_text() -> None:
     found = cost({"input_tokens": 1000, "output_tokens": 0, "input_audio_tokens": 400}, "openai", AUDIO, NOW)
     assert found is not None
     assert dict(found.lines) == {"input": Decimal("0.0015"), "input_audio": Decimal("0.016")}
+
+
+COUNTS = [f"{part}_tokens" for part in (*TEXT_PARTS, *MODAL_PARTS)]
+
+
+@given(st.dictionaries(st.sampled_from(COUNTS), st.none() | st.integers(0, 100) | st.integers(0, 10**9)))
+def test_what_is_charged_never_exceeds_what_was_used(counts: dict[str, int | None]) -> None:
+    charged = split(counts)
+    assert min(charged.values()) >= 0
+    prompt = [charged[part] for part in charged if part.startswith(("input", "cache_"))]
+    answer = [charged[part] for part in charged if part.startswith(("output", "reasoning"))]
+    for used, parts in ((counts.get("input_tokens"), prompt), (counts.get("output_tokens"), answer)):
+        assert used is None or sum(parts) == used
+    read = sum(charged[part] for part in charged if part.startswith("cache_read"))
+    told = sum(counts.get(f"cache_read_{kind}_tokens") or 0 for kind in MODALITIES)
+    assert read <= max(counts.get("cache_read_tokens") or 0, told)
+    for kind in MODALITIES:
+        part, cached = (counts.get(f"{side}_{kind}_tokens") or 0 for side in ("input", "cache_read"))
+        assert charged[f"input_{kind}"] + charged[f"cache_read_{kind}"] <= max(part, cached)
+
+
+def test_an_overlap_is_assumed_only_where_the_counts_leave_a_choice() -> None:
+    audio = {"input_tokens": 1000, "cache_read_tokens": 900, "input_audio_tokens": 800}
+    assert overlap_is_assumed(audio)
+    assert not overlap_is_assumed(audio | {"cache_read_audio_tokens": 700})
+    assert not overlap_is_assumed(audio | {"input_audio_tokens": 1000})  # all of it is audio: what is cached is, too
+    assert not overlap_is_assumed(audio | {"cache_read_tokens": 0})
 
 
 def test_a_path_of_a_vertex_model_is_taken_apart() -> None:

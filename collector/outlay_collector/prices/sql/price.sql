@@ -23,7 +23,11 @@ WITH
     (quantity, usd_per_million) -> (
         quantity * toDecimal128(usd_per_million, 12) + toDecimal128('0.0000005', 12)
     ) / 1000000 AS money,
-    (whole, part) -> if(whole > part, toUInt64(whole - part), toUInt64(0)) AS minus_or_0
+    (whole, part) -> if(whole > part, toUInt64(whole - part), toUInt64(0)) AS minus_or_0,
+    -- As much of each quantity as there is room for, the first ones first.
+    (quantities, room) -> arrayMap(
+        (quantity, upto) -> least(quantity, minus_or_0(room, upto - quantity)), quantities, arrayCumSum(quantities)
+    ) AS fitting
 SELECT
     * EXCEPT ($helpers),
     multiIf(c_counts, c_sum, c_free, toDecimal128(0, 12), NULL) AS cost_usd,
@@ -68,7 +72,7 @@ SELECT
             multiIf(
                 NOT p_found, '+no_price_yet',
                 p_no_tier OR bitTest(p_borrowed, 7), '+standard_tier',
-                bitAnd(p_borrowed, q_used) != 0, '+standard_part',
+                bitAnd(p_borrowed, q_used) != 0 OR arrayExists(part -> has(o_borrowed, part.1), q_parts), '+standard_part',
                 ''
             ),
             if(bitTest(q_stands_in, 1), '+read_at_input', ''),
@@ -84,7 +88,8 @@ SELECT
                 ),
                 '+modality_at_text',
                 ''
-            )
+            ),
+            if(p_found AND q_assumed, '+overlap_assumed', '')
         )),
         'LowCardinality(String)'
     ) AS match_kind,
@@ -129,7 +134,7 @@ FROM
                     *,
                     toUInt8(arraySum(
                         (quantity, bit) -> (quantity > 0) * bit, q_lines, [1, 2, 4, 8, 16, 32, 0]
-                    ) + notEmpty(q_parts) * 64) AS q_used,
+                    )) AS q_used,
                     arrayMap((quantity, rate) -> money(quantity, rate), q_lines, p_rates) AS c_lines,
                     arrayMap(
                         part -> money(part.2, if(
@@ -140,128 +145,192 @@ FROM
                 FROM
                 (
                     SELECT
-                        * EXCEPT (q_write_1h, q_write, q_read, q_reasoning, q_of),
+                        * EXCEPT (
+                            q_kinds, q_inputs, q_told, q_given, q_read, q_write, q_produced, q_cached, q_uncached, q_fresh,
+                            q_more, q_outputs, q_fees, q_reasoning, q_untold
+                        ),
+                        -- What is neither text nor a plain cache read or write: (line, quantity, nth rate that stands in).
+                        arrayFilter(part -> part.2 > 0, arrayConcat(
+                            arrayMap((kind, quantity) -> (concat('input_', kind), quantity, toUInt8(1)), q_kinds, q_fresh),
+                            arrayMap(
+                                (kind, told, more) -> (concat('cache_read_', kind), toUInt64(told + more), toUInt8(2)),
+                                q_kinds, q_cached, q_more
+                            ),
+                            arrayMap((kind, quantity) -> (concat('output_', kind), quantity, toUInt8(5)), q_kinds, q_outputs),
+                            q_fees
+                        )) AS q_parts,
                         [
-                            minus_or_0(ifNull(input_tokens, 0), q_read + q_of[2] + q_write + q_write_1h + q_of[1]),
-                            q_read,
-                            q_write,
-                            q_write_1h,
-                            minus_or_0(ifNull(output_tokens, 0), q_of[3] + q_reasoning),
+                            minus_or_0(q_given, q_read + q_write + arraySum(q_fresh)),
+                            minus_or_0(q_read, arraySum(q_cached) + arraySum(q_more)),
+                            minus_or_0(q_write, ifNull(cache_write_1h_tokens, 0)),
+                            least(ifNull(cache_write_1h_tokens, 0), q_write),
+                            minus_or_0(q_produced, arraySum(q_outputs) + q_reasoning),
                             q_reasoning,
-                            toUInt64(p_found)
+                            toUInt64(p_found AND NOT arrayExists(fee -> startsWith(fee.1, 'requests_'), q_fees))
                         ] AS q_lines
                     FROM
                     (
                         SELECT
                             *,
-                            ifNull(cache_write_1h_tokens, 0) AS q_write_1h,
-                            minus_or_0(ifNull(cache_read_tokens, 0), q_of[2]) AS q_read,
-                            minus_or_0(ifNull(cache_write_tokens, 0), ifNull(cache_write_1h_tokens, 0)) AS q_write,
+                            -- Where nobody tells how cached tokens and a modality's overlap, they do as little as they can.
+                            fitting(
+                                arrayMap(
+                                    (kind, part, placed) -> if(
+                                        mapContains(other_usage, concat('cache_read_', kind, '_tokens')),
+                                        toUInt64(0),
+                                        minus_or_0(part, placed)
+                                    ),
+                                    q_kinds, q_uncached, q_fresh
+                                ),
+                                minus_or_0(q_read, arraySum(q_cached))
+                            ) AS q_more,
+                            -- Of what nobody tells more may have been cached than had to be.
+                            notEmpty(q_kinds) AND q_untold > 0 AND ifNull(cache_read_tokens, 0) > 0 AND minus_or_0(
+                                q_untold + ifNull(cache_read_tokens, 0)
+                                + greatest(ifNull(cache_write_tokens, 0), ifNull(cache_write_1h_tokens, 0)),
+                                ifNull(input_tokens, 0)
+                            ) < least(q_untold, ifNull(cache_read_tokens, 0)) AS q_assumed,
                             if(
                                 bitTest(p_stands_in, 5),
                                 toUInt64(0),
-                                least(ifNull(reasoning_tokens, 0), minus_or_0(ifNull(output_tokens, 0), q_of[3]))
+                                least(ifNull(reasoning_tokens, 0), minus_or_0(q_produced, arraySum(q_outputs)))
                             ) AS q_reasoning
                         FROM
                         (
-                            SELECT
-                                *,
-                                -- Tokens of other parts by the text part that includes them: input, cache read, output.
-                                arrayMap(
-                                    text -> arraySum(part -> (part.3 = text) * part.2, q_parts), [1, 2, 5]
-                                ) AS q_of
+                            SELECT *, fitting(q_uncached, minus_or_0(q_given, q_read + q_write)) AS q_fresh
                             FROM
                             (
                                 SELECT
-                                    s.*,
-                                    o.rates AS o_rates,
-                                    o.list_rates AS o_list_rates,
-                                    -- What is neither text nor a plain cache read or write: (line, quantity, nth rate that stands in).
-                                    arrayFilter(
-                                        part -> part.2 > 0,
-                                        arrayMap(
-                                            (name, quantity) -> (
-                                                replaceOne(name, '_tokens', ''),
-                                                multiIf(
-                                                    name IN ('input_audio_tokens', 'input_image_tokens', 'input_video_tokens'),
-                                                    minus_or_0(quantity, other_usage[replaceOne(name, 'input', 'cache_read')]),
-                                                    name IN (
-                                                        'cache_read_audio_tokens', 'cache_read_image_tokens', 'cache_read_video_tokens',
-                                                        'output_audio_tokens', 'output_image_tokens', 'output_video_tokens',
-                                                        'web_searches', 'file_searches'
-                                                    ),
-                                                    toUInt64(quantity),
-                                                    name IN (
-                                                        'audio_seconds', 'input_audio_seconds', 'input_pages', 'input_annotated_pages',
-                                                        'input_characters', 'input_messages'
-                                                    ) AND mapContains(o_rates, name),
-                                                    toUInt64(quantity),
-                                                    toUInt64(0)
-                                                ),
-                                                toUInt8(multiIf(
-                                                    name LIKE 'input_%_tokens', 1,
-                                                    name LIKE 'cache_read_%_tokens', 2,
-                                                    name LIKE 'output_%_tokens', 5,
-                                                    0
-                                                ))
-                                            ),
-                                            mapKeys(other_usage), mapValues(other_usage)
-                                        )
-                                    ) AS q_parts
+                                    *,
+                                    arrayMap((part, inside) -> minus_or_0(part, inside), q_inputs, q_cached) AS q_uncached
                                 FROM
                                 (
                                     SELECT
-                                        s.*,
-                                        p.row AS p_row,
-                                        p.row != 0 AS p_found,
-                                        p.price_version AS p_list,
-                                        if(empty(other_usage), 0, p.row) AS p_other_row,
-                                        p.unknown AS p_unknown,
-                                        p.stands_in AS p_stands_in,
-                                        p.borrowed AS p_borrowed,
-                                        arrayResize(p.rates, 7) AS p_rates
-                                        $list_rates
+                                        *,
+                                        least(
+                                            greatest(ifNull(cache_write_tokens, 0), ifNull(cache_write_1h_tokens, 0)),
+                                            minus_or_0(q_given, q_read)
+                                        ) AS q_write,
+                                        fitting(q_told, q_read) AS q_cached,
+                                        fitting(
+                                            arrayMap(kind -> other_usage[concat('output_', kind, '_tokens')], q_kinds),
+                                            q_produced
+                                        ) AS q_outputs
                                     FROM
                                     (
                                         SELECT
-                                            s.*,
-                                            m.matched_model AS p_match,
-                                            m.match_kind AS p_kind,
-                                            m.no_tier AS p_no_tier,
-                                            m.model_key + m.tier_slot + arrayCount(above -> ifNull(input_tokens, 0) > above, m.thresholds) * 256
-                                            + arrayLastIndex(
-                                                hours -> bitTest(hours.weekdays, toDayOfWeek(started_at, 0, 'UTC') - 1) AND if(
-                                                    hours.start_s < hours.end_s,
-                                                    p_second >= hours.start_s AND p_second < hours.end_s,
-                                                    p_second >= hours.start_s OR p_second < hours.end_s
-                                                ),
-                                                m.windows
-                                            ) AS p_slot_key
+                                            *,
+                                            least(greatest(ifNull(cache_read_tokens, 0), arraySum(q_told)), q_given) AS q_read
                                         FROM
                                         (
                                             SELECT
-                                                s.*,
-                                                e.price_version AS p_epoch,
-                                                toUInt32(toUnixTimestamp(started_at) % 86400) AS p_second,
-                                                cityHash64(p_epoch, provider, request_model, response_model, $tier) AS p_names
-                                            FROM ($source) AS s
-                                            ASOF LEFT JOIN ($periods) AS e ON s.project = e.project AND s.started_at >= e.starts_at
-                                        ) AS s
-                                        LEFT ANY JOIN
-                                        (
-                                            SELECT names, matched_model, match_kind, no_tier, model_key, tier_slot, thresholds, windows
-                                            FROM model_matches
-                                            WHERE price_version IN (SELECT price_version FROM ($periods))
-                                        ) AS m ON s.p_names = m.names
-                                    ) AS s
-                                    ASOF LEFT JOIN ($prices) AS p ON s.p_slot_key = p.slot_key AND s.started_at >= p.valid_from
-                                ) AS s
-                                LEFT ANY JOIN
-                                (
-                                    SELECT row, other_usd_per_million AS rates, list_other_usd_per_million AS list_rates
-                                    FROM prices
-                                    WHERE price_version IN ($versions) AND (provider, model) IN ($matched)
-                                ) AS o ON s.p_other_row = o.row
+                                                *,
+                                                -- Without a count of its own a side holds what its parts do.
+                                                toUInt64(ifNull(
+                                                    input_tokens,
+                                                    greatest(ifNull(cache_read_tokens, 0), arraySum(q_told))
+                                                    + greatest(ifNull(cache_write_tokens, 0), ifNull(cache_write_1h_tokens, 0))
+                                                    + arraySum(q_inputs)
+                                                )) AS q_given,
+                                                toUInt64(ifNull(
+                                                    output_tokens,
+                                                    arraySum(kind -> other_usage[concat('output_', kind, '_tokens')], q_kinds)
+                                                )) AS q_produced
+                                            FROM
+                                            (
+                                                SELECT
+                                                    *,
+                                                    arrayMap(kind -> other_usage[concat('input_', kind, '_tokens')], q_kinds)
+                                                    AS q_inputs,
+                                                    arrayMap(kind -> other_usage[concat('cache_read_', kind, '_tokens')], q_kinds)
+                                                    AS q_told,
+                                                    arraySum(
+                                                        kind -> if(
+                                                            mapContains(other_usage, concat('cache_read_', kind, '_tokens')),
+                                                            toUInt64(0),
+                                                            other_usage[concat('input_', kind, '_tokens')]
+                                                        ),
+                                                        q_kinds
+                                                    ) AS q_untold
+                                                FROM
+                                                (
+                                                    SELECT
+                                                        s.*,
+                                                        o.rates AS o_rates,
+                                                        o.list_rates AS o_list_rates,
+                                                        o.borrowed AS o_borrowed,
+                                                        if(empty(other_usage), emptyArrayString(), ['audio', 'image', 'video'])
+                                                        AS q_kinds,
+                                                        -- Units beside tokens: those that the list prices, and searches.
+                                                        arrayFilter(
+                                                            fee -> fee.2 > 0 AND (
+                                                                mapContains(o_rates, fee.1) AND fee.1 != 'requests'
+                                                                OR fee.1 IN ('web_searches', 'file_searches')
+                                                            ),
+                                                            arrayMap(
+                                                                (name, quantity) -> (toString(name), toUInt64(quantity), toUInt8(0)),
+                                                                mapKeys(other_usage), mapValues(other_usage)
+                                                            )
+                                                        ) AS q_fees
+                                                    FROM
+                                                    (
+                                                        SELECT
+                                                            s.*,
+                                                            p.row AS p_row,
+                                                            p.row != 0 AS p_found,
+                                                            p.price_version AS p_list,
+                                                            if(empty(other_usage), 0, p.row) AS p_other_row,
+                                                            p.unknown AS p_unknown,
+                                                            p.stands_in AS p_stands_in,
+                                                            p.borrowed AS p_borrowed,
+                                                            arrayResize(p.rates, 7) AS p_rates
+                                                            $list_rates
+                                                        FROM
+                                                        (
+                                                            SELECT
+                                                                s.*,
+                                                                m.matched_model AS p_match,
+                                                                m.match_kind AS p_kind,
+                                                                m.no_tier AS p_no_tier,
+                                                                m.model_key + m.tier_slot + arrayCount(above -> ifNull(input_tokens, 0) > above, m.thresholds) * 256
+                                                                + arrayLastIndex(
+                                                                    hours -> bitTest(hours.weekdays, toDayOfWeek(started_at, 0, 'UTC') - 1) AND if(
+                                                                        hours.start_s < hours.end_s,
+                                                                        p_second >= hours.start_s AND p_second < hours.end_s,
+                                                                        p_second >= hours.start_s OR p_second < hours.end_s
+                                                                    ),
+                                                                    m.windows
+                                                                ) AS p_slot_key
+                                                            FROM
+                                                            (
+                                                                SELECT
+                                                                    s.*,
+                                                                    e.price_version AS p_epoch,
+                                                                    toUInt32(toUnixTimestamp(started_at) % 86400) AS p_second,
+                                                                    cityHash64(p_epoch, provider, request_model, response_model, $tier) AS p_names
+                                                                FROM ($source) AS s
+                                                                ASOF LEFT JOIN ($periods) AS e ON s.project = e.project AND s.started_at >= e.starts_at
+                                                            ) AS s
+                                                            LEFT ANY JOIN
+                                                            (
+                                                                SELECT names, matched_model, match_kind, no_tier, model_key, tier_slot, thresholds, windows
+                                                                FROM model_matches
+                                                                WHERE price_version IN (SELECT price_version FROM ($periods))
+                                                            ) AS m ON s.p_names = m.names
+                                                        ) AS s
+                                                        ASOF LEFT JOIN ($prices) AS p ON s.p_slot_key = p.slot_key AND s.started_at >= p.valid_from
+                                                    ) AS s
+                                                    LEFT ANY JOIN
+                                                    (
+                                                        SELECT row, other_usd_per_million AS rates, list_other_usd_per_million AS list_rates, borrowed
+                                                        FROM prices
+                                                        WHERE price_version IN ($versions) AND (provider, model) IN ($matched)
+                                                    ) AS o ON s.p_other_row = o.row
+                                                )
+                                            )
+                                        )
+                                    )
+                                )
                             )
                         )
                     )

@@ -77,14 +77,17 @@ def meaning_of(
     failed = _failed(spans, said)
     exception = np.where(failed, np.arange(len(spans)) + said.pool.add(flat(spans["exception_type"])), EMPTY)
     identity = identity_of(said, objects.service_tier, failed, exception)
+    kinds, usage = kinds_of(spans, attributes, dialect, said), _usage(said, objects, identity, dialect)
+    said.put_whole(kinds.operations, kinds.operation, {"input": usage.input, "output": usage.output})
+    said.put_cached(usage.cache_read)
     read = _Read(
         spans=spans,
         attributes=attributes,
         dialect=dialect,
         said=said,
-        kinds=kinds_of(spans, attributes, dialect, said),
+        kinds=kinds,
         identity=identity,
-        usage=_usage(said, objects, identity, dialect),
+        usage=usage,
         other_usage=other_usage_of(attributes, said),
         failed=failed,
         unknown_library=unknown_library,

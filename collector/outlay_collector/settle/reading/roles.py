@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from outlay_collector.dialects import DIALECTS
 from outlay_collector.dialects.model import AGGREGATE, CALL, PLAIN, RAW, TAIL
 from outlay_collector.dialects.names import KEYS, KIND, MARKS
-from outlay_collector.dialects.recognize import dialect_of_scope, meaning_of
+from outlay_collector.dialects.recognize import dialect_of_scope, meaning_of, operation_of
 from outlay_collector.settle.facts import UNKNOWN, Bools, Ints, Role, flat
 from outlay_collector.settle.reading.attributes import Attributes
 from outlay_collector.settle.reading.said import Said
@@ -86,9 +86,12 @@ def kinds_of(spans: pa.Table, attributes: Attributes, dialect: Ints, said: Said)
         numbers.append(operations.setdefault(operation.encode(), len(operations)))
     shown = _shown(spans, attributes, dialect)
     read = np.array(roles, np.int64)[code]
+    said_so = np.array(numbers, np.int64)[code]
+    asked, urls = said.pool.words(said.pool.first_of(*(said.own(name) for name in ("url", "path", "route"))))
+    at_path = np.array([operations.setdefault(operation_of(decoded(url)).encode(), len(operations)) for url in urls])
     return Kinds(
         np.where(shown != Role.NONE, shown, read),
-        np.array(numbers, np.int64)[code],
+        np.where(said_so == 0, at_path[asked], said_so),
         list(operations),
         np.array(streams, bool)[code],
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from outlay_collector.dialects.common import WHOLE
 from outlay_collector.dialects.model import COUNT_FIELDS, NUMBER_FIELDS
 from outlay_collector.dialects.names import AFTER, ASKED, OWN, RANKS, VALUES
 from outlay_collector.settle.facts import UNKNOWN, Bools, Ints
@@ -19,6 +20,7 @@ MOST_COUNTED = 2.0**32
 """Below it lies what one request can count."""
 _FIRST_COUNT = min(VALUES[field] for field in COUNT_FIELDS)
 _COUNTS = len(COUNT_FIELDS)
+_KINDS = ("audio", "image", "video")
 _NUMERIC = np.zeros(len(VALUES) + 1, bool)
 _NUMERIC[[VALUES[name] for name in (*COUNT_FIELDS, *NUMBER_FIELDS)]] = True
 _NUMERIC[[VALUES[field + AFTER] for field in NUMBER_FIELDS]] = True
@@ -94,6 +96,37 @@ class Said:
         self._numbers = np.append(self._numbers, floats_of(self.pool.texts.slice(first)))
         for n, (name, row, _) in enumerate(fields):
             self._at[VALUES[name], row] = first + n
+
+    def put_whole(self, operations: Sequence[bytes], operation: Ints, totals: Mapping[str, Ints]) -> None:
+        """Take the tokens of operations that answer in one kind (images, speech) for that kind, where no part is told.
+
+        Args:
+            operations: Names of operations.
+            operation: By span a place among them.
+            totals: By side, `input` or `output`, how many tokens each span has.
+        """
+        for place, name in enumerate(operations):
+            side, kind = WHOLE.get(name.decode(), ("", ""))
+            if side:
+                self._put_rest(side, kind, totals[side], operation == place)
+
+    def put_cached(self, cache_read: Ints) -> None:
+        """Of cached tokens those that are not text are of the one kind that the input has beside it."""
+        told = np.stack([self._of("input", kind) > 0 for kind in _KINDS])
+        for n, kind in enumerate(_KINDS):
+            only = told[n] & (told.sum(axis=0) == 1) & (self._of("cache_read", "text") != UNKNOWN)
+            self._put_rest("cache_read", kind, cache_read, only)
+
+    def _put_rest(self, side: str, kind: str, total: Ints, where: Bools) -> None:
+        """Take for a kind what a side has beside text, where nothing else is told of it."""
+        untold = np.logical_and.reduce([self._of(side, part) == UNKNOWN for part in _KINDS])
+        rest = total - np.maximum(self._of(side, "text"), 0)
+        rows = np.flatnonzero(where & untold & (rest > 0))
+        self._of(side, kind)[rows] = rest[rows]
+
+    def _of(self, side: str, kind: str) -> Ints:
+        found: Ints = self.counts[COUNT_FIELDS.index(f"{side}_{kind}_tokens")]
+        return found
 
     def _parsed(self, at: Ints) -> Floats:
         """Each text of the pool as a number, where it is looked up for one."""
