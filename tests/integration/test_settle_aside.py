@@ -81,6 +81,26 @@ def test_settling_again_goes_on_beyond_it_and_takes_it_when_it_can(
     assert (world.project, hex_of("trace 2", 32)) not in world.settler.set_aside
 
 
+def test_another_process_knows_it_tries_it_again_and_settles_it_when_it_can(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        poisoned(patched)
+        sent(world)
+        world.settle()
+        known = dict(world.settler.set_aside)
+        after = Settler(world.settler.store, world.settler.prices)
+        after.run_once()
+        assert after.set_aside == known
+        assert len(world.calls()) == 4
+        after.close()
+    mended = Settler(world.settler.store, world.settler.prices)
+    mended.run_once()
+    assert mended.set_aside == {}
+    assert len(world.calls()) == 5
+    mended.close()
+
+
 def test_a_store_that_fails_is_no_trace_s_fault(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> Any:
         raise StoreError("gone", retryable=True)

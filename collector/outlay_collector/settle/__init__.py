@@ -25,6 +25,7 @@ import pyarrow as pa
 from outlay.errors import StoreError
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.settle.across import Across, Source
+from outlay_collector.settle.aside import Aside
 from outlay_collector.settle.calls import REQUESTS, create
 from outlay_collector.settle.facts import Role
 from outlay_collector.settle.gather import EVER, gather, traces
@@ -70,8 +71,12 @@ class Settler:
         self._version = 0
         self._emptied = False
         self.spans_read = 0  # by the last run
-        self.set_aside: dict[tuple[str, str], str] = {}
-        """Traces, (project, trace id), that cannot be settled, and why: until they can, or this process ends."""
+        self._aside = Aside(self._writer, clock)
+
+    @property
+    def set_aside(self) -> dict[tuple[str, str], str]:
+        """Traces, (project, trace id), that cannot be settled, and why, until they can."""
+        return self._aside.reasons
 
     def close(self) -> None:
         self._writer.close()
@@ -81,6 +86,9 @@ class Settler:
     def run_once(self) -> bool:
         """Settle the next batch of changed traces. Returns whether more is waiting."""
         try:
+            self.settle(self._aside.recalled())
+            # A mark that another node took may come here after a later one; to go on from that would pass it over.
+            self.store.local.sync(self._writer, "dirty_traces")
             batch = self._waiting.next(BATCH_SPANS, BATCH_TRACES)
             if batch is None:
                 return False
@@ -133,15 +141,14 @@ class Settler:
             self._settle_what_can_be(changed.slice(0, middle), tells=tells)
             self._settle_what_can_be(changed.slice(middle), tells=tells)
         else:
-            for trace in _names(changed) if self.set_aside else ():
-                self.set_aside.pop(trace, None)
+            if self.set_aside:
+                self._aside.take(_names(changed))
 
     def _put_aside(self, changed: pa.Table, exc: Exception) -> None:
         self._prepare()  # raises where it is not the trace's fault
         (trace,) = _names(changed)
-        if trace not in self.set_aside:
+        if self._aside.put(trace, exc):
             logger.error("trace %s of project %s cannot be settled and is set aside", trace[1], trace[0], exc_info=exc)
-        self.set_aside[trace] = f"{type(exc).__name__}: {exc}"[:1000]
 
     def _settle(self, changed: pa.Table, *, tells: bool = True) -> None:
         """Settle traces; `tells` other cells of theirs that are concerned."""
