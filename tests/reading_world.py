@@ -27,6 +27,7 @@ class Sent:
     status: str = "unset"
     texts: Mapping[str, str] = field(default_factory=dict)
     exception: str = ""
+    kind: str = "client"
     parent: str = ""
     prompt_hash: int = 0
 
@@ -64,6 +65,7 @@ def _table(spans: tuple[Sent, ...]) -> pa.Table:
             "started_at": pa.array([NOON_NS] * len(spans), pa.timestamp("ns", "UTC")),
             "duration_ns": pa.array([1_000_000] * len(spans), pa.uint64()),
             "name": _texts(span.name for span in spans),
+            "kind": _few(span.kind for span in spans),
             "service": _few("shop" for _ in spans),
             "environment": _few("prod" for _ in spans),
             "scope_name": _few(span.scope for span in spans),

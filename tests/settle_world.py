@@ -54,6 +54,8 @@ class World:
         service: str = "shop",
         texts: dict[str, str] | None = None,
         version: int = 1,
+        kind: str = "client",
+        resource: dict[str, str] | None = None,
     ) -> None:
         """One span, identified by its name; times in milliseconds after noon."""
         self._waiting.append(
@@ -65,7 +67,7 @@ class World:
                 "started_at": NOON + timedelta(milliseconds=at_ms),
                 "duration_ns": took_ms * 1_000_000,
                 "name": name,
-                "kind": "client",
+                "kind": kind,
                 "status": status,
                 "status_message": "",
                 "service": service,
@@ -73,7 +75,7 @@ class World:
                 "environment": "prod",
                 "scope_name": scope,
                 "scope_version": scope_version,
-                "resource_attributes": {},
+                "resource_attributes": resource or {},
                 "attributes": attributes,
                 "texts": texts or {},
                 "body_id": "b",

@@ -212,7 +212,7 @@ def test_a_call_inherits_from_the_nearest_span_that_says_it(world: World) -> Non
 
 def test_a_late_parent_gives_its_attributes_to_the_calls_below(world: World) -> None:
     world.span("call", usage(100, 10), parent="root", at_ms=2)
-    assert world.call()["feature"] == ""
+    assert world.call()["feature"] == "shop"
     world.span("root", {"outlay.feature": "late"})
     assert world.call()["feature"] == "late"
 

@@ -159,3 +159,36 @@ def span_by_span(body: bytes) -> Iterator[bytes]:
                 inner.scope.CopyFrom(scope.scope)
                 inner.spans.add().CopyFrom(span)
                 yield one.SerializeToString()
+
+
+# Captures whose calls have no feature, and why.
+FEATURELESS = {
+    "langfuse": "Langfuse alone names no service; these calls are neither in a trace with a name nor tagged",
+}
+
+
+def test_every_recorded_library_s_calls_have_a_feature_or_it_is_known_why_not(
+    calls: dict[str, list[dict[str, Any]]],
+) -> None:
+    without = {name for name, found in calls.items() if any(not call["feature"] for call in found)}
+    assert {name.split("__")[0] for name in without} == set(FEATURELESS)
+    assert {name for name in without if name.startswith("langfuse")} < {n for n in calls if n.startswith("langfuse")}
+
+
+def test_features_of_recorded_libraries_come_from_what_their_users_named(
+    calls: dict[str, list[dict[str, Any]]],
+) -> None:
+    named = {
+        "langfuse__lf_observe_nested": {"search"},
+        "vercel-ai-sdk": {"gen", "emb", "par"},
+        "traceloop-sdk": {"answer_question", "agent_flow", "assoc_flow"},
+        "pydantic-ai__": {"geo_agent"},
+        "langsmith-otel__langgraph_agent": {"LangGraph"},
+        "otel-genai-langchain__": {"RunnableSequence", "LangGraph"},
+        "hand-semconv__semconv_session_user": {"/chat"},
+    }
+    for beginning, features in named.items():
+        found = {call["feature"] for name, rows in calls.items() if name.startswith(beginning) for call in rows}
+        assert features <= found, (beginning, found)
+    # A client's route is what it asks for, not what for.
+    assert not [call for rows in calls.values() for call in rows if call["feature"] == "/v1/messages"]

@@ -58,7 +58,7 @@ def test_a_late_root_hands_down_what_is_inherited(world: World) -> None:
     for n in range(7):
         world.span(f"c{n}", usage(100 + n, 10), parent="root", at_ms=1000 * n)
     world.settle()
-    assert {row["feature"] for row in world.calls()} == {""}
+    assert {row["feature"] for row in world.calls()} == {"shop"}
     world.span("root", {"outlay.feature": "late"})
     assert {row["feature"] for row in world.calls()} == {"late"}
     assert len(world.calls()) == 7

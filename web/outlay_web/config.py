@@ -24,7 +24,18 @@ from outlay_web.texts import OFF, ROLES
 
 __all__ = ["OFF", "ROLES", "SECTIONS", "SETTINGS", "Config", "Settings", "load_config", "refuse_unknown_variables"]
 
-SECTIONS = ("budgets", "alerts", "bills", "prices", "discounts", "aliases", "projects", "model_tiers", "revenue")
+SECTIONS = (
+    "budgets",
+    "alerts",
+    "bills",
+    "prices",
+    "discounts",
+    "aliases",
+    "projects",
+    "model_tiers",
+    "attributes",
+    "revenue",
+)
 SERVICE_LINK = re.compile(r"OUTLAY_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)")
 SECRET_NAME = re.compile(r"KEY|PASS|SECRET|TOKEN|DSN|HEADERS")
 READER = TypeAdapter(Settings)

@@ -25,14 +25,15 @@ webhooks' secrets) may stand in the file: let only Outlay read it.
 SECTIONS = """
 ## Sections of outlay.toml
 
-Budgets, alerts, prices, projects, model tiers and revenue can be written here, so that they are reviewed like code.
-Amounts are decimals in quotes. The file is read once, at start.
+Budgets, alerts, prices, projects, model tiers, attributes and revenue can be written here, so that they are reviewed
+like code. Amounts are decimals in quotes. The file is read once, at start.
 
 - `[[budgets]]`: amounts per period, with whom to tell
 - `[alerts]` and `[[alerts.channels]]`: where messages may go, and what raises one
 - `[[prices]]`, `[[discounts]]`, `[[aliases]]`: your own prices, which win over the catalogue's
 - `[[projects]]`: projects with their keys by hash
 - `[model_tiers]`: which models are frontier, mid, cheap or local
+- `[attributes]`: which of your attributes say what a call is for, and other words for their values
 - `[[revenue]]`: what customers pay, for their margin
 
 A file with everything in it:

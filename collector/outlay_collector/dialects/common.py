@@ -275,62 +275,6 @@ ENDPOINTS: dict[str, str] = {
     "/audio/translations": "transcription",
 }
 
-# What a call inherits from the nearest span above it (or from itself): name in `calls` and attributes, first wins.
-CONTEXT: dict[str, tuple[str, ...]] = {
-    "feature": ("outlay.feature",),
-    "team": ("outlay.team",),
-    "customer": ("outlay.customer",),
-    "task": ("outlay.task",),
-    "user": (
-        "user.id",
-        "enduser.id",
-        "langfuse.user.id",
-        "traceloop.association.properties.user_id",
-        "lmnr.association.properties.user_id",
-        "ai.telemetry.metadata.userId",
-        "langsmith.metadata.user_id",
-        "metadata.userId",
-    ),
-    "session": (
-        "session.id",
-        "gen_ai.conversation.id",
-        "langfuse.session.id",
-        "traceloop.association.properties.session_id",
-        "lmnr.association.properties.session_id",
-        "ai.telemetry.metadata.sessionId",
-        "langsmith.metadata.session_id",
-        "langsmith.metadata.thread_id",
-        "metadata.sessionId",
-    ),
-    "prompt": ("gen_ai.prompt.name", "langfuse.observation.prompt.name"),
-    "prompt_version": ("outlay.prompt.version", "gen_ai.prompt.version", "langfuse.observation.prompt.version"),
-    "experiment": ("outlay.experiment.name",),
-    "arm": ("outlay.experiment.arm",),
-    "route_tier": ("outlay.route.tier",),
-    "route_reason": ("outlay.route.reason",),
-    "cascade_name": ("outlay.cascade.name",),
-    "cascade_run_id": ("outlay.cascade.run_id",),
-    "cascade_tier": ("outlay.cascade.tier",),
-    "cascade_outcome": ("outlay.cascade.outcome",),
-    "cascade_confidence": ("outlay.cascade.confidence",),
-    "cascade_threshold": ("outlay.cascade.threshold",),
-    "cascade_forced": ("outlay.cascade.forced",),
-    "cascade_judge": ("outlay.cascade.judge",),
-}
-# Inherited as a whole: a span that says one of a group's names hides all of the group above it.
-CONTEXT_GROUPS: dict[str, tuple[str, ...]] = {
-    "experiment": ("experiment", "arm"),
-    "route_tier": ("route_tier", "route_reason"),
-    "cascade_run_id": (
-        "cascade_name",
-        "cascade_run_id",
-        "cascade_tier",
-        "cascade_outcome",
-        "cascade_confidence",
-        "cascade_threshold",
-        "cascade_forced",
-    ),
-}
 # Attributes with these beginnings become tags named by what follows.
 TAG_PREFIXES: tuple[str, ...] = (
     "outlay.tag.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from outlay_collector.dialects import DIALECTS, common
+from outlay_collector.dialects.inherited import FEATURE, NEAREST
 from outlay_collector.dialects.model import Dialect
 from outlay_collector.dialects.vocabulary import WORDS
 
@@ -53,13 +54,26 @@ Add `acme.TABLE` to `DIALECTS` in `dialects/__init__.py`, put a recorded export 
 `tests/data/otlp-corpus`, and run `tests/integration/test_settle_corpus.py`. There is no code to write: settle
 looks up whatever the tables say.
 """
+WHAT_FOR = """## What a call is for
+
+A call's feature is the first of these that its span, or one above it, says. A list counts as its first text; what a
+library puts where its user said nothing (LangSmith's project `default`) counts as not said.
+"""
+OWN_ATTRIBUTES = """Attributes of your own go before all of these but `outlay.feature`, and are asked of the resource,
+too; `[attributes]` of outlay.toml names them and gives values other words ([settings](settings.md)). `outlay resettle`
+applies a change to what is stored.
+
+Libraries that name neither a feature nor an agent, a workflow or a root span (a bare OpenAI, Anthropic or Gemini
+instrumentation) have the route of the request that they serve, or else the service's name. Calls have no feature only
+where nothing of this is said: there the sender names not even its service.
+"""
 
 
 def markdown() -> str:
     """The page docs/dialects.md holds."""
     parts = [INTRODUCTION, "## Libraries\n", _overview()]
     parts += [_section(dialect) for dialect in DIALECTS]
-    parts.append(_common())
+    parts += [_inherited(), _common()]
     return "\n".join(parts)
 
 
@@ -105,11 +119,18 @@ def _scope(scope: str) -> str:
 def _common() -> str:
     lines = ["## Common names", "", "| field | stands in |", "|---|---|"]
     lines += [f"| {field} | {_list(found)} |" for field, found in common.FIELDS.items()]
-    lines += ["", "Inherited from the nearest span above that says them:", "", "| field | stands in |", "|---|---|"]
-    lines += [f"| {field} | {_list(found)} |" for field, found in common.CONTEXT.items()]
     lines += ["", "Words of usage objects in JSON:", "", "| field | words |", "|---|---|"]
     lines += [f"| {field} | {_list(found)} |" for field, found in WORDS.items()]
     return "\n".join([*lines, ""])
+
+
+def _inherited() -> str:
+    lines = [WHAT_FOR, *(f"{n}. {source.words}" for n, source in enumerate(FEATURE, start=1))]
+    lines += [f"{len(FEATURE) + 1}. `service.name`, unless nobody named the service or Outlay's SDK wrote the span", ""]
+    lines += ["Everything else is what the nearest span above says, the call's own first:", ""]
+    lines += ["| field | stands in |", "|---|---|"]
+    lines += [f"| {field} | {_list(found)} |" for field, found in NEAREST.items()]
+    return "\n".join([*lines, "", OWN_ATTRIBUTES])
 
 
 def _list(found: tuple[str, ...]) -> str:

@@ -60,8 +60,8 @@ VALUES = {name: number for number, name in enumerate(asked_for(DIALECTS[0]), sta
 
 
 def _keys() -> dict[str, int]:
-    """Every attribute name that a table mentions, from 1. What calls inherit comes first, in order of preference."""
-    found = dict.fromkeys(name for names in common.CONTEXT.values() for name in names)
+    """Every attribute name that a table mentions, from 1."""
+    found: dict[str, None] = {}
     for dialect in DIALECTS:
         found |= dict.fromkeys((*dialect.marks, *dialect.aggregate_input, dialect.estimated_without, dialect.tail[0]))
         found |= dict.fromkeys(blob.key for blob in dialect.usage)
@@ -103,19 +103,6 @@ def _marks() -> npt.NDArray[np.int64]:
 
 
 MARKS = _marks()
-INHERITED = tuple(common.CONTEXT)
-
-
-def _inherited() -> npt.NDArray[np.int64]:
-    """By key: the place in `INHERITED` of what it is inherited as, else -1."""
-    found = np.full(len(KEYS) + 1, -1)
-    for place, names in enumerate(common.CONTEXT.values()):
-        for name in names:
-            found[KEYS[name]] = place
-    return found
-
-
-INHERITED_AS = _inherited()
 
 
 def free(name: bytes) -> int:

@@ -29,6 +29,7 @@ from outlay_collector.settle.aside import Aside
 from outlay_collector.settle.calls import REQUESTS, create
 from outlay_collector.settle.facts import Role
 from outlay_collector.settle.gather import EVER, gather, traces
+from outlay_collector.settle.mapping import AttributeMapping
 from outlay_collector.settle.reading import Reader
 from outlay_collector.settle.resolve import resolve
 from outlay_collector.settle.values import text
@@ -52,6 +53,7 @@ SESSION = (
     "SET query_plan_merge_expressions = 0, compile_expressions = 0, compile_aggregate_expressions = 0, "
     "compile_sort_description = 0, max_threads = 1, optimize_on_insert = 0"
 )
+NO_MAPPING = AttributeMapping()
 TEMPORARY = (REQUESTS,)
 READ = ("spans", "trace_hours")
 
@@ -59,10 +61,18 @@ READ = ("spans", "trace_hours")
 class Settler:
     """Turns changed traces into calls. For one thread; its connection is its own."""
 
-    def __init__(self, store: Store, prices: PriceBook, *, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        store: Store,
+        prices: PriceBook,
+        *,
+        clock: Clock = utc_now,
+        mapping: AttributeMapping = NO_MAPPING,
+    ) -> None:
         self.store = store
         self.clock = clock
         self.prices = prices
+        self.mapping = mapping
         self._writer = store.local.writer()
         self._across_writer = store.writer() if store is not store.local else None
         self._waiting = Waiting(self._writer)
@@ -160,7 +170,7 @@ class Settler:
             speaks = (gathered.facts.role != Role.NONE) | gathered.facts.is_lookup
             if np.any(speaks) or len(gathered.earlier):
                 resolved = resolve(gathered.facts)
-                run = Run(self._writer, self.prices, self._version, self.clock(), self._across_writer)
+                run = Run(self._writer, self.prices, self._version, self.clock(), self.mapping, self._across_writer)
                 write(run, gathered, resolved)
             if across is not None and tells:
                 across.tell(gathered.elsewhere)
@@ -175,9 +185,10 @@ class Settler:
             self.prices.ensure(w)
             if self._across_writer is not None:
                 self._across_writer.run(SESSION)
-                self._across = Across(self._across_writer, Reader(self._across_writer), self.store.cells.own)
+                reader = Reader(self._across_writer, self.mapping.inherited)
+                self._across = Across(self._across_writer, reader, self.store.cells.own)
             # Last, so that whatever failed before is tried again.
-            self._version, self._own = version, Source(w, Reader(w))
+            self._version, self._own = version, Source(w, Reader(w, self.mapping.inherited))
         try:
             # A run leaves them empty unless it failed; then one is enough to see that they are there.
             self._empty(TEMPORARY[:1] if self._emptied else TEMPORARY)

@@ -18,7 +18,9 @@ from outlay_collector.prices.reckon import COUNTS, Asked, Priced
 from outlay_collector.settle.arrays import NO, rows_of
 from outlay_collector.settle.billable import COLUMNS, PRICED
 from outlay_collector.settle.columns import entries_of, lists_of, maps_of, rows_in
+from outlay_collector.settle.dimensions import dimensions_of
 from outlay_collector.settle.facts import Bools, flat
+from outlay_collector.settle.mapping import AttributeMapping
 from outlay_collector.settle.reading.texts import Floats, floats_of
 from outlay_collector.settle.values import text
 from outlay_collector.store.client import Writer
@@ -77,14 +79,6 @@ AS_DECIDED = (
 )
 """Columns of requests that are columns of calls."""
 INHERITED = (
-    "feature",
-    "team",
-    "customer",
-    "user",
-    "session",
-    "task",
-    "prompt",
-    "prompt_version",
     "cascade_name",
     "cascade_run_id",
     "cascade_outcome",
@@ -93,7 +87,7 @@ INHERITED = (
     "route_tier",
     "route_reason",
 )
-"""Names of a context that are columns of calls."""
+"""Names of a context that are columns of calls, beside the dimensions that `[attributes]` maps."""
 TAG = b"tag."
 UNATTRIBUTED = (b"unattributed", b"true")
 MOST_TIERS = 256
@@ -108,7 +102,9 @@ def create(writer: Writer) -> None:
     writer.run(f"CREATE TEMPORARY TABLE IF NOT EXISTS {REQUESTS} ({shape}) ENGINE = Memory")
 
 
-def calls_of(writer: Writer, prices: PriceBook, requests: pa.Table, version: int) -> pa.Table:
+def calls_of(
+    writer: Writer, prices: PriceBook, requests: pa.Table, version: int, mapping: AttributeMapping
+) -> pa.Table:
     """Rows of `calls`, priced; of a request that is no more its key, marked as deleted."""
     live = np.flatnonzero(requests["is_deleted"].to_numpy() == 0)
     wanted = requests if len(live) == len(requests) else requests.take(pa.array(live))
@@ -119,7 +115,7 @@ def calls_of(writer: Writer, prices: PriceBook, requests: pa.Table, version: int
         place = np.full(len(requests), NO)
         place[live] = np.arange(len(live))
         priced = priced.take(pa.array(place, mask=place == NO))
-    return _rows(requests, priced, version)
+    return _rows(requests, priced, version, mapping)
 
 
 def _few(writer: Writer, prices: PriceBook, requests: pa.Table) -> pa.Table | None:
@@ -166,12 +162,12 @@ def _many(writer: Writer, prices: PriceBook, requests: pa.Table) -> pa.Table:
     return found.drop_columns("id").take(pa.array(at))
 
 
-def _rows(requests: pa.Table, priced: pa.Table, version: int) -> pa.Table:
+def _rows(requests: pa.Table, priced: pa.Table, version: int, mapping: AttributeMapping) -> pa.Table:
     from_cache = _set(requests["from_cache"])
     context = flat(requests["context"])
     inherited = {name: pc.map_lookup(context, name.encode(), "first") for name in INHERITED}
     rows = {name: requests[name] for name in AS_DECIDED}
-    rows |= inherited
+    rows |= inherited | dimensions_of(context, requests["service"], requests["dialect"], mapping)
     rows |= {name: priced[name] for name in PRICES if name != "avoided_usd"}
     response, request = (flat(requests[name]).cast(pa.binary()) for name in ("response_model", "request_model"))
     operation = flat(requests["operation"]).cast(pa.binary())

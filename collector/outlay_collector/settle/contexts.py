@@ -6,13 +6,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from outlay_collector.dialects import common
+from outlay_collector.dialects.inherited import GROUPS, OUTERMOST
 from outlay_collector.settle.arrays import NO
 from outlay_collector.settle.facts import Ints, flat
 from outlay_collector.settle.resolve import Contexts
 
 # Names of which one hides the others: who says a prompt's name says its version too, or that it has none.
-_GROUPS = [frozenset(name.encode() for name in names) for names in common.CONTEXT_GROUPS.values()]
+_GROUPS = [frozenset(name.encode() for name in names) for names in GROUPS.values()]
+_OUTERMOST = frozenset(name.encode() for name in OUTERMOST)
 Context = dict[bytes, bytes]
 
 
@@ -63,5 +64,6 @@ def _inherit(nearest_first: list[Context]) -> Context:
     found: Context = {}
     for said in reversed(nearest_first):
         hidden = frozenset().union(*(group for group in _GROUPS if group & said.keys()))
-        found = {name: value for name, value in found.items() if name not in hidden} | said
+        stays = {name: found[name] for name in _OUTERMOST & found.keys()}
+        found = {name: value for name, value in found.items() if name not in hidden} | said | stays
     return found

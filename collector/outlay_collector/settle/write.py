@@ -20,8 +20,10 @@ from outlay_collector.settle.arrays import NO, rows_of
 from outlay_collector.settle.billable import billable
 from outlay_collector.settle.calls import calls_of
 from outlay_collector.settle.contexts import inherited_by
+from outlay_collector.settle.dimensions import dimensions_of
 from outlay_collector.settle.facts import Ints
 from outlay_collector.settle.gather import Gathered
+from outlay_collector.settle.mapping import AttributeMapping
 from outlay_collector.settle.reading import PLACE
 from outlay_collector.settle.requests import Reason
 from outlay_collector.settle.resolve import Resolved
@@ -30,7 +32,6 @@ from outlay_collector.store.client import Writer
 
 HOUR_NS = 3_600_000_000_000
 KEY = ("project", "trace_id", "span_id", "started_at")
-CONTEXT = ("feature", "team", "customer", "user", "session", "task", "prompt", "prompt_version")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Run:
     version: int
     """Of all its rows."""
     at: datetime
+    mapping: AttributeMapping
+    """Where calls' dimensions stand."""
     across: Writer | None = None
     """A connection to all cells, which share the response ids; None where there is one."""
 
@@ -54,8 +57,8 @@ def write(run: Run, gathered: Gathered, resolved: Resolved) -> None:
     requests = _with_deleted(requests, gone)
     _mark_hours(writer, requests, run.at)
     if len(requests):
-        writer.insert_arrow("calls", calls_of(writer, run.prices, requests, version))
-    _write_lookups(writer, gathered, resolved, version)
+        writer.insert_arrow("calls", calls_of(writer, run.prices, requests, version, run.mapping))
+    _write_lookups(run, gathered, resolved)
     _write_repeats(writer, gathered, resolved, version)
     _write_response_ids(run.across or writer, gathered, version)
 
@@ -95,9 +98,9 @@ def _mark_hours(writer: Writer, requests: pa.Table, at: datetime) -> None:
     writer.insert_arrow("dirty_hours", distinct.append_column("changed_at", moment))
 
 
-def _write_lookups(writer: Writer, gathered: Gathered, resolved: Resolved, version: int) -> None:
+def _write_lookups(run: Run, gathered: Gathered, resolved: Resolved) -> None:
     """Look-ups in the application's caches. A hit is a call, priced by now; a miss has the model of the call below."""
-    spans, facts, requests = gathered.spans, gathered.facts, resolved.requests
+    writer, spans, facts, requests = run.writer, gathered.spans, gathered.facts, resolved.requests
     lookups = np.flatnonzero(facts.is_lookup)
     gone = _gone(gathered, "lookups", lookups)
     rows = lookups[gathered.written[lookups]]
@@ -123,6 +126,7 @@ def _write_lookups(writer: Writer, gathered: Gathered, resolved: Resolved, versi
         own = spans["provider"][row].as_py()
         provider.append(own or (spans["provider"][int(said_by["provider"][at])].as_py() if called else b""))
     taken = spans.take(pa.array(rows))
+    said = dimensions_of(_maps(contexts), taken["service"], taken["dialect"], run.mapping)
     found = {name: taken[name] for name in (*KEY, "duration_ns", "service", "environment")} | {
         "kind": taken["cache_kind"],
         "hit": pa.array(facts.cached[rows]),
@@ -130,10 +134,14 @@ def _write_lookups(writer: Writer, gathered: Gathered, resolved: Resolved, versi
         "avoided_usd": pa.array([avoided.get(row) for row in rows.tolist()], pa.decimal128(38, 12)),
         "provider": pa.array(provider, pa.binary()),
         "model": pa.array(model, pa.binary()),
-        **{name: pa.array([context.get(name.encode(), b"") for context in contexts], pa.binary()) for name in CONTEXT},
+        **{name: pc.fill_null(column, b"") for name, column in said.items()},
         "tags": pa.array([_tags(context) for context in contexts], pa.map_(pa.binary(), pa.binary())),
     }
-    _insert(writer, "lookups", pa.table(found), gone, version)
+    _insert(writer, "lookups", pa.table(found), gone, run.version)
+
+
+def _maps(contexts: list[dict[bytes, bytes]]) -> Any:
+    return pa.array([list(context.items()) for context in contexts], pa.map_(pa.binary(), pa.binary()))
 
 
 def _tags(context: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:

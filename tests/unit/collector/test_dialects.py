@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from outlay_collector.dialects import DEFAULT, DIALECTS, common, providers
+from outlay_collector.dialects import DEFAULT, DIALECTS, inherited, providers
 from outlay_collector.dialects.docs import markdown
 from outlay_collector.dialects.model import FIELDS, Dialect
 from outlay_collector.dialects.names import ASKED, RANKS, VALUES, asked_for
@@ -41,10 +41,11 @@ def test_a_spelling_means_one_provider() -> None:
 
 
 def test_an_inherited_attribute_fills_one_name() -> None:
-    found = [key for names in common.CONTEXT.values() for key in names]
+    found = [key for names in inherited.NEAREST.values() for key in names]
+    found += [source.key for source in inherited.FEATURE if source.key]
     assert len(set(found)) == len(found)
-    for names in common.CONTEXT_GROUPS.values():
-        assert set(names) <= set(common.CONTEXT)
+    for names in inherited.GROUPS.values():
+        assert set(names) <= set(inherited.NEAREST)
 
 
 def test_no_word_of_a_usage_object_stands_for_two_fields() -> None:

@@ -92,7 +92,15 @@ class Application:
             self.cell_tasks = CellTasks(self.store, clock=clock) if cells.count > 1 else None
             # Where not everything is in this process, those who look do so elsewhere.
             self.cadence = Cadence(attended=set(settings.roles) != set(ROLES))
-            self.pipeline = Pipeline(self._fenced, self.lease, self.prices, self.cadence, self.cell_tasks, clock)
+            self.pipeline = Pipeline(
+                self._fenced,
+                self.lease,
+                self.prices,
+                self.cadence,
+                self.cell_tasks,
+                clock,
+                sections.pop("attributes"),
+            )
             self.workers = Workers()
             self.spool: Spool | None = None
             self.intake: Intake | None = None

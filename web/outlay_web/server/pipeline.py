@@ -21,7 +21,8 @@ from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.lists import catalogue_warning
 from outlay_collector.prices.reprice import resume
 from outlay_collector.rollup.hours import Rollup
-from outlay_collector.settle import Settler
+from outlay_collector.settle import NO_MAPPING, Settler
+from outlay_collector.settle.mapping import AttributeMapping
 from outlay_collector.store import Store
 from outlay_collector.store.clock import Clock, utc_now
 from outlay_collector.store.lease import Fence
@@ -47,6 +48,7 @@ class Pipeline:
         store: Writes only while `lease` is held.
         cell_tasks: What requests want done in every cell, where there are several.
         clock: Tests set it.
+        mapping: Own attributes for what calls are for.
     """
 
     def __init__(
@@ -57,8 +59,10 @@ class Pipeline:
         cadence: Cadence,
         cell_tasks: CellTasks | None = None,
         clock: Clock = utc_now,
+        mapping: AttributeMapping = NO_MAPPING,
     ) -> None:
         self._store = store
+        self._mapping = mapping
         self._lease = lease
         self._prices = prices
         self._cadence = cadence
@@ -150,7 +154,8 @@ class Pipeline:
                 resume(self._prices, writer, clock=self._clock)
             elif self._store.cells.own == FIRST_CELL:
                 resume(self._prices, writer, self._cell_tasks.agree_later, self._clock)
-        return Settler(self._store, self._prices, clock=self._clock), Rollup(self._store, clock=self._clock)
+        settler = Settler(self._store, self._prices, clock=self._clock, mapping=self._mapping)
+        return settler, Rollup(self._store, clock=self._clock)
 
     def _begin_term(self) -> bool:
         """Whether this process settles and rolls up; when it begins to, what the stages remember is read anew."""

@@ -14,6 +14,7 @@ from outlay_analytics.query.model_tiers import parse_model_tiers
 from outlay_analytics.questions.revenue import parse_revenue
 from outlay_collector.prices.overrides import parse_overrides
 from outlay_collector.prices.tables import Slips
+from outlay_collector.settle.mapping import parse_attributes
 from outlay_web.config import Config
 from outlay_web.http.keys import parse_projects
 
@@ -29,7 +30,7 @@ def read_sections(config: Config) -> dict[str, Any]:
 
 
 def parse_sections(written: Mapping[str, Any]) -> dict[str, Any]:
-    """`overrides` (of prices), `bills`, `projects`, `alerts`, `channels`, `budgets`, `model_tiers` and `revenue`.
+    """`overrides` (of prices), `bills`, `projects`, `alerts`, `channels`, `budgets`, `model_tiers`, `attributes` and `revenue`.
 
     Raises:
         ConfigError: Names, of everything that is wrong, the section, the value and what is allowed.
@@ -44,6 +45,8 @@ def parse_sections(written: Mapping[str, Any]) -> dict[str, Any]:
         found["projects"] = parse_projects(written)
     with slips.gathered():
         found["revenue"] = parse_revenue(written.get("revenue", []))
+    with slips.gathered():
+        found["attributes"] = parse_attributes(written.get("attributes", {}))
     with slips.gathered():
         found["model_tiers"] = parse_model_tiers(written.get("model_tiers", {}))
     alerts = AlertSettings()

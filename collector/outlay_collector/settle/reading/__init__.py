@@ -1,7 +1,8 @@
 """Read spans through the dialect tables: spans as they are in, a table with the columns of `facts.COLUMNS` out.
 
 1. `attributes`  names become numbers, once per batch
-2. `said`        what each dialect looks up: of several spellings the preferred one; `chosen` what people named
+2. `said`        what each dialect looks up: of several spellings the preferred one; `chosen` what people named;
+                 `contexts` what calls below inherit
 3. `documents`   JSON texts, of the few spans that say something nowhere else
 4. `usage`       counts in canonical form
 5. `meaning`     all of it as columns
@@ -23,9 +24,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from outlay_collector.dialects.inherited import Inherited, inherited
 from outlay_collector.settle.arrays import first_of_run, rows_of
 from outlay_collector.settle.facts import Ints, flat
 from outlay_collector.settle.reading.attributes import attributes_of
+from outlay_collector.settle.reading.contexts import Places
 from outlay_collector.settle.reading.documents import NAMES, Texts, open_all, opening
 from outlay_collector.settle.reading.meaning import meaning_of
 from outlay_collector.settle.reading.roles import dialects_of
@@ -40,6 +43,9 @@ PLACE = "(project, toStartOfHour(started_at), trace_id, span_id)"
 HOUR = "(project, toStartOfHour(started_at), trace_id)"
 HOUR_S = 3600
 HOUR_NS = HOUR_S * 1_000_000_000
+ASKED_OF_RESOURCES = "mapFilter((k, v) -> has({resource_names:Array(String)}, k), resource_attributes) AS resource,"
+DEFAULT = inherited()
+DEFAULT_PLACES = Places(DEFAULT)
 BATCH_BYTES = 200_000_000
 """Spans are judged in batches of about this size: what stands in memory several times at once."""
 
@@ -57,14 +63,20 @@ class Spans:
 class Reader:
     """Reads spans on one connection."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, inherited: Inherited = DEFAULT) -> None:
         self._writer = writer
+        self._places = Places(inherited)
+        self._resources = list(inherited.asks_resources)
 
     def read(self, which: str, params: Params) -> Spans:
         """The spans for which a condition on `spans` holds."""
-        stored = self._writer.arrow(load_sql(SQL, "spans", which=which), {**params, "documents": list(NAMES)})
-        newest, moved = _newest(stored)
-        return Spans(pa.concat_tables([judge(batch, self._contents) for batch in _batches(newest)]), moved)
+        asked: dict[str, Any] = {**params, "documents": list(NAMES)}
+        if self._resources:
+            asked["resource_names"] = self._resources
+        sql = load_sql(SQL, "spans", which=which, resource=ASKED_OF_RESOURCES if self._resources else "")
+        newest, moved = _newest(self._writer.arrow(sql, asked))
+        judged = [judge(batch, self._contents, self._places) for batch in _batches(newest)]
+        return Spans(pa.concat_tables(judged), moved)
 
     def _contents(self, spans: pa.Table, rows: Ints) -> Texts:
         """Contents that are documents of some spans, by row and name."""
@@ -87,12 +99,13 @@ class Reader:
         return contents
 
 
-def judge(spans: pa.Table, contents: Callable[[pa.Table, Ints], Texts]) -> pa.Table:
+def judge(spans: pa.Table, contents: Callable[[pa.Table, Ints], Texts], places: Places = DEFAULT_PLACES) -> pa.Table:
     """What spans mean.
 
     Args:
         spans: Rows of `sql/spans.sql`, each column one array.
         contents: Gives the contents that dialects read as JSON of some of these spans, by their rows.
+        places: Where spans say what calls inherit.
     """
     attributes = attributes_of(flat(spans["attributes"]))
     dialect, unknown_library = dialects_of(spans, attributes)
@@ -102,7 +115,7 @@ def judge(spans: pa.Table, contents: Callable[[pa.Table, Ints], Texts]) -> pa.Ta
     outside = np.flatnonzero(opens & has_content)
     texts = contents(spans, outside) if len(outside) else {}
     objects = open_all(attributes, dialect, said, opens, texts)
-    return meaning_of(spans, attributes, dialect, unknown_library, said, objects)
+    return meaning_of(spans, attributes, dialect, unknown_library, said, objects, places)
 
 
 def _started_ns(spans: pa.Table) -> Any:

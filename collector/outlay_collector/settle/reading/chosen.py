@@ -1,4 +1,4 @@
-"""What spans carry under names that people choose: contexts with tags, a prompt's parts, billed units beside tokens."""
+"""What spans carry under names that people choose: tags, a prompt's parts, billed units beside tokens."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from outlay_collector.dialects.common import OWN
 from outlay_collector.dialects.model import COUNT_FIELDS, OTHER_FIELDS
-from outlay_collector.dialects.names import FREE, INHERITED, INHERITED_AS, TAGS, free
+from outlay_collector.dialects.names import FREE, TAGS, free
 from outlay_collector.settle.columns import maps_of
 from outlay_collector.settle.reading.attributes import Attributes, Entries
 from outlay_collector.settle.reading.said import MOST_COUNTED, Said
@@ -19,29 +18,12 @@ from outlay_collector.settle.reading.texts import binary, distinct, floats_of
 PARTS, UNITS = TAGS + 1, TAGS + 2
 TOKENS = b".tokens"
 _NO_UNIT = OWN["estimated"].encode()
-_INHERITED = [name.encode() for name in INHERITED]
 _OTHER = slice(COUNT_FIELDS.index(OTHER_FIELDS[0]), COUNT_FIELDS.index(OTHER_FIELDS[-1]) + 1)
 
 
-def contexts_of(attributes: Attributes) -> Any:
-    """What calls below inherit, a map per span: of several spellings of a name the first that says something."""
-    known = attributes.known
-    inherited = known.where(INHERITED_AS[known.name] >= 0)
-    tags, names = _named(
-        attributes, lambda beginning, _: 0 < beginning <= TAGS, lambda name, beginning: name[beginning:]
-    )
-    row = np.append(inherited.row, tags.row)
-    name = np.append(INHERITED_AS[inherited.name], tags.name + len(_INHERITED))
-    at = np.append(inherited.at, tags.at)
-    # By the order of preference, then tags as they were sent: those have no preference.
-    preference = np.append(inherited.name, np.full(len(tags), len(INHERITED_AS)))
-    values = attributes.values.take(pa.array(at))
-    says = np.flatnonzero(pc.binary_length(values).to_numpy(zero_copy_only=False) > 0)
-    order = says[np.lexsort((says, preference[says], row[says]))]
-    first = np.sort(np.unique(row[order] * (len(_INHERITED) + len(names)) + name[order], return_index=True)[1])
-    kept = order[first]
-    words = binary([*_INHERITED, *(b"tag." + each for each in names)])
-    return maps_of(attributes.spans, row[kept], words.take(pa.array(name[kept])), values.take(pa.array(kept)))
+def tags_of(attributes: Attributes) -> tuple[Entries, list[bytes]]:
+    """Tags, by their places among their names."""
+    return _named(attributes, lambda beginning, _: 0 < beginning <= TAGS, lambda name, beginning: name[beginning:])
 
 
 def prompt_parts_of(attributes: Attributes) -> Any:

@@ -15,7 +15,8 @@ from outlay_collector.dialects.numbers import instant_of, money_of
 from outlay_collector.settle.columns import lists_of
 from outlay_collector.settle.facts import CLIENT_RANK, COUNTS, UNKNOWN, Bools, Ints, Role, flat
 from outlay_collector.settle.reading.attributes import Attributes
-from outlay_collector.settle.reading.chosen import contexts_of, other_usage_of, prompt_parts_of
+from outlay_collector.settle.reading.chosen import other_usage_of, prompt_parts_of
+from outlay_collector.settle.reading.contexts import Places, contexts_of
 from outlay_collector.settle.reading.documents import Objects
 from outlay_collector.settle.reading.fingerprints import fingerprints, response_keys, streams
 from outlay_collector.settle.reading.identity import Identity, identity_of
@@ -64,6 +65,7 @@ class _Read:
     other_usage: Any
     failed: Bools
     unknown_library: Bools
+    places: Places
 
     @property
     def pool(self) -> Pool:
@@ -71,7 +73,13 @@ class _Read:
 
 
 def meaning_of(
-    spans: pa.Table, attributes: Attributes, dialect: Ints, unknown_library: Bools, said: Said, objects: Objects
+    spans: pa.Table,
+    attributes: Attributes,
+    dialect: Ints,
+    unknown_library: Bools,
+    said: Said,
+    objects: Objects,
+    places: Places,
 ) -> pa.Table:
     """The columns of `facts.COLUMNS`, a row per span."""
     failed = _failed(spans, said)
@@ -91,6 +99,7 @@ def meaning_of(
         other_usage=other_usage_of(attributes, said),
         failed=failed,
         unknown_library=unknown_library,
+        places=places,
     )
     return pa.table(_columns(read))
 
@@ -146,7 +155,7 @@ def _columns(read: _Read) -> dict[str, Any]:
         "has_usage": has_usage.astype(np.uint8),
         "estimated": (has_usage & estimated).astype(np.uint8),
         "billed_failure": (read.failed & (answering | identity.billed(said, read.failed))).astype(np.uint8),
-        "context": contexts_of(read.attributes),
+        "context": contexts_of(spans, read.attributes, read.dialect, role, read.places),
         "cache_kind": pool.column(cache_kind),
         "cache_hit": pa.array(hit == 1, mask=(hit != 1) & ~pool.said(cache_kind)),
         "cache_similarity": _numbers(said.number(said.own("cache_similarity"))),

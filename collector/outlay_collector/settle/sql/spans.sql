@@ -1,5 +1,6 @@
 -- Spans as they are, with their ids as numbers: what they mean is for Python to say. Contents stay where they are.
--- which says whose. Parameter: documents, names of the contents that dialects read as JSON.
+-- which says whose, resource that attributes of their resources are read, too. Parameters: documents, names of the contents that
+-- dialects read as JSON; resource_names, attributes that are asked of resources.
 SELECT
     sipHash64(project, trace_id) AS trace,
     bitXor(trace, sipHash64(span_id)) AS id,
@@ -11,12 +12,14 @@ SELECT
     started_at,
     duration_ns,
     name,
+    kind,
     service,
     environment,
     scope_name,
     scope_version,
     status,
     attributes,
+    $resource
     arrayFirst(x -> x != '', arrayMap(x -> x['exception.type'], events.attributes)) AS exception_type,
     hasAny(texts.keys, {documents:Array(String)}) AS has_document,
     prompt_hash,
