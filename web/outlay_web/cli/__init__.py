@@ -16,7 +16,20 @@ import sys
 import click
 
 from outlay.errors import ConfigError, OutlayError
-from outlay_web.cli import advise, answers, bills, demo, export, levers, operate, prices, serve, simulate, unit_costs
+from outlay_web.cli import (
+    advise,
+    answers,
+    bills,
+    demo,
+    export,
+    levers,
+    mcp,
+    operate,
+    prices,
+    serve,
+    simulate,
+    unit_costs,
+)
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -31,7 +44,7 @@ def app() -> None:
     """The group that every command is added to."""
 
 
-for part in (serve, demo, answers, levers, unit_costs, simulate, export, advise, prices, bills, operate):
+for part in (serve, demo, answers, levers, unit_costs, simulate, export, advise, prices, bills, operate, mcp):
     part.add_commands(app)
 
 

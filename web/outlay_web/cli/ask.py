@@ -62,6 +62,7 @@ class Ask:
         common: Query parameters of every question: window, filters, project.
         flags: Settings given on the command line: `url`, `data`, `store_dsn`.
         form: `text`, `json` or `csv`.
+        key: Of whom the question is; the settings' unless given.
     """
 
     def __init__(
@@ -71,11 +72,13 @@ class Ask:
         flags: dict[str, Any] | None = None,
         config_file: str | None = None,
         form: str = "text",
+        key: str = "",
     ) -> None:
         from outlay_web.config import load_config  # only where a command runs: --help waits for no models
 
         self.common = list(common)
         self.form = form
+        self._key = key
         self._flags = flags or {}
         self._config: Config = load_config(flags=flags, file=Path(config_file) if config_file else None)
         self._application: Application | None = None
@@ -231,7 +234,7 @@ class Ask:
         parts = urlsplit(url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
-        key = self._config.settings.api_key or self._config.settings.bootstrap_key
+        key = self._key or self._config.settings.api_key or self._config.settings.bootstrap_key
         if key:
             headers = {**headers, "authorization": f"Bearer {key}"}
         try:

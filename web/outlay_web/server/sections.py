@@ -30,7 +30,7 @@ def read_sections(config: Config) -> dict[str, Any]:
 
 
 def parse_sections(written: Mapping[str, Any]) -> dict[str, Any]:
-    """`overrides` (of prices), `bills`, `projects`, `alerts`, `channels`, `budgets`, `model_tiers`, `attributes` and `revenue`.
+    """`overrides` (of prices), `bills`, `projects`, `alerts`, `channels`, `budgets`, `model_tiers` and so on.
 
     Raises:
         ConfigError: Names, of everything that is wrong, the section, the value and what is allowed.
