@@ -90,7 +90,7 @@ def test_every_command_in_the_documentation_exists_with_its_options(page: Path) 
     text = page.read_text()
     lines = re.findall(r"^(outlay [a-z].*)$", text, re.MULTILINE) + re.findall(r"`(outlay [a-z][^`]*)`", text)
     for line in lines:
-        words = shlex.split(line, comments=True)[1:]
+        words = shlex.split(line.partition(" -- ")[0], comments=True)[1:]  # what follows is another program's
         command: click.Command = app
         while words and isinstance(command, click.Group) and words[0] in command.commands:
             command = command.commands[words.pop(0)]

@@ -25,6 +25,7 @@ from outlay.optimizations.semantic_cache import SemanticCache
 from outlay.tracing.call import Call
 from outlay.tracing.context import tags
 from outlay.tracing.lifecycle import flush, init, shutdown, stats, when_started
+from outlay.tracing.lifecycle import running as _running
 from outlay.tracing.prompt_parts import prompt_parts
 from outlay.tracing.propagation import extract
 from outlay.tracing.recording import record, score
@@ -67,5 +68,16 @@ __all__ = [
     "track",
 ]
 
+
+def _name_features() -> None:
+    """Hook what names features where no code does, if the settings ask for it."""
+    settings = _running().settings
+    if settings.auto_features or settings.features:
+        from outlay.zero_code.features import install
+
+        install(settings)
+
+
 when_started(wire.install)
+when_started(_name_features)
 del when_started

@@ -9,6 +9,11 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 def main() -> None:
     """Run the command line; its packages are an extra, which `pip install outlay` alone leaves out."""
+    if sys.argv[1:2] == ["run"]:  # needs nothing but the SDK
+        from outlay.zero_code.run import main as become
+
+        become(sys.argv[2:])
+        return
     try:
         from outlay_web.cli import main as run
 

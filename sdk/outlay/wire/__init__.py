@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -32,6 +32,7 @@ _HOOKS = {
     "threading": "outlay.wire.threads",
     "urllib3.connectionpool": "outlay.wire.urllib3",
 }
+_more: dict[str, Callable[[ModuleType], None]] = {}  # module → what hooks it, asked for by `watch`
 _lock = threading.Lock()
 _installed = False
 
@@ -50,6 +51,15 @@ def install() -> None:
         sys.meta_path.insert(0, _Finder())
 
 
+def watch(name: str, hook: Callable[[ModuleType], None]) -> None:
+    """Have a module hooked, now if it is loaded, else when it loads."""
+    with _lock:
+        _more[name] = hook
+        module = sys.modules.get(name)
+    if module is not None:
+        _hook(name, module)
+
+
 def forget() -> None:
     """Forget what earlier requests have said: failed attempts, requests in the background, ages of batches."""
     for name in ("attempts", "background", "batches"):
@@ -60,7 +70,10 @@ def forget() -> None:
 
 def _hook(name: str, module: ModuleType) -> None:
     try:
-        import_module(_HOOKS[name]).hook(module)
+        if name in _HOOKS:
+            import_module(_HOOKS[name]).hook(module)
+        if name in _more:
+            _more[name](module)
     except Exception:
         _safely.swallow(f"hook for {name}")
 
@@ -74,7 +87,7 @@ class _Finder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in _HOOKS or getattr(self._busy, "name", None) == fullname:
+        if (fullname not in _HOOKS and fullname not in _more) or getattr(self._busy, "name", None) == fullname:
             return None
         from importlib.util import find_spec
 
@@ -101,9 +114,8 @@ class _Loader:
             module.__spec__.loader = self._inner
             module.__loader__ = self._inner
         self._inner.exec_module(module)
-        name = module.__name__ if module.__name__ in _HOOKS else ""
-        if name:
-            _hook(name, module)
+        if module.__name__ in _HOOKS or module.__name__ in _more:
+            _hook(module.__name__, module)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)

@@ -26,6 +26,7 @@ from outlay_web.cli import (
     mcp,
     operate,
     prices,
+    run,
     serve,
     simulate,
     unit_costs,
@@ -44,7 +45,7 @@ def app() -> None:
     """The group that every command is added to."""
 
 
-for part in (serve, demo, answers, levers, unit_costs, simulate, export, advise, prices, bills, operate, mcp):
+for part in (serve, demo, answers, levers, unit_costs, simulate, export, advise, prices, bills, operate, mcp, run):
     part.add_commands(app)
 
 
