@@ -22,9 +22,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("environment", "", "", "Where it runs: prod, staging …"),
     Setting("disabled", False, "", "Switch the SDK off; decorators then cost nothing.", otel=("OTEL_SDK_DISABLED",)),
     Setting("capture_content", False, "", "Keep prompts and completions on the spans."),
-    Setting(
-        "content_ratio", 1.0, "", "Share of traces whose content is kept; costs always are.", parse=read_ratio
-    ),
+    Setting("content_ratio", 1.0, "", "Share of traces whose content is kept; costs always are.", parse=read_ratio),
     Setting("stream_usage", False, "", "Ask OpenAI-style chat streams for usage; they then end with one more chunk."),
     Setting("estimate_usage", True, "", "Estimate tokens, marked so, where a stream ended without usage."),
     Setting("propagate", False, "", "Add `traceparent` and `baggage` to outgoing HTTP, for services behind."),
