@@ -19,6 +19,7 @@ from outlay.optimizations.evaluation import Evaluation
 from outlay.optimizations.evaluation_results import EvaluationSummary, Interval
 from outlay.optimizations.evaluation_rows import EvaluationRow
 from outlay.optimizations.experiment import assign
+from outlay.optimizations.learning import LearnedThreshold
 from outlay.optimizations.router import Router, Rule
 from outlay.optimizations.rules import bypass
 from outlay.optimizations.semantic_cache import SemanticCache
@@ -44,6 +45,7 @@ __all__ = [
     "EvaluationRow",
     "EvaluationSummary",
     "Interval",
+    "LearnedThreshold",
     "Router",
     "Rule",
     "SemanticCache",

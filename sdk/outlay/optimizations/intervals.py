@@ -21,17 +21,17 @@ _BETS = ((1.0, 0.5), *((share, 0.5 / 7) for share in (0.75, 0.5, 0.25, 0.12, 0.0
 
 def share_interval(successes: int, n: int) -> tuple[float, float]:
     """95 % interval of a share, 0–1."""
-    return _share_low(successes, n), 1 - _share_low(n - successes, n)
+    return share_low(successes, n), 1 - share_low(n - successes, n)
 
 
-def _share_low(successes: int, n: int) -> float:
-    """The share at which so many successes, or more, are as rare as the tail."""
+def share_low(successes: int, n: int, tail: float = TAIL) -> float:
+    """The share at which so many successes, or more, are as rare as the tail: a bound from below."""
     if successes == 0:
         return 0.0
     low, high = 0.0, successes / n
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        low, high = (middle, high) if _at_least(successes, n, middle) < TAIL else (low, middle)
+        low, high = (middle, high) if _at_least(successes, n, middle) < tail else (low, middle)
     return low
 
 

@@ -1,4 +1,4 @@
-"""Vectors in a mapping, searched one by one: enough for some thousand answers."""
+"""What embedders give, as vectors; and vectors in a mapping of the user's, searched one by one."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Vectors:
             if entry.is_stale:
                 stale.append(key)
                 continue
-            similarity = _dot(vector, other)
+            similarity = dot(vector, other)
             if best is None or similarity > best[1]:
                 best = entry, similarity
         if stale:
@@ -113,4 +113,4 @@ def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
     return float(sum(map(mul, one, other)))
 
 
-_dot: Callable[[Sequence[float], Sequence[float]], float] = getattr(math, "sumprod", _cosine)  # faster, from 3.12 on
+dot: Callable[[Sequence[float], Sequence[float]], float] = getattr(math, "sumprod", _cosine)  # faster, from 3.12 on

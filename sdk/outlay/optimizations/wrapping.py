@@ -6,27 +6,24 @@ value or exception sent back (`walk.driven`). A function may turn out to return 
 
 from __future__ import annotations
 
-import copy
 import functools
 import inspect
 import types
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from outlay import _safely
 from outlay._kinds import is_async, is_read_once, name_of, title_of
 from outlay.optimizations.checks import identity_of
+from outlay.optimizations.copies import copied
 from outlay.optimizations.lookup import Found, Lookup, Place, hit, miss, used
 from outlay.optimizations.rules import Rules, is_bypassed
 from outlay.optimizations.single_flight import Flight, Flights
 from outlay.optimizations.stores import Entry
 from outlay.optimizations.walk import driven, drop, ready
-
-_UNCHANGING = frozenset({str, bytes, int, float, bool, complex, type(None), Decimal})
-
+from outlay.tracing.call import Call
 
 # Not kept on the functions: what a function has tells it apart in a cache around this one.
 _of_wrapper: WeakKeyDictionary[Any, Wrapped] = WeakKeyDictionary()
@@ -63,6 +60,7 @@ class Wrapped:
     kind: str  # exact or semantic
     same: float | None  # the similarity of what a leader brings to those who asked for the same
     looks_first: bool  # before joining a flight: where looking is cheap
+    joins = True  # who asks for the same at the same time shares one call
 
     def __init__(
         self,
@@ -98,6 +96,11 @@ class Wrapped:
         """Find out what `keep` needs, for a place that is not looked at."""
         return
         yield  # nothing to await, but a walk all the same
+
+    def compare(self, place: Any, value: Any, call: Call, awaits: bool) -> Generator[Any, Any, None]:
+        """Look at the answer that was made, beside the one that was there."""
+        return
+        yield  # nothing to await
 
     def keep(self, place: Any, entry: Entry, awaits: bool) -> Generator[Any, Any, None]:
         """Store an answer."""
@@ -189,6 +192,8 @@ class Wrapped:
             if found is not None:
                 return self._hit(lookup, found, begun, awaits)
         miss(lookup.frame, self.kind)
+        if not self.joins:
+            return (yield from self._look(lookup, place, None, begun, args, kwargs, awaits))
         flights = self._flights
         flight, leads = (yield flights.aenter(place.key)) if awaits else flights.enter(place.key)
         if flight is None:
@@ -245,6 +250,7 @@ class Wrapped:
             return self._hit(lookup, stale, None, awaits)
         entry = self._entry(value, lookup, awaits)
         if entry is not None:
+            yield from self.compare(place, entry.value, lookup.frame.call, awaits)
             if flight is not None:
                 flight.land(Found(entry, self.same))
             if self._is_kept(value, lookup):
@@ -273,7 +279,7 @@ class Wrapped:
                 f"cache {self._name}", "%s gives what can be read only once, which a cache cannot keep", self._name
             )
             return None
-        entry = Entry(self._copy(value), used(lookup.frame))
+        entry = Entry(copied(value, self._name), used(lookup.frame))
         if awaits:
             entry.facts["awaited"] = True
         return entry
@@ -282,18 +288,8 @@ class Wrapped:
         drop(begun)
         entry = found.entry
         hit(lookup.frame, self.kind, entry, found.similarity)
-        value = self._copy(entry.value)
+        value = copied(entry.value, self._name)
         if entry.facts.get("awaited") and not awaits:
             self._is_async = True
             return ready(value)
         return value
-
-    def _copy(self, value: Any) -> Any:
-        """An answer that its reader may change; what cannot be copied is shared."""
-        if type(value) in _UNCHANGING:
-            return value
-        try:
-            return copy.deepcopy(value)
-        except Exception:
-            _safely.warn(f"copy {self._name}", "answers of %s cannot be copied; all callers share one", self._name)
-            return value
