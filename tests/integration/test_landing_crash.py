@@ -22,7 +22,7 @@ from tests.otlp_bodies import body, logs_body, span
 from tests.waiting import until
 
 from outlay.errors import StoreError
-from outlay_collector.load import loader
+from outlay_collector.load import batch, loader
 from outlay_collector.spool.spool import Spool
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
@@ -39,10 +39,10 @@ def die(*args: Any, **kwargs: Any) -> Any:
 
 
 MOMENTS: dict[str, tuple[Any, str]] = {
-    "before the spans": (loader._Batch, "_insert_spans"),
-    "between spans and logs": (loader._Batch, "_insert_logs"),
-    "between logs and dirty marks": (loader._Batch, "_mark_dirty"),
-    "between dirty marks and ledger": (loader._Batch, "_forget_revived"),
+    "before the spans": (batch.Batch, "_insert_spans"),
+    "between spans and logs": (batch.Batch, "_insert_logs"),
+    "between logs and dirty marks": (batch.Batch, "_mark_dirty"),
+    "between dirty marks and ledger": (batch.Batch, "_forget_revived"),
     "between ledger and removal": (Spool, "finish"),
 }
 
