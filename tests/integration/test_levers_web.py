@@ -18,6 +18,7 @@ from outlay_web.config import Settings
 
 MARCH = (("start", "2026-03-01T00:00:00Z"), ("end", "2026-04-01T00:00:00Z"))
 MINUTE = timedelta(minutes=1)
+MAILED = (("dear", "0.2"), ("cheap", "0.1"))
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,26 @@ def test_thresholds_of_semantic_caches_are_an_answer_a_command_and_on_the_page(s
     page = server.get("/caching", *MARCH).text
     assert "Thresholds of the semantic caches" in page
     assert "more scored answers from the cache at least" in page
+
+
+def test_two_models_are_put_side_by_side(server: Running, tmp_path: Path) -> None:
+    put(
+        server.assembly.context.store,
+        *(call(HOUR + n * MINUTE, usd, model=name, feature="mail") for n in range(40) for name, usd in MAILED),
+    )
+    own = (("by", "model"), ("first", "dear"), ("second", "cheap"), ("feature", "mail"))
+    found = server.api("/decide", *MARCH, *own).json
+    assert [side["cost_per_call_usd"] for side in found["sides"]] == ["0.2", "0.1"]
+    assert (found["verdict"], found["score"]) == ("not enough data", None)
+    assert found["monthly"]["change_usd"].startswith("-")
+    assert asked(server, tmp_path, "decide", "dear", "cheap", "--feature", "mail") == found
+    assert server.api("/decide", *MARCH, *own[:2]).status == 400
+    page = server.get("/decide", *MARCH, ("feature", "mail")).text  # the two dearest by themselves
+    assert "nothing is scored" in page
+    assert "$0.2" in page
+    assert "Of which experiment?" in server.get("/decide", *MARCH, ("by", "arm")).text
+    assert "There is no cascade in this window" in server.get("/decide", *MARCH, ("by", "threshold")).text
+    assert server.get("/decide", *MARCH, ("by", "colour")).status == 400
 
 
 def test_a_traces_page_tells_its_scores(server: Running) -> None:

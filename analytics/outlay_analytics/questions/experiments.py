@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.query.spend_source import instant_text
-from outlay_analytics.query.window import SHOWN, BadRequest, Scope, Window, filter_sql
+from outlay_analytics.query.window import SHOWN, BadRequest, Scope, Window, expression, filter_sql
 from outlay_analytics.questions import spend
 from outlay_analytics.questions.quality import Sums, figures, scored_sums
 from outlay_analytics.questions.scores import SQL, Score, choose, list_scores, scored
@@ -46,7 +46,7 @@ Row = Mapping[str, Any]
 def list_experiments(store: Store, scope: Scope) -> dict[str, Any]:
     """Every experiment of a scope, the newest first, with its arms."""
     found: dict[str, dict[str, Any]] = {}
-    for row in _arms(store, scope):
+    for row in arms_of(store, scope):
         ran = {"first_at": row["first_at"], "last_at": row["last_at"]}
         one = found.setdefault(row["name"], {"name": row["name"], "arms": [], "calls": 0, "cost_usd": None, **ran})
         one["arms"].append(row["arm"])
@@ -93,18 +93,18 @@ def experiment(
         BadRequest: For an unknown score, arm or unit, a margin or a split that cannot be.
     """
     scope = replace(scope, filters={**scope.filters, "experiment": (name,)})
-    if not name or not _arms(store, scope):
+    if not name or not arms_of(store, scope):
         return None
-    scope = _whole(store, scope, name)
-    there = _arms(store, scope)
+    scope = whole_experiment(store, scope, name)
+    there = arms_of(store, scope)
     if not (math.isfinite(margin) and margin >= 0):
         raise BadRequest(f"margin must be a number of at least 0, in units of the score, not {margin}")
-    unit = unit or _unit(there)
+    unit = unit or usual_unit(there)
     if unit not in UNITS:
         raise BadRequest(f"unit must be one of {', '.join(UNITS)}, not {unit[:SHOWN]!r}")
     scores = list_scores(store, scope, success)
     chosen = choose(scores, score, success)
-    units = {row["arm"]: row for row in _units(store, scope, name, unit)}
+    units = {row["arm"]: row for row in units_of(store, scope, "arm", unit)}
     names = list(units)
     if not names:
         raise BadRequest(f"no call of {name[:SHOWN]!r} in this window says its arm and a {unit}; try unit=trace")
@@ -113,7 +113,7 @@ def experiment(
     sums: Mapping[Any, Sums] = {}
     if chosen is not None:
         sums = {key[1] or "": value for key, value in scored_sums(store, scope, chosen, ("arm",)).items()}
-        for row in _scores(store, scope, chosen, unit):
+        for row in unit_scores(store, scope, chosen, "arm", unit):
             if row["arm"] in moments:
                 moments[row["arm"]]["score"] = Moments.read(row, "score")
     measured = {
@@ -226,18 +226,19 @@ def _difference(
         "arm": arm,
         "control": control,
         "measure": measure,
-        **{name: _amount(value, measure) for name, value in _bounds(found).items()},
+        **{name: amount(value, measure) for name, value in bounds(found).items()},
         "verdict": verdict,
         "why": why or None,
         "more_units": more,
     }
 
 
-def _bounds(found: Interval) -> dict[str, float | None]:
+def bounds(found: Interval) -> dict[str, float | None]:
+    """An interval's fields in an answer."""
     return {"difference": found.value, "ci_low": found.low, "ci_high": found.high}
 
 
-def _amount(value: float | None, measure: str) -> float | Decimal | None:
+def amount(value: float | None, measure: str) -> float | Decimal | None:
     """Money to the picodollar, another measure as it is."""
     return Decimal(f"{value:.12f}") if value is not None and measure.endswith("_usd") else value
 
@@ -267,7 +268,7 @@ def _warnings(units: Mapping[str, Row], ratio: Row, control: str) -> list[str]:
     if len(units) == 1:
         found.append("there is only one arm: nothing to compare with")
     for arm, row in units.items():
-        if arm != control and (p := _same_mix(units[control], row)) < MISMATCH:
+        if arm != control and (p := same_mix(units[control], row)) < MISMATCH:
             found.append(f"{arm} and {control} were used for different features (p = {p:.1e}): filter by feature")
     return found
 
@@ -284,7 +285,7 @@ def _left_out(there: Sequence[Row], unit: str) -> list[str]:
     return found
 
 
-def _same_mix(first: Row, second: Row) -> float:
+def same_mix(first: Row, second: Row) -> float:
     """p-value of both arms having the same mix of features: chi-square test of homogeneity over units."""
     one, other = (dict(zip(*row["features"], strict=True)) for row in (first, second))
     totals = [sum(mix.values()) for mix in (one, other)]
@@ -313,7 +314,8 @@ def _control(names: Sequence[str], asked: str) -> str:
     return next((name for usual in CONTROLS for name in names if name.lower() == usual), names[0])
 
 
-def _unit(there: Sequence[Row]) -> str:
+def usual_unit(there: Sequence[Row]) -> str:
+    """The unit of assignment: the first that nearly all calls say."""
     calls = sum(row["calls"] for row in there)
     for name in ("user", "session"):
         if sum(row[f"{name}_calls"] for row in there) >= MOSTLY * calls:
@@ -321,29 +323,34 @@ def _unit(there: Sequence[Row]) -> str:
     return "trace"
 
 
-def _whole(store: Store, scope: Scope, name: str) -> Scope:
+def whole_experiment(store: Store, scope: Scope, name: str) -> Scope:
     """The scope from the experiment's first call on."""
     params = _params(scope) | {"name": name}
     [row] = store.query(load_sql(SQL, "experiment_first"), params)
     return replace(scope, window=Window(row["first_at"], scope.window.end))
 
 
-def _arms(store: Store, scope: Scope) -> list[dict[str, Any]]:
+def arms_of(store: Store, scope: Scope) -> list[dict[str, Any]]:
+    """The experiments of a scope and their arms; see experiments.sql."""
     params = _params(scope) | {"max_rows": MAX_ARMS}
     filters = filter_sql(scope, "calls", params)
     assert filters is not None  # calls know every dimension
     return store.query(load_sql(SQL, "experiments", filters=filters), params)
 
 
-def _units(store: Store, scope: Scope, name: str, unit: str) -> list[dict[str, Any]]:
-    params = _params(scope) | {"name": name}
+def units_of(store: Store, scope: Scope, by: str, unit: str) -> list[dict[str, Any]]:
+    """Sums over units by a dimension; see experiment_units.sql."""
+    params = _params(scope)
+    arm = expression(scope, by, "calls", params)
     filters = filter_sql(scope, "calls", params)
+    assert arm is not None  # calls know every dimension
     assert filters is not None
-    return store.query(load_sql(SQL, "experiment_units", unit=UNITS[unit], filters=filters), params)
+    return store.query(load_sql(SQL, "experiment_units", arm=arm, unit=UNITS[unit], filters=filters), params)
 
 
-def _scores(store: Store, scope: Scope, score: Score, unit: str) -> list[dict[str, Any]]:
-    relation = scored(store, scope, score, ("arm", unit), own={"trace": UNITS["trace"]})
+def unit_scores(store: Store, scope: Scope, score: Score, by: str, unit: str) -> list[dict[str, Any]]:
+    """Sums over units for the mean score, by a dimension; see experiment_scores.sql."""
+    relation = scored(store, scope, score, (by, unit), own={"trace": UNITS["trace"]})
     return store.query(load_sql(SQL, "experiment_scores", scored=relation.sql), relation.params)
 
 

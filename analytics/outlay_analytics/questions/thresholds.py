@@ -8,6 +8,7 @@ have been given; it is unknown where runs would be answered at confidences at wh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -38,6 +39,42 @@ def thresholds(
         BadRequest: If `error` or `confidence` does not lie between 0 and 1.
     """
     check(error, confidence)
+    swept = read_sweep(store, scope, name)
+    if swept is None:
+        return None
+    bins, steps = swept.bins, swept.steps
+    rows = [sweep(bins, at) for at in steps]
+    chosen, reason = recommend(rows, mean_usd(bins, "rest_usd", "priced_escalations"))
+    return {
+        "rows": rows,
+        "recommended": chosen,
+        "reason": reason,
+        "score": swept.score,
+        "runs": sum(one["runs"] for one in bins),
+        "in_use": swept.in_use,
+        **guaranteed(bins if swept.score else [], steps, swept.in_use, error, confidence),
+    }
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is known of a cascade's runs by the confidence of their first attempt.
+
+    Attributes:
+        bins: See cascade_confidences.sql; no step parts one.
+        steps: The thresholds that can be told apart, ascending.
+        in_use: Thresholds that the runs reported.
+        score: By which answers are judged, None without any.
+    """
+
+    bins: Sequence[Row]
+    steps: list[float]
+    in_use: list[float]
+    score: str | None
+
+
+def read_sweep(store: Store, scope: Scope, name: str, extra: Sequence[float] = ()) -> Sweep | None:
+    """Runs by confidence, told apart at the thresholds worth looking at and `extra` ones; None without calls."""
     filters, params = base_params(scope, name)
     parts, rolled = rolled_parts(store, scope, "total")
     live = {"hours": calls_hours_sql(scope.window, parts, params), "filters": filters}
@@ -46,36 +83,17 @@ def thresholds(
     if not name or not seen["calls"]:
         return None
     if not seen["confidences"]:
-        nothing: dict[str, Any] = {
-            "rows": [],
-            "recommended": None,
-            "reason": None,
-            "score": None,
-            "runs": 0,
-            "in_use": [],
-        }
-        return nothing | guaranteed([], [], [], error, confidence)
+        return Sweep([], [], [], None)
     scores = store.query(load_sql(SQL, "cascade_scores", filters=filters), params)
     score = scores[0]["name"] if scores else None
-    steps = candidates(seen)
+    steps = sorted({*candidates(seen), *extra})
     params |= {"steps": steps, "score": score or ""}
     if score:
         runs = load_sql(SQL, "cascade_scored_runs", attempts=scored_attempts_sql(filters))
         sql = load_sql(SQL, "cascade_confidences", runs=runs)
     else:
         sql = load_sql(SQL, "cascade_bins", stored=clean, runs=load_sql(SQL, "cascade_runs", **live))
-    bins = store.query(sql, params)
-    rows = [sweep(bins, at) for at in steps]
-    chosen, reason = recommend(rows, _mean_usd(bins, "rest_usd", "priced_escalations"))
-    return {
-        "rows": rows,
-        "recommended": chosen,
-        "reason": reason,
-        "score": score,
-        "runs": sum(one["runs"] for one in bins),
-        "in_use": seen["thresholds"],
-        **guaranteed(bins if score else [], steps, seen["thresholds"], error, confidence),
-    }
+    return Sweep(store.query(sql, params), steps, list(seen["thresholds"]), score)
 
 
 def candidates(seen: Row) -> list[float]:
@@ -125,13 +143,14 @@ def recommend(rows: Sequence[dict[str, Any]], escalation_usd: Decimal | None) ->
 
 
 def _cost(bins: Sequence[Row], escalating: int, runs: int) -> Decimal | None:
-    first, rest = _mean_usd(bins, "first_usd", "priced_runs"), _mean_usd(bins, "rest_usd", "priced_escalations")
+    first, rest = mean_usd(bins, "first_usd", "priced_runs"), mean_usd(bins, "rest_usd", "priced_escalations")
     if first is None or (escalating and rest is None):
         return None
     return (first + (rest or Decimal(0)) * escalating / runs).quantize(PICO, ROUND_HALF_UP)
 
 
-def _mean_usd(bins: Sequence[Row], usd: str, count: str) -> Decimal | None:
+def mean_usd(bins: Sequence[Row], usd: str, count: str) -> Decimal | None:
+    """What one of those counted cost."""
     times = sum(one[count] for one in bins)
     return sum((Decimal(one[usd]) for one in bins), Decimal(0)) / times if times else None
 

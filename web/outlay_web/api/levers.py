@@ -7,7 +7,8 @@ from enum import Enum
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics.questions import experiments, prompts, quality, tradeoff
+from outlay_analytics.questions import decide, experiments, prompts, quality, tradeoff
+from outlay_analytics.questions.decide_thresholds import decide_thresholds
 from outlay_web.api.schema.parameters import documented
 from outlay_web.api.wire import table
 from outlay_web.http.context import Context
@@ -81,6 +82,21 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             ctx.store, query.scope, query.get("score"), query.get("success"), query.number("margin", experiments.MARGIN)
         )
         return table(query, found, "rows", TRADEOFF)
+
+    @routes.get("/decide", openapi_extra=documented("by", "first", "second", *SCORE, "margin", "format"), tags=TAGS)
+    def get_decide(request: Request) -> Response:
+        """Two models, prompt versions, arms or thresholds side by side, and which to take."""
+        query = read_query(ctx, request, ("by", "first", "second", *SCORE, "margin", "format"))
+        by, margin = query.get("by", "model"), query.number("margin", experiments.MARGIN)
+        first, second = query.get("first"), query.get("second")
+        if by == decide.THRESHOLD:
+            found = decide_thresholds(ctx.store, query.scope, first, second, margin)
+        else:
+            score, success = query.get("score"), query.get("success")
+            found = decide.decide(
+                ctx.store, query.scope, by, first, second, score=score, success=success, margin=margin
+            )
+        return table(query, found, "sides", ["value", "units", *FIGURES, "monthly_usd"])
 
     @routes.get("/prompts", openapi_extra=documented("format"), tags=TAGS)
     def get_prompts(request: Request) -> Response:

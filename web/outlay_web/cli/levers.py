@@ -25,6 +25,10 @@ PROMPTS = columns(
     "prompt prompt_version calls cost_usd cost_per_call_usd input_tokens_per_call output_tokens_per_call "
     "cache_read_ratio change.from_version change.input_tokens_per_call change.monthly_usd"
 )
+SIDES = columns(
+    "value calls n mean ci_low ci_high cost_per_call_usd cost_ci_low_usd cost_ci_high_usd p95_ms error_rate monthly_usd"
+)
+CHANGES = columns("measure difference ci_low ci_high verdict why")
 NO_SCORE = 'no call in this window is scored; send one: outlay.score("correct", 1), or POST /api/v1/scores'
 
 score_option = click.option("--score", metavar="NAME", help="Name of the score; default: the most used one.")
@@ -69,6 +73,33 @@ def add_commands(app: click.Group) -> None:
             print_table(found["tasks"], TASKS)
             if not found["scores"]:
                 print(NO_SCORE)
+
+    @command(app, "decide", by="by")
+    @click.argument("first")
+    @click.argument("second")
+    @score_option
+    @success_option
+    @margin_option
+    @fail_over_option
+    def decide(ask: Ask, first: str, second: str, fail_over: Decimal | None, **own: Any) -> None:
+        """FIRST and SECOND side by side: two models, or with --by prompt_version, arm, threshold … two of those.
+
+        --fail-over is about what moving to SECOND changes a month.
+        """
+        found = ask.show("/decide", "sides", SIDES, first=first, second=second, **own)
+        if ask.form == "text":
+            print()
+            print_table(found["differences"], CHANGES)
+            for warning in found["warnings"]:
+                print(f"careful: {warning}")
+            chosen = {"first": first, "second": second}.get(found["verdict"], found["verdict"])
+            print(f"{chosen}: {found['reason']}; {_scores(found)}")
+            print(
+                f"a month {cell(found['monthly']['change_usd'], 'change_usd')} USD at {found['monthly']['calls']} calls"
+            )
+        if fail_over is not None:
+            found = found or ask.get("/decide", first=first, second=second, **own)
+            check(found["monthly"]["change_usd"], fail_over, "the change a month", unknown="no cost is known")
 
     @command(app, "prompts")
     def prompts(ask: Ask) -> None:

@@ -47,7 +47,7 @@ def page(view: View) -> Page:
         data |= {
             "tiles": [verdict_tile(found, kind) for found in one["differences"] if found["measure"] == "score"],
             "arms": arm_table(view, one, kind),
-            "differences": difference_table(one, kind),
+            "differences": difference_table(view, one, kind),
             "score_options": [score["name"] for score in one["scores"]],
             "arm_options": arms,
             "units": tuple(experiments.UNITS),
@@ -116,7 +116,7 @@ def arm_table(view: View, one: Row, kind: str) -> Table:
     return Table("arms", f"Arms of {one['name']}", columns, lines)
 
 
-def difference_table(one: Row, kind: str) -> Table:
+def difference_table(view: View, one: Row, kind: str) -> Table:
     """Each arm and measure against the control."""
     columns = [
         Column("Arm", "name", "arm"),
@@ -130,10 +130,10 @@ def difference_table(one: Row, kind: str) -> Table:
     lines = []
     for found in one["differences"]:
         shown = {"score": kind, "error_rate": "ratio"}.get(found["measure"], "usd")
-        values = [_amount(found[name], shown) for name in ("difference", "ci_low", "ci_high")]
+        values = [difference_text(found[name], shown) for name in ("difference", "ci_low", "ci_high")]
         lines.append(
             [
-                Cell(found["arm"]),
+                Cell(found["arm"], _decide(view, one, found["arm"])),
                 Cell(MEASURES[found["measure"]]),
                 Cell(values[0]),
                 Cell(f"{values[1]} to {values[2]}" if found["ci_low"] is not None else ""),
@@ -145,7 +145,14 @@ def difference_table(one: Row, kind: str) -> Table:
     return Table("differences", f"Differences to {one['control']}", columns, lines)
 
 
-def _amount(value: Any, kind: str) -> str:
+def _decide(view: View, one: Row, arm: str) -> str:
+    return view.to("/decide", experiment=one["name"], by="arm", first=one["control"], second=arm)
+
+
+def difference_text(value: Any, kind: str) -> str:
+    """A difference with its sign, in the words of its kind: usd, duration, ratio, number."""
+    if value is not None and kind == "duration":
+        return f"{chr(0x2212) if value < 0 else '+'}{fmt.duration_text(abs(value))}"
     if value is None or kind != "usd":
         return signed(value, kind)
     return f"{chr(0x2212) if value < 0 else '+'}${abs(value):.3g}"

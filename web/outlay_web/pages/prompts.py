@@ -22,7 +22,7 @@ def page(view: View) -> Page:
     parted = part_table(view, rows)
     data = {
         "table": prompt_table(view, rows),
-        "changes": change_table(rows),
+        "changes": change_table(view, rows),
         "parted": parted,
         "left_out": found["rows_left_out"],
     }
@@ -63,7 +63,7 @@ def prompt_table(view: View, rows: Sequence[Row]) -> Table:
     return Table("prompts", "Prompts by version", columns, lines, timezone=view.timezone)
 
 
-def change_table(rows: Sequence[Row]) -> Table | None:
+def change_table(view: View, rows: Sequence[Row]) -> Table | None:
     """What each version changed against the one before, the dearest change first."""
     changed = [row for row in rows if row["change"]]
     if not changed:
@@ -86,7 +86,7 @@ def change_table(rows: Sequence[Row]) -> Table | None:
             [
                 Cell(row["prompt"]),
                 Cell(change["from_version"]),
-                Cell(row["prompt_version"]),
+                Cell(row["prompt_version"], _decide(view, row)),
                 Cell(change["monthly_usd"]),
                 Cell(_tokens(change["input_tokens_per_call"])),
                 Cell(_tokens(change["output_tokens_per_call"])),
@@ -94,6 +94,14 @@ def change_table(rows: Sequence[Row]) -> Table | None:
             ]
         )
     return Table("changes", "What new versions changed", columns, lines)
+
+
+def _decide(view: View, row: Row) -> str | None:
+    """Both versions side by side; one without a name cannot be."""
+    before = row["change"]["from_version"]
+    if not before or not row["prompt_version"]:
+        return None
+    return view.to("/decide", prompt=row["prompt"], by="prompt_version", first=before, second=row["prompt_version"])
 
 
 def part_table(view: View, rows: Sequence[Row]) -> Table | None:

@@ -39,6 +39,7 @@ NAVIGATION = (
     (
         Item("Quality", "/quality", "quality"),
         Item("Trade-off", "/tradeoff", "tradeoff"),
+        Item("Decide", "/decide", "decide"),
         Item("Experiments", "/experiments", "experiments"),
         Item("Prompts", "/prompts", "prompts"),
         Item("Caching", "/caching", "caching"),

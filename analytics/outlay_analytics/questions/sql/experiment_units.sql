@@ -1,7 +1,7 @@
 -- Question: what did the units of each arm of an experiment cost, how often did they fail, for what were they used?
--- Fragments: unit (text on c), filters (conditions on c). Parameters: project, start, end, name.
+-- Fragments: arm, unit (texts on c), filters (conditions on c). Parameters: project, start, end, those of the fragments.
 -- Result: one row per arm: units, those also seen in another arm, sums over units for cost per call and failures per call
--- (see moments.py), units by feature (of each unit's first call).
+-- (see moments.py), units by feature (of each unit's first call), first and last call.
 SELECT
     arm,
     count() AS units,
@@ -11,7 +11,9 @@ SELECT
     count() AS error_units, sum(errors) AS error_a, sum(calls) AS error_b,
     sum(errors * errors) AS error_aa, sum(calls * calls) AS error_bb, sum(errors * calls) AS error_ab,
     max(calls) = 1 AS error_shares,
-    sumMap([feature], [toUInt64(1)]) AS features
+    sumMap([feature], [toUInt64(1)]) AS features,
+    min(first) AS first_at,
+    max(last) AS last_at
 FROM
 (
     SELECT
@@ -20,18 +22,19 @@ FROM
     FROM
     (
         SELECT
-            c.arm AS arm,
+            $arm AS arm,
             $unit AS unit,
             toFloat64(count()) AS calls,
             toFloat64(count(c.cost_usd)) AS priced,
             toFloat64(sum(ifNull(c.cost_usd, 0))) AS cost,
             toFloat64(countIf(c.status = 'error')) AS errors,
+            min(c.started_at) AS first,
+            max(c.started_at) AS last,
             argMin(toString(c.feature), (c.started_at, c.span_id)) AS feature
         FROM calls AS c FINAL
         WHERE c.project = {project:String}
           AND c.started_at >= toDateTime64({start:String}, 9, 'UTC')
           AND c.started_at < toDateTime64({end:String}, 9, 'UTC')
-          AND c.experiment = {name:String}
           AND ($filters)
         GROUP BY arm, unit
         HAVING arm != '' AND unit != ''

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from outlay_analytics.questions.decide import CHOICES
+from outlay_analytics.questions.decide import MEASURES as CHOSEN_BY
 from outlay_analytics.questions.experiments import MEASURES, UNITS, VERDICTS
 from outlay_web.api.schema.answer import Answer, Answers
 from outlay_web.api.schema.parts import REMAINDER, VALUES
@@ -168,7 +170,44 @@ PROMPTS = record(
     }
 )
 
+SIDE = record(
+    {
+        "value": TEXT,
+        "units": COUNT,
+        **FIGURES,
+        "n": COUNT,
+        **each("cost_ci_low_usd cost_ci_high_usd monthly_usd", maybe(USD)),
+    },
+    {"escalation_rate": RATIO},
+)
+DECIDE = record(
+    {
+        **ASKED,
+        "by": TEXT,
+        **SCORED,
+        "margin": NUMBER,
+        "unit": one_of((*UNITS, "run")),
+        "method": TEXT,
+        "sides": listed(SIDE),
+        "differences": listed(
+            record(
+                {
+                    "measure": one_of(CHOSEN_BY),
+                    **each("difference ci_low ci_high", either(NUMBER, USD, {"type": "null"})),
+                    "verdict": one_of(VERDICTS),
+                    "why": maybe(TEXT),
+                }
+            )
+        ),
+        "monthly": record({"calls": COUNT, **each("change_usd change_lo_usd change_hi_usd", maybe(USD))}),
+        "verdict": one_of(CHOICES),
+        "reason": TEXT,
+        "warnings": listed(TEXT),
+    }
+)
+
 ANSWERS: Answers = {
+    "GET /decide": Answer(DECIDE),
     "GET /quality": Answer(QUALITY),
     "GET /experiments": Answer(EXPERIMENTS),
     "GET /experiments/{name}": Answer(EXPERIMENT, (404,)),

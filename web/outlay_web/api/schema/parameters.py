@@ -43,6 +43,8 @@ OWN: dict[str, tuple[str, Schema]] = {
     "control": ("The arm that others are compared with.", TEXT),
     "cursor": ("next_cursor of the page before.", TEXT),
     "day": ("Day of the report; default yesterday.", {"type": "string", "format": "date"}),
+    "first": ("One of two values of `by` that are put side by side.", TEXT),
+    "second": ("The other one, which is compared with the first.", TEXT),
     "error": (
         "Most of the accepted answers that may be wrong; default 0.02.",
         {"type": "number", "minimum": 0, "maximum": 1},
