@@ -18,9 +18,10 @@ from outlay.optimizations.evaluate import aevaluate, evaluate
 from outlay.optimizations.evaluation import Evaluation
 from outlay.optimizations.evaluation_results import EvaluationSummary, Interval
 from outlay.optimizations.evaluation_rows import EvaluationRow
-from outlay.optimizations.experiment import assign
+from outlay.optimizations.experiment import Arm, Layer, assign
 from outlay.optimizations.learning import LearnedThreshold
-from outlay.optimizations.router import Router, Rule
+from outlay.optimizations.matrix import MATRIX, MatrixRow, measured_matrix
+from outlay.optimizations.router import Route, Router, Rule
 from outlay.optimizations.rules import bypass
 from outlay.optimizations.semantic_cache import SemanticCache
 from outlay.tracing.call import Call
@@ -34,7 +35,9 @@ from outlay.tracing.track import track
 from outlay.usage import Usage
 
 __all__ = [
+    "MATRIX",
     "TOP",
+    "Arm",
     "AttemptResult",
     "Call",
     "Cascade",
@@ -45,7 +48,10 @@ __all__ = [
     "EvaluationRow",
     "EvaluationSummary",
     "Interval",
+    "Layer",
     "LearnedThreshold",
+    "MatrixRow",
+    "Route",
     "Router",
     "Rule",
     "SemanticCache",
@@ -61,6 +67,7 @@ __all__ = [
     "flush",
     "init",
     "invalidate",
+    "measured_matrix",
     "prompt_parts",
     "record",
     "score",

@@ -102,12 +102,23 @@ BATCH_CUSTOM_ID: Final = "outlay.batch.custom_id"  # what the application called
 STREAM_END: Final = "outlay.stream.end"  # complete, abandoned or cut
 ROUTE_TIER: Final = "outlay.route.tier"
 ROUTE_REASON: Final = "outlay.route.reason"
+ROUTE_PROPENSITY: Final = "outlay.route.propensity"  # probability with which this tier was to be chosen
 EXPERIMENT_NAME: Final = "outlay.experiment.name"
 EXPERIMENT_ARM: Final = "outlay.experiment.arm"
+EXPERIMENT_PROPENSITY: Final = "outlay.experiment.propensity"  # share of units that get this arm
+EXPERIMENT_TAG_PREFIX: Final = TAG_PREFIX + "experiment."  # + name of an experiment around the innermost one
 PROMPT_PART_PREFIX: Final = "outlay.prompt.part."  # + name + PROMPT_PART_SUFFIX
 PROMPT_PART_SUFFIX: Final = ".tokens"
 
-_PASSED_ON: Final = (*TAG_ATTRIBUTES.values(), EXPERIMENT_NAME, EXPERIMENT_ARM, ROUTE_TIER, ROUTE_REASON)
+_PASSED_ON: Final = (
+    *TAG_ATTRIBUTES.values(),
+    EXPERIMENT_NAME,
+    EXPERIMENT_ARM,
+    EXPERIMENT_PROPENSITY,
+    ROUTE_TIER,
+    ROUTE_REASON,
+    ROUTE_PROPENSITY,
+)
 _PASSED_ON_PREFIXES: Final = (TAG_PREFIX, PROMPT_PART_PREFIX)
 
 

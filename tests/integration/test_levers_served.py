@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.hand_calls import DAY, call, put
 from tests.web_server import Running, llm_span, own_store, running
 
 import outlay
@@ -48,3 +50,27 @@ def test_a_dataset_of_logged_calls_has_question_and_answer(served: Running) -> N
         outlay.dataset(server.url, api_key=key, feature="no such")
     with pytest.raises(ValueError, match=r"answered 400.*colour"):
         outlay.dataset(server.url, api_key=key, colour="blue")
+
+
+def test_a_router_takes_what_the_server_has_measured(served: Running) -> None:
+    store = served.assembly.context.store
+    judged = []
+    for model, right in (("gpt-4o-mini", 570), ("gpt-4o", 572)):
+        cost = "0.01" if model == "gpt-4o-mini" else "0.10"
+        rows = [call(timedelta(minutes=k), cost, model=model, task="triage") for k in range(600)]
+        put(store, *rows)
+        told = {"project": "default", "name": "good", "label": "", "at": DAY}
+        judged += [
+            {**told, "trace_id": row["trace_id"], "span_id": row["span_id"], "value": float(k < right)}
+            for k, row in enumerate(rows)
+        ]
+    with served.assembly.context.writing() as writer:
+        writer.insert("scores", judged)
+    window = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z", "margin": "0.05"}
+    matrix = outlay.measured_matrix(served.url, api_key="r" * 32, **window)
+    assert [(row.task, row.tier) for row in matrix] == [("triage", "cheap")]
+    tiers = {"cheap": "gpt-4o-mini", "frontier": "gpt-4o"}
+    router = outlay.Router(
+        tiers, default="frontier", matrix=lambda: outlay.measured_matrix(served.url, api_key="r" * 32, **window)
+    )
+    assert (router.choose("triage").target, router.choose("triage").reason) == ("gpt-4o-mini", "matrix: triage")

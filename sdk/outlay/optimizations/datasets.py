@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from outlay import semconv
+from outlay.optimizations.server_api import ServerApi
 
 MOST_AT_ONCE = 1000  # calls that the server lists
 
@@ -40,7 +40,7 @@ def dataset(
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1, not {limit!r}")
     if str(source).startswith(("http://", "https://")):
-        found = list(_logged(_Server(str(source).rstrip("/"), api_key), 100 if limit is None else limit, filters))
+        found = list(_logged(ServerApi(str(source), api_key), 100 if limit is None else limit, filters))
         if not found:
             raise ValueError(f"{source} has no call with content {filters or ''}: is capture_content on?")
         return found
@@ -94,7 +94,7 @@ def _table(path: Path) -> Iterator[tuple[str, Any]]:
             yield f"line {rows.line_num}", dict(row)
 
 
-def _logged(server: _Server, limit: int, filters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _logged(server: ServerApi, limit: int, filters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """Examples of a server's calls, the latest first."""
     left, cursor = limit, ""
     while left:
@@ -112,7 +112,7 @@ def _logged(server: _Server, limit: int, filters: Mapping[str, str]) -> Iterator
             return
 
 
-def _example(server: _Server, call: Mapping[str, Any]) -> dict[str, Any] | None:
+def _example(server: ServerApi, call: Mapping[str, Any]) -> dict[str, Any] | None:
     trace = server.get(f"/traces/{quote(call['trace_id'])}")
     texts = next((span.get("texts") or {} for span in trace["spans"] if span["span_id"] == call["span_id"]), {})
     try:
@@ -137,18 +137,3 @@ def _text(message: Mapping[str, Any]) -> str:
     if isinstance(message.get("content"), str):
         return str(message["content"])
     return "\n".join(str(part["content"]) for part in message.get("parts") or () if "content" in part)
-
-
-@dataclass(frozen=True, slots=True)
-class _Server:
-    url: str
-    api_key: str
-
-    def get(self, path: str) -> Any:
-        import requests
-
-        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
-        answer = requests.get(f"{self.url}/api/v1{path}", timeout=30, headers=headers)
-        if answer.status_code != 200:
-            raise ValueError(f"{urlsplit(self.url).netloc} answered {answer.status_code}: {answer.text[:300]}")
-        return answer.json()

@@ -23,6 +23,7 @@ from opentelemetry import context as otel_context
 
 from outlay import semconv
 from outlay.tracing.context import SCOPE_KEY, Scope, current_scope
+from outlay.tracing.track import track
 
 Arms = Sequence[str] | Mapping[str, float]
 
@@ -30,14 +31,46 @@ _forced: ContextVar[Mapping[str, str] | None] = ContextVar("outlay-forced-arms",
 
 
 class Arm(str):
-    """The arm's name. As a block, calls inside carry `outlay.experiment.name` and `.arm`."""
+    """The arm's name. As a block, calls inside carry `outlay.experiment.name`, `.arm` and `.propensity`.
+
+    Blocks of several experiments may lie in each other: the innermost one is the call's, those around it are its tags
+    `experiment.<name>`.
+
+    Attributes:
+        experiment: Name of the experiment.
+        propensity: Share of units that get this arm, 0–1.
+        is_in: Whether the unit takes part; in a layer it may be in another experiment. If not, a block says nothing.
+    """
 
     experiment: str
+    propensity: float
+    is_in: bool
     _tokens: list[Any]
+
+    @classmethod
+    def _of(cls, experiment: str, name: str, propensity: float, is_in: bool = True) -> Arm:
+        arm = cls(name)
+        arm.experiment, arm.propensity, arm.is_in, arm._tokens = experiment, propensity, is_in, []
+        return arm
+
+    def expose(self) -> None:
+        """Say that here the arm has made a difference, where no call says so: a span, `exposure <experiment>`."""
+        if self.is_in:
+            with self, track(f"exposure {self.experiment}"):
+                pass
 
     def __enter__(self) -> Arm:
         outer = current_scope()
-        added = {semconv.EXPERIMENT_NAME: self.experiment, semconv.EXPERIMENT_ARM: str(self)}
+        added: dict[str, Any] = {}
+        if self.is_in:
+            added = {
+                semconv.EXPERIMENT_NAME: self.experiment,
+                semconv.EXPERIMENT_ARM: str(self),
+                semconv.EXPERIMENT_PROPENSITY: self.propensity,
+            }
+            around, arm = (outer.attributes.get(key) for key in (semconv.EXPERIMENT_NAME, semconv.EXPERIMENT_ARM))
+            if around is not None and around != self.experiment:
+                added[f"{semconv.EXPERIMENT_TAG_PREFIX}{around}"] = str(arm)
         scope = Scope({**outer.attributes, **added}, outer.frame, outer.metering)
         self._tokens.append(otel_context.attach(otel_context.set_value(SCOPE_KEY, scope)))
         return self
@@ -70,15 +103,58 @@ def assign(experiment: str, unit: object, arms: Arms = ("control", "treatment"),
     stages = [_shares(experiment, stage) for stage in (*before, arms)]
     chosen = (_forced.get() or {}).get(experiment)
     if chosen is None:
-        chosen = _first(f"{experiment}\0{unit}", stages[0])
-        for number, (old, new) in enumerate(pairwise(stages), 1):
-            chosen = _moved(f"{experiment}\0{unit}\0{number}", chosen, old, new)
+        chosen = _after(f"{experiment}\0{unit}", stages)
     elif chosen not in stages[-1]:
         raise ValueError(f"experiment {experiment!r} has no arm {chosen!r}; there are {', '.join(stages[-1])}")
-    arm = Arm(chosen)
-    arm.experiment = experiment
-    arm._tokens = []
-    return arm
+    return Arm._of(experiment, chosen, stages[-1][chosen])
+
+
+class Layer:
+    """Experiments that exclude each other: a unit takes part in one of them at most.
+
+    Args:
+        name: Name of the layer; those of different layers are independent.
+        experiments: Experiment → share of units, 0–1; what is left takes part in none.
+        before: The shares as they were, oldest first: then a change moves only who must move.
+
+    Raises:
+        ValueError: If there is no experiment, or the shares are more than all.
+
+    Example:
+        search = outlay.Layer("search", {"prompt-14": 0.5, "model-7": 0.3})
+        with search.assign("prompt-14", user_id, {"control": 0.5, "short": 0.5}, outside="control") as arm:
+            answer = ask(PROMPTS[arm], question)
+    """
+
+    def __init__(
+        self, name: str, experiments: Mapping[str, float], *, before: Sequence[Mapping[str, float]] = ()
+    ) -> None:
+        self.name = name
+        self._experiments = tuple(experiments)
+        self._stages = [_layer_shares(name, stage) for stage in (*before, experiments)]
+
+    def assign(
+        self,
+        experiment: str,
+        unit: object,
+        arms: Arms = ("control", "treatment"),
+        *,
+        outside: str = "control",
+        before: Sequence[Arms] = (),
+    ) -> Arm:
+        """As `outlay.assign`; a unit that does not take part here gets `outside`, and its block says nothing.
+
+        Raises:
+            ValueError: If the layer has no such experiment, or as `outlay.assign`.
+        """
+        if experiment not in self._experiments:
+            raise ValueError(f"layer {self.name!r} has no {experiment!r}; there are {', '.join(self._experiments)}")
+        arm = assign(experiment, unit, arms, before=before)
+        if experiment in (_forced.get() or {}):
+            return arm
+        if _after(f"layer\0{self.name}\0{unit}", self._stages) != experiment:
+            return Arm._of(experiment, outside, 1 - self._stages[-1][experiment], is_in=False)
+        return arm
 
 
 @contextmanager
@@ -102,6 +178,26 @@ def _shares(experiment: str, arms: Arms) -> dict[str, float]:
     if not weights or not min(weights.values()) >= 0 or not 0 < total < math.inf:
         raise ValueError(f"experiment {experiment!r} needs arms with weights of at least 0, not {arms!r}")
     return {name: weight / total for name, weight in weights.items()}
+
+
+def _layer_shares(layer: str, experiments: Mapping[str, float]) -> dict[str, float]:
+    """Experiment → its share, and what is left under no name.
+
+    Raises:
+        ValueError: If there is nothing to choose, or more than all.
+    """
+    total = math.fsum(experiments.values())
+    if not experiments or "" in experiments or not min(experiments.values()) >= 0 or not 0 < total <= 1 + 1e-9:
+        raise ValueError(f"layer {layer!r} needs experiments with shares of at most 1 together, not {experiments!r}")
+    return {**experiments, "": max(1 - total, 0.0)}
+
+
+def _after(unit: str, stages: Sequence[Mapping[str, float]]) -> str:
+    """Where a unit is after all changes of the shares."""
+    chosen = _first(unit, stages[0])
+    for number, (old, new) in enumerate(pairwise(stages), 1):
+        chosen = _moved(f"{unit}\0{number}", chosen, old, new)
+    return chosen
 
 
 def _first(unit: str, shares: Mapping[str, float]) -> str:

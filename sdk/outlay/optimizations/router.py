@@ -1,13 +1,17 @@
 """Router: which tier of model a task needs, by rules that are data.
 
 `MATRIX` is a starting point from experience reports: what a lower tier is said to keep of the quality. Measure it on
-your own data (`evaluate`, and the trade-off page) and pass rules of your own. Tiers have the server's names: frontier,
-mid, cheap, local.
+your own data (`evaluate`, and the trade-off page) and pass a matrix of your own, from a file or from the server's
+recommendation. Tiers have the server's names: frontier, mid, cheap, local.
+
+Every choice says with which probability it was made (`outlay.route.propensity`): with it, what other rules would have
+brought can be estimated from what was seen (inverse propensity scoring; Horvitz and Thompson 1952).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -15,36 +19,12 @@ from typing import Any, Generic, TypeVar
 from opentelemetry import context as otel_context
 
 from outlay import _safely, semconv
+from outlay.optimizations.matrix import MATRIX, Matrix, MatrixRow, MatrixSource
 from outlay.tracing.context import SCOPE_KEY, Scope, current_scope
 
+__all__ = ["MATRIX", "MatrixRow", "Route", "Router", "Rule"]
+
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class MatrixRow:
-    """What is known about a kind of task.
-
-    Attributes:
-        task: Kind of task, as given to `Router.choose(task=…)`.
-        tier: The tier that is recommended for it.
-        kept: What a lower tier is said to keep of the quality.
-        failure: How a lower tier usually fails.
-    """
-
-    task: str
-    tier: str
-    kept: str
-    failure: str
-
-
-MATRIX: tuple[MatrixRow, ...] = (
-    MatrixRow("classification", "cheap", "95 %+ with good prompts", "edge cases misclassified"),
-    MatrixRow("extraction", "mid", "90 %+ with schema hints", "schema broken on complex fields"),
-    MatrixRow("rag", "frontier", "80 %", "hallucination where context has gaps"),
-    MatrixRow("reasoning", "frontier", "60–70 %", "logical errors in the chain"),
-    MatrixRow("summarization", "mid", "85 %+ if chunked well", "details lost in reduce"),
-    MatrixRow("code", "frontier", "70 %, simple code only", "subtle logic errors, wrong APIs"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +37,7 @@ class Rule:
         min_complexity: Only from this complexity on, 0–1.
         when: Only if this says so; it gets the keywords of `choose`.
         reason: Shown beside the choice; default says what matched.
+        explore: Whether exploration may choose another tier all the same; False where the rule must hold.
     """
 
     tier: str
@@ -64,6 +45,7 @@ class Rule:
     min_complexity: float | None = None
     when: Callable[[Mapping[str, Any]], bool] | None = None
     reason: str = ""
+    explore: bool = True
 
     def matches(self, task: str | None, complexity: float | None, facts: Mapping[str, Any]) -> bool:
         """Whether every condition holds."""
@@ -86,17 +68,26 @@ class Rule:
 
 
 class Route(Generic[T]):
-    """A choice. As a block, calls inside carry `outlay.route.tier` and `.reason`."""
+    """A choice. As a block, calls inside carry `outlay.route.tier`, `.reason` and `.propensity`.
 
-    def __init__(self, tier: str, target: T, reason: str) -> None:
+    Attributes:
+        propensity: The probability, above 0 and at most 1, with which this tier was to be chosen here.
+    """
+
+    def __init__(self, tier: str, target: T, reason: str, propensity: float = 1.0) -> None:
         self.tier = tier
         self.target = target
         self.reason = reason
+        self.propensity = propensity
         self._tokens: list[Any] = []
 
     def __enter__(self) -> Route[T]:
         outer = current_scope()
-        added = {semconv.ROUTE_TIER: self.tier, semconv.ROUTE_REASON: self.reason}
+        added = {
+            semconv.ROUTE_TIER: self.tier,
+            semconv.ROUTE_REASON: self.reason,
+            semconv.ROUTE_PROPENSITY: self.propensity,
+        }
         scope = Scope({**outer.attributes, **added}, outer.frame, outer.metering)
         self._tokens.append(otel_context.attach(otel_context.set_value(SCOPE_KEY, scope)))
         return self
@@ -112,7 +103,12 @@ class Router(Generic[T]):
         tiers: Tier → what to use for it: a model's name, a client, a function.
         rules: In order of precedence.
         default: Tier when nothing matches. Must be said where there is more than one: no model is chosen in silence.
-        matrix: Recommendation per task, for tiers that exist here.
+        matrix: Recommendation per task, for tiers that exist here: rows, a file (`.json`, `.toml`), or a function that
+            gives rows, such as `lambda: outlay.measured_matrix(url)`.
+        reload_s: How often a file is looked at, or a function asked, again; one that fails leaves all as it was.
+        explore: Share of requests, 0–1, that go to a tier drawn from `explore_tiers` instead, to learn what the others
+            would do.
+        explore_tiers: Default are all.
         strict: Refuse a task that neither a rule nor the matrix names, and a complexity that is no number of 0–1: for
             development and tests. Otherwise they go to the default, with the reason, and a warning is logged.
 
@@ -131,8 +127,11 @@ class Router(Generic[T]):
         rules: Sequence[Rule] = (),
         *,
         default: str | None = None,
-        matrix: Sequence[MatrixRow] = MATRIX,
+        matrix: Matrix = MATRIX,
         strict: bool = False,
+        reload_s: float = 60.0,
+        explore: float = 0.0,
+        explore_tiers: Sequence[str] | None = None,
     ) -> None:
         if not tiers:
             raise ValueError("a router needs at least one tier")
@@ -141,12 +140,41 @@ class Router(Generic[T]):
         if default is None and len(tiers) > 1:
             raise ValueError(f"a router needs default=, its tier when nothing matches: one of {', '.join(tiers)}")
         self._default = default if default is not None else next(iter(tiers))
-        self._matrix = {row.task: row for row in matrix}
-        self._known = self._matrix.keys() | {rule.task for rule in self._rules if rule.task is not None}
         self._is_strict = strict
-        for tier in (self._default, *(rule.tier for rule in self._rules)):
+        self._explored = tuple(self._tiers if explore_tiers is None else explore_tiers)
+        for tier in (self._default, *(rule.tier for rule in self._rules), *self._explored):
             if tier not in self._tiers:
                 raise ValueError(f"no tier {tier!r}; there are {', '.join(self._tiers)}")
+        if not _is_ratio(explore) or (explore and not self._explored):
+            raise ValueError(f"explore is a share of 0–1 and needs tiers to draw from, not {explore!r}")
+        if not reload_s >= 0:
+            raise ValueError(f"reload_s must be at least 0, not {reload_s!r}")
+        self._explore = float(explore)
+        self._matrix = MatrixSource(matrix, reload_s, self._check_matrix)
+
+    def reload(self) -> None:
+        """Read the matrix again now, from its file or function.
+
+        Raises:
+            Exception: Whatever is wrong with it; then it stays as it was.
+        """
+        self._matrix.reload()
+
+    def _check_matrix(self, rows: Iterable[MatrixRow]) -> None:
+        """Rows whose tier is not here count only where no other says what to do; a matrix of nothing else is a mistake.
+
+        Raises:
+            TypeError, ValueError: If it can never be of use.
+        """
+        found = tuple(rows)
+        for row in found:
+            if not isinstance(row, MatrixRow):
+                raise TypeError(f"a matrix holds MatrixRow, not {row!r}")
+        if found and found != MATRIX and not any(row.tier in self._tiers for row in found):
+            raise ValueError(
+                f"no row of the matrix has a tier of this router: {', '.join(sorted({row.tier for row in found}))}; "
+                f"there are {', '.join(self._tiers)}"
+            )
 
     def choose(self, task: str | None = None, complexity: float | None = None, **facts: Any) -> Route[T]:
         """The tier for a request.
@@ -171,18 +199,35 @@ class Router(Generic[T]):
         every = {"task": task, "complexity": complexity, **facts}
         for rule in self._rules:
             if _matches(rule, task, complexity, every):
-                return Route(rule.tier, self._tiers[rule.tier], rule.why())
-        row = self._matrix.get(task or "")
+                return self._route(rule.tier, rule.why(), rule.explore)
+        matrix = self._matrix.rows()
+        row = matrix.get(task or "")
         if row is not None and row.tier in self._tiers:
-            return Route(row.tier, self._tiers[row.tier], f"matrix: {row.task}")
-        if task is not None and task not in self._known:
+            return self._route(row.tier, f"matrix: {row.task}")
+        if task is not None and task not in self._known(matrix):
             unknown = self._doubt(f"nothing is known of task {task!r}")
-        return Route(self._default, self._tiers[self._default], f"default: {unknown}" if unknown else "default")
+        return self._route(self._default, f"default: {unknown}" if unknown else "default")
+
+    def _route(self, tier: str, reason: str, may_explore: bool = True) -> Route[T]:
+        """The choice, or another one to learn from."""
+        share = self._explore if may_explore else 0.0
+        chosen = tier
+        if share and random.random() < share:
+            chosen = random.choice(self._explored)
+        drawn = share * self._explored.count(chosen) / len(self._explored) if share else 0.0
+        propensity = drawn + (1 - share if chosen == tier else 0.0)
+        if chosen != tier:
+            reason = f"explored, not {tier}: {reason}"
+        return Route(chosen, self._tiers[chosen], reason, propensity)
+
+    def _known(self, matrix: Mapping[str, MatrixRow]) -> set[str]:
+        return matrix.keys() | {rule.task for rule in self._rules if rule.task is not None}
 
     def _doubt(self, problem: str) -> str:
         """Say that what is given means nothing here."""
         if self._is_strict:
-            raise ValueError(f"router: {problem}; tasks known are {', '.join(sorted(self._known))}")
+            known = ", ".join(sorted(self._known(self._matrix.rows())))
+            raise ValueError(f"router: {problem}; tasks known are {known}")
         _safely.warn(
             f"router {problem}", "router: %s; without another rule the default, %s, holds", problem, self._default
         )

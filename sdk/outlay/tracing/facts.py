@@ -24,9 +24,21 @@ _CACHE = {
     "avoided_input_tokens": semconv.CACHE_AVOIDED_INPUT_TOKENS,
     "avoided_output_tokens": semconv.CACHE_AVOIDED_OUTPUT_TOKENS,
 }
-_EXPERIMENT = {"name": semconv.EXPERIMENT_NAME, "arm": semconv.EXPERIMENT_ARM}
-_ROUTE = {"tier": semconv.ROUTE_TIER, "reason": semconv.ROUTE_REASON}
-_FLOATS = frozenset({semconv.CASCADE_CONFIDENCE, semconv.CASCADE_THRESHOLD, semconv.CACHE_SIMILARITY})
+_EXPERIMENT = {
+    "name": semconv.EXPERIMENT_NAME,
+    "arm": semconv.EXPERIMENT_ARM,
+    "propensity": semconv.EXPERIMENT_PROPENSITY,
+}
+_ROUTE = {"tier": semconv.ROUTE_TIER, "reason": semconv.ROUTE_REASON, "propensity": semconv.ROUTE_PROPENSITY}
+_FLOATS = frozenset(
+    {
+        semconv.CASCADE_CONFIDENCE,
+        semconv.CASCADE_THRESHOLD,
+        semconv.CACHE_SIMILARITY,
+        semconv.EXPERIMENT_PROPENSITY,
+        semconv.ROUTE_PROPENSITY,
+    }
+)
 
 
 def lever_attributes(
