@@ -118,14 +118,22 @@ def test_an_anomaly_is_told_once_and_resolved_when_it_is_over(store: Store) -> N
 def found_in(project: str) -> dict[str, Any]:
     """An anomaly that goes on."""
     return {
+        "id": project,
         "started_at": BEGAN,
         "ended_at": NOW,
+        "ongoing": True,
         "scope": {"feature": project},
         "channel": "spend",
         "actual_usd": Decimal(30),
         "expected_usd": Decimal(10),
+        "impact_usd": Decimal(20),
+        "impact_lo_usd": Decimal(18),
+        "impact_hi_usd": Decimal(22),
+        "score": 0.9,
+        "cause": "more calls",
         "summary": "more calls: $20.00 more than expected",
         "explain": {"drivers": [], "sentences": []},
+        "parts": [],
     }
 
 

@@ -241,6 +241,10 @@ QUESTIONS: list[tuple[str, Pairs, str]] = [
     ("/forecast", (("interval", "hour"), ("horizon", "2d")), "forecast"),
     ("/anomalies", (), "anomalies"),
     ("/anomalies", (("limit", "1"),), "anomalies"),
+    ("/incidents", (), "incidents"),
+    ("/incidents", (("limit", "1"), ("state", "open")), "incidents"),
+    ("/markers", (), ""),
+    ("/explain", (("base", "week_earlier"),), ""),
     ("/report", (), "budgets"),
     ("/budgets", (), "budgets"),
     ("/budgets", (("limit", "1"),), "budgets"),
@@ -285,6 +289,8 @@ def test_answers_about_one_thing_fit(world: Documented) -> None:
     assert world.ask("get", "/cascades/{name}/thresholds", name="triage").json["rows"]
     assert world.ask("get", "/experiments/{name}", ("split", "b:1"), name="tone").json["arms"]
     assert world.ask("get", "/budgets/{name}", name="search").status == 200
+    incident = world.ask("get", "/incidents").json["incidents"][0]["id"]
+    assert world.ask("get", "/incidents/{incident_id}", incident_id=incident).json["id"] == incident
 
 
 def test_what_is_changed_is_answered_as_described(world: Documented) -> None:
@@ -293,6 +299,11 @@ def test_what_is_changed_is_answered_as_described(world: Documented) -> None:
     assert acknowledged["acknowledged_by"] == "ann"
     assert world.ask("post", "/alerts/{alert_id}/silence", alert_id=alert).json["silenced_until"]
     assert not world.ask("post", "/alerts/test", body={"notify": ["nobody"]}).json["deliveries"][0]["sent"]
+    incident = world.ask("get", "/incidents").json["incidents"][0]["id"]
+    note = {"kind": "note", "text": "seen", "by": "ann"}
+    noted = world.ask("post", "/incidents/{incident_id}/events", body=note, incident_id=incident)
+    assert noted.json["notes"][-1]["text"] == "seen"
+    assert world.ask("post", "/markers", body={"name": "deploy 1", "scope": {"feature": "search"}}).status == 201
     score = {"trace_id": f"{0xCA1:032x}", "name": "tone", "label": "kind"}
     assert world.ask("post", "/scores", body=score).status == 201
     call = {"provider": "openai", "model": "gpt-4o-mini", "usage": {"input_tokens": 1000, "output_tokens": 10}}
@@ -368,7 +379,7 @@ def _gets(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_wrong_parameters_are_answered_with_a_status_that_is_described(empty: Documented) -> None:
-    names = {"name": "nobody", "trace_id": "zz", "alert_id": "nobody", "bill": "nobody"}
+    names = {"name": "nobody", "trace_id": "zz", "alert_id": "nobody", "incident_id": "nobody", "bill": "nobody"}
     for path, operation in _gets(empty.document):
         own = [one for one in operation["parameters"] if one["in"] == "query" and one["schema"].get("items") != TEXT]
         for parameter in own:
@@ -398,7 +409,7 @@ LENIENT = ("/alerts/test", "/estimate", "/admin/ingest")
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"flavor": "sweet"}', b"\xff\xfe", b'{"start": 1}'])
 def test_wrong_bodies_are_answered_with_a_status_that_is_described(empty: Documented, body: bytes) -> None:
-    names = {"name": "nobody", "alert_id": "nobody", "bill": "nobody"}
+    names = {"name": "nobody", "alert_id": "nobody", "incident_id": "nobody", "bill": "nobody"}
     for method, whole, operation in operations(empty.document):
         path = whole.removeprefix("/api/v1")
         if "requestBody" in operation:

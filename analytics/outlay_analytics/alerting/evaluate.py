@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 
@@ -40,9 +39,11 @@ from outlay_analytics.alerting.rules import (
 )
 from outlay_analytics.alerting.settings import AlertSettings
 from outlay_analytics.alerting.states import Alert, advance, begin, explained, fingerprint, inhibited, why_notify
-from outlay_analytics.anomalies.incidents import Finder, find, usual_window
+from outlay_analytics.anomalies.incidents import FLOOR_USD, Finder, find
 from outlay_analytics.forecast.projection import LEARN, LEAST, elapsed_share, look_ahead
 from outlay_analytics.forecast.seasonal import forecast
+from outlay_analytics.incidents.incident import Incident
+from outlay_analytics.incidents.record import over, record
 from outlay_analytics.query.calendar import spend_series, start_of, with_window
 from outlay_analytics.query.text import usd
 from outlay_analytics.query.together import asked_together
@@ -103,7 +104,7 @@ def evaluate_anomalies(
     projects: Sequence[str] = ("default",),
     finder: Finder = find,
 ) -> int:
-    """One round over the anomalies of the last two days. Returns how many messages were accepted.
+    """One round over the incidents of the last two days: remembered, and told. Returns how many messages were accepted.
 
     A project whose anomalies cannot be found keeps its alerts as they are, and stops none of the others.
 
@@ -111,8 +112,6 @@ def evaluate_anomalies(
         finder: Looks for the anomalies of a scope, as `anomalies.find`; one that remembers them spares the work.
     """
     settings = settings or AlertSettings()
-    if not settings.anomalies:
-        return 0
     known, others = _known(store, lambda alert: alert.rule == "anomaly")
     before = list(known.values())
     round_: list[Alert] = []
@@ -120,8 +119,15 @@ def evaluate_anomalies(
         scope = Scope(Window(now - FORGOTTEN, now), {}, project)
         mine = {key: known.pop(key) for key in [key for key, alert in known.items() if alert.project == project]}
         try:
-            found = finder(store, scope, now=now, floor_usd=settings.anomaly_floor_usd)["anomalies"]
-            judged = [_anomaly_alert(project, one, mine, settings, now) for one in found]
+            floor = min(settings.anomaly_floor_usd, FLOOR_USD)
+            found = finder(store, scope, now=now, floor_usd=floor)["anomalies"]
+            incidents = record(store, writer, project, found, scope.window, now)
+            judged = [
+                alert
+                for one in incidents
+                if settings.anomalies and (one.impact_usd >= settings.anomaly_floor_usd or one.fingerprint in mine)
+                for alert in _anomaly_alert(one, mine, settings, now)
+            ]
         except Exception as exc:
             logger.warning("anomalies of project %s could not be looked for", project, exc_info=exc)
             others += [alert for alert in before if alert.project == project]
@@ -144,34 +150,31 @@ def _known(store: Store, mine: Callable[[Alert], bool]) -> tuple[dict[str, Alert
     return known, others
 
 
-def _anomaly_alert(
-    project: str, found: Mapping[str, Any], known: dict[str, Alert], settings: AlertSettings, now: datetime
-) -> Alert:
-    scope = {dim: (str(value or ""),) for dim, value in found["scope"].items()} | {"channel": (found["channel"],)}
-    expected = usd(found["expected_usd"])
-    reason = f"{found['summary']}: {usd(found['actual_usd'])} against {expected} expected"
-    finding = Finding(
-        "anomaly",
-        "warning",
-        True,
-        found["actual_usd"],
-        found["expected_usd"],
-        reason,
-        Window(found["started_at"], max(found["ended_at"], found["started_at"])),
+def _anomaly_alert(one: Incident, known: dict[str, Alert], settings: AlertSettings, now: datetime) -> list[Alert]:
+    """The alert that tells an incident, in the same words and figures; none where there never was one to tell."""
+    scope = {dim: (value,) for dim, value in one.scope.items()}
+    scope |= {"channel": (one.channel,), "incident": (one.incident_id,)}
+    reason = (
+        f"{one.cause}: {usd(one.impact_usd)} more than expected: {usd(one.actual_usd)} against "
+        f"{usd(one.expected_usd)} expected"
     )
-    fresh = begin(project, "", scope, settings.notify, finding, now)
-    over = now - found["ended_at"] > timedelta(hours=3)
-    mine = known.pop(fresh.fingerprint, None)
-    why = found["explain"]
+    finding = Finding("anomaly", "warning", True, one.actual_usd, one.expected_usd, reason, one.window)
+    mine = known.pop(one.fingerprint, None)
+    # An incident that was over before it was seen is recorded, not told; neither is one that somebody resolved.
+    gone = "it is over" if over(one, now) else "somebody resolved it" if one.state == "resolved" else ""
     if mine is None:
-        begun = replace(fresh, started_at=found["started_at"])
-        begun = explained(begun, finding.window, usual_window(finding.window), why["drivers"], why["sentences"])
-        # An incident that was over before it was seen is recorded, not told.
-        return advance(begun, None, now, gone="it is over") if over else begun
-    if over:
-        return advance(mine, None, now, gone="it is over")
-    held = advance(mine, finding, now)
-    return explained(held, finding.window, usual_window(finding.window), why["drivers"], why["sentences"])
+        if gone == "somebody resolved it":
+            return []
+        fresh = begin(one.project, "", scope, settings.notify, finding, now)
+        key = one.fingerprint
+        fresh = replace(fresh, fingerprint=key, alert_id=f"{key}-{int(now.timestamp()):x}", started_at=one.started_at)
+        fresh = replace(fresh, group_key=fresh.own_key)
+        fresh = explained(fresh, one.window, None, one.drivers, one.sentences)
+        return [advance(fresh, None, now, gone=gone) if gone else fresh]
+    if gone:
+        return [advance(mine, None, now, gone=gone)]
+    held = advance(replace(mine, scope=scope), finding, now)
+    return [explained(held, one.window, None, one.drivers, one.sentences)]
 
 
 def _findings(store: Store, budget: Budget, settings: AlertSettings, now: datetime) -> dict[str, Finding | None]:

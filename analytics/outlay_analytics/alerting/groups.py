@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from outlay_analytics.alerting.states import PRECEDENCE, Alert, within
+from outlay_analytics.alerting.states import ABOUT, PRECEDENCE, Alert, within
 
 TOGETHER = timedelta(hours=3)
 
@@ -33,7 +33,7 @@ def weight(alert: Alert) -> tuple[bool, bool, int, int, str, str]:
     """An alert's place in a message: what fires, what is critical, what is widest, what weighs most."""
     rule = (alert.rule, alert.severity)
     rank = PRECEDENCE.index(rule) if rule in PRECEDENCE else len(PRECEDENCE)
-    width = sum(dim != "channel" for dim in alert.scope)
+    width = sum(dim not in ABOUT for dim in alert.scope)
     return alert.state != "firing", alert.severity != "critical", width, rank, alert.budget, alert.fingerprint
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from outlay_analytics.alerting.groups import weight
 from outlay_analytics.alerting.settings import AlertSettings
-from outlay_analytics.alerting.states import Alert
+from outlay_analytics.alerting.states import ABOUT, Alert
 from outlay_analytics.explain import drivers
 from outlay_analytics.notify.messages import Entry, Message, instant
 
@@ -61,7 +61,7 @@ def headline(alerts: Sequence[Alert]) -> str:
 def title(alert: Alert) -> str:
     """What happened, in a few words."""
     if alert.rule == "anomaly":
-        where = ", ".join(f"{dim} {values[0] or '(none)'}" for dim, values in alert.scope.items() if dim != "channel")
+        where = ", ".join(f"{dim} {values[0] or '(none)'}" for dim, values in alert.scope.items() if dim not in ABOUT)
         channel = alert.scope.get("channel", ("spend",))[0].replace("_", " ")
         return f"unusual {channel} in {where or 'all spend'}"
     if not alert.budget:
@@ -100,12 +100,15 @@ def link(alert: Alert, settings: AlertSettings) -> str:
 
 
 def explain_path(alert: Alert) -> str:
-    """The page that explains the alert: the time, the base and the scope that its sentences speak of."""
+    """The page that explains the alert: its incident's, or the time, base and scope that its sentences speak of."""
+    if alert.incident:
+        project = f"?{urlencode([('project', alert.project)])}" if alert.project != "default" else ""
+        return f"/incidents/{quote(alert.incident)}{project}"
     window, base = alert.explained, alert.base
     pairs = [("start", instant(window.start)), ("end", instant(window.end))]
     if base is not None:
         pairs += [("base_start", instant(base.start)), ("base_end", instant(base.end))]
-    pairs += [(dim, value) for dim, values in alert.scope.items() if dim != "channel" for value in values]
+    pairs += [(dim, value) for dim, values in alert.scope.items() if dim not in ABOUT for value in values]
     if alert.project != "default":
         pairs.append(("project", alert.project))
     return f"/explain?{urlencode(pairs)}"

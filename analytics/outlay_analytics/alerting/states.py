@@ -17,6 +17,7 @@ from typing import Any
 from outlay_analytics.alerting.rules import Finding
 from outlay_analytics.query.window import Window
 
+ABOUT = ("channel", "incident")  # in the scope of an anomaly's alert: what moved and which incident, no filters
 EVALUATIONS = 2
 GATHER = timedelta(minutes=15)
 # What speaks for the whole group; those after it stay quiet while it fires.
@@ -74,6 +75,11 @@ class Alert:
     def own_key(self) -> str:
         """What it is about: a budget, or the thing itself."""
         return f"{self.project}/budget:{self.budget}" if self.budget else f"{self.project}/{self.fingerprint}"
+
+    @property
+    def incident(self) -> str:
+        """The id of the incident that it tells, empty for other rules."""
+        return next(iter(self.scope.get("incident", ())), "")
 
     @property
     def explained(self) -> Window:
@@ -237,7 +243,7 @@ def why_notify(
 
 def within(inner: Mapping[str, Sequence[str]], outer: Mapping[str, Sequence[str]]) -> bool:
     """Whether the spend of one scope is part of another's."""
-    dimensions = [dim for dim in outer if dim != "channel"]
+    dimensions = [dim for dim in outer if dim not in ABOUT]
     return all(dim in inner and set(inner[dim]) <= set(outer[dim]) for dim in dimensions)
 
 

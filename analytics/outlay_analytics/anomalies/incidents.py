@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from outlay_analytics.anomalies.detector import LEARN_H, WEEK, channels, expected, score
-from outlay_analytics.anomalies.excess import APART_H, excess_of, first_hour, last_hour, stands_out
+from outlay_analytics.anomalies.excess import APART_H, excess_of, first_hour, last_hour, stands_out, uncertainty
 from outlay_analytics.explain.bases import usual_window
 from outlay_analytics.explain.change import changes
 from outlay_analytics.explain.drivers import RISES
+from outlay_analytics.explain.expected import expected_of
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.calendar import HOUR, start_of, ticks, with_window
 from outlay_analytics.query.folding import Kept, folded, largest
@@ -43,6 +44,9 @@ MOST_VALUES = 50  # of features, and of models, that are read apart
 MOST_SHOWN = 100
 MOST_SPANS = 20  # incidents of one series whose traces are taken out of the detector's longer windows
 FLOOR_USD = Decimal(1)
+TOGETHER_H = 6  # hours within which what begins for one cause is one incident
+Z80 = 1.281552  # of the interval's 80%
+MOST_SENTENCES = 6
 SAME_IMPACT = 0.25  # of the dollars of a sign: what a more specific one must hold to stand for it
 MEASURES = ("usd", "calls", "in_tok", "cached_tok", "out_tok", "retries")
 CHANNEL_WORDS = {  # for what no driver explains
@@ -62,7 +66,7 @@ Key = tuple[str | None, str | None]  # feature and model; None: all that are not
 
 @dataclass(frozen=True)
 class Incident:
-    """Hours [first, last] of one series in which one channel alerts."""
+    """Hours [first, last] of one series in which one channel alerts; `deviation`: the impact's standard one, in USD."""
 
     scope: Where
     channel: str
@@ -71,6 +75,7 @@ class Incident:
     score: float
     actual: float
     expected: float
+    deviation: float = 0.0
 
     @property
     def impact(self) -> float:
@@ -93,9 +98,10 @@ def find(
 
     Returns:
         `anomalies`: `id`, `started_at`, `ended_at`, `ongoing`, `scope`, `channel`, `actual_usd` and `expected_usd`
-        (spend of those hours; also as `actual`, `expected`), `impact_usd`, `score` (0–1), `summary`, `explain` (drivers
-        and sentences against the same hours of an earlier week; its top driver words the summary). `notes`: what could
-        not be watched. `judged_from`: the first hour with enough past to be judged, None where there is none yet.
+        (spend of those hours; also as `actual`, `expected`), `impact_usd` with its 80% interval `impact_lo_usd`,
+        `impact_hi_usd`, `score` (0–1), `cause`, `summary`, `explain` (drivers and sentences against what was expected;
+        the top driver words the cause), `parts` (what each of several series that moved together spent). `notes`:
+        what could not be watched. `judged_from`: the first hour with enough past to be judged, None without one.
     """
     seen = lookback(scope, now)
     start, end = seen.window.start, seen.window.end
@@ -111,11 +117,11 @@ def find(
     if total is None or not total[:, 0].any():
         return {"anomalies": [], "notes": notes, "judged_from": None}
     found = watch(series_of(table, total), len(times) - round((end - start) / HOUR), float(floor_usd), notes)
-    told = sorted(most_telling(found), key=lambda incident: -incident.first)
+    told = sorted(together(most_telling(found)), key=lambda parts: -min(part.first for part in parts))
     shown_from = scope.window.start
-    kept = [incident for incident in told if times[incident.last] + HOUR > shown_from][:limit]
+    kept = [parts for parts in told if times[max(part.last for part in parts)] + HOUR > shown_from][:limit]
     return {
-        "anomalies": [_shown(store, scope, incident, times) for incident in kept],
+        "anomalies": [_shown(store, scope, parts, times) for parts in kept],
         "notes": notes,
         "judged_from": times[judged] if judged < len(times) else None,
     }
@@ -217,7 +223,9 @@ def _incidents(where: Where, data: Floats, shown_from: int, floor: float) -> lis
             actual, normal = _money(channel, lived, first, last)
             if actual - normal >= floor and began + last >= shown_from:
                 strength = 1 - 0.5 ** float(statistic[first : max(last, alerted) + 1].max())
-                out.append(Incident(where, channel, began + first, began + last, strength, actual, normal))
+                share = uncertainty(excess_of(channel, lived, first), last)
+                deviation = share * (actual - normal)
+                out.append(Incident(where, channel, began + first, began + last, strength, actual, normal, deviation))
     return out
 
 
@@ -298,28 +306,90 @@ def _overlap(a: Incident, b: Incident) -> bool:
     return a.first <= b.last + APART_H and b.first <= a.last + APART_H
 
 
-def _shown(store: Store, scope: Scope, incident: Incident, times: Sequence[datetime]) -> dict[str, Any]:
-    started, ended = times[incident.first], times[incident.last] + HOUR
-    filters = dict(scope.filters) | {name: (value,) for name, value in incident.scope}
-    window = Window(started, ended)
-    drivers, sentences = changes(store, replace(scope, window=window, filters=filters), usual_window(window))
-    actual, usual = Decimal(f"{incident.actual:.6f}"), Decimal(f"{max(incident.expected, 0.0):.6f}")
-    text = f"{scope.project}|{incident.scope}|{incident.channel}|{started.astimezone(UTC).isoformat()}"
-    return {
+def together(told: Sequence[Incident]) -> list[tuple[Incident, ...]]:
+    """Incidents that are one: those of the same channel that began within `TOGETHER_H` hours, largest part first."""
+    groups: list[list[Incident]] = []
+    for one in sorted(told, key=lambda one: -one.impact):
+        for group in groups:
+            if group[0].channel == one.channel and abs(group[0].first - one.first) <= TOGETHER_H:
+                group.append(one)
+                break
+        else:
+            groups.append([one])
+    return [tuple(group) for group in groups]
+
+
+def _shared(parts: Sequence[Incident]) -> Where:
+    """What the scopes of all parts have in common."""
+    common: list[tuple[str, str]] = []
+    for pair in parts[0].scope:
+        if not all(pair in part.scope for part in parts):
+            break
+        common.append(pair)
+    return tuple(common)
+
+
+def _shown(store: Store, scope: Scope, parts: Sequence[Incident], times: Sequence[datetime]) -> dict[str, Any]:
+    """One incident as the API shows it; its figures are those of its parts together, of their own hours each."""
+    first, last = min(part.first for part in parts), max(part.last for part in parts)
+    started, ended = times[first], times[last] + HOUR
+    where = _shared(parts)
+    told = [_part(store, scope, part, times) for part in parts]
+    drivers, sentences = told[0]["drivers"], told[0]["sentences"]
+    if len(told) > 1:
+        sums: dict[str, Decimal] = {}
+        for part in told:
+            for driver in part["drivers"]:
+                sums[driver["driver"]] = sums.get(driver["driver"], Decimal(0)) + driver["usd"]
+        drivers = [{"driver": name, "usd": value} for name, value in sorted(sums.items(), key=lambda d: -abs(d[1]))]
+        sentences = [sentence for part in told for sentence in part["sentences"][:2]][:MOST_SENTENCES]
+    actual = sum((part["actual_usd"] for part in told), Decimal(0))
+    usual = sum((part["expected_usd"] for part in told), Decimal(0))
+    margin = Z80 * float(np.sqrt(sum(part.deviation**2 for part in parts)))
+    channel = parts[0].channel
+    cause = _cause(channel, drivers)
+    text = f"{scope.project}|{where}|{channel}|{started.astimezone(UTC).isoformat()}"
+    shown = {
         "id": hashlib.sha256(text.encode()).hexdigest()[:16],
         "started_at": started,
         "ended_at": ended,
-        "ongoing": incident.last == len(times) - 1,
-        "scope": {name: value or None for name, value in incident.scope},
-        "channel": incident.channel,
+        "ongoing": last == len(times) - 1,
+        "scope": {name: value or None for name, value in where},
+        "channel": channel,
         "actual": actual,
         "expected": usual,
         "actual_usd": actual,
         "expected_usd": usual,
         "impact_usd": actual - usual,
-        "score": round(incident.score, 4),
-        "summary": f"{_cause(incident.channel, drivers)}: {usd(actual - usual)} more than expected",
+        "impact_lo_usd": actual - usual - Decimal(f"{margin:.6f}"),
+        "impact_hi_usd": actual - usual + Decimal(f"{margin:.6f}"),
+        "score": round(max(part.score for part in parts), 4),
+        "cause": cause,
+        "summary": f"{cause}: {usd(actual - usual)} more than expected",
         "explain": {"drivers": drivers, "sentences": sentences},
+    }
+    names = ("scope", "started_at", "ended_at", "actual_usd", "expected_usd", "impact_usd")
+    return shown | {"parts": [{name: part[name] for name in names} for part in told] if len(told) > 1 else []}
+
+
+def _part(store: Store, scope: Scope, incident: Incident, times: Sequence[datetime]) -> dict[str, Any]:
+    """What one series spent above what was expected of it, and why: its drivers add up to that."""
+    window = Window(times[incident.first], times[incident.last] + HOUR)
+    filters = dict(scope.filters) | {name: (value,) for name, value in incident.scope}
+    inside = replace(scope, window=window, filters=filters)
+    usual = Decimal(f"{max(incident.expected, 0.0):.6f}")
+    looked = expected_of(store, inside, usual)
+    drivers, sentences = changes(store, inside, looked.expected or usual_window(window))
+    actual = Decimal(f"{incident.actual:.6f}")
+    return {
+        "scope": {name: value or None for name, value in incident.scope},
+        "started_at": window.start,
+        "ended_at": window.end,
+        "actual_usd": actual,
+        "expected_usd": usual,
+        "impact_usd": actual - usual,
+        "drivers": drivers,
+        "sentences": sentences,
     }
 
 

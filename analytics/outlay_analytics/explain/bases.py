@@ -15,6 +15,7 @@ from outlay_analytics.query.window import EARLIEST, Interval, Scope, Window
 from outlay_collector.store import Store, load_sql
 
 WEEK = timedelta(weeks=1)
+LOOKBACK_WEEKS = timedelta(weeks=15)  # how far back what was expected is looked for
 LATE = 20  # calls may begin within the first twentieth of a base
 LOOKBACK = timedelta(days=28)  # how far before a base its calls are looked for
 SPARSE = 2  # a base has at least half as many days with calls as the window

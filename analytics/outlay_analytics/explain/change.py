@@ -17,6 +17,7 @@ from typing import Any
 
 from outlay_analytics.explain.contributions import contributions_of
 from outlay_analytics.explain.exemplars import examples
+from outlay_analytics.explain.expected import Expected, measures_of, scopes_of
 from outlay_analytics.explain.narrative import Sums, sentences
 from outlay_analytics.explain.segments import Segments, read_segments
 from outlay_analytics.explain.slices import find_slices
@@ -29,13 +30,13 @@ __all__ = ["changes", "explain", "outline"]
 ZERO = Decimal(0)
 
 
-def explain(store: Store, scope: Scope, base: Window | None = None, by: str = "feature") -> dict[str, Any]:
+def explain(store: Store, scope: Scope, base: Window | Expected | None = None, by: str = "feature") -> dict[str, Any]:
     """Explain the change of spend from `base` to the window of `scope`.
 
     Args:
         store: The store.
         scope: Current window, filters (applied to both windows), project, time zone.
-        base: What it is compared with; by default the window of the same length just before.
+        base: What it is compared with, another window or what was expected; by default the time just before.
         by: Dimension of the cells.
 
     Returns:
@@ -50,13 +51,18 @@ def explain(store: Store, scope: Scope, base: Window | None = None, by: str = "f
     """
     check_dimension(by, "by")
     before = base or scope.window.previous()
-    if before.start >= before.end or scope.window.start >= scope.window.end:
+    first = before.windows[0] if isinstance(before, Expected) else before
+    if first.start >= first.end or scope.window.start >= scope.window.end:
         raise BadRequest("explain needs two windows that are not empty")
     segments = read_segments(store, scope, before, by)
     cells, drivers, change = _moved(segments, by)
     calls = sum(row["calls"] for pair in segments.rows for row in pair if row is not None)
     slices = find_slices(store, scope, before, change, calls) if change else []
-    base_measures = _measures(store, replace(scope, window=before), segments, 0)
+    base_measures = (
+        measures_of([spend(store, one)["total"] for one in scopes_of(scope, before)], _rows(segments, 0))
+        if isinstance(before, Expected)
+        else _measures(store, replace(scope, window=before), segments, 0)
+    )
     current_measures = _measures(store, scope, segments, 1)
     return {
         "base": base_measures,
@@ -66,11 +72,23 @@ def explain(store: Store, scope: Scope, base: Window | None = None, by: str = "f
         "cells": cells,
         "slices": slices,
         "sentences": sentences(segments, cells, drivers, slices, by, scope.window, before),
-        "examples": [] if change is None else examples(store, scope, before, by, cells, slices, change),
+        "examples": [] if change is None else examples(store, scope, first, by, cells, slices, change),
     }
 
 
-def outline(store: Store, scope: Scope, base: Window, by: str = "feature") -> dict[str, Any]:
+def unexplained(store: Store, scope: Scope, reason: str) -> dict[str, Any]:
+    """As `explain`, where there is nothing to compare with: what was spent, and why the change is not known."""
+    current = spend(store, scope)["total"]
+    return {
+        "base": {name: 0 if name in ("calls", "errors") else None for name in current},
+        "current": current,
+        "change_usd": None,
+        **{name: [] for name in ("drivers", "cells", "slices", "examples")},
+        "sentences": [reason],
+    }
+
+
+def outline(store: Store, scope: Scope, base: Window | Expected, by: str = "feature") -> dict[str, Any]:
     """`change_usd`, `drivers`, `cells` and `sentences` as in `explain`, and `base` and `current` with `cost_usd calls`.
 
     For pages, alerts and reports: without the search for slices, examples and latencies, at a tenth of the work.
@@ -88,7 +106,7 @@ def outline(store: Store, scope: Scope, base: Window, by: str = "feature") -> di
     }
 
 
-def changes(store: Store, scope: Scope, base: Window) -> tuple[list[dict[str, Any]], list[str]]:
+def changes(store: Store, scope: Scope, base: Window | Expected) -> tuple[list[dict[str, Any]], list[str]]:
     """Only the drivers (largest first) and the sentences."""
     found = outline(store, scope, base)
     return found["drivers"], found["sentences"]
@@ -113,6 +131,10 @@ def _measures(store: Store, scope: Scope, segments: Segments, side: int) -> dict
     if total.get("cost_usd") is not None:
         total["cost_usd"] = sum((_row_cost(pair[side]) for pair in segments.rows), ZERO)
     return total
+
+
+def _rows(segments: Segments, side: int) -> list[Row]:
+    return [row for pair in segments.rows if (row := pair[side]) is not None]
 
 
 def _row_cost(row: Row | None) -> Decimal:

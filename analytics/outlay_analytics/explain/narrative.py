@@ -8,6 +8,7 @@ from typing import Any
 
 from outlay_analytics.explain.bases import against
 from outlay_analytics.explain.drivers import title
+from outlay_analytics.explain.expected import Expected
 from outlay_analytics.explain.segments import OTHER_MODELS, Segments
 from outlay_analytics.explain.shapley import ESCALATION, PRIMARY, RETRY
 from outlay_analytics.query.text import usd
@@ -27,7 +28,7 @@ class Sums:
         present = [row for row in rows if row is not None]
 
         def total(name: str, kinds: tuple[int, ...] = (PRIMARY, ESCALATION, RETRY)) -> int:
-            return int(sum(row[name] for row in present if row["kind"] in kinds))
+            return round(sum(float(row[name]) for row in present if row["kind"] in kinds))
 
         self.cost = sum((row["usd"] for row in present), ZERO)
         self.requests = total("calls", (PRIMARY,)) - total("unknown", (PRIMARY,))
@@ -41,7 +42,7 @@ class Sums:
         self.models: dict[str, int] = {}
         for row in present:
             name = OTHERS if row.get("rest", 0) & OTHER_MODELS else row["model"]
-            self.models[name] = self.models.get(name, 0) + int(row["billed"])
+            self.models[name] = self.models.get(name, 0) + round(row["billed"])
         self.unpriced = total("unpriced") + total("unknown")
         self.calls = total("calls")
 
@@ -58,7 +59,7 @@ def sentences(
     slices: Sequence[dict[str, Any]],
     by: str,
     window: Window,
-    base: Window,
+    base: Window | Expected,
 ) -> list[str]:
     """The change in total, its largest drivers with their evidence, what offset them, where, and what is not known."""
     every = (Sums([pair[0] for pair in segments.rows]), Sums([pair[1] for pair in segments.rows]))
@@ -85,8 +86,10 @@ def sentences(
     return out
 
 
-def _headline(every: Pair, change: Decimal, window: Window, base: Window) -> str:
+def _headline(every: Pair, change: Decimal, window: Window, base: Window | Expected) -> str:
     before, after = every[0].cost, every[1].cost
+    if isinstance(base, Expected):
+        return _against_expected(every, change)
     then = against(window, base)
     if not every[0].known or not every[1].known:
         now = usd(after if every[1].known else None)
@@ -96,6 +99,17 @@ def _headline(every: Pair, change: Decimal, window: Window, base: Window) -> str
     verb = "rose" if change > 0 else "fell"
     relative = f" ({'+' if change > 0 else ''}{_ratio(change, before)})" if before else ""
     return f"Spend {verb} by {usd(abs(change))}{relative}, from {usd(before)} in {then} to {usd(after)}."
+
+
+def _against_expected(every: Pair, change: Decimal) -> str:
+    before, after = every[0].cost, every[1].cost
+    if not every[0].known or not every[1].known:
+        return "How much more was spent than expected is not known."
+    if not change:
+        return f"Spend was {usd(after)}, as expected."
+    more = "more" if change > 0 else "less"
+    relative = f" ({'+' if change > 0 else ''}{_ratio(change, before)})" if before else ""
+    return f"{usd(abs(change))}{relative} {more} than expected was spent: {usd(after)} instead of {usd(before)}."
 
 
 def _cell_sentence(segments: Segments, cell: dict[str, Any], by: str, change: Decimal) -> str:

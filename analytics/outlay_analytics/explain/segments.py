@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from outlay_analytics.explain.expected import Expected, expected_rows, scopes_of
 from outlay_analytics.explain.shapley import PRIMARY, Groups
 from outlay_analytics.explain.shapley import Window as Side
 from outlay_analytics.query.arrays import Floats
@@ -79,16 +80,17 @@ class Segments:
         return _cost(after) - _cost(before)
 
 
-def read_segments(store: Store, scope: Scope, base: Window, by: str) -> Segments:
+def read_segments(store: Store, scope: Scope, base: Window | Expected, by: str) -> Segments:
     """Ask the store about the window of `scope` and about `base`, segment by segment."""
-    sides = (replace(scope, window=base), scope)
+    earlier = scopes_of(scope, base) if isinstance(base, Expected) else [replace(scope, window=base)]
+    sides = (*earlier, scope)
     found = None
     if all(_look(store, side, by) <= TRIED_ROWS for side in sides):
         found = _read(store, sides, by, [], TRIED_ROWS)
     if found is None or _many(found):
         found = _read_bounded(store, sides, by)
-    before, after = found
-    return build(before, after, by)
+    before = expected_rows(found[:-1], base.usd) if isinstance(base, Expected) else found[0]
+    return build(before, found[-1], by)
 
 
 def _look(store: Store, scope: Scope, by: str) -> int:
@@ -97,7 +99,7 @@ def _look(store: Store, scope: Scope, by: str) -> int:
 
 
 def _read_bounded(store: Store, sides: Sequence[Scope], by: str) -> list[list[Row]]:
-    """The segments of two windows, the largest values apart."""
+    """The segments of some windows, the largest values apart."""
     own = () if by == "feature" else ((by,),)
     ids = largest(store, sides, (("feature",), ("provider", "model"), *own), MOST_VALUES)
     others = [Kept(("d1",), ids[0]), Kept(("d5", "d6"), ids[1])]
@@ -116,7 +118,7 @@ def _read_bounded(store: Store, sides: Sequence[Scope], by: str) -> list[list[Ro
 def _read(
     store: Store, sides: Sequence[Scope], by: str, kept: Sequence[Kept], max_rows: int | None = MOST_ROWS
 ) -> list[list[Row]] | None:
-    """The segments of two windows; None where one of them has more than `max_rows`."""
+    """The segments of some windows; None where one of them has more than `max_rows`."""
     found = []
     for scope in sides:
         source = folded(spend_source(store, scope, (by, *LEAF)), kept)

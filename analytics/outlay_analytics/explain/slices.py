@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from outlay_analytics.explain.drilldown import drill
+from outlay_analytics.explain.expected import Expected, scopes_of
 from outlay_analytics.query.folding import Kept, folded
 from outlay_analytics.query.groups import Groups, look_at
 from outlay_analytics.query.spend_source import Source, spend_source
@@ -32,7 +33,9 @@ LEAST_SHARE = 0.1
 OTHER = object()
 
 
-def find_slices(store: Store, scope: Scope, base: Window, change: Decimal, calls: int) -> list[dict[str, Any]]:
+def find_slices(
+    store: Store, scope: Scope, base: Window | Expected, change: Decimal, calls: int
+) -> list[dict[str, Any]]:
     """Up to three slices, each with the exact change of its spend and its share of the whole change."""
     if not change:
         return []
@@ -41,7 +44,7 @@ def find_slices(store: Store, scope: Scope, base: Window, change: Decimal, calls
         for dim in DIMS
         if len(scope.filters.get(dim, ())) != 1 and (calls <= MOST_CALLS or DIMENSIONS[dim].rollup is not None)
     )
-    table, exact = _table(store, scope, base, dims)
+    table, exact, level = _table(store, scope, base, dims)
     rows, varied = _simplified(list(table), dims)
     if not varied:
         return []
@@ -59,7 +62,7 @@ def find_slices(store: Store, scope: Scope, base: Window, change: Decimal, calls
         inside = np.array([all(row[varied.index(name)] == value for name, value in where.items()) for row in rows])
         moved = sum((pair[1] - pair[0] for pair, held in zip(table.values(), inside, strict=True) if held), Decimal(0))
         if not exact:
-            moved = _change(store, scope, base, where)
+            moved = _change(store, scope, base, where, level)
         if abs(float(moved)) < LEAST_SHARE * whole:
             break
         shown = {name: dimension_value(name, value) for name, value in where.items()}
@@ -74,23 +77,36 @@ def find_slices(store: Store, scope: Scope, base: Window, change: Decimal, calls
 Table = dict[tuple[Any, ...], tuple[Decimal, Decimal]]
 
 
-def _table(store: Store, scope: Scope, base: Window, dims: Sequence[str]) -> tuple[Table, bool]:
-    """Cost before and after by combination of the dimensions' values, `OTHER` for those not apart; and whether all."""
-    windows = [replace(scope, window=window) for window in (base, scope.window)]
+def _table(store: Store, scope: Scope, base: Window | Expected, dims: Sequence[str]) -> tuple[Table, bool, Decimal]:
+    """Cost before and after by combination of values, `OTHER` for those not apart; whether it is all; the level."""
+    windows = [*_earlier(scope, base), scope]
     sides = [spend_source(store, window, dims) for window in windows]
     looks = [look_at(store, spend_source(store, window, dims, exact=False)) for window in windows]
     few = max(look.groups for look in looks) <= MOST_ROWS
     found = [_combinations(store, side, ()) for side in sides] if few else []
     if not few or max(map(len, found)) > MOST_ROWS:
         costly = [_costly(store, side) for side in sides]
-        kept = [Kept((key,), [*costly[0][key], *costly[1][key]]) for key in sides[0].keys[1:]]
+        kept = [Kept((key,), [id_ for side in costly for id_ in side[key]]) for key in sides[0].keys[1:]]
         found = [_combinations(store, side, kept) for side in sides]
     table: dict[tuple[Any, ...], list[Decimal]] = {}
     for side, rows in enumerate(found):
         for row in rows[:MOST_ROWS]:
             key = tuple(OTHER if row["rest"] >> number & 1 else row[f"d{number}"] for number in range(len(dims)))
-            table.setdefault(key, [Decimal(0), Decimal(0)])[side] = row["usd"]
-    return {key: (pair[0], pair[1]) for key, pair in table.items()}, max(map(len, found)) <= MOST_ROWS
+            table.setdefault(key, [Decimal(0), Decimal(0)])[side == len(found) - 1] += row["usd"]
+    level = _level(base, sum((pair[0] for pair in table.values()), Decimal(0)))
+    scaled = {key: (pair[0] * level, pair[1]) for key, pair in table.items()}
+    return scaled, max(map(len, found)) <= MOST_ROWS, level
+
+
+def _earlier(scope: Scope, base: Window | Expected) -> list[Scope]:
+    return scopes_of(scope, base) if isinstance(base, Expected) else [replace(scope, window=base)]
+
+
+def _level(base: Window | Expected, spent: Decimal) -> Decimal:
+    """What the cost of the earlier windows is multiplied with, to be what was expected."""
+    if not isinstance(base, Expected):
+        return Decimal(1)
+    return base.usd / spent if base.usd is not None and spent else Decimal(1) / len(base.windows)
 
 
 def _combinations(store: Store, source: Source, kept: Sequence[Kept]) -> list[Row]:
@@ -114,15 +130,15 @@ def _costly(store: Store, source: Source) -> dict[str, list[int]]:
     return {key: list(row[key]) for key in keys}
 
 
-def _change(store: Store, scope: Scope, base: Window, where: Mapping[str, str]) -> Decimal:
+def _change(store: Store, scope: Scope, base: Window | Expected, where: Mapping[str, str], level: Decimal) -> Decimal:
     """The exact change of a slice."""
     inside = replace(scope, filters={**scope.filters, **{name: (value,) for name, value in where.items()}})
     costs = []
-    for window in (base, scope.window):
-        source = spend_source(store, replace(inside, window=window))
+    for one in (*_earlier(inside, base), inside):
+        source = spend_source(store, one)
         rows = store.query(load_sql("outlay_analytics.query.sql", "history", source=source.sql), source.params)
         costs.append(sum((row["usd"] for row in rows), Decimal(0)))
-    return costs[1] - costs[0]
+    return costs[-1] - sum(costs[:-1], Decimal(0)) * level
 
 
 def _simplified(keys: Sequence[tuple[Any, ...]], dims: Sequence[str]) -> tuple[list[tuple[Any, ...]], list[str]]:

@@ -13,6 +13,8 @@ from starlette.responses import Response
 
 from outlay_analytics import report
 from outlay_analytics.explain import change
+from outlay_analytics.explain.bases import usual_window
+from outlay_analytics.explain.expected import Expected
 from outlay_analytics.forecast import spend as forecast
 from outlay_analytics.query.window import BadRequest, Window, parse_timezone, parse_window
 from outlay_analytics.questions import caching, cascades, spend
@@ -25,6 +27,7 @@ from outlay_web.http.context import Context
 from outlay_web.http.encoding import columns
 from outlay_web.http.errors import Problem
 from outlay_web.http.parameters import Query, read_query
+from outlay_web.services import explained
 from outlay_web.services.anomalies import NotFound, find_anomalies, finder
 
 MEASURES = columns(
@@ -48,6 +51,7 @@ FORECAST_COLUMNS = columns("time mean_usd lo80_usd hi80_usd lo95_usd hi95_usd")
 ANOMALY_COLUMNS = columns("id started_at ended_at scope channel actual expected impact_usd score explain")
 PAGED = ("limit", "cursor", "format")
 MAX_HORIZON_DAYS = 366
+BASES = ("expected", "previous", "week_earlier")
 
 
 def add_routes(routes: APIRouter, ctx: Context) -> None:
@@ -74,12 +78,18 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         first = [] if interval == "total" else ["time"]
         return table(query, found, "rows", [*first, *group_by, *MEASURES])
 
-    @routes.get("/explain", openapi_extra=documented("base_start", "base_end", "by", "format"), tags=["answers"])
+    @routes.get(
+        "/explain", openapi_extra=documented("base", "base_start", "base_end", "by", "format"), tags=["answers"]
+    )
     def get_explain(request: Request) -> Response:
         """Why spend changed, as drivers that add up exactly."""
-        query = read_query(ctx, request, ("base_start", "base_end", "by", "format"), comparing=True)
+        query = read_query(ctx, request, ("base", "base_start", "base_end", "by", "format"), comparing=True)
         by = query.get("by", "feature")
-        found = change.explain(ctx.store, query.scope, base=_base(query, ctx.now()), by=by)
+        base = _base(ctx, query)
+        if isinstance(base, str):
+            found = change.unexplained(ctx.store, query.scope, f"What was expected cannot be said: {base}.")
+        else:
+            found = change.explain(ctx.store, query.scope, base=base, by=by)
         return table(query, found, "cells", [by, "driver", "usd"])
 
     @routes.get(
@@ -203,14 +213,27 @@ def _newest(anomaly: Mapping[str, Any]) -> Key:
     return (-anomaly["started_at"].timestamp(), str(anomaly["id"]))
 
 
-def _base(query: Query, now: datetime) -> Window | None:
-    """The window to compare with, None for the one just before."""
-    start, end = query.get("base_start"), query.get("base_end")
+def _base(ctx: Context, query: Query) -> Window | Expected | str | None:
+    """What to compare with, None for the window just before; why nothing can be said about what was expected.
+
+    Raises:
+        BadRequest: For a name that is none, and for half a window.
+    """
+    start, end, name = query.get("base_start"), query.get("base_end"), query.get("base")
+    if name not in ("", *BASES):
+        raise BadRequest(f"base must be one of {', '.join(BASES)}, not {name[:80]!r}")
+    if name and (start or end):
+        raise BadRequest("base names what base_start and base_end give; give one of both")
+    if name == "expected":
+        looked = explained.expected(ctx, query.scope)
+        return looked.expected or looked.reason
+    if name == "week_earlier":
+        return usual_window(query.scope.window)
     if not start and not end:
         return None
     if not start or not end:
         raise BadRequest("base_start and base_end go together; give both or neither")
-    return parse_window(start, end, now, zone=query.scope.timezone)
+    return parse_window(start, end, ctx.now(), zone=query.scope.timezone)
 
 
 def _days(text: str) -> int:

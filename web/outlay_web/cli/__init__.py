@@ -22,6 +22,7 @@ from outlay_web.cli import (
     bills,
     demo,
     export,
+    incidents,
     levers,
     mcp,
     operate,
@@ -45,7 +46,22 @@ def app() -> None:
     """The group that every command is added to."""
 
 
-for part in (serve, demo, answers, levers, unit_costs, simulate, export, advise, prices, bills, operate, mcp, run):
+for part in (
+    serve,
+    demo,
+    answers,
+    incidents,
+    levers,
+    unit_costs,
+    simulate,
+    export,
+    advise,
+    prices,
+    bills,
+    operate,
+    mcp,
+    run,
+):
     part.add_commands(app)
 
 

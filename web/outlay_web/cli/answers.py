@@ -21,6 +21,7 @@ all_option = click.option("--all", "every", is_flag=True, help="Every page, to t
 cursor_option = click.option("--cursor", metavar="TEXT", help="next_cursor of the page before.")
 fail_over_option = click.option("--fail-over", type=Usd(), help="Exit 3 when the figure is above this.")
 
+BASES = ("expected", "previous", "week_earlier")
 SPEND = columns("cost_usd calls errors input_tokens output_tokens cache_read_tokens p50_ms p95_ms priced_ratio")
 CALLS = columns(
     "started_at feature provider response_model input_tokens cache_read_tokens output_tokens cost_usd cost_state "
@@ -75,12 +76,15 @@ def add_commands(app: click.Group) -> None:
             check_spend(ask, {**found["total"], **found["coverage"]}, fail_over, "spend")
 
     @command(app, "explain", by="by")
+    @click.option("--base", type=click.Choice(BASES), help="What to compare with by name.")
     @click.option("--base-start", metavar="INSTANT", help="Start of the window to compare with.")
     @click.option("--base-end", metavar="INSTANT", help="Its end; default: the window just before.")
     @fail_over_option
-    def explain(ask: Ask, base_start: str | None, base_end: str | None, fail_over: Decimal | None) -> None:
+    def explain(
+        ask: Ask, base: str | None, base_start: str | None, base_end: str | None, fail_over: Decimal | None
+    ) -> None:
         """Why spend changed."""
-        own: dict[str, Any] = {"base_start": base_start, "base_end": base_end}
+        own: dict[str, Any] = {"base": base, "base_start": base_start, "base_end": base_end}
         if ask.form == "text":
             found = ask.get("/explain", **own)
             for sentence in found["sentences"]:

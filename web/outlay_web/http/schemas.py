@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -93,6 +93,23 @@ class TestBody(Body):
     """Channels as in a budget's `notify`."""
 
     notify: Annotated[list[str], Field(max_length=20)] = Field(default_factory=list)
+
+
+class IncidentEventBody(Body):
+    """`kind`: acknowledged, resolved, reopened, owner (its name as `text`) or note (its `text`)."""
+
+    kind: Literal["acknowledged", "resolved", "reopened", "owner", "note"]
+    text: Annotated[str, Field(max_length=4000)] = ""
+    by: Annotated[str, Field(max_length=200)] = ""
+
+
+class MarkerBody(Body):
+    """What was changed: `at` RFC 3339, now without it; `scope` as in budgets, everything without it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    at: Annotated[str, Field(max_length=64)] = ""
+    scope: dict[str, str | list[str]] = Field(default_factory=dict)
+    by: Annotated[str, Field(max_length=200)] = ""
 
 
 class PricesBody(Body):

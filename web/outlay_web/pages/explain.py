@@ -14,27 +14,51 @@ from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Step, Table, delta, driver_waterfall
 from outlay_web.pages import parts
 from outlay_web.pages.parts import Page, Row, Tile
-from outlay_web.pages.view import Link, View
+from outlay_web.pages.view import BASE, Link, View
+from outlay_web.services import explained
 
 QUESTION = "Why did spend change?"
-ALLOWED = ("base_start", "base_end", "by")
-BY = ("feature", "model", "team", "service", "environment", "provider", "operation", "cascade")
+ALLOWED = ("base_start", "base_end", "by", "base")
+BY = (
+    "feature",
+    "model",
+    "team",
+    "customer",
+    "user",
+    "service",
+    "environment",
+    "provider",
+    "operation",
+    "task",
+    "prompt",
+    "prompt_version",
+    "cascade",
+    "experiment",
+    "arm",
+)
+BASES = ("", "expected")
 
 
 def page(view: View) -> Page:
-    base, caution = base_window(view)
-    by = view.choice("by", BY, "feature")
+    by = read_by(view)
+    expected = view.choice("base", BASES, "") == "expected" and not given(view)
+    looked = explained.expected(view.ctx, view.scope) if expected else None
+    usual = bases.usual_window(view.window)
+    base, caution = (usual, looked.reason) if looked is not None else base_window(view)
     data: dict[str, Any] = {
         "by": by,
         "by_options": BY,
-        "bases": bases_to_choose(view, base),
-        "base_text": f"{fmt.instant_text(base.start, view.timezone)} – {fmt.instant_text(base.end, view.timezone)}",
+        "bases": bases_to_choose(view, None if expected else base),
+        "base_text": "the same hours of the last weeks together"
+        if expected
+        else f"{fmt.instant_text(base.start, view.timezone)} – {fmt.instant_text(base.end, view.timezone)}",
         "caution": caution,
         "refused": False,
     }
     if caution and not given(view):
         return refused(view, data)
-    found = change.explain(view.ctx.store, view.scope, base=base, by=by)
+    against = looked.expected if looked is not None and looked.expected is not None else base
+    found = change.explain(view.ctx.store, view.scope, base=against, by=by)
     if not found["base"].get("calls") and not found["current"].get("calls"):
         return Page("explain.html", "Explain", QUESTION, empty=True)
     known = not unknown(found)
@@ -87,8 +111,20 @@ def base_window(view: View) -> tuple[Window, str]:
     return found.window or bases.usual_window(view.window), found.reason
 
 
-def bases_to_choose(view: View, base: Window) -> list[Link]:
-    """Windows to compare with, one click away."""
+def read_by(view: View) -> str:
+    """The dimension to break down by: one of those offered, or a tag.
+
+    Raises:
+        BadRequest: If it is none.
+    """
+    by = view.get("by") or "feature"
+    if by not in BY and not by.startswith("tag."):
+        raise BadRequest(f"by must be one of {', '.join(BY)} or tag.<key>, not {by[:80]!r}")
+    return by
+
+
+def bases_to_choose(view: View, base: Window | None) -> list[Link]:
+    """What to compare with, one click away; `base` is the window chosen, None for what was expected."""
     window = view.window
     weeks = -((bases.usual_window(window).start - window.start) // timedelta(weeks=1))
     usual = "a week" if weeks == 1 else f"{weeks} weeks"
@@ -100,7 +136,8 @@ def bases_to_choose(view: View, base: Window) -> list[Link]:
     for label, choice in choices.items():
         if choice.length == window.length:
             links.setdefault(choice, Link(label, view.here(**view.against(choice)), choice == base))
-    return list(links.values())
+    against = dict.fromkeys(BASE)
+    return [Link("what was expected", view.here(base="expected", **against), base is None), *links.values()]
 
 
 def tiles(view: View, found: Row, base: Window, sure: bool) -> list[Tile]:
@@ -163,7 +200,7 @@ def cells_table(view: View, cells: Sequence[Row], by: str) -> Table:
     every = [*rows.values(), rest]
     names = [name for name in drivers.DRIVER_WORDS if any(row.get(name) for row in every)]
     order = sorted(rows, key=lambda key: -abs(sum(rows[key].values(), Decimal(0))))
-    columns = [Column(by.capitalize(), "name", by), Column("Change", "delta_usd", "change_usd")]
+    columns = [Column(parts.dimension_title(by).capitalize(), "name", by), Column("Change", "delta_usd", "change_usd")]
     columns += [Column(driver_title(name), "delta_usd", name, drivers.hint(name)) for name in names]
     lines = [
         [

@@ -9,11 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.alerting import budgets
-from outlay_analytics.anomalies import incidents
 from outlay_analytics.forecast import spend
 from outlay_analytics.forecast.projection import look_ahead
 from outlay_analytics.query.text import rfc3339
-from outlay_analytics.query.window import EVERYTHING, BadRequest, Window
+from outlay_analytics.query.window import EVERYTHING, BadRequest
 from outlay_web import format as fmt
 from outlay_web.charts import Band, Bucket, Cell, Column, Figure, Limit, Line, Marker, Table, buckets, line_chart
 from outlay_web.charts.scale import floor, following
@@ -316,11 +315,11 @@ def anomaly_text(one: Row) -> str:
     return f"{where_text(one['scope'])}: {one['summary']}"
 
 
-def anomaly_href(view: View, one: Row, path: str = "/explain") -> str:
-    """An anomaly's hours, against the same hours of an earlier week where they are explained."""
+def anomaly_href(view: View, one: Row, path: str = "") -> str:
+    """The incident; where the page's filters make it something else than an incident, its hours explained."""
     start, end = one["started_at"], one["ended_at"]
     span: dict[str, str] = {"start": rfc3339(start), "end": rfc3339(end)}
-    if path == "/explain":
-        usual = incidents.usual_window(Window(start, end))
-        span |= {"base_start": rfc3339(usual.start), "base_end": rfc3339(usual.end)}
-    return view.to(path, **span, **filters_of(one["scope"]))
+    if not path and set(view.scope.filters) <= unusual.WHERE:
+        return view.to(f"/incidents/{one['id']}", start=None, end=None, **dict.fromkeys(view.scope.filters))
+    base = {} if path else {"base": "expected"}
+    return view.to(path or "/explain", **span, **base, **filters_of(one["scope"]))

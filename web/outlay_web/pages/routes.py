@@ -31,6 +31,7 @@ from outlay_web.pages import (
     experiments,
     explain,
     forecast,
+    incidents,
     overview,
     prices,
     prompts,
@@ -77,6 +78,7 @@ PAGES = (
     Route("/budgets", budgets.page, budgets.ALLOWED),
     Route("/budgets/delete", budgets.confirm, ("name",)),
     Route("/alerts", alerts.page, alerts.ALLOWED),
+    Route("/incidents/{incident_id}", incidents.page),
     Route("/calls", calls.page, calls.ALLOWED),
     Route("/traces/{trace_id}", traces.page, traces.ALLOWED),
     Route("/prices", prices.page, prices.ALLOWED),
@@ -106,7 +108,7 @@ def router(ctx: Context) -> APIRouter:
 
     made.add_api_route("/static/{name}", static, methods=["GET", "HEAD"])
     made.add_api_route("/favicon.ico", favicon, methods=["GET", "HEAD"])
-    for path, change in (*budgets.FORMS, *alerts.FORMS, *reconcile.FORMS):
+    for path, change in (*budgets.FORMS, *alerts.FORMS, *incidents.FORMS, *reconcile.FORMS):
         made.add_api_route(path, _change(ctx, read, path, change), methods=["POST"])
     made.add_api_route("/reconcile", _upload(ctx, read), methods=["POST"])
     return made
@@ -145,7 +147,8 @@ def _change(
             return RedirectResponse(change(ctx, request, form), 303)
         except (BadRequest, ConfigError, RefusedAddress) as exc:
             view = read(request, route.allowed, route.default_days)
-            view = replace(view, path=route.path, typed=form, problem=str(exc))
+            shown = route.path.format(**request.path_params)
+            view = replace(view, path=shown, typed=form, problem=str(exc))
             with one_look():
                 return page_response(view, replace(route.make(view), status=describe(exc).status))
 

@@ -59,8 +59,7 @@ class Alerts:
     def watch(self, thread: WorkerThread) -> None:
         """Judge on `thread` from now on."""
         thread.add("alerts", BUDGETS_S, self.judge_budgets)
-        if self._configured.anomalies:
-            thread.add("anomalies", ANOMALIES_S, self.judge_anomalies)
+        thread.add("anomalies", ANOMALIES_S, self.judge_anomalies)
 
     def judge_budgets(self) -> None:
         """Every budget, or only what waits to be sent where the round is not due yet."""

@@ -11,12 +11,15 @@ from typing import Any
 from outlay.errors import OutlayError, StoreError
 from outlay_analytics.anomalies import incidents
 from outlay_analytics.anomalies.incidents import Finder
+from outlay_analytics.incidents.record import merged
+from outlay_analytics.incidents.repository import read_incidents
 from outlay_analytics.query.window import Scope, Window
 from outlay_collector.store import Store
 from outlay_web.cache import Failure
 from outlay_web.http.context import Context
 
 WAIT_S = 25.0
+WHERE = frozenset(("feature", "model"))  # what an incident's scope names
 
 
 class NotFound(OutlayError):
@@ -122,7 +125,17 @@ def look(
         and one["ended_at"] > scope.window.start
         and one["started_at"] < scope.window.end
     ]
-    return Looked(shown, notes, judged_from is not None and judged_from < end)
+    return Looked(_known(ctx.store, scope, shown), notes, judged_from is not None and judged_from < end)
+
+
+def _known(store: Store, scope: Scope, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was found under the ids by which it is remembered; with other filters it is something else."""
+    if not found or not set(scope.filters) <= WHERE:
+        return found
+    window = Window(min(one["started_at"] for one in found), max(one["ended_at"] for one in found))
+    known = read_incidents(store, scope.project, window)
+    ids = {key: one.incident_id for one, key in merged(scope.project, found, known)}
+    return [one | {"id": ids[one["id"]]} for one in found]
 
 
 def finder(ctx: Context, wait_s: float = WAIT_S) -> Finder:

@@ -34,6 +34,10 @@ OWN: dict[str, tuple[str, Schema]] = {
     "as_of": ("The list as it was known at this moment.", TEXT),
     "at": ("Only prices in force at this moment.", TEXT),
     "by": ("Dimension to break the answer down by; default feature, of showback team.", DIMENSION),
+    "base": (
+        "What to compare with by name; default previous, the window just before.",
+        one_of(("expected", "previous", "week_earlier")),
+    ),
     "base_end": ("End of the window to compare with.", TEXT),
     "base_start": ("Start of the window to compare with; default the window just before.", TEXT),
     "bill": ("Identifier of an imported bill.", TEXT),

@@ -112,10 +112,19 @@ ANOMALY: dict[str, Schema] = {
     "ongoing": YES_NO,
     "scope": record({}, VALUES, tags=maybe(TEXT)),
     "channel": one_of(CHANNELS),
-    **each("actual expected actual_usd expected_usd impact_usd", USD),
+    **each("actual expected actual_usd expected_usd impact_usd impact_lo_usd impact_hi_usd", USD),
     "score": RATIO,
-    "summary": TEXT,
+    **each("cause summary", TEXT),
     "explain": record({"drivers": listed(part("Driver")), "sentences": listed(TEXT)}),
+    "parts": listed(
+        record(
+            {
+                "scope": record({}, VALUES, tags=maybe(TEXT)),
+                **each("started_at ended_at", INSTANT),
+                **each("actual_usd expected_usd impact_usd", USD),
+            }
+        )
+    ),
 }
 
 BUDGET: dict[str, Schema] = {

@@ -1,12 +1,15 @@
-"""Answers of the routes in `api/alerts.py`: budgets and alerts."""
+"""Answers of the routes in `api/alerts.py` and `api/incidents.py`: budgets, alerts, incidents, markers."""
 
 from __future__ import annotations
 
 from outlay_analytics.alerting.listing import STATES
+from outlay_analytics.incidents.incident import STATES as INCIDENT_STATES
 from outlay_web.api.schema.answer import Answer, Answers
 from outlay_web.api.schema.parts import NEXT_CURSOR
 from outlay_web.api.schema.shapes import (
     INSTANT,
+    NUMBER,
+    RATIO,
     TEXT,
     USD,
     YES_NO,
@@ -36,6 +39,37 @@ ALERT = record(
         **each("delivery_error acknowledged_by", maybe(TEXT)),
     }
 )
+EVENT = record({"at": INSTANT, "kind": TEXT, "by": maybe(TEXT), "text": TEXT})
+MARKER = record(
+    {"id": TEXT, "at": INSTANT, **each("kind name", TEXT), "scope": by_key(listed(TEXT)), "by": maybe(TEXT)}
+)
+CHANGE = record({"at": INSTANT, **each("kind name", TEXT)})
+INCIDENT = record(
+    {
+        **each("id channel cause page", TEXT),
+        "state": one_of(INCIDENT_STATES),
+        "scope": by_key(maybe(TEXT)),
+        **each("started_at ended_at", INSTANT),
+        "ongoing": YES_NO,
+        **each("expected_usd actual_usd impact_usd impact_lo_usd impact_hi_usd", USD),
+        "score": RATIO,
+        "drivers": listed(part("Driver")),
+        **each("sentences examples alerts", listed(TEXT)),
+        "parts": listed(
+            record(
+                {
+                    "scope": by_key(maybe(TEXT)),
+                    **each("started_at ended_at", INSTANT),
+                    **each("actual_usd expected_usd impact_usd", USD),
+                }
+            )
+        ),
+        "slice": maybe(record({"where": by_key(maybe(TEXT)), "change_usd": USD, "share": NUMBER})),
+        "changes": listed(CHANGE),
+        "owner": maybe(TEXT),
+        **each("notes history", listed(EVENT)),
+    }
+)
 DELIVERY = record({"channel": TEXT, "sent": YES_NO, "reason": maybe(TEXT)})
 
 ANSWERS: Answers = {
@@ -44,6 +78,11 @@ ANSWERS: Answers = {
     "PUT /budgets/{name}": Answer(part("Budget")),
     "DELETE /budgets/{name}": Answer(None, (404,)),
     "GET /alerts": Answer(record({"alerts": listed(ALERT), "next_cursor": NEXT_CURSOR})),
+    "GET /incidents": Answer(record({"incidents": listed(INCIDENT), "next_cursor": NEXT_CURSOR})),
+    "GET /incidents/{incident_id}": Answer(INCIDENT, (404,)),
+    "POST /incidents/{incident_id}/events": Answer(INCIDENT, (404,)),
+    "GET /markers": Answer(record({"markers": listed(MARKER)})),
+    "POST /markers": Answer(MARKER),
     "POST /alerts/test": Answer(record({"deliveries": listed(DELIVERY)})),
     "POST /alerts/{alert_id}/ack": Answer(ALERT, (404,)),
     "POST /alerts/{alert_id}/silence": Answer(ALERT, (404,)),

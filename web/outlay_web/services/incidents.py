@@ -1,0 +1,86 @@
+"""Incidents for the API and the pages: what is found now, under the ids and with the history that are remembered."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from outlay_analytics.alerting import listing
+from outlay_analytics.alerting.repository import read_alerts
+from outlay_analytics.incidents import record
+from outlay_analytics.incidents.incident import Incident, shown
+from outlay_analytics.incidents.repository import read_incidents
+from outlay_analytics.query.window import Scope, Window
+from outlay_web.http.context import Context
+from outlay_web.services.anomalies import WHERE, NotFound, look
+
+SIGHT = timedelta(days=30)
+WAIT_S = 10.0
+AGAIN = ("acknowledged", "resolved")  # what somebody does about an incident is done about its alerts, too
+
+
+def incidents_of(ctx: Context, scope: Scope, wait_s: float = WAIT_S) -> list[Incident]:
+    """The incidents that touch the scope's window, newest first; those not remembered yet are open.
+
+    Where they cannot be looked for just now, those that are remembered.
+    """
+    known = read_incidents(ctx.store, scope.project, scope.window)
+    whole = Scope(scope.window, {}, scope.project)
+    try:
+        looked = look(ctx, whole, wait_s=wait_s, old=True)
+    except NotFound:
+        looked = None
+    found = [one for one, _ in record.merged(scope.project, looked.anomalies if looked else [], known)]
+    ids = {one.incident_id for one in found}
+    every = [*found, *(one for one in known if one.incident_id not in ids)]
+    return sorted(
+        (one for one in every if _concerns(one, scope)),
+        key=lambda one: (-one.started_at.timestamp(), one.incident_id),
+    )
+
+
+def find_incident(ctx: Context, project: str, incident_id: str) -> Incident | None:
+    """One incident with its newest figures; None if there is none of this id."""
+    known = read_incidents(ctx.store, project, incident_id=incident_id)
+    now = ctx.now()
+    window = Window(known[0].started_at, max(known[0].ended_at, now)) if known else Window(now - SIGHT, now)
+    if known and not known[0].ongoing:
+        return known[0]
+    found = incidents_of(ctx, Scope(window, {}, project))
+    return next((one for one in found if one.incident_id == incident_id), known[0] if known else None)
+
+
+def show(ctx: Context, incident: Incident) -> dict[str, Any]:
+    """An incident as the API shows it, with the alerts that told it."""
+    alerts = [one.alert_id for one in read_alerts(ctx.store, project=incident.project) if _tells(one.scope, incident)]
+    return shown(incident, alerts)
+
+
+def act(ctx: Context, project: str, incident_id: str, kind: str, by: str, text: str) -> Incident | None:
+    """What somebody does about an incident, which is remembered first where it is not yet; None if there is none.
+
+    Raises:
+        BadRequest: For another kind, or a note without text.
+    """
+    incident = find_incident(ctx, project, incident_id)
+    if incident is None:
+        return None
+    with ctx.writing() as writer:
+        record.keep(ctx.store, writer, incident, ctx.now())
+        done = record.act(ctx.store, writer, project, incident_id, kind, ctx.now(), by, text)
+        if kind in AGAIN:
+            for alert in read_alerts(ctx.store, project=project, condition="state != 'resolved'"):
+                if _tells(alert.scope, incident):
+                    listing.acknowledge(ctx.store, writer, project, alert.alert_id, ctx.now(), by)
+    return done
+
+
+def _tells(scope: Any, incident: Incident) -> bool:
+    return incident.incident_id in scope.get("incident", ())
+
+
+def _concerns(one: Incident, scope: Scope) -> bool:
+    """Whether an incident may be in what the filters leave: only of the dimensions that its scope names."""
+    return all(
+        name not in one.scope or one.scope[name] in values for name, values in scope.filters.items() if name in WHERE
+    )
