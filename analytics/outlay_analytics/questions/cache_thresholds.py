@@ -38,7 +38,8 @@ def cache_thresholds(
 
     Returns:
         `rows` of `threshold hit_ratio avoided_usd scored wrong_ratio` (of the scored answers with at least that
-        similarity); `score`, `lookups` (with a similarity), `hits`, `in_use` (the lowest similarity that was answered
+        similarity; None below the lowest at which one was scored, where more answers would be given than were judged);
+        `score`, `lookups` (with a similarity), `hits`, `in_use` (the lowest similarity that was answered
         from the cache; empty without a hit); `guaranteed`, `guaranteed_reason`, `runs_missing` (see `guaranteed.py`;
         runs are scored answers, `saving_usd` is against the threshold in use).
 
@@ -109,11 +110,12 @@ def _row(bins: Sequence[Mapping[str, Any]], threshold: float) -> dict[str, Any]:
     lookups, reached = (sum(one["runs"] for one in some) for some in (bins, kept))
     known = sum(one["priced_escalations"] for one in bins)
     usd = sum((Decimal(one["rest_usd"]) for one in bins), Decimal(0))
-    judged = sum(one["first_scored"] for one in kept)
+    scored_from = min((one["confidence"] for one in bins if one["first_scored"]), default=float("inf"))
+    judged, wrong = (sum(one[name] for one in kept) for name in ("first_scored", "first_wrong"))
     return {
         "threshold": threshold,
         "hit_ratio": reached / lookups if lookups else None,
         "avoided_usd": (usd / known * reached).quantize(PICO, ROUND_HALF_UP) if known else None,
         "scored": judged,
-        "wrong_ratio": sum(one["first_wrong"] for one in kept) / judged if judged else None,
+        "wrong_ratio": wrong / judged if judged and threshold >= scored_from else None,
     }

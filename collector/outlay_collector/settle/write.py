@@ -120,8 +120,8 @@ def _write_lookups(run: Run, gathered: Gathered, resolved: Resolved) -> None:
         at = called[1] if called else 0
         named = [spans[name][row].as_py() for name in ("response_model", "request_model")]
         if called:
-            said = [(name, int(said_by[name][at])) for name in ("response_model", "request_model")]
-            named += [spans[name][said_at].as_py() for name, said_at in said if said_at != NO]
+            by = [(name, int(said_by[name][at])) for name in ("response_model", "request_model")]
+            named += [spans[name][said_at].as_py() for name, said_at in by if said_at != NO]
         model.append(next((name for name in named if name), b""))
         own = spans["provider"][row].as_py()
         provider.append(own or (spans["provider"][int(said_by["provider"][at])].as_py() if called else b""))

@@ -8,7 +8,7 @@ from typing import Any
 from outlay_analytics.questions import caching
 from outlay_analytics.questions.cache_thresholds import cache_thresholds
 from outlay_web import format as fmt
-from outlay_web.charts import Cell, Column, Figure, Line, Series, Table, line_chart, stacked_bars
+from outlay_web.charts import Cell, Column, Figure, Line, Point, Series, Table, line_chart, scatter, stacked_bars
 from outlay_web.pages import parts, spend_chart
 from outlay_web.pages.cascades import guarantee_tile
 from outlay_web.pages.parts import Page, Row, Tile
@@ -82,10 +82,35 @@ def similarities(view: View, lookups: int | None) -> dict[str, Any]:
         Column("Wrong", "ratio", "wrong_ratio", "Of these, with a score below 0.5"),
     ]
     lines = [[Cell(row[column.key]) for column in columns] for row in swept["rows"]]
-    return {
-        "threshold_tiles": [guarantee_tile(swept)],
-        "thresholds": Table("thresholds", "Thresholds of the semantic caches", columns, lines),
-    }
+    table = Table("thresholds", "Thresholds of the semantic caches", columns, lines)
+    return {"threshold_tiles": [guarantee_tile(swept)], "thresholds": threshold_figure(swept, table)}
+
+
+def threshold_figure(swept: Row, table: Table) -> Figure:
+    """What a threshold would avoid, with the share of wrong answers where it is known."""
+    points = []
+    for row in swept["rows"]:
+        if row["avoided_usd"] is None:
+            continue
+        text = f"{fmt.usd_text(row['avoided_usd'])} avoided, {fmt.ratio_text(row['hit_ratio'])} hits"
+        known = row["wrong_ratio"] is not None
+        text += f", {fmt.ratio_text(row['wrong_ratio'])} wrong" if known else ", how many wrong is unknown"
+        used = row["threshold"] in swept["in_use"]
+        label = "in use" if used else f"threshold {row['threshold']:.3g}"
+        slot = 3 if used else 1 if known else 8
+        points.append(Point(label, row["threshold"], float(row["avoided_usd"]), 0.0, slot, text))
+    return scatter(
+        "thresholds",
+        "Avoided at other thresholds",
+        points,
+        table,
+        x_title="similarity of an answer that is given again",
+        y_title="avoided",
+        x_unit=lambda v: f"{v:.2g}",
+        height=230,
+        named=False,
+        highlight="in use",
+    )
 
 
 def _timed(view: View, rows: Sequence[Row], kind: str, measure: str) -> list[Any]:

@@ -117,7 +117,7 @@ def cascade(view: View, i: int, one: Row) -> Cascade:
         tier_table(view, f"tiers-{i}", name, one["tiers"]),
         curve(f"curve-{i}", rows, threshold(swept.get("recommended"))),
         sweep_table(f"thresholds-{i}", rows),
-        advice(swept.get("recommended")),
+        advice(swept),
         calls,
     )
 
@@ -222,7 +222,20 @@ def threshold(recommended: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def advice(recommended: Any) -> str:
-    """The recommended threshold in words."""
-    value = threshold(recommended)
-    return "" if value is None else f"Recommended threshold: {value:.3g}"
+def advice(swept: Row) -> str:
+    """The recommended threshold in words: what it costs, and what it gives for that, beside the one in use."""
+    value = threshold(swept.get("recommended"))
+    if value is None:
+        return ""
+    by_threshold = {float(row["threshold"]): row for row in swept["rows"]}
+    found = by_threshold.get(value)
+    used = [by_threshold[float(at)] for at in swept["in_use"] if float(at) in by_threshold]
+    text = f"Recommended threshold: {value:.3g}"
+    if found is None or len(used) != 1 or used[0] is found:
+        return text
+    now = used[0]
+    if now["cost_per_run_usd"] and found["cost_per_run_usd"]:
+        text += f", {found['cost_per_run_usd'] / now['cost_per_run_usd']:.2g} times the cost of {now['threshold']:g}"
+    if now["quality"] is not None and found["quality"] is not None:
+        text += f", quality {fmt.ratio_text(found['quality'])} after {fmt.ratio_text(now['quality'])}"
+    return text
