@@ -32,7 +32,7 @@ SOURCE = """
         number AS n, 'default' AS project,
         ['{providers}'][number % {count} + 1] AS provider,
         ['{models}'][number % {count} + 1] AS request_model, '' AS response_model,
-        ['', '', '', 'flex', 'batch'][number % 5 + 1] AS service_tier,
+        ['', '', '', 'flex', 'batch'][number % 5 + 1] AS service_tier, '' AS region,
         toDateTime64('2026-09-01 00:00:00', 9, 'UTC') + number % 6000000 AS started_at,
         toNullable(toUInt64(500 + number * 7919 % 250000)) AS input_tokens,
         toNullable(toUInt64(if(number % 3 = 0, 400, 0))) AS cache_read_tokens,

@@ -17,7 +17,7 @@ from outlay_collector.store.client import Writer
 
 TABLE = """
     id String, project String, provider String, request_model String, response_model String, service_tier String,
-    started_at DateTime64(9, 'UTC'), input_tokens Nullable(UInt64), cache_read_tokens Nullable(UInt64),
+    region String, started_at DateTime64(9, 'UTC'), input_tokens Nullable(UInt64), cache_read_tokens Nullable(UInt64),
     cache_write_tokens Nullable(UInt64), cache_write_1h_tokens Nullable(UInt64), output_tokens Nullable(UInt64),
     reasoning_tokens Nullable(UInt64), other_usage Map(LowCardinality(String), UInt64), state_hint String
 """
@@ -33,6 +33,7 @@ def call(model: str, provider: str = "openai", at: datetime = NOW, **changes: An
         "request_model": model,
         "response_model": "",
         "service_tier": "",
+        "region": "",
         "started_at": at.strftime("%Y-%m-%d %H:%M:%S.%f"),
         "input_tokens": 1000,
         "cache_read_tokens": None,

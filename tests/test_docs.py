@@ -21,6 +21,7 @@ def test_the_settings_page_is_the_settings_table() -> None:
 
 
 def test_the_example_file_is_valid_and_uses_every_section_and_key(tmp_path: Path) -> None:
+    from outlay.pricing.units import PRICE_KEYS
     from outlay_analytics.alerting import budgets, settings
     from outlay_analytics.bills.accounts import Account
     from outlay_analytics.query.tier_table import ModelTiersTable
@@ -41,7 +42,8 @@ def test_the_example_file_is_valid_and_uses_every_section_and_key(tmp_path: Path
     assert (len(prices.discounts), len(prices.aliases), len(found["projects"])) == (1, 1, 1)
     for name, keys in {
         "budgets": {"name", "project", *keys_of(budgets.BudgetTable)},
-        "prices": keys_of(overrides.PriceTable),
+        "prices": ({*keys_of(overrides.PriceTable)} - {"rates"})
+        | {key for row in written["prices"] for key in row if key in PRICE_KEYS},
         "discounts": keys_of(overrides.Discount),
         "aliases": keys_of(overrides.Alias),
         "revenue": keys_of(revenue.Revenue),
@@ -58,6 +60,14 @@ def test_the_readme_instruments_the_function_of_the_quickstart() -> None:
     readme = (ROOT / "README.md").read_text()
     assert function[0].strip() in readme
     assert '@outlay.track(feature="support-triage")  # line two' in readme
+
+
+def test_the_page_about_prices_has_every_meter() -> None:
+    from outlay.pricing.cost import TOKEN_PARTS
+    from outlay.pricing.units import UNITS
+
+    named = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "prices.md").read_text()))
+    assert TOKEN_PARTS | set(UNITS) <= named
 
 
 def test_the_data_model_page_is_what_the_migrations_say() -> None:

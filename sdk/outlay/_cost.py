@@ -19,6 +19,7 @@ def cost_of(attributes: Mapping[str, Any], start_ns: int) -> Decimal | None:
         start_ns: When the call started.
     """
     from outlay.pricing import cost
+    from outlay.pricing.regions import region_of
 
     found = cost(
         usage_of_attributes(attributes),
@@ -26,6 +27,11 @@ def cost_of(attributes: Mapping[str, Any], start_ns: int) -> Decimal | None:
         str(attributes.get(semconv.RESPONSE_MODEL) or attributes.get(semconv.REQUEST_MODEL) or ""),
         datetime.fromtimestamp(start_ns / 1e9, UTC),
         service_tier=str(attributes.get(semconv.SERVICE_TIER) or attributes.get(semconv.SERVICE_TIER_ANTHROPIC) or ""),
+        region=region_of(
+            str(attributes.get(semconv.REGION) or ""),
+            str(attributes.get(semconv.REQUEST_MODEL) or ""),
+            str(attributes.get(semconv.SERVER_ADDRESS) or ""),
+        ),
         request_model=str(attributes.get(semconv.REQUEST_MODEL) or ""),
     )
     return None if found is None else found.usd

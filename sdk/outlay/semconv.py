@@ -45,6 +45,7 @@ CACHE_WRITE_1H_TOKENS: Final = "outlay.usage.cache_write_1h.input_tokens"
 USAGE_ESTIMATED: Final = "outlay.usage.estimated"
 OTHER_USAGE_PREFIX: Final = "outlay.usage."  # + name: web_searches, search_units, input_characters …
 COST_USD: Final = "outlay.cost.usd"
+REGION: Final = "outlay.region"  # where the provider says it answered: us, eu-west-1 …
 
 # The billed tier. Anthropic's client established a name of its own; every other provider goes under OpenAI's.
 SERVICE_TIER: Final = "openai.response.service_tier"

@@ -18,6 +18,7 @@ from tests.pricing_world import NOW, call, examples, priced
 from outlay.pricing import cost
 from outlay.pricing.catalog import EPOCH, Model
 from outlay.pricing.cost import TEXT_PARTS
+from outlay.pricing.units import UNITS
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.overrides import parse_overrides
 from outlay_collector.store import Store
@@ -361,6 +362,71 @@ def test_a_part_without_a_price_takes_the_one_above_and_says_so(desk: Desk) -> N
 def test_a_search_that_nobody_prices_leaves_the_call_unpriced(desk: Desk) -> None:
     row = desk.one("gpt-4-turbo", other_usage={"web_searches": 1})
     assert (row["cost_usd"], row["cost_state"], row["cost_lines"]) == (None, "unpriced", {})
+
+
+def _own_price(provider: str, model: str, **prices: str) -> dict[str, str]:
+    return {"provider": provider, "model": model, "valid_from": "2026-01-01", "source": "mine", **prices}
+
+
+def test_every_billed_unit_can_have_a_price_of_ones_own(store: Store) -> None:
+    own = [
+        _own_price("acme", f"by-{unit}", input_usd_per_mtok="1", output_usd_per_mtok="0")
+        | {f"{unit}_usd_per_million": "2000"}
+        for unit in UNITS
+    ]
+    calls = [call(f"by-{unit}", "acme", other_usage={unit: 3}) for unit in UNITS]
+    rows = _with(store, {"prices": own}).price(*calls)
+    lines = {row["request_model"].removeprefix("by-"): row["cost_lines"] for row in rows}
+    once = {"requests": Decimal("0.002")}  # a request is one, whatever is said
+    input_usd = {"input": Decimal("0.001")}
+    assert lines == {unit: input_usd | (once if unit == "requests" else {unit: Decimal("0.006")}) for unit in UNITS}
+
+
+def test_what_is_billed_by_the_request_has_a_price_without_any_count(store: Store) -> None:
+    desk = _with(store, {"prices": [_own_price("cohere", "rerank-v9", requests_usd_per_thousand="2")]})
+    silent: dict[str, Any] = {"input_tokens": None, "output_tokens": None}
+    counted, uncounted, failed = desk.price(
+        call("rerank-v9", "cohere", **silent, other_usage={"search_units": 1}),
+        call("rerank-v9", "cohere", **silent, state_hint="no_usage"),
+        call("rerank-v9", "cohere", **silent, state_hint="not_billed"),
+    )
+    assert [row["cost_usd"] for row in (counted, uncounted, failed)] == [Decimal("0.002")] * 2 + [0]
+    assert cost({}, "cohere", "rerank-v9", NOW, catalog=desk.book.catalog) is not None
+
+
+def test_a_request_that_says_how_much_it_searched_is_billed_as_such(store: Store) -> None:
+    sizes = {"requests_low_usd_per_thousand": "5", "requests_high_usd_per_thousand": "12"}
+    free = {"input_usd_per_mtok": "0", "output_usd_per_mtok": "0"}
+    own = _own_price("acme", "searcher", requests_usd_per_thousand="8", **sizes, **free)
+    desk = _with(store, {"prices": [own]})
+    rows = desk.price(*(call("searcher", "acme", other_usage=used) for used in ({}, {"requests_low": 1}, {"odd": 1})))
+    assert [row["cost_usd"] for row in rows] == [Decimal("0.008"), Decimal("0.005"), Decimal("0.008")]
+
+
+def test_a_price_of_ones_own_may_be_for_a_region(store: Store) -> None:
+    prices = [
+        _own_price("acme", "m", input_usd_per_mtok="1", output_usd_per_mtok="0"),
+        _own_price("acme", "m", input_usd_per_mtok="2", region="eu"),
+        _own_price("acme", "m", input_usd_per_mtok="3", region="eu-west-1"),
+        _own_price("acme", "m", input_usd_per_mtok="4", region="regional"),
+        _own_price("acme", "m", input_usd_per_mtok="5", output_usd_per_mtok="0", region="eu", service_tier="batch"),
+    ]
+    desk = _with(store, {"prices": prices})
+    asked = {
+        ("", ""): "0.001",
+        ("", "eu"): "0.002",
+        ("", "europe-west4"): "0.002",
+        ("", "eu-west-1"): "0.003",
+        ("", "us-east5"): "0.004",
+        ("batch", "eu-central-1"): "0.005",
+        ("batch", "us-east5"): "0.004",
+    }
+    rows = desk.price(*(call("m", "acme", service_tier=tier, region=region) for tier, region in asked))
+    assert [row["cost_usd"] for row in rows] == [Decimal(usd) for usd in asked.values()]
+    for row, (tier, region) in zip(rows, asked, strict=True):
+        mine = cost(row, "acme", "m", NOW, tier, region=region, catalog=desk.book.catalog)
+        assert mine is not None
+        assert (mine.usd, mine.match_kind) == (row["cost_usd"], row["match_kind"])
 
 
 def test_unknown_is_never_zero(desk: Desk) -> None:

@@ -18,7 +18,7 @@ COLUMNS: dict[str, Kind] = {
     **columns("duration_ms time_to_first_token_ms", "number"),
     **columns(
         "service environment feature team customer user session task prompt prompt_version provider request_model "
-        "response_model response_id service_tier operation",
+        "response_model response_id service_tier region operation",
         "text",
     ),
     **columns(

@@ -32,8 +32,8 @@ def words(text: str) -> list[str]:
 
 NAMES = words(
     "parent_span_id service environment feature team customer user session task prompt prompt_version provider "
-    "request_model response_model model response_id service_tier operation price_version matched_model match_kind "
-    "error_type dialect route_tier route_reason request_id"
+    "request_model response_model model response_id service_tier region operation price_version matched_model "
+    "match_kind error_type dialect route_tier route_reason request_id"
 )
 AS_STORED = words(
     "call_id trace_id span_id started_at input_tokens cache_read_tokens cache_write_tokens cache_write_1h_tokens "

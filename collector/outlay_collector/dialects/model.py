@@ -21,6 +21,7 @@ TEXT_FIELDS = (
     "response_id",
     "service_tier",
     "request_tier",
+    "region",
     "error_type",
 )
 # Counts that a call keeps in `other_usage`.

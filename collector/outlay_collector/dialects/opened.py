@@ -29,6 +29,7 @@ class UsageObject:
     input_excludes_cached: bool = False
     output_excludes_reasoning: bool = False
     service_tier: str = ""
+    region: str = ""
 
 
 def document_keys(dialect: Dialect) -> tuple[str, ...]:
@@ -129,12 +130,13 @@ def read_usage(usage: Any, style: str) -> UsageObject:
         if name not in chosen:
             chosen[name] = word
             counts[name] = words[word]
-    tier = usage.get("service_tier")
+    tier, region = usage.get("service_tier"), usage.get("inference_geo")
     return UsageObject(
         counts,
         _excludes(INPUT_EXCLUDES_CACHED, style, chosen.get("input_tokens"), words),
         _excludes(OUTPUT_EXCLUDES_REASONING, style, chosen.get("output_tokens"), words),
         tier if isinstance(tier, str) else "",
+        region if isinstance(region, str) else "",
     )
 
 

@@ -25,7 +25,7 @@ from outlay.pricing.catalog import EPOCH, STANDARD_TIERS, TIER_NAMES, Catalog, M
 from outlay_collector.prices import periods
 from outlay_collector.prices.catalogue import compile_document, source
 from outlay_collector.prices.contracts import apply
-from outlay_collector.prices.overrides import Overrides, PriceRow, parse_price
+from outlay_collector.prices.overrides import Overrides, PriceRow, parse_price, refuse_overlaps
 from outlay_collector.prices.periods import PricePeriod
 from outlay_collector.prices.reckon import MAX_NAME_LENGTH, Reckoner, tier_of
 from outlay_collector.prices.rows import Name, match_row, price_rows, stored_model
@@ -36,7 +36,10 @@ from outlay_collector.store.locks import holding
 
 SQL = "outlay_collector.prices.sql"
 MAX_NEW_NAMES = 20_000
-TIER_SQL = "transform(lower(service_tier), {names}, {tiers}, lower(service_tier))".format(
+TIER_SQL = (
+    "concat(transform(lower(service_tier), {names}, {tiers}, lower(service_tier)), "
+    "if(region = '', '', concat('@', region)))"
+).format(
     names=[*sorted(STANDARD_TIERS), *sorted(TIER_NAMES)],
     tiers=["standard"] * len(STANDARD_TIERS) + [TIER_NAMES[name] for name in sorted(TIER_NAMES)],
 )
@@ -101,9 +104,11 @@ class PriceBook:
         """Add price rows to the contracts (`PUT /prices`) and put the new list in force; return its version.
 
         Raises:
-            ConfigError: If a row has an unknown key or an impossible value. Then nothing is stored.
+            ConfigError: If a row has an unknown key or an impossible value, or two are of the same thing. Then nothing
+                is stored.
         """
         parsed = [(parse_price(row, f"prices[{n}]"), row) for n, row in enumerate(rows)]
+        refuse_overlaps({f"prices[{n}]": price for n, (price, _) in enumerate(parsed)})
         with holding(self._lock):
             writer.insert(
                 "put_prices",
@@ -149,8 +154,8 @@ class PriceBook:
         self._prepare(writer, names, version, later)
 
     def prepare_names(self, writer: Writer, names: Sequence[Mapping[str, str]]) -> None:
-        """As `prepare`, for names that are at hand: project, provider, request_model, response_model, service_tier."""
-        tiers = [{**row, "tier": tier_of(row["service_tier"])} for row in names[:MAX_NEW_NAMES]]
+        """As `prepare`, for names at hand: project, provider, request_model, response_model, service_tier, region."""
+        tiers = [{**row, "tier": tier_of(row["service_tier"], row["region"])} for row in names[:MAX_NEW_NAMES]]
         self._prepare(writer, tiers, None, True)
 
     def _prepare(self, writer: Writer, names: Sequence[Mapping[str, Any]], version: str | None, later: bool) -> None:

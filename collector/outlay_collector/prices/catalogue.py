@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,6 +19,7 @@ from importlib.resources import files
 from typing import Any
 
 from outlay.pricing.catalog import slot_of
+from outlay.pricing.regions import in_region
 
 SCHEMA = 1
 EVERY_DAY = 0b1111111
@@ -74,6 +76,11 @@ def compile_document() -> dict[str, Any]:
         _give_away(providers[rule["provider"]]["models"], rule, corrections["checked"])
     for correction in corrections["models"]:
         _correct(providers[correction["provider"]]["models"], correction, corrections["checked"])
+    for rule in corrections["regions"]:
+        for provider in rule["providers"]:
+            for entry in providers[provider]["models"]:
+                if re.search(rule["model"], entry["id"]):
+                    _raise_in_region(entry, rule)
     body = {"schema": SCHEMA, "source": source(), "checked": corrections["checked"], "providers": providers}
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:12]
     return {**body, "version": digest}
@@ -239,6 +246,20 @@ def _give_away(models: list[Entry], rule: Mapping[str, Any], checked: str) -> No
         named = entry["id"] in rule.get("ids", ()) or entry["id"].endswith(rule.get("ending", "\n"))
         if named and not any(row[2] for row in entry["r"]):
             entry.update(s=rule["source"], c=checked, r=[[slot_of(0, 0, 0), "", {"input": "0", "output": "0"}, ""]])
+
+
+def _raise_in_region(entry: Entry, rule: Mapping[str, Any]) -> None:
+    """Add each tier of a model once more, as it is in a region: its tokens cost more by a factor."""
+    tiers = entry.get("t", ["standard"])
+    added = []
+    for slot, start, rates, borrowed in entry["r"]:
+        dearer = {
+            part: Decimal(rate) * Decimal(rule["factor"]) if part in TOKEN_PARTS else Decimal(rate)
+            for part, rate in rates.items()
+        }
+        added.append([slot + slot_of(len(tiers), 0, 0), start, _plain(dearer), borrowed])
+    entry["r"] = [*entry["r"], *added]
+    entry["t"] = [*tiers, *(in_region(tier, rule["region"]) for tier in tiers)]
 
 
 def _correct(models: list[Entry], correction: Mapping[str, Any], checked: str) -> None:

@@ -1,7 +1,8 @@
 """The user's own prices on top of the catalogue: which rate holds in which slot, from when to when.
 
 A price row holds from `valid_from` until the model's next one, for inputs strictly above `min_input_tokens`, at every
-hour. What a row does not name keeps the catalogue's price. Price rows win over discounts.
+hour, and in every region unless it names one. What a row does not name keeps the catalogue's price, or in a region that
+of the row for all of them. Price rows win over discounts.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from outlay.pricing.catalog import Catalog, Model, Row, slot_of
+from outlay.pricing.regions import ANY_REGION, in_region, regions_around
 from outlay_collector.prices.overrides import SCALE, Discount, Overrides, PriceRow
 
 
@@ -46,17 +48,24 @@ def _merged(base: Model, contract: list[PriceRow]) -> Model:
             for window_index in range(len(base.windows) + 1):
                 slot = slot_of(tier_index, size_index, window_index)
                 listed = _listed(base, tier, above, window_index)
-                steps = [row for row in contract if row.service_tier == tier and row.min_input_tokens <= above]
+                steps = [row for row in contract if _holds(row.service_tier, tier) and row.min_input_tokens <= above]
                 rows += _timeline(slot, listed, steps)
     return Model(base.provider, base.id, tiers, thresholds, base.windows, tuple(rows))
 
 
+def _holds(of: str, tier: str) -> bool:
+    """Whether a price for a tier is one in a region, too: it is, unless it is for another region."""
+    name, _, region = tier.partition("@")
+    return of in (tier, name, *(in_region(name, around) for around in regions_around(region)))
+
+
 def _listed(base: Model, tier: str, above: int, window: int) -> list[Row]:
     """The catalogue's rows that apply to a slot of the merged grid; those of standard where the tier is new."""
-    tier_index = base.tiers.index(tier) if tier in base.tiers else 0
+    place = base.place(tier)
+    tier_index = base.place_or_standard(tier)
     size_index = sum(threshold <= above for threshold in base.thresholds)
     rows = [row for row in base.rows if row.slot == slot_of(tier_index, size_index, window)]
-    if tier not in base.tiers and tier != "standard":
+    if place is None and tier != "standard":
         rows = [replace(row, borrowed=frozenset({"*"})) for row in rows]
     return sorted(rows, key=lambda row: row.valid_from)
 
@@ -69,11 +78,11 @@ def _timeline(slot: int, listed: list[Row], steps: list[PriceRow]) -> list[Row]:
         now = [row for row in listed if row.valid_from <= change]
         row = replace(now[-1], slot=slot) if now else Row(slot, change, {})
         row = replace(row, valid_from=change)
-        # A later start wins; at the same start the row for the larger inputs does.
+        # What is for a narrower region comes on top; within one, what is for larger inputs, then what began later.
         mine = [step for step in steps if step.valid_from <= change]
-        if mine:
-            deepest = max(step.min_input_tokens for step in mine)
-            step = max((s for s in mine if s.min_input_tokens == deepest), key=lambda s: s.valid_from)
+        for width in sorted({_narrowness(step.service_tier) for step in mine}):
+            alike = [step for step in mine if _narrowness(step.service_tier) == width]
+            step = max(alike, key=lambda s: (s.min_input_tokens, s.valid_from))
             row = replace(
                 row,
                 rates={**row.rates, **step.rates},
@@ -86,6 +95,11 @@ def _timeline(slot: int, listed: list[Row], steps: list[PriceRow]) -> list[Row]:
         if row.rates:
             rows.append(row)
     return rows
+
+
+def _narrowness(tier: str) -> int:
+    region = tier.partition("@")[2]
+    return len(regions_around(region)) if region != ANY_REGION else 1
 
 
 def _discounted(rows: tuple[Row, ...], discount: Discount) -> Iterable[Row]:

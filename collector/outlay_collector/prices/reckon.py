@@ -13,7 +13,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from outlay.pricing.catalog import STANDARD_TIERS, TIER_NAMES, Catalog, Match, Row
-from outlay.pricing.cost import notes_on, quantities_of, rates_of, usd_of
+from outlay.pricing.cost import is_by_request, notes_on, quantities_of, rates_of, usd_of
+from outlay.pricing.regions import in_region
 from outlay_collector.prices.periods import PricePeriod, Timeline, at
 
 MAX_NAME_LENGTH = 300
@@ -40,6 +41,7 @@ class Asked:
     request_model: str
     response_model: str
     service_tier: str
+    region: str
     started_at: datetime
     counts: Mapping[str, int | None]
     other_usage: Mapping[str, int]
@@ -82,7 +84,7 @@ class Reckoner:
         if period.price_version not in self._catalogs:
             return None
         match, version, later = self._match(call, period)
-        tier = tier_of(call.service_tier)
+        tier = tier_of(call.service_tier, call.region)
         row = None
         if match is not None:
             slot = match.model.slot(tier, call.counts.get("input_tokens") or 0, call.started_at)
@@ -95,7 +97,7 @@ class Reckoner:
         counting = state in COUNTING_STATES and row is not None and lines is not None
         usd = sum(lines.values(), _ZERO) if lines is not None else None
         free = _ZERO if state in FREE_STATES else None
-        notes = [*later, *_notes(counts, used, row, match is not None and tier not in match.model.tiers)]
+        notes = [*later, *_notes(counts, used, row, match is not None and match.model.place(tier) is None)]
         return Priced(
             cost_state=state,
             cost_usd=usd if counting else free,
@@ -119,10 +121,10 @@ class Reckoner:
         return match, period.price_version, []
 
 
-def tier_of(service_tier: str) -> str:
-    """The price list's name of a service tier, as `book.TIER_SQL`."""
+def tier_of(service_tier: str, region: str) -> str:
+    """The price list's name of a service tier in a region, as `book.TIER_SQL`."""
     name = service_tier.lower()
-    return "standard" if name in STANDARD_TIERS else TIER_NAMES.get(name, name)
+    return in_region("standard" if name in STANDARD_TIERS else TIER_NAMES.get(name, name), region)
 
 
 def _says_tokens(call: Asked) -> bool:
@@ -138,7 +140,11 @@ def _lacks_usage(call: Asked, row: Row | None) -> bool:
 
 def _state(call: Asked, row: Row | None, used: Mapping[str, int], lines: Mapping[str, Decimal] | None) -> str:
     """Whether a call has a cost, and why not."""
-    if call.state_hint in (*FREE_STATES, "no_usage"):
+    if call.state_hint in FREE_STATES:
+        return call.state_hint
+    if row is not None and is_by_request(row) and lines is not None:
+        return "estimated" if call.state_hint == "estimated" else "computed"
+    if call.state_hint == "no_usage":
         return call.state_hint
     # Units that no price is known for (a reranker's search units) are usage, not its absence.
     if not _says_tokens(call) and not _parts(used):

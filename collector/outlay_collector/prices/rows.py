@@ -68,8 +68,8 @@ def match_row(name: Name, listed: str, model: Model, kind: str) -> dict[str, Any
         "matched_model": model.key,
         "match_kind": kind,
         "model_key": str(model_key(listed, model.provider, model.id)),
-        "no_tier": tier not in model.tiers,
-        "tier_slot": slot_of(model.tiers.index(tier) if tier in model.tiers else 0, 0, 0),
+        "no_tier": model.place(tier) is None,
+        "tier_slot": slot_of(model.place_or_standard(tier), 0, 0),
         "thresholds": list(model.thresholds),
         "windows": [
             {"weekdays": window.weekdays, "start_s": window.start_s, "end_s": window.end_s} for window in model.windows

@@ -34,6 +34,7 @@ COLUMNS = {
     "response_model": "String",
     "response_id": "String",
     "service_tier": "String",
+    "region": "String",
     "operation": "String",
     "reported_cost_usd": "Nullable(Decimal(38, 12))",
     "streamed": "Nullable(Bool)",
@@ -63,7 +64,7 @@ COLUMNS = {
 """Columns of the table of requests and their ClickHouse types."""
 
 PRICED = (
-    "id, from_cache, project, provider, request_model, response_model, service_tier, started_at, other_usage, "
+    "id, from_cache, project, provider, request_model, response_model, service_tier, region, started_at, other_usage, "
     f"{', '.join(COUNTS)}, state_hint"
 )
 """Columns that pricing needs, and no others, since it is a long statement."""

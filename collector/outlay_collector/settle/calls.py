@@ -28,7 +28,7 @@ from outlay_collector.store.client import Writer
 FEW_CALLS = 1_000
 REQUESTS = "settle_requests"
 SOURCE = f"SELECT {PRICED} FROM {REQUESTS}"
-NAMES = ("project", "provider", "request_model", "response_model", "service_tier")
+NAMES = ("project", "provider", "request_model", "response_model", "service_tier", "region")
 USD = pa.decimal128(38, 12)
 PRICES: dict[str, Any] = {
     "cost_usd": USD,
@@ -58,6 +58,7 @@ AS_DECIDED = (
     "response_model",
     "response_id",
     "service_tier",
+    "region",
     "cache_read_tokens",
     "cache_write_tokens",
     "cache_write_1h_tokens",

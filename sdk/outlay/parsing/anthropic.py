@@ -33,6 +33,7 @@ def anthropic(reading: Reading, body: Json) -> None:
         reading.usage = counts.anthropic(reading.raw_usage)
         reading.elsewhere = counts.anthropic_elsewhere(reading.raw_usage, reading.response_model or "")
         reading.service_tier = text_of(usage.get("service_tier")) or reading.service_tier
+        reading.region = text_of(usage.get("inference_geo")) or reading.region
         speed = text_of(reading.raw_usage.get("speed"))
         if speed and speed != "standard":
             reading.service_tier = speed  # billed like a tier of its own

@@ -27,6 +27,7 @@ class Reading:
         "in_background",
         "provider",
         "raw_usage",
+        "region",
         "response_id",
         "response_model",
         "service_tier",
@@ -43,6 +44,7 @@ class Reading:
         self.response_id: str | None = None
         self.response_model: str | None = None
         self.service_tier: str | None = None
+        self.region: str | None = None
         self.finish_reasons: dict[int, str] = {}
         self.cost_usd: float | None = None
         self.error: str | None = None
@@ -62,6 +64,8 @@ class Reading:
             found[semconv.FINISH_REASONS] = tuple(self.finish_reasons[i] for i in sorted(self.finish_reasons))
         if self.service_tier:
             found[semconv.service_tier_key(provider)] = self.service_tier
+        if self.region:
+            found[semconv.REGION] = self.region
         if self.cost_usd is not None:
             found[semconv.COST_USD] = self.cost_usd
         return found

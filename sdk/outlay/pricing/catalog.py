@@ -9,7 +9,8 @@ piece of code everywhere. Layout of the file (`schema` 1):
     providers.<provider>.models[]       id; m: clauses; t: service tiers; b: thresholds; w: windows; r: rows
     row                                 [slot, valid from, {part: USD per million}, parts borrowed from standard]
 
-A slot is where a call falls in its model's grid: service tier × input size × hours of the week. The size counts all
+A slot is where a call falls in its model's grid: service tier × input size × hours of the week. What costs more in a
+region is a tier with that region's name: `standard@eu`, or `standard@regional` for any. The size counts all
 input, cached or not, and a tier begins strictly above its threshold: exactly 200,000 tokens are still the lower one.
 """
 
@@ -26,6 +27,7 @@ from importlib.resources import files
 from typing import Any
 
 from outlay.pricing import names
+from outlay.pricing.regions import canonical_region, in_region, regions_around
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What responses call the standard tier.
@@ -90,9 +92,27 @@ class Model:
     def key(self) -> str:
         return f"{self.provider}:{self.id}"
 
+    def place(self, tier: str) -> int | None:
+        """Where a tier, of a region or not (`batch@eu-west-1`), stands among the model's; None where it has no such.
+
+        A region's prices are its own, else those of its geography, of any region, or of no region in particular.
+        """
+        name, _, region = tier.partition("@")
+        for each in (*(in_region(name, around) for around in regions_around(region)), name):
+            if each in self.tiers:
+                return self.tiers.index(each)
+        return None
+
+    def place_or_standard(self, tier: str) -> int:
+        """The same, where an unknown tier is the standard one of the same region."""
+        place = self.place(tier)
+        if place is None:
+            place = self.place(in_region("standard", tier.partition("@")[2]))
+        return place or 0
+
     def slot(self, tier: str, input_tokens: int, at: datetime) -> int:
         """Where a call falls; an unknown tier falls on the standard one."""
-        tier_index = self.tiers.index(tier) if tier in self.tiers else 0
+        tier_index = self.place_or_standard(tier)
         size_index = sum(input_tokens > threshold for threshold in self.thresholds)
         holding = [index for index, window in enumerate(self.windows, 1) if window.holds(at)]
         return slot_of(tier_index, size_index, holding[-1] if holding else 0)
@@ -117,10 +137,10 @@ def slot_of(tier: int, size: int, window: int) -> int:
     return tier * 65536 + size * 256 + window
 
 
-def standard_tier(service_tier: str) -> str:
-    """The price list's name of a service tier: `default`, `auto` … are `standard`."""
+def standard_tier(service_tier: str, region: str = "") -> str:
+    """The price list's name of a service tier: `default`, `auto` … are `standard`; in a region `standard@eu`."""
     tier = service_tier.strip().lower()
-    return "standard" if tier in STANDARD_TIERS else TIER_NAMES.get(tier, tier)
+    return in_region("standard" if tier in STANDARD_TIERS else TIER_NAMES.get(tier, tier), canonical_region(region))
 
 
 class Catalog:

@@ -62,6 +62,7 @@ def cost(
     service_tier: str = "",
     *,
     request_model: str = "",
+    region: str = "",
     catalog: Catalog | None = None,
 ) -> Cost | None:
     """The list price of one call, None when the model, its price or the usage is unknown.
@@ -73,6 +74,7 @@ def cost(
         at: Start of the call; naive means UTC.
         service_tier: Tier of the response.
         request_model: Tried when `model` is not in the list.
+        region: Where it was answered, where that is not the global endpoint: `eu`, `us-east5` …
         catalog: The list to use instead of the one that ships with the package.
     """
     prices = catalog or shipped()
@@ -80,7 +82,7 @@ def cost(
     if match is None:
         return None
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    tier = standard_tier(service_tier)
+    tier = standard_tier(service_tier, region)
     counts = _counts(usage)
     slot = match.model.slot(tier, counts.get("input_tokens") or 0, at)
     row = match.model.at(slot, at)
@@ -90,7 +92,7 @@ def cost(
     if priced is None:
         return None
     amounts, notes = priced
-    if tier not in match.model.tiers and tier != "standard":
+    if match.model.place(tier) is None:
         notes = ["standard_tier", *notes]
     return Cost(
         usd=sum(amounts.values(), _ZERO),
@@ -108,12 +110,18 @@ def lines(counts: Mapping[str, int | None], row: Row) -> tuple[dict[str, Decimal
         return None
     effective = rates_of(row.rates)
     used = {part: quantity for part, quantity in quantities_of(counts, row).items() if quantity > 0}
-    if not has_input and not has_output and not used.keys() - {"requests", *TEXT_PARTS}:
+    by_request = is_by_request(row)
+    if not has_input and not has_output and not by_request and not used.keys() - {"requests", *TEXT_PARTS}:
         return None
     if any(effective[part] is None for part in used):
         return None
     amounts = {part: usd_of(quantity, effective[part] or _ZERO) for part, quantity in used.items()}
     return {part: usd for part, usd in amounts.items() if usd}, notes_on(counts, used, row)
+
+
+def is_by_request(row: Row) -> bool:
+    """Whether a model is billed by the request and not by token: what a call costs is known whatever it counts."""
+    return bool(row.rates.get("requests")) and not row.rates.get("input") and not row.rates.get("output")
 
 
 def rates_of(rates: Mapping[str, Decimal]) -> dict[str, Decimal | None]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from outlay.errors import ConfigError
+from outlay.pricing.units import UNITS
 from outlay_collector.prices.overrides import Overrides, parse_overrides
 
 PRICE = {
@@ -52,6 +54,43 @@ def test_a_slip_is_refused_with_its_place(table: str, row: dict[str, Any], told:
         parse_overrides({table: [row]})
     assert told in str(error.value)
     assert f"[[{table}]] #1" in str(error.value)
+
+
+def test_an_unknown_unit_is_refused_with_the_list_of_units() -> None:
+    with pytest.raises(ConfigError) as error:
+        parse_overrides({"prices": [PRICE | {"search_unit_usd_per_million": "2000"}]})
+    told = str(error.value)
+    assert "[[prices]] #1" in told
+    assert "unknown key 'search_unit_usd_per_million'; did you mean 'search_units_usd_per_million'?" in told
+    assert all(unit in told for unit in UNITS)
+
+
+def test_a_price_is_what_it_is_per_however_many_it_is_written() -> None:
+    written = [
+        {"web_searches_usd_per_thousand": "10"},
+        {"web_searches_usd_per_million": "10000"},
+        {"web_searches_usd_per_one": "0.01"},
+    ]
+    rates = [parse_overrides({"prices": [PRICE | each]}).prices[0].rates["web_searches"] for each in written]
+    assert rates == [Decimal(10_000)] * 3
+    seconds = parse_overrides({"prices": [PRICE | {"audio_usd_per_minute": "0.006"}]}).prices[0].rates
+    assert seconds["audio_seconds"] == Decimal(100)
+
+
+def test_two_prices_of_one_unit_in_a_row_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"are prices of the same unit"):
+        parse_overrides({"prices": [PRICE | {"images_usd_per_one": "0.04", "images_usd_per_thousand": "40"}]})
+
+
+def test_two_prices_of_the_same_thing_are_refused_with_both() -> None:
+    again = PRICE | {"model": "GPT-4o", "source": "another contract", "input_usd_per_mtok": "2.20"}
+    with pytest.raises(ConfigError) as error:
+        parse_overrides({"prices": [PRICE, again]})
+    told = str(error.value)
+    assert "[[prices]] #1 (contract: input 2.1 USD per million)" in told
+    assert "[[prices]] #2 (another contract: input 2.2 USD per million)" in told
+    for other in ({"region": "eu"}, {"service_tier": "batch"}, {"min_input_tokens": 1}, {"valid_from": "2026-11-01"}):
+        assert len(parse_overrides({"prices": [PRICE, again | other]}).prices) == 2
 
 
 def test_a_table_in_place_of_a_list_is_refused() -> None:

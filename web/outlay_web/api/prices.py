@@ -23,7 +23,7 @@ from outlay_web.http.schemas import EstimateBody, PricesBody, RepriceBody, UndoB
 from outlay_web.services.estimate import estimate
 
 PRICE_COLUMNS = columns(
-    "provider model service_tier min_input_tokens hours valid_from valid_until input_usd_per_mtok "
+    "provider model service_tier region min_input_tokens hours valid_from valid_until input_usd_per_mtok "
     "cache_read_usd_per_mtok cache_write_usd_per_mtok cache_write_1h_usd_per_mtok output_usd_per_mtok origin source"
 )
 MISSING_COLUMNS = columns(

@@ -157,6 +157,7 @@ class EstimateCall(Body):
     model: Name
     at: datetime | None = None
     service_tier: Annotated[str, Field(max_length=64)] = ""
+    region: Annotated[str, Field(max_length=64)] = ""
     usage: UsageBody
 
 

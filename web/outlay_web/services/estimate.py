@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from outlay.pricing.regions import canonical_region
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.store import load_sql
 from outlay_collector.store.client import Writer
@@ -38,6 +39,7 @@ class Priced:
     provider: str
     model: str
     service_tier: str
+    region: str
     at: datetime
     usage: Mapping[str, int | None]
 
@@ -116,7 +118,7 @@ def _asked(call: EstimateCall, now: datetime) -> Priced:
     usage = call.usage.model_dump()
     if any(count is not None for count in usage.values()):  # in a made-up call what is not named is not there
         usage |= {name: usage[name] or 0 for name in ("input_tokens", "output_tokens")}
-    return Priced(call.provider, call.model, call.service_tier, at, usage)
+    return Priced(call.provider, call.model, call.service_tier, canonical_region(call.region), at, usage)
 
 
 def _with_model(call: Priced, model: str | ModelBody) -> Priced:
@@ -132,6 +134,7 @@ def _row(number: int, call: Priced) -> dict[str, Any]:
         "provider": call.provider,
         "model": call.model,
         "service_tier": call.service_tier,
+        "region": call.region,
         "at": call.at,
         **{name: call.usage[name] for name in TOKENS},
         "other_names": list(other),

@@ -8,6 +8,7 @@ SELECT
     c.request_model AS request_model,
     c.response_model AS response_model,
     c.service_tier AS service_tier,
+    c.region AS region,
     c.started_at AS started_at,
     c.input_tokens AS input_tokens,
     c.cache_read_tokens AS cache_read_tokens,

@@ -28,6 +28,7 @@ SELECT
     c.model AS model,
     c.response_id AS response_id,
     c.service_tier AS service_tier,
+    c.region AS region,
     c.operation AS operation,
     c.input_tokens AS input_tokens,
     c.cache_read_tokens AS cache_read_tokens,

@@ -1,9 +1,9 @@
 -- The one way to price a call: for settle, reprice and simulate.
 --
--- source    a SELECT that yields project, provider, request_model, response_model, service_tier, started_at, the six
---            token counts, other_usage and state_hint, plus any columns that pass through
+-- source    a SELECT that yields project, provider, request_model, response_model, service_tier, region, started_at, the
+--            six token counts, other_usage and state_hint, plus any columns that pass through
 -- periods   which price list holds from when: a SELECT of project, starts_at, price_version
--- tier      the price list's name of service_tier
+-- tier      the price list's name of service_tier in region
 -- prices    `price_rows.sql` for matched, a SELECT of provider, model, and versions, the lists that may be used
 -- list_cost the cost at list prices, from list_rates where contracts differ from them
 -- helpers   the columns that are worked with and not handed out
@@ -106,7 +106,11 @@ FROM
         SELECT
             *,
             multiIf(
-                state_hint IN ('not_billed', 'cached', 'no_usage'), toString(state_hint),
+                state_hint IN ('not_billed', 'cached'), toString(state_hint),
+                -- What is billed by the request costs the same whatever it counts.
+                p_rates[7] > 0 AND p_rates[1] = 0 AND p_rates[5] = 0 AND isNotNull(c_sum),
+                    if(state_hint = 'estimated', 'estimated', 'computed'),
+                state_hint = 'no_usage', 'no_usage',
                 -- Units that no price is known for (a reranker's search units) are usage, not its absence.
                 isNull(coalesce(input_tokens, output_tokens)) AND empty(q_parts), if(empty(other_usage), 'no_usage', 'unpriced'),
                 c_lacks_usage, 'no_usage',

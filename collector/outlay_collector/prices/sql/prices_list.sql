@@ -3,7 +3,8 @@
 SELECT
     provider,
     model,
-    service_tier,
+    splitByChar('@', p.service_tier)[1] AS service_tier,
+    splitByChar('@', p.service_tier)[2] AS region,
     min_input_tokens,
     hours,
     if(p.valid_from = toDateTime64(0, 9, 'UTC'), NULL, p.valid_from) AS valid_from,
@@ -32,5 +33,5 @@ FROM
     WHERE price_version = {price_version:String}
 ) AS p
 WHERE $only
-ORDER BY lower(model) = lower({model:String}) DESC, provider, model, service_tier != 'standard', service_tier, min_input_tokens, hours, p.valid_from
+ORDER BY lower(model) = lower({model:String}) DESC, provider, model, p.service_tier != 'standard', p.service_tier, min_input_tokens, hours, p.valid_from
 LIMIT {limit:UInt32} OFFSET {offset:UInt64}

@@ -44,6 +44,8 @@ class Objects:
     output_excludes_reasoning: Bools
     service_tier: Ints
     """Where its text stands."""
+    region: Ints
+    """Likewise."""
 
 
 def opening(attributes: Attributes, dialect: Ints, has_content: Bools) -> Bools:
@@ -71,6 +73,7 @@ def open_all(attributes: Attributes, dialect: Ints, said: Said, opens: Bools, co
         np.zeros(spans, bool),
         np.zeros(spans, bool),
         np.full(spans, EMPTY),
+        np.full(spans, EMPTY),
     )
     alone = said.at(USAGE_OBJECT)
     rows = np.flatnonzero(opens | said.pool.said(alone))
@@ -79,6 +82,7 @@ def open_all(attributes: Attributes, dialect: Ints, said: Said, opens: Bools, co
     key = said.key_of(USAGE_OBJECT)
     texts = _texts(attributes, dialect, contents)
     tiers: dict[int, bytes] = {}
+    regions: dict[int, bytes] = {}
     fields: list[tuple[str, int, str]] = []
     for row in rows.tolist():
         table = DIALECTS[int(dialect[row])]
@@ -89,11 +93,16 @@ def open_all(attributes: Attributes, dialect: Ints, said: Said, opens: Bools, co
         else:
             usage, style = usage_inside(table, document)
         fields += [(name, row, text) for name, text in fields_inside(table, document, _is_said(said, row)).items()]
-        _take_usage(found, said, row, read_usage(usage, style), tiers)
+        read = read_usage(usage, style)
+        _take_usage(found, said, row, read)
+        for words, word in ((tiers, read.service_tier), (regions, read.region)):
+            if word:
+                words[row] = encoded(word)
     said.put(fields)
-    first = said.pool.add(binary(tiers.values()))
-    for n, row in enumerate(tiers):
-        found.service_tier[row] = first + n
+    for places, words in ((found.service_tier, tiers), (found.region, regions)):
+        first = said.pool.add(binary(words.values()))
+        for n, row in enumerate(words):
+            places[row] = first + n
     return found
 
 
@@ -124,9 +133,7 @@ def _texts(attributes: Attributes, dialect: Ints, contents: Texts) -> dict[int, 
     return found
 
 
-def _take_usage(found: Objects, said: Said, row: int, usage: UsageObject, tiers: dict[int, bytes]) -> None:
-    if usage.service_tier:
-        tiers[row] = encoded(usage.service_tier)
+def _take_usage(found: Objects, said: Said, row: int, usage: UsageObject) -> None:
     found.input_excludes_cached[row] = usage.input_excludes_cached
     found.output_excludes_reasoning[row] = usage.output_excludes_reasoning
     for name, number in usage.counts.items():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from outlay.pricing.regions import region_of
 from outlay_collector.dialects import DIALECTS
 from outlay_collector.dialects.naming import is_billed_failure, provider_of
 from outlay_collector.settle.facts import Bools, Ints
@@ -26,6 +27,9 @@ class Identity:
     response_model: Ints
     response_id: Ints
     service_tier: Ints
+    region: Ints
+    """By its number."""
+    regions: list[bytes]
     error_type: Ints
 
     def excludes(self, dialect: Ints, attribute: str) -> Bools:
@@ -56,18 +60,20 @@ class Identity:
         return found
 
 
-def identity_of(said: Said, tier_in_object: Ints, failed: Bools, exception: Ints) -> Identity:
+def identity_of(said: Said, tier_in_object: Ints, region_in_object: Ints, failed: Bools, exception: Ints) -> Identity:
     """Who answered.
 
     Args:
         said: What spans say.
         tier_in_object: Where the tier that a usage object names stands.
+        region_in_object: The same of the region.
         failed: Which spans ended in an error.
         exception: Where the type of an exception among a span's events stands.
     """
     pool = said.pool
     request, response = said.field("request_model"), said.field("response_model")
     provider, providers = _providers(said, pool.first_of(request, response))
+    region, regions = _regions(said, pool.first_of(said.field("region"), region_in_object), request)
     asked = said.field("request_tier")
     leaves_it = pool.judged(asked, lambda word: word.lower() in _USUAL_TIERS, bool)
     error = said.field("error_type")
@@ -78,8 +84,25 @@ def identity_of(said: Said, tier_in_object: Ints, failed: Bools, exception: Ints
         response_model=response,
         response_id=said.field("response_id"),
         service_tier=pool.first_of(said.field("service_tier"), tier_in_object, np.where(leaves_it, EMPTY, asked)),
+        region=region,
+        regions=regions,
         error_type=np.where(pool.said(error) | ~failed, error, exception),
     )
+
+
+def _regions(said: Said, written: Ints, model: Ints) -> tuple[Ints, list[bytes]]:
+    """Each span's region by number, and their names."""
+    pool = said.pool
+    host = pool.first_of(said.own("server_address"), said.own("base_url"), said.own("url"))
+    (first, writings), (second, models), (third, hosts) = (pool.words(at) for at in (written, model, host))
+    each, code = distinct((first * len(models) + second) * len(hosts) + third)
+    numbers: dict[bytes, int] = {}
+    own = []
+    for number in each:
+        rest, at_host = divmod(number, len(hosts))
+        words = (writings[rest // len(models)], models[rest % len(models)], hosts[at_host])
+        own.append(numbers.setdefault(encoded(region_of(*(decoded(word) for word in words))), len(numbers)))
+    return np.array(own, np.int64)[code], list(numbers)
 
 
 def _providers(said: Said, model: Ints) -> tuple[Ints, list[bytes]]:

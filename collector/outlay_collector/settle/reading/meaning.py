@@ -84,7 +84,7 @@ def meaning_of(
     """The columns of `facts.COLUMNS`, a row per span."""
     failed = _failed(spans, said)
     exception = np.where(failed, np.arange(len(spans)) + said.pool.add(flat(spans["exception_type"])), EMPTY)
-    identity = identity_of(said, objects.service_tier, failed, exception)
+    identity = identity_of(said, objects.service_tier, objects.region, failed, exception)
     kinds, usage = kinds_of(spans, attributes, dialect, said), _usage(said, objects, identity, dialect)
     said.put_whole(kinds.operations, kinds.operation, {"input": usage.input, "output": usage.output})
     said.put_cached(usage.cache_read)
@@ -143,6 +143,7 @@ def _columns(read: _Read) -> dict[str, Any]:
         "response_model": pool.column(np.where(in_vain, EMPTY, identity.response_model)),
         "response_id": response_id,
         "service_tier": pool.column(identity.service_tier),
+        "region": pa.array(identity.regions, pa.binary()).take(pa.array(identity.region)),
         "operation": pa.array(read.kinds.operations, pa.binary()).take(pa.array(read.kinds.operation)),
         "streamed": pa.array(streamed == 1, mask=streamed == UNKNOWN),
         "time_to_first_token_ms": pa.array(first_token_ms.astype(np.float32), mask=np.isnan(first_token_ms)),

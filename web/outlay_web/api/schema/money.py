@@ -27,7 +27,7 @@ from outlay_web.api.schema.shapes import (
 
 PRICE = record(
     {
-        **each("provider model service_tier hours source checked", TEXT),
+        **each("provider model service_tier region hours source checked", TEXT),
         "min_input_tokens": COUNT,
         **each("valid_from valid_until", maybe(INSTANT)),
         "origin": one_of(ORIGINS),

@@ -61,8 +61,8 @@ CALL: dict[str, Schema] = {
     "time_to_first_token_ms": maybe(NUMBER),
     **each(
         "service environment feature team customer user session task prompt prompt_version provider request_model "
-        "response_model model response_id service_tier operation price_version matched_model match_kind error_type "
-        "dialect route_tier route_reason request_id",
+        "response_model model response_id service_tier region operation price_version matched_model match_kind "
+        "error_type dialect route_tier route_reason request_id",
         maybe(TEXT),
     ),
     **each(

@@ -7,6 +7,7 @@ SELECT
     model AS request_model,
     '' AS response_model,
     service_tier,
+    region,
     at AS started_at,
     input_tokens,
     cache_read_tokens,

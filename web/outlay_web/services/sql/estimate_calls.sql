@@ -5,6 +5,7 @@ CREATE TEMPORARY TABLE estimate_calls
     provider String,
     model String,
     service_tier String,
+    region String,
     at DateTime64(9, 'UTC'),
     input_tokens Nullable(UInt64),
     cache_read_tokens Nullable(UInt64),
