@@ -14,7 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from outlay.pricing.catalog import standard_tier
+from outlay.pricing.tiers import standard_tier
 from outlay_analytics.bills.accounts import Account
 from outlay_analytics.bills.fetch import Fetch, PullFailed
 from outlay_analytics.bills.pulled import Days, Pulled, from_lines, midnight, text, whole

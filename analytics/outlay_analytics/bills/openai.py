@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from outlay.pricing.catalog import standard_tier
+from outlay.pricing.tiers import standard_tier
 from outlay_analytics.bills.accounts import Account
 from outlay_analytics.bills.fetch import Fetch, PullFailed
 from outlay_analytics.bills.pulled import Days, Pulled, from_lines, text, whole

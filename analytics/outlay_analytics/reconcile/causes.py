@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from outlay.pricing.catalog import standard_tier
+from outlay.pricing.tiers import standard_tier
 from outlay_analytics.query.amounts import PICO
 from outlay_analytics.reconcile import reasons
 from outlay_analytics.reconcile.cells import Cell, Cells, Key

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from outlay.pricing.catalog import standard_tier
+from outlay.pricing.tiers import standard_tier
 from outlay_analytics.reconcile.bill import Charge, family
 from outlay_analytics.reconcile.models import unplaced
 from outlay_analytics.reconcile.reasons import ZERO

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from outlay.pricing.catalog import standard_tier
+from outlay.pricing.tiers import standard_tier
 from outlay_analytics.reconcile.bill import Charge, family
 from outlay_analytics.reconcile.columns import (
     AI_CATEGORY,

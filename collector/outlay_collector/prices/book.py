@@ -21,7 +21,8 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
-from outlay.pricing.catalog import EPOCH, STANDARD_TIERS, TIER_NAMES, Catalog, Match
+from outlay.pricing.catalog import EPOCH, Catalog, Match
+from outlay.pricing.tiers import STANDARD_TIERS, TIER_NAMES
 from outlay_collector.prices import periods
 from outlay_collector.prices.catalogue import compile_document, source
 from outlay_collector.prices.contracts import apply

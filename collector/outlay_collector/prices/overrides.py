@@ -30,9 +30,10 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 from pydantic.dataclasses import dataclass as table
 
 from outlay.errors import ConfigError
-from outlay.pricing.catalog import EPOCH, standard_tier
+from outlay.pricing.catalog import EPOCH
 from outlay.pricing.cost import TOKEN_PARTS
 from outlay.pricing.names import PROVIDERS
+from outlay.pricing.tiers import standard_tier
 from outlay.pricing.units import PRICE_KEYS, UNITS
 from outlay_collector.prices.tables import STRICT, Slips, keys_of, list_of_tables, read_table, read_tables
 

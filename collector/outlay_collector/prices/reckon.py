@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from outlay.pricing.catalog import STANDARD_TIERS, TIER_NAMES, Catalog, Match, Row
+from outlay.pricing.catalog import Catalog, Match, Row
 from outlay.pricing.cost import is_by_request, notes_on, quantities_of, rates_of, usd_of
 from outlay.pricing.regions import in_region
+from outlay.pricing.tiers import STANDARD_TIERS, TIER_NAMES
 from outlay_collector.prices.periods import PricePeriod, Timeline, at
 
 MAX_NAME_LENGTH = 300

@@ -27,17 +27,9 @@ from importlib.resources import files
 from typing import Any
 
 from outlay.pricing import names
-from outlay.pricing.regions import canonical_region, in_region, regions_around
+from outlay.pricing.regions import in_region, regions_around
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# What responses call the standard tier.
-STANDARD_TIERS = frozenset({"", "standard", "default", "auto", "on_demand", "standard_only", "none", "unspecified"})
-TIER_NAMES: Mapping[str, str] = {
-    "on_demand_flex": "flex",
-    "on_demand_priority": "priority",
-    "service_tier_flex": "flex",
-    "service_tier_priority": "priority",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +127,6 @@ class Match:
 def slot_of(tier: int, size: int, window: int) -> int:
     """The number of a slot; the same arithmetic is in `price.sql`."""
     return tier * 65536 + size * 256 + window
-
-
-def standard_tier(service_tier: str, region: str = "") -> str:
-    """The price list's name of a service tier: `default`, `auto` … are `standard`; in a region `standard@eu`."""
-    tier = service_tier.strip().lower()
-    return in_region("standard" if tier in STANDARD_TIERS else TIER_NAMES.get(tier, tier), canonical_region(region))
 
 
 class Catalog:

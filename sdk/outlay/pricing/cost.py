@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
-from outlay.pricing.catalog import Catalog, Row, shipped, standard_tier
+from outlay.pricing.catalog import Catalog, Row, shipped
+from outlay.pricing.tiers import standard_tier
 from outlay.pricing.units import UNITS
 
 MODALITIES = ("audio", "image", "video")
