@@ -20,6 +20,7 @@ from typing import Any
 
 from outlay.pricing.catalog import slot_of
 from outlay.pricing.regions import in_region
+from outlay.pricing.units import UNITS
 
 SCHEMA = 1
 EVERY_DAY = 0b1111111
@@ -310,7 +311,7 @@ def _history(correction: Mapping[str, Any], mask: int) -> list[tuple[str, Rates]
     history = []
     for change in sorted(changes):
         step = prices[max(index for index, start in enumerate(starts) if start <= change)]
-        rates = {part: Decimal(rate) for part, rate in step.items() if part in TOKEN_PARTS}
+        rates = {part: Decimal(rate) for part, rate in step.items() if part in TOKEN_PARTS or part in UNITS}
         off = (
             not mask
             or (mask == WEEKEND and change >= weekends_until)

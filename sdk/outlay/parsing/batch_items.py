@@ -18,6 +18,7 @@ from outlay import semconv
 from outlay.parsing import anthropic as messages
 from outlay.parsing import gemini as generated
 from outlay.parsing import openai as completions
+from outlay.parsing.kinds import whole
 from outlay.parsing.reading import Reading
 from outlay.usage import Usage
 
@@ -122,7 +123,7 @@ def _items(
     said.raw_usage.clear()
     start_ns = created * 1_000_000_000 if isinstance(created, int) else 0
     key = "\0".join((said.response_id or "", custom_id or "")) if said.response_id or custom_id else str(number)
-    yield Item(source, key, operation, start_ns, custom_id, said, said.usage, said.response_model)
+    yield Item(source, key, operation, start_ns, custom_id, said, whole(operation, said.usage), said.response_model)
     for model, usage in said.elsewhere:
         yield Item(source, f"{key}\0{model}", operation, start_ns, custom_id, said, usage, model)
 

@@ -48,9 +48,13 @@ def gemini(reading: Reading, body: Json) -> None:
 
 
 def _grounding(reading: Reading, metadata: object) -> None:
-    """Searches: each one is billed, until Gemini 2 the request that made any."""
-    queries = metadata.get("webSearchQueries") if isinstance(metadata, dict) else None
-    if not isinstance(queries, list) or not queries:
+    """Searches: each distinct query that asks something is billed, until Gemini 2 the request that made any."""
+    named = metadata.get("webSearchQueries") if isinstance(metadata, dict) else None
+    queries = (
+        {" ".join(query.split()) for query in named if isinstance(query, str)} if isinstance(named, list) else set()
+    )
+    queries -= {""}
+    if not queries:
         return
     model = reading.response_model or ""
     by_request = model.startswith(("gemini-1", "gemini-2"))

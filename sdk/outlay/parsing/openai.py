@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from outlay.parsing import usage as counts
+from outlay.parsing.kinds import whole
 from outlay.parsing.reading import UNDER_WAY, Json, Reading, read_cost, read_error, text_of
 from outlay.usage import Usage
 
@@ -105,7 +106,8 @@ def _pictures(response: Json) -> list[tuple[str, Usage]]:
         return []
     asked = counts.objects(response.get("tools"))
     model = next((tool.get("model") for tool in asked if tool.get("type") == "image_generation"), None)
-    return [(text_of(model) or "gpt-image-1", counts.openai(drawn))]
+    used = whole("image_generation", counts.openai(drawn))
+    return [(text_of(model) or "gpt-image-1", used)] if used else []
 
 
 def _file_searches(response: Json) -> int:

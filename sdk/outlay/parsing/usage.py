@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from outlay.parsing import kinds
 from outlay.usage import Usage
 
 Json = Mapping[str, Any]
@@ -66,24 +67,29 @@ def openai(usage: Json) -> Usage:
         _part(usage, inside, "cache_creation_tokens"),
         count(usage.get("cache_creation_input_tokens")),
     )
-    return Usage(
+    found = Usage(
         input_tokens=given,
         cache_read_tokens=reads,
         cache_write_tokens=writes,
         output_tokens=produced,
         reasoning_tokens=reasoning,
-        input_audio_tokens=_part(usage, inside, "audio_tokens") or None,
-        input_image_tokens=_part(usage, inside, "image_tokens") or None,
-        output_audio_tokens=_part(usage, outside, "audio_tokens") or None,
-        output_image_tokens=_part(usage, outside, "image_tokens") or None,
-        other=_seconds(usage),
+        other=_units(usage),
     )
+    parts = usage.get(inside)
+    cached = parts.get("cached_tokens_details") if isinstance(parts, dict) else None
+    return kinds.told(found, kinds.in_objects({"input": parts, "cache_read": cached, "output": usage.get(outside)}))
 
 
-def _seconds(usage: Json) -> dict[str, int]:
-    """Audio that is billed by its length beside the tokens (Mistral)."""
-    seconds = count(usage.get("prompt_audio_seconds"))
-    return {"input_audio_seconds": seconds} if seconds else {}
+def _units(usage: Json) -> dict[str, int]:
+    """What is billed beside tokens: audio by its length (Mistral), searches by their size and what they cite."""
+    size = usage.get("search_context_size")
+    units = {
+        "input_audio_seconds": count(usage.get("prompt_audio_seconds")),
+        "web_searches": count(usage.get("num_search_queries")),
+        "citation_tokens": count(usage.get("citation_tokens")),
+        f"requests_{size}": 1 if size in ("low", "medium", "high") else 0,
+    }
+    return {name: number for name, number in units.items() if number}
 
 
 def anthropic(usage: Json) -> Usage:
@@ -148,18 +154,15 @@ def gemini(usage: Json) -> Usage:
         output = (candidates or 0) + thoughts
     if output is None and prompt is not None and total == prompt + tools:
         output = 0
-    return Usage(
+    found = Usage(
         input_tokens=None if prompt is None else prompt + tools,
         cache_read_tokens=count(usage.get("cachedContentTokenCount")),
         output_tokens=output,
         reasoning_tokens=thoughts,
-        input_audio_tokens=_modality(usage, "promptTokensDetails", "AUDIO"),
-        input_image_tokens=_modality(usage, "promptTokensDetails", "IMAGE"),
-        cache_read_audio_tokens=_modality(usage, "cacheTokensDetails", "AUDIO"),
-        output_audio_tokens=_modality(usage, "candidatesTokensDetails", "AUDIO"),
-        output_image_tokens=_modality(usage, "candidatesTokensDetails", "IMAGE"),
         web_searches=count(usage.get("groundedSearches")) or None,
     )
+    sides = {"input": "promptTokensDetails", "cache_read": "cacheTokensDetails", "output": "candidatesTokensDetails"}
+    return kinds.told(found, kinds.in_lists({side: usage.get(name) for side, name in sides.items()}))
 
 
 def gemini_interaction(usage: Json) -> Usage:
@@ -191,13 +194,6 @@ _INTERACTION_DETAILS = {
     "cached_tokens_by_modality": "cacheTokensDetails",
     "output_tokens_by_modality": "candidatesTokensDetails",
 }
-
-
-def _modality(usage: Json, details: str, modality: str) -> int | None:
-    for entry in objects(usage.get(details)):
-        if entry.get("modality") == modality:
-            return count(entry.get("tokenCount")) or None
-    return None
 
 
 def converse(usage: Json) -> Usage:

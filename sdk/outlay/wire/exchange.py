@@ -12,6 +12,7 @@ from outlay import _safely, semconv
 from outlay.parsing import formats
 from outlay.parsing import usage as counts
 from outlay.parsing.body import BodyReader, make_body_reader
+from outlay.parsing.kinds import whole
 from outlay.parsing.reading import Reading
 from outlay.tracing.call import Call, last_call
 from outlay.tracing.client import Client
@@ -194,7 +195,7 @@ class Exchange(Meter):
             found[semconv.TIME_TO_FIRST_CHUNK] = (self._first_ns - self._start_ns) / 1e9
         if self.stream and 0 < status < 400:
             found[semconv.STREAM_END] = ("cut" if failed else "abandoned") if cut else "complete"
-        usage = self._usage(partial=cut and self._is_running())
+        usage = whole(self._endpoint.operation, self._usage(partial=cut and self._is_running()))
         if usage:
             found.update(usage.attributes())
         if self._client.keeps_content(self.span.get_span_context().trace_id):
