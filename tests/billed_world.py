@@ -12,7 +12,7 @@ from tests.hand_calls import call, put
 
 BILLS = Path(__file__).parent / "data" / "bills"
 DAY = datetime(2026, 11, 3, tzinfo=UTC)
-# What each planted gap comes to in USD; what is unknown is the model nobody called, and
+# What each planted gap comes to in USD; what is not recorded is the model nobody called, and
 # the fee is for searches nobody reported.
 PLANTED = {
     "unpriced": Decimal("0.09"),
@@ -22,7 +22,7 @@ PLANTED = {
     "tier_mismatch": Decimal("-0.0009"),
     "discount": Decimal("-0.000924"),
     "fee": Decimal("0.02"),
-    "unknown": Decimal("0.01"),
+    "not_recorded": Decimal("0.01"),
 }
 BILLED = Decimal("0.176986")
 

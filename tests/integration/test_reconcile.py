@@ -58,7 +58,7 @@ def test_each_planted_gap_lands_in_its_class_and_coverage_is_exact(store: Store)
     assert reasons(found) == PLANTED
     assert found["billed_usd"] == BILLED
     assert found["residual_usd"] == found["billed_usd"] - found["computed_usd"] == sum(PLANTED.values())
-    assert Decimal(repr(found["coverage"])) == Decimal(repr(float(1 - PLANTED["unknown"] / BILLED)))
+    assert Decimal(repr(found["coverage"])) == Decimal(repr(float(1 - PLANTED["not_recorded"] / BILLED)))
     assert (found["bill"]["first_day"], found["bill"]["last_day"]) == (date(2026, 11, 2), date(2026, 11, 5))
     assert {row["provider"] for row in found["rows"]} == {"openai"}  # the bill says nothing of Anthropic's calls
     calls = {one["reason"]: one["calls"] for one in found["residual"]}

@@ -30,9 +30,11 @@ from outlay_analytics.alerting.repository import (
 )
 from outlay_analytics.alerting.rules import (
     LONGEST_BURN_H,
+    Explained,
     Finding,
     above_projection,
     burning,
+    explained_less,
     over_budget,
     projected_over_budget,
     week_profile,
@@ -73,7 +75,7 @@ def evaluate(
         budgets: Those of outlay.toml; the store's are added.
     """
     settings = settings or AlertSettings()
-    known, others = _known(store, lambda alert: alert.rule != "anomaly")
+    known, others = _known(store, lambda alert: alert.rule in RULES)
     round_: list[Alert] = []
     found = all_budgets(store, budgets)
     with asked_together([budget.question() for budget in found]):
@@ -134,6 +136,33 @@ def evaluate_anomalies(
             continue
         round_ += [*judged, *(advance(alert, None, now) for alert in mine.values())]
     round_ += [advance(alert, None, now) for alert in known.values()]
+    _notify(store, writer, round_, others, settings, now)
+    return deliver(store, writer, now, settings.channels, settings.outbound)
+
+
+def evaluate_bills(
+    store: Store,
+    writer: Writer,
+    now: datetime,
+    settings: AlertSettings | None = None,
+    explained: Mapping[str, Sequence[Explained]] | None = None,
+) -> int:
+    """One round over how much of each project's bills is explained. Returns how many messages were accepted.
+
+    Args:
+        explained: By project the last comparisons, the newest first.
+    """
+    settings = settings or AlertSettings()
+    known, others = _known(store, lambda alert: alert.rule == "bill_unexplained")
+    round_: list[Alert] = []
+    for project, checks in (explained or {}).items():
+        finding = explained_less(checks)
+        mine = known.pop(fingerprint(project, "bill_unexplained", "", {}), None)
+        if mine is not None:
+            round_.append(advance(mine, finding, now))
+        elif finding is not None:
+            round_.append(begin(project, "", {}, settings.notify, finding, now))
+    round_ += [advance(alert, None, now, gone="its bills are no longer pulled") for alert in known.values()]
     _notify(store, writer, round_, others, settings, now)
     return deliver(store, writer, now, settings.channels, settings.outbound)
 

@@ -64,6 +64,8 @@ def title(alert: Alert) -> str:
         where = ", ".join(f"{dim} {values[0] or '(none)'}" for dim, values in alert.scope.items() if dim not in ABOUT)
         channel = alert.scope.get("channel", ("spend",))[0].replace("_", " ")
         return f"unusual {channel} in {where or 'all spend'}"
+    if alert.rule == "bill_unexplained":
+        return "less of the bill is explained"
     if not alert.budget:
         return alert.rule
     return f"{alert.budget} {TITLES.get(alert.rule, alert.rule)}"
@@ -104,6 +106,8 @@ def explain_path(alert: Alert) -> str:
     if alert.incident:
         project = f"?{urlencode([('project', alert.project)])}" if alert.project != "default" else ""
         return f"/incidents/{quote(alert.incident)}{project}"
+    if alert.rule == "bill_unexplained":
+        return "/reconcile" + (f"?project={quote(alert.project)}" if alert.project != "default" else "")
     window, base = alert.explained, alert.base
     pairs = [("start", instant(window.start)), ("end", instant(window.end))]
     if base is not None:

@@ -30,6 +30,7 @@ WEEK_HOURS = 168
 ABOVE = 1.2
 BURN_PAIRS = ((1, 6, 6.0, "critical"), (6, 24, 3.0, "critical"), (24, 72, 1.5, "warning"))
 LONGEST_BURN_H = 72
+FALLEN = 0.02  # by so much of the bill the explained share falls before it is told
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,40 @@ class Finding:
     expected_usd: Decimal
     reason: str
     window: Window
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A comparison of bills with calls.
+
+    Attributes:
+        share: Of the billed USD that calls and reasons explain, 0 to 1.
+        billed_usd: What was billed.
+        at: When they were compared.
+        largest: The reason with the largest amount, in words.
+    """
+
+    share: float
+    billed_usd: Decimal
+    at: datetime
+    largest: str = ""
+
+
+def explained_less(checks: Sequence[Explained]) -> Finding | None:
+    """Less of the bill is explained than was usual in the last comparisons, the newest first.
+
+    Usual is their median, so that what stays unexplained is told once and then is the usual.
+    """
+    if len(checks) < 2:
+        return None
+    newest = checks[0]
+    usual = float(np.median([one.share for one in checks[1:]]))
+    if usual - newest.share < FALLEN:
+        return None
+    unexplained, before = (_money(float(newest.billed_usd) * (1 - share)) for share in (newest.share, usual))
+    most = f"; most of it: {newest.largest}" if newest.largest else ""
+    reason = f"{newest.share:.1%} of {usd(newest.billed_usd)} billed is explained, it was {usual:.1%}{most}"
+    return Finding("bill_unexplained", "warning", True, unexplained, before, reason, Window(newest.at, newest.at))
 
 
 def over_budget(amount: Decimal, projection: Projection, now: datetime) -> Finding | None:

@@ -152,6 +152,12 @@ def pulled_charges(
     return charges, usage, store.query(load_sql(SQL, "pulled_days"), params)
 
 
+def last_checks(store: Store, project: str, most: int) -> list[dict[str, Any]]:
+    """The last comparisons of pulled bills with calls, the newest first: `checked_at`, `first_day`, `last_day`,
+    `billed_usd`, `computed_usd`, `explained` (None when nothing was billed) and `reasons`."""
+    return store.query(load_sql(SQL, "bill_checks"), {"project": project, "most": most})
+
+
 def _plain(value: Charge | Usage, names: Sequence[str]) -> dict[str, Any]:
     return {name: _text(getattr(value, name)) for name in names}
 

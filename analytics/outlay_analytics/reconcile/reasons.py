@@ -14,8 +14,10 @@ from decimal import Decimal
 
 from outlay_analytics.query.amounts import PICO
 
-REASONS = ("unpriced", "no_usage", "estimated", "failed_but_billed", "tier_mismatch", "discount", "region", "premium",
-           "fee", "unknown")  # fmt: skip
+REASONS = ("unpriced", "no_usage", "estimated", "failed_but_billed", "tier_mismatch", "meter_mismatch", "discount",
+           "region", "premium", "fee", "missing_calls", "not_recorded", "late", "rounding", "unknown")  # fmt: skip
+NOT_RECORDED = ("missing_calls", "not_recorded")
+UNEXPLAINED = (*NOT_RECORDED, "unknown")
 ZERO = Decimal(0)
 NEAR = Decimal("0.005")
 CLEAN_DAYS = 3

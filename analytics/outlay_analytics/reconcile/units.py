@@ -14,14 +14,14 @@ from decimal import Decimal
 
 TOKENS = "tokens"
 # Cost lines that one token may be counted under instead of another.
-INPUTS = ("input", "cache_read", "cache_write", "cache_write_1h")
+INPUTS = ("input", "cache_read", "cache_write", "cache_write_30m", "cache_write_1h", "cache_write_12h")
 METERS = (*INPUTS, "output")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _MORE = re.compile(r"audio|image|video|search|fine.?tun|training|storage|session|embed|character|second|minute|reason")
 _READ = re.compile(r"cache[ _-]*(?:d|read|hit)|cchd|cached")
 _WRITE = re.compile(r"cache[ _-]*(?:write|creat|written)|cached?[ _-]*(?:input[ _-]*)?writ")
 _HOUR = re.compile(r"(?<!\d)(?:1|one)[ _-]?h")
-_HOURS = re.compile(r"(?<!\d)(?:12|24)[ _-]?h|30[ _-]?m")
+_KEPT = {"cache_write_12h": re.compile(r"(?<!\d)12[ _-]?h"), "cache_write_30m": re.compile(r"(?<!\d)30[ _-]?m")}
 _INPUT = re.compile(r"\binput|\binp\b|prompt")
 _OUTPUT = re.compile(r"\boutput|\boutp?\b|completion|\bopt\b")
 _SCALED = re.compile(r"([\d,]+(?:\.\d+)?)\s*([kmb])?[ _-]*(.*)", re.IGNORECASE)
@@ -34,9 +34,8 @@ def meter_of(text: str) -> str:
     if _MORE.search(plain):
         return ""
     if _WRITE.search(plain):
-        if _HOURS.search(plain):
-            return ""
-        return "cache_write_1h" if _HOUR.search(plain) else "cache_write"
+        kept = next((meter for meter, words in _KEPT.items() if words.search(plain)), "")
+        return kept or ("cache_write_1h" if _HOUR.search(plain) else "cache_write")
     if _READ.search(plain):
         return "cache_read"
     if _INPUT.search(plain):

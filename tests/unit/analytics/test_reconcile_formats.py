@@ -278,7 +278,7 @@ def test_what_was_counted_is_kept_beside_the_amount() -> None:
         ("cache_creation.ephemeral_1h_input_tokens", "cache_write_1h"),
         ("cache_creation.ephemeral_5m_input_tokens", "cache_write"),
         ("cache_read_input_tokens", "cache_read"),
-        ("input_cache_write_12h_tokens", ""),
+        ("input_cache_write_12h_tokens", "cache_write_12h"),
         ("output_tokens", "output"),
         ("USE1-Claude4.5Sonnet-CacheReadInputTokenCount", "cache_read"),
         ("USE1-Claude4.5Sonnet-InputTokenCount", "input"),

@@ -12,6 +12,9 @@ from outlay_web.cli.show import print_table
 from outlay_web.http.encoding import columns
 
 ACCOUNTS = columns("name provider state done_at first_day last_day days lines billed_usd error")
+PRICES = columns(
+    "provider model service_tier valid_from input_usd_per_mtok cache_read_usd_per_mtok output_usd_per_mtok source"
+)
 EXIT_FAILED = 1
 
 project_option = click.option("--project", metavar="NAME", help="Project; default: the key's, or default.")
@@ -33,6 +36,20 @@ def add_commands(app: click.Group) -> None:
         ask.common = [("project", project)] if project else []
         ask.form = "json" if as_json else "text"
         ask.show("/bills", "bills", ACCOUNTS)
+
+    @plain_command(bills, "accept")
+    @click.option("--bill", metavar="ID", help="An imported bill; the bills that are pulled unless given.")
+    @json_option
+    @project_option
+    def accept(ask: Ask, bill: str | None, as_json: bool, project: str | None) -> None:
+        """Put the discounts that the bills show in force as own prices."""
+        ask.common = [("project", project)] if project else []
+        found = ask.post("/bills/accept", {}, bill=bill)
+        if as_json:
+            ask.print_json(found)
+        else:
+            print_table(found["prices"], PRICES)
+            print(f"in force for calls from now on; for those of the bill: {found['reprice']}")
 
     @plain_command(bills, "pull")
     @click.argument("account", required=False)

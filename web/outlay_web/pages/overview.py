@@ -11,6 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from outlay_analytics.alerting import listing
+from outlay_analytics.bills.keep import last_checks
 from outlay_analytics.explain import bases, change
 from outlay_analytics.query.window import Window
 from outlay_analytics.questions import spend
@@ -64,8 +65,15 @@ def page(view: View) -> Page:
         "anomalies": [anomaly_line(view, one) for one in odd.anomalies[:4]],
         "odd": odd,
         "group": group,
+        "bill": bill_check(view),
     }
     return Page("overview.html", "Overview", question, data)
+
+
+def bill_check(view: View) -> Row | None:
+    """How much of the pulled bills was explained last, None where none are pulled."""
+    checked = last_checks(view.ctx.store, view.scope.project, 1)
+    return checked[0] if checked and checked[0]["explained"] is not None else None
 
 
 def why_change(explained: Row) -> str | Markup:

@@ -21,7 +21,7 @@ from outlay_web.http.forms import Upload
 from outlay_web.pages import parts
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import View, url
-from outlay_web.services.bills import list_accounts, pull_now
+from outlay_web.services.bills import compare_pulled, list_accounts, pull_now, whole_days
 from outlay_web.services.reconcile import compare_bill, take_bill
 
 ALLOWED = ("bill", "day")
@@ -38,7 +38,12 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "region": ("Region", "the tenth that a region or a geography costs beside the global price, on every day"),
     "premium": ("Premium", "the same share above the price list on every day: a price that outlay.toml does not know"),
     "fee": ("Fee", "tools that are billed apart, such as searches, and that no call reports"),
-    "unknown": ("Unknown", "what nothing here explains: calls that were not recorded, other keys"),
+    "meter_mismatch": ("Other meter", "tokens that the bill counts under another meter: another cache lifetime"),
+    "missing_calls": ("Missing calls", "more was used than the calls say: a key, a project or a part of the traffic"),
+    "not_recorded": ("Not recorded", "models that are billed and that no call names"),
+    "late": ("Late", "days whose bill is not final: it still has less than the calls"),
+    "rounding": ("Rounding", "at most half of the last decimal that the bill writes, a line"),
+    "unknown": ("Unknown", "what nothing here explains"),
 }
 STATES = {
     "unpriced": "unpriced",
@@ -54,7 +59,9 @@ FORMATS = {
     "aws": "AWS CUR",
     "azure": "Azure costs",
     "google": "Google Cloud billing",
+    "pulled": "pulled every day",
 }
+WITNESSES = {"client": "the client's span", "provider": "the provider's span", "bill": "the bill"}
 ACCOUNTS = {
     "openai": "OpenAI",
     "anthropic": "Anthropic",
@@ -68,37 +75,109 @@ ACCOUNTS = {
 
 def page(view: View, problem: str = "") -> Page:
     bills = list_bills(view.ctx.store, view.scope.project)
-    chosen = view.get("bill") or (str(bills[0]["bill"]) if bills else "")
     accounts = list_accounts(view.ctx, view.scope.project)
+    found = None if problem else comparison(view, bills, accounts)
     data: dict[str, Any] = {
         "problem": problem,
         "accounts": account_table(view, accounts) if accounts else None,
         "failed": [one for one in accounts if one["state"] == "failed"],
         "account_notes": [f"{one['name']}: {note}" for one in accounts for note in account_notes(one)],
         "bills": bill_table(view, bills) if bills else None,
-        "chosen": next((one for one in bills if one["bill"] == chosen), None),
-        "found": None,
+        "found": found,
         "project": view.scope.project,
         "formats": FORMATS,
     }
-    if chosen and not problem:
-        found = compare_bill(view.ctx, view.scope.project, chosen)
+    if found is not None:
+        bill = found["bill"]
         rows = [row for row in found["rows"] if not view.get("day") or row["day"].isoformat() == view.get("day")]
         apart = [row for row in rows if row["residual_usd"]]
+        which = [("bill", bill["bill"])] if bill["bill"] else between(bill)
         data |= {
-            "found": found,
+            "chosen": bill,
             "tiles": tiles(found),
-            "days": day_figure(view, chosen, found),
+            "days": day_figure(view, bill["bill"], found),
             "residual": residual_table(view, found),
+            "witnesses": witness_tiles(found),
+            "gaps": gap_table(view, found) if found["gaps"] else None,
+            "missing": missing_table(found) if found["missing"] else None,
             "proposals": [proposal_text(one) for one in found["proposals"]],
             "models": model_table(view, rows),
             "rows": row_table(view, apart) if apart else None,
             "more": max(0, len(apart) - SHOWN_ROWS),
             "day": view.get("day"),
             "all_days": view.here(day=None),
-            "csv_href": url("/api/v1/reconcile", [*project_of(view), ("bill", chosen), ("format", "csv")]),
+            "csv_href": url("/api/v1/reconcile", [*project_of(view), *which, ("format", "csv")]),
         }
     return Page("reconcile.html", "Reconcile", QUESTION, data, status=400 if problem else 200)
+
+
+def comparison(view: View, bills: Sequence[Row], accounts: Sequence[Row]) -> Row | None:
+    """The bill to show: the one that was chosen, else those that are pulled, else the newest that was imported."""
+    project, chosen = view.scope.project, view.get("bill")
+    if not chosen and any(one["days"] for one in accounts):
+        today = view.now.date()
+        first, last = whole_days(view.window)
+        last = min(last, today - timedelta(days=1))
+        return compare_pulled(view.ctx, project, min(first, last), last)
+    if not chosen and not bills:
+        return None
+    return compare_bill(view.ctx, project, chosen or str(bills[0]["bill"]))
+
+
+def between(bill: Row) -> list[tuple[str, str]]:
+    """The days of pulled bills as parameters."""
+    return [("start", bill["first_day"].isoformat()), ("end", (bill["last_day"] + timedelta(days=1)).isoformat())]
+
+
+def witness_tiles(found: Row) -> list[Tile]:
+    """What share of the calls' cost each witness confirms."""
+    told = found["witnesses"]
+    return [
+        Tile("Client spans", fmt.ratio(told["client"]), "#gaps", "of the calls' cost, as the application recorded it"),
+        Tile("Provider's spans", fmt.ratio(told["provider"]), "#gaps", "as the provider itself traced it"),
+        Tile("Bill lines", fmt.ratio(told["bill"]), "#gaps", "as the provider charges it"),
+        Tile("All three", fmt.ratio(told["all"]), "#gaps", "confirmed by every witness"),
+    ]
+
+
+def gap_table(view: View, found: Row) -> Table:
+    """What only one witness knows, the largest first."""
+    columns = [
+        Column("Only", "text", "witness"),
+        Column("Provider", "name", "provider"),
+        Column("Model", "name", "model"),
+        Column("Cost", "usd", "usd"),
+        Column("Calls", "count", "calls"),
+    ]
+    window = (found["bill"]["first_day"], found["bill"]["last_day"])
+    lines = []
+    for one in found["gaps"]:
+        of_calls = {"models": [one["model"]], "providers": [one["provider"]]}
+        href = None if one["witness"] == "bill" else explained(view, "unknown", window, of_calls)
+        lines.append(
+            [
+                Cell(one["witness"], label=WITNESSES[one["witness"]]),
+                Cell(one["provider"]),
+                Cell(one["model"], href),
+                Cell(one["usd"]),
+                Cell(one["calls"], href),
+            ]
+        )
+    return Table("gaps", "What only one witness knows", columns, lines)
+
+
+def missing_table(found: Row) -> Table:
+    """Keys and projects of the bill whose calls are not recorded."""
+    columns = [
+        Column("Provider", "name", "provider"),
+        Column("Project or workspace", "name", "account"),
+        Column("Key", "name", "key"),
+        Column("Billed", "usd", "usd"),
+    ]
+    lines = [
+        [Cell(one["provider"]), Cell(one["account"]), Cell(one["key"]), Cell(one["usd"])] for one in found["missing"]
+    ]
+    return Table("missing", "Keys and projects that are not recorded", columns, lines)
 
 
 def project_of(view: View) -> list[tuple[str, str]]:
@@ -159,7 +238,7 @@ def day_figure(view: View, bill: str, found: Row) -> Figure:
         "Billed and computed, per day",
         steps,
         series,
-        step_href=lambda step: view.here(bill=bill, day=step.start.date().isoformat()),
+        step_href=lambda step: view.here(bill=bill or None, day=step.start.date().isoformat()),
     )
 
 

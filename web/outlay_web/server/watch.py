@@ -13,13 +13,14 @@ from outlay_collector.jobs import WorkerThread
 from outlay_collector.store import Store
 from outlay_collector.store.lease import Fence
 from outlay_web.http.context import Context
-from outlay_web.services import status
+from outlay_web.services import bills, status
 from outlay_web.services.anomalies import finder
 
 KEYS_S = 5.0
 LAST_USED_S = 60.0
 BUDGETS_S = 60.0
 ANOMALIES_S = 900.0
+BILLS_S = 300.0
 PATIENCE_S = 300.0
 
 
@@ -60,6 +61,8 @@ class Alerts:
         """Judge on `thread` from now on."""
         thread.add("alerts", BUDGETS_S, self.judge_budgets)
         thread.add("anomalies", ANOMALIES_S, self.judge_anomalies)
+        if self._ctx.config.get("bills"):
+            thread.add("explained bills", BILLS_S, self.judge_bills)
 
     def judge_budgets(self) -> None:
         """Every budget, or only what waits to be sent where the round is not due yet."""
@@ -81,6 +84,12 @@ class Alerts:
         find = finder(ctx, PATIENCE_S)
         projects = status.projects(ctx)
         evaluate.evaluate_anomalies(ctx.store, self._writer, ctx.now(), self._settings(), projects, find)
+
+    def judge_bills(self) -> None:
+        """How much of each project's bills is explained."""
+        if self._lease.held():
+            found = bills.explained(self._ctx)
+            evaluate.evaluate_bills(self._ctx.store, self._writer, self._ctx.now(), self._settings(), found)
 
     def _settings(self) -> AlertSettings:
         url = self._ctx.settings.public_url or self._url() or self._configured.public_url

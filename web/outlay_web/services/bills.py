@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from outlay.errors import ConfigError
+from outlay_analytics.alerting.rules import Explained
 from outlay_analytics.bills.accounts import Account, shown
-from outlay_analytics.bills.keep import states
-from outlay_analytics.bills.pull import Tools, due, pull
-from outlay_analytics.reconcile.models import ModelNames
+from outlay_analytics.bills.keep import last_checks, pulled_charges, states
+from outlay_analytics.bills.pull import DAYS_BACK, Tools, due, pull
+from outlay_analytics.bills.pulled import midnight
+from outlay_analytics.query.window import BadRequest, Window
+from outlay_analytics.reconcile.models import ModelNames, unplaced
+from outlay_analytics.reconcile.reasons import UNEXPLAINED
+from outlay_analytics.reconcile.reconcile import Beside
+from outlay_collector.prices.lists import list_prices
 from outlay_collector.store.client import Writer
 from outlay_web.http.context import Context
-from outlay_web.services.reconcile import unpacked
+from outlay_web.services.reconcile import compare, compare_bill, unpacked
 
 PULLING = threading.Lock()  # one at a time: who asks twice waits for the first
+# Who bills, by the format of an API's answers; of exports their lines say it.
+FAMILIES = {"openai": "openai", "anthropic": "anthropic", "anthropic_report": "anthropic", "openrouter": "openrouter"}
+MOST_DAYS = 400
+JUDGED_CHECKS = 15
+MOST_PRICES = 100
+PRICE_KEYS = ("input_usd_per_mtok", "cache_read_usd_per_mtok", "cache_write_usd_per_mtok",
+              "cache_write_1h_usd_per_mtok", "output_usd_per_mtok")  # fmt: skip
+FINAL_AFTER = timedelta(days=2)  # from the beginning of a day
 NEVER: Mapping[str, Any] = {
     "state": "never",
     **dict.fromkeys(("error", "tried_at", "done_at", "retry_at", "first_day", "last_day", "billed_usd")),
@@ -26,6 +44,10 @@ NEVER: Mapping[str, Any] = {
     "left_out_lines": {},
     "notes": [],
 }
+
+
+class NoProposals(BadRequest):
+    """A bill that shows no discount."""
 
 
 def accounts(ctx: Context, project: str) -> list[Account]:
@@ -67,6 +89,8 @@ def pull_due(ctx: Context, writer: Writer, pause: Callable[[float], bool]) -> di
             if (what := due(known.get(account.name), account, ctx.now()))
         ]
         failed |= _pull(ctx, writer, wanted, pause)
+        if any(what == "whole" and account.name not in failed for account, what in wanted):
+            check(ctx, writer, project)
     return failed
 
 
@@ -83,7 +107,10 @@ def pull_now(ctx: Context, project: str, name: str = "") -> dict[str, str]:
         said = f"no account {name[:100]!r}" if name else "no accounts"
         raise ConfigError(f"[[bills]] of outlay.toml has {said} for project {project!r}; it has {names}")
     with ctx.own_writer() as writer:
-        return _pull(ctx, writer, [(account, "whole") for account in wanted], _sleep)
+        failed = _pull(ctx, writer, [(account, "whole") for account in wanted], _sleep)
+        if len(failed) < len(wanted):
+            check(ctx, writer, project)
+    return failed
 
 
 def _pull(
@@ -104,3 +131,148 @@ def _pull(
 def _sleep(seconds: float) -> bool:
     time.sleep(seconds)
     return False
+
+
+def compare_pulled(ctx: Context, project: str, first: date, last: date) -> dict[str, Any]:
+    """The bills in force of days in UTC, both ends included, beside the calls; the same answer as for a file.
+
+    Only days and providers that a bill speaks of are compared. A day's bill counts as final a day after it ended.
+    """
+    charges, usage, days = pulled_charges(ctx.store, project, first, last)
+    covered: dict[str, set[date]] = defaultdict(set)
+    still_open: dict[str, set[date]] = defaultdict(set)
+    sellers: dict[str, set[str]] = defaultdict(set)
+    for one in days:
+        sellers[one["account"]] |= {FAMILIES[one["format"]]} if one["format"] in FAMILIES else set(one["providers"])
+    for one in days:
+        final_at = midnight(one["day"]) + FINAL_AFTER
+        for provider in sellers[one["account"]]:
+            covered[provider].add(one["day"])
+            if one["pulled_at"] < final_at:
+                still_open[provider].add(one["day"])
+    known = states(ctx.store, project).values()
+    bill = {
+        "bill": "",
+        "name": "pulled bills",
+        "format": "pulled",
+        "first_day": first,
+        "last_day": last,
+        "billed_usd": sum((charge.usd for charge in charges), Decimal(0)),
+        "lines": len(charges),
+        "left_out": _summed(state["left_out"] for state in known),
+        "left_out_lines": _summed(state["left_out_lines"] for state in known),
+        "imported_at": max((one["pulled_at"] for one in days), default=ctx.now()),
+    }
+    beside = Beside(usage, dict(covered), still_open, {one["format"] for one in days})
+    return compare(ctx, project, bill, charges, beside)
+
+
+def whole_days(window: Window) -> tuple[date, date]:
+    """The days in UTC that a window touches, first and last.
+
+    Raises:
+        BadRequest: If it is longer than bills are kept apart by day.
+    """
+    first, last = window.start.date(), (window.end - timedelta(microseconds=1)).date()
+    if (last - first).days >= MOST_DAYS:
+        raise BadRequest(f"start and end must be within {MOST_DAYS} days of each other, not {(last - first).days + 1}")
+    return first, last
+
+
+def _summed(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    sums: dict[str, Any] = {}
+    for part in parts:
+        for name, amount in part.items():
+            sums[name] = sums.get(name, 0) + amount
+    return sums
+
+
+def check(ctx: Context, writer: Writer, project: str) -> None:
+    """Compare the whole days that can be, and write down what share of their bill is explained: what the overview says,
+    and alerts compare."""
+    today = ctx.now().date()
+    first, last = today - timedelta(days=DAYS_BACK), today - timedelta(days=1)
+    found = compare_pulled(ctx, project, first, last)
+    reasons = {one["reason"]: format(one["usd"], "f") for one in found["residual"] if one["usd"]}
+    row = {
+        "project": project,
+        "checked_at": ctx.now().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+        "first_day": first.isoformat(),
+        "last_day": last.isoformat(),
+        "billed_usd": format(found["billed_usd"], "f"),
+        "computed_usd": format(found["computed_usd"], "f"),
+        "explained": found["coverage"],
+        "reasons": reasons,
+    }
+    writer.load("bill_checks", json.dumps(row).encode(), fmt="JSONEachRow")
+
+
+def explained(ctx: Context) -> dict[str, list[Explained]]:
+    """How much of each project's bills was explained at the last comparisons, the newest first."""
+    found = {}
+    for project in _projects(ctx):
+        checks = last_checks(ctx.store, project, JUDGED_CHECKS)
+        found[project] = [
+            Explained(one["explained"], one["billed_usd"], one["checked_at"], _largest(one["reasons"]))
+            for one in checks
+            if one["explained"] is not None
+        ]
+    return found
+
+
+def _largest(reasons: Mapping[str, Decimal]) -> str:
+    """The unexplained reason with the largest amount, in words."""
+    open_reasons = {name: usd for name, usd in reasons.items() if name in UNEXPLAINED}
+    return max(open_reasons, key=lambda name: abs(open_reasons[name]), default="").replace("_", " ")
+
+
+def accept(ctx: Context, project: str, bill: str = "") -> dict[str, Any]:
+    """Put the discounts that a bill shows in force as own prices.
+
+    Args:
+        bill: An imported bill; empty for the bills that are pulled.
+
+    Returns:
+        `prices`, the rows as `PUT /prices` takes them, `price_version`, and `reprice`, the command that prices the
+        calls of the bill's days anew.
+
+    Raises:
+        NoProposals: If it shows none.
+    """
+    if bill:
+        found = compare_bill(ctx, project, bill)
+    else:
+        today = ctx.now().date()
+        found = compare_pulled(ctx, project, today - timedelta(days=DAYS_BACK), today - timedelta(days=1))
+    first, last = found["bill"]["first_day"], found["bill"]["last_day"]
+    rows = [row for one in found["proposals"] for row in _discounted(ctx, one, last)]
+    if not rows:
+        raise NoProposals(f"the bills from {first} to {last} show no discount that own prices lack")
+    with ctx.writing() as writer:
+        version = ctx.prices.put(writer, rows, ctx.now())
+    command = f"outlay reprice --start {first} --end {last + timedelta(days=1)}"
+    return {"price_version": version, "prices": rows, "reprice": command}
+
+
+def _discounted(ctx: Context, proposal: Mapping[str, Any], day: date) -> list[dict[str, Any]]:
+    """The prices of a model that are in force, less what the bill shows."""
+    asked = {"provider": proposal["provider"], "model": proposal["model"], "limit": MOST_PRICES}
+    listed = list_prices(ctx.store, **asked, at=midnight(day), now=ctx.now())["prices"]
+    rows = []
+    for price in listed:
+        if unplaced(price["model"]) != proposal["model"] or price.get("hours"):
+            continue
+        rates = {
+            name: format((value * (1 - proposal["discount"])).normalize(), "f")
+            for name, value in price.items()
+            if name in PRICE_KEYS and value is not None
+        }
+        if rates:
+            row = {
+                "provider": price["provider"],
+                "model": price["model"],
+                "valid_from": proposal["valid_from"].isoformat(),
+            }
+            tier = {"service_tier": price["service_tier"], "min_input_tokens": price["min_input_tokens"]}
+            rows.append({**row, **tier, "source": f"the bill up to {day}: {proposal['discount']:%} off", **rates})
+    return rows

@@ -7,12 +7,12 @@ from datetime import date
 from typing import Any
 
 from outlay.errors import DecodeError
-from outlay_analytics.reconcile.bill import BadBill
+from outlay_analytics.reconcile.bill import BadBill, Charge
 from outlay_analytics.reconcile.bills import find_bill, keep_bill
 from outlay_analytics.reconcile.files import MAX_BYTES, MAX_UNPACKED_BYTES
 from outlay_analytics.reconcile.formats import read_bill
 from outlay_analytics.reconcile.models import ModelNames
-from outlay_analytics.reconcile.reconcile import reconcile
+from outlay_analytics.reconcile.reconcile import Beside, reconcile
 from outlay_collector.otlp.decompress import unpack
 from outlay_collector.prices.tiers import costs_in_tier
 from outlay_web.http.context import Context
@@ -54,6 +54,13 @@ def compare_bill(ctx: Context, project: str, identity: str) -> dict[str, Any]:
         NoSuchBill: If there is none with this identifier.
     """
     bill, charges = find_bill(ctx.store, project, identity)
+    return compare(ctx, project, bill, charges)
+
+
+def compare(
+    ctx: Context, project: str, bill: Mapping[str, Any], charges: Sequence[Charge], beside: Beside | None = None
+) -> dict[str, Any]:
+    """Charges beside the calls as they are priced today, as `outlay_analytics.reconcile.reconcile.reconcile` does."""
     with ctx.pricing() as writer:
         ctx.prices.ensure(writer)
         catalog = ctx.prices.catalog
@@ -65,4 +72,4 @@ def compare_bill(ctx: Context, project: str, identity: str) -> dict[str, Any]:
         def at_tier(first: date, last: date, models: Sequence[str], tier: str) -> Sequence[Mapping[str, Any]]:
             return costs_in_tier(ctx.prices, writer, project, first, last, models, tier)
 
-        return reconcile(ctx.store, project, bill, charges, name, at_tier)
+        return reconcile(ctx.store, project, bill, charges, name, at_tier, beside)

@@ -95,8 +95,7 @@ CREATE TABLE IF NOT EXISTS bill_checks
     last_day Date COMMENT 'Last day compared',
     billed_usd Decimal(38, 12) COMMENT 'Billed',
     computed_usd Decimal(38, 12) COMMENT 'Computed from the calls',
-    explained Nullable(Float64) COMMENT 'Share of the billed that has a reason, 0 to 1; NULL when nothing was billed',
-    recorded Nullable(Float64) COMMENT 'The same without what was never recorded',
+    explained Nullable(Float64) COMMENT 'Share of the billed that calls and reasons explain, 0 to 1; NULL when nothing was billed',
     reasons Map(LowCardinality(String), Decimal(38, 12)) COMMENT 'The difference by reason, USD'
 )
 ENGINE = MergeTree

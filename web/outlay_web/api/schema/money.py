@@ -149,6 +149,20 @@ RECONCILED = record(
         "left_out": by_key(maybe(USD) | {"description": "Null for lines that are not in USD."}),
         "left_out_lines": by_key(COUNT),
         "proposals": listed(PROPOSAL),
+        "missing": listed(
+            record({"provider": TEXT, **each("account key", TEXT | {"description": "As billed."}), "usd": USD})
+        ),
+        "witnesses": record(each("client provider bill all", maybe(RATIO | {"description": "Of the calls' cost."}))),
+        "gaps": listed(
+            record(
+                {
+                    "witness": one_of(("client", "provider", "bill")) | {"description": "Who alone knows of it."},
+                    **each("provider model", TEXT),
+                    "usd": USD,
+                    "calls": maybe(COUNT),
+                }
+            )
+        ),
     }
 )
 
@@ -170,6 +184,9 @@ ACCOUNT = record(
 
 ANSWERS: Answers = {
     "GET /bills": Answer(record({"bills": listed(ACCOUNT)})),
+    "POST /bills/accept": Answer(
+        record({"price_version": TEXT, "prices": GIVEN_PRICES["properties"]["prices"], "reprice": TEXT}), (404,)
+    ),
     "POST /bills/pull": Answer(record({"bills": listed(ACCOUNT), "failed": by_key(TEXT)})),
     "GET /prices": Answer(either(PRICES, MISSING)),
     "PUT /prices": Answer(GIVEN_PRICES),
