@@ -182,11 +182,27 @@ ACCOUNT = record(
     }
 )
 
+RATES = "input cache_read cache_write cache_write_1h output"
+ACCEPTED = record(
+    {
+        "price_version": TEXT,
+        "prices": listed(
+            record(
+                {
+                    **each("provider model service_tier source", TEXT),
+                    "valid_from": DAY,
+                    "min_input_tokens": COUNT,
+                },
+                each(" ".join(f"{rate}_usd_per_mtok" for rate in RATES.split()), USD),
+            )
+        ),
+        "reprice": TEXT | {"description": "The command that prices the calls of the bill's days anew."},
+    }
+)
+
 ANSWERS: Answers = {
     "GET /bills": Answer(record({"bills": listed(ACCOUNT)})),
-    "POST /bills/accept": Answer(
-        record({"price_version": TEXT, "prices": GIVEN_PRICES["properties"]["prices"], "reprice": TEXT}), (404,)
-    ),
+    "POST /bills/accept": Answer(ACCEPTED, (404,)),
     "POST /bills/pull": Answer(record({"bills": listed(ACCOUNT), "failed": by_key(TEXT)})),
     "GET /prices": Answer(either(PRICES, MISSING)),
     "PUT /prices": Answer(GIVEN_PRICES),
