@@ -189,3 +189,19 @@ def test_contracted_and_list_prices_of_the_bill_add_up_with_what_is_missing(stor
     found = compared(store, charges)
     assert reasons(found)["missing_calls"] == Decimal("0.00325")
     assert found["coverage"] is not None
+
+
+def test_the_providers_own_span_is_a_witness_of_its_own(store: Store) -> None:
+    both, alone, untold = made(1000, 0, 0), made(2000, 0, 0), made(1000, 0, 0)
+    put(store, both, alone, untold)
+    own = {"project": "default", "scope_name": "com.anthropic.claude-platform", "started_at": DAY}
+    told = {"trace_id": "f" * 32, "span_id": "e" * 16}
+    writer = store.writer()
+    writer.insert("spans", [{**own, **told}, {**own, **{name: alone[name] for name in told}}])
+    of = {"of_trace_id": both["trace_id"], "of_span_id": both["span_id"]}
+    writer.insert("repeats", [{"project": "default", "started_at": DAY, "version": 1, "is_deleted": 0, **told, **of}])
+    found = compared(store, [charge("input", 1000, "0.0025")])
+    assert found["witnesses"] == {"client": 0.5, "provider": 0.75, "bill": 0.25, "all": 0.0625}
+    assert {gap["witness"]: gap["usd"] for gap in found["gaps"]} == {
+        "provider": Decimal("0.00375"), "client": Decimal("0.001875"),
+    }  # fmt: skip

@@ -109,6 +109,7 @@ FAMILIES = (
     ("together_ai", ("together",)),
     ("fireworks_ai", ("fireworks",)),
     ("moonshot_ai", ("moonshot",)),
+    ("oracle", ("oracle", "oci")),
 )
 
 

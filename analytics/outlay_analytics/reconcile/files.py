@@ -26,9 +26,10 @@ Record = tuple[str, Mapping[str, Any]]  # where it stands, its values by column
 KNOWN = (
     "FOCUS (CSV, Parquet or JSON lines: BilledCost, ChargePeriodStart …), OpenAI costs (CSV: start_time, amount_value "
     "…; JSON of /v1/organization/costs), Anthropic costs (CSV: usage_date_utc, cost_usd …; JSON of "
-    "/v1/organizations/cost_report), AWS CUR (line_item_usage_start_date, line_item_unblended_cost …), Google Cloud's "
-    "billing export (usage_start_time, cost, sku.description …) and Azure's cost details (Date, MeterName, "
-    "CostInBillingCurrency …)"
+    "/v1/organizations/cost_report), OpenRouter activity (date, model, usage …), AWS CUR "
+    "(line_item_usage_start_date, line_item_unblended_cost …), Google Cloud's billing export (usage_start_time, cost, "
+    "sku.description …), Azure's cost details (Date, MeterName, CostInBillingCurrency …) and any table with a day, a "
+    "model and an amount (date, model, cost_usd)"
 )
 
 
@@ -51,7 +52,7 @@ def open_file(body: bytes) -> Records:
     if body[:4] == b"PAR1":
         return _parquet(body)
     try:
-        text = body.decode("utf-8-sig")
+        text = body.decode("utf-16" if body[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError as exc:
         raise BadBill(f"the bill is not text in UTF-8: byte {exc.start + 1} cannot be read") from None
     if not text.strip():
@@ -63,7 +64,9 @@ def open_file(body: bytes) -> Records:
 
 
 def _table(text: str) -> Records:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    first = text.lstrip().split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     try:
         header = [name.strip() for name in next(reader)]
     except (StopIteration, csv.Error) as exc:
@@ -114,6 +117,11 @@ def _objects(text: str) -> Records | None:
         if not whole or not all(isinstance(one, Mapping) for one in whole) or any("data" in one for one in whole):
             return None
         found = [(f"[{place}]", one) for place, one in enumerate(whole)]
+    return _listed(found)
+
+
+def _listed(found: Sequence[tuple[str, Any]]) -> Records:
+    """Objects with their places as records."""
     if len(found) > MAX_LINES:
         raise BadBill(f"a bill has at most {MAX_LINES} lines, this one has {len(found)}; split it by month")
     rows: list[Record] = []
@@ -148,12 +156,22 @@ def _buckets(text: str) -> Records:
     """The pages of a costs API, one or several in a list, as their buckets of time."""
     found = _parsed(text, "")
     pages = found if isinstance(found, list) else [found]
+    if rows_of := _rows_of(pages):
+        return _listed(rows_of)
     if not all(isinstance(page, Mapping) and isinstance(page.get("data"), list) for page in pages) or not pages:
         raise BadBill(f"the JSON has no list `data`; known are {KNOWN}")
     if pages[-1].get("has_more"):
         raise BadBill("the export goes on (has_more is true): put all of its pages into one JSON list")
 
     return Records((), bucket_rows(pages))
+
+
+def _rows_of(pages: Sequence[Any]) -> list[tuple[str, Any]]:
+    """The rows of pages whose `data` is no buckets of time but days by model, as OpenRouter's activity has them."""
+    data = [page["data"] for page in pages if isinstance(page, Mapping) and isinstance(page.get("data"), list)]
+    rows = [(f"data[{place}]", row) for listed in data for place, row in enumerate(listed)]
+    plain = len(data) == len(pages) and all(isinstance(row, Mapping) and "results" not in row for _, row in rows)
+    return rows if plain and any("model" in row for _, row in rows) else []
 
 
 def bucket_rows(pages: Sequence[Mapping[str, Any]]) -> Iterator[Record]:

@@ -21,8 +21,9 @@ from typing import Any
 
 from outlay.pricing.tiers import standard_tier
 from outlay_analytics.query.amounts import PICO
-from outlay_analytics.reconcile.bill import BadBill, Bill, Charge, LeftOut, gather
+from outlay_analytics.reconcile.bill import BadBill, Bill, Charge, LeftOut, family, gather
 from outlay_analytics.reconcile.columns import columns_of
+from outlay_analytics.reconcile.dashboards import Dashboard, dashboard_columns
 from outlay_analytics.reconcile.files import KNOWN, Record, bucket_rows, open_file
 from outlay_analytics.reconcile.models import TOOLS, ModelNames
 from outlay_analytics.reconcile.reading import Charges, amount_of
@@ -92,6 +93,8 @@ def read_lines(body: bytes, models: ModelNames, usd_per: Mapping[str, Decimal] |
         format, charges = "openai", reader.openai_lines(records.rows)
     elif {"usage_date_utc", "cost_usd"} <= columns:
         format, charges = "anthropic", reader.anthropic_lines(records.rows)
+    elif dashboard := dashboard_columns(records.columns):
+        format, charges = dashboard.format, reader.dashboard_lines(dashboard, records.rows)
     elif columns & USAGE_COLUMNS:
         raise BadBill(_usage("anthropic" if columns & {"uncached_input_tokens", "usage_date_utc"} else "openai"))
     else:
@@ -158,6 +161,33 @@ class _Reader(Tables):
             tier = "fast" if fast else "batch" if "batch" in str(row.get("usage_type") or "").lower() else ""
             kind = "credit" if usd < 0 else "usage" if model else "fee"
             yield Charge(start.date(), "anthropic", model, tier, kind, usd, list_usd)
+
+    def dashboard_lines(self, kind: Dashboard, rows: Iterator[Record]) -> Charges:
+        for where, row in rows:
+            start = self.instant(where, kind.day, row.get(kind.day))
+            amount, value = next(
+                ((name, row[name]) for name in kind.amounts if row.get(name) not in (None, "")), (kind.amounts[0], None)
+            )
+            if start is None:
+                continue
+            self.days.add(start.date())
+            if value is None:
+                continue
+            stated = row.get(kind.currency) if kind.currency else "USD" if kind.in_usd(amount) else ""
+            rate = self.rate(where, kind.currency or amount, stated)
+            usd = None if rate is None else self.usd(where, amount, value, rate)
+            if usd is None:
+                continue
+            model = str(row.get(kind.model) or "").strip()[:300]
+            seller = str(row.get(kind.provider) or "") if kind.provider else kind.seller
+            provider = family(seller) if seller else self.models.maker(model)
+            known = model if self.models.knows(provider, model) else self.models.spot(provider, model) or model
+            others = amount_of(row.get(kind.others)) if kind.others else None
+            if others:
+                self.left_out.add("billed by others (own keys)", others)
+            account, key = (str(row.get(name) or "")[:200] if name else "" for name in (kind.account, kind.key))
+            sort = "credit" if usd < 0 else "usage"
+            yield Charge(start.date(), provider, known, "", sort, usd, account=account, key=key)
 
     def buckets(self, rows: Iterator[Record]) -> tuple[str, Charges]:
         first = next(rows, None)

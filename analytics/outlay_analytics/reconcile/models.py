@@ -57,6 +57,8 @@ _MONTH_DAY = re.compile(r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 _NOISE = frozenset({"instruct", "preview", "latest", "it", "maas"})
 _SIZES = frozenset({"mini", "nano", "micro", "lite", "pro", "turbo", "max", "ultra", "flash", "codex"})
 _MAX_CACHED = 50_000
+# Who sells models of their own by an API, as the price list calls them.
+MAKERS = ("openai", "anthropic", "google", "mistral_ai", "deepseek", "x_ai", "cohere", "moonshot_ai", "perplexity")
 Key = tuple[tuple[str, ...], tuple[str, ...]]
 
 
@@ -76,6 +78,10 @@ class ModelNames:
     def knows(self, provider: str, name: str) -> bool:
         """Whether the price list has a model of exactly this name."""
         return self._catalog.find(provider, name) is not None
+
+    def maker(self, name: str) -> str:
+        """Whose model a name is, of those who bill for their own; empty where nobody's."""
+        return next((provider for provider in MAKERS if self.knows(provider, name)), "")
 
     def spot(self, provider: str, text: str) -> str:
         """The price list's id of the model that `text` speaks of, empty when it names none."""

@@ -13,6 +13,8 @@ from outlay_analytics.reconcile.bill import Charge, LeftOut, Problems
 from outlay_analytics.reconcile.models import ModelNames
 
 MAX_USD = Decimal(10) ** 12
+AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T]\d{1,2}:\d\d(?::\d\d)?(?: ?[AP]M)?)?", re.IGNORECASE)
+GROUPED = re.compile(r"-?\$ ?-?\d{1,3}(?:,?\d{3})*(?:\.\d+)?|-?\d{1,3}(?:,\d{3})+\.\d+", re.ASCII)
 Charges = Iterator[Charge]
 
 
@@ -68,7 +70,7 @@ class Reading:
     def instant(self, where: str, column: str, value: Any, *, month_first: bool = False) -> datetime | None:
         """A day or an instant in UTC, however it is written; None, and a problem, if it is none."""
         try:
-            american = re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", str(value).strip()) if month_first else None
+            american = AMERICAN.fullmatch(str(value).strip()) if month_first else None
             if american:
                 found = datetime(int(american[3]), int(american[1]), int(american[2]))
             elif isinstance(value, datetime):
@@ -77,6 +79,8 @@ class Reading:
                 found = datetime(value.year, value.month, value.day)
             elif re.fullmatch(r"\d{9,11}", str(value).strip(), re.ASCII):
                 found = datetime.fromtimestamp(int(value), UTC)
+            elif re.fullmatch(r"\d{13}", str(value).strip(), re.ASCII):
+                found = datetime.fromtimestamp(int(value) // 1000, UTC)
             else:
                 # BigQuery writes `2026-10-01 00:00:00 UTC`.
                 found = datetime.fromisoformat(str(value).strip().replace(" UTC", "Z"))
@@ -90,9 +94,15 @@ class Reading:
 
 
 def amount_of(value: Any) -> Decimal | None:
-    """A decimal amount, None when it is none. Exact: from the digits that are written."""
+    """A decimal amount, None when it is none. Exact: from the digits that are written.
+
+    `$1,234.56` is one; `1,234` is none, as the comma may stand for either.
+    """
     try:
-        amount = Decimal(repr(value) if isinstance(value, float) else str(value).strip())
+        text = repr(value) if isinstance(value, float) else str(value).strip()
+        if GROUPED.fullmatch(text):
+            text = text.replace("$", "").replace(",", "")
+        amount = Decimal(text)
     except (InvalidOperation, ValueError):
         return None
     if isinstance(value, bool) or not amount.is_finite() or abs(amount) > MAX_USD:

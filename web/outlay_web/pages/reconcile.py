@@ -59,6 +59,8 @@ FORMATS = {
     "aws": "AWS CUR",
     "azure": "Azure costs",
     "google": "Google Cloud billing",
+    "openrouter": "OpenRouter activity",
+    "dashboard": "Dashboard export",
     "pulled": "pulled every day",
 }
 WITNESSES = {"client": "the client's span", "provider": "the provider's span", "bill": "the bill"}
