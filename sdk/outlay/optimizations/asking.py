@@ -42,7 +42,7 @@ def asked(
     elif awaits:
         import asyncio
 
-        answer = yield _within(asyncio.to_thread(ask), limit_s, late)
+        answer = yield _within(asyncio.wrap_future(_started(ask)), limit_s, late)
     else:
         answer = _in_thread(ask, limit_s, late)
     if inspect.isawaitable(answer):
@@ -63,8 +63,13 @@ async def _within(awaitable: Awaitable[Any], limit_s: float | None, late: str) -
         raise
 
 
-def _in_thread(ask: Callable[[], Any], limit_s: float | None, late: str) -> Any:
+def _started(ask: Callable[[], Any]) -> Future[Any]:
+    """The answer to come of a thread of its own.
+
+    Not of the event loop's pool: what hangs would stay in one of its few threads, and the program could not end.
+    """
     answer: Future[Any] = Future()
+    answer.set_running_or_notify_cancel()
     context = contextvars.copy_context()
 
     def work() -> None:
@@ -74,6 +79,11 @@ def _in_thread(ask: Callable[[], Any], limit_s: float | None, late: str) -> Any:
             answer.set_exception(error)
 
     threading.Thread(target=work, name="outlay limited", daemon=True).start()
+    return answer
+
+
+def _in_thread(ask: Callable[[], Any], limit_s: float | None, late: str) -> Any:
+    answer = _started(ask)
     try:
         return answer.result(limit_s)
     except FutureTimeout:

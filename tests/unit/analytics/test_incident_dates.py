@@ -70,7 +70,7 @@ def test_a_faint_incident_of_days_goes_on_by_night_as_by_day_until_it_ends(cause
         assert abs(_end(CHANNEL[cause], data, BEGAN) + 1 - ended) <= 6, seed
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_an_old_blip_does_not_swallow_the_incident_after_it(seed: int) -> None:
     noise = np.random.default_rng(seed)
     blip = BEGAN - int(noise.integers(30, 160))

@@ -160,6 +160,24 @@ def test_an_answer_that_takes_too_long_has_failed(sent: Capture, is_async: bool)
     assert (judged.rows[0].output, judged.rows[0].failed) == (1, False)
 
 
+def test_what_hangs_keeps_no_thread_of_the_event_loop(sent: Capture) -> None:
+    released = threading.Event()
+
+    def hangs(example: int) -> int:
+        released.wait(60)
+        return example
+
+    async def main() -> bool:
+        await outlay.aevaluate(range(40), {"t": hangs}, [exact], timeout_s=0.01)
+        # 40 in its pool of at most 32 would leave none.
+        return await asyncio.wait_for(asyncio.to_thread(released.is_set), 50)
+
+    try:
+        assert asyncio.run(main()) is False
+    finally:
+        released.set()
+
+
 @pytest.mark.parametrize("is_async", [False, True])
 def test_a_spent_budget_asks_for_nothing_more(sent: Capture, tmp_path: Path, is_async: bool) -> None:
     path = tmp_path / "rows.jsonl"
