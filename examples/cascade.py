@@ -36,9 +36,7 @@ def main() -> None:
         def large(question: str) -> Reply:
             return ask("gpt-4o", question)
 
-        cascade: outlay.Cascade[Reply] = outlay.Cascade(
-            "answer", [small, large], accept=lambda reply: reply.confidence, threshold=0.8
-        )
+        cascade = outlay.Cascade("answer", [small, large], accept=lambda reply: reply.confidence, threshold=0.8)
         for question in ("What is a span?", "And why?"):
             print(question, "→", cascade(question).text)
         for span in sent.spans:

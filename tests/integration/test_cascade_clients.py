@@ -56,13 +56,13 @@ def test_a_detailed_run_says_what_every_attempt_cost_to_the_last_digit(
     sent: Capture, provider: FakeProvider, ask: Any
 ) -> None:
     provider.queue(answer(SMALL, "maybe"), answer(LARGE, "surely"))
-    cascade: outlay.Cascade[Any] = outlay.Cascade(
+    cascade = outlay.Cascade(
         "answer",
         [lambda question: ask("gpt-4o-mini", question), lambda question: ask("gpt-4o", question)],
         accept=lambda said: 0.2 if said == "maybe" else 0.95,
         threshold=0.8,
     )
-    run: outlay.CascadeResult[Any] = cascade.run_detailed("Is it?")
+    run = cascade.run_detailed("Is it?")
     assert (run.answer, run.tier, run.confidence, run.is_forced) == ("surely", 1, 0.95, False)
     assert [(one.tier, one.outcome, one.confidence, one.cost_usd, one.error) for one in run.attempts] == [
         (0, "escalated", 0.2, SMALL_USD, None),
@@ -76,9 +76,9 @@ def test_a_detailed_run_says_what_every_attempt_cost_to_the_last_digit(
 def test_a_run_whose_price_nobody_knows_costs_none_and_never_zero(provider: FakeProvider, ask: Any) -> None:
     with capture():
         provider.queue(answer("a-model-of-our-own"), Answer(status=500))
-        cascade: outlay.Cascade[Any] = outlay.Cascade("answer", [lambda question: ask("own", question)], accept=bool)
+        cascade = outlay.Cascade("answer", [lambda question: ask("own", question)], accept=bool)
         assert cascade.run_detailed("?").cost_usd is None
-        plain: outlay.Cascade[Any] = outlay.Cascade("plain", [str], accept=bool)
+        plain = outlay.Cascade("plain", [str], accept=bool)
         assert plain.run_detailed(1).cost_usd is None
 
 
@@ -86,7 +86,7 @@ def test_what_a_failed_attempt_was_not_charged_does_not_hide_the_rest(provider: 
     with capture():
         provider.queue(Answer(status=500), answer(LARGE))
         tiers = [lambda question: ask("gpt-4o-mini", question), lambda question: ask("gpt-4o", question)]
-        cascade: outlay.Cascade[Any] = outlay.Cascade("answer", tiers, accept=bool)
+        cascade = outlay.Cascade("answer", tiers, accept=bool)
         run = cascade.run_detailed("?")
         assert [(one.outcome, one.cost_usd) for one in run.attempts] == [("failed", 0), ("accepted", LARGE_USD)]
         assert "InternalServerError" in str(run.attempts[0].error)
@@ -121,14 +121,14 @@ def test_an_async_judge_of_sync_tiers_makes_the_cascade_async(sent: Capture) -> 
         await asyncio.sleep(0)
         return 0.9
 
-    cascade: outlay.Cascade[Any] = outlay.Cascade("c", [str, str], accept=judge, threshold=0.8)
+    cascade = outlay.Cascade("c", [str, str], accept=judge, threshold=0.8)
     assert asyncio.run(cascade(7)) == "7"
     with pytest.raises(TypeError, match="arun_detailed"):
         cascade.run_detailed(7)
 
 
 def test_a_threshold_by_task_and_the_top_tier_alone(sent: Capture, provider: FakeProvider, ask: Any) -> None:
-    cascade: outlay.Cascade[Any] = outlay.Cascade(
+    cascade = outlay.Cascade(
         "review",
         [lambda question: ask("gpt-4o-mini", question), lambda question: ask("gpt-4o", question)],
         accept=lambda said: 0.87,
@@ -163,7 +163,7 @@ def test_a_tier_that_hangs_is_left_in_time_and_the_next_one_answers(sent: Captur
 
     hanging: dict[str, Any] = {"sync": hang, "async": ahang, "lambda": lambda question: ahang(question)}
     tiers: list[Any] = [hanging[dress], quick]
-    cascade: outlay.Cascade[Any] = outlay.Cascade("c", tiers, accept=bool, timeout_s=[0.05, None])
+    cascade = outlay.Cascade("c", tiers, accept=bool, timeout_s=[0.05, None])
     started = time.monotonic()
     try:
         if dress == "sync":
@@ -190,11 +190,11 @@ def test_a_tier_that_keeps_failing_rests_and_comes_back(sent: Capture) -> None:
         asked.append("up")
         return "yes"
 
-    cascade: outlay.Cascade[str] = outlay.Cascade("c", [down, up], accept=bool, rest_s=3600)
+    cascade = outlay.Cascade("c", [down, up], accept=bool, rest_s=3600)
     for _ in range(5):
         assert cascade("?") == "yes"
     assert asked.count("down") == 3
-    alone: outlay.Cascade[str] = outlay.Cascade("alone", [down], accept=bool, rest_s=3600)
+    alone = outlay.Cascade("alone", [down], accept=bool, rest_s=3600)
     for _ in range(5):
         with pytest.raises(ConnectionError):
             alone("?")

@@ -10,22 +10,25 @@ from __future__ import annotations
 
 import inspect
 import math
-import threading
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 from weakref import WeakKeyDictionary, WeakSet
 
 from outlay import _safely
 from outlay._kinds import is_async, is_generator, title_of
 from outlay.optimizations.asking import asked
+from outlay.optimizations.cascade_limits import thresholds_of, timeouts_of
 from outlay.optimizations.cascade_run import Attempt, CascadeResult, Judging, limit_of
 from outlay.optimizations.cascade_state import TOP, Answer, Fallback, Limits, Resting, Run, Threshold, Verdict
 from outlay.optimizations.walk import driven
 
-T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")  # what a tier gives: an answer, or something to be awaited
+T = TypeVar("T")  # an answer
 
-Accept = Callable[[Any], bool | float]
+Verdicts = bool | float | Awaitable[bool | float]
+Later = Coroutine[Any, Any, T]
 
 # Cascades of which a tier's answer showed that they give awaitables. Not kept on them: a cache tells a cascade by what
 # it holds, which must not change with its first answer.
@@ -33,7 +36,7 @@ _turned_async: WeakSet[Any] = WeakSet()
 _resting: WeakKeyDictionary[Any, Resting] = WeakKeyDictionary()
 
 
-class Cascade(Generic[T]):
+class Cascade(Generic[P, R]):
     """Tries its tiers in order until an answer is accepted.
 
     Args:
@@ -65,11 +68,53 @@ class Cascade(Generic[T]):
         print(answer("What is the capital of Bern?"))
     """
 
+    @overload
+    def __init__(
+        self: Cascade[P, Later[T]],
+        name: str,
+        tiers: Sequence[Callable[P, Later[T]]],
+        accept: Callable[[T], Verdicts],
+        *,
+        threshold: Threshold | Mapping[str, Threshold] = ...,
+        timeout_s: float | Sequence[float | None] | None = ...,
+        max_latency_s: float | None = ...,
+        max_cost_usd: Decimal | float | None = ...,
+        fallback: Fallback = ...,
+        rest_s: float = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Cascade[P, Later[T]],
+        name: str,
+        tiers: Sequence[Callable[P, T]],
+        accept: Callable[[T], Awaitable[bool | float]],
+        *,
+        threshold: Threshold | Mapping[str, Threshold] = ...,
+        timeout_s: float | Sequence[float | None] | None = ...,
+        max_latency_s: float | None = ...,
+        max_cost_usd: Decimal | float | None = ...,
+        fallback: Fallback = ...,
+        rest_s: float = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        name: str,
+        tiers: Sequence[Callable[P, R]],
+        accept: Callable[[R], bool | float],
+        *,
+        threshold: Threshold | Mapping[str, Threshold] = ...,
+        timeout_s: float | Sequence[float | None] | None = ...,
+        max_latency_s: float | None = ...,
+        max_cost_usd: Decimal | float | None = ...,
+        fallback: Fallback = ...,
+        rest_s: float = ...,
+    ) -> None: ...
     def __init__(
         self,
         name: str,
         tiers: Sequence[Callable[..., Any]],
-        accept: Accept | Callable[[Any], Awaitable[bool | float]],
+        accept: Callable[[Any], Verdicts],
         *,
         threshold: Threshold | Mapping[str, Threshold] = 0.5,
         timeout_s: float | Sequence[float | None] | None = None,
@@ -92,8 +137,8 @@ class Cascade(Generic[T]):
         self._tiers = list(tiers)
         self._accept = accept
         self._limits = Limits(
-            threshold=_thresholds(name, threshold),
-            timeouts_s=_timeouts(name, timeout_s, len(tiers)),
+            threshold=thresholds_of(name, threshold),
+            timeouts_s=timeouts_of(name, timeout_s, len(tiers)),
             max_latency_s=limit_of(f"cascade {name!r}: max_latency_s", max_latency_s),
             max_cost_usd=limit_of(f"cascade {name!r}: max_cost_usd", max_cost_usd),
             fallback=fallback,
@@ -105,41 +150,73 @@ class Cascade(Generic[T]):
     def _is_async(self) -> bool:
         return self._is_declared_async or self in _turned_async
 
-    def __call__(self, *args: Any, task: str | None = None, **kwargs: Any) -> T:
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    def __call__(self, *args: Any, task: str | None, **kwargs: Any) -> R: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The accepted answer, to be awaited where the tiers are async; `task` picks the threshold and is recorded."""
         if self._is_async:
-            return cast(T, self.arun(*args, task=task, **kwargs))
-        run = self._run(task)
+            return self.arun(*args, **kwargs)
+        run = self._run(kwargs)
         walk = self._walk(run, args, kwargs, awaits=False)
         try:
             awaitable = next(walk)
         except StopIteration as stop:
-            return cast(T, stop.value)
+            return stop.value
         _turned_async.add(self)
         run.attempts[-1]._pause()
-        return cast(T, _resumed(walk, awaitable, run.attempts[-1]))
+        return _resumed(walk, awaitable, run.attempts[-1])
 
-    def run(self, *args: Any, task: str | None = None, **kwargs: Any) -> T:
+    @overload
+    def run(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    def run(self, *args: Any, task: str | None, **kwargs: Any) -> R: ...
+    def run(self, *args: Any, **kwargs: Any) -> Any:
         """The accepted answer of synchronous tiers."""
-        return cast(T, self._finish(self._run(task), args, kwargs, "arun"))
+        return self._finish(self._run(kwargs), args, kwargs, "arun")
 
-    def run_detailed(self, *args: Any, task: str | None = None, **kwargs: Any) -> CascadeResult[T]:
+    @overload
+    def run_detailed(self, *args: P.args, **kwargs: P.kwargs) -> CascadeResult[R]: ...
+    @overload
+    def run_detailed(self, *args: Any, task: str | None, **kwargs: Any) -> CascadeResult[R]: ...
+    def run_detailed(self, *args: Any, **kwargs: Any) -> Any:
         """The answer with its tier, its confidence, what it cost and each attempt."""
-        run = self._run(task)
+        run = self._run(kwargs)
         self._finish(run, args, kwargs, "arun_detailed")
         return run.result()
 
-    async def arun(self, *args: Any, task: str | None = None, **kwargs: Any) -> T:
+    @overload
+    async def arun(self: Cascade[P, Later[T]], *args: P.args, **kwargs: P.kwargs) -> T: ...
+    @overload
+    async def arun(self: Cascade[P, Later[T]], *args: Any, task: str | None, **kwargs: Any) -> T: ...
+    @overload
+    async def arun(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    async def arun(self, *args: Any, task: str | None, **kwargs: Any) -> R: ...
+    async def arun(self, *args: Any, **kwargs: Any) -> Any:
         """The accepted answer, whether tiers are sync or async."""
-        return cast(T, await driven(self._walk(self._run(task), args, kwargs, awaits=True)))
+        return await driven(self._walk(self._run(kwargs), args, kwargs, awaits=True))
 
-    async def arun_detailed(self, *args: Any, task: str | None = None, **kwargs: Any) -> CascadeResult[T]:
+    @overload
+    async def arun_detailed(self: Cascade[P, Later[T]], *args: P.args, **kwargs: P.kwargs) -> CascadeResult[T]: ...
+    @overload
+    async def arun_detailed(
+        self: Cascade[P, Later[T]], *args: Any, task: str | None, **kwargs: Any
+    ) -> CascadeResult[T]: ...
+    @overload
+    async def arun_detailed(self, *args: P.args, **kwargs: P.kwargs) -> CascadeResult[R]: ...
+    @overload
+    async def arun_detailed(self, *args: Any, task: str | None, **kwargs: Any) -> CascadeResult[R]: ...
+    async def arun_detailed(self, *args: Any, **kwargs: Any) -> Any:
         """As `run_detailed`, whether tiers are sync or async."""
-        run = self._run(task)
+        run = self._run(kwargs)
         await driven(self._walk(run, args, kwargs, awaits=True))
         return run.result()
 
-    def _run(self, task: str | None) -> Run:
+    def _run(self, kwargs: dict[str, Any]) -> Run:
+        """A run; `task` among the keywords is for it, the others are for the tiers."""
+        task = kwargs.pop("task", None)
         return Run(self.name, self._limits, task if task is None or isinstance(task, str) else str(task))
 
     def _finish(self, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any], instead: str) -> Any:
@@ -183,7 +260,10 @@ class Cascade(Generic[T]):
                                 judged = yield judged
                         verdict = self._judge(judged, attempt)
                     except Exception:
-                        verdict = self._no_verdict()
+                        _safely.report(
+                            f"accept of cascade {self.name}", message="failed; the answer counts as not accepted"
+                        )
+                        verdict = Verdict(False, None)
                     found = Answer(answer, verdict.confidence, attempt.call, number)
                     if run.settle(attempt, verdict, is_last):
                         attempt._point_scores(attempt.call)
@@ -213,46 +293,8 @@ class Cascade(Generic[T]):
             return Verdict(False, None)
         return Verdict(confidence >= (attempt._threshold or 0.0), confidence)
 
-    def _no_verdict(self) -> Verdict:
-        """`accept` failed: the answer is there, but does not convince."""
-        _safely.report(f"accept of cascade {self.name}", message="failed; the answer counts as not accepted")
-        return Verdict(False, None)
-
 
 async def _resumed(walk: Generator[Any, Any, Any], awaitable: Any, attempt: Attempt) -> Any:
     """Go on with a run whose first tier turned out to give an awaitable."""
     attempt._resume()
     return await driven(walk, awaitable)
-
-
-def _thresholds(name: str, given: Any) -> dict[str, Threshold]:
-    """By task; `"*"` for any other.
-
-    Raises:
-        TypeError, ValueError: If one is no number of 0–1.
-    """
-    found: dict[str, Threshold] = {}
-    for task, number in given.items() if isinstance(given, Mapping) else [("*", given)]:
-        if number != TOP:
-            if not isinstance(number, (int, float)) or isinstance(number, bool):
-                raise TypeError(f"cascade {name!r}: a threshold is a number of 0–1 or outlay.TOP, not {number!r}")
-            if not 0 <= number <= 1:
-                raise ValueError(f"cascade {name!r}: a threshold is a number of 0–1, not {number!r}")
-        found["*" if task == "default" else task] = number
-    return found
-
-
-def _timeouts(name: str, given: Any, tiers: int) -> list[float | None]:
-    """By tier.
-
-    Raises:
-        ValueError: If one is no number above 0, or their number is another than that of the tiers.
-    """
-    by_tier = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given] * tiers
-    if len(by_tier) != tiers:
-        raise ValueError(f"cascade {name!r}: timeout_s is one number, or one for each of {tiers} tiers, not {given!r}")
-    limits = [limit_of(f"cascade {name!r}: timeout_s", one) for one in by_tier]
-    if any(limit is not None and not limit > 0 for limit in limits):
-        raise ValueError(f"cascade {name!r}: timeout_s must be above 0, not {given!r}")
-    # longer than anything can wait is no limit
-    return [None if limit is None or limit >= threading.TIMEOUT_MAX else float(limit) for limit in limits]

@@ -17,6 +17,9 @@ from typing import Any
 from outlay.errors import PriceNotFound
 from outlay.usage import USAGE_ATTRIBUTES, Usage
 
+_PER_MTOK = "_usd_per_mtok"
+_OWN_PARTS = ("input", "output", "cache_read", "cache_write", "cache_write_1h", "reasoning")
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -52,6 +55,7 @@ def estimate(
     batch_share: float = 0.0,
     service_tier: str = "",
     at: datetime | None = None,
+    prices: Mapping[str, Any] | None = None,
 ) -> Estimate:
     """Expected cost of a request, and of a month of them.
 
@@ -60,16 +64,20 @@ def estimate(
         model: The model; with a cascade the cheap one.
         usage: Tokens of a typical request.
         requests_per_month: How many there are.
-        cascade: `{"model", "escalation_rate"}` of the expensive tier, with `provider` and `usage` where they differ.
+        cascade: `{"model", "escalation_rate"}` of the expensive tier, with `provider`, `usage` and `prices` where they
+            differ.
         cache_hit_ratio: Share of requests answered by the application's own cache, 0–1.
         batch_share: Share of requests that go through the provider's batch API, 0–1.
         service_tier: flex, priority …
         at: Prices of that moment; default now.
+        prices: Your own, for a negotiated or a local model, which no list need know: `input_usd_per_mtok`,
+            `output_usd_per_mtok`, `cache_read_usd_per_mtok`, `cache_write_usd_per_mtok`, `cache_write_1h_usd_per_mtok`,
+            `reasoning_usd_per_mtok`, as in `outlay.toml`. They know of no batch and no service tier.
 
     Raises:
         PriceNotFound: If no price is known.
-        ValueError: If a ratio is not between 0 and 1, requests are fewer than none, or the usage or the cascade has a
-            key that means nothing or lacks one.
+        ValueError: If a ratio is not between 0 and 1, requests are fewer than none, the usage, the cascade or the
+            prices have a key that means nothing or lack one, or a price is no amount.
 
     Example:
         outlay.estimate("openai", "gpt-4o-mini", {"input_tokens": 1200, "output_tokens": 300},
@@ -81,28 +89,38 @@ def estimate(
     when = at or datetime.now(UTC)
     cached, batched = _ratio("cache_hit_ratio", cache_hit_ratio), _ratio("batch_share", batch_share)
 
-    def one(provider: str, model: str, counts: Usage) -> tuple[Decimal, Mapping[str, Decimal]]:
-        whole, lines = _price(provider, model, counts, when, service_tier)
+    own = None if prices is None else _own_prices("prices", prices)
+    if own is not None and (batched or service_tier):
+        raise ValueError("prices of your own know of no batch and no service tier: give those of the mix")
+
+    def one(
+        provider: str, model: str, counts: Usage, own: Mapping[str, Decimal] | None
+    ) -> tuple[Decimal, Mapping[str, Decimal]]:
+        whole, lines = _price(provider, model, counts, when, service_tier, own)
         if not batched:
             return whole, lines
         batch, _ = _price(provider, model, counts, when, "batch")
         return whole * (1 - batched) + batch * batched, lines
 
-    cheap, lines = one(provider, model, counts)
+    cheap, lines = one(provider, model, counts, own)
     request = cheap
-    plain, _ = _price(provider, model, counts, when, service_tier)
+    plain, _ = _price(provider, model, counts, when, service_tier, own)
     expensive: Decimal | None = None
     break_even: float | None = None
     if cascade is not None:
         missing = {"model", "escalation_rate"} - set(cascade)
         if missing:
             raise ValueError(f"cascade needs {', '.join(sorted(missing))}")
-        _refuse_unknown("cascade", cascade, ("model", "escalation_rate", "provider", "usage"))
+        _refuse_unknown("cascade", cascade, ("model", "escalation_rate", "provider", "usage", "prices"))
         rate = _ratio("escalation_rate", cascade["escalation_rate"])
         upper = _usage(cascade["usage"]) if cascade.get("usage") is not None else counts
         above = str(cascade.get("provider") or provider), str(cascade["model"])
-        expensive, _ = one(*above, upper)
-        plain, _ = _price(*above, upper, when, service_tier)
+        given = cascade.get("prices")
+        theirs = None if given is None else _own_prices("prices of the cascade", given)
+        if theirs is not None and (batched or service_tier):
+            raise ValueError("prices of your own know of no batch and no service tier: give those of the mix")
+        expensive, _ = one(*above, upper, theirs)
+        plain, _ = _price(*above, upper, when, service_tier, theirs)
         request = cheap + rate * expensive
         break_even = float(1 - cheap / expensive) if expensive else None
     request *= 1 - cached
@@ -139,14 +157,46 @@ def _refuse_unknown(what: str, given: Mapping[str, Any], known: Iterable[str]) -
             raise ValueError(f"{what} has no {name!r}{meant}")
 
 
-def _price(provider: str, model: str, usage: Usage, at: datetime, tier: str) -> tuple[Decimal, Mapping[str, Decimal]]:
+def _price(
+    provider: str, model: str, usage: Usage, at: datetime, tier: str, own: Mapping[str, Decimal] | None = None
+) -> tuple[Decimal, Mapping[str, Decimal]]:
     from outlay.pricing import cost
 
+    if own is not None:
+        from outlay.pricing.catalog import Row
+        from outlay.pricing.cost import counts_of, lines
+
+        priced = lines(counts_of(usage), Row(0, at, own))
+        if priced is None:
+            raise PriceNotFound(f"the prices given for {provider} {model} lack one that its usage needs")
+        return sum(priced[0].values(), Decimal(0)), priced[0]
     found = cost(usage, provider, model, at, service_tier=tier)
     if found is None:
         needs = "" if usage.output_tokens is not None else "; usage says nothing of output_tokens"
+        needs += "; prices= takes your own"
         raise PriceNotFound(f"no price for {provider} {model} {tier or 'standard'} at {at.isoformat()}{needs}")
     return found.usd, found.lines
+
+
+def _own_prices(what: str, given: Mapping[str, Any]) -> dict[str, Decimal]:
+    """Part → USD per million tokens.
+
+    Raises:
+        ValueError: If a name means nothing, or a price is no amount.
+    """
+    _refuse_unknown(what, given, [f"{part}{_PER_MTOK}" for part in _OWN_PARTS])
+    found = {}
+    for name, price in given.items():
+        try:
+            rate = Decimal(str(price))
+        except ArithmeticError:
+            rate = Decimal("nan")
+        if not rate.is_finite() or rate < 0:
+            raise ValueError(f"{what}: {name} must be an amount of at least 0, not {price!r}")
+        found[name.removesuffix(_PER_MTOK)] = rate
+    if not found:
+        raise ValueError(f"{what} name no price")
+    return found
 
 
 def _ratio(name: str, value: float) -> Decimal:

@@ -84,7 +84,7 @@ def cost(
         return None
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     tier = standard_tier(service_tier, region)
-    counts = _counts(usage)
+    counts = counts_of(usage)
     slot = match.model.slot(tier, counts.get("input_tokens") or 0, at)
     row = match.model.at(slot, at)
     if row is None:
@@ -252,7 +252,7 @@ def usd_of(quantity: int, usd_per_million: Decimal) -> Decimal:
     return exact.quantize(_UNIT, context=_EXACT)
 
 
-def _counts(usage: Any) -> dict[str, int | None]:
+def counts_of(usage: Any) -> dict[str, int | None]:
     """The counts of a Usage, a mapping or any object with those names; what is absent stays absent."""
     if isinstance(usage, Mapping):
         found = {name: value for name, value in usage.items() if _is_count(value)}

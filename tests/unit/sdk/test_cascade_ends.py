@@ -77,7 +77,7 @@ DRESSES = ["sync", "sync partial", "async", "async partial", "lambda", "callable
 DOWN = TimeoutError("the strong model is down")
 
 
-def result(cascade: outlay.Cascade[Any], **kwargs: Any) -> Any:
+def result(cascade: outlay.Cascade[..., Any], **kwargs: Any) -> Any:
     async def main() -> Any:
         found = cascade("q", **kwargs)
         return await found if inspect.isawaitable(found) else found
@@ -87,7 +87,7 @@ def result(cascade: outlay.Cascade[Any], **kwargs: Any) -> Any:
 
 @pytest.mark.parametrize("dress", DRESSES)
 def test_a_failed_last_tier_gives_the_best_answer_in_hand(dress: str, sent: Capture) -> None:
-    def cascade(*confidences: Any, **kwargs: Any) -> outlay.Cascade[Any]:
+    def cascade(*confidences: Any, **kwargs: Any) -> outlay.Cascade[..., Any]:
         tiers = [in_dress(tier(confidence), dress) for confidence in confidences]
         return outlay.Cascade("c", tiers, accept=lambda answer: answer, threshold=0.9, **kwargs)
 
@@ -113,9 +113,7 @@ def test_a_failed_last_tier_gives_the_best_answer_in_hand(dress: str, sent: Capt
 def test_a_run_ends_as_its_tiers_say(confidences: list[Any], fallback: Any, threshold: float) -> None:
     tiers = [tier(DOWN if one == "fails" else (place, one)) for place, one in enumerate(confidences)]
     with capture(raise_errors=False) as sent:
-        cascade: outlay.Cascade[Any] = outlay.Cascade(
-            "c", tiers, accept=lambda answer: answer[1], threshold=threshold, fallback=fallback
-        )
+        cascade = outlay.Cascade("c", tiers, accept=lambda answer: answer[1], threshold=threshold, fallback=fallback)
         try:
             found = cascade("q")
         except TimeoutError:
@@ -141,7 +139,7 @@ def test_a_run_ends_as_its_tiers_say(confidences: list[Any], fallback: Any, thre
 
 
 def test_a_forced_attempt_is_told_from_one_that_was_passed_on(sent: Capture) -> None:
-    cascade: outlay.Cascade[Any] = outlay.Cascade(
+    cascade = outlay.Cascade(
         "c",
         [tier(0.5), tier(0.4, 1_000_000), tier(1)],
         accept=lambda confidence: confidence,
@@ -168,7 +166,7 @@ def test_a_judge_of_a_cascade_written_by_hand_is_marked(sent: Capture) -> None:
 def test_the_limit_of_money_counts_failed_tiers(sent: Capture) -> None:
     dear = tier(DOWN, 1_000_000)  # fifteen cents at gpt-4o-mini's list price
 
-    def cascade(*tiers: Any, **kwargs: Any) -> outlay.Cascade[Any]:
+    def cascade(*tiers: Any, **kwargs: Any) -> outlay.Cascade[..., Any]:
         return outlay.Cascade("c", tiers, accept=lambda answer: False, max_cost_usd=0.1, **kwargs)
 
     assert cascade(dear, tier(1), tier(2))("q") == 1
@@ -191,7 +189,7 @@ def test_a_limit_that_cannot_count_says_so(sent: Capture, caplog: pytest.LogCapt
 
 @pytest.mark.parametrize("limit", ["max_cost_usd", "max_latency_s"])
 def test_a_limit_is_a_number_of_at_least_zero(limit: str, sent: Capture) -> None:
-    def cascade(number: Any) -> outlay.Cascade[Any]:
+    def cascade(number: Any) -> outlay.Cascade[..., Any]:
         limits: dict[str, Any] = {limit: number}
         return outlay.Cascade("c", [tier(1), tier(2)], accept=lambda answer: False, **limits)
 
@@ -222,10 +220,10 @@ def test_a_score_is_about_the_answer_and_not_about_the_judge(dress: str, inside:
         return judge(answer)
 
     accept = judge if dress.startswith("sync") else judge_async
-    accepted: outlay.Cascade[Any] = outlay.Cascade(
+    accepted = outlay.Cascade(
         "a", [in_dress(tier(0.1), dress), in_dress(tier(0.95), dress)], accept=accept, threshold=0.9
     )
-    rescued: outlay.Cascade[Any] = outlay.Cascade(
+    rescued = outlay.Cascade(
         "r",
         [in_dress(tier(0.4), dress), in_dress(tier(0.2), dress), in_dress(tier(DOWN), dress)],
         accept=accept,
@@ -253,7 +251,7 @@ def test_a_score_is_about_the_answer_and_not_about_the_judge(dress: str, inside:
 
 @pytest.mark.parametrize("dress", DRESSES)
 def test_the_task_is_recorded(dress: str, sent: Capture) -> None:
-    cascade: outlay.Cascade[Any] = outlay.Cascade(
+    cascade = outlay.Cascade(
         "c",
         [in_dress(tier(0.5), dress), in_dress(tier(0.9), dress)],
         accept=lambda one: one,
@@ -274,7 +272,7 @@ def test_a_judge_in_every_dress_judges(dress: str, sent: Capture) -> None:
         return answer
 
     tiers = [in_dress(tier(0.5), dress), in_dress(tier(0.9), dress)]
-    cascade: outlay.Cascade[Any] = outlay.Cascade("c", tiers, accept=in_dress(judge, dress), threshold=0.4)
+    cascade = outlay.Cascade("c", tiers, accept=in_dress(judge, dress), threshold=0.4)
     assert [result(cascade), result(cascade)] == [0.5, 0.5]
     assert ends(sent) == [("accepted", False)] * 2
     spans = {span.span_id: span for span in sent.spans}
@@ -283,7 +281,7 @@ def test_a_judge_in_every_dress_judges(dress: str, sent: Capture) -> None:
 
 
 def test_run_refuses_tiers_that_turn_out_async(sent: Capture) -> None:
-    cascade: outlay.Cascade[Any] = outlay.Cascade("c", [in_dress(tier(0.5), "lambda")], accept=bool)
+    cascade = outlay.Cascade("c", [in_dress(tier(0.5), "lambda")], accept=bool)
     for _ in range(2):
         with pytest.raises(TypeError, match="arun"):
             cascade.run("q")
@@ -299,7 +297,7 @@ def test_a_cancelled_run_is_a_failed_attempt_and_leaves_its_context(sent: Captur
             await asyncio.Event().wait()
             return question
 
-        cascade: outlay.Cascade[Any] = outlay.Cascade("c", [lambda question: hang(question)], accept=bool)
+        cascade = outlay.Cascade("c", [lambda question: hang(question)], accept=bool)
         task = asyncio.ensure_future(cascade("q"))
         await inside.wait()
         task.cancel()
@@ -321,7 +319,7 @@ def test_a_router_chooses_no_model_in_silence() -> None:
 
 @pytest.mark.parametrize("timeout_s", [math.inf, 1e300, Decimal("1e400")])
 def test_a_timeout_longer_than_anything_can_wait_is_none(timeout_s: Any) -> None:
-    cascade: outlay.Cascade[str] = outlay.Cascade("c", [lambda: "answer"], accept=bool, timeout_s=timeout_s)
+    cascade = outlay.Cascade("c", [lambda: "answer"], accept=bool, timeout_s=timeout_s)
     assert list(cascade._limits.timeouts_s) == [None]  # the tier is asked in the caller's thread
     with capture():
         assert cascade() == "answer"

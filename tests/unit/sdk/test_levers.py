@@ -61,9 +61,7 @@ def strong(question: str) -> tuple[str, float]:
 
 
 def test_an_accepted_answer_stops_the_cascade(sent: Capture) -> None:
-    cascade: outlay.Cascade[tuple[str, float]] = outlay.Cascade(
-        "answer", [cheap, strong], accept=lambda answer: answer[1], threshold=0.8
-    )
+    cascade = outlay.Cascade("answer", [cheap, strong], accept=lambda answer: answer[1], threshold=0.8)
     assert cascade("easy") == ("maybe", 0.9)
     (attempt,) = attempts(sent)
     run_id = attempt.pop("run_id")
@@ -72,7 +70,7 @@ def test_an_accepted_answer_stops_the_cascade(sent: Capture) -> None:
 
 
 def test_an_unconvincing_answer_escalates_and_both_attempts_share_the_run(sent: Capture) -> None:
-    cascade: outlay.Cascade[tuple[str, float]] = outlay.Cascade(
+    cascade = outlay.Cascade(
         "answer", [cheap, strong], accept=lambda answer: answer[1], threshold={"default": 0.8, "lax": 0.3}
     )
     assert cascade("hard") == ("surely", 0.99)
@@ -91,9 +89,9 @@ def test_a_failing_tier_hands_over_and_the_last_ones_exception_is_the_callers(se
     def broken(question: str) -> str:
         raise TimeoutError("slow")
 
-    steady: outlay.Cascade[Any] = outlay.Cascade("a", [broken, strong], accept=bool)
+    steady = outlay.Cascade("a", [broken, strong], accept=bool)
     assert steady("x")[0] == "surely"
-    hopeless: outlay.Cascade[Any] = outlay.Cascade("b", [strong, broken], accept=lambda answer: False, fallback="raise")
+    hopeless = outlay.Cascade("b", [strong, broken], accept=lambda answer: False, fallback="raise")
     with pytest.raises(TimeoutError):
         hopeless("x")
     outcomes = [(attempt["name"], attempt["tier"], attempt["outcome"]) for attempt in attempts(sent)]
@@ -130,7 +128,7 @@ def test_async_tiers(sent: Capture) -> None:
     async def judge(answer: int) -> bool:
         return answer > 1
 
-    cascade: outlay.Cascade[int] = outlay.Cascade("async", [small, large], accept=judge)
+    cascade = outlay.Cascade("async", [small, large], accept=judge)
     assert asyncio.run(cascade.arun("x")) == 2
     assert [attempt["outcome"] for attempt in attempts(sent)] == ["escalated", "accepted"]
 

@@ -54,3 +54,32 @@ def test_every_kind_of_function_keeps_its_types() -> None:
         assert_type(outlay.cached(ttl_s=60)(plain)(1), float)
         plain(1.5)  # type: ignore[arg-type]
         asyncio.run(main())
+
+
+def test_a_cascade_knows_what_it_takes_and_gives_without_annotations() -> None:
+    def small(question: str) -> str:
+        return question
+
+    async def small_later(question: str) -> str:
+        return question
+
+    async def judge(answer: str) -> float:
+        return len(answer) / 10
+
+    async def main() -> None:
+        later = outlay.Cascade("later", [small_later, small_later], accept=lambda answer: len(answer) > 0)
+        assert_type(await later("?"), str)
+        assert_type((await later.arun_detailed("?", task="t")).answer, str)
+        judged = outlay.Cascade("judged", [small, small], accept=judge)
+        assert_type(await judged("?"), str)
+        await later(1)  # type: ignore[call-overload]
+
+    with capture():
+        now = outlay.Cascade("now", [small, small], accept=lambda answer: len(answer) > 0)
+        assert_type(now("?"), str)
+        assert_type(now("?", task="t"), str)
+        assert_type(now.run_detailed("?").answer, str)
+        loose = outlay.Cascade("loose", [lambda q: small(q), lambda q: small(q)], accept=lambda answer: 0.5)
+        assert_type(loose("?"), str)
+        now(1)  # type: ignore[call-overload]
+        asyncio.run(main())
