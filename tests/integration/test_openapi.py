@@ -304,6 +304,13 @@ def test_what_is_changed_is_answered_as_described(world: Documented) -> None:
     noted = world.ask("post", "/incidents/{incident_id}/events", body=note, incident_id=incident)
     assert noted.json["notes"][-1]["text"] == "seen"
     assert world.ask("post", "/markers", body={"name": "deploy 1", "scope": {"feature": "search"}}).status == 201
+    rule = {"kind": "entity_usd", "threshold": "1", "per": "user"}
+    assert world.ask("put", "/rules/{name}", body=rule, name="users").json["watches"]
+    assert world.ask("get", "/rules").json["rules"][0]["name"] == "users"
+    spent = {"kind": "spend_usd", "threshold": "0.0001"}
+    assert world.ask("post", "/alerts/preview", body=spent).json["times"] >= 1
+    assert world.ask("post", "/alerts/preview", body={**spent, "kind": "mood"}).status == 400
+    assert world.ask("delete", "/rules/{name}", name="users").status == 204
     score = {"trace_id": f"{0xCA1:032x}", "name": "tone", "label": "kind"}
     assert world.ask("post", "/scores", body=score).status == 201
     call = {"provider": "openai", "model": "gpt-4o-mini", "usage": {"input_tokens": 1000, "output_tokens": 10}}

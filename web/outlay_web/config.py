@@ -26,6 +26,7 @@ __all__ = ["OFF", "ROLES", "SECTIONS", "SETTINGS", "Config", "Settings", "load_c
 
 SECTIONS = (
     "budgets",
+    "rules",
     "alerts",
     "bills",
     "prices",

@@ -29,6 +29,7 @@ Budgets, alerts, prices, projects, model tiers, attributes and revenue can be wr
 like code. Amounts are decimals in quotes. The file is read once, at start.
 
 - `[[budgets]]`: amounts per period, with whom to tell
+- `[[rules]]`: what else is watched, from which value on, with whom to tell
 - `[alerts]` and `[[alerts.channels]]`: where messages may go, and what raises one
 - `[[prices]]`, `[[discounts]]`, `[[aliases]]`: your own prices, which win over the catalogue's
 - `[[projects]]`: projects with their keys by hash

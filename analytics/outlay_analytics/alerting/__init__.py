@@ -2,5 +2,5 @@
 
 Enters: budgets, projections, incidents.
 Leaves: alerts with a reason; messages in the outbox.
-May import: anomalies, explain, forecast, incidents, notify, query.
+May import: anomalies, explain, forecast, incidents, notify, query, questions.
 """

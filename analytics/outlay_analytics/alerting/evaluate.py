@@ -16,11 +16,14 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from outlay.errors import OutlayError
+from outlay_analytics.alerting.alert_rules import AlertRule, all_rules
 from outlay_analytics.alerting.budgets import Budget, all_budgets
 from outlay_analytics.alerting.explained import Explainer
 from outlay_analytics.alerting.groups import grouped
+from outlay_analytics.alerting.measures import fires, measure
 from outlay_analytics.alerting.messages import compose
 from outlay_analytics.alerting.outbox import deliver, intend
+from outlay_analytics.alerting.preview import budget_of
 from outlay_analytics.alerting.repository import (
     UNFINISHED,
     read_acknowledgements,
@@ -65,14 +68,15 @@ def evaluate(
     now: datetime,
     settings: AlertSettings | None = None,
     budgets: Sequence[Budget] = (),
+    rules: Sequence[AlertRule] = (),
 ) -> int:
-    """One round over every budget: evaluate, remember, notify. Returns how many messages were accepted.
+    """One round over every budget and rule: evaluate, remember, notify. Returns how many messages were accepted.
 
     Args:
         store, writer: The store and a connection of this thread.
         now: The moment of evaluation, aware.
         settings: From `parse_alerts`.
-        budgets: Those of outlay.toml; the store's are added.
+        budgets, rules: Those of outlay.toml; the store's are added.
     """
     settings = settings or AlertSettings()
     known, others = _known(store, lambda alert: alert.rule in RULES)
@@ -93,6 +97,19 @@ def evaluate(
                 round_.append(advance(replace(mine, notify=notify), finding, now))
             elif finding is not None:
                 round_.append(begin(budget.project, budget.name, scope, notify, finding, now))
+    for watching in all_rules(store, rules):
+        scope = dict(watching.scope)
+        mine = known.pop(fingerprint(watching.project, watching.kind, watching.name, scope), None)
+        try:
+            finding = _rule_finding(store, watching, budgets, now)
+        except OutlayError as exc:
+            logger.warning("rule %s could not be evaluated: %s", watching.name, exc)
+            others += [mine] if mine is not None else []
+            continue
+        if mine is not None:
+            round_.append(advance(replace(mine, notify=watching.notify), finding, now))
+        elif finding is not None:
+            round_.append(begin(watching.project, watching.name, scope, watching.notify, finding, now))
     round_ += [advance(alert, None, now, gone="its budget was deleted or changed") for alert in known.values()]
     _notify(store, writer, round_, others, settings, now)
     return deliver(store, writer, now, settings.channels, settings.outbound)
@@ -239,6 +256,15 @@ def _rules(store: Store, budget: Budget, settings: AlertSettings, now: datetime)
         ),
         "burn_rate": burning(budget.amount_usd, projection.window, recent, profile, floor, here),
     }
+
+
+def _rule_finding(store: Store, rule: AlertRule, budgets: Sequence[Budget], now: datetime) -> Finding | None:
+    """What a rule finds in its window that ends now; None where it does not fire or nothing can be said."""
+    found = measure(store, rule, now - max(rule.length, timedelta(hours=1)), now, budget_of(store, rule, budgets))
+    if not found or not fires(rule, found[-1]):
+        return None
+    window = Window(now - rule.length, now)
+    return Finding(rule.kind, rule.severity, False, None, None, found[-1].words, window)
 
 
 def _expected_by_now(store: Store, budget: Budget, period: Window, now: datetime) -> float | None:

@@ -68,7 +68,7 @@ def title(alert: Alert) -> str:
         return "less of the bill is explained"
     if not alert.budget:
         return alert.rule
-    return f"{alert.budget} {TITLES.get(alert.rule, alert.rule)}"
+    return f"{alert.budget} {TITLES[alert.rule]}" if alert.rule in TITLES else alert.budget
 
 
 def entry(alert: Alert, settings: AlertSettings) -> Entry:

@@ -40,7 +40,7 @@ class Finding:
     Attributes:
         rule, severity: What holds and how bad it is.
         at_once: It is a fact rather than an estimate, so one evaluation is enough.
-        actual_usd, expected_usd: What is compared.
+        actual_usd, expected_usd: What is compared; None where it is no money.
         reason: The comparison in words.
         window: The time it speaks of.
     """
@@ -48,8 +48,8 @@ class Finding:
     rule: str
     severity: str
     at_once: bool
-    actual_usd: Decimal
-    expected_usd: Decimal
+    actual_usd: Decimal | None
+    expected_usd: Decimal | None
     reason: str
     window: Window
 

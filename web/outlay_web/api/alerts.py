@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics.alerting import budgets, listing
+from outlay_analytics.alerting import alert_rules, budgets, listing, preview
 from outlay_analytics.alerting.settings import AlertSettings
 from outlay_analytics.alerting.trial import try_channels
 from outlay_analytics.query.window import parse_instant
@@ -21,7 +21,7 @@ from outlay_web.http.context import Context
 from outlay_web.http.encoding import columns
 from outlay_web.http.errors import Problem
 from outlay_web.http.parameters import Query, read_query
-from outlay_web.http.schemas import AckBody, BudgetBody, SilenceBody, TestBody
+from outlay_web.http.schemas import AckBody, BudgetBody, PreviewBody, RuleBody, SilenceBody, TestBody
 
 BUDGET_COLUMNS = columns(
     "name amount_usd period scope timezone notify configured spent_usd remaining_usd used_ratio elapsed_ratio "
@@ -38,7 +38,49 @@ TAGS: list[str | Enum] = ["budgets and alerts"]
 
 def add_routes(routes: APIRouter, ctx: Context) -> None:
     _add_budgets(routes, ctx)
+    _add_rules(routes, ctx)
     _add_alerts(routes, ctx)
+
+
+def _add_rules(routes: APIRouter, ctx: Context) -> None:
+    configured: Sequence[alert_rules.AlertRule] = ctx.config.get("rules", ())
+    settings: AlertSettings = ctx.config["alerts"]
+
+    @routes.get("/rules", openapi_extra=PLAIN, tags=TAGS)
+    def get_rules(request: Request) -> Response:
+        """Every rule that watches something else than a budget."""
+        project = read_query(ctx, request, filters=False, window=False).scope.project
+        found = alert_rules.all_rules(ctx.store, configured, project)
+        return answer({"rules": [alert_rules.describe(rule) for rule in found]})
+
+    @routes.put("/rules/{name}", openapi_extra=PLAIN, tags=TAGS)
+    def put_rule(request: Request, name: str, body: RuleBody) -> Response:
+        """Create or replace a rule."""
+        project = read_query(ctx, request, filters=False, window=False).scope.project
+        given = body.model_dump(exclude_unset=True)
+        with ctx.writing() as writer:
+            made = alert_rules.put_rule(
+                ctx.store, writer, project, name, given, ctx.now(), configured, settings.channels, settings.guard
+            )
+        ctx.workers.wake("alerts")
+        return answer(alert_rules.describe(made))
+
+    @routes.delete("/rules/{name}", status_code=204, openapi_extra=PLAIN, tags=TAGS)
+    def delete_rule(request: Request, name: str) -> Response:
+        """Delete a rule."""
+        project = read_query(ctx, request, filters=False, window=False).scope.project
+        with ctx.writing() as writer:
+            if not alert_rules.delete_rule(ctx.store, writer, project, name, ctx.now(), configured):
+                raise Problem(404, f"no rule {name[:80]!r}")
+        return Response(status_code=204)
+
+    @routes.post("/alerts/preview", openapi_extra=PLAIN, tags=TAGS)
+    def preview_rule(request: Request, body: PreviewBody) -> Response:
+        """What a rule would have fired in the last 60 days; nothing is kept and nobody is told."""
+        project = read_query(ctx, request, filters=False, window=False).scope.project
+        given = body.model_dump(exclude_unset=True)
+        rule = alert_rules.read_rule(given.pop("name", "preview"), given, project=project, channels=settings.channels)
+        return answer(preview.preview(ctx.store, rule, ctx.now(), ctx.config.get("budgets", ())))
 
 
 def _add_budgets(routes: APIRouter, ctx: Context) -> None:

@@ -13,6 +13,8 @@ from outlay_web.http.encoding import columns
 
 INCIDENTS = columns("id state started_at ongoing scope cause impact_usd expected_usd owner")
 MARKERS = columns("at kind name scope by")
+RULES = columns("name kind threshold unit window per budget scope severity")
+FIRED = columns("started_at ended_at value reason")
 HISTORY = columns("at kind by text")
 STATES = ("open", "acknowledged", "resolved")
 
@@ -55,6 +57,25 @@ def add_commands(app: click.Group) -> None:
         if found["history"]:
             print()
             print_table(found["history"], HISTORY)
+
+    @command(app, "rules", takes=PROJECT, tables=False)
+    @click.option("--preview", metavar="NAME", help="What this rule would have fired in the last 60 days.")
+    def rules(ask: Ask, preview: str | None) -> None:
+        """Rules that watch something else than a budget."""
+        found = ask.get("/rules")["rules"]
+        if preview is None:
+            print_table(found, RULES)
+            return
+        one = next((rule for rule in found if rule["name"] == preview), None)
+        if one is None:
+            raise click.UsageError(
+                f"no rule {preview!r}; there are: {', '.join(rule['name'] for rule in found) or 'none'}"
+            )
+        body = {name: one[name] for name in ("name", "kind", "threshold", "window", "severity", "scope")}
+        body |= {name: one[name] for name in ("per", "budget") if one[name]}
+        looked = ask.post("/alerts/preview", body)
+        print_table(looked["fired"], FIRED)
+        print(f"{looked['times']} times in the last 60 days" + (f"; {looked['note']}" if looked["note"] else ""))
 
     @command(app, "markers")
     def markers(ask: Ask) -> None:

@@ -42,6 +42,25 @@ class BudgetBody(Body):
     notify: list[Any] = Field(default_factory=list)
 
 
+class RuleBody(Body):
+    """A rule: what is watched, from which value on it fires, over which window; see docs/alerts.md for its kinds."""
+
+    kind: Annotated[str, Field(max_length=64)]
+    threshold: Annotated[Decimal, Field(gt=0, le=Decimal(10) ** 12, max_digits=27, decimal_places=12)]
+    window: Annotated[str, Field(max_length=16)] = "24h"
+    per: Annotated[str, Field(max_length=256)] = ""
+    budget: Annotated[str, Field(max_length=100)] = ""
+    severity: Literal["warning", "critical"] = "warning"
+    scope: dict[str, str | list[str]] = Field(default_factory=dict)
+    notify: list[Any] = Field(default_factory=list)
+
+
+class PreviewBody(RuleBody):
+    """A rule that need not be kept."""
+
+    name: Annotated[str, Field(max_length=100)] = "preview"
+
+
 class WindowBody(Body):
     """A stretch of history: RFC 3339 or relative instants."""
 

@@ -46,7 +46,11 @@ NAVIGATION = (
         Item("Cascades", "/cascades", "cascades"),
         Item("What if", "/simulate", "simulate"),
     ),
-    (Item("Budgets", "/budgets", "budgets"), Item("Alerts", "/alerts", "alerts")),
+    (
+        Item("Budgets", "/budgets", "budgets"),
+        Item("Rules", "/rules", "rules"),
+        Item("Alerts", "/alerts", "alerts"),
+    ),
     (
         Item("Calls", "/calls", "calls"),
         Item("Prices", "/prices", "prices"),

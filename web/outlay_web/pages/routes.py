@@ -37,6 +37,7 @@ from outlay_web.pages import (
     prompts,
     quality,
     reconcile,
+    rules,
     settings,
     simulate,
     spend,
@@ -77,6 +78,7 @@ PAGES = (
     Route("/forecast", forecast.page, forecast.ALLOWED),
     Route("/budgets", budgets.page, budgets.ALLOWED),
     Route("/budgets/delete", budgets.confirm, ("name",)),
+    Route("/rules", rules.page, rules.ALLOWED),
     Route("/alerts", alerts.page, alerts.ALLOWED),
     Route("/incidents/{incident_id}", incidents.page),
     Route("/calls", calls.page, calls.ALLOWED),
@@ -108,7 +110,7 @@ def router(ctx: Context) -> APIRouter:
 
     made.add_api_route("/static/{name}", static, methods=["GET", "HEAD"])
     made.add_api_route("/favicon.ico", favicon, methods=["GET", "HEAD"])
-    for path, change in (*budgets.FORMS, *alerts.FORMS, *incidents.FORMS, *reconcile.FORMS):
+    for path, change in (*budgets.FORMS, *alerts.FORMS, *incidents.FORMS, *rules.FORMS, *reconcile.FORMS):
         made.add_api_route(path, _change(ctx, read, path, change), methods=["POST"])
     made.add_api_route("/reconcile", _upload(ctx, read), methods=["POST"])
     return made

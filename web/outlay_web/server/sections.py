@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from outlay.errors import ConfigError
+from outlay_analytics.alerting.alert_rules import parse_rules
 from outlay_analytics.alerting.budgets import parse_budgets
 from outlay_analytics.alerting.settings import AlertSettings, parse_alerts
 from outlay_analytics.bills.accounts import parse_bills
@@ -30,7 +31,7 @@ def read_sections(config: Config) -> dict[str, Any]:
 
 
 def parse_sections(written: Mapping[str, Any]) -> dict[str, Any]:
-    """`overrides` (of prices), `bills`, `projects`, `alerts`, `channels`, `budgets`, `model_tiers` and so on.
+    """`overrides` (of prices), `bills`, `projects`, `alerts`, `channels`, `budgets`, `rules`, `model_tiers` and so on.
 
     Raises:
         ConfigError: Names, of everything that is wrong, the section, the value and what is allowed.
@@ -55,5 +56,6 @@ def parse_sections(written: Mapping[str, Any]) -> dict[str, Any]:
         budgets = written.get("budgets", [])  # may tell channels of [alerts], so only where these could be read
         allowed = alerts.outbound.allowed
         found["budgets"] = parse_budgets(budgets, alerts.channels, lambda url: check_numeric(url, allowed))
+        found["rules"] = parse_rules(written.get("rules", []), alerts.channels, lambda url: check_numeric(url, allowed))
     slips.raise_all()
     return {**found, "alerts": alerts, "channels": alerts.channels}

@@ -71,7 +71,8 @@ class Alerts:
         self._catch_up()
         store, now = self._ctx.store, self._ctx.now()
         if self._rounds.due(store, now):
-            evaluate.evaluate(store, self._writer, now, self._settings(), self._ctx.config["budgets"])
+            config = self._ctx.config
+            evaluate.evaluate(store, self._writer, now, self._settings(), config["budgets"], config["rules"])
         else:
             deliver(store, self._writer, now, self._configured.channels, self._configured.outbound)
 

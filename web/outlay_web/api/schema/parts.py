@@ -143,6 +143,17 @@ BUDGET: dict[str, Schema] = {
     "note": TEXT,
 }
 
+RULE: dict[str, Schema] = {
+    **each("name kind watches window", TEXT),
+    "threshold": USD | {"description": "In the unit of its kind."},
+    "unit": one_of(("usd", "ratio", "times", "ms")),
+    **each("per budget", maybe(TEXT)),
+    "severity": one_of(("warning", "critical")),
+    "scope": by_key(listed(TEXT)),
+    "notify": listed({"type": ["string", "object"], "description": "A channel; its credentials as `***`."}),
+    "configured": YES_NO,
+}
+
 HEALS: dict[str, Schema] = {
     "calls": COUNT,
     "usd": maybe(USD),
@@ -160,5 +171,6 @@ PARTS: dict[str, Schema] = {
     "Call": record(CALL),
     "Anomaly": record(ANOMALY),
     "Budget": record(BUDGET),
+    "Rule": record(RULE),
     "Heals": record(HEALS) | {"description": "Calls without a price that the newest list has a price for."},
 }

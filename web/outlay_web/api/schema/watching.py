@@ -7,6 +7,7 @@ from outlay_analytics.incidents.incident import STATES as INCIDENT_STATES
 from outlay_web.api.schema.answer import Answer, Answers
 from outlay_web.api.schema.parts import NEXT_CURSOR
 from outlay_web.api.schema.shapes import (
+    COUNT,
     INSTANT,
     NUMBER,
     RATIO,
@@ -70,6 +71,16 @@ INCIDENT = record(
         **each("notes history", listed(EVENT)),
     }
 )
+FIRED = record({**each("started_at ended_at", INSTANT), "value": NUMBER, "reason": TEXT})
+PREVIEW = record(
+    {
+        "rule": part("Rule"),
+        "window": part("Window"),
+        "fired": listed(FIRED),
+        **each("times judged", COUNT),
+        "note": TEXT,
+    }
+)
 DELIVERY = record({"channel": TEXT, "sent": YES_NO, "reason": maybe(TEXT)})
 
 ANSWERS: Answers = {
@@ -77,6 +88,10 @@ ANSWERS: Answers = {
     "GET /budgets/{name}": Answer(part("Budget"), (404,)),
     "PUT /budgets/{name}": Answer(part("Budget")),
     "DELETE /budgets/{name}": Answer(None, (404,)),
+    "GET /rules": Answer(record({"rules": listed(part("Rule"))})),
+    "PUT /rules/{name}": Answer(part("Rule")),
+    "DELETE /rules/{name}": Answer(None, (404,)),
+    "POST /alerts/preview": Answer(PREVIEW),
     "GET /alerts": Answer(record({"alerts": listed(ALERT), "next_cursor": NEXT_CURSOR})),
     "GET /incidents": Answer(record({"incidents": listed(INCIDENT), "next_cursor": NEXT_CURSOR})),
     "GET /incidents/{incident_id}": Answer(INCIDENT, (404,)),

@@ -1,0 +1,292 @@
+"""Rules that watch something else than a budget, from outlay.toml or the API.
+
+    [[rules]]
+    name = "no user over $5 a day"
+    kind = "entity_usd"              # see KINDS
+    per = "user"                     # of entity_usd: any dimension of a call
+    threshold = "5"
+    window = "24h"                   # 1h to 30d; default 24h
+    scope = { feature = ["search"] } # filters; default all calls
+    severity = "warning"             # or critical
+    notify = ["oncall"]
+
+A rule of outlay.toml can be read but not changed over the API, as a budget.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, StrictStr
+from pydantic.dataclasses import dataclass as table
+
+from outlay.errors import ConfigError
+from outlay_analytics.alerting.budgets import NAME, Guard, _anywhere, _notify, _scope
+from outlay_analytics.notify.channels import Channel, parse_channel, refuse_address, stored_form
+from outlay_analytics.notify.guarded_http import RefusedAddress
+from outlay_analytics.notify.masks import masked, unmasked
+from outlay_analytics.query.window import EVERYTHING, BadRequest, Scope, Window, check_dimension
+from outlay_collector.prices.tables import STRICT, Slips, list_of_tables, read_table
+from outlay_collector.store import Store, load_sql
+from outlay_collector.store.client import Writer
+
+KINDS = {  # what is watched, in words; the unit of its threshold
+    "spend_usd": ("spend in the window", "usd"),
+    "entity_usd": ("spend of any one user, customer or session in the window", "usd"),
+    "budget_share": ("share of a budget that is spent", "ratio"),
+    "above_usual": ("spend against the same hours of the last three weeks", "times"),
+    "retry_usd": ("cost of repeated calls in the window", "usd"),
+    "error_share": ("share of calls that failed", "ratio"),
+    "unpriced_share": ("share of calls without a known cost", "ratio"),
+    "latency_p95_ms": ("95th percentile of latency", "ms"),
+    "cache_hit_ratio_fall": ("fall of the cache hit ratio against the four weeks before", "ratio"),
+    "escalation_rate_rise": ("rise of the escalation rate against the four weeks before", "ratio"),
+    "no_data": ("share of calls that usually arrive and did not", "ratio"),
+}
+SHARES = ("ratio",)
+LONGEST_H = 30 * 24
+WINDOW = re.compile(r"(\d{1,3})(h|d)")
+
+
+@dataclass(frozen=True)
+class AlertRule:
+    """What is watched, and from which value on it fires."""
+
+    name: str
+    kind: str
+    threshold: Decimal
+    window_hours: int = 24
+    per: str = ""
+    budget: str = ""
+    severity: str = "warning"
+    scope: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notify: tuple[str, ...] = ()
+    project: str = "default"
+    configured: bool = False
+
+    def question(self, window: Window = EVERYTHING) -> Scope:
+        return Scope(window, dict(self.scope), self.project)
+
+    @property
+    def length(self) -> timedelta:
+        return timedelta(hours=self.window_hours)
+
+    @property
+    def unit(self) -> str:
+        return KINDS[self.kind][1]
+
+
+def _threshold(value: object) -> Decimal:
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+            raise InvalidOperation
+        amount = Decimal(str(value))
+        if not amount.is_finite() or not 0 < amount < Decimal("1e12") or amount != round(amount, 12):
+            raise InvalidOperation
+    except InvalidOperation:
+        raise ValueError('must be a positive number such as "5" or "0.05"') from None
+    return amount
+
+
+def _window(value: object) -> int:
+    found = WINDOW.fullmatch(value) if isinstance(value, str) else None
+    hours = int(found[1]) * (24 if found[2] == "d" else 1) if found else 0
+    if not 1 <= hours <= LONGEST_H:
+        raise ValueError("must be 1h to 30d, such as 6h or 7d")
+    return hours
+
+
+@table(config=STRICT, frozen=True)
+class RuleTable:
+    """What is written of a rule, beside its name and project."""
+
+    kind: StrictStr
+    threshold: Annotated[Decimal, BeforeValidator(_threshold)]
+    window: Annotated[int, BeforeValidator(_window)] = 24
+    per: StrictStr = ""
+    budget: StrictStr = ""
+    severity: Literal["warning", "critical"] = "warning"
+    scope: Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(_scope)] = field(default_factory=dict)
+    notify: Annotated[list[Any], BeforeValidator(_notify)] = field(default_factory=list, repr=False)
+
+
+def read_rule(
+    name: str,
+    body: Mapping[str, Any],
+    *,
+    project: str = "default",
+    channels: Mapping[str, Channel] | None = None,
+    configured: bool = False,
+    kept: Sequence[str] = (),
+    guard: Guard = _anywhere,
+) -> AlertRule:
+    """A rule from a JSON body or a table of outlay.toml; arguments as in `budgets.read_budget`.
+
+    Raises:
+        BadRequest: Naming what is wrong, its value and what is allowed.
+        RefusedAddress: If `guard` refuses the address of a channel of its own.
+    """
+    if not NAME.fullmatch(name) or name != name.strip():
+        raise BadRequest(f"rule name {name[:80]!r} must be 1 to 100 characters without a slash or control characters")
+    try:
+        written = read_table(RuleTable, body, f"rule {name!r}")
+        entries = unmasked(list(written.notify), kept)
+        found = [parse_channel(entry, channels) for entry in entries]
+    except ConfigError as exc:
+        raise BadRequest(str(exc)) from exc
+    for channel in found:
+        if channel.url and channel not in (channels or {}).values():
+            refuse_address(channel.url, guard)
+    _check(name, written)
+    rule = AlertRule(
+        name=name,
+        kind=written.kind,
+        threshold=written.threshold,
+        window_hours=written.window,
+        per=written.per,
+        budget=written.budget,
+        severity=written.severity,
+        scope=written.scope,
+        notify=tuple(stored_form(entry) for entry in entries),
+        project=project,
+        configured=configured,
+    )
+    rule.question()  # checks the dimensions
+    return rule
+
+
+def _check(name: str, written: RuleTable) -> None:
+    """What fits together only for some kinds.
+
+    Raises:
+        BadRequest: Says which field is wrong or missing.
+    """
+    if written.kind not in KINDS:
+        raise BadRequest(f"rule {name!r}: kind must be one of {', '.join(KINDS)}, not {written.kind[:40]!r}")
+    if KINDS[written.kind][1] in SHARES and written.threshold > 1 and written.kind != "budget_share":
+        raise BadRequest(f"rule {name!r}: threshold of {written.kind} is a share from 0 to 1, not {written.threshold}")
+    if (written.kind == "entity_usd") != bool(written.per):
+        raise BadRequest(f"rule {name!r}: per belongs to entity_usd, which needs one, such as user or session")
+    if (written.kind == "budget_share") != bool(written.budget):
+        raise BadRequest(f"rule {name!r}: budget belongs to budget_share, which needs the name of one")
+    if written.per:
+        check_dimension(written.per, "per")
+
+
+def parse_rules(
+    tables: object, channels: Mapping[str, Channel] | None = None, guard: Guard = _anywhere
+) -> tuple[AlertRule, ...]:
+    """The `[[rules]]` of outlay.toml.
+
+    Raises:
+        ConfigError: Naming each rule that is wrong, and what is wrong with it.
+    """
+    slips = Slips()
+    out: dict[tuple[str, str], AlertRule] = {}
+    for written in list_of_tables(tables, "rules"):
+        body = dict(written)
+        name, project = str(body.pop("name", "")), str(body.pop("project", "default"))
+        with slips.gathered():
+            try:
+                rule = read_rule(name, body, project=project, channels=channels, configured=True, guard=guard)
+            except (BadRequest, RefusedAddress) as exc:
+                raise ConfigError(f"[[rules]] {name!r}: {exc}") from exc
+            if (project, name) in out:
+                raise ConfigError(f"[[rules]] {name!r} is given twice")
+            out[project, name] = rule
+    slips.raise_all()
+    return tuple(out.values())
+
+
+def all_rules(store: Store, configured: Sequence[AlertRule] = (), project: str = "", name: str = "") -> list[AlertRule]:
+    """Every rule, by project and name; one of outlay.toml hides one of the same name in the store."""
+    out = {
+        (row["project"], row["name"]): AlertRule(
+            scope={dim: tuple(values) for dim, values in row["scope"].items()},
+            notify=tuple(row["notify"]),
+            **{key: row[key] for key in ("name", "kind", "threshold", "window_hours", "per", "budget", "severity")},
+            project=row["project"],
+        )
+        for row in store.query(
+            load_sql("outlay_analytics.alerting.sql", "alert_rules"), {"project": project, "name": name}
+        )
+    }
+    for rule in configured:
+        if project in ("", rule.project) and name in ("", rule.name):
+            out[rule.project, rule.name] = rule
+    return [out[key] for key in sorted(out)]
+
+
+def put_rule(
+    store: Store,
+    writer: Writer,
+    project: str,
+    name: str,
+    body: Mapping[str, Any],
+    now: datetime,
+    configured: Sequence[AlertRule] = (),
+    channels: Mapping[str, Channel] | None = None,
+    guard: Guard = _anywhere,
+) -> AlertRule:
+    """Create or replace a rule.
+
+    Raises:
+        BadRequest: If the body is wrong, or the rule is one of outlay.toml.
+        RefusedAddress: If `guard` refuses where it would tell.
+    """
+    _not_configured(project, name, configured)
+    before = all_rules(store, (), project, name)
+    kept = before[0].notify if before else ()
+    rule = read_rule(name, body, project=project, channels=channels, kept=kept, guard=guard)
+    _write(writer, rule, now, deleted=False)
+    return rule
+
+
+def delete_rule(
+    store: Store, writer: Writer, project: str, name: str, now: datetime, configured: Sequence[AlertRule] = ()
+) -> bool:
+    """Delete a rule; False if there is none of that name.
+
+    Raises:
+        BadRequest: If it is one of outlay.toml.
+    """
+    _not_configured(project, name, configured)
+    found = all_rules(store, (), project, name)
+    if found:
+        _write(writer, found[0], now, deleted=True)
+    return bool(found)
+
+
+def _not_configured(project: str, name: str, configured: Sequence[AlertRule]) -> None:
+    if any((rule.project, rule.name) == (project, name) for rule in configured):
+        raise BadRequest(f"rule {name!r} is written in outlay.toml; change it there")
+
+
+def _write(writer: Writer, rule: AlertRule, now: datetime, *, deleted: bool) -> None:
+    names = ("project", "name", "kind", "threshold", "window_hours", "per", "budget", "severity")
+    row = {name: getattr(rule, name) for name in names}
+    row |= {"scope": {dim: list(values) for dim, values in rule.scope.items()}, "notify": list(rule.notify)}
+    writer.insert("alert_rules", [{**row, "updated_at": now, "is_deleted": int(deleted)}])
+
+
+def describe(rule: AlertRule) -> dict[str, Any]:
+    """A rule as the API shows it."""
+    return {
+        "name": rule.name,
+        "kind": rule.kind,
+        "watches": KINDS[rule.kind][0],
+        "threshold": rule.threshold,
+        "unit": rule.unit,
+        "window": f"{rule.window_hours}h",
+        "per": rule.per or None,
+        "budget": rule.budget or None,
+        "severity": rule.severity,
+        "scope": {dim: list(values) for dim, values in rule.scope.items()},
+        "notify": [masked(entry) for entry in rule.notify],
+        "configured": rule.configured,
+    }

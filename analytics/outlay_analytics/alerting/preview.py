@@ -1,0 +1,69 @@
+"""What a rule would have fired in the last 60 days, before somebody is told: how often, when, at which values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from outlay_analytics.alerting.alert_rules import AlertRule, describe
+from outlay_analytics.alerting.budgets import Budget, all_budgets
+from outlay_analytics.alerting.measures import Measured, fires, measure
+from outlay_analytics.query.window import Window
+from outlay_collector.store import Store
+
+SIGHT = timedelta(days=60)
+MOST = 100
+ALWAYS = 0.9  # of the windows that say something
+
+
+def preview(store: Store, rule: AlertRule, now: datetime, budgets: Sequence[Budget] = ()) -> dict[str, Any]:
+    """When a rule would have fired in the last 60 days.
+
+    Returns:
+        `rule`; `window`; `fired` (`started_at`, `ended_at`, `value`: the largest, `reason`), newest first, at most 100;
+        `times` (how often in all); `judged` (windows that said something); `note`: empty, or that it would fire nearly
+        always, would never have, or cannot be judged, and why.
+    """
+    start = now - SIGHT
+    found = measure(store, rule, start, now, budget_of(store, rule, budgets))
+    fired: list[dict[str, Any]] = []
+    running = False
+    for one in found:
+        if not fires(rule, one):
+            running = False
+            continue
+        if running:
+            fired[-1]["ended_at"] = one.end
+            if one.value is not None and one.value > fired[-1]["value"]:
+                fired[-1] |= {"value": one.value, "reason": one.words}
+        else:
+            fired.append({"started_at": one.end, "ended_at": one.end, "value": one.value, "reason": one.words})
+        running = True
+    judged = [one for one in found if one.value is not None]
+    return {
+        "rule": describe(rule),
+        "window": {"start": Window(start, now).start, "end": now},
+        "fired": fired[::-1][:MOST],
+        "times": len(fired),
+        "judged": len(judged),
+        "note": _note(rule, found, judged),
+    }
+
+
+def budget_of(store: Store, rule: AlertRule, budgets: Sequence[Budget]) -> Budget | None:
+    """The budget that a rule is about, None where it is about none or there is none of that name."""
+    return next(iter(all_budgets(store, budgets, rule.project, rule.budget)), None) if rule.budget else None
+
+
+def _note(rule: AlertRule, found: Sequence[Measured], judged: Sequence[Measured]) -> str:
+    if not judged:
+        why = found[-1].words if found else "no calls"
+        return f"it could not be judged in the last {SIGHT.days} days: {why}"
+    over = sum(fires(rule, one) for one in judged)
+    if over >= ALWAYS * len(judged):
+        return f"it would fire nearly always: in {over:,} of {len(judged):,} windows"
+    if not over:
+        most = max(judged, key=lambda one: one.value or 0.0)
+        return f"it would never have fired in the last {SIGHT.days} days; at most: {most.words}"
+    return ""

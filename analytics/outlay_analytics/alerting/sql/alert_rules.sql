@@ -1,0 +1,7 @@
+-- Question: which rules are kept in the store?
+-- Parameters: project String (empty = every project), name String (empty = all). Result: as in the table, by name.
+SELECT *
+FROM alert_rules FINAL
+WHERE ({project:String} = '' OR project = {project:String})
+    AND ({name:String} = '' OR name = {name:String})
+ORDER BY project, name
