@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from tests.browser import world
+from tests.browser import demo_world, world
 from tests.web_server import running
 
 from outlay_collector.store import Store
@@ -32,6 +32,7 @@ FLAGS = [
     "--disable-sync",
 ]
 NOW = datetime.now(UTC)
+StartSite = Callable[..., "Site"]
 ABORTED = "net::ERR_ABORTED"  # what a page was still loading when the test left it
 
 
@@ -82,17 +83,15 @@ def _engine_path(config: pytest.Config) -> Path:
 
 
 @pytest.fixture(scope="session")
-def start_site(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[Callable[[Store], str]], Site]]:
+def start_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartSite]:
     """Starts a server over a database of its own, filled by the function given."""
     place, tempdir = os.environ.get("TMPDIR"), tempfile.tempdir
     with contextlib.ExitStack() as stack:
 
-        def start(fill: Callable[[Store], str]) -> Site:
+        def start(fill: Callable[[Store], str], config: Mapping[str, Any] | None = None) -> Site:
             dsn = f"chdb://{_engine_path(request.config)}?database=browser_{uuid.uuid4().hex[:12]}"
             settings = Settings(data=tmp_path_factory.mktemp("site"), store_dsn=dsn, grpc_port=OFF)
-            server = stack.enter_context(running(settings))
+            server = stack.enter_context(running(settings, config))
             return Site(server.url, fill(server.assembly.context.store))
 
         yield start
@@ -104,7 +103,7 @@ def start_site(
 
 
 @pytest.fixture(scope="session")
-def site(start_site: Callable[[Callable[[Store], str]], Site]) -> Site:
+def site(start_site: StartSite) -> Site:
     """A month of a small company."""
 
     def fill(store: Store) -> str:
@@ -116,13 +115,24 @@ def site(start_site: Callable[[Callable[[Store], str]], Site]) -> Site:
 
 
 @pytest.fixture(scope="session")
-def empty_site(start_site: Callable[[Callable[[Store], str]], Site]) -> Site:
+def empty_site(start_site: StartSite) -> Site:
     """Nothing has arrived yet."""
     return start_site(lambda store: "0" * 32)
 
 
 @pytest.fixture(scope="session")
-def hostile_site(start_site: Callable[[Callable[[Store], str]], Site]) -> Site:
+def demo_site(start_site: StartSite) -> Site:
+    """The month of the demo, for what should be found in it."""
+
+    def fill(store: Store) -> str:
+        demo_world.fill(store, NOW)
+        return ""
+
+    return start_site(fill, demo_world.config())
+
+
+@pytest.fixture(scope="session")
+def hostile_site(start_site: StartSite) -> Site:
     """Every name is an attack."""
 
     def fill(store: Store) -> str:

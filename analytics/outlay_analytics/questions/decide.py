@@ -205,7 +205,8 @@ def told(measure: str, found: Interval, margin: float, why: str = "") -> dict[st
     verdict = judge(found, margin, higher_is_better=measure == "score")
     if verdict == "not enough data":
         unknown = "nothing is scored on one side" if measure == "score" else "unknown on one side"
-        why = unknown if found.value is None else why or ("equal" if found.low is None else "the interval holds both")
+        missing = unknown if found.value is None else why or "equal"
+        why = missing if found.low is None else "the interval holds both"
     return {
         "measure": measure,
         **{name: amount(value, measure) for name, value in bounds(found).items()},

@@ -10,7 +10,7 @@ from statistics import median
 import pytest
 
 from outlay_web.demo.bill import PRICES, cost, exact
-from outlay_web.demo.company import PREFIX, Call, Company, Interaction
+from outlay_web.demo.company import FITTING, PREFIX, Call, Company, Interaction
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
@@ -81,3 +81,21 @@ def test_the_bill_is_exact_and_unknown_models_have_none() -> None:
 def test_every_priced_model_of_the_month_has_a_typed_price(month: list[Interaction]) -> None:
     models = {call.model for one in month for call in one.calls}
     assert models - set(PRICES) == {"acme-research-7b"}
+
+
+def test_what_its_pages_should_find_is_in_it(month: list[Interaction]) -> None:
+    scored: dict[tuple[str, str], list[float]] = {}
+    for one in month:
+        first = one.calls[0]
+        for name, value in one.scores:
+            about = {
+                "accepted": one.arm,
+                "faithful": first.model,
+                "same question": str(first.cache_similarity >= FITTING),
+            }
+            scored.setdefault((name, about.get(name, "")), []).append(value)
+    known = {key: sum(values) / len(values) for key, values in scored.items() if len(values) > 400}
+    assert known["accepted", "large"] - known["accepted", "small"] > 0.1
+    cheap, dear = (known["faithful", f"gemini-2.5-flash{kind}"] for kind in ("-lite", ""))
+    assert abs(cheap - dear) < 0.015
+    assert known["same question", "True"] > 0.98 > 0.9 > known["same question", "False"]

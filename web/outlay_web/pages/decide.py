@@ -159,11 +159,16 @@ def _line(view: View, found: Row, one: Row, kind: str) -> list[Cell]:
     return [
         Cell(title),
         *(Cell(_shown(side, measure, kind), _leads(view, found, side)) for side in found["sides"]),
-        Cell(difference_text(one["difference"], of)),
-        Cell(" to ".join(bounds)),
+        _signed(difference_text(one["difference"], of)),
+        _signed(" to ".join(bounds)),
         Cell(verdict),
         Cell(one["why"] or ""),
     ]
+
+
+def _signed(text: str) -> Cell:
+    """A sign stays with its amount."""
+    return Cell(text, label=text.replace("\u2212", "\u2212\u2060"))
 
 
 def _leads(view: View, found: Row, side: Row) -> str:
