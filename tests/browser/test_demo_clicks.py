@@ -1,4 +1,4 @@
-"""What the demo's month holds is found by clicking through the navigation: what is better, dearer, grown, or loses money."""
+"""What the demo holds is found by clicking: what is better, dearer, has grown, or loses money."""
 
 from __future__ import annotations
 
