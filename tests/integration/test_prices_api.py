@@ -210,3 +210,17 @@ def test_a_bad_upload_is_refused_on_the_page_it_came_from(shared: Running) -> No
     other = {"origin": "http://evil.example"}
     body, headers = form(b"a")
     assert shared.request("POST", "/reconcile", body, headers | other).status == 403
+
+
+def test_calls_that_report_another_cost_are_listed_and_counted(shared: Running, model: str) -> None:
+    shared.send_spans(spans(model, uuid.uuid4().int >> 64, 2, outlay__cost__usd="0.25"))
+    shared.wait_for_calls(2, ("model", model))
+    found = shared.api("/prices", ("reported", "true")).json["prices"]
+    mine = next(row for row in found if row["model"] == model)
+    assert (mine["reason"], mine["calls"], mine["computed_usd"]) == ("only_reported", 2, None)
+    assert Decimal(mine["reported_usd"]) == Decimal("0.5")
+    page = shared.get("/prices").text
+    assert "Another cost is reported" in page
+    assert model in page
+    assert 'href="/prices#reported"' in shared.get("/").text
+    assert shared.api("/prices", ("reported", "yes")).status == 400

@@ -523,7 +523,7 @@ def test_units_without_a_price_are_unpriced_not_unknown(world: World) -> None:
         world.span(f"units {model}", attributes, trace=trace)
     world.span("nothing", {**rerank, "gen_ai.request.model": "rerank-v3.5"}, trace="c")
     found = {row["name"]: (row["cost_state"], row["cost_usd"], row["other_usage"]) for row in world.calls()}
-    assert found["units rerank-v3.5"] == ("unpriced", None, {"search_units": 2})
+    assert found["units rerank-v3.5"] == ("computed", Decimal("0.004"), {"search_units": 2})
     assert found["units rerank-of-tomorrow"] == ("unpriced", None, {"search_units": 2})
     assert found["nothing"] == ("no_usage", None, {})
 

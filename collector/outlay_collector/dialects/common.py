@@ -249,6 +249,10 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "gen_ai.usage.total_cost",
         "gen_ai.cost.amount",
         "llm.usage.cost",
+        "gen_ai.usage.cost.amount",
+        "gen_ai.usage.cost_in_usd_ticks",
+        "gen_ai.response.cost_in_usd_ticks",
+        "github.copilot.nano_aiu",
     ),
     "ttft_s": (
         "gen_ai.response.time_to_first_chunk",
@@ -272,6 +276,12 @@ WHOLE: dict[str, tuple[str, str]] = {
     "image_generation": ("output", "image"),
     "speech": ("output", "audio"),
     "transcription": ("input", "audio"),
+}
+# Costs that are written in parts of a dollar: how many of them are one.
+COST_PARTS: dict[str, int] = {
+    "gen_ai.usage.cost_in_usd_ticks": 10_000_000_000,
+    "gen_ai.response.cost_in_usd_ticks": 10_000_000_000,
+    "github.copilot.nano_aiu": 100_000_000_000,
 }
 # What the path of a request says of its operation.
 ENDPOINTS: dict[str, str] = {
@@ -312,5 +322,6 @@ OWN: dict[str, str] = {
     "url": "url.full",
     "path": "url.path",
     "route": "http.route",
+    "cost_currency": "gen_ai.usage.cost.currency",
     "level": "langfuse.observation.level",
 }

@@ -18,7 +18,6 @@ AFTER = " after documents"
 OWN = "own "
 """Begins the name of a value that is asked of the application's own attributes, whatever the dialect."""
 KIND = "kind"
-USAGE_OBJECT = "usage object"
 RANKS = 256
 """A value's number and a name's rank for it, 0 the best, are packed as number * RANKS + rank."""
 FREE = (*common.TAG_PREFIXES, "outlay.prompt.part.", "outlay.usage.")
@@ -51,7 +50,6 @@ def asked_for(dialect: Dialect) -> dict[str, tuple[str, ...]]:
         found[field + AFTER] = tuple(source for source in every[first:] if "#" not in source)
     for field in COUNT_FIELDS:
         found[field] = sources(dialect, field)
-    found[USAGE_OBJECT] = tuple(blob.key for blob in dialect.usage if not blob.path)
     return found | {OWN + field: (key,) for field, key in common.OWN.items()}
 
 

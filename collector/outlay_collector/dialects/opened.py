@@ -11,7 +11,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from outlay_collector.dialects import DIALECTS
-from outlay_collector.dialects.model import FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Blob, Dialect
+from outlay_collector.dialects.model import FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Dialect
 from outlay_collector.dialects.names import sources
 from outlay_collector.dialects.numbers import number_of
 from outlay_collector.dialects.vocabulary import INPUT_EXCLUDES_CACHED, OUTPUT_EXCLUDES_REASONING, WORDS
@@ -35,7 +35,7 @@ class UsageObject:
 def document_keys(dialect: Dialect) -> tuple[str, ...]:
     """Names of the texts that a dialect reads as JSON."""
     fields = (source.split("#")[0] for name in FIELDS for source in sources(dialect, name) if "#" in source)
-    return tuple(dict.fromkeys((*fields, *(blob.key for blob in dialect.usage if blob.path))))
+    return tuple(dict.fromkeys((*fields, *(blob.key for blob in dialect.usage))))
 
 
 def _fields_inside(dialect: Dialect) -> dict[str, tuple[tuple[str, tuple[str, ...]], ...]]:
@@ -69,16 +69,30 @@ def fields_inside(dialect: Dialect, document: Document, is_said: Callable[[str],
     return found
 
 
-def usage_inside(dialect: Dialect, document: Document) -> tuple[Any, str]:
-    """The usage object inside a dialect's documents, None if there is none, and its style."""
-    nested = [blob for blob in dialect.usage if blob.path]
-    found = (at(document(blob.key), tuple(blob.path.split("."))) for blob in nested)
-    return next((each for each in found if isinstance(each, dict)), None), nested[0].style if nested else ""
+def usage_of(dialect: Dialect, document: Document) -> UsageObject:
+    """What the usage objects among a dialect's texts count together: per count the fuller object's word."""
+    read = []
+    for blob in dialect.usage:
+        found = at(document(blob.key), tuple(blob.path.split(".")) if blob.path else ())
+        if isinstance(found, dict):
+            read.append(read_usage(found, blob.style))
+    return _fullest(read)
 
 
-def style_of(dialect: Dialect, key: str) -> str:
-    """The style of the usage object that is an attribute of its own."""
-    return next((blob.style for blob in dialect.usage if blob.key == key and not blob.path), Blob.style)
+def _fullest(objects: list[UsageObject]) -> UsageObject:
+    if len(objects) == 1:
+        return objects[0]
+    ordered = sorted(objects, key=lambda each: -sum(count > 0 for count in each.counts.values()))
+    counts: dict[str, float] = {}
+    for each in ordered:
+        counts = {**each.counts, **counts}
+    return UsageObject(
+        counts,
+        next((each.input_excludes_cached for each in ordered if "input_tokens" in each.counts), False),
+        next((each.output_excludes_reasoning for each in ordered if "output_tokens" in each.counts), False),
+        next((each.service_tier for each in ordered if each.service_tier), ""),
+        next((each.region for each in ordered if each.region), ""),
+    )
 
 
 def parse(text: bytes) -> Any:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.reckon import COUNTS, Asked, Priced
+from outlay_collector.prices.witness import LEAST_SHARE, LEAST_USD
 from outlay_collector.settle.arrays import NO, rows_of
 from outlay_collector.settle.billable import COLUMNS, PRICED
 from outlay_collector.settle.columns import entries_of, lists_of, maps_of, rows_in
@@ -189,7 +190,7 @@ def _rows(requests: pa.Table, priced: pa.Table, version: int, mapping: Attribute
             "cascade_threshold": _nullable(_numbers(context, "cascade_threshold")),
             "cascade_forced": _said(context, "cascade_forced"),
             "cascade_judge": _said(context, "cascade_judge"),
-            "flags": _flags(requests),
+            "flags": _flags(requests, priced),
             "version": np.full(len(requests), version, np.uint64),
         }
     )
@@ -243,18 +244,28 @@ def _tiers(context: Any) -> Any:
     return pa.array(np.where(holds, number, 0).astype(np.uint8), mask=~holds)
 
 
-def _flags(requests: pa.Table) -> Any:
+def _flags(requests: pa.Table, priced: pa.Table) -> Any:
     """What is odd about a call's spans, and about what was made of them."""
     own = flat(requests["flags"])
-    more = np.stack([_set(requests[name]) for name, _ in _FLAGS], axis=1)
+    differs = _differs(requests["reported_cost_usd"], priced["cost_usd"])
+    more = np.stack([*(_set(requests[name]) for name, _ in _FLAGS), differs], axis=1)
     if not more.any():
         return own
     row, flag = np.nonzero(more)
-    names = pa.array([name.encode() for _, name in _FLAGS], pa.binary()).take(pa.array(flag))
+    words = [*(name.encode() for _, name in _FLAGS), b"reported_cost_differs"]
+    names = pa.array(words, pa.binary()).take(pa.array(flag))
     rows = np.append(rows_in(own), row)
     order = np.argsort(rows, kind="stable")
     values = pa.concat_arrays([own.values[entries_of(own)], names])
     return lists_of(len(own), rows[order], values.take(pa.array(order)))
+
+
+def _differs(reported: Any, computed: Any) -> Bools:
+    """Where a cost is reported that is not the computed one, by more than rounding."""
+    said, own = (pc.cast(flat(column), pa.float64()).to_numpy(zero_copy_only=False) for column in (reported, computed))
+    with np.errstate(invalid="ignore"):
+        found: Bools = np.abs(said - own) > np.maximum(float(LEAST_USD), own * float(LEAST_SHARE))
+    return found
 
 
 def _nullable(values: Floats) -> Any:

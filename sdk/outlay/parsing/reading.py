@@ -7,7 +7,7 @@ take both. Each format's readers have a module of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from outlay import semconv
 from outlay.usage import Usage
@@ -98,12 +98,28 @@ def read_error(reading: Reading, body: Json) -> bool:
 
 
 def read_cost(reading: Reading, usage: Json) -> None:
-    """What the provider says it costs: OpenRouter a number, Perplexity the parts and their total."""
-    cost = usage.get("cost")
+    """What the provider says it costs: OpenRouter a number, Perplexity the parts and their total, xAI ticks.
+
+    With a key of one's own OpenRouter's cost is its fee alone, and what the provider behind it charges comes on top.
+    """
+    cost, ticks, details = usage.get("cost"), usage.get("cost_in_usd_ticks"), usage.get("cost_details")
     if isinstance(cost, dict):
         cost = cost.get("total_cost")
-    if isinstance(cost, (int, float)) and not isinstance(cost, bool):
-        reading.cost_usd = float(cost)
+    if cost is None and _is_amount(ticks):
+        cost = float(ticks) / TICKS_PER_USD
+    if not _is_amount(cost):
+        return
+    behind = details.get("upstream_inference_cost") if isinstance(details, dict) else None
+    reading.cost_usd = float(cost)
+    if usage.get("is_byok") is True and _is_amount(behind):
+        reading.cost_usd += float(behind)
+
+
+def _is_amount(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+TICKS_PER_USD = 10_000_000_000
 
 
 UNDER_WAY = frozenset({"queued", "in_progress"})

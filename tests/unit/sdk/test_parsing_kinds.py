@@ -7,7 +7,7 @@ import pytest
 from outlay.parsing import usage as counts
 from outlay.parsing.gemini import gemini
 from outlay.parsing.kinds import whole
-from outlay.parsing.reading import Reading
+from outlay.parsing.reading import Reading, read_cost
 from outlay.usage import Usage
 
 
@@ -76,3 +76,20 @@ def test_every_distinct_query_that_asks_something_is_a_search(model: str, search
     gemini(nothing, {"modelVersion": model, "candidates": [empty], "usageMetadata": usage})
     assert nothing.usage is not None
     assert nothing.usage.web_searches is None
+
+
+@pytest.mark.parametrize(
+    ("usage", "usd"),
+    [
+        ({"cost": 0.0035, "is_byok": False, "cost_details": {"upstream_inference_cost": 0.0035}}, 0.0035),
+        ({"cost": 0, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.0035}}, 0.0035),
+        ({"cost": {"request_cost": 0.005, "total_cost": 0.00515}}, 0.00515),
+        ({"cost_in_usd_ticks": 12_500_000}, 0.00125),
+        ({"cost": None}, None),
+        ({"cost": True}, None),
+    ],
+)
+def test_what_the_provider_says_it_charged_is_read_in_dollars(usage: dict[str, object], usd: float | None) -> None:
+    reading = Reading()
+    read_cost(reading, usage)
+    assert reading.cost_usd == usd

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from outlay_analytics.query.window import BadRequest, parse_instant, parse_window
-from outlay_collector.prices import lists, reprice
+from outlay_collector.prices import lists, reprice, witness
 from outlay_collector.prices.periods import BooksClosed
 from outlay_web.api.paging import Key, read_page, tie, window_of
-from outlay_web.api.schema.parameters import DEFAULT_LIMIT, ORIGINS, documented
+from outlay_web.api.schema.parameters import DEFAULT_LIMIT, MAX_LIMIT, ORIGINS, documented
 from outlay_web.api.wire import answer, table
 from outlay_web.http.context import Context
 from outlay_web.http.encoding import columns
@@ -29,8 +29,9 @@ PRICE_COLUMNS = columns(
 MISSING_COLUMNS = columns(
     "provider request_model response_model reason calls input_tokens output_tokens first_at last_at"
 )
+REPORTED_COLUMNS = columns("provider model reason calls reported_usd computed_usd difference_usd")
 PLAIN = documented(window=False, filters=False)
-ASKED = ("provider", "model", "origin", "at", "as_of", "missing", "limit", "cursor", "format")
+ASKED = ("provider", "model", "origin", "at", "as_of", "missing", "reported", "limit", "cursor", "format")
 TAGS: list[str | Enum] = ["prices"]
 
 
@@ -40,9 +41,15 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
 
     @routes.get("/prices", openapi_extra=documented(*ASKED, filters=False), tags=TAGS)
     def get_prices(request: Request) -> Response:
-        """The price list; with `missing=true` the models of a window's calls that it lacks."""
+        """The price list; with `missing=true` the models of a window's calls that it lacks, with `reported=true` those
+        whose calls report another cost than was computed, by reason."""
         query = read_query(ctx, request, ASKED, filters=False)
-        if _wants_missing(query):
+        if _wants(query, "reported"):
+            scope, most = query.scope, query.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+            window = window_of(scope)
+            differing = witness.disagreements(ctx.store, *window, project=scope.project, limit=most)
+            return table(query, {"prices": differing, "next_cursor": None}, "prices", REPORTED_COLUMNS)
+        if _wants(query, "missing"):
             scope = query.scope
             page = read_page(query, "prices missing", "nnt", window_of(scope), default=DEFAULT_LIMIT)
             missing = lists.missing_prices(ctx.store, *page.held, project=scope.project, limit=lists.MAX_MISSING)
@@ -51,7 +58,9 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             found = page.cut({"prices": missing, "heals": heals}, "prices", _weightiest)
             return table(query, found, "prices", MISSING_COLUMNS)
         if query.windowed:
-            raise BadRequest("start and end go with missing=true; for prices in force at a moment give at")
+            raise BadRequest(
+                "start and end go with missing=true or reported=true; for prices in force at a moment give at"
+            )
         # Every page shows the list as the first one knew it, so that a price put in meanwhile shifts no row.
         at, as_of = (parse_instant(name, query.get(name) or "now", ctx.now()) for name in ("at", "as_of"))
         page = read_page(query, "prices", "n", (at, as_of), default=DEFAULT_LIMIT)
@@ -146,8 +155,8 @@ def _origin(query: Query) -> str:
     return wanted
 
 
-def _wants_missing(query: Query) -> bool:
-    wanted = query.get("missing", "false")
+def _wants(query: Query, name: str) -> bool:
+    wanted = query.get(name, "false")
     if wanted not in ("true", "false"):
-        raise BadRequest(f"missing must be true or false, not {wanted[:80]!r}")
+        raise BadRequest(f"{name} must be true or false, not {wanted[:80]!r}")
     return wanted == "true"

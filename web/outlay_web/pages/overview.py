@@ -15,6 +15,7 @@ from outlay_analytics.bills.keep import last_checks
 from outlay_analytics.explain import bases, change
 from outlay_analytics.query.window import Window
 from outlay_analytics.questions import spend
+from outlay_collector.prices import witness
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table, sparkline
 from outlay_web.pages import budgets as budgets_page
@@ -47,7 +48,10 @@ def page(view: View) -> Page:
     explained = change.outline(store, replace(scope, window=why), base.window) if base.window else None
     why_not = explain_page.unknown(explained) if explained else base.reason
     moved = explained is not None and (explained["base"]["calls"] or explained["current"]["calls"])
+    said = witness.differing(store, why.start, why.end, project=scope.project)
     data = {
+        "reported": said if said["differing"] else None,
+        "reported_href": view.to("/prices") + "#reported",
         "tiles": tiles(view, timed),
         "figure": spend_chart.spend_figure(
             view, timed, group, marks=marks(view, odd.anomalies), height=270, path="/spend"

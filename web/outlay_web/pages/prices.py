@@ -9,9 +9,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from outlay.pricing.regions import ANY_REGION
 from outlay_analytics.query.text import rfc3339
 from outlay_analytics.query.window import BadRequest, parse_instant
-from outlay_collector.prices import lists, reprice
+from outlay_collector.prices import lists, reprice, witness
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.pages.parts import Page, Row, Tile
@@ -56,6 +57,7 @@ def page(view: View) -> Page:
     )
     window = view.scope.window
     missing = lists.missing_prices(store, window.start, window.end, project=project)
+    reported = witness.disagreements(store, window.start, window.end, project=project)
     with view.ctx.pricing() as writer:
         heals = lists.healable(view.ctx.prices, writer, project)
     repricings = reprice.repricings(store, project)
@@ -68,6 +70,7 @@ def page(view: View) -> Page:
         "table": price_table(view, listed["prices"], at),
         "has_rows": bool(listed["prices"]),
         "missing": missing_table(view, missing) if missing else None,
+        "reported": reported_table(view, reported) if reported else None,
         "repricings": repricing_table(view, repricings) if repricings else None,
         "months": month_table(view, months) if months else None,
         "next_href": view.here(cursor=str(after)) if after is not None else None,
@@ -167,6 +170,8 @@ def price_table(view: View, rows: Sequence[Row], at: datetime | None) -> Table:
 def applies(row: Row) -> str:
     """For which calls a row holds."""
     said = [] if row["service_tier"] == "standard" else [str(row["service_tier"])]
+    if row["region"]:
+        said.append("any region" if row["region"] == ANY_REGION else f"in {row['region']}")
     if row["min_input_tokens"]:
         said.append(f"input over {fmt.tokens_text(row['min_input_tokens'])}")
     if row["hours"]:
@@ -202,6 +207,29 @@ def missing_table(view: View, rows: Sequence[Row]) -> Table:
             ]
         )
     return Table("missing", "Models of calls without a price", columns, lines, timezone=view.timezone)
+
+
+def reported_table(view: View, rows: Sequence[Row]) -> Table:
+    """Calls that report another cost than the computed one, by model and reason."""
+    columns = [
+        Column("Model", "name", "model"),
+        Column("Provider", "name", "provider"),
+        Column("Why", "text", "reason"),
+        Column("Calls", "count", "calls"),
+        Column("Reported", "usd", "reported_usd"),
+        Column("Computed", "usd", "computed_usd"),
+        Column("Difference", "delta_usd", "difference_usd"),
+    ]
+    lines = [
+        [
+            Cell(row["model"], view.to("/calls", model=row["model"], provider=row["provider"])),
+            Cell(row["provider"]),
+            Cell(row["reason"], label=witness.REASONS[row["reason"]]),
+            *(Cell(row[name]) for name in ("calls", "reported_usd", "computed_usd", "difference_usd")),
+        ]
+        for row in rows
+    ]
+    return Table("reported", "Calls that report another cost", columns, lines, timezone=view.timezone)
 
 
 def repricing_table(view: View, rows: Sequence[Row]) -> Table:

@@ -10,16 +10,14 @@ import numpy as np
 
 from outlay_collector.dialects import DIALECTS
 from outlay_collector.dialects.model import COUNT_FIELDS
-from outlay_collector.dialects.names import KEYS, USAGE_OBJECT
+from outlay_collector.dialects.names import KEYS
 from outlay_collector.dialects.opened import (
     UsageObject,
     document_keys,
     fields_inside,
     parse,
     parse_usage,
-    read_usage,
-    style_of,
-    usage_inside,
+    usage_of,
 )
 from outlay_collector.settle.facts import UNKNOWN, Bools, Ints
 from outlay_collector.settle.reading.attributes import Attributes
@@ -28,6 +26,8 @@ from outlay_collector.settle.reading.texts import EMPTY, binary, encoded
 
 NAMES = tuple(dict.fromkeys(key for dialect in DIALECTS for key in document_keys(dialect)))
 """Every text that some dialect reads as JSON."""
+_ALONE = frozenset(blob.key for dialect in DIALECTS for blob in dialect.usage if not blob.path)
+"""Those that are usage objects as a whole."""
 _KEY_NAMES = {number: name for name, number in KEYS.items()}
 _OPENING = np.array([bool(document_keys(dialect)) for dialect in DIALECTS])
 Texts = Mapping[int, Mapping[str, bytes]]
@@ -36,7 +36,7 @@ Texts = Mapping[int, Mapping[str, bytes]]
 
 @dataclass(frozen=True, eq=False)
 class Objects:
-    """What usage objects say apart from attributes, by span."""
+    """What usage objects say together apart from attributes, by span."""
 
     input: Ints
     output: Ints
@@ -75,11 +75,9 @@ def open_all(attributes: Attributes, dialect: Ints, said: Said, opens: Bools, co
         np.full(spans, EMPTY),
         np.full(spans, EMPTY),
     )
-    alone = said.at(USAGE_OBJECT)
-    rows = np.flatnonzero(opens | said.pool.said(alone))
+    rows = np.flatnonzero(opens)
     if not len(rows):
         return found
-    key = said.key_of(USAGE_OBJECT)
     texts = _texts(attributes, dialect, contents)
     tiers: dict[int, bytes] = {}
     regions: dict[int, bytes] = {}
@@ -87,13 +85,8 @@ def open_all(attributes: Attributes, dialect: Ints, said: Said, opens: Bools, co
     for row in rows.tolist():
         table = DIALECTS[int(dialect[row])]
         document = _documents(texts.get(row, {}))
-        if alone[row] != EMPTY and said.pool.length[alone[row]]:
-            usage: Any = parse_usage(said.pool.texts[int(alone[row])].as_py())
-            style = style_of(table, _KEY_NAMES[int(key[row])])
-        else:
-            usage, style = usage_inside(table, document)
         fields += [(name, row, text) for name, text in fields_inside(table, document, _is_said(said, row)).items()]
-        read = read_usage(usage, style)
+        read = usage_of(table, document)
         _take_usage(found, said, row, read)
         for words, word in ((tiers, read.service_tier), (regions, read.region)):
             if word:
@@ -116,7 +109,7 @@ def _documents(texts: Mapping[str, bytes]) -> Callable[[str], Any]:
 
     def document(key: str) -> Any:
         if key not in parsed:
-            parsed[key] = parse(texts[key]) if key in texts else None
+            parsed[key] = (parse_usage if key in _ALONE else parse)(texts[key]) if key in texts else None
         return parsed[key]
 
     return document
@@ -146,5 +139,5 @@ def _take_usage(found: Objects, said: Said, row: int, usage: UsageObject) -> Non
             found.output[row] = count
         else:
             place = COUNT_FIELDS.index(name)
-            if said.counts[place, row] == UNKNOWN:
+            if said.counts[place, row] <= 0 < count or said.counts[place, row] == UNKNOWN:
                 said.counts[place, row] = count

@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outlay_collector.dialects import DIALECTS
+from outlay_collector.dialects.common import COST_PARTS
+from outlay_collector.dialects.names import KEYS
 from outlay_collector.dialects.numbers import instant_of, money_of
 from outlay_collector.settle.columns import lists_of
 from outlay_collector.settle.facts import CLIENT_RANK, COUNTS, UNKNOWN, Bools, Ints, Role, flat
@@ -113,7 +115,9 @@ def _columns(read: _Read) -> dict[str, Any]:
     has_numbers = (usage.input != UNKNOWN) | (usage.output != UNKNOWN) | (usage.cache_read != UNKNOWN)
     has_usage, zero_usage = has_counts & ~cached, has_numbers & ~has_counts
     has_request, has_response = pool.said(identity.request_model), pool.said(identity.response_id)
-    role = role_of(read.kinds, cached, has_counts, has_request | pool.said(identity.response_model), has_response)
+    has_model = has_request | pool.said(identity.response_model)
+    is_named = has_model & pool.said(said.field("provider"))
+    role = role_of(read.kinds, cached, has_counts, has_model, has_response, is_named)
     is_call, speaks = role == Role.CALL, role != Role.NONE
     streamed = _flag(said, said.field("streamed"))
     streamed = np.where((streamed == UNKNOWN) & read.kinds.streams, 1, streamed)
@@ -264,12 +268,19 @@ def _attempts(said: Said) -> npt.NDArray[np.uint16]:
 
 
 def _reported_cost(said: Said, zero_usage: Bools) -> Any:
-    """What the span says it cost; nothing beside usage of zero is no price, but a figure that got lost."""
+    """What the span says it cost, in USD; nothing beside usage of zero is no price, but a figure that got lost."""
     codes, words = said.pool.words(said.field("cost_usd"))
     amounts = [money_of(word) for word in words]
+    for name, parts in COST_PARTS.items():
+        rows = np.flatnonzero(said.key_of("cost_usd") == KEYS[name])
+        for code in np.unique(codes[rows]).tolist():
+            amount = amounts[code]
+            codes[rows[codes[rows] == code]] = len(amounts)
+            amounts.append(None if amount is None else money_of(f"{amount / parts:f}".encode()))
     is_zero = np.array([amount == 0 for amount in amounts])
     column = pa.array(amounts, pa.decimal128(38, 12))
-    lost = zero_usage & is_zero[codes]
+    foreign = said.pool.judged(said.own("cost_currency"), lambda word: word.upper() not in (b"", b"USD"), bool)
+    lost = (zero_usage & is_zero[codes]) | foreign
     return column.take(pa.array(codes, mask=lost) if lost.any() else pa.array(codes))
 
 

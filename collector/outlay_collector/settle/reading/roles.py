@@ -124,8 +124,11 @@ def _first_is(attributes: Attributes, key: int, value: str) -> Bools:
     return found
 
 
-def role_of(kinds: Kinds, cached: Bools, has_counts: Bools, has_model: Bools, has_response: Bools) -> Ints:
-    """What the usage of spans stands for: a `Role`."""
+def role_of(
+    kinds: Kinds, cached: Bools, has_counts: Bools, has_model: Bools, has_response: Bools, is_named: Bools
+) -> Ints:
+    """What the usage of spans stands for: a `Role`. One that names its model and who serves it speaks of a request,
+    whether it counts anything or not."""
     read = kinds.role
     found: Ints = np.select(
         [
@@ -133,7 +136,7 @@ def role_of(kinds: Kinds, cached: Bools, has_counts: Bools, has_model: Bools, ha
             (read == Role.RAW) & (has_counts | has_response),
             (read == Role.CALL) & (has_counts | has_model),
             np.isin(read, (Role.TAIL, Role.AGGREGATE)) & has_counts,
-            (read == Role.NONE) & has_counts,
+            (read == Role.NONE) & (has_counts | is_named),
         ],
         [Role.CALL, Role.RAW, Role.CALL, read, Role.CALL],
         Role.NONE,

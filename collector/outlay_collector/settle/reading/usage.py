@@ -59,7 +59,9 @@ class Usage:
 
 def canonical(said: Written) -> Usage:
     """Counts as OpenTelemetry means them."""
-    has_input, has_output = said.input != UNKNOWN, said.output != UNKNOWN
+    # Attributes that count nothing hide no usage object that does.
+    hollow = (said.input <= 0) & (said.output <= 0) & ((said.input_in_object > 0) | (said.output_in_object > 0))
+    has_input, has_output = (said.input != UNKNOWN) & ~hollow, (said.output != UNKNOWN) & ~hollow
     input_plain = np.where(has_input, said.input, said.input_in_object)
     output_plain = np.where(has_output, said.output, said.output_in_object)
     total, output_0 = said.total, _or_0(output_plain)

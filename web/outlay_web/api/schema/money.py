@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from outlay_analytics.reconcile.reasons import REASONS
+from outlay_collector.prices import witness
 from outlay_web.api.schema.answer import Answer, Answers
 from outlay_web.api.schema.parameters import ORIGINS
 from outlay_web.api.schema.parts import COST_STATES, NEXT_CURSOR
@@ -60,6 +61,22 @@ UNPRICED = record(
     }
 )
 MISSING = record({"prices": listed(UNPRICED), "heals": part("Heals"), "next_cursor": NEXT_CURSOR})
+REPORTED = record(
+    {
+        "prices": listed(
+            record(
+                {
+                    **each("provider model", TEXT),
+                    "reason": one_of(tuple(witness.REASONS)),
+                    "calls": COUNT,
+                    **each("reported_usd difference_usd", USD),
+                    "computed_usd": maybe(USD),
+                }
+            )
+        ),
+        "next_cursor": NEXT_CURSOR,
+    }
+)
 GIVEN_PRICES = record(
     {"price_version": TEXT, "prices": listed({"type": "object", "description": "As given."}), "heals": part("Heals")}
 )
@@ -204,7 +221,7 @@ ANSWERS: Answers = {
     "GET /bills": Answer(record({"bills": listed(ACCOUNT)})),
     "POST /bills/accept": Answer(ACCEPTED, (404,)),
     "POST /bills/pull": Answer(record({"bills": listed(ACCOUNT), "failed": by_key(TEXT)})),
-    "GET /prices": Answer(either(PRICES, MISSING)),
+    "GET /prices": Answer(either(PRICES, MISSING, REPORTED)),
     "PUT /prices": Answer(GIVEN_PRICES),
     "POST /reprice": Answer(REPRICED, (409,)),
     "GET /reprice": Answer(record({"repricings": listed(REPRICING)})),

@@ -69,6 +69,7 @@ OWN: dict[str, tuple[str, Schema]] = {
     "missing": ("true: the models of calls that have no price.", one_of(("true", "false"))),
     "model": ("Only this model.", TEXT),
     "name": ("Name of the file.", TEXT),
+    "reported": ("true: calls that report another cost, by model and reason.", one_of(("true", "false"))),
     "order": ("Default desc.", one_of(ORDERS)),
     "origin": ("Only prices from there.", one_of(ORIGINS)),
     "month": (

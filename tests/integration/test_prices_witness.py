@@ -1,0 +1,62 @@
+"""What spans report that they cost is a witness of what was computed: where the two differ is said, and why."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from tests.settle_world import NOON, World, new_world, usage
+
+from outlay_collector.prices.witness import POLICIES, REASONS, differing, disagreements
+from outlay_collector.settle import Settler
+from outlay_collector.store import Store
+
+WINDOW = (NOON - timedelta(days=1), NOON + timedelta(days=1))
+GPT = usage(1000, 100) | {"gen_ai.request.model": "gpt-4o"}  # 0.0035 USD
+ROUTED = GPT | {"gen_ai.provider.name": "openrouter", "gen_ai.request.model": "openai/gpt-4o"}
+
+
+@pytest.fixture
+def world(shared: tuple[Store, Settler]) -> World:
+    return new_world(shared)
+
+
+def test_calls_that_report_another_cost_are_flagged_and_listed_with_the_reason(world: World) -> None:
+    spans = {
+        "agrees": GPT | {"outlay.cost.usd": "0.0035"},
+        "rounded": GPT | {"gen_ai.usage.cost": "0.0035009"},
+        "says nothing": GPT,
+        "dearer": GPT | {"gen_ai.usage.cost": "0.01"},
+        "dearer again": GPT | {"gen_ai.usage.cost": "0.02"},
+        "cheaper": GPT | {"gen_ai.usage.cost": "0.001"},
+        "free": GPT | {"outlay.cost.usd": "0"},
+        "a tenth more": GPT | {"outlay.cost.usd": "0.00385"},
+        "with a plugin": ROUTED | {"outlay.cost.usd": "0.0235"},
+        "another tier": GPT | {"outlay.cost.usd": "0.005", "openai.response.service_tier": "ultrafast"},
+        "no price here": GPT | {"gen_ai.request.model": "gpt-99", "outlay.cost.usd": "0.5"},
+    }
+    for n, (name, attributes) in enumerate(spans.items()):
+        world.span(name, attributes, trace=name, at_ms=n)
+    flagged = {row["name"] for row in world.calls() if "reported_cost_differs" in row["flags"]}
+    assert flagged == set(spans) - {"agrees", "rounded", "says nothing", "no price here"}
+    rows = disagreements(world.store, *WINDOW, project=world.project)
+    assert {(row["model"], row["reason"]): (row["calls"], row["difference_usd"]) for row in rows} == {
+        ("gpt-99", "only_reported"): (1, Decimal("0.5")),
+        ("gpt-4o", "reported_more"): (2, Decimal("0.023")),
+        ("openai/gpt-4o", "fee"): (1, Decimal("0.02")),
+        ("gpt-4o", "reported_nothing"): (1, Decimal("-0.0035")),
+        ("gpt-4o", "reported_less"): (1, Decimal("-0.0025")),
+        ("gpt-4o", "assumed_price"): (1, Decimal("0.0015")),
+        ("gpt-4o", "region"): (1, Decimal("0.00035")),
+    }
+    assert {row["reason"] for row in rows} <= set(REASONS)
+    assert rows[0]["computed_usd"] is None
+    counted = differing(world.store, *WINDOW, project=world.project)
+    assert counted == {"reported": len(spans) - 1, "differing": 8}
+
+
+def test_every_policy_is_on_the_page_about_prices() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "prices.md").read_text(encoding="utf-8")
+    assert all(meaning in page for meaning in (*POLICIES.values(), *REASONS.values()))
