@@ -9,18 +9,28 @@ on the attempt that ended the run; it does not count as accepted.
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
 from weakref import WeakKeyDictionary, WeakSet
 
 from outlay import _safely
 from outlay._kinds import is_async, is_generator, title_of
 from outlay.optimizations.asking import asked
-from outlay.optimizations.cascade_limits import thresholds_of, timeouts_of
+from outlay.optimizations.cascade_limits import CascadeOptions, thresholds_of, timeouts_of
 from outlay.optimizations.cascade_run import Attempt, CascadeResult, Judging, limit_of
-from outlay.optimizations.cascade_state import TOP, Answer, Fallback, Limits, Resting, Run, Threshold, Verdict
+from outlay.optimizations.cascade_state import (
+    TOP,
+    Answer,
+    Fallback,
+    Limits,
+    Resting,
+    Run,
+    Threshold,
+    Verdict,
+    verdict_of,
+)
+from outlay.optimizations.cascade_streams import Streaming, closed, judged_by, streamed
 from outlay.optimizations.walk import driven
 
 P = ParamSpec("P")
@@ -55,6 +65,9 @@ class Cascade(Generic[P, R]):
         fallback: What a run gives whose last tier failed, or whose limit a failed tier used up: the `best` answer in
             hand (the most confident; of those without confidence the latest), the `last` one, or `raise`.
         rest_s: How long a tier that failed three times in a row is left out; the last tier never is.
+        stream: The tiers stream, and may be generators: `accept` judges the `whole`, a list of all parts, or the
+            `first` part. The caller gets every part as it is; after the first the provider's own stream goes on. A
+            stream that does not convince by its first part is closed, and is no answer in hand.
 
     The answer of the last tier is taken as it is. A tier that raises hands over to the next; where nobody has answered,
     the last one's exception is the caller's. `score()` after a run is about the answer, not about the judge,
@@ -70,17 +83,21 @@ class Cascade(Generic[P, R]):
 
     @overload
     def __init__(
+        self,
+        name: str,
+        tiers: Sequence[Callable[P, R]],
+        accept: Callable[[Any], Verdicts],
+        *,
+        stream: Streaming,
+        **options: Unpack[CascadeOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
         self: Cascade[P, Later[T]],
         name: str,
         tiers: Sequence[Callable[P, Later[T]]],
         accept: Callable[[T], Verdicts],
-        *,
-        threshold: Threshold | Mapping[str, Threshold] = ...,
-        timeout_s: float | Sequence[float | None] | None = ...,
-        max_latency_s: float | None = ...,
-        max_cost_usd: Decimal | float | None = ...,
-        fallback: Fallback = ...,
-        rest_s: float = ...,
+        **options: Unpack[CascadeOptions],
     ) -> None: ...
     @overload
     def __init__(
@@ -88,13 +105,7 @@ class Cascade(Generic[P, R]):
         name: str,
         tiers: Sequence[Callable[P, T]],
         accept: Callable[[T], Awaitable[bool | float]],
-        *,
-        threshold: Threshold | Mapping[str, Threshold] = ...,
-        timeout_s: float | Sequence[float | None] | None = ...,
-        max_latency_s: float | None = ...,
-        max_cost_usd: Decimal | float | None = ...,
-        fallback: Fallback = ...,
-        rest_s: float = ...,
+        **options: Unpack[CascadeOptions],
     ) -> None: ...
     @overload
     def __init__(
@@ -102,13 +113,7 @@ class Cascade(Generic[P, R]):
         name: str,
         tiers: Sequence[Callable[P, R]],
         accept: Callable[[R], bool | float],
-        *,
-        threshold: Threshold | Mapping[str, Threshold] = ...,
-        timeout_s: float | Sequence[float | None] | None = ...,
-        max_latency_s: float | None = ...,
-        max_cost_usd: Decimal | float | None = ...,
-        fallback: Fallback = ...,
-        rest_s: float = ...,
+        **options: Unpack[CascadeOptions],
     ) -> None: ...
     def __init__(
         self,
@@ -122,20 +127,24 @@ class Cascade(Generic[P, R]):
         max_cost_usd: Decimal | float | None = None,
         fallback: Fallback = "best",
         rest_s: float = 0.0,
+        stream: Streaming | None = None,
     ) -> None:
         if not tiers:
             raise ValueError(f"cascade {name!r} needs at least one tier")
         for part in (*tiers, accept):
             if not callable(part):
                 raise TypeError(f"cascade {name!r}: tiers and accept are functions, unlike {part!r}")
-            if is_generator(part):
+            if is_generator(part) and (stream is None or part is accept):
                 raise TypeError(f"cascade {name!r}: {title_of(part)} yields; a tier returns one answer")
         if fallback not in ("best", "last", "raise"):
             raise ValueError(f"cascade {name!r}: fallback is best, last or raise, not {fallback!r}")
         self.name = name
-        self._is_declared_async = any(is_async(part) for part in (*tiers, accept))
-        self._tiers = list(tiers)
-        self._accept = accept
+        if stream not in (None, "whole", "first"):
+            raise ValueError(f"cascade {name!r}: stream is whole or first, not {stream!r}")
+        self._stream = stream
+        self._tiers = list(tiers) if stream is None else [streamed(tier, stream) for tier in tiers]
+        self._is_declared_async = any(is_async(part) for part in (*self._tiers, accept))
+        self._accept = accept if stream is None else judged_by(accept)
         self._limits = Limits(
             threshold=thresholds_of(name, threshold),
             timeouts_s=timeouts_of(name, timeout_s, len(tiers)),
@@ -258,7 +267,7 @@ class Cascade(Generic[P, R]):
                             judged = self._accept(answer)
                             if inspect.isawaitable(judged):
                                 judged = yield judged
-                        verdict = self._judge(judged, attempt)
+                        verdict = verdict_of(self.name, judged, attempt._threshold)
                     except Exception:
                         _safely.report(
                             f"accept of cascade {self.name}", message="failed; the answer counts as not accepted"
@@ -269,7 +278,10 @@ class Cascade(Generic[P, R]):
                         attempt._point_scores(attempt.call)
                         run.taken = found
                         return answer
-                    run.in_hand.append(found)
+                    if self._stream == "first":
+                        yield from closed(answer)
+                    else:
+                        run.in_hand.append(found)
             except Exception:
                 if attempt._is_forced:
                     run.taken = run.best()
@@ -278,20 +290,6 @@ class Cascade(Generic[P, R]):
                 if is_last or run.is_over:
                     raise
         raise AssertionError("the last tier ends the run")
-
-    def _judge(self, judged: Any, attempt: Attempt) -> Verdict:
-        item = getattr(judged, "item", None)
-        if callable(item):  # a scalar of numpy or torch
-            judged = item()
-        if isinstance(judged, bool) or judged is None:
-            return Verdict(bool(judged), None)
-        confidence = float(judged)
-        if math.isnan(confidence):
-            _safely.warn(
-                f"accept of cascade {self.name}", "accept of cascade %s gave NaN, which is no confidence", self.name
-            )
-            return Verdict(False, None)
-        return Verdict(confidence >= (attempt._threshold or 0.0), confidence)
 
 
 async def _resumed(walk: Generator[Any, Any, Any], awaitable: Any, attempt: Attempt) -> Any:

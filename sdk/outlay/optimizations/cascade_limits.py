@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from decimal import Decimal
+from typing import Any, TypedDict
 
 from outlay.optimizations.cascade_run import limit_of
-from outlay.optimizations.cascade_state import TOP, Threshold
+from outlay.optimizations.cascade_state import TOP, Fallback, Threshold
+
+
+class CascadeOptions(TypedDict, total=False):
+    """What `Cascade` takes by keyword, as described there."""
+
+    threshold: Threshold | Mapping[str, Threshold]
+    timeout_s: float | Sequence[float | None] | None
+    max_latency_s: float | None
+    max_cost_usd: Decimal | float | None
+    fallback: Fallback
+    rest_s: float
 
 
 def thresholds_of(name: str, given: Any) -> dict[str, Threshold]:

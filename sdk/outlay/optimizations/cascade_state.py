@@ -27,6 +27,20 @@ class Verdict:
     confidence: float | None
 
 
+def verdict_of(name: str, judged: Any, threshold: float | None) -> Verdict:
+    """What the judge's word comes to."""
+    item = getattr(judged, "item", None)
+    if callable(item):  # a scalar of numpy or torch
+        judged = item()
+    if isinstance(judged, bool) or judged is None:
+        return Verdict(bool(judged), None)
+    confidence = float(judged)
+    if math.isnan(confidence):
+        _safely.warn(f"accept of cascade {name}", "accept of cascade %s gave NaN, which is no confidence", name)
+        return Verdict(False, None)
+    return Verdict(confidence >= (threshold or 0.0), confidence)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer in hand that did not convince."""
