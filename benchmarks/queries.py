@@ -2,9 +2,10 @@
 
     python benchmarks/queries.py [--calls 1000000] [--days 30] [--path DIR] [--keep]
 
-Calls follow a daily rhythm: 20 features, 8 models of 4 providers, 20,000 users, cascades, retries, cache reads and
-lookups. They are inserted by ClickHouse itself, rolled up by the real job, and every question is asked three times;
-the smallest figure counts. CPU is that of the whole process, ClickHouse's threads included; its condition cache is off.
+Calls follow a daily rhythm: 20 features, 8 models of 4 providers, 20,000 users, cascades, retries, cache reads,
+lookups and scores. They are inserted by ClickHouse itself, rolled up by the real job, and every question is asked three
+times; the smallest figure counts. CPU is that of the whole process, ClickHouse's threads included; its condition cache
+is off.
 A question that needs more than 1 GB fails.
 """
 
@@ -25,14 +26,20 @@ sys.path[:0] = [str(ROOT / part) for part in ("sdk", "collector", "analytics")]
 
 from outlay_analytics.export.focus import focus  # noqa: E402
 from outlay_analytics.query.window import EVERYTHING, Scope, Window  # noqa: E402
+from outlay_analytics.questions.cache_thresholds import cache_thresholds  # noqa: E402
 from outlay_analytics.questions.caching import caching  # noqa: E402
 from outlay_analytics.questions.calls import list_calls  # noqa: E402
 from outlay_analytics.questions.cascades import cascades, thresholds  # noqa: E402
 from outlay_analytics.questions.changes import Model, ReplaceModel  # noqa: E402
+from outlay_analytics.questions.decide import decide  # noqa: E402
+from outlay_analytics.questions.experiments import experiment  # noqa: E402
+from outlay_analytics.questions.prompts import prompts  # noqa: E402
+from outlay_analytics.questions.quality import quality  # noqa: E402
 from outlay_analytics.questions.showback import showback  # noqa: E402
 from outlay_analytics.questions.simulate import simulate  # noqa: E402
 from outlay_analytics.questions.spend import spend  # noqa: E402
 from outlay_analytics.questions.traces import get_trace, list_traces  # noqa: E402
+from outlay_analytics.questions.tradeoff import tradeoff  # noqa: E402
 from outlay_analytics.questions.unit_costs import unit_costs  # noqa: E402
 from outlay_collector.prices.book import PriceBook  # noqa: E402
 from outlay_collector.rollup.hours import Rollup  # noqa: E402
@@ -47,7 +54,7 @@ INSERT INTO calls (project, trace_id, span_id, n, started_at, duration_ns, name,
     customer, user, provider, request_model, response_model, model, response_id, operation, input_tokens,
     cache_read_tokens, cache_write_tokens, output_tokens, cost_usd, list_cost_usd, uncached_cost_usd, cost_lines,
     cost_state, attempt, status, cascade_name, cascade_run_id, cascade_tier, cascade_outcome, cascade_confidence, tags,
-    version, is_deleted)
+    prompt, prompt_version, experiment, arm, prompt_parts, version, is_deleted)
 SELECT
     'default', lower(hex(sipHash128(intDiv(number, 4)))), lower(hex(sipHash64(number))), 0,
     toDateTime64({start:UInt32} + floor((number + 0.5 * sin(number)) * {step:Float64}), 9, 'UTC') AS at,
@@ -64,7 +71,10 @@ SELECT
     'computed', 1 + (r % 40 = 0), if(r % 50 = 0, 'error', 'ok'),
     if(f < 3, concat('cascade-', toString(f)), ''), if(f < 3, toString(intDiv(number, 4)), ''),
     if(f < 3, toUInt8(number % 4 = 3), NULL), if(f < 3, if(number % 4 = 3, 'accepted', 'escalated'), ''),
-    if(f < 3, r / 1000, NULL), map('plan', if(r % 3 = 0, 'pro', 'free')), 1, 0
+    if(f < 3, r / 1000, NULL), map('plan', if(r % 3 = 0, 'pro', 'free')),
+    concat('prompt-', toString(f)), if(number > {first:UInt64} + {count:UInt64} / 2, '2', '1'),
+    if(f = 4, 'tone', ''), if(f = 4, if(h % 20000 % 2 = 0, 'control', 'warm'), ''),
+    map('system', intDiv(input, 2), 'history', intDiv(input, 3)), 1, 0
 FROM
 (
     SELECT
@@ -93,6 +103,12 @@ SELECT project, trace_id, span_id, started_at, duration_ns, name, 'client', stat
         'gen_ai.usage.output_tokens', toString(output_tokens)), 1
 FROM calls
 """
+SCORES = """
+INSERT INTO scores (project, trace_id, span_id, name, value, label, at)
+SELECT project, trace_id, if(n_of % 3 = 0, '', span_id), if(n_of % 2 = 0, 'correct', 'helpful'), n_of % 7 != 0, '',
+    started_at + INTERVAL 5 MINUTE
+FROM (SELECT *, sipHash64(span_id) AS n_of FROM calls) WHERE n_of % 20 < 3
+"""
 DIRTY_HOURS = """
 INSERT INTO dirty_hours SELECT DISTINCT project, toStartOfHour(started_at), toDateTime64(1, 3, 'UTC') FROM calls
 """
@@ -104,7 +120,7 @@ def fill(store: Store, count: int, days: int) -> None:
     for first in range(0, count, BATCH):
         params = {"start": start, "step": days * 86400 / count, "first": first, "count": min(BATCH, count - first)}
         writer.run(CALLS, params)
-    for statement in (LOOKUPS, SPANS, DIRTY_HOURS):
+    for statement in (LOOKUPS, SPANS, SCORES, DIRTY_HOURS):
         writer.run(statement)
     writer.close()
     rollup = Rollup(store, budget_s=3600)
@@ -165,6 +181,7 @@ def main() -> None:
     month = Window(END - timedelta(days=arguments.days), END)
     days_3, berlin = Scope(Window(END - timedelta(days=3), END)), Scope(month, timezone="Europe/Berlin")
     feature, tagged = Scope(month, {"feature": ("feature-1",)}), Scope(month, {"tag.plan": ("pro",)})
+    scored_badly = Scope(month, {"score.correct": ("<0.5",)})
     scope, odd = Scope(month), Scope(Window(month.start + timedelta(minutes=7), END - timedelta(minutes=7)))
     one = list_calls(store, scope, limit=1)["calls"][0]
     everything, response = Scope(EVERYTHING), one["response_id"]
@@ -192,6 +209,15 @@ def main() -> None:
         ("cascades by day", lambda: cascades(store, scope, "day")),
         ("cascades of one feature", lambda: cascades(store, feature)),
         ("cascade thresholds", lambda: thresholds(store, scope, name)),
+        ("quality by model", lambda: quality(store, scope)),
+        ("quality by feature and day", lambda: quality(store, scope, ["feature"], "day")),
+        ("quality of three days", lambda: quality(store, days_3)),
+        ("spend of what is scored badly", lambda: spend(store, scored_badly, ["feature"])),
+        ("trade-off", lambda: tradeoff(store, scope)),
+        ("an experiment", lambda: experiment(store, scope, "tone")),
+        ("two models side by side", lambda: decide(store, scope, "model", "model-1", "model-2")),
+        ("prompts by version", lambda: prompts(store, scope)),
+        ("cache thresholds", lambda: cache_thresholds(store, scope)),
         ("calls, newest 100", lambda: list_calls(store, scope)),
         ("calls, one user's newest 100", lambda: list_calls(store, Scope(month, {"user": (one["user"],)}))),
         ("calls of a trace", lambda: list_calls(store, everything, trace_id=one["trace_id"])),

@@ -50,5 +50,5 @@ FROM
 )
 GROUP BY feature, provider, model, prefix
 HAVING repeats > 0 AND uniqExact(whole) > 1
-ORDER BY plain_cost_usd DESC, trace_id
+ORDER BY toFloat64(plain_cost_usd) * prefix_part / plain DESC, trace_id
 LIMIT {max_rows:UInt64}
