@@ -49,7 +49,7 @@ class Puller:
         return pull(account, tools, whole=whole, failures=failures)
 
     def state(self, name: str = "bill") -> dict[str, Any]:
-        return states(self.store, "default")[name]
+        return states(self.store, "default", self.now.date())[name]
 
     def charges(self) -> list[Charge]:
         return pulled_charges(self.store, "default", OLDEST, TODAY)[0]
@@ -136,6 +136,7 @@ def test_the_present_day_is_pulled_alone_for_the_pace(puller: Puller, fake: Fake
     assert puller(openai(fake), whole=False) == ""
     assert puller.billed() == Decimal("1.25")
     assert len(fake.asked) == asked + 1
+    assert puller.state()["today_usd"] == Decimal("0.25")
 
 
 def test_what_is_due_follows_from_the_last_pulls(puller: Puller, fake: FakeBilling) -> None:

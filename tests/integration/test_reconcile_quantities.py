@@ -112,6 +112,12 @@ def test_missing_calls_and_a_discount_are_told_apart_and_the_key_is_named(store:
     assert reasons(found) == {"missing_calls": lab, "discount": Decimal("-0.001085")}
     assert found["missing"] == [{"provider": "openai", "account": "proj_lab", "key": "key_lab", "usd": lab}]
     assert found["coverage"] == float(1 - lab / found["billed_usd"])
+    meters = {one["meter"]: one for one in found["meters"]}
+    assert (meters["input"]["billed_tokens"], meters["input"]["tokens"]) == (4300, 3800)
+    assert sum(one["billed_usd"] for one in found["meters"]) == found["billed_usd"]
+    assert sum(one["computed_usd"] for one in found["meters"]) == found["computed_usd"]
+    assert [(one["key"], one["missing"]) for one in found["accounts"]] == [("key_shop", False), ("key_lab", True)]
+    assert sum(one["billed_usd"] for one in found["accounts"]) == found["billed_usd"]
 
 
 def test_without_quantities_a_key_whose_charges_are_what_is_lacking_is_named(store: Store) -> None:
@@ -188,7 +194,7 @@ def test_contracted_and_list_prices_of_the_bill_add_up_with_what_is_missing(stor
     ]
     found = compared(store, charges)
     assert reasons(found)["missing_calls"] == Decimal("0.00325")
-    assert found["coverage"] is not None
+    assert sum(one["billed_usd"] for one in found["meters"]) == found["billed_usd"]
 
 
 def test_the_providers_own_span_is_a_witness_of_its_own(store: Store) -> None:

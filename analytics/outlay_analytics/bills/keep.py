@@ -134,10 +134,10 @@ def write_attempt(writer: Writer, account: Account, attempt: Attempt, pulled: Pu
     _load(writer, "bill_pulls", [row])
 
 
-def states(store: Store, project: str) -> dict[str, dict[str, Any]]:
+def states(store: Store, project: str, today: date) -> dict[str, dict[str, Any]]:
     """By account: the last pull (`state`, `error`, `retry_at` …), the last that was `done`, the last whole one, how
-    many failed since, and the days in force with what they bill."""
-    found = store.query(load_sql(SQL, "bill_accounts"), {"project": project})
+    many failed since, the days in force with what they bill, and what `today` bills so far."""
+    found = store.query(load_sql(SQL, "bill_accounts"), {"project": project, "today": today})
     return {row["account"]: row for row in found}
 
 

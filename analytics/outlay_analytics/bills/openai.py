@@ -49,11 +49,14 @@ def pull(fetch: Fetch, account: Account, days: Days, models: ModelNames, *, whol
     found = from_lines(read_pages(pages, models, account.usd_per), days, f" at the rates of {account.usd_per_day}")
     found.format = "openai"
     if whole_window:
-        found.usage = [one for kind in KINDS for one in _usage(fetch, kind, days, found.notes)]
+        lacking: list[str] = []
+        found.usage = [one for kind in KINDS for one in _usage(fetch, kind, days, lacking)]
+        if lacking:
+            found.notes.append(f"the provider has no usage of {', '.join(lacking)}")
     return found
 
 
-def _usage(fetch: Fetch, kind: str, days: Days, notes: list[str]) -> Iterator[Usage]:
+def _usage(fetch: Fetch, kind: str, days: Days, lacking: list[str]) -> Iterator[Usage]:
     for part in days.parts(USAGE_BUCKETS):
         query = [*_window(part), ("limit", str(USAGE_BUCKETS)), *_groups(*KINDS[kind])]
         try:
@@ -63,7 +66,7 @@ def _usage(fetch: Fetch, kind: str, days: Days, notes: list[str]) -> Iterator[Us
         except PullFailed as exc:
             if exc.status != MISSING:
                 raise
-            notes.append(f"the provider has no usage of {kind}")
+            lacking.append(kind)
             return
 
 

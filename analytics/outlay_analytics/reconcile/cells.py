@@ -48,7 +48,8 @@ class Cell:
     computed_fees: Decimal = ZERO
     charges: int = 0
     billed_tokens: dict[str, Decimal] = field(default_factory=lambda: defaultdict(lambda: ZERO))  # by cost line
-    billed_lines: dict[str, Decimal] = field(default_factory=lambda: defaultdict(lambda: ZERO))  # at list if stated
+    billed_lines: dict[str, Decimal] = field(default_factory=lambda: defaultdict(lambda: ZERO))
+    list_lines: dict[str, Decimal] = field(default_factory=lambda: defaultdict(lambda: ZERO))  # at list if stated
     counted: dict[str, int] = field(default_factory=lambda: defaultdict(int))  # by the provider, beside the bill
     requests: int | None = None
     tokens: dict[str, int] = field(default_factory=lambda: defaultdict(int))  # of the calls
@@ -66,6 +67,7 @@ class Cell:
         for amounts, more in (
             (self.billed_tokens, other.billed_tokens),
             (self.billed_lines, other.billed_lines),
+            (self.list_lines, other.list_lines),
             (self.lines, other.lines),
         ):
             for meter, amount in more.items():
@@ -150,7 +152,8 @@ class Cells:
             cell.billed_tiers[charge.service_tier] += charge.usd
             cell.by_key[charge.account, charge.key] += charge.usd
             meter = meter_of(charge.meter)
-            cell.billed_lines[meter] += charge.usd if charge.list_usd is None else charge.list_usd
+            cell.billed_lines[meter] += charge.usd
+            cell.list_lines[meter] += charge.usd if charge.list_usd is None else charge.list_usd
             cell.other_meters |= not meter
             if meter and charge.quantity is not None and charge.unit == TOKENS:
                 cell.billed_tokens[meter] += charge.quantity

@@ -48,7 +48,7 @@ class Paid:
 def paid(cell: Cell) -> Paid | None:
     """What the quantities of a cell say; None where they do not cover what it bills."""
     counts = cell.billed_tokens or {meter: Decimal(count) for meter, count in cell.counted.items()}
-    amounts = {meter: usd for meter, usd in cell.billed_lines.items() if usd}
+    amounts = {meter: usd for meter, usd in cell.list_lines.items() if usd}
     if cell.other_meters or not amounts or any(not counts.get(meter) for meter in amounts):
         return None
     moved = missing = usd = computed = ZERO

@@ -21,6 +21,7 @@ from typing import Any
 from outlay_analytics.query.amounts import PICO
 from outlay_analytics.reconcile import causes, quantities, reasons, witnesses
 from outlay_analytics.reconcile.bill import Charge, Usage
+from outlay_analytics.reconcile.breakdown import by_account, by_meter
 from outlay_analytics.reconcile.causes import AtTier
 from outlay_analytics.reconcile.cells import Cell, Cells, Covered, Key, Name
 from outlay_analytics.reconcile.reasons import REASONS, UNEXPLAINED, ZERO, Open
@@ -81,8 +82,8 @@ def reconcile(
         `residual_usd`, `<reason>_usd` for each reason, and for rows `day`, `provider`, `model`, `models` (as the calls
         name them), `calls` and the calls that leave the cost open; `left_out` of bill and calls by reason (None for
         lines that are not in USD) and `left_out_lines` of the bill; `proposals`, the discounts that were found as
-        rows of `[[discounts]]`; `missing`, the keys and projects of the bill that are not recorded; and what
-        `witnesses.witnesses` tells.
+        rows of `[[discounts]]`; `missing`, the keys and projects of the bill that are not recorded; `meters` and
+        `accounts`, the same by what was counted and by whom it was billed to; and what `witnesses.witnesses` tells.
     """
     params = {"project": project, "first_day": bill["first_day"], "last_day": bill["last_day"]}
     calls = store.query(load_sql(SQL, "reconcile_calls"), params)
@@ -115,6 +116,7 @@ def reconcile(
     return {"bill": dict(bill), "currency": "USD", **_total(rows), "days": _days(rows), "rows": rows,
             "left_out": left_out, "left_out_lines": dict(bill["left_out_lines"]),
             "proposals": _proposals(rates, bill["first_day"]), "missing": missing,
+            "meters": by_meter(cells), "accounts": by_account(cells, missing),
             **witnesses.witnesses(store, params, rows, table)}  # fmt: skip
 
 

@@ -104,6 +104,7 @@ def page(view: View, problem: str = "") -> Page:
             "missing": missing_table(found) if found["missing"] else None,
             "proposals": [proposal_text(one) for one in found["proposals"]],
             "models": model_table(view, rows),
+            "meters": meter_table(found) if found["meters"] else None,
             "rows": row_table(view, apart) if apart else None,
             "more": max(0, len(apart) - SHOWN_ROWS),
             "day": view.get("day"),
@@ -166,6 +167,20 @@ def gap_table(view: View, found: Row) -> Table:
             ]
         )
     return Table("gaps", "What only one witness knows", columns, lines)
+
+
+def meter_table(found: Row) -> Table:
+    """What was counted of each model, by the bill and by the calls."""
+    columns = [
+        Column("Model", "name", "model"),
+        Column("Meter", "text", "meter"),
+        Column("Billed", "usd", "billed_usd"),
+        Column("Computed", "usd", "computed_usd"),
+        Column("Billed tokens", "count", "billed_tokens"),
+        Column("Tokens", "count", "tokens"),
+    ]
+    names = ("model", "meter", "billed_usd", "computed_usd", "billed_tokens", "tokens")
+    return Table("meters", "By meter", columns, [[Cell(one[name]) for name in names] for one in found["meters"]])
 
 
 def missing_table(found: Row) -> Table:
@@ -413,6 +428,7 @@ def account_table(view: View, accounts: Sequence[Row]) -> Table:
         Column("Done", "time", "done_at"),
         Column("Days", "text", "days"),
         Column("Billed", "usd", "billed_usd"),
+        Column("Today so far", "usd", "today_usd"),
         Column("Lines", "count", "lines"),
     ]
     lines = [
@@ -423,6 +439,7 @@ def account_table(view: View, accounts: Sequence[Row]) -> Table:
             Cell(one["done_at"]),
             Cell(f"{one['first_day']} – {one['last_day']}" if one["days"] else ""),
             Cell(one["billed_usd"]),
+            Cell(one["today_usd"]),
             Cell(one["lines"]),
         ]
         for one in accounts

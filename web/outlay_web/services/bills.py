@@ -38,7 +38,7 @@ PRICE_KEYS = ("input_usd_per_mtok", "cache_read_usd_per_mtok", "cache_write_usd_
 FINAL_AFTER = timedelta(days=2)  # from the beginning of a day
 NEVER: Mapping[str, Any] = {
     "state": "never",
-    **dict.fromkeys(("error", "tried_at", "done_at", "retry_at", "first_day", "last_day", "billed_usd")),
+    **dict.fromkeys(("error", "tried_at", "done_at", "retry_at", "first_day", "last_day", "billed_usd", "today_usd")),
     **dict.fromkeys(("failures", "days", "lines"), 0),
     "left_out": {},
     "left_out_lines": {},
@@ -58,7 +58,7 @@ def accounts(ctx: Context, project: str) -> list[Account]:
 def list_accounts(ctx: Context, project: str) -> list[dict[str, Any]]:
     """How each account stands: as outlay.toml names it, its `state` (`done`, `failed`, or `never` pulled) and what is
     in force."""
-    known = states(ctx.store, project)
+    known = states(ctx.store, project, ctx.now().date())
     found = []
     for account in accounts(ctx, project):
         state = known.get(account.name, {})
@@ -82,7 +82,7 @@ def pull_due(ctx: Context, writer: Writer, pause: Callable[[float], bool]) -> di
     """Pull the accounts that are due; returns which failed and why."""
     failed: dict[str, str] = {}
     for project in _projects(ctx):
-        known = states(ctx.store, project)
+        known = states(ctx.store, project, ctx.now().date())
         wanted = [
             (account, what)
             for account in accounts(ctx, project)
@@ -121,7 +121,7 @@ def _pull(
         with PULLING:
             ctx.prices.ensure(writer)
             tools = Tools(writer, ModelNames(ctx.prices.catalog), os.environ, pause, unpacked, ctx.clock)
-            before = states(ctx.store, account.project).get(account.name, {})
+            before = states(ctx.store, account.project, ctx.now().date()).get(account.name, {})
             why = pull(account, tools, whole=what == "whole", failures=before.get("failures", 0))
         if why:
             failed[account.name] = why
@@ -150,7 +150,7 @@ def compare_pulled(ctx: Context, project: str, first: date, last: date) -> dict[
             covered[provider].add(one["day"])
             if one["pulled_at"] < final_at:
                 still_open[provider].add(one["day"])
-    known = states(ctx.store, project).values()
+    known = states(ctx.store, project, ctx.now().date()).values()
     bill = {
         "bill": "",
         "name": "pulled bills",

@@ -1,7 +1,7 @@
 -- Question: how did the pulls of each account go, and what is in force?
--- Parameters: project.
+-- Parameters: project, today (UTC).
 -- Result: one row per account: its last pull, when the last one and the last whole one was done (NULL: never), how many
--- failed since, and the days in force with what they bill in USD.
+-- failed since, the days in force with what they bill in USD, and what the present day bills so far.
 WITH
     pulled AS (
         SELECT
@@ -28,6 +28,7 @@ WITH
             max(day) AS last_day,
             count() AS days,
             sum(arraySum(charges.usd)) AS billed_usd,
+            sumIf(arraySum(charges.usd), day = {today:Date}) AS today_usd,
             sum(length(charges)) AS lines
         FROM bill_days FINAL
         WHERE project = {project:String}
@@ -49,6 +50,7 @@ SELECT
     if(f.days > 0, f.first_day, NULL) AS first_day,
     if(f.days > 0, f.last_day, NULL) AS last_day,
     if(f.days > 0, f.billed_usd, NULL) AS billed_usd,
+    if(f.last_day >= {today:Date}, f.today_usd, NULL) AS today_usd,
     f.days AS days,
     f.lines AS lines
 FROM pulled AS p

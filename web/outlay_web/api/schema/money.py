@@ -166,6 +166,19 @@ RECONCILED = record(
         "left_out": by_key(maybe(USD) | {"description": "Null for lines that are not in USD."}),
         "left_out_lines": by_key(COUNT),
         "proposals": listed(PROPOSAL),
+        "meters": listed(
+            record(
+                {
+                    **each("provider model meter", TEXT),
+                    **each("billed_usd computed_usd", USD),
+                    "billed_tokens": maybe(COUNT | {"description": "Null where the bill does not say."}),
+                    "tokens": COUNT,
+                }
+            )
+        ),
+        "accounts": listed(
+            record({"provider": TEXT, **each("account key", TEXT), "billed_usd": USD, "missing": YES_NO})
+        ),
         "missing": listed(
             record({"provider": TEXT, **each("account key", TEXT | {"description": "As billed."}), "usd": USD})
         ),
@@ -193,6 +206,7 @@ ACCOUNT = record(
         **each("failures days lines", COUNT),
         **each("first_day last_day", maybe(DAY)),
         "billed_usd": maybe(USD),
+        "today_usd": maybe(USD | {"description": "Of the present day so far; null before it was pulled."}),
         "left_out": by_key(USD),
         "left_out_lines": by_key(COUNT),
         "notes": listed(TEXT),
