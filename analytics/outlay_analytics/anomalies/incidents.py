@@ -342,9 +342,13 @@ def _shown(store: Store, scope: Scope, parts: Sequence[Incident], times: Sequenc
             for driver in part["drivers"]:
                 sums[driver["driver"]] = sums.get(driver["driver"], Decimal(0)) + driver["usd"]
         drivers = [{"driver": name, "usd": value} for name, value in sorted(sums.items(), key=lambda d: -abs(d[1]))]
-        sentences = [sentence for part in told for sentence in part["sentences"][:2]][:MOST_SENTENCES]
+        sentences = [sentence for part in told for sentence in part["sentences"][1:2]][:MOST_SENTENCES]
     actual = sum((part["actual_usd"] for part in told), Decimal(0))
     usual = sum((part["expected_usd"] for part in told), Decimal(0))
+    if len(told) > 1:
+        sentences.insert(
+            0, f"{usd(actual - usual)} more than expected was spent: {usd(actual)} instead of {usd(usual)}."
+        )
     margin = Z80 * float(np.sqrt(sum(part.deviation**2 for part in parts)))
     channel = parts[0].channel
     cause = _cause(channel, drivers)

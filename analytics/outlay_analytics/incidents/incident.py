@@ -86,6 +86,15 @@ class Incident:
     def owner(self) -> str:
         return next((event.text for event in reversed(self.history) if event.kind == "owner"), "")
 
+    @property
+    def filters(self) -> dict[str, tuple[str, ...]]:
+        """The filters that leave just what it is about: its scope, or those of all its parts together."""
+        if not self.parts:
+            return {name: (value,) for name, value in self.scope.items()}
+        scopes = [part["scope"] for part in self.parts]
+        shared = [name for name in scopes[0] if all(name in scope for scope in scopes)]
+        return {name: tuple(dict.fromkeys(str(scope[name] or "") for scope in scopes)) for name in shared}
+
     def related(self, window: Window, scope: Mapping[str, Any]) -> bool:
         """Whether what was found in a window and scope is this one: the hours touch, and one scope holds the other."""
         if not (self.started_at < window.end and window.start < self.ended_at):

@@ -128,7 +128,7 @@ def _remember(store: Store, writer: Writer, one: Incident, before: Incident | No
 
 def _enriched(store: Store, one: Incident) -> Incident:
     """The incident with the slice that holds it, traces that show it, and what was changed around its start."""
-    scope = Scope(one.window, {name: (value,) for name, value in one.scope.items()}, one.project)
+    scope = Scope(one.window, one.filters, one.project)
     looked = expected_of(store, scope, one.expected_usd)
     if looked.expected is None:
         return one

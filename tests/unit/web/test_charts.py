@@ -290,3 +290,14 @@ def test_points_too_close_for_a_decade_still_have_an_axis_to_read_them_by() -> N
     table = Table("p", "Points", [Column("Name", "name")], [[Cell(point.label)] for point in points])
     figure = scatter("p", "Cost", points, table, x_title="p95", y_title="cost", x_unit=str, log=True)
     assert len([element for element in parse(figure).iter() if "tick" in (element.get("class") or "")]) > 6
+
+
+def test_what_was_changed_is_a_line_and_an_anomaly_a_ring() -> None:
+    steps = buckets(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 4, tzinfo=UTC), "day")
+    marks = [Marker(0, "deploy 42", changed=True), Marker(1, "spend rose")]
+    bars = stacked_bars("s", "Spend", steps, [Series("a", [1.0, 2.0, 3.0], 1)], markers=marks)
+    lines = line_chart("l", "Spend", steps, [Line("a", [1.0, 2.0, 3.0], 1)], markers=marks)
+    for figure in (bars, lines):
+        assert figure.svg.count('class="changed"') == figure.svg.count('class="mark"') == 1
+        assert [key.label for key in figure.legend][1:] == ["anomaly", "something changed"]
+        assert [row[0].note for row in figure.table.rows] == ["changed: deploy 42", "anomaly: spend rose", ""]

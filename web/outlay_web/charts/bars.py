@@ -8,7 +8,7 @@ from decimal import Decimal
 from markupsafe import Markup
 
 from outlay_web import format as fmt
-from outlay_web.charts.figure import Figure, Key, canvas
+from outlay_web.charts.figure import Figure, Key, canvas, changed
 from outlay_web.charts.frame import BOTTOM, TOP, frame, time_labels
 from outlay_web.charts.scale import Bucket, axis
 from outlay_web.charts.series import Marker, Series, amount_text, twin
@@ -76,7 +76,12 @@ def stacked_bars(
             class_="mark",
         )
         for marker in markers
-        if 0 <= marker.index < len(steps)
+        if 0 <= marker.index < len(steps) and not marker.changed
+    ]
+    rules = [
+        changed(marker.label, percent((marker.index + 0.5) * width), tall)
+        for marker in markers
+        if 0 <= marker.index < len(steps) and marker.changed
     ]
     hits = [
         el(
@@ -90,7 +95,7 @@ def stacked_bars(
         )
         for i, step in enumerate(steps)
     ]
-    plot = frame(scale, tall, unit, join([*layers, *marks, *hits]), time_labels(steps, tall))
+    plot = frame(scale, tall, unit, join([*layers, *rules, *marks, *hits]), time_labels(steps, tall))
     peak = max(range(len(steps)), key=totals.__getitem__, default=0)
     desc = f"{len(steps)} steps, in total {amount_text(kind, sum(totals))}" + (
         f"; the largest is {steps[peak].label} with {amount_text(kind, totals[peak])}." if steps else "."
@@ -98,6 +103,8 @@ def stacked_bars(
     legend = [Key(one.label, one.slot, one.href) for one in series]
     if marks:
         legend.append(Key("anomaly", mark="mark"))
+    if rules:
+        legend.append(Key("something changed", mark="changed"))
     return Figure(
         name,
         title,

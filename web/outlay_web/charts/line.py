@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from outlay_analytics.query.text import rfc3339
 from outlay_web import format as fmt
-from outlay_web.charts.figure import Figure, Key, canvas
+from outlay_web.charts.figure import Figure, Key, canvas, changed
 from outlay_web.charts.frame import BOTTOM, STRETCH, TOP, frame, stretched, time_labels
 from outlay_web.charts.scale import Axis, Bucket, axis
 from outlay_web.charts.series import Marker
@@ -107,17 +107,19 @@ def line_chart(
     desc = "; ".join(_describe(one, steps, kind) for one in lines) + "."
     legend = [Key(one.label, one.slot, mark="dash" if one.dashed else "line") for one in lines]
     legend += [Key(band.label, band.slot, mark="band-strong" if band.strong else "band") for band in bands]
-    if marks:
+    if any(not marker.changed for marker in markers) and marks:
         legend.append(Key("anomaly", mark="mark"))
+    if any(marker.changed for marker in markers):
+        legend.append(Key("something changed", mark="changed"))
     columns = [Column("Time", "text", "time")]
     columns += [Column(one.label, kind, one.label) for one in lines]
     for band in bands:
         columns += [Column(f"{band.label}, low", kind), Column(f"{band.label}, high", kind)]
-    noted = {marker.index: marker.label for marker in markers}
+    noted = {m.index: f"{'changed' if m.changed else 'anomaly'}: {m.label}" for m in markers}
     rows = []
     for i, step in enumerate(steps):
         label = Markup('<time datetime="{}">{}</time>').format(rfc3339(step.start), step.label)
-        note = f"anomaly: {noted[i]}" if i in noted else ""
+        note = noted.get(i, "")
         cells = [Cell(step.start, step_href(step) if step_href else None, label=label, note=note)]
         cells += [Cell(one.values[i], slot=one.slot) for one in lines]
         cells += [Cell(side[i], slot=band.slot) for band in bands for side in (band.low, band.high)]
@@ -198,6 +200,9 @@ def _limit(limit: Limit, scale: Axis, tall: float) -> Markup:
 def _marks(markers: Sequence[Marker], lines: Sequence[Line], scale: Axis, tall: float, steps: int) -> list[Markup]:
     marks = []
     for marker in markers:
+        if marker.changed:
+            marks.append(changed(marker.label, percent((marker.index + 0.5) / steps), tall))
+            continue
         value = next((one.values[marker.index] for one in lines if one.values[marker.index] is not None), None)
         if value is not None:
             dot = el("circle", cx=percent((marker.index + 0.5) / steps), cy=_y(value, scale, tall), r=5)

@@ -26,11 +26,12 @@ class Series:
 
 @dataclass(frozen=True)
 class Marker:
-    """Something that happened at a step."""
+    """Something that happened at a step: an anomaly, or what was `changed` (a deployment, a prompt version)."""
 
     index: int
     label: str
     href: str | None = None
+    changed: bool = False
 
 
 def twin(
@@ -59,7 +60,7 @@ def twin(
         known = [value for value in values if value is not None]
         note = "part" if step.part else ""
         if i in marks:
-            note = f"{note} anomaly: {marks[i].label}".strip()
+            note = f"{note} {'changed' if marks[i].changed else 'anomaly'}: {marks[i].label}".strip()
         label = Markup('<time datetime="{}">{}</time>').format(rfc3339(step.start), step.label)
         cells = [Cell(step.start, step_href(step) if step_href else None, note=note, label=label)]
         if not one:

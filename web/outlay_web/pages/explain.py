@@ -181,12 +181,12 @@ def driver_title(name: str) -> str:
     return found[0].upper() + found[1:]
 
 
-def figure(found: Row, href: str | None = None) -> Figure:
+def figure(found: Row, href: str | None = None, ends: tuple[str, str] = ("Before", "Now")) -> Figure:
     """The waterfall from the base's cost to the present one; drivers that did nothing are left to the table."""
     steps = [Step(driver_title(d["driver"]), d["usd"], href, drivers.hint(d["driver"])) for d in found["drivers"]]
     before = parts.money(found["base"].get("cost_usd"))
     return driver_waterfall(
-        "drivers", "What moved it", ("Before", before), steps, ("Now", before + found["change_usd"])
+        "drivers", "What moved it", (ends[0], before), steps, (ends[1], before + found["change_usd"])
     )
 
 

@@ -22,7 +22,7 @@ from outlay_web.charts import Cell, Column, Figure, Line, Marker, Table, buckets
 from outlay_web.http.context import Context
 from outlay_web.pages import calls as calls_page
 from outlay_web.pages import explain as explain_page
-from outlay_web.pages import parts
+from outlay_web.pages import parts, spend_chart
 from outlay_web.pages.budgets import back
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import View
@@ -48,7 +48,7 @@ def page(view: View) -> Page:
     if one is None:
         raise HTTPException(404)
     found = service.show(view.ctx, one)
-    inside = {name: str(value or "") for name, value in one.scope.items()}
+    inside = one.filters
     data = {
         "one": found,
         "badge": calls_page.badge(one.state, TONES[one.state]),
@@ -56,7 +56,8 @@ def page(view: View) -> Page:
         "tiles": tiles(view, one),
         "figure": hours_figure(view, one),
         "drivers": explain_page.figure(
-            {"base": {"cost_usd": one.expected_usd}, "drivers": one.drivers, "change_usd": moved(one)}
+            {"base": {"cost_usd": one.expected_usd}, "drivers": one.drivers, "change_usd": moved(one)},
+            ends=("Expected", "Spent"),
         )
         if one.drivers
         else None,
@@ -102,18 +103,14 @@ def hours_figure(view: View, one: Incident) -> Figure:
     start = max(one.started_at - BEFORE, one.ended_at - MOST_HOURS * HOUR)
     end = min(one.ended_at + AFTER, view.now.replace(minute=0, second=0, microsecond=0))
     window = Window(start, max(end, one.ended_at))
-    filters = {name: (value,) for name, value in one.scope.items()}
-    scope = Scope(window, filters, one.project)
+    scope = Scope(window, one.filters, one.project)
     steps = buckets(window.start, window.end, "hour", view.timezone)
     spent = hourly(view.ctx, scope)
     usual = expected_hours(view.ctx, scope, one)
-    marks = [(one.started_at, f"began: {one.cause}"), *((change["at"], change["name"]) for change in one.changes)]
-    placed: dict[int, Marker] = {}
-    for at, label in marks:
-        i = next((k for k, step in enumerate(steps) if step.start <= at < step.end), None)
-        if i is not None:
-            before = f"{placed[i].label}; " if i in placed else ""
-            placed[i] = Marker(i, before + label)
+    began = next((k for k, step in enumerate(steps) if step.start <= one.started_at < step.end), None)
+    marks = [] if began is None else [Marker(began, f"began: {one.cause}")]
+    around = replace(view.scope, window=window, filters=one.filters)
+    changes = spend_chart.changed_markers(replace(view, query=replace(view.query, scope=around)), steps)
     return line_chart(
         "hours",
         "Spend per hour, and what was expected",
@@ -122,7 +119,7 @@ def hours_figure(view: View, one: Incident) -> Figure:
             Line("spent", [spent.get(step.start) for step in steps], 1, area=True),
             Line("expected", [usual.get(step.start) for step in steps], 4, dashed=True),
         ],
-        markers=list(placed.values()),
+        markers=[*changes, *marks],
         step_href=lambda step: view.between(step.start, step.end, "/calls"),
         height=240,
         timezone=view.timezone,
@@ -156,6 +153,8 @@ def slice_line(view: View, one: Incident) -> tuple[str, str, str] | None:
     words = f"{fmt.usd_text(one.slice['change_usd'], signed=True)}"
     if 0 < share <= 1:
         words += f", {fmt.ratio_text(share)} of what is above expected"
+    elif share > 1:
+        words += ", more than the whole since it took over from others"
     href = view.to("/spend", start=rfc3339(one.started_at), end=rfc3339(one.ended_at), **where)
     return explain_page.where_text(one.slice["where"]), href, words
 

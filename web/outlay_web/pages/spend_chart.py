@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.incidents.markers import list_markers
 from outlay_web import format as fmt
 from outlay_web.charts import OTHER, Bucket, Figure, Marker, Series, stacked_bars
 from outlay_web.pages import parts
@@ -73,6 +74,7 @@ def spend_figure(
             placed[i] = Marker(i, f"{placed[i].label}; {label}", placed[i].href)
         elif i is not None:
             placed[i] = Marker(i, label, href)
+    changes = changed_markers(view, steps)
     return stacked_bars(
         name,
         title or f"Spend by {parts.dimension_title(dimension)}, per {view.interval}",
@@ -80,13 +82,23 @@ def spend_figure(
         series,
         kind=kind,
         unit=units.get(kind, _count_short),
-        markers=list(placed.values()),
+        markers=[*changes, *placed.values()],
         step_href=(lambda step: view.at(step, path))
         if view.interval != "hour"
         else (lambda step: view.at(step, "/calls")),
         height=height,
         timezone=view.timezone,
     )
+
+
+def changed_markers(view: View, steps: Sequence[Bucket]) -> list[Marker]:
+    """What was changed in the view's window, one line for a step: markers, prompt versions and models that are new."""
+    placed: dict[int, list[str]] = {}
+    for one in list_markers(view.ctx.store, view.scope):
+        i = next((k for k, step in enumerate(steps) if step.start <= one["at"] < step.end), None)
+        if i is not None:
+            placed.setdefault(i, []).append(fmt.name_text(one["name"]))
+    return [Marker(i, "; ".join(names), changed=True) for i, names in sorted(placed.items())]
 
 
 def _step_of(row: Row, index: Mapping[datetime, int], steps: Sequence[Bucket]) -> int | None:

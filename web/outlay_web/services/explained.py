@@ -18,6 +18,9 @@ def expected(ctx: Context, scope: Scope) -> Looked:
         ctx.store, scope.project, Window(window.start - LOOKBACK * max(window.length, WEEK), window.end)
     )
     where = {name: values[0] for name, values in scope.filters.items() if len(values) == 1}
-    mine = next((one for one in known if one.window == window and dict(one.scope) == where), None)
+    asked = {name: set(values) for name, values in scope.filters.items()}
+    mine = next(
+        (one for one in known if one.window == window and {n: set(v) for n, v in one.filters.items()} == asked), None
+    )
     related = [one.window for one in known if one.related(one.window, where) and one is not mine]
     return expected_of(ctx.store, scope, mine.expected_usd if mine else None, related)
