@@ -40,6 +40,7 @@ from outlay_collector.dialects.model import Blob, Dialect, Kind
 DIALECTS: tuple[Dialect, ...] = (
     outlay_sdk.TABLE,
     anthropic_sdk.TABLE,
+    anthropic_sdk.PLATFORM,
     otel_genai.LANGCHAIN,
     otel_genai.ANTHROPIC,
     otel_genai.BEDROCK,

@@ -2,6 +2,17 @@
 
 from outlay_collector.dialects.model import Dialect
 
+PLATFORM = Dialect(
+    name="anthropic_platform",
+    title="Claude platform (the provider's own spans)",
+    scopes=("com.anthropic.claude-platform",),
+    rank=12,
+    notes=(
+        "Written by the provider at its side of a request, which the client's span describes too: they share the",
+        "response's id, and the client's is the call.",
+    ),
+)
+
 TABLE = Dialect(
     name="anthropic_sdk",
     title="Anthropic SDK (native spans)",

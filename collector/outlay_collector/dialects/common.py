@@ -51,6 +51,15 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "workflow": (AGGREGATE, ""),
     "task": (AGGREGATE, ""),
     "parser": (PLAIN, ""),
+    # What judges an answer may repeat its usage; a model that judges has a span of its own below.
+    **dict.fromkeys(("evaluate", "evaluation", "evaluator", "score", "judge"), (PLAIN, "")),
+    # Of the conventions of 2026: an answer that is fetched was billed to the request that made it.
+    "fetch_response": (PLAIN, ""),
+    "retrieve_response": (PLAIN, ""),
+    "retrieval": (AGGREGATE, ""),
+    "plan": (AGGREGATE, ""),
+    "search_memory": (AGGREGATE, ""),
+    "update_memory": (AGGREGATE, ""),
     "prompt": (PLAIN, ""),
 }
 
@@ -58,7 +67,12 @@ OPERATIONS: dict[str, tuple[str, str]] = {
 KINDS: tuple[Kind, ...] = (
     Kind(
         "openinference.span.kind",
-        {"llm": (CALL, "chat"), "embedding": (CALL, "embeddings"), "reranker": (CALL, "rerank")},
+        {
+            "llm": (CALL, "chat"),
+            "embedding": (CALL, "embeddings"),
+            "reranker": (CALL, "rerank"),
+            "evaluator": (PLAIN, ""),
+        },
         otherwise=AGGREGATE,
     ),
     Kind("gen_ai.operation.name", OPERATIONS),
@@ -234,6 +248,18 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "llm.usage.reasoning_tokens",
     ),
     **MODALITIES,
+    "compaction_input_tokens": ("anthropic.usage.compaction.input_tokens", "gen_ai.usage.compaction.input_tokens"),
+    "compaction_cache_read_tokens": (
+        "anthropic.usage.compaction.cache_read_input_tokens",
+        "anthropic.usage.compaction.cache_read.input_tokens",
+        "gen_ai.usage.compaction.cache_read.input_tokens",
+    ),
+    "compaction_cache_write_tokens": (
+        "anthropic.usage.compaction.cache_creation_input_tokens",
+        "anthropic.usage.compaction.cache_creation.input_tokens",
+        "gen_ai.usage.compaction.cache_creation.input_tokens",
+    ),
+    "compaction_output_tokens": ("anthropic.usage.compaction.output_tokens", "gen_ai.usage.compaction.output_tokens"),
     "web_searches": (
         "outlay.usage.web_searches",
         "gen_ai.usage.web_searches",

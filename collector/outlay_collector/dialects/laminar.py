@@ -1,6 +1,6 @@
 """Laminar (lmnr)."""
 
-from outlay_collector.dialects.model import AGGREGATE, CALL, Dialect, Kind
+from outlay_collector.dialects.model import AGGREGATE, CALL, PLAIN, Dialect, Kind
 
 TABLE = Dialect(
     name="laminar",
@@ -8,6 +8,12 @@ TABLE = Dialect(
     scopes=("lmnr",),
     marks=("lmnr.span.type",),
     rank=30,
-    kinds=(Kind("lmnr.span.type", {"llm": (CALL, "chat"), "embedding": (CALL, "embeddings")}, otherwise=AGGREGATE),),
+    kinds=(
+        Kind(
+            "lmnr.span.type",
+            {"llm": (CALL, "chat"), "embedding": (CALL, "embeddings"), "evaluator": (PLAIN, "")},
+            otherwise=AGGREGATE,
+        ),
+    ),
     notes=("Gemini streams: the output adds up the running counts of all chunks.",),
 )

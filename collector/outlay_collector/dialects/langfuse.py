@@ -1,6 +1,6 @@
 """Langfuse SDKs: JSON in `langfuse.observation.*`."""
 
-from outlay_collector.dialects.model import AGGREGATE, CALL, Blob, Dialect, Kind
+from outlay_collector.dialects.model import AGGREGATE, CALL, PLAIN, Blob, Dialect, Kind
 
 TABLE = Dialect(
     name="langfuse",
@@ -11,7 +11,7 @@ TABLE = Dialect(
     kinds=(
         Kind(
             "langfuse.observation.type",
-            {"generation": (CALL, "chat"), "embedding": (CALL, "embeddings")},
+            {"generation": (CALL, "chat"), "embedding": (CALL, "embeddings"), "evaluator": (PLAIN, "")},
             otherwise=AGGREGATE,
         ),
     ),

@@ -1,6 +1,6 @@
 """MLflow tracing: every value is a JSON text, usage in `mlflow.chat.tokenUsage`."""
 
-from outlay_collector.dialects.model import AGGREGATE, CALL, Blob, Dialect, Kind
+from outlay_collector.dialects.model import AGGREGATE, CALL, PLAIN, Blob, Dialect, Kind
 
 TABLE = Dialect(
     name="mlflow",
@@ -16,6 +16,7 @@ TABLE = Dialect(
                 "llm": (CALL, "chat"),
                 "embedding": (CALL, "embeddings"),
                 "reranker": (CALL, "rerank"),
+                "evaluator": (PLAIN, ""),
             },
             otherwise=AGGREGATE,
         ),

@@ -44,6 +44,13 @@ OTHER_FIELDS = (
 )
 # Counts of the plain part where a side is told part by part: what is left of the whole is of the one other kind.
 TEXT_PARTS = ("input_text_tokens", "output_text_tokens", "cache_read_text_tokens")
+# What a provider used to shorten a conversation on its own, billed beside the counts of the answer.
+COMPACTION = (
+    "compaction_input_tokens",
+    "compaction_cache_read_tokens",
+    "compaction_cache_write_tokens",
+    "compaction_output_tokens",
+)
 COUNT_FIELDS = (
     "input_tokens",
     "output_tokens",
@@ -54,6 +61,7 @@ COUNT_FIELDS = (
     "cache_write_1h_tokens",
     "reasoning_tokens",
     *TEXT_PARTS,
+    *COMPACTION,
     *OTHER_FIELDS,
 )
 NUMBER_FIELDS = ("cost_usd", "ttft_s", "ttft_ms", "ttft_at", "streamed", "tail_s")

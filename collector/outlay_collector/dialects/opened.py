@@ -144,6 +144,11 @@ def read_usage(usage: Any, style: str) -> UsageObject:
         if name not in chosen:
             chosen[name] = word
             counts[name] = words[word]
+    steps = usage.get("iterations")
+    for entry in steps if isinstance(steps, list) else ():
+        if isinstance(entry, dict) and entry.get("type") == "compaction":
+            for name, count in read_usage(entry, style).counts.items():
+                counts[name] = counts.get(name, 0) + count
     tier, region = usage.get("service_tier"), usage.get("inference_geo")
     return UsageObject(
         counts,

@@ -29,6 +29,7 @@ from outlay_collector.settle.reading.usage import Usage, Written, canonical
 
 YES, NO = (b"true", b"1"), (b"false", b"0")
 """How attributes write a flag, in lower case."""
+COMPACTED = ("input", "cache_read", "cache_write", "output")
 LONGEST_TAIL_S = LONGEST_WAIT_S = 86_400
 MOST_ATTEMPTS = 2**16
 FIRST_FAILED_STATUS = 400
@@ -176,6 +177,7 @@ def _columns(read: _Read) -> dict[str, Any]:
             output_excludes_reasoning=has_usage & usage.corrects_output,
             unknown_library=read.unknown_library & speaks,
             cache_write_split_larger=has_usage & usage.split_larger,
+            cached_input_unknown=has_usage & is_call & usage.cached_unknown,
         ),
         "response_key": response_keys(spans, response_id, has_response & speaks),
         "fingerprint": fingerprints(spans, usage.input, usage.output, is_call & has_usage & counted & may_lack_id),
@@ -199,6 +201,10 @@ def _usage(said: Said, objects: Objects, identity: Identity, dialect: Ints) -> U
             output=said.count("output_tokens"),
             output_in_object=objects.output,
             total=said.count("total_tokens"),
+            compaction={
+                side: said.count(f"compaction_{side}_tokens")
+                for side in ("input", "cache_read", "cache_write", "output")
+            },
             cache_read=said.count("cache_read_tokens"),
             cache_write=said.count("cache_write_tokens"),
             cache_write_5m=said.count("cache_write_5m_tokens"),

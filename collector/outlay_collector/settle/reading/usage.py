@@ -22,6 +22,8 @@ class Written:
     output: Ints
     output_in_object: Ints
     total: Ints
+    compaction: dict[str, Ints]
+    """Input, cache reads and writes and output of what is billed beside the answer, by side."""
     cache_read: Ints
     cache_write: Ints
     cache_write_5m: Ints
@@ -53,6 +55,8 @@ class Usage:
     """Totals or sizes say that input leaves cached tokens out, and the table does not."""
     corrects_output: Bools
     """They say that output leaves reasoning out, and the table does not."""
+    cached_unknown: Bools
+    """Input is told as the wire does, which leaves cached tokens out, and nothing tells of these."""
     split_larger: Bools
     """The writes by how long they last are more than the writes."""
 
@@ -94,18 +98,33 @@ def canonical(said: Written) -> Usage:
     in_total = known_excludes & (said.reasoning == UNKNOWN) & has_total & has_plain & (counted_in != UNKNOWN)
     in_total &= total > counted_in + output_plain
     counted_out = np.where(output_excludes & has_plain, output_plain + reasoning, output_plain)
+    answered = np.where(in_total & ~output_excludes, total - counted_in, counted_out)
+    more = {side: _or_0(count) for side, count in said.compaction.items()}
+    more_parts = more["cache_read"] + more["cache_write"]
+    # The wire counts what was cached beside the input there, too.
+    more_in = more["input"] + np.where(more["input"] < more_parts, more_parts, 0)
     return Usage(
-        input=counted_in,
-        output=np.where(in_total & ~output_excludes, total - counted_in, counted_out),
-        cache_read=said.cache_read,
-        cache_write=np.where(write_known, write, UNKNOWN),
+        input=_plus(counted_in, more_in),
+        output=_plus(answered, more["output"]),
+        cache_read=_plus(said.cache_read, more["cache_read"]),
+        cache_write=_plus(np.where(write_known, write, UNKNOWN), more["cache_write"]),
         cache_write_1h=said.cache_write_1h,
         reasoning=said.reasoning,
-        parts=parts,
+        parts=parts + more_parts,
         corrects_input=input_excludes & has_input & ~said.table_excludes_cached,
         corrects_output=output_excludes & ~known_excludes,
+        cached_unknown=has_input
+        & said.table_excludes_cached
+        & (said.cache_read == UNKNOWN)
+        & ~write_known
+        & (said.input_in_object == UNKNOWN),
         split_larger=(said.cache_write != UNKNOWN) & (write_split > said.cache_write),
     )
+
+
+def _plus(count: Ints, more: Ints) -> Ints:
+    """A count and what comes on top; unknown where neither is known."""
+    return np.where(more > 0, _or_0(count) + more, count)
 
 
 def _or_0(count: Ints) -> Ints:

@@ -1,0 +1,75 @@
+"""What conventions and libraries write of late: compaction, evaluations, fetched answers, the provider's spans."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+from tests.settle_world import World, new_world, usage
+
+from outlay_collector.settle import Settler
+from outlay_collector.store import Store
+
+SONNET = {"gen_ai.request.model": "claude-sonnet-4-6", "gen_ai.provider.name": "anthropic"}
+
+
+@pytest.fixture
+def world(shared: tuple[Store, Settler]) -> World:
+    return new_world(shared)
+
+
+def test_what_compaction_used_is_billed_beside_the_answer(world: World) -> None:
+    answer = usage(1000, 100) | SONNET
+    wire = {"input_tokens": 100_000, "output_tokens": 2000, "type": "compaction"}
+    message = {"type": "message", "input_tokens": 1000, "output_tokens": 100}
+    spans = {
+        "alone": answer,
+        "attributes": answer
+        | {"anthropic.usage.compaction.input_tokens": "100000", "anthropic.usage.compaction.output_tokens": "2000"},
+        "object": {**SONNET, "gen_ai.operation.name": "chat"}
+        | {"gen_ai.usage": json.dumps({"input_tokens": 1000, "output_tokens": 100, "iterations": [wire, message]})},
+    }
+    for n, (name, attributes) in enumerate(spans.items()):
+        world.span(name, attributes, trace=name, at_ms=n)
+    rows = {row["name"]: (row["input_tokens"], row["output_tokens"], row["cost_usd"]) for row in world.calls()}
+    whole = (101_000, 2100, Decimal("0.3345"))
+    assert rows == {"alone": (1000, 100, Decimal("0.0045")), "attributes": whole, "object": whole}
+
+
+def test_a_span_of_an_evaluation_that_repeats_what_it_judged_is_no_call(world: World) -> None:
+    world.span("judged", usage(100, 10))
+    world.span("evaluate", usage(100, 10, gen_ai__operation__name="evaluate"), trace="u")
+    world.span("evaluator", usage(100, 10, openinference__span__kind="EVALUATOR"), trace="v")
+    world.span("the judge", usage(500, 5), trace="v", parent="evaluator", at_ms=1)
+    assert sorted(world.counts()) == [("judged", 100, 10), ("the judge", 500, 5)]
+
+
+def test_to_fetch_an_answer_again_is_no_call(world: World) -> None:
+    answered = usage(100, 10, gen_ai__response__id="resp_1")
+    world.span("asked", answered)
+    fetched = answered | {"gen_ai.operation.name": "fetch_response"}
+    world.span("fetched", fetched, trace="u", at_ms=60_000)
+    world.span("fetched again", fetched, trace="v", at_ms=90_000)
+    assert world.counts() == [("asked", 100, 10)]
+
+
+def test_the_providers_own_span_is_the_clients_request(world: World) -> None:
+    counts = usage(100, 10, gen_ai__response__id="msg_1") | SONNET
+    world.span("client", counts, scope="com.anthropic.sdk")
+    world.span("server", counts, trace="u", at_ms=1, scope="com.anthropic.claude-platform")
+    assert world.call()["name"] == "client"
+
+
+def test_input_of_which_nobody_says_what_was_cached_is_marked(world: World) -> None:
+    bedrock = usage(100, 10) | {
+        "gen_ai.provider.name": "aws.bedrock",
+        "gen_ai.request.model": "anthropic.claude-opus-4-8",
+    }
+    world.span("untold", bedrock, scope="opentelemetry.instrumentation.botocore")
+    told = bedrock | {"gen_ai.usage.cache_read.input_tokens": "0"}
+    world.span("told", told, trace="u", scope="opentelemetry.instrumentation.botocore")
+    world.span("inclusive", usage(100, 10) | SONNET, trace="v")
+    flags = {row["name"]: row["flags"] for row in world.calls()}
+    assert "cached_input_unknown" in flags["untold"]
+    assert "cached_input_unknown" not in flags["told"] + flags["inclusive"]
