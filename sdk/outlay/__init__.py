@@ -24,6 +24,7 @@ from outlay.optimizations.matrix import MATRIX, MatrixRow, measured_matrix
 from outlay.optimizations.router import Route, Router, Rule
 from outlay.optimizations.rules import bypass
 from outlay.optimizations.semantic_cache import SemanticCache
+from outlay.optimizations.sqlite_store import SqliteStore
 from outlay.tracing.call import Call
 from outlay.tracing.context import tags
 from outlay.tracing.lifecycle import flush, init, shutdown, stats, when_started
@@ -55,6 +56,7 @@ __all__ = [
     "Router",
     "Rule",
     "SemanticCache",
+    "SqliteStore",
     "Usage",
     "aevaluate",
     "assign",

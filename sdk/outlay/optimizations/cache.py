@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 from outlay.optimizations.checks import check_function, check_limits, check_name
 from outlay.optimizations.lookup import Found, Place
 from outlay.optimizations.rules import Rules
+from outlay.optimizations.sealing import Keys, Seal
 from outlay.optimizations.single_flight import Flights
 from outlay.optimizations.stores import Entry, Keeper, MemoryStore
 from outlay.optimizations.wrapping import Wrapped, cache_of
@@ -45,6 +46,7 @@ def cached(
     stale_s: float = 0.0,
     dumps: Callable[[Any], Any] = _same,
     loads: Callable[[Any], Any] = _same,
+    encryption_key: Keys | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def cached(
     function: Callable[P, R] | None = None,
@@ -62,6 +64,7 @@ def cached(
     stale_s: float = 0.0,
     dumps: Callable[[Any], Any] = _same,
     loads: Callable[[Any], Any] = _same,
+    encryption_key: Keys | None = None,
 ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
     """Answer equal calls from a cache. For whatever can be called, sync or async: functions, methods, cascades.
 
@@ -76,8 +79,8 @@ def cached(
             plain data that they hold still tells them apart, unless there is a `key`, too: then name and key are all
             that counts. Keeps answers good over releases.
         ttl_s: Seconds an answer stays good; None means as long as the store keeps it.
-        store: Any mutable mapping, or a Redis client (for coroutine functions also an async one); default is memory of
-            this process. A store that fails costs a lookup, never an answer.
+        store: Any mutable mapping, a Redis client (for coroutine functions also an async one), or `SqliteStore`;
+            default is memory of this process. A store that fails costs a lookup, never an answer.
         key: Makes the key from the call's arguments; default are all of them, by value. Arguments without a value, such
             as a client or a method's object that holds one, need a key of yours; without one the call is made and a
             warning logged.
@@ -91,6 +94,8 @@ def cached(
         stale_s: How long after `ttl_s` an answer may still be given where making a new one fails.
         dumps: Turns an answer into what JSON can express, for Redis.
         loads: The way back.
+        encryption_key: Encrypts answers in a store beyond this process (`outlay[encryption]`): a Fernet key, or
+            several, of which the first encrypts. Keys of calls stay readable: names, versions, scopes and hashes.
 
     Answers that can be read only once, such as streams and generators, are passed on and not kept. A hit is a copy, for
     its reader to change. `invalidate` forgets an answer, `bypass` makes it anew.
@@ -107,7 +112,8 @@ def cached(
     if not 0 <= stale_s < math.inf or (stale_s and ttl_s is None):
         raise ValueError(f"stale_s must be at least 0 and finite, and goes with ttl_s, not {stale_s!r}")
     rules = Rules.of("cached", when, version, scope)
-    keeper = Keeper(store if store is not None else MemoryStore(max_entries), ttl_s, dumps, loads, stale_s)
+    seal = None if encryption_key is None else Seal(encryption_key)
+    keeper = Keeper(store if store is not None else MemoryStore(max_entries), ttl_s, dumps, loads, stale_s, seal)
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         if isinstance(function, (classmethod, staticmethod)):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from outlay import _fork, _safely
+from outlay.optimizations.sealing import Seal
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ class MemoryStore(MutableMapping[str, Entry]):
 
 
 class Keeper:
-    """Reads and writes entries in a mapping, or in a Redis client, sync or async, which keeps JSON.
+    """Reads and writes entries in a mapping, or in a Redis client, sync or async, or what has its methods: as JSON.
 
     A store that fails costs a lookup, never an answer.
     """
@@ -88,13 +89,17 @@ class Keeper:
         dumps: Callable[[Any], Any],
         loads: Callable[[Any], Any],
         stale_s: float = 0.0,
+        seal: Seal | None = None,
     ) -> None:
         self._store = store
+        self._seal = seal
         self._ttl_s = ttl_s
         self._stale_s = stale_s
         self.is_remote = hasattr(store, "setex")
         self._dumps = dumps
         self._loads = loads
+        if seal is not None and not self.is_remote:
+            raise ValueError("encryption_key is for a store beyond this process: Redis, SqliteStore")
         needed = ("get", "set") if self.is_remote else ("get", "pop", "__setitem__")
         missing = [name for name in needed if not callable(getattr(store, name, None))]
         if missing:
@@ -106,7 +111,7 @@ class Keeper:
         try:
             found = self._store.get(key)
             if self.is_remote:
-                return self._read(found)
+                return self._read(key, found)
             if found is not None and found.is_over(self._stale_s):
                 self._store.pop(key, None)
                 return None
@@ -131,7 +136,7 @@ class Keeper:
         if not self.is_async:
             return self.get(key)
         try:
-            return self._read(await self._store.get(key))
+            return self._read(key, await self._store.get(key))
         except Exception:
             _safely.report("cache store")
             return None
@@ -146,17 +151,21 @@ class Keeper:
         except Exception:
             _safely.report("cache store")
 
-    def _read(self, raw: Any) -> Entry | None:
+    def _read(self, key: str, raw: Any) -> Entry | None:
         if raw is None:
             return None
-        stored = json.loads(raw)
+        stored = json.loads(raw if self._seal is None else self._seal.open(raw))
+        if self._seal is not None and stored.get("key") != key:
+            raise ValueError("an answer in the store lies under another one's key")
         entry = Entry(self._loads(stored["value"]), stored["facts"], stored.get("expires_at"))
         return None if entry.is_over(self._stale_s) else entry
 
     def _write(self, key: str, entry: Entry) -> Any:
         entry.expires_in(self._ttl_s)
         stored = {"value": self._dumps(entry.value), "facts": entry.facts, "expires_at": entry.expires_at}
-        raw = json.dumps(stored)
+        raw: str | bytes = json.dumps(stored)
+        if self._seal is not None:
+            raw = self._seal.close(json.dumps({**stored, "key": key}))
         if self._ttl_s is None:
             return self._store.set(key, raw)
         kept_s = self._ttl_s + self._stale_s
