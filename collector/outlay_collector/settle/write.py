@@ -126,7 +126,7 @@ def _write_lookups(run: Run, gathered: Gathered, resolved: Resolved) -> None:
         own = spans["provider"][row].as_py()
         provider.append(own or (spans["provider"][int(said_by["provider"][at])].as_py() if called else b""))
     taken = spans.take(pa.array(rows))
-    said = dimensions_of(_maps(contexts), taken["service"], taken["dialect"], run.mapping)
+    dimensions = dimensions_of(_maps(contexts), taken["service"], taken["dialect"], run.mapping)
     found = {name: taken[name] for name in (*KEY, "duration_ns", "service", "environment")} | {
         "kind": taken["cache_kind"],
         "hit": pa.array(facts.cached[rows]),
@@ -134,7 +134,7 @@ def _write_lookups(run: Run, gathered: Gathered, resolved: Resolved) -> None:
         "avoided_usd": pa.array([avoided.get(row) for row in rows.tolist()], pa.decimal128(38, 12)),
         "provider": pa.array(provider, pa.binary()),
         "model": pa.array(model, pa.binary()),
-        **{name: pc.fill_null(column, b"") for name, column in said.items()},
+        **{name: pc.fill_null(column, b"") for name, column in dimensions.items()},
         "tags": pa.array([_tags(context) for context in contexts], pa.map_(pa.binary(), pa.binary())),
     }
     _insert(writer, "lookups", pa.table(found), gone, run.version)
