@@ -46,6 +46,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("OUTLAY_", "OTEL_")) and name not in ("OUTLAY_TEST_DSN", "OUTLAY_CHROMIUM"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OUTLAY_SPOOL_DIR", "off")  # nor a file in the developer's home
 
 
 def _dsn(database: str) -> str:

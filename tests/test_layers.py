@@ -106,7 +106,7 @@ def test_what_parses_answers_knows_nothing_of_spans_in_progress_or_hooks() -> No
 
 MAX_LINES = 300
 LONGER = {  # file of the SDK → why it is longer
-    "outlay/export/queue.py": "the queue and its one worker share a lock and every count",
+    "outlay/export/queue.py": "the queue, its one worker and who writes to the spool share a lock and every count",
 }
 
 

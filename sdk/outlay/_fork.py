@@ -7,6 +7,7 @@ the child to open it. What has locks says here how to get new ones.
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from typing import Protocol
 
@@ -18,6 +19,18 @@ class Forkable(Protocol):
         """Runs in the child, before anything else."""
 
 
+class Holder(Protocol):
+    """Does things on threads of its own that must not be half done when memory is copied, such as imports."""
+
+    def before_fork(self) -> None:
+        """Runs in the parent, before: waits until nothing is, and lets nothing begin."""
+
+    def forked(self) -> None:
+        """Runs in the parent, after, on the same thread."""
+
+
+_held: weakref.WeakValueDictionary[int, Holder] = weakref.WeakValueDictionary()
+_here = threading.local()
 _known: weakref.WeakValueDictionary[int, Forkable] = weakref.WeakValueDictionary()
 
 
@@ -26,10 +39,26 @@ def renew(owner: Forkable) -> None:
     _known[id(owner)] = owner
 
 
+def hold(owner: Holder) -> None:
+    """Call `owner.before_fork()` and `owner.forked()` around every fork, as long as the owner lives."""
+    _held[id(owner)] = owner
+
+
+def _before_fork() -> None:
+    _here.owners = list(_held.values())
+    for owner in _here.owners:
+        owner.before_fork()
+
+
+def _forked() -> None:
+    for owner in _here.__dict__.pop("owners", ()):
+        owner.forked()
+
+
 def _after_fork() -> None:
     for owner in list(_known.values()):
         owner.after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_forked, after_in_child=_after_fork)

@@ -70,16 +70,39 @@ SETTINGS: tuple[Setting, ...] = (
         minimum=0.1,
     ),
     Setting(
+        "mode",
+        "",
+        "",
+        "serverless: as flush_at_end; process: not so. Default: what the platform's variables say.",
+        allowed=("", "serverless", "process"),
+    ),
+    Setting(
         "flush_at_end",
         False,
         "",
-        "Outermost tracked functions and calls return once their spans are sent; on in AWS Lambda, which freezes then.",
+        "Outermost tracked functions and calls return once their spans are sent, as where a platform freezes then.",
     ),
     Setting("exit_timeout_s", 4.0, "s", "Longest time process exit waits for what is still queued.", minimum=0),
+    Setting(
+        "spool_dir",
+        "",
+        "",
+        "Folder that keeps what is not sent yet, for the next start; off: none. Default: in the user's state.",
+    ),
     Setting("spool_file", "", "", "File that takes what could not be sent, for `outlay ingest`; {pid} is replaced."),
-    Setting("spool_bytes", 64 << 20, "bytes", "Largest size of that file.", minimum=0),
+    Setting("spool_bytes", 64 << 20, "bytes", "Largest size of such a file.", minimum=0),
 )
 
+SERVERLESS = (
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "K_SERVICE",  # Cloud Run and Cloud Functions
+    "FUNCTION_TARGET",
+    "FUNCTIONS_WORKER_RUNTIME",  # Azure Functions
+    "VERCEL",
+    "NETLIFY",
+)
+"""Set by platforms that may freeze a process once it has answered."""
 
 _NAMED = {setting.name: setting for setting in SETTINGS}
 
@@ -110,8 +133,10 @@ class Settings:
     batch_spans: int
     flush_interval_ms: int
     export_timeout_s: float
+    mode: str
     flush_at_end: bool
     exit_timeout_s: float
+    spool_dir: str
     spool_file: str
     spool_bytes: int
     traces_url: str = ""
@@ -131,8 +156,6 @@ class Settings:
             ConfigError: If a value is wrong and `on_error` is not given.
         """
         values = read_settings(SETTINGS, environ, on_error)
-        if environ.get("AWS_LAMBDA_RUNTIME_API") and not environ.get("OUTLAY_FLUSH_AT_END", "").strip():
-            values["flush_at_end"] = True
         taken: dict[str, Any] = {}
         for name, value in given.items():
             if name not in _NAMED:
@@ -145,6 +168,9 @@ class Settings:
                         raise
                     on_error(bad)
         values.update(taken)
+        if not environ.get("OUTLAY_FLUSH_AT_END", "").strip() and "flush_at_end" not in taken:
+            frozen = any(environ.get(variable) for variable in SERVERLESS) and values["mode"] != "process"
+            values["flush_at_end"] = frozen or values["mode"] == "serverless"
         explicit = taken.get("endpoint") or environ.get("OUTLAY_ENDPOINT", "").strip()
         for signal in ("traces", "logs"):
             values[f"{signal}_url"] = _signal_url(signal, explicit, values["endpoint"], environ)

@@ -102,6 +102,9 @@ class MemorySender(Sender):
         self.requests: list[tuple[str, bytes]] = []
         self.answers = list(answers)
 
+    def prepare(self) -> None:
+        """Nothing is needed."""
+
     def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
         """Keep one request if the answer is 200."""
         answer = self.answers.pop(0) if self.answers else (200, 0.0)

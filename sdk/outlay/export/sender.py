@@ -35,6 +35,12 @@ class Sender:
         self._settings = settings
         self._session: Any = None
 
+    def prepare(self) -> None:
+        """Import what sending needs; a child that is forked in the middle of an import would wait for it for ever."""
+        import gzip  # noqa: F401
+
+        import requests  # noqa: F401
+
     def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
         """POST one request and wait for the answer."""
         import gzip

@@ -85,9 +85,18 @@ class Client:
         from outlay.export.encode import Encoder
         from outlay.export.queue import Pipeline
         from outlay.export.sender import Sender
+        from outlay.export.spool import Spool
 
         encoder = Encoder(settings)
-        pipeline = Pipeline(settings, sender or Sender(settings), encoder.spans, encoder.scores, exiting=self.exiting)
+        spool = Spool.of(settings) if sender is None else None
+        pipeline = Pipeline(
+            settings,
+            sender or Sender(settings),
+            encoder.spans,
+            encoder.scores,
+            exiting=self.exiting,
+            spool=spool,
+        )
         if self.pipeline is not None:
             self.pipeline.hand_over(pipeline)
         lent = self.own_provider is not None and trace.get_tracer_provider() is self.own_provider

@@ -55,7 +55,9 @@ def init(
     share_spans: bool | None = None,
     tracer_provider: Any = None,
     wire: bool | None = None,
+    spool_dir: str | None = None,
     spool_file: str | None = None,
+    mode: str | None = None,
     disabled: bool | None = None,
 ) -> None:
     """Start metering. Optional: the first tracked call does it with the environment's settings.
@@ -80,7 +82,9 @@ def init(
         share_spans: Let the application's own exporters have Outlay's spans, too.
         tracer_provider: Use this provider instead of the global one.
         wire: Meter calls at the HTTP layer. On by default.
+        spool_dir: Folder that keeps what is not sent yet, for the next start; `off`: none.
         spool_file: File for what could not be sent, to be loaded with `outlay ingest`.
+        mode: `serverless` sends at the end of the outermost tracked call; `process` does not, whatever the platform.
         disabled: Switch everything off.
     """
     given = {
@@ -98,7 +102,9 @@ def init(
         "set_global": set_global,
         "share_spans": share_spans,
         "wire": wire,
+        "spool_dir": spool_dir,
         "spool_file": spool_file,
+        "mode": mode,
         "disabled": disabled,
     }
     _start(given, explicit=True, redact=redact, provider=tracer_provider)
@@ -122,6 +128,8 @@ def _start(given: dict[str, Any], *, explicit: bool, redact: Redact | None = Non
         if _client.enabled and settings.wire:
             for begin in _begins:
                 begin()
+        if _client.enabled and _client.pipeline is not None:
+            _client.pipeline.recover()
 
 
 def _bad_setting(error: Exception) -> None:

@@ -46,6 +46,9 @@ class OutlayProcessor(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Give spans of other instrumentations the tags of the code they run in."""
         try:
+            pipeline = self._recorder.pipeline
+            if pipeline is not None:
+                pipeline.begun()
             scope = span._instrumentation_scope
             if scope is not None and scope.name == semconv.SCOPE:
                 return  # ours were born with them
@@ -75,6 +78,8 @@ class OutlayProcessor(SpanProcessor):
                     pipeline.flush(recorder.settings.exit_timeout_s)
             except Exception:
                 _safely.report("span processor")
+        elif pipeline is not None:
+            pipeline.gone()
 
     def shutdown(self) -> None:
         """The application's provider ends; the pipeline goes on and is emptied at process exit."""
