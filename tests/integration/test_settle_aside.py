@@ -171,7 +171,14 @@ def test_the_status_and_the_metrics_tell_of_a_trace_that_was_set_aside(
             patched.setattr(settle, "resolve", fails)
             server.send_spans([llm_span(1, 1)])
             until(lambda: value(server, "outlay_job_failures_total", job="settle") > 0)
+            status = server.api("/status").json
+            assert (status["set_aside_traces"], value(server, "outlay_set_aside_traces")) == (1, 1)
+            (one,) = status["set_aside"]
+            assert (one["project"], one["trace_id"], one["reason"][:13]) == ("default", f"{1:032x}", "OverflowError")
+            assert "1 trace cannot be settled." in server.get("/settings").text
         server.send_spans([llm_span(2, 1)])
         server.wait_for_calls(1)
         assert value(server, "outlay_job_failures_total", job="settle") == 1
         assert value(server, "outlay_unsettled_traces") == 0
+        server.send_spans([llm_span(1, 2)])
+        until(lambda: value(server, "outlay_set_aside_traces") == 0)

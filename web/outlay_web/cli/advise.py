@@ -134,6 +134,8 @@ def checks(ask: Ask) -> Iterator[Finding]:
     yield from _ledger(found)
     if found["broken_parts"]:
         yield "FAIL", f"ClickHouse set {found['broken_parts']} broken parts of tables aside, in detached/ of its data"
+    for one in found["set_aside"]:
+        yield "FAIL", f"trace {one['trace_id']} of project {one['project']} cannot be settled: {one['reason']}"
     yield from (("FAIL", f"job {job['name']}: {job['last_error']}") for job in found["jobs"] if job["last_error"])
     if found.get("catalogue_warning"):
         yield "warn", str(found["catalogue_warning"])

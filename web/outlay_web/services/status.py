@@ -17,6 +17,7 @@ SQL = "outlay_web.services.sql"
 TOTALS_S = 30.0
 WAIT_S = 10.0
 METRIC_GROUPS = 500
+SET_ASIDE_SHOWN = 20
 SPEND = ("spend by model",)
 ByModel = tuple[dict[str, str], dict[str, Any]]  # labels, measures
 
@@ -26,6 +27,9 @@ def status(ctx: Context) -> dict[str, Any]:
     found: dict[str, Any] = {"version": ctx.version, "ready": ctx.ready, **ctx.ledger()}
     found["lag_seconds"] = round(ctx.spool.lag_s, 3) if ctx.spool is not None else None
     found["unsettled_traces"] = ctx.store.query(load_sql(SQL, "waiting"))[0]["unsettled_traces"]
+    aside = set_aside(ctx)
+    found["set_aside_traces"] = aside[0].pop("traces") if aside else 0
+    found["set_aside"] = [{name: row[name] for name in ("project", "trace_id", "reason", "at")} for row in aside]
     found["broken_parts"] = broken_parts(ctx)
     found["calls"] = sum(_total(ctx, project)["calls"] for project in projects(ctx))
     found["price_version"] = ctx.prices.version or None
@@ -42,6 +46,16 @@ def jobs(ctx: Context) -> list[dict[str, Any]]:
 def broken_parts(ctx: Context) -> int:
     """Parts of tables that ClickHouse set aside as broken: their rows are in no figure."""
     return int(ctx.store.query(load_sql(SQL, "broken"))[0]["broken_parts"])
+
+
+def set_aside(ctx: Context, project: str | None = None) -> list[dict[str, Any]]:
+    """Some traces that cannot be settled, of one project or of all: each says how many."""
+    params: dict[str, Any] = {"max_rows": SET_ASIDE_SHOWN}
+    only = "1"
+    if project is not None:
+        params["project"] = project
+        only = "project = {project:String}"
+    return ctx.store.query(load_sql(SQL, "set_aside", only=only), params)
 
 
 def projects(ctx: Context) -> list[str]:

@@ -27,7 +27,8 @@ STATUS = record(
         "version": TEXT,
         "ready": YES_NO,
         **dict.fromkeys((*SPANS, "pending", *LOGS, "logs_pending"), COUNT),
-        **each("spool_bytes unsettled_traces broken_parts calls", COUNT),
+        **each("spool_bytes unsettled_traces set_aside_traces broken_parts calls", COUNT),
+        "set_aside": listed(record({**each("project trace_id reason", TEXT), "at": INSTANT})),
         "lag_seconds": maybe(NUMBER),
         **each("price_version catalogue_warning", maybe(TEXT)),
         "jobs": listed(
