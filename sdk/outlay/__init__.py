@@ -25,6 +25,7 @@ from outlay.optimizations.router import Route, Router, Rule
 from outlay.optimizations.rules import bypass
 from outlay.optimizations.semantic_cache import SemanticCache
 from outlay.optimizations.sqlite_store import SqliteStore
+from outlay.tracing.budget_guard import BudgetExceeded, BudgetGuard, BudgetState, budget_guard
 from outlay.tracing.call import Call
 from outlay.tracing.context import tags
 from outlay.tracing.lifecycle import flush, init, shutdown, stats, when_started
@@ -40,6 +41,9 @@ __all__ = [
     "TOP",
     "Arm",
     "AttemptResult",
+    "BudgetExceeded",
+    "BudgetGuard",
+    "BudgetState",
     "Call",
     "Cascade",
     "CascadeResult",
@@ -60,6 +64,7 @@ __all__ = [
     "Usage",
     "aevaluate",
     "assign",
+    "budget_guard",
     "bypass",
     "cached",
     "dataset",

@@ -1,0 +1,156 @@
+"""`outlay.budget_guard`: work does not begin while a budget is over, and nobody ever waits for the server."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from tests.waiting import until
+
+import outlay
+from outlay.testing import capture
+
+
+class Budgets:
+    """A server that says which alerts fire; `gate` holds its answers back."""
+
+    def __init__(self) -> None:
+        self.firing: list[dict[str, Any]] = []
+        self.asked: list[tuple[str, str]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.port = 0
+
+
+@pytest.fixture
+def budgets() -> Iterator[Budgets]:
+    made = Budgets()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            made.gate.wait(60)
+            made.asked.append((self.path, self.headers.get("authorization", "")))
+            body = json.dumps({"alerts": made.firing}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.port = server.server_address[1]
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield made
+    made.gate.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def connected(budgets: Budgets) -> Iterator[Budgets]:
+    with capture(endpoint=f"http://127.0.0.1:{budgets.port}", api_key="ok_read"):
+        yield budgets
+
+
+def over(budget: str = "search", **scope: list[str]) -> dict[str, Any]:
+    return {"rule": "over_budget", "budget": budget, "scope": scope, "reason": "spent $12.00 of $10.00"}
+
+
+def test_nothing_begins_while_the_budget_is_over_and_all_goes_on_after(connected: Budgets) -> None:
+    guard = outlay.budget_guard("search")
+
+    @guard
+    @outlay.track(feature="search")
+    def answer() -> str:
+        return "done"
+
+    connected.firing = [over("other")]
+    assert guard.refresh()
+    assert answer() == "done"
+    connected.firing = [over()]
+    guard.refresh()
+    with pytest.raises(
+        outlay.BudgetExceeded, match=r"budget 'search' is over: spent \$12.00 of \$10.00 \(heard of 0 s ago"
+    ):
+        answer()
+    connected.firing = []
+    guard.refresh()
+    assert answer() == "done"
+    assert connected.asked[0] == ("/api/v1/alerts?state=firing&limit=1000", "Bearer ok_read")
+
+
+def test_what_has_begun_goes_on(connected: Budgets) -> None:
+    guard = outlay.budget_guard({"feature": "search"})
+    connected.firing = [over("any name", feature=["search"])]
+    guard.refresh()
+    with outlay.track(feature="outer"), guard:
+        pass
+    with pytest.raises(outlay.BudgetExceeded), guard:
+        pass
+
+
+def test_a_callback_is_told_and_decides(connected: Budgets) -> None:
+    told: list[outlay.BudgetState] = []
+    guard = outlay.budget_guard("search", told.append)
+    connected.firing = [over()]
+    guard.refresh()
+    assert guard(lambda: "cheap answer")() == "cheap answer"
+    assert [(state.budget, state.reason) for state in told] == [("search", "spent $12.00 of $10.00")]
+
+
+def test_the_call_path_never_waits_for_a_server_that_hangs(connected: Budgets) -> None:
+    connected.gate.clear()
+    connected.firing = [over()]
+    guard = outlay.budget_guard("search")
+    assert guard(lambda: "done")() == "done"  # not known yet: it goes on, though the server does not answer
+    assert connected.asked == []
+    connected.gate.set()
+    until(lambda: guard.over is not None, "heard in the background")
+    with pytest.raises(outlay.BudgetExceeded):
+        guard.check()
+
+
+def test_without_a_server_everything_goes_on_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    with capture(endpoint="http://127.0.0.1:9"):
+        guard = outlay.budget_guard("search")
+        assert not guard.refresh()
+        assert guard(lambda: 1)() == 1
+    assert "budgets could not be asked for, work goes on" in caplog.text
+
+
+def test_functions_keep_their_kind(connected: Budgets) -> None:
+    guard = outlay.budget_guard("search")
+    connected.firing = [over()]
+    guard.refresh()
+
+    async def coroutine() -> int:
+        return 1
+
+    def generator() -> Iterator[int]:
+        yield 1
+
+    async def async_generator() -> AsyncIterator[int]:
+        yield 1
+
+    async def drained() -> None:
+        async for _ in guard(async_generator)():
+            pass
+
+    assert inspect.iscoroutinefunction(guard(coroutine))
+    assert inspect.isgeneratorfunction(guard(generator))
+    assert inspect.isasyncgenfunction(guard(async_generator))
+    for run in (
+        lambda: asyncio.run(guard(coroutine)()),
+        lambda: list(guard(generator)()),
+        lambda: asyncio.run(drained()),
+    ):
+        with pytest.raises(outlay.BudgetExceeded):
+            run()
