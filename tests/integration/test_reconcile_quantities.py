@@ -211,3 +211,19 @@ def test_the_providers_own_span_is_a_witness_of_its_own(store: Store) -> None:
     assert {gap["witness"]: gap["usd"] for gap in found["gaps"]} == {
         "provider": Decimal("0.00375"), "client": Decimal("0.001875"),
     }  # fmt: skip
+
+
+def test_usage_of_a_tier_that_the_bill_leaves_out_is_not_missing(store: Store) -> None:
+    names = dict.fromkeys(("model", "request_model", "response_model"), "claude-haiku-4-5")
+    lines = {"input": Decimal("0.001")}
+    matched = {"provider": "anthropic", "matched_model": "anthropic:claude-haiku-4-5", "input_tokens": 1000}
+    put(store, call(DAY, "0.001", cost_lines=lines, **names, **matched))
+    charges = [
+        Charge(DAY.date(), "anthropic", "claude-haiku-4-5", "standard", "usage", Decimal("0.001"), None, "input")
+    ]
+    usage = [
+        Usage(DAY.date(), "anthropic", "claude-haiku-4-5", tier, "", "", None, {"input": 1000})
+        for tier in ("standard", "priority")
+    ]
+    found = compared(store, charges, Beside(usage, formats=["anthropic_report"]))
+    assert (found["residual_usd"], reasons(found)) == (0, {})

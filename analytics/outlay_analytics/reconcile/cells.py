@@ -162,6 +162,8 @@ class Cells:
         """Put what a provider counted into its cell, if the bill has that."""
         if usage.provider not in self._by_model or not usage.model:
             return
+        if usage.service_tier in self._not_billed_tiers.get(usage.provider, ()):
+            return
         name = self._name(usage.provider, usage.model) or usage.model
         cell = self.by_key.get((usage.day, usage.provider, self._short(name)))
         if cell is None:
