@@ -36,3 +36,13 @@ def test_importing_outlay_imports_no_server_package_and_no_client() -> None:
         "'anthropic', 'httpx', 'requests', 'genai_prices'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+def test_what_is_for_the_desk_is_loaded_when_it_is_first_asked_for() -> None:
+    code = (
+        "import sys, outlay; desk = [f'outlay.optimizations.{name}' for name in ('evaluate', 'estimate', 'datasets')]; "
+        "assert not set(desk) & set(sys.modules); assert 'evaluate' in dir(outlay); "
+        "outlay.evaluate, outlay.estimate, outlay.dataset; assert set(desk) <= set(sys.modules); "
+        "assert not hasattr(outlay, 'evaluat')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})

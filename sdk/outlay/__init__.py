@@ -7,17 +7,13 @@ outlay.init(service="shop")
 def triage(ticket): ...
 """
 
+import typing as _typing
+
 from outlay import wire
 from outlay.optimizations.cache import cached, invalidate
 from outlay.optimizations.cascade import Cascade
 from outlay.optimizations.cascade_run import AttemptResult, CascadeResult, CascadeRun
 from outlay.optimizations.cascade_state import TOP
-from outlay.optimizations.datasets import dataset
-from outlay.optimizations.estimate import Estimate, estimate
-from outlay.optimizations.evaluate import aevaluate, evaluate
-from outlay.optimizations.evaluation import Evaluation
-from outlay.optimizations.evaluation_results import EvaluationSummary, Interval
-from outlay.optimizations.evaluation_rows import EvaluationRow
 from outlay.optimizations.experiment import Arm, Layer, assign
 from outlay.optimizations.learning import LearnedThreshold
 from outlay.optimizations.matrix import MATRIX, MatrixRow, measured_matrix
@@ -35,6 +31,36 @@ from outlay.tracing.propagation import extract
 from outlay.tracing.recording import record, score
 from outlay.tracing.track import track
 from outlay.usage import Usage
+
+if _typing.TYPE_CHECKING:
+    from outlay.optimizations.datasets import dataset
+    from outlay.optimizations.estimate import Estimate, estimate
+    from outlay.optimizations.evaluate import aevaluate, evaluate
+    from outlay.optimizations.evaluation import Evaluation
+    from outlay.optimizations.evaluation_results import EvaluationSummary, Interval
+    from outlay.optimizations.evaluation_rows import EvaluationRow
+else:
+    # What is for the desk and not for a request is loaded when it is first asked for.
+    _LATER = {
+        **dict.fromkeys(("Estimate", "estimate"), "estimate"),
+        **dict.fromkeys(("aevaluate", "evaluate"), "evaluate"),
+        **dict.fromkeys(("EvaluationSummary", "Interval"), "evaluation_results"),
+        "Evaluation": "evaluation",
+        "EvaluationRow": "evaluation_rows",
+        "dataset": "datasets",
+    }
+
+    def __getattr__(name):
+        if name not in _LATER:
+            raise AttributeError(f"module 'outlay' has no attribute {name!r}")
+        from importlib import import_module
+
+        found = globals()[name] = getattr(import_module(f"outlay.optimizations.{_LATER[name]}"), name)
+        return found
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "MATRIX",
