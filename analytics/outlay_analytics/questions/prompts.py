@@ -19,6 +19,7 @@ from typing import Any
 from outlay_analytics.query.amounts import MONTH_DAYS, PICO, days_of, per
 from outlay_analytics.query.spend_source import instant_text
 from outlay_analytics.query.window import NOT_ANSWERS, Scope, filter_sql
+from outlay_analytics.questions.cache_breaks import cache_breaks
 from outlay_analytics.questions.scores import SQL
 from outlay_collector.store import Store, load_sql
 
@@ -36,7 +37,7 @@ def prompts(store: Store, scope: Scope) -> Row:
         `part`, `tokens_per_call`, `share`, `usd`; empty where no call says any), and `change` against the version that
         began before it (ever, not in the window): `from_version`, the differences per call, of each part, and
         `monthly_usd` at this version's calls; None for the first. At most 1,000 rows; `rows_left_out` says
-        whether there are more.
+        whether there are more. `cache_breaks`: see `cache_breaks.py`.
     """
     params: dict[str, Any] = {
         "project": scope.project,
@@ -59,6 +60,7 @@ def prompts(store: Store, scope: Scope) -> Row:
         "currency": "USD",
         "rows": rows,
         "rows_left_out": len(found) > MAX_ROWS,
+        "cache_breaks": cache_breaks(store, scope),
     }
 
 

@@ -29,6 +29,7 @@ SIDES = columns(
     "value calls n mean ci_low ci_high cost_per_call_usd cost_ci_low_usd cost_ci_high_usd p95_ms error_rate monthly_usd"
 )
 CHANGES = columns("measure difference ci_low ci_high verdict why")
+BREAKS = columns("prompt model began_at ended_at hit_ratio_before hit_ratio_after usd_per_day lost_usd")
 NO_SCORE = 'no call in this window is scored; send one: outlay.score("correct", 1), or POST /api/v1/scores'
 
 score_option = click.option("--score", metavar="NAME", help="Name of the score; default: the most used one.")
@@ -104,7 +105,10 @@ def add_commands(app: click.Group) -> None:
     @command(app, "prompts")
     def prompts(ask: Ask) -> None:
         """Tokens and cost by prompt and version, and what changed between versions; parts are in --json."""
-        ask.show("/prompts", "rows", PROMPTS)
+        found = ask.show("/prompts", "rows", PROMPTS)
+        if ask.form == "text" and found["cache_breaks"]:
+            print()
+            print_table(found["cache_breaks"], BREAKS)
 
     @command(app, "experiments")
     @click.argument("name", required=False)

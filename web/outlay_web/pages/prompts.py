@@ -23,6 +23,7 @@ def page(view: View) -> Page:
     data = {
         "table": prompt_table(view, rows),
         "changes": change_table(view, rows),
+        "breaks": break_table(view, found["cache_breaks"]),
         "parted": parted,
         "left_out": found["rows_left_out"],
     }
@@ -94,6 +95,33 @@ def change_table(view: View, rows: Sequence[Row]) -> Table | None:
             ]
         )
     return Table("changes", "What new versions changed", columns, lines)
+
+
+def break_table(view: View, found: Sequence[Row]) -> Table | None:
+    """Prompts whose beginning is no longer read from the provider's cache, the dearest first."""
+    if not found:
+        return None
+    columns = [
+        Column("Prompt", "name", "prompt"),
+        Column("Model", "name", "model"),
+        Column("Since", "time", "began_at", "The hour from which on the provider's cache was not read"),
+        Column("Until", "time", "ended_at"),
+        Column("Read before", "ratio", "hit_ratio_before", "Of the input's tokens"),
+        Column("After", "ratio", "hit_ratio_after"),
+        Column("A day", "usd", "usd_per_day", "What it costs more a day"),
+        Column("In all", "usd", "lost_usd"),
+    ]
+    lines = [
+        [
+            Cell(one["prompt"], view.narrowed("prompt", one["prompt"], "/caching", interval="hour")),
+            Cell(one["model"]),
+            Cell(one["began_at"]),
+            Cell(one["ended_at"], label=None if one["ended_at"] else "goes on"),
+            *(Cell(one[name]) for name in ("hit_ratio_before", "hit_ratio_after", "usd_per_day", "lost_usd")),
+        ]
+        for one in found
+    ]
+    return Table("breaks", "Beginnings that left the cache", columns, lines, timezone=view.timezone)
 
 
 def _decide(view: View, row: Row) -> str | None:

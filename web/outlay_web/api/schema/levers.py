@@ -167,6 +167,17 @@ PROMPTS = record(
             )
         ),
         "rows_left_out": YES_NO,
+        "cache_breaks": listed(
+            record(
+                {
+                    **each("prompt provider model", TEXT),
+                    "began_at": INSTANT,
+                    "ended_at": maybe(INSTANT),
+                    **each("hit_ratio_before hit_ratio_after", RATIO),
+                    **each("usd_per_day lost_usd", USD),
+                }
+            )
+        ),
     }
 )
 
