@@ -225,6 +225,7 @@ QUESTIONS: list[tuple[str, Pairs, str]] = [
     ("/caching", (("group_by", "provider,model"), ("interval", "day")), "rows"),
     ("/caching", (("group_by", "cost_state"),), "rows"),
     ("/caching", (("limit", "1"),), "rows"),
+    ("/caching/thresholds", (), ""),
     ("/quality", (), "rows"),
     (
         "/quality",
@@ -287,6 +288,10 @@ def test_answers_about_one_thing_fit(world: Documented) -> None:
     assert len(world.ask("get", "/traces/{trace_id}", trace_id=f"{0xBAD2:032x}").json["spans"]) == 2
     assert "lookup" in world.ask("get", "/traces/{trace_id}", trace_id=f"{0xCAC1:032x}").json["spans"][0]
     assert world.ask("get", "/cascades/{name}/thresholds", name="triage").json["rows"]
+    two = (("by", "model"), ("first", "gpt-4o"), ("second", "gpt-4o-mini"))
+    assert len(world.ask("get", "/decide", *two).json["sides"]) == 2
+    two = (("by", "threshold"), ("first", "0.3"), ("second", "0.5"))
+    assert len(world.ask("get", "/decide", ("cascade", "triage"), *two).json["differences"]) == 2
     assert world.ask("get", "/experiments/{name}", ("split", "b:1"), name="tone").json["arms"]
     assert world.ask("get", "/budgets/{name}", name="search").status == 200
     incident = world.ask("get", "/incidents").json["incidents"][0]["id"]

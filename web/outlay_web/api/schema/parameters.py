@@ -33,7 +33,10 @@ OWN: dict[str, tuple[str, Schema]] = {
     "account": ("Name of an account of [[bills]].", TEXT),
     "as_of": ("The list as it was known at this moment.", TEXT),
     "at": ("Only prices in force at this moment.", TEXT),
-    "by": ("Dimension to break the answer down by; default feature, of showback team.", DIMENSION),
+    "by": (
+        "Dimension to break the answer down by; default feature, of showback team, of decide model (and threshold).",
+        DIMENSION,
+    ),
     "base": (
         "What to compare with by name; default previous, the window just before.",
         one_of(("expected", "previous", "week_earlier")),
