@@ -10,12 +10,13 @@ import pytest
 from tests.settle_world import NOON, World, new_world, usage
 
 from outlay_collector.prices.witness import POLICIES, REASONS, differing, disagreements
-from outlay_collector.settle import Settler
+from outlay_collector.settle import Settler, calls
 from outlay_collector.store import Store
 
 WINDOW = (NOON - timedelta(days=1), NOON + timedelta(days=1))
 GPT = usage(1000, 100) | {"gen_ai.request.model": "gpt-4o"}  # 0.0035 USD
 ROUTED = GPT | {"gen_ai.provider.name": "openrouter", "gen_ai.request.model": "openai/gpt-4o"}
+SONAR = GPT | {"gen_ai.provider.name": "perplexity", "gen_ai.request.model": "sonar"}  # 0.0061 USD
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_calls_that_report_another_cost_are_flagged_and_listed_with_the_reason(w
         "cheaper": GPT | {"gen_ai.usage.cost": "0.001"},
         "free": GPT | {"outlay.cost.usd": "0"},
         "a tenth more": GPT | {"outlay.cost.usd": "0.00385"},
-        "with a plugin": ROUTED | {"outlay.cost.usd": "0.0235"},
+        "with a fee": SONAR | {"outlay.cost.usd": "0.0261"},
         "another tier": GPT | {"outlay.cost.usd": "0.005", "openai.response.service_tier": "ultrafast"},
         "no price here": GPT | {"gen_ai.request.model": "gpt-99", "outlay.cost.usd": "0.5"},
     }
@@ -45,7 +46,7 @@ def test_calls_that_report_another_cost_are_flagged_and_listed_with_the_reason(w
     assert {(row["model"], row["reason"]): (row["calls"], row["difference_usd"]) for row in rows} == {
         ("gpt-99", "only_reported"): (1, Decimal("0.5")),
         ("gpt-4o", "reported_more"): (2, Decimal("0.023")),
-        ("openai/gpt-4o", "fee"): (1, Decimal("0.02")),
+        ("sonar", "fee"): (1, Decimal("0.02")),
         ("gpt-4o", "reported_nothing"): (1, Decimal("-0.0035")),
         ("gpt-4o", "reported_less"): (1, Decimal("-0.0025")),
         ("gpt-4o", "assumed_price"): (1, Decimal("0.0015")),
@@ -55,6 +56,28 @@ def test_calls_that_report_another_cost_are_flagged_and_listed_with_the_reason(w
     assert rows[0]["computed_usd"] is None
     counted = differing(world.store, *WINDOW, project=world.project)
     assert counted == {"reported": len(spans) - 1, "differing": 8}
+
+
+@pytest.mark.parametrize("few", [0, 3, 1000], ids=["in statements", "both ways", "one by one"])
+def test_what_a_router_charges_beyond_the_tokens_is_a_line_of_its_own(
+    world: World, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "FEW_CALLS", few)
+    spans = {
+        "plain": ROUTED | {"outlay.cost.usd": "0.0035"},
+        "with a plugin": ROUTED | {"outlay.cost.usd": "0.0235", "outlay.usage.images": "1"},
+        "less": ROUTED | {"outlay.cost.usd": "0"},
+        "somebody else's": GPT | {"outlay.cost.usd": "0.0235"},
+    }
+    for n, (name, attributes) in enumerate(spans.items()):
+        world.span(name, attributes, trace=name, at_ms=n)
+    rows = {row["name"]: row for row in world.calls()}
+    costs = {name: row["cost_usd"] for name, row in rows.items()}
+    assert costs == dict.fromkeys(spans, Decimal("0.0035")) | {"with a plugin": Decimal("0.0235")}
+    charged = rows["with a plugin"]
+    assert charged["cost_lines"]["provider_fee"] == Decimal("0.02")
+    assert charged["other_usage"] == {"images": 1, "provider_fee": 20_000_000}
+    assert "reported_cost_differs" not in charged["flags"]
 
 
 def test_every_policy_is_on_the_page_about_prices() -> None:

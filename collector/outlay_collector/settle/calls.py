@@ -20,13 +20,16 @@ from outlay_collector.settle.arrays import NO, rows_of
 from outlay_collector.settle.billable import COLUMNS, PRICED
 from outlay_collector.settle.columns import entries_of, lists_of, maps_of, rows_in
 from outlay_collector.settle.dimensions import dimensions_of
-from outlay_collector.settle.facts import Bools, flat
+from outlay_collector.settle.facts import Bools, Ints, flat
 from outlay_collector.settle.mapping import AttributeMapping
 from outlay_collector.settle.reading.texts import Floats, floats_of
 from outlay_collector.settle.values import text
 from outlay_collector.store.client import Writer
 
 FEW_CALLS = 1_000
+FEE, NANO = b"provider_fee", 1_000_000_000
+CHARGE_FEES = [b"openrouter"]
+"""Providers whose reported cost is the bill: what is beyond the tokens is a line of its own."""
 REQUESTS = "settle_requests"
 SOURCE = f"SELECT {PRICED} FROM {REQUESTS}"
 NAMES = ("project", "provider", "request_model", "response_model", "service_tier", "region")
@@ -110,14 +113,58 @@ def calls_of(
     """Rows of `calls`, priced; of a request that is no more its key, marked as deleted."""
     live = np.flatnonzero(requests["is_deleted"].to_numpy() == 0)
     wanted = requests if len(live) == len(requests) else requests.take(pa.array(live))
-    priced = _few(writer, prices, wanted) if len(wanted) <= FEW_CALLS else None
-    if priced is None:
-        priced = _many(writer, prices, wanted)
+    priced = _priced(writer, prices, wanted)
+    fees = fees_of(wanted, priced)
+    if fees:
+        wanted = _with_fees(wanted, fees)
+        charged = np.array(sorted(fees))
+        order = np.arange(len(wanted))
+        order[charged] = len(wanted) + np.arange(len(charged))
+        again = _priced(writer, prices, wanted.take(pa.array(charged)))
+        priced = pa.concat_tables([priced, again.cast(priced.schema)]).take(pa.array(order))
+        requests = wanted if len(live) == len(requests) else _put(requests, live, wanted)
     if len(live) < len(requests):
         place = np.full(len(requests), NO)
         place[live] = np.arange(len(live))
         priced = priced.take(pa.array(place, mask=place == NO))
     return _rows(requests, priced, version, mapping)
+
+
+def _priced(writer: Writer, prices: PriceBook, requests: pa.Table) -> pa.Table:
+    found = _few(writer, prices, requests) if len(requests) <= FEW_CALLS else None
+    return _many(writer, prices, requests) if found is None else found
+
+
+def fees_of(requests: pa.Table, priced: pa.Table) -> dict[int, int]:
+    """By row, in billionths of a dollar: what providers that say what they charge did beyond the computed cost."""
+    found = {}
+    charging = pc.is_in(requests["provider"].cast(pa.binary()), value_set=pa.array(CHARGE_FEES, pa.binary()))
+    for row in np.flatnonzero(charging.to_numpy(zero_copy_only=False)).tolist():
+        reported, computed = requests["reported_cost_usd"][row].as_py(), priced["cost_usd"][row].as_py()
+        if reported is None or computed is None or priced["cost_state"][row].as_py() != b"computed":
+            continue
+        if reported - computed > max(LEAST_USD, computed * LEAST_SHARE):
+            found[row] = int(((reported - computed) * NANO).to_integral_value())
+    return found
+
+
+def _with_fees(requests: pa.Table, fees: dict[int, int]) -> pa.Table:
+    kind = requests.schema.field("other_usage").type
+    usage = [dict(each or ()) for each in requests["other_usage"].to_pylist()]
+    key = FEE if pa.types.is_binary(kind.key_type) else FEE.decode()
+    for row, fee in fees.items():
+        usage[row][key] = fee
+    column = pa.array([list(each.items()) for each in usage], kind)
+    return requests.set_column(requests.schema.get_field_index("other_usage"), "other_usage", column)
+
+
+def _put(requests: pa.Table, live: Ints, wanted: pa.Table) -> pa.Table:
+    """Requests with the usage of those that are live."""
+    usage = requests["other_usage"].to_pylist()
+    for row, each in zip(live.tolist(), wanted["other_usage"].to_pylist(), strict=True):
+        usage[row] = each
+    at = requests.schema.get_field_index("other_usage")
+    return requests.set_column(at, "other_usage", pa.array(usage, requests.schema.field("other_usage").type))
 
 
 def _few(writer: Writer, prices: PriceBook, requests: pa.Table) -> pa.Table | None:
