@@ -73,6 +73,8 @@ def test_thresholds_of_semantic_caches_are_an_answer_a_command_and_on_the_page(s
     page = server.get("/caching", *MARCH).text
     assert "Thresholds of the semantic caches" in page
     assert "more scored answers from the cache at least" in page
+    without = server.get("/caching", *MARCH, ("feature", "chat"))
+    assert (without.status, "Thresholds of the semantic caches" in without.text) == (200, False)
 
 
 def test_two_models_are_put_side_by_side(server: Running, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def tiles(view: View, total: Row) -> list[Tile]:
 def similarities(view: View, lookups: int | None) -> dict[str, Any]:
     """Thresholds of the semantic caches; nothing without lookups, or where these do not know a filter."""
     if not lookups:
-        return {}
+        return {"threshold_tiles": [], "thresholds": None}
     swept = cache_thresholds(view.ctx.store, view.scope)
     columns = [
         Column("Threshold", "number", "threshold"),
