@@ -128,6 +128,8 @@ def test_a_server_killed_while_it_pulls_has_the_bill_as_it_was(tmp_path: Path, f
         assert bills()["billed_usd"] == "7"
         listed = outlay(tmp_path, "bills", "list", "--json", "--url", running_server.url)
         assert json.loads(listed.stdout)["bills"][0]["billed_usd"] == "7"
+        compared = outlay(tmp_path, "reconcile", "--url", running_server.url)
+        assert "billed 7 USD, computed 0 USD" in compared.stdout, compared.stderr
         fake.scripted.extend([(403, {}, '{"error": {"message": "Missing scopes: api.usage.read"}}')])
         refused = outlay(tmp_path, "bills", "pull", "--url", running_server.url)
         assert refused.returncode == 1

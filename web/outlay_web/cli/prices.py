@@ -29,6 +29,7 @@ MONTHS = columns("month calls cost_usd calls_now cost_now_usd adjustment_usd clo
 RECONCILED = columns("day provider model billed_usd computed_usd residual_usd why calls")
 REASONS = columns("reason usd calls")
 SHOWN = 50
+PULLED_START = "-35d"
 
 project_option = click.option("--project", metavar="NAME", help="Project; default: the key's, or default.")
 
@@ -116,21 +117,24 @@ def add_commands(app: click.Group) -> None:
             print(f"{month} is closed with {done['calls']} calls and {done['cost_usd']} USD")
 
     @plain_command(app, "reconcile")
-    @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+    @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
     @click.option("--json", "as_json", is_flag=True, help="The API's answer as JSON.")
     @click.option("--csv", "as_csv", is_flag=True, help="Every day and model as CSV.")
     @project_option
-    def reconcile(ask: Ask, file: Path, as_json: bool, as_csv: bool, project: str | None) -> None:
-        """Compare a bill with what the calls cost: FOCUS, a cloud's own export, OpenAI's or Anthropic's."""
+    def reconcile(ask: Ask, file: Path | None, as_json: bool, as_csv: bool, project: str | None) -> None:
+        """Compare a bill with what the calls cost; without FILE those that are pulled."""
         if as_json and as_csv:
             raise click.UsageError("--json and --csv exclude each other")
         ask.common = [("project", project)] if project else []
-        try:
-            body = file.read_bytes()
-        except OSError as exc:
-            raise OutlayError(f"{file}: {exc.strerror}") from exc
-        own = {"name": file.name, "format": "csv" if as_csv else None}
-        answer = ask.send("POST", "/reconcile", own, body, "application/octet-stream").body
+        own = {"format": "csv" if as_csv else None}
+        if file is None:
+            answer = ask.send("GET", "/reconcile", {"start": PULLED_START, "end": "now", **own}).body
+        else:
+            try:
+                body = file.read_bytes()
+            except OSError as exc:
+                raise OutlayError(f"{file}: {exc.strerror}") from exc
+            answer = ask.send("POST", "/reconcile", {"name": file.name, **own}, body, "application/octet-stream").body
         if as_csv:
             sys.stdout.write(answer.decode())
         elif as_json:
