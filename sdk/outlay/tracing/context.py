@@ -14,7 +14,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span
 from opentelemetry.trace.propagation import _SPAN_KEY
 
-from outlay import semconv
+from outlay import _names, semconv
 from outlay._text import readable
 from outlay.tracing.call import Tally
 
@@ -110,6 +110,7 @@ class tags:
     __slots__ = ("_attributes", "_entered")
 
     def __init__(self, **values: Any) -> None:
+        _names.check(values, "tags")
         try:
             self._attributes = tag_attributes(values)
         except Exception:  # a value whose str() fails

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from outlay import _safely
+from outlay import _names, _safely
 from outlay.export import children
 from outlay.settings import Settings
 from outlay.tracing.client import Client, Redact
@@ -124,6 +124,7 @@ def _start(given: dict[str, Any], *, explicit: bool, redact: Redact | None = Non
             atexit.register(_exit)
         _client.explicit = explicit
         _started = True
+        _names.environment = settings.environment
         _client.configure(settings, redact=redact, provider=provider)
         if _client.enabled and settings.wire:
             for begin in _begins:

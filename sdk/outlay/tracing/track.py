@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanKind
 
-from outlay import _safely, semconv
+from outlay import _names, _safely, semconv
 from outlay._time import Instant, to_ns
 from outlay.tracing.context import EMPTY, SCOPE_KEY, Scope, entered
 from outlay.tracing.deferred import Start, async_generator, conclude, generator
@@ -202,6 +202,8 @@ def track(
     """
     if callable(function) or isinstance(function, classmethod):
         return Tracker(None, {}, False, None, None)(function)
+    if facts:
+        _names.check(facts, "track", _names.FACTS)
     try:
         found = facts_attributes(facts)
         if feature is not None:
