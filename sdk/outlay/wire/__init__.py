@@ -28,9 +28,12 @@ _HOOKS = {
     "concurrent.futures.thread": "outlay.wire.threads",
     "httpx": "outlay.wire.httpx",
     "httpx2": "outlay.wire.httpx",
+    "rq.worker": "outlay.wire.workers",
+    "rq.worker.base": "outlay.wire.workers",
     "starlette.background": "outlay.wire.starlette",
     "threading": "outlay.wire.threads",
     "urllib3.connectionpool": "outlay.wire.urllib3",
+    "uvicorn.server": "outlay.wire.workers",
 }
 _more: dict[str, Callable[[ModuleType], None]] = {}  # module → what hooks it, asked for by `watch`
 _lock = threading.Lock()

@@ -40,9 +40,7 @@ def test_elsewhere_it_is_told_once_and_kept_as_a_tag(caplog: pytest.LogCaptureFi
     assert {call.attributes["outlay.tag.featur"] for call in sent.calls} == {"search"}
 
 
-@pytest.mark.parametrize(
-    "name", ["plan", "user_id", "session_id", "prompt_id", "region", "started", "tier"]
-)
+@pytest.mark.parametrize("name", ["plan", "user_id", "session_id", "prompt_id", "region", "started", "tier"])
 def test_free_tags_are_no_near_misses(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("OUTLAY_ENVIRONMENT", "test")
     given: dict[str, Any] = {name: "x"}
