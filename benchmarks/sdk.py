@@ -7,7 +7,8 @@
 The instrumented function gets about 1.5 KB of messages and returns a ready OpenAI-like response object; nothing else
 happens in it. Every variant exports to nowhere. Each runs in a process of its own, variants interleaved over the
 rounds; shown are the median, the median over the rounds of the ratio to a raw OpenTelemetry span with the same content
-in the same round, and the ratio of the best rounds, which other work on the machine disturbs the least.
+in the same round, and the ratio of the best rounds, which other work on the machine disturbs the least. Then what each
+lever adds to a call (`sdk_levers.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import sdk_levers
 
 ROOT = Path(__file__).parents[1]
 BYTECODE = os.path.join(tempfile.gettempdir(), "outlay-benchmark-bytecode")
@@ -74,6 +77,7 @@ def main() -> None:
         }
     variants = ["otel", "otel+content", "otel+batch", "outlay", "outlay+content", "outlay record", *PEERS]
     show_calls(variants, pythons, options.calls, options.rounds)
+    show_levers(options.peers, options.calls, options.rounds)
     show_imports(pythons, options.rounds)
     show_sizes(options.peers)
 
@@ -105,6 +109,25 @@ def show_calls(variants: list[str], pythons: dict[str, str], calls: int, rounds:
         ratio = statistics.median(mine / theirs for mine, theirs in zip(found[name], base, strict=True))
         best = min(found[name]) / min(base)
         print(f"{name:24s} {statistics.median(found[name]):10.1f} {min(found[name]):10.1f} {ratio:7.2f} {best:7.2f}")
+
+
+def show_levers(folder: Path | None, calls: int, rounds: int) -> None:
+    """What a lever adds to a call, beside peers in `folder`."""
+    pythons = {"": sys.executable, **dict.fromkeys(sdk_levers.PEERS, sys.executable)}
+    if folder is not None:
+        for name, package in sdk_levers.PEERS.items():
+            pythons[name] = str(install(folder / name, package, "pydantic"))
+    print(f"\n{'caller CPU per call':24s} {'median µs':>10s} {'best µs':>10s}")
+    for name, what in sdk_levers.VARIANTS.items():
+        found = []
+        for _ in range(rounds):
+            python = pythons[sdk_levers.python_of(name)]
+            command = [python, __file__, "--variant", name, "--calls", str(calls)]
+            done = subprocess.run(command, capture_output=True, text=True, env=environment())
+            if done.returncode == 0 and done.stdout.strip():
+                found.append(json.loads(done.stdout.splitlines()[-1]))
+        told = f"{statistics.median(found):10.1f} {min(found):10.1f}  {what}" if found else "not installed"
+        print(f"{name:24s} {told}")
 
 
 def show_imports(pythons: dict[str, str], rounds: int) -> None:
@@ -207,6 +230,11 @@ def make_response() -> object:
 
 def instrument(variant: str, chat: Function) -> Instrumented:
     """The instrumented function, and what waits until its spans are gone."""
+    if variant.startswith("lever"):
+        if sdk_levers.python_of(variant):
+            return sdk_levers.lever(variant, chat), nothing
+        flush = instrument_outlay("outlay", chat)[1]  # sends to nowhere
+        return sdk_levers.lever(variant, chat), flush
     if variant.startswith("outlay"):
         return instrument_outlay(variant, chat)
     if variant.startswith("otel"):
