@@ -95,6 +95,7 @@ def test_two_models_are_put_side_by_side(server: Running, tmp_path: Path) -> Non
     assert "Of which experiment?" in server.get("/decide", *MARCH, ("by", "arm")).text
     assert "There is no cascade in this window" in server.get("/decide", *MARCH, ("by", "threshold")).text
     assert server.get("/decide", *MARCH, ("by", "colour")).status == 400
+    assert "Nothing to compare in this window" in server.get("/decide", *MARCH, ("by", "prompt_version")).text
 
 
 def test_a_traces_page_tells_its_scores(server: Running) -> None:

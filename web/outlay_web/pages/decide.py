@@ -35,6 +35,8 @@ def page(view: View) -> Page:
     if data["owners"]:
         return Page("decide.html", "Decide", QUESTION, data)
     options = _options(view, by)
+    if not options:
+        return Page("decide.html", "Decide", QUESTION, empty=True)
     first, second = _chosen(view, options)
     data |= {"options": options[:SHOWN], "first": first, "second": second, "is_number": by == decide.THRESHOLD}
     if not first or not second:
