@@ -233,8 +233,8 @@ def instrument(variant: str, chat: Function) -> Instrumented:
     if variant.startswith("lever"):
         if sdk_levers.python_of(variant):
             return sdk_levers.lever(variant, chat), nothing
-        flush = instrument_outlay("outlay", chat)[1]  # sends to nowhere
-        return sdk_levers.lever(variant, chat), flush
+        instrument_outlay("outlay", chat)  # sends to nowhere
+        return sdk_levers.lever(variant, chat), nothing
     if variant.startswith("outlay"):
         return instrument_outlay(variant, chat)
     if variant.startswith("otel"):
