@@ -103,13 +103,13 @@ USAGE = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_lines_add_up_and_the_sdk_reckons_the_same(desk: Desk, data: st.DataObject) -> None:
     models = [model for model in desk.book.catalog.models() if not model.provider.startswith("huggingface")]
     calls = []
-    for _ in range(150):
-        model = data.draw(st.sampled_from(models))
+    for _ in range(40):
+        model = models[data.draw(st.integers(0, len(models) - 1))]  # sampled_from would hash every one
         at = EPOCH + timedelta(seconds=data.draw(st.integers(1_700_000_000, 1_800_000_000)))
         usage: dict[str, Any] = dict(data.draw(USAGE))
         usage["cache_write_tokens"] += usage["cache_write_1h_tokens"]
@@ -221,14 +221,14 @@ def test_every_dated_price_holds_from_its_first_instant_and_not_before(desk: Des
     assert [row["cost_lines"]["input"] for row in desk.price(*calls)] == lines
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_within_a_slot_another_token_never_makes_a_call_cheaper(desk: Desk, data: st.DataObject) -> None:
     # Of a model without a price for output (embeddings) the first token of output is one that is not priced.
     models = [model for model in _own(desk) if all({"input", "output"} <= row.rates.keys() for row in model.rows)]
     calls = []
-    for _ in range(100):
-        model = data.draw(st.sampled_from(models))
+    for _ in range(40):
+        model = models[data.draw(st.integers(0, len(models) - 1))]  # sampled_from would hash every one
         usage: dict[str, Any] = dict(data.draw(USAGE))
         usage["cache_write_tokens"] += usage["cache_write_1h_tokens"]
         part = data.draw(st.sampled_from(["input_tokens", "output_tokens"]))
