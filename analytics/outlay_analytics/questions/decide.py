@@ -31,7 +31,7 @@ from outlay_analytics.questions.experiments import (
 )
 from outlay_analytics.questions.quality import Sums, figures, scored_sums
 from outlay_analytics.questions.scores import choose, list_scores
-from outlay_analytics.statistics.intervals import Interval, difference
+from outlay_analytics.statistics.intervals import Interval, difference, p_text
 from outlay_analytics.statistics.intervals import interval as interval_of
 from outlay_analytics.statistics.moments import Moments
 from outlay_analytics.statistics.sequential import METHOD, always_valid, why_too_few
@@ -270,5 +270,5 @@ def _quality(verdict: str, margin: float) -> str:
 def _warnings(units: Sequence[Row], by: str, assigned: bool) -> list[str]:
     found = [] if assigned else [ASSUMPTION]
     if by != "feature" and len(units) == 2 and (p := same_mix(units[0], units[1])) < MISMATCH:
-        found.append(f"both were used for different features (p = {p:.1e}): filter by feature")
+        found.append(f"both were used for different features ({p_text(p)}): filter by feature")
     return found

@@ -19,7 +19,7 @@ from outlay_analytics.query.window import SHOWN, BadRequest, Scope, Window, expr
 from outlay_analytics.questions import spend
 from outlay_analytics.questions.quality import Sums, figures, scored_sums
 from outlay_analytics.questions.scores import SQL, Score, choose, list_scores, scored
-from outlay_analytics.statistics.intervals import Interval, chi_square_tail
+from outlay_analytics.statistics.intervals import Interval, chi_square_tail, p_text
 from outlay_analytics.statistics.intervals import interval as interval_of
 from outlay_analytics.statistics.moments import Moments
 from outlay_analytics.statistics.sequential import (
@@ -258,7 +258,7 @@ def _warnings(units: Mapping[str, Row], ratio: Row, control: str) -> list[str]:
     if ratio["mismatch"]:
         parts = ", ".join(f"{row['units']} in {arm or '(no arm)'}" for arm, row in units.items())
         found.append(
-            f"units are not split as asked ({parts}; p = {ratio['p_value']:.1e}): something decides who is counted; "
+            f"units are not split as asked ({parts}; {p_text(ratio['p_value'])}): something decides who is counted; "
             "do not trust the differences"
         )
     shared = max((int(row["shared_units"]) for row in units.values()), default=0)
@@ -269,7 +269,7 @@ def _warnings(units: Mapping[str, Row], ratio: Row, control: str) -> list[str]:
         found.append("there is only one arm: nothing to compare with")
     for arm, row in units.items():
         if arm != control and (p := same_mix(units[control], row)) < MISMATCH:
-            found.append(f"{arm} and {control} were used for different features (p = {p:.1e}): filter by feature")
+            found.append(f"{arm} and {control} were used for different features ({p_text(p)}): filter by feature")
     return found
 
 

@@ -109,3 +109,8 @@ def chi_square_tail(x: float, degrees: int) -> float:
         known += 2
         term *= half / (known / 2)
     return min(total, 1.0)
+
+
+def p_text(p: float) -> str:
+    """A p-value in a sentence: two digits, and no more precision than its approximation has."""
+    return "p < 0.0001" if p < 0.0001 else f"p = {p:.2g}"

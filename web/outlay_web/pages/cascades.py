@@ -137,8 +137,10 @@ def guarantee_tile(swept: Row) -> Tile:
     note = f"at most {fmt.ratio_text(found['error_bound'])} wrong, {fmt.ratio_text(found['confidence'])} sure"
     note += f"; in use: {used}" if used else ""
     if found["saving_usd"] is not None:
-        low, high = fmt.usd_text(found["saving_lo_usd"]), fmt.usd_text(found["saving_hi_usd"])
-        note += f"; saves {fmt.usd_text(found['saving_usd'])} ({low} to {high})"
+        word, sign = ("saves", 1) if found["saving_usd"] >= 0 else ("costs more:", -1)
+        low, high = sorted(sign * Decimal(found[name]) for name in ("saving_lo_usd", "saving_hi_usd"))
+        amount = fmt.usd_text(sign * Decimal(found["saving_usd"]))
+        note += f"; {word} {amount} ({fmt.usd_text(low)} to {fmt.usd_text(high)})"
     return Tile("Guaranteed threshold", f"{found['threshold']:g}", None, note)
 
 
