@@ -222,11 +222,12 @@ def random_facts(seed: int, most: int = 16) -> Facts:
 
 
 def random_siblings(seed: int) -> Facts:
-    """The same worlds with most spans beside each other, of one model and alike in what they count."""
-    facts = random_facts(seed)
+    """The same worlds with most spans beside each other, of one model and alike in what they count, clients short."""
+    facts = random_facts(seed, 24)
     below_first = (facts.id > 2) & (facts.trace == facts.trace[0])
     return replace(
         facts,
+        ended_ns=np.where(facts.rank > CLIENT, facts.ended_ns, facts.started_ns),
         parent_id=np.where(below_first, facts.id[0], facts.parent_id),
         role=np.minimum(facts.role, Role.AGGREGATE).astype(np.uint8),
         counts=np.where(facts.counts == UNKNOWN, UNKNOWN, 5),

@@ -256,7 +256,7 @@ def test_every_chart_and_table_downloads_as_csv(open_tab: OpenTab, site: Site) -
     for path in PATHS:
         page = tab.go(where(site, path))
         links = page.eval_on_selector_all("a[href*='csv=']", "links => links.map(link => link.href)")
-        assert links or path in ("/budgets", "/alerts"), path
+        assert links or path in ("/budgets", "/rules", "/alerts"), path
         for link in links[:: max(1, len(links) // 2)]:
             answer = page.request.get(link)
             assert answer.status == 200, link

@@ -470,9 +470,7 @@ def test_answers_are_valid_json_with_money_as_text(server: Running) -> None:
     assert total["p50_ms"] is not None
 
 
-@pytest.mark.parametrize(
-    "path", ["/budgets", "/budgets/none", "/alerts", "/reconcile", "/report", "/status", "/prices", "/reprice"]
-)
+@pytest.mark.parametrize("path", ["/budgets", "/budgets/none", "/alerts", "/report", "/status", "/prices", "/reprice"])
 @pytest.mark.parametrize("name", ["start", "end"])
 def test_a_window_is_refused_where_the_answer_is_about_none(server: Running, path: str, name: str) -> None:
     status, code, message = server.api(path, (name, "-1d")).error

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from outlay.errors import OutlayError
-from outlay_analytics.alerting.alert_rules import AlertRule, all_rules
+from outlay_analytics.alerting.alert_rules import KINDS, AlertRule, all_rules
 from outlay_analytics.alerting.budgets import Budget, all_budgets
 from outlay_analytics.alerting.explained import Explainer
 from outlay_analytics.alerting.groups import grouped
@@ -79,7 +79,7 @@ def evaluate(
         budgets, rules: Those of outlay.toml; the store's are added.
     """
     settings = settings or AlertSettings()
-    known, others = _known(store, lambda alert: alert.rule in RULES)
+    known, others = _known(store, lambda alert: alert.rule in RULES or alert.rule in KINDS)
     round_: list[Alert] = []
     found = all_budgets(store, budgets)
     with asked_together([budget.question() for budget in found]):

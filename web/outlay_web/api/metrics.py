@@ -84,10 +84,8 @@ def _worked(jobs: Iterable[Mapping[str, Any]]) -> Iterable[Metric]:
 
 
 def _pulled(ctx: Context) -> Iterable[Metric]:
-    """How the accounts of `[[bills]]` stand; nothing where there are none."""
+    """How the accounts of `[[bills]]` stand."""
     now, rows = ctx.now(), every_account(ctx)
-    if not rows:
-        return
     labels = [{"project": one["project"], "account": one["name"], "provider": one["provider"]} for one in rows]
     ages = [None if one["done_at"] is None else (now - one["done_at"]).total_seconds() for one in rows]
     failures = [one["failures"] for one in rows]
