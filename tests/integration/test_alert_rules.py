@@ -14,9 +14,9 @@ from tests.web_server import own_store
 
 from outlay.errors import ConfigError
 from outlay_analytics.alerting import evaluate, listing
-from outlay_analytics.alerting.alert_rules import AlertRule, all_rules, delete_rule, parse_rules, put_rule, read_rule
 from outlay_analytics.alerting.budgets import put_budget
 from outlay_analytics.alerting.preview import preview
+from outlay_analytics.alerting.rules import AlertRule, all_rules, delete_rule, parse_rules, put_rule, read_rule
 from outlay_analytics.alerting.settings import parse_alerts
 from outlay_analytics.query.window import BadRequest
 from outlay_collector.store import Store, migrate, open_store

@@ -14,8 +14,8 @@ from tests.fake_billing import OPENAI_KEY, FakeBilling, Used
 from tests.integration.test_openapi import Documented
 from tests.web_server import Running, llm_span, own_store, running
 
+from outlay_analytics.alerting.budget_rules import Explained, explained_less
 from outlay_analytics.alerting.evaluate import evaluate_bills
-from outlay_analytics.alerting.rules import Explained, explained_less
 from outlay_web.config import Settings
 from outlay_web.services import bills
 

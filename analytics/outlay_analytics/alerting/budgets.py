@@ -15,8 +15,7 @@ A budget of outlay.toml can be read but not changed over the API, so that the fi
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -26,28 +25,33 @@ from pydantic import BeforeValidator, StrictStr
 from pydantic.dataclasses import dataclass as table
 
 from outlay.errors import ConfigError
+from outlay_analytics.alerting.written import (
+    Guard,
+    all_written,
+    anywhere,
+    check_name,
+    not_configured,
+    notify_of,
+    positive,
+    read_tables,
+    scope_of,
+    stored_notify,
+)
 from outlay_analytics.forecast.projection import Projection, look_ahead
-from outlay_analytics.notify.channels import Channel, parse_channel, refuse_address, stored_form
-from outlay_analytics.notify.guarded_http import RefusedAddress
-from outlay_analytics.notify.masks import masked, unmasked
+from outlay_analytics.notify.channels import Channel
+from outlay_analytics.notify.masks import masked
 from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.together import asked_together
 from outlay_analytics.query.window import EVERYTHING, BadRequest, Scope, Window
-from outlay_collector.prices.tables import STRICT, Slips, list_of_tables, read_table
+from outlay_collector.prices.tables import STRICT, read_table
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 from outlay_collector.store.clock import utc_now
 
-NAME = re.compile(r"[^\x00-\x1f\x7f/]{1,100}")
 LARGEST = Decimal("1e15")
 SEEN = timedelta(days=90)  # what a budget's values are looked up in
 MOST_KNOWN = 10_000  # of a dimension with more values none is said to be unknown
 NEAR = 0.55  # likeness of names from which one may have been meant
-Guard = Callable[[str], None]
-
-
-def _anywhere(url: str) -> None:
-    """No guard."""
 
 
 @dataclass(frozen=True)
@@ -76,30 +80,9 @@ class Budget:
 
 def _amount(value: object) -> Decimal:
     try:
-        if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
-            raise InvalidOperation
-        amount = Decimal(str(value))
-        if not amount.is_finite() or not 0 < amount < LARGEST or amount != round(amount, 12):
-            raise InvalidOperation
+        return positive(value, LARGEST)
     except InvalidOperation:
         raise ValueError('must be a positive amount such as "1200.50", at most 12 decimals') from None
-    return amount
-
-
-def _scope(value: object) -> dict[str, tuple[str, ...]]:
-    if not isinstance(value or {}, Mapping):
-        raise ValueError("must map dimensions to values")
-    out = {}
-    for name, values in (value or {}).items():  # type: ignore[attr-defined]
-        listed = [values] if isinstance(values, str) else values
-        if not isinstance(listed, Sequence) or not listed or not all(isinstance(one, str) for one in listed):
-            raise ValueError(f"must have a text or a list of texts for {name}")
-        out[str(name)] = tuple(listed)
-    return out
-
-
-def _notify(value: object) -> list[object]:
-    return [value] if isinstance(value, str | Mapping) else list(value or [])  # type: ignore[call-overload]
 
 
 @table(config=STRICT, frozen=True)
@@ -108,9 +91,9 @@ class BudgetTable:
 
     amount_usd: Annotated[Decimal, BeforeValidator(_amount)]
     period: Literal["day", "week", "month"] = "month"
-    scope: Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(_scope)] = field(default_factory=dict)
+    scope: Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(scope_of)] = field(default_factory=dict)
     timezone: Annotated[StrictStr, BeforeValidator(lambda value: value or "UTC")] = "UTC"
-    notify: Annotated[list[Any], BeforeValidator(_notify)] = field(default_factory=list, repr=False)
+    notify: Annotated[list[Any], BeforeValidator(notify_of)] = field(default_factory=list, repr=False)
 
 
 def read_budget(
@@ -121,7 +104,7 @@ def read_budget(
     channels: Mapping[str, Channel] | None = None,
     configured: bool = False,
     kept: Sequence[str] = (),
-    guard: Guard = _anywhere,
+    guard: Guard = anywhere,
 ) -> Budget:
     """A budget from a JSON body or a table of outlay.toml.
 
@@ -133,25 +116,19 @@ def read_budget(
         BadRequest: Naming what is wrong, its value and what is allowed.
         RefusedAddress: If `guard` refuses the address of a channel of its own.
     """
-    if not NAME.fullmatch(name) or name != name.strip():
-        raise BadRequest(f"budget name {name[:80]!r} must be 1 to 100 characters without a slash or control characters")
+    check_name("budget", name)
     try:
         written = read_table(BudgetTable, body, f"budget {name!r}")
-        entries = list(written.notify)
-        entries = unmasked(entries, kept)
-        found = [parse_channel(entry, channels) for entry in entries]
+        notify = stored_notify(written.notify, kept, channels, guard)
     except ConfigError as exc:
         raise BadRequest(str(exc)) from exc
-    for channel in found:
-        if channel.url and channel not in (channels or {}).values():
-            refuse_address(channel.url, guard)
     budget = Budget(
         name=name,
         amount_usd=written.amount_usd,
         period=written.period,
         scope=written.scope,
         timezone=written.timezone,
-        notify=tuple(stored_form(entry) for entry in entries),
+        notify=notify,
         project=project,
         configured=configured,
     )
@@ -160,34 +137,24 @@ def read_budget(
 
 
 def parse_budgets(
-    tables: object, channels: Mapping[str, Channel] | None = None, guard: Guard = _anywhere
+    tables: object, channels: Mapping[str, Channel] | None = None, guard: Guard = anywhere
 ) -> tuple[Budget, ...]:
     """The `[[budgets]]` of outlay.toml; `guard` as in `read_budget`.
 
     Raises:
         ConfigError: Naming each budget that is wrong, and what is wrong with it.
     """
-    slips = Slips()
-    out: dict[tuple[str, str], Budget] = {}
-    for written in list_of_tables(tables, "budgets"):
-        body = dict(written)
-        name, project = str(body.pop("name", "")), str(body.pop("project", "default"))
-        with slips.gathered():
-            try:
-                budget = read_budget(name, body, project=project, channels=channels, configured=True, guard=guard)
-            except (BadRequest, RefusedAddress) as exc:
-                raise ConfigError(f"[[budgets]] {name!r}: {exc}") from exc
-            if (project, name) in out:
-                raise ConfigError(f"[[budgets]] {name!r} is given twice")
-            out[project, name] = budget
-    slips.raise_all()
-    return tuple(out.values())
+
+    def read(name: str, body: Mapping[str, Any], project: str) -> Budget:
+        return read_budget(name, body, project=project, channels=channels, configured=True, guard=guard)
+
+    return read_tables(tables, "budgets", read)
 
 
 def all_budgets(store: Store, configured: Sequence[Budget] = (), project: str = "", name: str = "") -> list[Budget]:
     """Every budget, by project and name; one of outlay.toml hides one of the same name in the store."""
-    out = {
-        (row["project"], row["name"]): Budget(
+    stored = [
+        Budget(
             name=row["name"],
             amount_usd=row["amount_usd"],
             period=row["period"],
@@ -197,11 +164,8 @@ def all_budgets(store: Store, configured: Sequence[Budget] = (), project: str = 
             project=row["project"],
         )
         for row in store.query(load_sql("outlay_analytics.alerting.sql", "budgets"), {"project": project, "name": name})
-    }
-    for budget in configured:
-        if project in ("", budget.project) and name in ("", budget.name):
-            out[budget.project, budget.name] = budget
-    return [out[key] for key in sorted(out)]
+    ]
+    return all_written(stored, configured, project, name)
 
 
 def list_budgets(store: Store, project: str, now: datetime, configured: Sequence[Budget] = ()) -> list[dict[str, Any]]:
@@ -231,7 +195,7 @@ def put_budget(
     now: datetime,
     configured: Sequence[Budget] = (),
     channels: Mapping[str, Channel] | None = None,
-    guard: Guard = _anywhere,
+    guard: Guard = anywhere,
 ) -> dict[str, Any]:
     """Create or replace a budget and return it as `get_budget` does. A masked credential keeps its stored value.
 
@@ -239,7 +203,7 @@ def put_budget(
         BadRequest: If the body is wrong, or the budget is one of outlay.toml.
         RefusedAddress: If `guard` refuses where it would tell.
     """
-    _not_configured(project, name, configured)
+    not_configured("budget", project, name, configured)
     before = all_budgets(store, (), project, name)
     kept = before[0].notify if before else ()
     budget = read_budget(name, body, project=project, channels=channels, kept=kept, guard=guard)
@@ -260,17 +224,12 @@ def delete_budget(
     Raises:
         BadRequest: If it is one of outlay.toml.
     """
-    _not_configured(project, name, configured)
+    not_configured("budget", project, name, configured)
     found = all_budgets(store, (), project, name)
     if not found:
         return False
     _write(writer, found[0], now or utc_now(), deleted=True)
     return True
-
-
-def _not_configured(project: str, name: str, configured: Sequence[Budget]) -> None:
-    if any((budget.project, budget.name) == (project, name) for budget in configured):
-        raise BadRequest(f"budget {name!r} is written in outlay.toml; change it there")
 
 
 def _write(writer: Writer, budget: Budget, now: datetime, *, deleted: bool) -> None:

@@ -16,7 +16,17 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from outlay.errors import OutlayError
-from outlay_analytics.alerting.alert_rules import KINDS, AlertRule, all_rules
+from outlay_analytics.alerting.budget_rules import (
+    LONGEST_BURN_H,
+    Explained,
+    Finding,
+    above_projection,
+    burning,
+    explained_less,
+    over_budget,
+    projected_over_budget,
+    week_profile,
+)
 from outlay_analytics.alerting.budgets import Budget, all_budgets
 from outlay_analytics.alerting.explained import Explainer
 from outlay_analytics.alerting.groups import grouped
@@ -31,17 +41,7 @@ from outlay_analytics.alerting.repository import (
     read_silences,
     write_alerts,
 )
-from outlay_analytics.alerting.rules import (
-    LONGEST_BURN_H,
-    Explained,
-    Finding,
-    above_projection,
-    burning,
-    explained_less,
-    over_budget,
-    projected_over_budget,
-    week_profile,
-)
+from outlay_analytics.alerting.rules import KINDS, AlertRule, all_rules
 from outlay_analytics.alerting.settings import AlertSettings
 from outlay_analytics.alerting.states import Alert, advance, begin, explained, fingerprint, inhibited, why_notify
 from outlay_analytics.anomalies.incidents import FLOOR_USD, Finder, find

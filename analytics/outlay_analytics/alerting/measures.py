@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from outlay_analytics.alerting.alert_rules import AlertRule
 from outlay_analytics.alerting.budgets import Budget
+from outlay_analytics.alerting.rules import AlertRule
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.calendar import HOUR, period_window, start_of, ticks
 from outlay_analytics.query.spend_source import spend_source

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from outlay_analytics.alerting.alert_rules import AlertRule, describe
 from outlay_analytics.alerting.budgets import Budget, all_budgets
 from outlay_analytics.alerting.measures import Measured, fires, measure
+from outlay_analytics.alerting.rules import AlertRule, describe
 from outlay_analytics.query.window import Window
 from outlay_collector.store import Store
 

@@ -1,223 +1,274 @@
-"""When a budget deserves an alert. Pure functions of what was spent and what is expected; times are arguments.
+"""Rules that watch something else than a budget, from outlay.toml or the API.
 
-- `over_budget`: spent > amount. A fact, so it fires at once.
-- `projected_over_budget`: the period's projected total > amount (warning); its lower 80 % bound > amount, that is,
-  over with a probability of 0.9 (critical).
-- `above_projection`: spent > 1.2 x what was expected by now when the period began, and by more than a dollar floor.
-- `burn_rate`: burn(w) = spend in w ÷ (amount x expected share of the period in w), over a long and a short window
-  together: 1 h and 6 h > 6, 6 h and 24 h > 3 (critical), 24 h and 72 h > 1.5 (warning). The pattern is that of the
-  multi-window rules of the Google SRE Workbook, "Alerting on SLOs", with spend in place of errors and thresholds for
-  monthly money.
+    [[rules]]
+    name = "no user over $5 a day"
+    kind = "entity_usd"              # see KINDS
+    per = "user"                     # of entity_usd: any dimension of a call
+    threshold = "5"
+    window = "24h"                   # 1h to 30d; default 24h
+    scope = { feature = ["search"] } # filters; default all calls
+    severity = "warning"             # or critical
+    notify = ["oncall"]
 
-Expected shares come from the hour of the week, never from flat days.
+A rule of outlay.toml can be read but not changed over the API, as a budget.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Literal
 
-import numpy as np
+from pydantic import BeforeValidator, StrictStr
+from pydantic.dataclasses import dataclass as table
 
-from outlay_analytics.forecast.projection import Projection
-from outlay_analytics.query.arrays import Floats
-from outlay_analytics.query.text import usd
-from outlay_analytics.query.window import Window
+from outlay.errors import ConfigError
+from outlay_analytics.alerting.written import (
+    Guard,
+    all_written,
+    anywhere,
+    check_name,
+    not_configured,
+    notify_of,
+    positive,
+    read_tables,
+    scope_of,
+    stored_notify,
+)
+from outlay_analytics.notify.channels import Channel
+from outlay_analytics.notify.masks import masked
+from outlay_analytics.query.window import EVERYTHING, BadRequest, Scope, Window, check_dimension
+from outlay_collector.prices.tables import STRICT, read_table
+from outlay_collector.store import Store, load_sql
+from outlay_collector.store.client import Writer
 
-WEEK_HOURS = 168
-ABOVE = 1.2
-BURN_PAIRS = ((1, 6, 6.0, "critical"), (6, 24, 3.0, "critical"), (24, 72, 1.5, "warning"))
-LONGEST_BURN_H = 72
-FALLEN = 0.02  # by so much of the bill the explained share falls before it is told
+KINDS = {  # what is watched, in words; the unit of its threshold
+    "spend_usd": ("spend in the window", "usd"),
+    "entity_usd": ("spend of any one user, customer or session in the window", "usd"),
+    "budget_share": ("share of a budget that is spent", "ratio"),
+    "above_usual": ("spend against the same hours of the last three weeks", "times"),
+    "retry_usd": ("cost of repeated calls in the window", "usd"),
+    "error_share": ("share of calls that failed", "ratio"),
+    "unpriced_share": ("share of calls without a known cost", "ratio"),
+    "latency_p95_ms": ("95th percentile of latency", "ms"),
+    "cache_hit_ratio_fall": ("fall of the cache hit ratio against the four weeks before", "ratio"),
+    "escalation_rate_rise": ("rise of the escalation rate against the four weeks before", "ratio"),
+    "no_data": ("share of calls that usually arrive and did not", "ratio"),
+}
+SHARES = ("ratio",)
+LONGEST_H = 30 * 24
+WINDOW = re.compile(r"(\d{1,3})(h|d)")
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One rule that holds.
+class AlertRule:
+    """What is watched, and from which value on it fires."""
 
-    Attributes:
-        rule, severity: What holds and how bad it is.
-        at_once: It is a fact rather than an estimate, so one evaluation is enough.
-        actual_usd, expected_usd: What is compared; None where it is no money.
-        reason: The comparison in words.
-        window: The time it speaks of.
+    name: str
+    kind: str
+    threshold: Decimal
+    window_hours: int = 24
+    per: str = ""
+    budget: str = ""
+    severity: str = "warning"
+    scope: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notify: tuple[str, ...] = ()
+    project: str = "default"
+    configured: bool = False
+
+    def question(self, window: Window = EVERYTHING) -> Scope:
+        return Scope(window, dict(self.scope), self.project)
+
+    @property
+    def length(self) -> timedelta:
+        return timedelta(hours=self.window_hours)
+
+    @property
+    def unit(self) -> str:
+        return KINDS[self.kind][1]
+
+
+def _threshold(value: object) -> Decimal:
+    try:
+        return positive(value, Decimal("1e12"))
+    except InvalidOperation:
+        raise ValueError('must be a positive number such as "5" or "0.05"') from None
+
+
+def _window(value: object) -> int:
+    found = WINDOW.fullmatch(value) if isinstance(value, str) else None
+    hours = int(found[1]) * (24 if found[2] == "d" else 1) if found else 0
+    if not 1 <= hours <= LONGEST_H:
+        raise ValueError("must be 1h to 30d, such as 6h or 7d")
+    return hours
+
+
+@table(config=STRICT, frozen=True)
+class RuleTable:
+    """What is written of a rule, beside its name and project."""
+
+    kind: StrictStr
+    threshold: Annotated[Decimal, BeforeValidator(_threshold)]
+    window: Annotated[int, BeforeValidator(_window)] = 24
+    per: StrictStr = ""
+    budget: StrictStr = ""
+    severity: Literal["warning", "critical"] = "warning"
+    scope: Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(scope_of)] = field(default_factory=dict)
+    notify: Annotated[list[Any], BeforeValidator(notify_of)] = field(default_factory=list, repr=False)
+
+
+def read_rule(
+    name: str,
+    body: Mapping[str, Any],
+    *,
+    project: str = "default",
+    channels: Mapping[str, Channel] | None = None,
+    configured: bool = False,
+    kept: Sequence[str] = (),
+    guard: Guard = anywhere,
+) -> AlertRule:
+    """A rule from a JSON body or a table of outlay.toml; arguments as in `read_budget`.
+
+    Raises:
+        BadRequest: Naming what is wrong, its value and what is allowed.
+        RefusedAddress: If `guard` refuses the address of a channel of its own.
     """
-
-    rule: str
-    severity: str
-    at_once: bool
-    actual_usd: Decimal | None
-    expected_usd: Decimal | None
-    reason: str
-    window: Window
-
-
-@dataclass(frozen=True)
-class Explained:
-    """A comparison of bills with calls.
-
-    Attributes:
-        share: Of the billed USD that calls and reasons explain, 0 to 1.
-        billed_usd: What was billed.
-        at: When they were compared.
-        largest: The reason with the largest amount, in words.
-    """
-
-    share: float
-    billed_usd: Decimal
-    at: datetime
-    largest: str = ""
-
-
-def explained_less(checks: Sequence[Explained]) -> Finding | None:
-    """Less of the bill is explained than was usual in the last comparisons, the newest first.
-
-    Usual is their median, so that what stays unexplained is told once and then is the usual.
-    """
-    if len(checks) < 2:
-        return None
-    newest = checks[0]
-    usual = float(np.median([one.share for one in checks[1:]]))
-    if usual - newest.share < FALLEN:
-        return None
-    unexplained, before = (_money(float(newest.billed_usd) * (1 - share)) for share in (newest.share, usual))
-    most = f"; most of it: {newest.largest}" if newest.largest else ""
-    reason = f"{newest.share:.1%} of {usd(newest.billed_usd)} billed is explained, it was {usual:.1%}{most}"
-    return Finding("bill_unexplained", "warning", True, unexplained, before, reason, Window(newest.at, newest.at))
-
-
-def over_budget(amount: Decimal, projection: Projection, now: datetime) -> Finding | None:
-    """Spent more than the budget."""
-    if projection.spent_usd <= amount:
-        return None
-    share = f" ({projection.spent_usd / amount:.0%})" if amount else ""
-    reason = f"spent {usd(projection.spent_usd)} of {usd(amount)}{share} since {_day(projection.window.start)}"
-    window = Window(projection.window.start, now)
-    return Finding("over_budget", "critical", True, projection.spent_usd, amount, reason, window)
-
-
-def projected_over_budget(amount: Decimal, projection: Projection, now: datetime) -> Finding | None:
-    """Heading for more than the budget by the period's end; not once it is spent, which is a fact."""
-    if not projection.total or projection.total["mean"] <= float(amount) or projection.spent_usd > amount:
-        return None
-    probability = projection.probability_over(amount)
-    critical = projection.total["lo80"] > float(amount)
-    projected = _money(projection.total["mean"])
-    reason = (
-        f"heading for {usd(projected)} of {usd(amount)} by {_day(projection.window.end)} "
-        f"(80% between {usd(_money(projection.total['lo80']))} and {usd(_money(projection.total['hi80']))}, "
-        f"over with probability {probability:.0%}); {usd(projection.spent_usd)} so far"
+    check_name("rule", name)
+    try:
+        written = read_table(RuleTable, body, f"rule {name!r}")
+        notify = stored_notify(written.notify, kept, channels, guard)
+    except ConfigError as exc:
+        raise BadRequest(str(exc)) from exc
+    _check(name, written)
+    rule = AlertRule(
+        name=name,
+        kind=written.kind,
+        threshold=written.threshold,
+        window_hours=written.window,
+        per=written.per,
+        budget=written.budget,
+        severity=written.severity,
+        scope=written.scope,
+        notify=notify,
+        project=project,
+        configured=configured,
     )
-    severity = "critical" if critical else "warning"
-    window = Window(projection.window.start, now)
-    return Finding("projected_over_budget", severity, False, projected, amount, reason, window)
+    rule.question()  # checks the dimensions
+    return rule
 
 
-def above_projection(
-    projection: Projection, expected_usd: float | None, floor_usd: Decimal, now: datetime
-) -> Finding | None:
-    """Spent a fifth more than was expected by now, at the period's start."""
-    if expected_usd is None:
-        return None
-    actual = float(projection.spent_usd)
-    if actual <= ABOVE * expected_usd or actual - expected_usd <= float(floor_usd):
-        return None
-    expected = _money(expected_usd)
-    more = (
-        f"{actual / expected_usd - 1:.0%} more than the {usd(expected)} expected by now"
-        if expected_usd > 0
-        else "where nothing was expected by now"
-    )
-    reason = f"spent {usd(projection.spent_usd)} since {_day(projection.window.start)}, {more}"
-    window = Window(projection.window.start, now)
-    return Finding("above_projection", "warning", False, projection.spent_usd, expected, reason, window)
+def _check(name: str, written: RuleTable) -> None:
+    """What fits together only for some kinds.
 
-
-def week_profile(hourly: Floats, first: datetime) -> Floats:
-    """Usual share of a week's spend in each of its 168 hours (0 = Monday 00:00 UTC); sums to 1.
-
-    Args:
-        hourly: Spend per hour, oldest first, without gaps; at best the last four weeks.
-        first: Start of its first hour.
-
-    A little of the flat week is mixed in: much while history is short, and enough that no hour expects nothing.
+    Raises:
+        BadRequest: Says which field is wrong or missing.
     """
-    flat = np.full(WEEK_HOURS, 1.0 / WEEK_HOURS)
-    if not len(hourly) or hourly.sum() <= 0:
-        return flat
-    slot = (hour_of_week(first) + np.arange(len(hourly))) % WEEK_HOURS
-    sums = np.bincount(slot, hourly, WEEK_HOURS)
-    seen = np.bincount(slot, minlength=WEEK_HOURS)
-    means = np.divide(sums, seen, out=np.full(WEEK_HOURS, hourly.mean()), where=seen > 0)
-    weeks = len(hourly) / WEEK_HOURS
-    trust = weeks / (weeks + 0.5)
-    profile: Floats = trust * means / means.sum() + (1 - trust) * flat
-    return profile
+    if written.kind not in KINDS:
+        raise BadRequest(f"rule {name!r}: kind must be one of {', '.join(KINDS)}, not {written.kind[:40]!r}")
+    if KINDS[written.kind][1] in SHARES and written.threshold > 1 and written.kind != "budget_share":
+        raise BadRequest(f"rule {name!r}: threshold of {written.kind} is a share from 0 to 1, not {written.threshold}")
+    if (written.kind == "entity_usd") != bool(written.per):
+        raise BadRequest(f"rule {name!r}: per belongs to entity_usd, which needs one, such as user or session")
+    if (written.kind == "budget_share") != bool(written.budget):
+        raise BadRequest(f"rule {name!r}: budget belongs to budget_share, which needs the name of one")
+    if written.per:
+        check_dimension(written.per, "per")
 
 
-def hour_of_week(at: datetime) -> int:
-    """0 for Monday 00:00 UTC."""
-    return at.weekday() * 24 + at.hour
+def parse_rules(
+    tables: object, channels: Mapping[str, Channel] | None = None, guard: Guard = anywhere
+) -> tuple[AlertRule, ...]:
+    """The `[[rules]]` of outlay.toml.
 
-
-def burn_rate(spent_usd: float, amount: Decimal, share: float) -> float:
-    """How many times faster than budgeted money went out, where `share` of the period was expected to pass.
-
-    1.0 spends exactly the budget by the period's end. Infinite where nothing was budgeted but something spent.
+    Raises:
+        ConfigError: Naming each rule that is wrong, and what is wrong with it.
     """
-    budgeted = float(amount) * share
-    if budgeted <= 0:
-        return float("inf") if spent_usd > 0 else 0.0
-    return spent_usd / budgeted
+
+    def read(name: str, body: Mapping[str, Any], project: str) -> AlertRule:
+        return read_rule(name, body, project=project, channels=channels, configured=True, guard=guard)
+
+    return read_tables(tables, "rules", read)
 
 
-def burning(
-    amount: Decimal,
-    period: Window,
-    recent: Sequence[float] | Floats,
-    profile: Floats,
-    floor_usd: Decimal,
+def all_rules(store: Store, configured: Sequence[AlertRule] = (), project: str = "", name: str = "") -> list[AlertRule]:
+    """Every rule, by project and name; one of outlay.toml hides one of the same name in the store."""
+    stored = [
+        AlertRule(
+            scope={dim: tuple(values) for dim, values in row["scope"].items()},
+            notify=tuple(row["notify"]),
+            **{key: row[key] for key in ("name", "kind", "threshold", "window_hours", "per", "budget", "severity")},
+            project=row["project"],
+        )
+        for row in store.query(
+            load_sql("outlay_analytics.alerting.sql", "alert_rules"), {"project": project, "name": name}
+        )
+    ]
+    return all_written(stored, configured, project, name)
+
+
+def put_rule(
+    store: Store,
+    writer: Writer,
+    project: str,
+    name: str,
+    body: Mapping[str, Any],
     now: datetime,
-) -> Finding | None:
-    """The most severe pair of windows over which money goes out too fast, if any.
+    configured: Sequence[AlertRule] = (),
+    channels: Mapping[str, Channel] | None = None,
+    guard: Guard = anywhere,
+) -> AlertRule:
+    """Create or replace a rule.
 
-    Args:
-        amount: The budget of one period.
-        period: The period that `now` lies in.
-        recent: Spend of each of the last 72 hours (the newest last, ending now).
-        profile: From `week_profile`.
-        floor_usd: Least excess over the long window.
-        now: End of the newest hour.
+    Raises:
+        BadRequest: If the body is wrong, or the rule is one of outlay.toml.
+        RefusedAddress: If `guard` refuses where it would tell.
     """
-    spent = np.asarray(recent, dtype=float)[-LONGEST_BURN_H:]
-    hours = np.arange(round((period.end - period.start) / timedelta(hours=1)))
-    whole = float(profile[(hour_of_week(period.start) + hours) % WEEK_HOURS].sum())
-    slots = (hour_of_week(now) - 1 - np.arange(LONGEST_BURN_H)) % WEEK_HOURS  # newest first
-    shares = profile[slots] / whole
-    for short, long, threshold, severity in BURN_PAIRS:
-        if long > len(hours):
-            continue
-        rates = [burn_rate(float(spent[-w:].sum()), amount, float(shares[:w].sum())) for w in (short, long)]
-        total, budgeted = float(spent[-long:].sum()), float(amount) * float(shares[:long].sum())
-        if min(rates) > threshold and total - budgeted > float(floor_usd):
-            reason = (
-                f"{usd(_money(total))} in {long} hours where the budget has {usd(_money(budgeted))}: "
-                f"{rates[1]:.1f} times as fast (and {rates[0]:.1f} times in the last {_hours(short)})"
-            )
-            window = Window(now - timedelta(hours=long), now)
-            return Finding("burn_rate", severity, False, _money(total), _money(budgeted), reason, window)
-    return None
+    not_configured("rule", project, name, configured)
+    before = all_rules(store, (), project, name)
+    kept = before[0].notify if before else ()
+    rule = read_rule(name, body, project=project, channels=channels, kept=kept, guard=guard)
+    _write(writer, rule, now, deleted=False)
+    return rule
 
 
-def _hours(count: int) -> str:
-    return "hour" if count == 1 else f"{count} hours"
+def delete_rule(
+    store: Store, writer: Writer, project: str, name: str, now: datetime, configured: Sequence[AlertRule] = ()
+) -> bool:
+    """Delete a rule; False if there is none of that name.
+
+    Raises:
+        BadRequest: If it is one of outlay.toml.
+    """
+    not_configured("rule", project, name, configured)
+    found = all_rules(store, (), project, name)
+    if found:
+        _write(writer, found[0], now, deleted=True)
+    return bool(found)
 
 
-def _day(at: datetime) -> str:
-    return at.strftime("%-d %B %H:%M UTC") if at.hour or at.minute else at.strftime("%-d %B")
+def _write(writer: Writer, rule: AlertRule, now: datetime, *, deleted: bool) -> None:
+    names = ("project", "name", "kind", "threshold", "window_hours", "per", "budget", "severity")
+    row = {name: getattr(rule, name) for name in names}
+    row |= {"scope": {dim: list(values) for dim, values in rule.scope.items()}, "notify": list(rule.notify)}
+    writer.insert("alert_rules", [{**row, "updated_at": now, "is_deleted": int(deleted)}])
 
 
-def _money(amount: float) -> Decimal:
-    return Decimal(f"{amount:.6f}")
+def describe(rule: AlertRule) -> dict[str, Any]:
+    """A rule as the API shows it."""
+    return {
+        "name": rule.name,
+        "kind": rule.kind,
+        "watches": KINDS[rule.kind][0],
+        "threshold": rule.threshold,
+        "unit": rule.unit,
+        "window": f"{rule.window_hours}h",
+        "per": rule.per or None,
+        "budget": rule.budget or None,
+        "severity": rule.severity,
+        "scope": {dim: list(values) for dim, values in rule.scope.items()},
+        "notify": [masked(entry) for entry in rule.notify],
+        "configured": rule.configured,
+    }

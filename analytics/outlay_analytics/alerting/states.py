@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics.alerting.rules import Finding
+from outlay_analytics.alerting.budget_rules import Finding
 from outlay_analytics.query.window import Window
 
 ABOUT = ("channel", "incident")  # in the scope of an anomaly's alert: what moved and which incident, no filters

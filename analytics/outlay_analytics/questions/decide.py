@@ -30,7 +30,7 @@ from outlay_analytics.questions.experiments import (
     whole_experiment,
 )
 from outlay_analytics.questions.quality import Sums, figures, scored_sums
-from outlay_analytics.questions.scores import choose, list_scores
+from outlay_analytics.questions.scores import about, choose, list_scores
 from outlay_analytics.statistics.intervals import Interval, difference, p_text
 from outlay_analytics.statistics.intervals import interval as interval_of
 from outlay_analytics.statistics.moments import Moments
@@ -117,12 +117,8 @@ def decide(
     if chosen is not None:
         differences.append(_p95(sides))
     return {
-        "window": {"start": scope.window.start, "end": scope.window.end},
-        "currency": "USD",
+        **about(scope, chosen, scores),
         "by": by,
-        "score": chosen.name if chosen else None,
-        "success": chosen.success if chosen else None,
-        "scores": [one.shown() for one in scores],
         "margin": margin,
         "unit": unit,
         "method": METHOD if assigned else ONE_LOOK,

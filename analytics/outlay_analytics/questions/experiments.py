@@ -18,7 +18,7 @@ from outlay_analytics.query.spend_source import instant_text
 from outlay_analytics.query.window import SHOWN, BadRequest, Scope, Window, expression, filter_sql
 from outlay_analytics.questions import spend
 from outlay_analytics.questions.quality import Sums, figures, scored_sums
-from outlay_analytics.questions.scores import SQL, Score, choose, list_scores, scored
+from outlay_analytics.questions.scores import SQL, Score, about, choose, list_scores, scored
 from outlay_analytics.statistics.intervals import Interval, chi_square_tail, p_text
 from outlay_analytics.statistics.intervals import interval as interval_of
 from outlay_analytics.statistics.moments import Moments
@@ -133,12 +133,8 @@ def experiment(
     counts = {arm: int(row["units"]) for arm, row in units.items()}
     ratio = sample_ratio(counts, split)
     return {
-        "window": {"start": scope.window.start, "end": scope.window.end},
-        "currency": "USD",
+        **about(scope, chosen, scores),
         "name": name,
-        "score": chosen.name if chosen else None,
-        "success": chosen.success if chosen else None,
-        "scores": [one.shown() for one in scores],
         "unit": unit,
         "control": control,
         "margin": margin,

@@ -18,7 +18,7 @@ from outlay_analytics.query.amounts import per
 from outlay_analytics.query.groups import MAX_GROUPS, MAX_ROWS
 from outlay_analytics.query.window import Interval, Scope, check_groups, check_interval, dimension_value
 from outlay_analytics.questions import spend
-from outlay_analytics.questions.scores import SQL, Score, choose, list_scores, scored
+from outlay_analytics.questions.scores import SQL, Score, about, choose, list_scores, scored
 from outlay_analytics.statistics.intervals import interval as interval_of
 from outlay_analytics.statistics.intervals import wilson
 from outlay_analytics.statistics.moments import Moments
@@ -62,11 +62,7 @@ def quality(
     there = list_scores(store, scope, success)
     chosen = choose(there, score, success)
     answer: dict[str, Any] = {
-        "window": {"start": scope.window.start, "end": scope.window.end},
-        "currency": "USD",
-        "score": chosen.name if chosen else None,
-        "success": chosen.success if chosen else None,
-        "scores": [one.shown() for one in there],
+        **about(scope, chosen, there),
         "total": None,
         "rows": [],
     }

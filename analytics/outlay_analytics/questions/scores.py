@@ -51,6 +51,17 @@ class Score:
         return {"name": self.name, "n": self.times, "kind": self.kind}
 
 
+def about(scope: Scope, chosen: Score | None, scores: Sequence[Score]) -> dict[str, Any]:
+    """How answers about scores begin: window, currency, by which score, what is a success of it, which there are."""
+    return {
+        "window": {"start": scope.window.start, "end": scope.window.end},
+        "currency": "USD",
+        "score": chosen.name if chosen else None,
+        "success": chosen.success if chosen else None,
+        "scores": [one.shown() for one in scores],
+    }
+
+
 def list_scores(store: Store, scope: Scope, success: str = "") -> list[Score]:
     """The scores given to a scope's answers, the most used first; `success` is a label to look for.
 

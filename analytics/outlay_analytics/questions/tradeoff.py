@@ -20,7 +20,7 @@ from outlay_analytics.query.spend_source import instant_text
 from outlay_analytics.query.window import NOT_ANSWERS, BadRequest, Scope, expression, filter_sql
 from outlay_analytics.questions.experiments import MARGIN
 from outlay_analytics.questions.quality import Sums
-from outlay_analytics.questions.scores import SQL, Score, choose, list_scores, scored
+from outlay_analytics.questions.scores import SQL, Score, about, choose, list_scores, scored
 from outlay_analytics.statistics.durations import p95_interval_ms
 from outlay_analytics.statistics.intervals import difference, wilson
 from outlay_analytics.statistics.intervals import interval as interval_of
@@ -89,11 +89,7 @@ def tradeoff(store: Store, scope: Scope, score: str = "", success: str = "", mar
     listed = [row for rows in by_task.values() for row in rows]
     listed.sort(key=lambda row: (place[row["task"]], -row["calls"]))
     return {
-        "window": {"start": scope.window.start, "end": scope.window.end},
-        "currency": "USD",
-        "score": chosen.name if score and chosen else None,
-        "success": chosen.success if score and chosen else None,
-        "scores": [one.shown() for one in scores],
+        **about(scope, chosen if score else None, scores),
         "margin": margin,
         "rows": listed,
         "rows_left_out": len(found_calls) > MAX_ROWS,

@@ -1,14 +1,15 @@
-"""`[attributes]` of outlay.toml as it is written: what its tables may hold."""
+"""`[attributes]` of outlay.toml as it is written: what its tables may hold, each by dimension."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import field
+from collections.abc import Callable, Mapping
+from dataclasses import field, make_dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, StrictStr
 from pydantic.dataclasses import dataclass as table
 
+from outlay_collector.dialects.inherited import MAPPED
 from outlay_collector.prices.tables import STRICT
 
 
@@ -22,60 +23,20 @@ Word = Annotated[StrictStr, AfterValidator(_said)]
 Words = tuple[Word, ...]
 
 
-@table(config=STRICT, frozen=True)
-class AttributesTable:
-    """`[attributes]`: by dimension the attributes that hold it, the first that says something counts."""
-
-    feature: Words = ()
-    team: Words = ()
-    customer: Words = ()
-    user: Words = ()
-    session: Words = ()
-    task: Words = ()
-    prompt: Words = ()
-    prompt_version: Words = ()
-    rename: Mapping[str, Any] | None = None
-    group: Mapping[str, Any] | None = None
-    drop: Mapping[str, Any] | None = None
+def _by_dimension(name: str, kind: Any, empty: Callable[[], Any], **more: Any) -> type[Any]:
+    """A table with a key of this kind for each dimension, and `more` keys that may be left out."""
+    keys = [(dimension, kind, field(default_factory=empty)) for dimension in MAPPED]
+    others = [(key, its | None, field(default=None)) for key, its in more.items()]
+    return table(config=STRICT, frozen=True)(make_dataclass(name, [*keys, *others], frozen=True))
 
 
-@table(config=STRICT, frozen=True)
-class RenameTable:
-    """`[attributes.rename.feature]`: a value and what it is to be called."""
-
-    feature: Mapping[str, Word] = field(default_factory=dict)
-    team: Mapping[str, Word] = field(default_factory=dict)
-    customer: Mapping[str, Word] = field(default_factory=dict)
-    user: Mapping[str, Word] = field(default_factory=dict)
-    session: Mapping[str, Word] = field(default_factory=dict)
-    task: Mapping[str, Word] = field(default_factory=dict)
-    prompt: Mapping[str, Word] = field(default_factory=dict)
-    prompt_version: Mapping[str, Word] = field(default_factory=dict)
-
-
-@table(config=STRICT, frozen=True)
-class GroupTable:
-    """`[attributes.group.feature]`: a value and the patterns of those that it stands for."""
-
-    feature: Mapping[str, Words] = field(default_factory=dict)
-    team: Mapping[str, Words] = field(default_factory=dict)
-    customer: Mapping[str, Words] = field(default_factory=dict)
-    user: Mapping[str, Words] = field(default_factory=dict)
-    session: Mapping[str, Words] = field(default_factory=dict)
-    task: Mapping[str, Words] = field(default_factory=dict)
-    prompt: Mapping[str, Words] = field(default_factory=dict)
-    prompt_version: Mapping[str, Words] = field(default_factory=dict)
-
-
-@table(config=STRICT, frozen=True)
-class DropTable:
-    """`[attributes.drop]`: by dimension the patterns of values that count as not said."""
-
-    feature: Words = ()
-    team: Words = ()
-    customer: Words = ()
-    user: Words = ()
-    session: Words = ()
-    task: Words = ()
-    prompt: Words = ()
-    prompt_version: Words = ()
+# `[attributes]`: the attributes that hold a dimension, the first that says something counts.
+AttributesTable = _by_dimension(
+    "AttributesTable", Words, tuple, rename=Mapping[str, Any], group=Mapping[str, Any], drop=Mapping[str, Any]
+)
+# `[attributes.rename.feature]`: a value and what it is to be called.
+RenameTable = _by_dimension("RenameTable", Mapping[str, Word], dict)
+# `[attributes.group.feature]`: a value and the patterns of those that it stands for.
+GroupTable = _by_dimension("GroupTable", Mapping[str, Words], dict)
+# `[attributes.drop]`: the patterns of values that count as not said.
+DropTable = _by_dimension("DropTable", Words, tuple)

@@ -25,15 +25,16 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from outlay import _fork, _safely
+from outlay.export.request_file import appended
+from outlay.export.sender import Sender, unseen
 from outlay.export.slim import size_of, without_texts
+from outlay.export.spool import REST_SUFFIX, Left, Spool
 from outlay.settings import Settings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
     from outlay.parsing.batch_items import Item
-from outlay.export.sender import Sender, unseen
-from outlay.export.spool import REST_SUFFIX, Left, Spool
 
 RETRYABLE = frozenset({429, 502, 503, 504})
 
@@ -740,7 +741,7 @@ class Pipeline:
                     self.dropped += max(landed - kept, 0)
                     self._filed = max(self._filed - kept, 0)
             return False
-        if signal == "traces" and self._settings.spool_file and self._to_spool_file(body):
+        if signal == "traces" and self._settings.spool_file and appended(self._settings, body):
             with self._lock:
                 self.spooled += self._landed(count)
             return True
@@ -758,22 +759,3 @@ class Pipeline:
         count = min(count, self._in_flight)
         self._in_flight -= count
         return count
-
-    def _to_spool_file(self, body: bytes) -> bool:
-        """Append to the spool file. Protobuf requests joined end to end are one valid request."""
-        path = self._settings.spool_file.replace("{pid}", str(os.getpid()))
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                if os.fstat(descriptor).st_size + len(body) > self._settings.spool_bytes:
-                    return False
-                size = os.fstat(descriptor).st_size
-                if os.write(descriptor, body) < len(body):
-                    os.ftruncate(descriptor, size)  # the disk is full: half a request would spoil the file
-                    return False
-            finally:
-                os.close(descriptor)
-        except OSError:
-            _safely.report("spool file")
-            return False
-        return True

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.alerting.budget_rules import Finding
 from outlay_analytics.alerting.groups import grouped
 from outlay_analytics.alerting.messages import headline
-from outlay_analytics.alerting.rules import Finding
 from outlay_analytics.alerting.states import Alert, begin, why_notify
 from outlay_analytics.query.window import Window
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outlay_analytics.alerting.rules import (
+from outlay_analytics.alerting.budget_rules import (
     Finding,
     above_projection,
     burn_rate,

@@ -10,7 +10,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics.alerting import alert_rules, budgets, listing, preview
+from outlay_analytics.alerting import budgets, listing, preview
+from outlay_analytics.alerting import rules as alert_rules
 from outlay_analytics.alerting.settings import AlertSettings
 from outlay_analytics.alerting.trial import try_channels
 from outlay_analytics.query.window import parse_instant

@@ -7,9 +7,9 @@ from typing import Any
 
 from starlette.requests import Request
 
-from outlay_analytics.alerting import alert_rules
-from outlay_analytics.alerting.alert_rules import KINDS, AlertRule
+from outlay_analytics.alerting import rules as alert_rules
 from outlay_analytics.alerting.preview import preview
+from outlay_analytics.alerting.rules import KINDS, AlertRule
 from outlay_analytics.query.text import exact
 from outlay_analytics.query.window import BadRequest
 from outlay_web.charts import Cell, Column, Table

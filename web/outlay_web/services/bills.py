@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from outlay.errors import ConfigError
-from outlay_analytics.alerting.rules import Explained
+from outlay_analytics.alerting.budget_rules import Explained
 from outlay_analytics.bills.accounts import Account, shown
 from outlay_analytics.bills.keep import last_checks, pulled_charges, states
 from outlay_analytics.bills.pull import DAYS_BACK, Tools, due, pull
