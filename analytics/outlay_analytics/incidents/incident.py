@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -95,13 +95,15 @@ class Incident:
         shared = [name for name in scopes[0] if all(name in scope for scope in scopes)]
         return {name: tuple(dict.fromkeys(str(scope[name] or "") for scope in scopes)) for name in shared}
 
-    def related(self, window: Window, scope: Mapping[str, Any]) -> bool:
-        """Whether what was found in a window and scope is this one: the hours touch, and one scope holds the other."""
+    def related(self, window: Window, where: Mapping[str, Collection[str]]) -> bool:
+        """Whether what was found in a window and filters is this one: the hours touch, and so do their parts of spend.
+
+        Of parts that moved together, one is enough.
+        """
         if not (self.started_at < window.end and window.start < self.ended_at):
             return False
-        other = {name: str(value or "") for name, value in scope.items()}
-        shared = set(self.scope) & set(other)
-        return all(self.scope[name] == other[name] for name in shared)
+        mine = self.filters
+        return all(set(mine[name]) & set(where[name]) for name in mine.keys() & where.keys())
 
     def with_event(self, event: Event) -> Incident:
         return replace(self, history=(*self.history, event))

@@ -31,13 +31,15 @@ FIGURES = ("scope", "channel", "ended_at", "ongoing", "actual_usd", "expected_us
 def merged(project: str, found: Sequence[Mapping[str, Any]], known: Sequence[Incident]) -> list[tuple[Incident, str]]:
     """What was found, as incidents, each with the id it was found under.
 
-    Each stored incident is found at most once, and keeps what it is known by.
+    Each stored incident is found at most once, and keeps what it is known by. What is found under a stored id is that
+    one before any other may be, so that no id is given twice.
     """
     out: list[tuple[Incident, str]] = []
     left = list(known)
-    for one in sorted(found, key=lambda one: -one["impact_usd"]):
+    ids = {one.incident_id for one in known}
+    for one in sorted(found, key=lambda one: (one["id"] not in ids, -one["impact_usd"])):
         fresh = _fresh(project, one)
-        same = [other for other in left if other.related(fresh.window, fresh.scope)]
+        same = [other for other in left if other.related(fresh.window, fresh.filters)]
         if not same:
             out.append((fresh, one["id"]))
             continue

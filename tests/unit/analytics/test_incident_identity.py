@@ -55,7 +55,25 @@ def test_what_is_found_again_keeps_its_id_and_no_id_is_given_twice(before: list[
     for one, under in pairs:
         if one.incident_id != under:
             (same,) = (other for other in stored if other.incident_id == one.incident_id)
-            assert same.related(one.window, one.scope)
+            assert same.related(one.window, one.filters)
             assert one.fingerprint == same.fingerprint
-    again = merged("p", [shown(k, sign, "old") for k, sign in enumerate(before)], stored)
-    assert all(one.incident_id == under for one, under in again if len(before) == 1)
+
+
+@given(st.lists(signs(), max_size=6), st.integers(0, 6))
+def test_what_is_found_beside_what_was_known_keeps_every_id_its_own(before: list[Incident], many: int) -> None:
+    found = [shown(k, sign, "old") for k, sign in enumerate(before)]
+    stored = [one for one, _ in merged("p", found[:many], [])]
+    pairs = merged("p", found, stored)
+    assert len({one.incident_id for one, _ in pairs}) == len(found)
+    known = {one.incident_id for one in stored}
+    assert all(one.incident_id == under for one, under in pairs if under in known)
+
+
+def test_parts_that_moved_together_are_not_another_feature() -> None:
+    whole = shown(1, Incident((), "spend", 5, 15, 0.7, 300, 100.0), "new")
+    whole["parts"] = [{"scope": {"feature": "a"}}, {"scope": {"feature": "b"}}]
+    for feature, same in (("a", True), ("c", False)):
+        one = shown(2, Incident((("feature", feature),), "spend", 0, 20, 0.7, 110, 100.0), "old")
+        stored = [known for known, _ in merged("p", [one], [])]
+        [(found, _)] = merged("p", [whole], stored)
+        assert (found.incident_id == "old2") is same

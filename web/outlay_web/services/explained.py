@@ -17,10 +17,9 @@ def expected(ctx: Context, scope: Scope) -> Looked:
     known = read_incidents(
         ctx.store, scope.project, Window(window.start - LOOKBACK * max(window.length, WEEK), window.end)
     )
-    where = {name: values[0] for name, values in scope.filters.items() if len(values) == 1}
     asked = {name: set(values) for name, values in scope.filters.items()}
     mine = next(
         (one for one in known if one.window == window and {n: set(v) for n, v in one.filters.items()} == asked), None
     )
-    related = [one.window for one in known if one.related(one.window, where) and one is not mine]
+    related = [one.window for one in known if one.related(one.window, scope.filters) and one is not mine]
     return expected_of(ctx.store, scope, mine.expected_usd if mine else None, related)
