@@ -51,11 +51,14 @@ class Puller:
     def state(self, name: str = "bill") -> dict[str, Any]:
         return states(self.store, "default", self.now.date())[name]
 
+    def pulled(self, *names: str) -> tuple[list[Charge], list[Usage], list[dict[str, Any]]]:
+        return pulled_charges(self.store, "default", names or ("bill",), OLDEST, TODAY)
+
     def charges(self) -> list[Charge]:
-        return pulled_charges(self.store, "default", OLDEST, TODAY)[0]
+        return self.pulled()[0]
 
     def usage(self) -> list[Usage]:
-        return pulled_charges(self.store, "default", OLDEST, TODAY)[1]
+        return self.pulled()[1]
 
     def billed(self) -> Decimal:
         return sum((charge.usd for charge in self.charges()), Decimal(0))
@@ -339,3 +342,28 @@ def test_exports_in_a_folder_are_added_up_and_the_newest_run_of_a_period_counts(
     assert "charge the same 2 lines" in puller(mine)
     assert puller.billed() == Decimal("4.75")
     assert "cannot be listed" in puller(account(provider="aws", path=str(tmp_path / "none")))
+
+
+def test_days_that_no_file_has_any_more_are_no_bill(puller: Puller, tmp_path: Path) -> None:
+    header = "day,model,usd\n"
+    for day in (TODAY, YESTERDAY):
+        (tmp_path / f"{day}.csv").write_text(f"{header}{day},gpt-4o,2\n")
+    mine = account(provider="files", path=str(tmp_path))
+    assert puller(mine) == ""
+    assert (puller.billed(), puller.state()["days"]) == (Decimal(4), 2)
+    (tmp_path / f"{YESTERDAY}.csv").unlink()
+    assert puller(mine) == ""
+    charges, _, days = puller.pulled()
+    assert ([charge.day for charge in charges], [one["day"] for one in days]) == ([TODAY], [TODAY])
+    state = puller.state()
+    assert (state["days"], state["first_day"], state["billed_usd"]) == (1, TODAY, 2)
+    (tmp_path / f"{YESTERDAY}.csv").write_text(f"{header}{YESTERDAY},gpt-4o,3\n")
+    assert puller(mine) == ""
+    assert puller.billed() == 5
+
+
+def test_an_account_that_outlay_toml_does_not_name_any_more_is_no_bill(puller: Puller, fake: FakeBilling) -> None:
+    fake.cost(YESTERDAY, "gpt-4o-2024-08-06", "input", "1")
+    puller(openai(fake))
+    assert [charge.usd for charge in puller.pulled("bill")[0]] == [1]
+    assert puller.pulled("renamed") == ([], [], [])

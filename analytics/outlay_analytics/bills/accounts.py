@@ -31,7 +31,6 @@ from outlay.errors import ConfigError
 from outlay_collector.prices.tables import STRICT, Slips, read_tables
 
 APIS = ("openai", "anthropic", "openrouter")
-FOLDERS = ("aws", "azure", "google", "files")
 URLS: Mapping[str, str] = {
     "openai": "https://api.openai.com",
     "anthropic": "https://api.anthropic.com",

@@ -43,7 +43,7 @@ class File:
 
 
 def pull(account: Account, models: ModelNames, unpack: Unpack) -> Pulled:
-    """Read every file that counts; all days that they speak of are replaced.
+    """Read every file that counts; days that they speak of are replaced, and days that none speaks of any more go.
 
     Raises:
         PullFailed: If the folder cannot be read, or two of its files are the same bill.
@@ -81,7 +81,7 @@ def pull(account: Account, models: ModelNames, unpack: Unpack) -> Pulled:
     stated = f" at the rates of {account.usd_per_day}" if account.usd_per else " at the rates that it states"
     notes = [f"{count} lines in {currency} converted{stated}" for currency, count in converted.items()]
     format = formats.pop() if len(formats) == 1 else "files"
-    return Pulled(format, frozenset(days), charges, (), pages, left_out.usd, left_out.lines, notes)
+    return Pulled(format, frozenset(days), charges, (), pages, left_out.usd, left_out.lines, notes, True)
 
 
 def _open(path: str) -> tuple[Any, str]:

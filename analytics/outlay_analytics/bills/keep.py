@@ -83,7 +83,10 @@ def keep_pages(writer: Writer, account: Account, pulled: Pulled, now: datetime) 
 
 
 def put_in_force(writer: Writer, account: Account, pulled: Pulled, pull: str, now: datetime) -> None:
-    """Replace every day that the pull speaks of, all in one step."""
+    """Replace every day that the pull speaks of, all in one step; of one that is complete, take back the others.
+
+    A day that is taken back is a row without pages: no bill speaks of it.
+    """
     charges: dict[date, list[Charge]] = defaultdict(list)
     usage: dict[date, list[Usage]] = defaultdict(list)
     for charge in pulled.charges:
@@ -91,6 +94,9 @@ def put_in_force(writer: Writer, account: Account, pulled: Pulled, pull: str, no
     for one in pulled.usage:
         usage[one.day].append(one)
     version, hashes = time.time_ns(), [page.hash for page in pulled.pages]
+    params = {"project": account.project, "account": account.name}
+    known = writer.query(load_sql(SQL, "account_days"), params) if pulled.is_complete else []
+    gone = {row["day"] for row in known} - pulled.days
     rows = [
         {
             "project": account.project,
@@ -99,12 +105,12 @@ def put_in_force(writer: Writer, account: Account, pulled: Pulled, pull: str, no
             "format": pulled.format,
             "charges": [_plain(charge, CHARGE) for charge in charges[day]],
             "usage": [_plain(one, USAGE) for one in usage[day]],
-            "pages": hashes,
+            "pages": [] if day in gone else hashes,
             "pull": pull,
             "pulled_at": _instant(now),
             "version": version,
         }
-        for day in sorted(pulled.days)
+        for day in sorted(pulled.days | gone)
     ]
     _load(writer, "bill_days", rows, ONE_BLOCK)
 
@@ -142,11 +148,15 @@ def states(store: Store, project: str, today: date) -> dict[str, dict[str, Any]]
 
 
 def pulled_charges(
-    store: Store, project: str, first: date, last: date
+    store: Store, project: str, accounts: Sequence[str], first: date, last: date
 ) -> tuple[list[Charge], list[Usage], list[dict[str, Any]]]:
-    """What bills say of days in UTC, both ends included: charges, usage, and `account`, `day`, `format` and `pulled_at`
-    of each day in force."""
-    params = {"project": project, "first_day": first, "last_day": last}
+    """What bills of accounts say of days in UTC, both ends included: charges, usage, and `account`, `day`, `format` and
+    `pulled_at` of each day in force.
+
+    Args:
+        accounts: Names of those that outlay.toml has: what another one brought once is no bill any more.
+    """
+    params = {"project": project, "accounts": list(accounts), "first_day": first, "last_day": last}
     charges = [Charge(**row) for row in store.query(load_sql(SQL, "pulled_charges"), params)]
     usage = [Usage(**row) for row in store.query(load_sql(SQL, "pulled_usage"), params)]
     return charges, usage, store.query(load_sql(SQL, "pulled_days"), params)

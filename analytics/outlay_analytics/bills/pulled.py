@@ -50,6 +50,7 @@ class Pulled:
     Attributes:
         days: Those that it speaks of: each is replaced, also by nothing.
         notes: What else people should know.
+        is_complete: Whether it is all that the account says: days in force that it does not speak of are taken back.
     """
 
     format: str
@@ -60,6 +61,7 @@ class Pulled:
     left_out: Mapping[str, Decimal] = field(default_factory=dict)
     left_out_lines: Mapping[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    is_complete: bool = False
 
 
 def from_lines(found: Lines, days: Days, stated: str) -> Pulled:

@@ -138,7 +138,8 @@ def compare_pulled(ctx: Context, project: str, first: date, last: date) -> dict[
 
     Only days and providers that a bill speaks of are compared. A day's bill counts as final a day after it ended.
     """
-    charges, usage, days = pulled_charges(ctx.store, project, first, last)
+    names = [account.name for account in accounts(ctx, project)]
+    charges, usage, days = pulled_charges(ctx.store, project, names, first, last)
     covered: dict[str, set[date]] = defaultdict(set)
     still_open: dict[str, set[date]] = defaultdict(set)
     sellers: dict[str, set[str]] = defaultdict(set)
@@ -150,7 +151,8 @@ def compare_pulled(ctx: Context, project: str, first: date, last: date) -> dict[
             covered[provider].add(one["day"])
             if one["pulled_at"] < final_at:
                 still_open[provider].add(one["day"])
-    known = states(ctx.store, project, ctx.now().date()).values()
+    stands = states(ctx.store, project, ctx.now().date())
+    known = [state for name, state in stands.items() if name in names]
     bill = {
         "bill": "",
         "name": "pulled bills",

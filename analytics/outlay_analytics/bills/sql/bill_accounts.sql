@@ -32,6 +32,7 @@ WITH
             sum(length(charges)) AS lines
         FROM bill_days FINAL
         WHERE project = {project:String}
+          AND notEmpty(pages)
         GROUP BY account
     )
 SELECT

@@ -1,5 +1,5 @@
 -- Question: what do bills that were pulled charge between two days?
--- Parameters: project, first_day, last_day (UTC, inclusive).
+-- Parameters: project, accounts (their names), first_day, last_day (UTC, inclusive).
 SELECT
     day,
     charge.provider AS provider,
@@ -21,6 +21,8 @@ FROM
         charges
     FROM bill_days FINAL
     WHERE project = {project:String}
+      AND account IN {accounts:Array(String)}
+      AND notEmpty(pages)
       AND day BETWEEN {first_day:Date} AND {last_day:Date}
 )
 ARRAY JOIN charges AS charge

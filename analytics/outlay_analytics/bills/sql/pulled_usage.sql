@@ -1,5 +1,5 @@
 -- Question: what did providers count between two days?
--- Parameters: project, first_day, last_day (UTC, inclusive).
+-- Parameters: project, accounts (their names), first_day, last_day (UTC, inclusive).
 SELECT
     day,
     one.provider AS provider,
@@ -16,6 +16,8 @@ FROM
         usage
     FROM bill_days FINAL
     WHERE project = {project:String}
+      AND account IN {accounts:Array(String)}
+      AND notEmpty(pages)
       AND day BETWEEN {first_day:Date} AND {last_day:Date}
 )
 ARRAY JOIN usage AS one
