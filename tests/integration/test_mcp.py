@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -84,12 +85,19 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def over_http(world: World) -> Iterator[str]:
-    """`outlay mcp --http`, with no key of its own."""
-    command = [sys.executable, "-m", "outlay_web", "mcp", "--http", "--port", "0"]
-    process = subprocess.Popen(command, env=world.environment(), stderr=subprocess.PIPE, text=True)
+    """`outlay mcp --http`, with no key of its own, where the administrator's is known."""
+    with serving_http(world.environment(OUTLAY_BOOTSTRAP_KEY=ADMIN)) as url:
+        yield url
+
+
+@contextmanager
+def serving_http(environ: dict[str, str], *words: str) -> Iterator[str]:
+    """`outlay mcp --http`, and where it answers."""
+    command = [sys.executable, "-m", "outlay_web", "mcp", "--http", "--port", "0", *words]
+    process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
-        yield process.stderr.readline().split("mcp: ")[1].strip()
+        yield process.stderr.readline().split("mcp: ")[1].strip().replace("0.0.0.0", "127.0.0.1")
     finally:
         process.terminate()
         process.wait(PATIENCE_S)
@@ -106,9 +114,9 @@ def by_stdio(world: World, ask: Callable[[Client], Awaitable[Any]], **more: str)
     return asyncio.run(run())
 
 
-def by_http(url: str, key: str, ask: Callable[[Client], Awaitable[Any]]) -> Any:
+def by_http(url: str, key: str, ask: Callable[[Client], Awaitable[Any]], scheme: str = "Bearer") -> Any:
     async def run() -> Any:
-        headers = {"authorization": f"Bearer {key}"} if key else {}
+        headers = {"authorization": f"{scheme} {key}"} if key else {}
         http = httpx2.AsyncClient(headers=headers, timeout=PATIENCE_S)
         async with http, Client(streamable_http_client(url, http_client=http)) as client:
             return await ask(client)
@@ -164,6 +172,31 @@ def test_without_a_key_or_with_a_wrong_question_the_caller_is_told(world: World,
     assert ["featur" in with_key[0].content[0].text, "yesterday" in with_key[1].content[0].text] == [True, True]
     assert all(result.is_error for result in without)
     assert "key" in without[-1].content[0].text
+
+
+async def budgets(client: Client) -> CallToolResult:
+    return await client.call_tool("budgets", {})
+
+
+def test_a_wrong_key_or_another_scheme_is_refused(world: World, over_http: str) -> None:
+    for key, scheme, why in (("wrong", "Bearer", "not known"), (world.key, "Basic", "Bearer KEY"), (".", "Bearer", "")):
+        refused = by_http(over_http, key, budgets, scheme)
+        assert (refused.is_error, why in refused.content[0].text) == (True, True), (key, scheme, refused.content)
+
+
+def test_beyond_loopback_nobody_is_answered_once_the_server_behind_it_has_stopped(tmp_path: Path) -> None:
+    server = Server(tmp_path, OUTLAY_KEYS="on", OUTLAY_BOOTSTRAP_KEY=ADMIN)
+    try:
+        made = outlay(tmp_path, "keys", "create", "--project", "shop", OUTLAY_API_KEY=ADMIN, OUTLAY_URL=server.url)
+        key = made.stdout.strip()
+        with serving_http(environment(tmp_path), "--host", "0.0.0.0") as url:
+            assert not by_http(url, key, budgets).is_error
+            server.stop()
+            for one in (key, "wrong"):
+                refused = by_http(url, one, budgets)
+                assert (refused.is_error, "no server" in refused.content[0].text) == (True, True), refused.content
+    finally:
+        server.close()
 
 
 def test_every_tool_says_that_it_only_reads(world: World, over_http: str) -> None:

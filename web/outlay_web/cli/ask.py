@@ -63,6 +63,9 @@ class Ask:
         flags: Settings given on the command line: `url`, `data`, `store_dsn`.
         form: `text`, `json` or `csv`.
         key: Of whom the question is; the settings' unless given.
+        for_others: Whether others ask through this process: then OUTLAY_BOOTSTRAP_KEY, an administrator's, is not
+            theirs.
+        only_server: Whether a server must answer, which asks for keys: the store is never opened here.
     """
 
     def __init__(
@@ -73,12 +76,16 @@ class Ask:
         config_file: str | None = None,
         form: str = "text",
         key: str = "",
+        for_others: bool = False,
+        only_server: bool = False,
     ) -> None:
         from outlay_web.config import load_config  # only where a command runs: --help waits for no models
 
         self.common = list(common)
         self.form = form
         self._key = key
+        self._for_others = for_others
+        self._only_server = only_server
         self._flags = flags or {}
         self._config: Config = load_config(flags=flags, file=Path(config_file) if config_file else None)
         self._application: Application | None = None
@@ -234,7 +241,8 @@ class Ask:
         parts = urlsplit(url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
-        key = self._key or self._config.settings.api_key or self._config.settings.bootstrap_key
+        settings = self._config.settings
+        key = self._key or settings.api_key or ("" if self._for_others else settings.bootstrap_key)
         if key:
             headers = {**headers, "authorization": f"Bearer {key}"}
         try:
@@ -258,6 +266,8 @@ class Ask:
     ) -> Answered:
         from outlay_web.cli.inprocess import request
 
+        if self._only_server:
+            raise ConfigError("no server runs that asks for keys; start `outlay serve`, or name it with --url")
         if self._application is None:
             settings = self._config.settings
             if not settings.store_dsn and not (settings.data / "db").is_dir() and method == "GET":

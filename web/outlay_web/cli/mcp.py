@@ -34,7 +34,7 @@ def _run(http: bool, host: str, port: int, **given: Any) -> None:
     """Answer assistants: spend, explain, budgets, top spenders, a trace, forecast, what changed. Only reads.
 
     OUTLAY_API_KEY is the key, whose project is answered about. Over HTTP callers bring their own key as
-    `Authorization: Bearer KEY`; on loopback they may leave it out.
+    `Authorization: Bearer KEY`; on loopback they may leave it out, and are then asked for by OUTLAY_API_KEY.
     """
     try:
         from outlay_web.cli.mcp_tools import serve_tools
@@ -48,7 +48,7 @@ def _run(http: bool, host: str, port: int, **given: Any) -> None:
     local = not http or _is_loopback(host)
     if not local:
         _refuse_open(flags, file, host)
-    server = serve_tools(_answerer(flags, file, needs_key=not local), outlay_version())
+    server = serve_tools(_answerer(flags, file, http=http, needs_key=not local), outlay_version())
     if not http:
         server.run("stdio")
         return
@@ -66,14 +66,17 @@ def _run(http: bool, host: str, port: int, **given: Any) -> None:
         uvicorn.Server(config).run(sockets=[listening])
 
 
-def _answerer(flags: dict[str, Any], file: str | None, *, needs_key: bool) -> Callable[..., bytes]:
-    """Asks the API anew each time, so that nothing is held between questions."""
+def _answerer(flags: dict[str, Any], file: str | None, *, http: bool, needs_key: bool) -> Callable[..., bytes]:
+    """Asks the API anew each time, so that nothing is held between questions.
+
+    Where a key is needed only a server can check it: none is answered from the store that this process would open.
+    """
     alone = threading.Lock()  # where no server runs, one question at a time opens the store
 
     def answer(path: str, query: list[tuple[str, str]], key: str) -> bytes:
         if needs_key and not key:
             raise OutlayError("bring your project's key: Authorization: Bearer KEY")
-        asking = Ask(query, flags=dict(flags), config_file=file, key=key)
+        asking = Ask(query, flags=dict(flags), config_file=file, key=key, for_others=http, only_server=needs_key)
         with asking as ask, contextlib.nullcontext() if ask.url else alone:
             return ask.send("GET", path).body
 
@@ -86,7 +89,7 @@ def _refuse_open(flags: dict[str, Any], file: str | None, host: str) -> None:
     Raises:
         ConfigError: If whoever reaches the address could read everything.
     """
-    with Ask(flags=dict(flags), config_file=file, key="none") as ask:
+    with Ask(flags=dict(flags), config_file=file, key="none", only_server=True) as ask:
         try:
             if ask.url:
                 ask.get("/budgets")

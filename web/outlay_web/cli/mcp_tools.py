@@ -140,6 +140,15 @@ def serve_tools(answer: Answer, version: str) -> MCPServer[Any]:
 
 
 def key_of(headers: Mapping[str, str] | None) -> str:
-    """The key that a caller over HTTP brings, empty without one."""
-    given = next((value for name, value in (headers or {}).items() if name.lower() == "authorization"), "")
-    return given[len(BEARER) :].strip() if given.lower().startswith(BEARER) else ""
+    """The key that a caller over HTTP brings, empty without one.
+
+    Raises:
+        OutlayError: If it brings something else, which must not pass as nothing.
+    """
+    given = next((value for name, value in (headers or {}).items() if name.lower() == "authorization"), None)
+    if given is None:
+        return ""
+    key = given[len(BEARER) :].strip() if given.lower().startswith(BEARER) else ""
+    if not key:
+        raise OutlayError("Authorization must be: Bearer KEY")
+    return key
