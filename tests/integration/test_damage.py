@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from tests.scrape import value
-from tests.web_server import own_store, running
+from tests.waiting import until
+from tests.web_server import Running, own_store, running
 
 from outlay_web.config import Settings
+
+
+def says(server: Running, path: str, words: str) -> bool:
+    return words in server.get(path).text
 
 
 def test_damaged_parts_are_told_on_every_page_and_as_a_metric(tmp_path: Path) -> None:
@@ -19,5 +25,5 @@ def test_damaged_parts_are_told_on_every_page_and_as_a_metric(tmp_path: Path) ->
         for count, told in ((1, "1 damaged part of the data"), (2, "2 damaged parts of the data")):
             (detached / f"broken-on-start_202601_{count}_{count}_0").mkdir()
             for path in ("/", "/calls", "/settings"):
-                assert told in server.get(path).text, path
+                until(partial(says, server, path, told), f"told by {path}")
             assert value(server, "outlay_broken_parts") == count

@@ -11,9 +11,11 @@ from urllib.parse import urlencode
 import pytest
 from tests.web_server import Answer, Running, llm_span, own_store, running
 
+from outlay.errors import OutlayError, StoreError
 from outlay_web.config import Settings
 from outlay_web.http.auth import Throttle
 from outlay_web.http.security import local_path
+from outlay_web.services import status
 
 ROOT = {"authorization": "Bearer " + "r" * 32}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -50,6 +52,49 @@ def test_without_a_key_nothing_is_taken_or_told(keyed: Running) -> None:
     assert keyed.get("/openapi.json").status == 401
     assert keyed.get("/healthz").status == 200
     assert keyed.api("/calls", headers={"authorization": "Bearer wrong"}).error[0] == 401
+
+
+def test_a_project_s_key_is_told_nothing_of_others_troubles(keyed: Running) -> None:
+    own, ctx = new_key(keyed, "mine"), keyed.assembly.context
+    rows = [
+        {"project": project, "trace_id": f"{n:032x}", "reason": "E: why", "at": ctx.now(), "is_deleted": 0}
+        for n, project in enumerate(("mine", "other", "other"), 1)
+    ]
+    with ctx.writing() as writer:
+        writer.insert("unsettled_traces", rows)
+
+    def fails() -> None:
+        raise OutlayError("the account of other cannot be read")
+
+    ctx.cache.get(("troubles",), 0, fails, 300)
+
+    def told(headers: dict[str, str]) -> tuple[int, set[str], str]:
+        found = keyed.api("/status", headers=headers).json
+        (error,) = (job["last_error"] for job in found["jobs"] if job["name"] == "find troubles")
+        return found["set_aside_traces"], {one["project"] for one in found["set_aside"]}, error
+
+    assert keyed.send_spans([llm_span(9, 1)], new_key(keyed, "other")).status == 200
+    keyed.wait_for_calls(1, ("project", "other"), headers=ROOT)
+    assert keyed.api("/status", headers=own).json["calls"] == 0
+    assert keyed.api("/status", headers=ROOT).json["calls"] > 0
+    assert told(own) == (1, {"mine"}, "OutlayError")
+    assert told(ROOT) == (3, {"mine", "other"}, "OutlayError: the account of other cannot be read")
+    session = {"cookie": log_in(keyed, "open sesame").headers["set-cookie"].split(";")[0]}
+    page = keyed.get("/settings", ("project", "mine"), headers=session).text
+    assert f'href="/traces/{1:032x}?project=mine' in page
+
+
+def test_a_page_is_shown_where_what_its_figures_lack_cannot_be_found(
+    keyed: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise StoreError("gone")
+
+    session = {"cookie": log_in(keyed, "open sesame").headers["set-cookie"].split(";")[0]}
+    with monkeypatch.context() as patched:
+        patched.setattr(status, "broken_parts", fails)
+        assert keyed.get("/settings", ("project", "unlucky"), headers=session).status == 200
+    assert any(job["name"] == f"find {status.GAPS}" and job["failures"] for job in status.jobs(keyed.assembly.context))
 
 
 def test_a_key_decides_the_project_and_sees_no_other(keyed: Running) -> None:

@@ -66,7 +66,11 @@ def _health(now: Mapping[str, Any]) -> Iterable[Metric]:
         ("outlay_ingest_pending_spans", "Accepted spans that wait to be stored.", now["pending"]),
         ("outlay_ingest_lag_seconds", "Age of the oldest accepted data not yet stored.", now["lag_seconds"]),
         ("outlay_unsettled_traces", "Traces whose calls are not settled yet.", now["unsettled_traces"]),
-        ("outlay_set_aside_traces", "Traces that cannot be settled: no figure has them.", now["set_aside_traces"]),
+        (
+            "outlay_set_aside_traces",
+            "Traces that cannot be settled: their calls may be missing.",
+            now["set_aside_traces"],
+        ),
         ("outlay_spool_bytes", "Accepted data on disk.", now["spool_bytes"]),
         ("outlay_broken_parts", "Parts of tables that ClickHouse set aside as broken.", now["broken_parts"]),
         ("outlay_ready", "1 when requests are answered.", int(now["ready"])),

@@ -14,7 +14,7 @@ from outlay_web.charts import sparkline, swatch
 from outlay_web.pages.assets import asset_url
 from outlay_web.pages.parts import Page
 from outlay_web.pages.view import GROUPS, View
-from outlay_web.services.status import broken_parts, set_aside
+from outlay_web.services.status import gaps
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,7 @@ def page_response(view: View, page: Page) -> Response:
         "dimensions": GROUPS,
         "endpoint": view.base_url,
         "has_data": page.empty and view.first_call is not None,
-        "broken_parts": broken_parts(view.ctx),
-        "set_aside": set_aside(view.ctx, view.scope.project),
+        "gaps": gaps(view.ctx, view.scope.project),
         "version": view.ctx.version,
         "signed_in": view.ctx.authenticator.login_on,
         **page.data,

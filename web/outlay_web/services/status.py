@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from outlay.errors import StoreError
@@ -19,23 +20,54 @@ WAIT_S = 10.0
 METRIC_GROUPS = 500
 SET_ASIDE_SHOWN = 20
 SPEND = ("spend by model",)
+GAPS = "gaps in the figures"
+GAPS_S = 5.0
 ByModel = tuple[dict[str, str], dict[str, Any]]  # labels, measures
 
 
-def status(ctx: Context) -> dict[str, Any]:
-    """`/api/v1/status`: received = stored + rejected + quarantined + duplicate + pending, counted in spans, exactly."""
+@dataclass(frozen=True)
+class Gaps:
+    """What the figures of a project may lack: parts of tables that are broken, and traces that cannot be settled."""
+
+    broken_parts: int = 0
+    set_aside: Sequence[Mapping[str, Any]] = ()
+
+
+def status(ctx: Context, project: str | None = None) -> dict[str, Any]:
+    """`/api/v1/status`: received = stored + rejected + quarantined + duplicate + pending, counted in spans, exactly.
+
+    Args:
+        project: Whose key asks, which is told nothing of others': only its own calls and traces, and of jobs that
+            failed the kind of error. None for an administrator. Spans are those of the whole server.
+    """
     found: dict[str, Any] = {"version": ctx.version, "ready": ctx.ready, **ctx.ledger()}
     found["lag_seconds"] = round(ctx.spool.lag_s, 3) if ctx.spool is not None else None
     found["unsettled_traces"] = ctx.store.query(load_sql(SQL, "waiting"))[0]["unsettled_traces"]
-    aside = set_aside(ctx)
+    aside = set_aside(ctx, project)
     found["set_aside_traces"] = aside[0].pop("traces") if aside else 0
     found["set_aside"] = [{name: row[name] for name in ("project", "trace_id", "reason", "at")} for row in aside]
     found["broken_parts"] = broken_parts(ctx)
-    found["calls"] = sum(_total(ctx, project)["calls"] for project in projects(ctx))
+    found["calls"] = sum(_total(ctx, one)["calls"] for one in ([project] if project else projects(ctx)))
     found["price_version"] = ctx.prices.version or None
     found["catalogue_warning"] = catalogue_warning(ctx.store, ctx.now())
-    found["jobs"] = jobs(ctx)
+    found["jobs"] = jobs(ctx) if project is None else [_without_words(job) for job in jobs(ctx)]
     return found
+
+
+def _without_words(job: Mapping[str, Any]) -> dict[str, Any]:
+    """A job whose error is only its type: its words may name what is of other projects."""
+    error = job["last_error"]
+    return {**job, "last_error": error and error.partition(":")[0]}
+
+
+def gaps(ctx: Context, project: str) -> Gaps:
+    """For every page: at most seconds old, and nothing where it could not be found, which `jobs` tells."""
+
+    def find() -> Gaps:
+        return Gaps(broken_parts(ctx), set_aside(ctx, project))
+
+    found: Gaps | None = ctx.cache.get((GAPS, project), int(time.monotonic() // GAPS_S), find, WAIT_S)
+    return found or Gaps()
 
 
 def jobs(ctx: Context) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
--- Question: which traces cannot be settled? Their calls are in no figure, or as they were settled before.
+-- Question: which traces cannot be settled? Their calls may be missing from every figure.
 -- Fragments: only (condition). Parameters: max_rows, those of `only`.
 -- Result: project, trace_id, reason and at, the newest first, with how many there are as `traces`.
 SELECT project, trace_id, reason, at, count() OVER () AS traces
