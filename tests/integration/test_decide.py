@@ -14,6 +14,7 @@ from tests.integration.test_quality import WEEK
 from outlay_analytics.query.window import BadRequest, Scope
 from outlay_analytics.questions.decide import decide
 from outlay_analytics.questions.decide_thresholds import decide_thresholds
+from outlay_analytics.questions.experiments import experiment
 from outlay_collector.store import Store
 
 MINUTE = timedelta(minutes=1)
@@ -102,8 +103,29 @@ def test_arms_are_compared_over_the_whole_experiment_in_its_units(store: Store) 
     assert found["reason"] == "cost: all units are equal"
     assert found["differences"][0]["verdict"] == "better"
     assert "at every look" in found["method"]
+    assert "Bonferroni" not in found["method"]
     with pytest.raises(BadRequest, match="arms are of an experiment: name it"):
         decide(store, WEEK, "arm", "control", "new")
+
+
+def test_arms_of_one_experiment_share_its_five_percent_as_on_its_own_page(store: Store) -> None:
+    about = {"experiment": "three", "feature": "chat"}
+    put(
+        store,
+        *(
+            call(n * MINUTE, str(D(1 + n % 7) / 100), user=f"{arm}{n}", arm=arm, **about)
+            for arm in ("a", "b", "c")
+            for n in range(60)
+        ),
+    )
+    found = decide(store, Scope(WEEK.window, {"experiment": ("three",)}), "arm", "a", "b")
+    assert "shared by 2 comparisons with one arm (Bonferroni)" in found["method"]
+    own = experiment(store, WEEK, "three", control="a")
+    assert own is not None
+    [there] = [one for one in own["differences"] if (one["arm"], one["measure"]) == ("b", "cost_per_call_usd")]
+    [here] = [one for one in found["differences"] if one["measure"] == "cost_per_call_usd"]
+    assert (here["ci_low"], here["ci_high"]) == (there["ci_low"], there["ci_high"])
+    assert here["ci_high"] is not None
 
 
 def test_what_is_not_there_is_refused_by_name(store: Store) -> None:
@@ -139,6 +161,7 @@ def test_two_thresholds_differ_by_the_runs_between_them(store: Store) -> None:
     found = decide_thresholds(store, scope, "0.6", "0.9")
     low, high = found["sides"]
     assert (low["cost_per_call_usd"], high["cost_per_call_usd"]) == (D("0.01"), D("0.06"))
+    assert (low["errors"], low["error_rate"]) == (None, None)  # which runs would fail is not known
     assert (low["escalation_rate"], high["escalation_rate"]) == (0.0, 0.5)
     assert (low["mean"], high["mean"]) == (0.75, 1.0)
     score, cost = found["differences"]

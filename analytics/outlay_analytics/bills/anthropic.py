@@ -16,7 +16,7 @@ from typing import Any
 
 from outlay.pricing.tiers import standard_tier
 from outlay_analytics.bills.accounts import Account
-from outlay_analytics.bills.fetch import Fetch, PullFailed
+from outlay_analytics.bills.fetch import Fetch, PullFailed, group_by
 from outlay_analytics.bills.pulled import Days, Pulled, from_lines, midnight, text, whole
 from outlay_analytics.query.amounts import PICO
 from outlay_analytics.reconcile.bill import Charge, Usage
@@ -53,7 +53,7 @@ def pull(fetch: Fetch, account: Account, days: Days, models: ModelNames, *, whol
         pages = [
             page
             for part in days.parts(BUCKETS)
-            for page in fetch.pages_of(COSTS, [*_window(part), *_groups("workspace_id", "description")], ADMIN)
+            for page in fetch.pages_of(COSTS, [*_window(part), *group_by("workspace_id", "description")], ADMIN)
         ]
         found = from_lines(read_pages(pages, models, account.usd_per), days, stated)
         found.format = "anthropic_report"
@@ -63,7 +63,7 @@ def pull(fetch: Fetch, account: Account, days: Days, models: ModelNames, *, whol
 
 
 def _usage(fetch: Fetch, days: Days) -> Iterator[Usage]:
-    groups = _groups("api_key_id", "workspace_id", "model", "service_tier")
+    groups = group_by("api_key_id", "workspace_id", "model", "service_tier")
     for part in days.parts(BUCKETS):
         for page in fetch.pages_of(USAGE, [*_window(part), *groups], ADMIN):
             for bucket in page["data"]:
@@ -96,7 +96,7 @@ def _analytics(fetch: Fetch, account: Account, days: Days, models: ModelNames) -
     totals: dict[date, Decimal] = defaultdict(Decimal)
     for part in days.parts(BUCKETS):
         query = [*_window(part, "time_bucket_width"), ("limit", str(ROWS))]
-        for page in fetch.pages_of(TOTALS, [*query, *_groups(*GROUPS)], ANALYTICS):
+        for page in fetch.pages_of(TOTALS, [*query, *group_by(*GROUPS)], ANALYTICS):
             charges += [one for row in page["data"] if (one := _row(reader, row)) is not None and one.day in days]
         for page in fetch.pages_of(TOTALS, query, ANALYTICS):
             for row in page["data"]:
@@ -147,7 +147,3 @@ def _window(days: Days, width: str = "bucket_width") -> list[tuple[str, str]]:
     start, end = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (midnight(days.first), days.end))
     limit = [("limit", str(BUCKETS))] if width == "bucket_width" else []
     return [("starting_at", start), ("ending_at", end), (width, "1d"), *limit]
-
-
-def _groups(*names: str) -> list[tuple[str, str]]:
-    return [("group_by[]", name) for name in names]

@@ -11,7 +11,7 @@ from typing import Any
 
 from outlay.pricing.tiers import standard_tier
 from outlay_analytics.bills.accounts import Account
-from outlay_analytics.bills.fetch import Fetch, PullFailed
+from outlay_analytics.bills.fetch import Fetch, PullFailed, group_by
 from outlay_analytics.bills.pulled import Days, Pulled, from_lines, text, whole
 from outlay_analytics.reconcile.bill import Usage
 from outlay_analytics.reconcile.formats import read_pages
@@ -44,7 +44,7 @@ def pull(fetch: Fetch, account: Account, days: Days, models: ModelNames, *, whol
         PullFailed: If any page does not come.
         BadBill: If an amount cannot be read.
     """
-    query = [*_window(days), ("limit", str(COST_BUCKETS)), *_groups("line_item", "project_id", "api_key_id")]
+    query = [*_window(days), ("limit", str(COST_BUCKETS)), *group_by("line_item", "project_id", "api_key_id")]
     pages = list(fetch.pages_of(COSTS, query, RIGHT))
     found = from_lines(read_pages(pages, models, account.usd_per), days, f" at the rates of {account.usd_per_day}")
     found.format = "openai"
@@ -58,7 +58,7 @@ def pull(fetch: Fetch, account: Account, days: Days, models: ModelNames, *, whol
 
 def _usage(fetch: Fetch, kind: str, days: Days, lacking: list[str]) -> Iterator[Usage]:
     for part in days.parts(USAGE_BUCKETS):
-        query = [*_window(part), ("limit", str(USAGE_BUCKETS)), *_groups(*KINDS[kind])]
+        query = [*_window(part), ("limit", str(USAGE_BUCKETS)), *group_by(*KINDS[kind])]
         try:
             for page in fetch.pages_of(USAGE + kind, query, RIGHT):
                 for bucket in page["data"]:
@@ -102,7 +102,3 @@ def _start(day: Any) -> float:
 def _window(days: Days) -> list[tuple[str, str]]:
     start, end = (str(int(at.timestamp())) for at in (days.start, days.end))
     return [("start_time", start), ("end_time", end), ("bucket_width", "1d")]
-
-
-def _groups(*names: str) -> list[tuple[str, str]]:
-    return [("group_by[]", name) for name in names]

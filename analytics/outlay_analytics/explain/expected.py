@@ -102,7 +102,10 @@ def expected_rows(sides: Sequence[Sequence[Row]], usd: Decimal | None) -> list[R
 
 
 def measures_of(totals: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> dict[str, Any]:
-    """Measures of what was expected, as spend has them: counts by its level, latencies of the newest window."""
+    """Measures of what was expected, as spend has them: counts by its level, latencies of the newest window.
+
+    Its cost is None where no window has a known one.
+    """
     cost = sum((row["usd"] for row in rows), ZERO)
     before = sum((total["cost_usd"] or ZERO for total in totals), ZERO)
     factor = cost / before if before else Decimal(1) / len(totals)
@@ -113,7 +116,8 @@ def measures_of(totals: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> dic
             out[name] = (sum(held, ZERO) * factor).quantize(PICO)
         elif isinstance(value, int):
             out[name] = round(sum(held) * factor)
-    out["cost_usd"] = cost if rows else totals[0]["cost_usd"]
+    if rows and any(total["cost_usd"] is not None for total in totals):
+        out["cost_usd"] = cost
     return out
 
 

@@ -1,7 +1,8 @@
 """Two choices side by side: models, prompt versions, arms, or values of any dimension; what each costs, which to take.
 
 Arms of an experiment are compared in units of assignment, over the whole experiment, with intervals that hold at every
-look (see `experiments.py`). What nobody assigned by chance is compared by traces, with intervals for one look
+look (see `experiments.py`); an experiment of more than two arms shares its 5 % among the comparisons with one of them
+(Bonferroni), as its own page does. What nobody assigned by chance is compared by traces, with intervals for one look
 (Newcombe's for shares, Welch's for means); whether the calls of both are alike is then an assumption, and said.
 """
 
@@ -11,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from outlay_analytics.query.amounts import MONTH_DAYS, PICO, days_of
@@ -34,7 +36,7 @@ from outlay_analytics.questions.scores import about, choose, list_scores
 from outlay_analytics.statistics.intervals import Interval, difference, p_text
 from outlay_analytics.statistics.intervals import interval as interval_of
 from outlay_analytics.statistics.moments import Moments
-from outlay_analytics.statistics.sequential import METHOD, always_valid, why_too_few
+from outlay_analytics.statistics.sequential import ALPHA, METHOD, always_valid, why_too_few
 from outlay_collector.store import Store
 
 LEAST_UNITS = 30  # of each side, below which nothing is said of a difference
@@ -82,7 +84,7 @@ def decide(
         raise BadRequest(f"margin must be a number of at least 0, in units of the score, not {margin}")
     if not first or not second or first == second:
         raise BadRequest(f"first and second must be two values of {by}, not {first[:SHOWN]!r} and {second[:SHOWN]!r}")
-    scope, unit, assigned = _units_for(store, scope, by)
+    scope, unit, arms = _units_for(store, scope, by)
     narrowed = replace(scope, filters={**scope.filters, by: (first, second)})
     spent = spend.spend(store, narrowed, (by,), p95_interval=True)
     measured = {str(row[by]): row for row in spent["rows"] if row[by] is not None}
@@ -109,7 +111,9 @@ def decide(
         _side(value, units.get(value), sums.get(value, Sums()), measured[value], moments[value], monthly_calls)
         for value in (first, second)
     ]
-    compare = always_valid if assigned else _one_look
+    compare, method = _one_look, ONE_LOOK
+    if arms:
+        compare, method = partial(always_valid, alpha=ALPHA / (arms - 1)), METHOD + _shared(arms)
     differences = [_p95(sides)] if chosen is None else [_compared("score", moments, first, second, margin, compare)]
     differences += [
         _compared(name, moments, first, second, 0.0, compare) for name in ("cost_per_call_usd", "error_rate")
@@ -121,26 +125,31 @@ def decide(
         "by": by,
         "margin": margin,
         "unit": unit,
-        "method": METHOD if assigned else ONE_LOOK,
+        "method": method,
         "sides": sides,
         "differences": sorted(differences, key=lambda one: MEASURES.index(one["measure"])),
         "monthly": monthly_of(monthly_calls, differences),
         **weigh(differences, margin, chosen is not None),
-        "warnings": _warnings([units[value] for value in (first, second) if value in units], by, assigned),
+        "warnings": _warnings([units[value] for value in (first, second) if value in units], by, arms > 0),
     }
 
 
-def _units_for(store: Store, scope: Scope, by: str) -> tuple[Scope, str, bool]:
-    """What is compared over which time, and whether chance assigned it."""
+def _units_for(store: Store, scope: Scope, by: str) -> tuple[Scope, str, int]:
+    """What is compared over which time, and how many arms chance assigned it to; 0 where it did not."""
     if by != "arm":
-        return scope, "trace", False
+        return scope, "trace", 0
     names = scope.filters.get("experiment", ())
     if len(names) != 1:
         raise BadRequest("arms are of an experiment: name it, experiment=NAME")
     if not arms_of(store, scope):
         raise BadRequest(f"no experiment {names[0][:SHOWN]!r} in this window")
     scope = whole_experiment(store, scope, names[0])
-    return scope, usual_unit(arms_of(store, scope)), True
+    there = arms_of(store, scope)
+    return scope, usual_unit(there), max(2, len({row["arm"] for row in there if row["arm"]}))
+
+
+def _shared(arms: int) -> str:
+    return f", shared by {arms - 1} comparisons with one arm (Bonferroni)" if arms > 2 else ""
 
 
 def _values(store: Store, scope: Scope, by: str) -> str:
@@ -255,6 +264,9 @@ def weigh(differences: Sequence[Row], margin: float, is_scored: bool) -> dict[st
         return {"verdict": "first", "reason": "the second is worse" + (" and dearer" if dearer else "")}
     if dearer and first_holds:
         return {"verdict": "first", "reason": f"the second is dearer, and better by less than {margin:g} if at all"}
+    if dearer and score["verdict"] == "no worse":
+        unknown = f"whether it is better by {margin:g} or more is not known"
+        return {"verdict": "not enough data", "reason": f"the second is dearer and no worse; {unknown}"}
     why = score["why"] or cost["why"]
     return {"verdict": "not enough data", "reason": f"{'quality' if score['why'] else 'cost'}: {why}"}
 

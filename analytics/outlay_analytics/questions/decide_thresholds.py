@@ -27,8 +27,8 @@ from outlay_collector.store import Row, Store
 METHOD = "95 % intervals for one look, of the runs between both thresholds times their share"
 ASSUMPTION = "a run that would escalate is taken to end like those of its confidence that did"
 UNKNOWN = (
-    "ci_low", "ci_high", "success_ratio", "success_ci_low", "success_ci_high", "cost_per_success_usd", "cost_usd",
-    "error_rate", "scored_ratio", "priced_ratio", "p50_ms", "p95_ms", "p95_ci_low_ms", "p95_ci_high_ms",
+    "errors", "ci_low", "ci_high", "success_ratio", "success_ci_low", "success_ci_high", "cost_per_success_usd",
+    "cost_usd", "error_rate", "scored_ratio", "priced_ratio", "p50_ms", "p95_ms", "p95_ci_low_ms", "p95_ci_high_ms",
     "cost_ci_low_usd", "cost_ci_high_usd",
 )  # fmt: skip
 
@@ -91,7 +91,6 @@ def _side(bins: Sequence[Row], threshold: float, runs: int, monthly_runs: Decima
         "value": f"{threshold:g}",
         "units": runs,
         "calls": runs,
-        "errors": 0,
         "n": sum(one.get("first_scored", 0) for one in bins if one["confidence"] >= threshold),
         "mean": row["quality"],
         **dict.fromkeys(UNKNOWN),
@@ -117,11 +116,15 @@ def _differences(found: Sweep, first: float, second: float, margin: float) -> li
             gain = replace(gain, low=None, high=None)
         told_of.append(told("score", _times(gain, share.value, sign), margin, why))
     each = mean_usd(found.bins, "rest_usd", "priced_escalations")
-    cost = Interval(None)
-    if each is not None and share.value is not None:
+    runs, escalated_runs = sum(one["runs"] for one in moved), sum(one["priced_escalations"] for one in found.bins)
+    cost, why = Interval(None), "no run between both thresholds"
+    if each is not None and share.value is not None and runs:
         ends = [float(each) * sign * (part or 0.0) for part in (share.value, share.low, share.high)]
         cost = Interval(ends[0], min(ends[1:]), max(ends[1:]))
-    return [*told_of, told("cost_per_call_usd", cost, 0.0, "no run between both thresholds")]
+    if (least := min(runs, escalated_runs)) < LEAST_UNITS and cost.value is not None:
+        what = "runs between both thresholds" if runs <= escalated_runs else "escalated runs with a known cost"
+        cost, why = Interval(cost.value), f"{least} {what}, of at least {LEAST_UNITS}"
+    return [*told_of, told("cost_per_call_usd", cost, 0.0, why)]
 
 
 def _moments(bins: Sequence[Mapping[str, Any]], which: str) -> Moments:
