@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from tests.hand_calls import DAY, call, put
 from tests.integration.test_quality import WEEK
 
@@ -46,3 +47,15 @@ def test_what_was_never_cached_or_only_wavers_is_no_break(store: Store) -> None:
     put(store, *(chat(n * HOUR / 10, 800 if n < 290 else 0, "too few") for n in range(300)))
     put(store, *(chat(n * HOUR / 10, 800 if n > 150 else 0, "rises") for n in range(300)))
     assert prompts(store, WEEK)["cache_breaks"] == []
+
+
+def test_however_many_prompts_there_are_the_dearest_is_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prompts are read a few at a time, those that can have lost most first; z loses most, m less, a nothing."""
+    monkeypatch.setattr("outlay_analytics.questions.cache_breaks.AT_ONCE", 1)
+    put(store, *(chat(n * HOUR / 10, 800, "a") for n in range(720)))
+    put(store, *(chat(n * HOUR / 10, 800 if n < 600 else 0, "m") for n in range(720)))
+    put(store, *(chat(n * HOUR / 10, 800 if n < 480 else 0, "z") for n in range(720)))
+    found = prompts(store, WEEK)["cache_breaks"]
+    assert [one["prompt"] for one in found] == ["z", "m"]
+    monkeypatch.setattr("outlay_analytics.questions.cache_breaks.SHOWN", 1)
+    assert [one["prompt"] for one in prompts(store, WEEK)["cache_breaks"]] == ["z"]

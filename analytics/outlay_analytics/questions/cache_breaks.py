@@ -8,7 +8,9 @@ than a tenth, also at the bound of its 95 % interval (Newcombe), and to less tha
 
     usd_per_day = (share of tokens read before − after) · input tokens after · (plain price − read price) ÷ days after
 
-Prices are those that the same calls paid. Nothing is said of a prompt that never paid both.
+Prices are those that the same calls paid. Nothing is said of a prompt that never paid both. Prompts are looked at in
+the order of what they can have lost at most, until no further one can be among the dearest, so that however many there
+are, none is left out.
 """
 
 from __future__ import annotations
@@ -23,18 +25,19 @@ import numpy as np
 
 from outlay_analytics.query.amounts import PICO
 from outlay_analytics.query.arrays import Floats
-from outlay_analytics.query.spend_source import instant_text
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import NOT_ANSWERS, Scope, filter_sql
 from outlay_analytics.statistics.intervals import difference
 from outlay_analytics.statistics.moments import Moments
 from outlay_collector.store import Store, load_sql
 
 SQL = "outlay_analytics.questions.sql"
-MAX_ROWS = 200_000
+AT_ONCE = 100  # prompts whose hours are read together
 LEAST_CALLS = 30  # on either side
 LEAST_DROP = 0.1  # of the share of calls that read from the cache
 SHOWN = 20
 HOUR = timedelta(hours=1)
+KEY = ("prompt", "provider", "model")
 Row = Mapping[str, Any]
 
 
@@ -47,19 +50,31 @@ def cache_breaks(store: Store, scope: Scope) -> list[dict[str, Any]]:
     """
     params: dict[str, Any] = {
         "project": scope.project,
-        "start": instant_text(scope.window.start),
-        "end": instant_text(scope.window.end),
-        "max_rows": MAX_ROWS,
+        "start": sql_instant(scope.window.start),
+        "end": sql_instant(scope.window.end),
+        "least": 2 * LEAST_CALLS,
     }
     filters = filter_sql(scope, "calls", params)
     assert filters is not None  # calls know every dimension
-    rows = store.query(load_sql(SQL, "prompt_cache_hours", filters=filters, not_answers=NOT_ANSWERS), params)
-    found = []
-    for key, group in groupby(rows, key=lambda row: (row["prompt"], row["provider"], row["model"])):
-        one = _break(list(group))
-        if one is not None:
-            found.append({**dict(zip(("prompt", "provider", "model"), key, strict=True)), **one})
-    return sorted(found, key=lambda one: (-one["lost_usd"], one["prompt"], one["model"]))[:SHOWN]
+    fragments = {"filters": filters, "not_answers": NOT_ANSWERS}
+    candidates = store.query(load_sql(SQL, "prompt_cache_totals", **fragments), params)
+    hours = load_sql(SQL, "prompt_cache_hours", **fragments)
+    found: list[dict[str, Any]] = []
+    for at in range(0, len(candidates), AT_ONCE):
+        if len(found) == SHOWN and candidates[at]["most_usd"] < found[-1]["lost_usd"]:
+            break
+        keys = [_key(row) for row in candidates[at : at + AT_ONCE]]
+        rows = store.query(hours, params | {"keys": keys})
+        for key, group in groupby(rows, key=_key):
+            one = _break(list(group))
+            if one is not None:
+                found.append({**dict(zip(KEY, key, strict=True)), **one})
+        found = sorted(found, key=lambda one: (-one["lost_usd"], one["prompt"], one["model"]))[:SHOWN]
+    return found
+
+
+def _key(row: Row) -> tuple[str, ...]:
+    return tuple(row[name] for name in KEY)
 
 
 def _break(rows: Sequence[Row]) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 -- Question: how much of the prompts' input did the providers' caches give, hour by hour?
--- Fragments: not_answers (operations), filters (conditions on c). Parameters: project, start, end, max_rows.
+-- Fragments: not_answers (operations), filters (conditions on c). Parameters: project, start, end, keys (prompt, provider
+-- and model of those asked for).
 -- Result: one row per prompt, provider, model and hour, in order of time within each: calls whose usage is known, those that
 -- read from the cache, tokens of input, read and neither read nor written, and what the last two cost.
 SELECT
@@ -24,11 +25,10 @@ FROM calls AS c FINAL
 WHERE c.project = {project:String}
   AND c.started_at >= toDateTime64({start:String}, 9, 'UTC')
   AND c.started_at < toDateTime64({end:String}, 9, 'UTC')
-  AND c.prompt != ''
+  AND (c.prompt, c.provider, c.model) IN {keys:Array(Tuple(String, String, String))}
   AND isNotNull(c.input_tokens)
   AND c.cost_usd > 0
   AND c.operation NOT IN $not_answers
   AND ($filters)
 GROUP BY prompt, provider, model, hour
 ORDER BY prompt, provider, model, hour
-LIMIT {max_rows:UInt32}
