@@ -11,10 +11,12 @@ not) are no missing ones: their sum agrees.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
+
+import numpy as np
 
 from outlay_analytics.query.amounts import PICO
 from outlay_analytics.reconcile import reasons
@@ -26,6 +28,8 @@ MOST_KEYS = 24
 MOST_TOGETHER = 3
 UNCOUNTED = ("no_usage", "failed", "estimated")  # calls whose tokens are not known
 SMALL_USD = Decimal("0.000001")
+SMALL_FLOAT = float(SMALL_USD)
+LOOSER = 1.001  # floats only rule out; what they leave is compared exactly
 
 
 @dataclass(frozen=True)
@@ -180,13 +184,25 @@ def _fitting(
             sums[names[:depth]] += usd
     everybody = {names[:depth] for cell, _ in cells for names in cell.by_key}
     ranked = sorted((names for names in sums if any(names)), key=lambda names: (-sums[names], names))[:MOST_KEYS]
+    amounts = np.array([[float(_of(cell, (names,), depth)) for cell, _ in cells] for names in ranked])
+    lacks = np.array([float(usd) for _, usd in cells])
+    called = np.array([bool(cell.counts["calls"]) for cell, _ in cells])
     for count in range(1, min(MOST_TOGETHER, len(everybody) - 1) + 1):
-        for chosen in combinations(ranked, count):
-            fits = [
-                (_of(cell, chosen, depth), usd)
-                for cell, usd in cells
-                if usd > SMALL_USD or (cell.counts["calls"] and _of(cell, chosen, depth))
-            ]
-            if fits and all(abs(of - usd) <= max(SMALL_USD, NEAR * max(of, usd)) for of, usd in fits):
-                return chosen
+        for chosen in combinations(range(len(ranked)), count):
+            sums_of = amounts[list(chosen)].sum(axis=0)
+            counts_here = (lacks > SMALL_FLOAT) | (called & (sums_of != 0))
+            near = np.abs(sums_of - lacks) <= LOOSER * np.maximum(SMALL_FLOAT, float(NEAR) * np.maximum(sums_of, lacks))
+            keys = tuple(ranked[k] for k in chosen)
+            if near[counts_here].all() and _fits(cells, keys, depth):
+                return keys
     return ()
+
+
+def _fits(cells: Sequence[tuple[Cell, Decimal]], chosen: tuple[tuple[str, ...], ...], depth: int) -> bool:
+    """Whether keys come to what every cell lacks, exactly."""
+    fits = [
+        (_of(cell, chosen, depth), usd)
+        for cell, usd in cells
+        if usd > SMALL_USD or (cell.counts["calls"] and _of(cell, chosen, depth))
+    ]
+    return bool(fits) and all(abs(of - usd) <= max(SMALL_USD, NEAR * max(of, usd)) for of, usd in fits)
