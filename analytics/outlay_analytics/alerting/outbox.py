@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from outlay.errors import ConfigError
-from outlay_analytics.alerting.repository import sql_instant
 from outlay_analytics.notify.channels import Channel, parse_channel
 from outlay_analytics.notify.messages import Message
 from outlay_analytics.notify.send import Delivery, Outbound, send
+from outlay_analytics.query.text import sql_instant
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.alerting.states import Alert
+from outlay_analytics.query.text import sql_instant
 from outlay_collector.store import Row, Store, load_sql
 from outlay_collector.store.client import Writer
 
@@ -45,11 +46,6 @@ def read_acknowledgements(store: Store, alerts: Sequence[Alert]) -> dict[str, Ro
     ids = [alert.alert_id for alert in alerts]
     rows = store.query(load_sql("outlay_analytics.alerting.sql", "acknowledgements"), {"ids": ids}) if ids else []
     return {row["alert_id"]: row for row in rows}
-
-
-def sql_instant(at: datetime) -> str:
-    """An instant as a text that ClickHouse reads as UTC."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def _alert(row: Row) -> Alert:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from outlay_analytics.alerting.repository import sql_instant
+from outlay_analytics.query.text import sql_instant
 from outlay_collector.store import Store, load_sql
 
 QUIET = timedelta(minutes=5)

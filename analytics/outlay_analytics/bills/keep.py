@@ -17,6 +17,7 @@ from typing import Any
 
 from outlay_analytics.bills.accounts import Account
 from outlay_analytics.bills.pulled import Pulled
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.reconcile.bill import Charge, Usage
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
@@ -75,7 +76,7 @@ def keep_pages(writer: Writer, account: Account, pulled: Pulled, now: datetime) 
             "hash": page.hash,
             "path": page.path,
             "body": page.body,
-            "pulled_at": _instant(now),
+            "pulled_at": sql_instant(now),
         }
         for page in pulled.pages
     ]
@@ -107,7 +108,7 @@ def put_in_force(writer: Writer, account: Account, pulled: Pulled, pull: str, no
             "usage": [_plain(one, USAGE) for one in usage[day]],
             "pages": [] if day in gone else hashes,
             "pull": pull,
-            "pulled_at": _instant(now),
+            "pulled_at": sql_instant(now),
             "version": version,
         }
         for day in sorted(pulled.days | gone)
@@ -124,8 +125,8 @@ def write_attempt(writer: Writer, account: Account, attempt: Attempt, pulled: Pu
         "provider": account.provider,
         "state": "failed" if attempt.error else "done",
         "whole": attempt.whole,
-        "started_at": _instant(attempt.started_at),
-        "ended_at": _instant(attempt.ended_at),
+        "started_at": sql_instant(attempt.started_at),
+        "ended_at": sql_instant(attempt.ended_at),
         "first_day": attempt.first_day.isoformat(),
         "last_day": attempt.last_day.isoformat(),
         "days": len(pulled.days) if pulled else 0,
@@ -135,7 +136,7 @@ def write_attempt(writer: Writer, account: Account, attempt: Attempt, pulled: Pu
         "left_out_lines": dict(pulled.left_out_lines) if pulled else {},
         "notes": list(pulled.notes) if pulled else [],
         "error": attempt.error,
-        "retry_at": _instant(attempt.retry_at or attempt.ended_at),
+        "retry_at": sql_instant(attempt.retry_at or attempt.ended_at),
     }
     _load(writer, "bill_pulls", [row])
 
@@ -176,10 +177,6 @@ def _text(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     return format(value, "f") if isinstance(value, Decimal) else value
-
-
-def _instant(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
 def _load(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import BadRequest, Scope, Window, filter_sql
 from outlay_collector.store import Store, load_sql
 
@@ -77,8 +77,8 @@ def _query(store: Store, scope: Scope, narrowed: dict[str, tuple[str, ...]], dri
         return []
     params: dict[str, Any] = {
         "project": scope.project,
-        "start": _instant(scope.window.start),
-        "end": _instant(scope.window.end),
+        "start": sql_instant(scope.window.start),
+        "end": sql_instant(scope.window.end),
         "max_rows": COUNT,
     }
     condition, measure = _SHOWN_BY[driver]
@@ -87,7 +87,3 @@ def _query(store: Store, scope: Scope, narrowed: dict[str, tuple[str, ...]], dri
         "outlay_analytics.explain.sql", "explain_examples", filters=conditions, condition=condition, measure=measure
     )
     return [row["trace_id"] for row in store.query(sql, params)]
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

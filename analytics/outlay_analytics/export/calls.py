@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from outlay_analytics.export.rows import Export, Kind, columns
-from outlay_analytics.query.spend_source import instant_text
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import Scope, filter_sql
 from outlay_analytics.questions.calls import HOUR, NS, read_calls
 from outlay_collector.store import Store, load_sql
@@ -39,7 +39,7 @@ COLUMNS: dict[str, Kind] = {
 def exported_calls(store: Store, scope: Scope) -> Export:
     """Every call of a scope with the interface's names."""
     params: dict[str, Any] = {"project": scope.project, "limit": AT_ONCE}
-    params |= {"start": instant_text(scope.window.start), "end": instant_text(scope.window.end)}
+    params |= {"start": sql_instant(scope.window.start), "end": sql_instant(scope.window.end)}
     sql = load_sql("outlay_analytics.export.sql", "calls_after", filters=filter_sql(scope, "calls", params) or "1")
     count = load_sql("outlay_analytics.export.sql", "calls_count", filters=filter_sql(scope, "calls", params) or "1")
     counted = store.query(count, params)[0]

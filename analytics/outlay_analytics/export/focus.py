@@ -20,7 +20,7 @@ from outlay_analytics.export.focus_columns import VERSIONS, focus_columns
 from outlay_analytics.export.meters import PER, Meter, meter
 from outlay_analytics.export.rows import Export
 from outlay_analytics.query.model_facts import model_facts, seller
-from outlay_analytics.query.spend_source import instant_text
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import SHOWN, BadRequest, Scope, filter_sql
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.store import Row, Store, load_sql
@@ -78,7 +78,7 @@ def focus(
     begin, length = PERIODS[period]
     params: dict[str, Any] = {"project": scope.project, "tag_keys": list(tags)}
     filters = filter_sql(scope, "calls", params) or "1"
-    window = {"start": instant_text(scope.window.start), "end": instant_text(scope.window.end)}
+    window = {"start": sql_instant(scope.window.start), "end": sql_instant(scope.window.end)}
     found = store.query(load_sql(SQL, "focus_periods", period=begin, filters=filters), {**params, **window})
     source = load_sql(SQL, "focus_source", period=begin, filters=filters)
     stretches = list(_stretches(found, length))
@@ -97,8 +97,8 @@ def focus(
             values = {
                 **params,
                 "price_version": stretch.price_version,
-                "start": instant_text(max(stretch.start, scope.window.start)),
-                "end": instant_text(min(stretch.end, scope.window.end)),
+                "start": sql_instant(max(stretch.start, scope.window.start)),
+                "end": sql_instant(min(stretch.end, scope.window.end)),
                 "parts": stretch.parts,
             }
             at_times = dynamic[stretch.price_version]

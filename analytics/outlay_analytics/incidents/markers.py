@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from outlay_analytics.incidents.repository import SQL, sql_instant
+from outlay_analytics.incidents.repository import SQL
 from outlay_analytics.query.spend_source import spend_source
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import EARLIEST, BadRequest, Scope, Window, check_dimension
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer

@@ -6,12 +6,12 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.incidents.incident import Event, Incident
-from outlay_analytics.query.text import rfc3339
+from outlay_analytics.query.text import rfc3339, sql_instant
 from outlay_analytics.query.window import EVERYTHING, Window
 from outlay_collector.store import Row, Store, load_sql
 from outlay_collector.store.client import Writer
@@ -58,11 +58,6 @@ def write_events(writer: Writer, incident: Incident, events: Sequence[Event]) ->
         "incident_events",
         [{**about, "at": one.at, "kind": one.kind, "by": one.by[:200], "text": one.text[:4000]} for one in events],
     )
-
-
-def sql_instant(at: datetime) -> str:
-    """An instant as a text that ClickHouse reads as UTC."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def _incident(row: Row) -> Incident:

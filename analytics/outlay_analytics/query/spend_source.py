@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import (
     DIMENSIONS,
     NO_OTHERS,
@@ -284,8 +285,8 @@ def _calls_sql(
 
 def calls_hours_sql(window: Window, parts: Parts, params: dict[str, Any]) -> str:
     """The condition on `c.started_at` for what is not read from rollups; its values go into `params`."""
-    params["start"] = instant_text(window.start)
-    params["end"] = instant_text(window.end)
+    params["start"] = sql_instant(window.start)
+    params["end"] = sql_instant(window.end)
     start, end = "toDateTime64({start:String}, 9, 'UTC')", "toDateTime64({end:String}, 9, 'UTC')"
     if not parts.latency:
         return f"c.started_at >= {start} AND c.started_at < {end}"
@@ -299,11 +300,6 @@ def calls_hours_sql(window: Window, parts: Parts, params: dict[str, Any]) -> str
         params["open_hours"] = parts.open
         ranges.append("toStartOfHour(c.started_at) IN {open_hours:Array(DateTime('UTC'))}")
     return f"({' OR '.join(ranges)})"
-
-
-def instant_text(at: datetime) -> str:
-    """An instant as `toDateTime64({…:String}, 9, 'UTC')` reads it."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def _columns(

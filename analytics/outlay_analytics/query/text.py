@@ -39,6 +39,11 @@ def usd(amount: Decimal | str | None) -> str:
     return f"{'-' if value < 0 else ''}${digits(value)}"
 
 
+def sql_instant(at: datetime) -> str:
+    """An instant as `toDateTime64({…:String}, 9, 'UTC')` and JSON rows of ClickHouse read it."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
 def rfc3339(at: datetime) -> str:
     """An instant as RFC 3339 in UTC, with a fraction only where there is one; without an offset it is taken as UTC."""
     moment = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from outlay_analytics.query.amounts import PICO
-from outlay_analytics.query.spend_source import instant_text
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import BadRequest, Scope, filter_sql
 from outlay_analytics.questions.guaranteed import CONFIDENCE, ERROR, check, guaranteed
 from outlay_analytics.questions.scores import SQL, Score, choose, list_scores, scored
@@ -51,8 +51,8 @@ def cache_thresholds(
     scope = replace(scope, filters={**scope.filters, "cache": ("semantic",)})
     params: dict[str, Any] = {
         "project": scope.project,
-        "start": instant_text(scope.window.start),
-        "end": instant_text(scope.window.end),
+        "start": sql_instant(scope.window.start),
+        "end": sql_instant(scope.window.end),
     }
     filters = filter_sql(scope, "lookups", params)
     if filters is None:

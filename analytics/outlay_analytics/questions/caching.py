@@ -21,7 +21,8 @@ from outlay_analytics.query.groups import (
     look_at,
     top_groups,
 )
-from outlay_analytics.query.spend_source import instant_text, spend_source
+from outlay_analytics.query.spend_source import spend_source
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import (
     Interval,
     Scope,
@@ -184,7 +185,7 @@ def _look(
 ) -> list[Sums] | None:
     """Rows of caching_lookups.sql, None where lookups do not know a dimension or filter."""
     params: dict[str, Any] = {"project": scope.project, "timezone": scope.timezone, "max_rows": max_rows}
-    params |= {"start": instant_text(scope.window.start), "end": instant_text(scope.window.end)}
+    params |= {"start": sql_instant(scope.window.start), "end": sql_instant(scope.window.end)}
     columns = [expression(scope, name, "lookups", params) for name in names]
     filters = filter_sql(scope, "lookups", params)
     if filters is None or None in columns:

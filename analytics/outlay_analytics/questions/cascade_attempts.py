@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from outlay_analytics.query.spend_source import HOUR, Parts, calls_hours_sql, hours_sql, instant_text, parts_of
+from outlay_analytics.query.spend_source import HOUR, Parts, calls_hours_sql, hours_sql, parts_of
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import Interval, Scope, bucket_sql, filter_sql
 from outlay_collector.store import Store, load_sql
 
@@ -22,7 +23,7 @@ TRACE_AND_SPANS = ", (any(c.trace_id), groupUniqArray(50)(c.span_id), groupUniqA
 def base_params(scope: Scope, name: str = "") -> tuple[str, dict[str, Any]]:
     """The filters on `c` and the parameters that every question about cascades has in common."""
     params: dict[str, Any] = {"project": scope.project, "timezone": scope.timezone, "name": name, "max_rows": MAX_ROWS}
-    params |= {"start": instant_text(scope.window.start), "end": instant_text(scope.window.end)}
+    params |= {"start": sql_instant(scope.window.start), "end": sql_instant(scope.window.end)}
     return filter_sql(scope, "calls", params) or "1", params
 
 

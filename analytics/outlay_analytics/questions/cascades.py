@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from outlay_analytics.query.amounts import PICO, per
-from outlay_analytics.query.spend_source import instant_text
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import Interval, Scope, check_interval
 from outlay_analytics.questions.cascade_attempts import MAX_ROWS, sums_sql
 from outlay_analytics.questions.thresholds import thresholds
@@ -111,7 +111,7 @@ def _top_rates(store: Store, scope: Scope, rows: Iterable[Row], tops: Mapping[st
     params = {
         "versions": [row["rate_version"] for row in newest.values()],
         "models": [row["rate_model"] for row in newest.values()],
-        "end": instant_text(scope.window.end),
+        "end": sql_instant(scope.window.end),
     }
     prices = store.query(load_sql("outlay_analytics.questions.sql", "cascade_prices"), params)
     listed = {(row["version"], row["listed"]): row for row in prices}

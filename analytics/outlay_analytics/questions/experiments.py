@@ -14,7 +14,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics.query.spend_source import instant_text
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import SHOWN, BadRequest, Scope, Window, expression, filter_sql
 from outlay_analytics.questions import spend
 from outlay_analytics.questions.quality import Sums, figures, scored_sums
@@ -351,4 +351,4 @@ def unit_scores(store: Store, scope: Scope, score: Score, by: str, unit: str) ->
 
 
 def _params(scope: Scope) -> dict[str, Any]:
-    return {"project": scope.project, "start": instant_text(scope.window.start), "end": instant_text(scope.window.end)}
+    return {"project": scope.project, "start": sql_instant(scope.window.start), "end": sql_instant(scope.window.end)}

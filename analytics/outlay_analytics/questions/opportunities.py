@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.query.amounts import PICO
-from outlay_analytics.query.spend_source import instant_text, spend_source
+from outlay_analytics.query.spend_source import spend_source
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import Scope, Window, filter_sql
 from outlay_collector.store import Store, load_sql
 
@@ -43,7 +44,7 @@ def opportunities(store: Store, scope: Scope, calls: int) -> list[dict[str, Any]
         part = scope.window.length * (MAX_CALLS / calls)
         scope = replace(scope, window=Window(scope.window.end - part, scope.window.end))
     params: dict[str, Any] = {"project": scope.project, "max_rows": SHOWN}
-    params |= {"start": instant_text(scope.window.start), "end": instant_text(scope.window.end)}
+    params |= {"start": sql_instant(scope.window.start), "end": sql_instant(scope.window.end)}
     filters = filter_sql(scope, "calls", params) or "1"
     captured = store.query(load_sql("outlay_analytics.questions.sql", "opportunities_captured"), params)[0]
     prompts, prefixes = [], []

@@ -17,7 +17,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from outlay_analytics.query.amounts import MONTH_DAYS, PICO, days_of, per
-from outlay_analytics.query.spend_source import instant_text
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import NOT_ANSWERS, Scope, filter_sql
 from outlay_analytics.questions.cache_breaks import cache_breaks
 from outlay_analytics.questions.scores import SQL
@@ -41,8 +41,8 @@ def prompts(store: Store, scope: Scope) -> Row:
     """
     params: dict[str, Any] = {
         "project": scope.project,
-        "start": instant_text(scope.window.start),
-        "end": instant_text(scope.window.end),
+        "start": sql_instant(scope.window.start),
+        "end": sql_instant(scope.window.end),
         "max_rows": MAX_ROWS + 1,
     }
     filters = filter_sql(scope, "calls", params)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from outlay_analytics.query.spend_source import instant_text
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import (
     EARLIEST,
     LATEST,
@@ -165,15 +165,15 @@ def _hours(store: Store, scope: Scope, params: Mapping[str, Any], given: str) ->
     first, last = max(start - DAY, EARLIEST), min(end + DAY, LATEST)
     if found["traces"]:
         first, last = min(start, found["first_hour"]), max(end, found["last_hour"] + timedelta(hours=1))
-    return {"first": instant_text(first), "last": instant_text(last)}
+    return {"first": sql_instant(first), "last": sql_instant(last)}
 
 
 def _params(scope: Scope) -> dict[str, Any]:
     return {
         "project": scope.project,
         "timezone": scope.timezone,
-        "start": instant_text(scope.window.start),
-        "end": instant_text(scope.window.end),
+        "start": sql_instant(scope.window.start),
+        "end": sql_instant(scope.window.end),
     }
 
 

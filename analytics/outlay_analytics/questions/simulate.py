@@ -22,7 +22,8 @@ from typing import Any
 
 from outlay_analytics.query.amounts import MONTH_DAYS, PICO
 from outlay_analytics.query.model_facts import model_facts
-from outlay_analytics.query.spend_source import instant_text, spend_source
+from outlay_analytics.query.spend_source import spend_source
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import NOT_ANSWERS, SHOWN, BadRequest, Scope, filter_sql
 from outlay_analytics.questions.changes import (
     BatchShare,
@@ -230,8 +231,8 @@ def simulate(
     """
     if writer is not None:
         book.ensure(writer)
-    params: dict[str, Any] = {"project": scope.project, "now": instant_text(now)}
-    params |= {"start": instant_text(scope.window.start), "end": instant_text(scope.window.end)}
+    params: dict[str, Any] = {"project": scope.project, "now": sql_instant(now)}
+    params |= {"start": sql_instant(scope.window.start), "end": sql_instant(scope.window.end)}
     source = load_sql(SQL, "simulate_source", filters=filter_sql(scope, "calls", params) or "1")
     traffic = store.query(load_sql(SQL, "simulate_models", source=source), params) if changes else []
     scenario = Scenario(store, book, [Branch(Decimal(1), source)], traffic, params)

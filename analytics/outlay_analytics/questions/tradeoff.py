@@ -16,7 +16,7 @@ from typing import Any
 
 from outlay.optimizations.router import MATRIX
 from outlay_analytics.query.amounts import MONTH_DAYS, days_of, per
-from outlay_analytics.query.spend_source import instant_text
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import NOT_ANSWERS, BadRequest, Scope, expression, filter_sql
 from outlay_analytics.questions.experiments import MARGIN
 from outlay_analytics.questions.quality import Sums
@@ -269,8 +269,8 @@ def _sums_of(store: Store, scope: Scope, score: Score) -> dict[tuple[str, str], 
 def _calls(store: Store, scope: Scope) -> list[dict[str, Any]]:
     params: dict[str, Any] = {
         "project": scope.project,
-        "start": instant_text(scope.window.start),
-        "end": instant_text(scope.window.end),
+        "start": sql_instant(scope.window.start),
+        "end": sql_instant(scope.window.end),
         "max_rows": MAX_ROWS + 1,
     }
     tier = expression(scope, "model_tier", "calls", params)

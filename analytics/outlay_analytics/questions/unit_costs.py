@@ -19,7 +19,8 @@ from typing import Any
 
 from outlay_analytics.query.amounts import PICO
 from outlay_analytics.query.groups import MAX_ROWS, check_steps
-from outlay_analytics.query.spend_source import instant_text, spend_source
+from outlay_analytics.query.spend_source import spend_source
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import SHOWN, BadRequest, Interval, Scope, bucket_sql, check_interval, filter_sql
 from outlay_analytics.questions.revenue import Revenue, earned
 from outlay_collector.store import Row, Store, load_sql
@@ -99,7 +100,7 @@ class _Ask:
             params |= source.params
             return load_sql(SQL, "unit_costs_of_dimension", source=source.sql)
         params |= {"project": scope.project, "timezone": scope.timezone}
-        params |= {"start": instant_text(scope.window.start), "end": instant_text(scope.window.end)}
+        params |= {"start": sql_instant(scope.window.start), "end": sql_instant(scope.window.end)}
         return load_sql(
             SQL,
             "unit_costs_of_requests",

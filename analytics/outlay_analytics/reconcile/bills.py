@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from outlay.errors import OutlayError
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.reconcile.bill import Bill, Charge
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
@@ -80,7 +81,7 @@ def drop_bill(writer: Writer, store: Store, project: str, identity: str, now: da
 
 
 def _write(writer: Writer, row: dict[str, Any], now: datetime) -> None:
-    at = now.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    at = sql_instant(now)
     body = json.dumps({**row, "imported_at": at, "version": time.time_ns()})
     writer.load("bills", body.encode(), fmt="JSONEachRow")
 

@@ -18,6 +18,7 @@ from outlay_analytics.bills.accounts import Account, shown
 from outlay_analytics.bills.keep import last_checks, pulled_charges, states
 from outlay_analytics.bills.pull import DAYS_BACK, Tools, due, pull
 from outlay_analytics.bills.pulled import midnight
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import BadRequest, Window
 from outlay_analytics.reconcile.models import ModelNames, unplaced
 from outlay_analytics.reconcile.reasons import UNEXPLAINED
@@ -198,7 +199,7 @@ def check(ctx: Context, writer: Writer, project: str) -> None:
     reasons = {one["reason"]: format(one["usd"], "f") for one in found["residual"] if one["usd"]}
     row = {
         "project": project,
-        "checked_at": ctx.now().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+        "checked_at": sql_instant(ctx.now()),
         "first_day": first.isoformat(),
         "last_day": last.isoformat(),
         "billed_usd": format(found["billed_usd"], "f"),

@@ -1,10 +1,9 @@
 -- Question: which scores were given to the answers of a window?
 -- Fragments: scored (see scored.sql). Parameters: those of it, success (a label to look for).
--- Result: one row per name: times, values (those with a number), whether a score is labelled so, the 20 commonest labels.
+-- Result: one row per name: times, whether a score is labelled so, the 20 commonest labels.
 SELECT
     name,
     count() AS times,
-    countIf(isNotNull(value)) AS values,
     countIf(label != '' AND label = {success:String}) > 0 AS has_label,
     topKIf(20)(label, label != '') AS labels
 FROM ($scored)
