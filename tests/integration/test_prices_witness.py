@@ -80,6 +80,32 @@ def test_what_a_router_charges_beyond_the_tokens_is_a_line_of_its_own(
     assert "reported_cost_differs" not in charged["flags"]
 
 
+def test_what_a_library_reckons_is_no_fee_of_a_router(world: World) -> None:
+    for n, key in enumerate(("operation.cost", "gen_ai.cost.total_cost", "llm.cost.total", "outlay.cost.usd")):
+        world.span(key, ROUTED | {key: "0.0235"}, trace=key, at_ms=n)
+    rows = {row["name"]: row for row in world.calls()}
+    assert rows["outlay.cost.usd"]["cost_usd"] == Decimal("0.0235")
+    assert "reported_cost_by_library" not in rows.pop("outlay.cost.usd")["flags"]
+    for row in rows.values():
+        assert (row["cost_usd"], row["reported_cost_usd"]) == (Decimal("0.0035"), Decimal("0.0235"))
+        assert set(row["flags"]) >= {"reported_cost_differs", "reported_cost_by_library"}
+        assert "provider_fee" not in row["other_usage"]
+
+
+def test_answers_of_the_application_s_cache_report_no_other_cost(world: World) -> None:
+    cached = {"outlay.cache.kind": "exact", "outlay.cache.hit": "true", "outlay.cost.usd": "0.0035"}
+    world.span("hit", GPT | cached)
+    assert "reported_cost_differs" not in world.call()["flags"]
+
+
+def test_a_currency_is_that_of_its_own_amount(world: World) -> None:
+    world.span("other", GPT | {"outlay.cost.usd": "0.0035", "gen_ai.usage.cost.currency": "EUR"}, trace="a")
+    world.span(
+        "own", GPT | {"gen_ai.usage.cost.amount": "0.0035", "gen_ai.usage.cost.currency": "EUR"}, trace="b", at_ms=1
+    )
+    assert [row["reported_cost_usd"] for row in world.calls()] == [Decimal("0.0035"), None]
+
+
 def test_every_policy_is_on_the_page_about_prices() -> None:
     page = (Path(__file__).parents[2] / "docs" / "prices.md").read_text(encoding="utf-8")
     assert all(meaning in page for meaning in (*POLICIES.values(), *REASONS.values()))

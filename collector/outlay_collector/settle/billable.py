@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from outlay_collector.settle.arrays import NO
 from outlay_collector.settle.contexts import contexts_of
@@ -37,6 +38,7 @@ COLUMNS = {
     "region": "String",
     "operation": "String",
     "reported_cost_usd": "Nullable(Decimal(38, 12))",
+    "cost_is_charged": "UInt8",
     "streamed": "Nullable(Bool)",
     "time_to_first_token_ms": "Nullable(Float32)",
     "request_id": "String",
@@ -89,6 +91,7 @@ def billable(gathered: Gathered, resolved: Resolved) -> pa.Table:
     call = requests.call
     found = {name: _taken(spans[name], call) for name in _OF_THE_CALL}
     found |= {name: _taken(spans[name], requests.rows[name]) for name in (*COMPLETED, "other_usage")}
+    found["cost_is_charged"] = pc.fill_null(_taken(spans["cost_is_charged"], requests.rows["reported_cost_usd"]), 0)
     found["request_model"] = _lent_models(spans, found, requests.model_of)
     cache = _looked_up(facts, requests.rows["cache_kind"], requests.lookup)
     found |= {name: _taken(spans[name], cache) for name in ("cache_kind", "cache_hit", "cache_similarity")}

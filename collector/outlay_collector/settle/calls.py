@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outlay_collector.prices.book import PriceBook
-from outlay_collector.prices.reckon import COUNTS, Asked, Priced
+from outlay_collector.prices.reckon import COUNTING_STATES, COUNTS, Asked, Priced
 from outlay_collector.prices.witness import LEAST_SHARE, LEAST_USD
 from outlay_collector.settle.arrays import NO, rows_of
 from outlay_collector.settle.billable import COLUMNS, PRICED
@@ -30,10 +30,14 @@ FEW_CALLS = 1_000
 FEE, NANO = b"provider_fee", 1_000_000_000
 CHARGE_FEES = [b"openrouter"]
 """Providers whose reported cost is the bill: what is beyond the tokens is a line of its own."""
+RECKONED = b"reported_cost_by_library"
+"""Flag of calls to those providers whose reported cost a library worked out: no bill, and nothing is charged for it."""
+COUNTING = [state.encode() for state in COUNTING_STATES]
 REQUESTS = "settle_requests"
 SOURCE = f"SELECT {PRICED} FROM {REQUESTS}"
 NAMES = ("project", "provider", "request_model", "response_model", "service_tier", "region")
 USD = pa.decimal128(38, 12)
+_WIDE = pa.decimal256(50, 12)
 PRICES: dict[str, Any] = {
     "cost_usd": USD,
     "list_cost_usd": USD,
@@ -137,15 +141,15 @@ def _priced(writer: Writer, prices: PriceBook, requests: pa.Table) -> pa.Table:
 
 def fees_of(requests: pa.Table, priced: pa.Table) -> dict[int, int]:
     """By row, in billionths of a dollar: what providers that say what they charge did beyond the computed cost."""
-    found = {}
-    charging = pc.is_in(requests["provider"].cast(pa.binary()), value_set=pa.array(CHARGE_FEES, pa.binary()))
-    for row in np.flatnonzero(charging.to_numpy(zero_copy_only=False)).tolist():
-        reported, computed = requests["reported_cost_usd"][row].as_py(), priced["cost_usd"][row].as_py()
-        if reported is None or computed is None or priced["cost_state"][row].as_py() != b"computed":
-            continue
-        if reported - computed > max(LEAST_USD, computed * LEAST_SHARE):
-            found[row] = int(((reported - computed) * NANO).to_integral_value())
-    return found
+    reported, computed = (flat(column).cast(_WIDE) for column in (requests["reported_cost_usd"], priced["cost_usd"]))
+    beyond = pc.subtract(reported, computed)
+    charged = pc.and_(pc.greater(beyond, LEAST_USD), pc.greater(beyond, pc.multiply(computed, LEAST_SHARE)))
+    which = pc.fill_null(charged, False).to_numpy(zero_copy_only=False) & _set(requests["cost_is_charged"])
+    rows = np.flatnonzero(
+        which & _is_in(requests["provider"], CHARGE_FEES) & _is_in(priced["cost_state"], [b"computed"])
+    )
+    billionths = pc.round(beyond.take(pa.array(rows)), 9, "half_towards_infinity").to_pylist()
+    return {row: int(usd * NANO) for row, usd in zip(rows.tolist(), billionths, strict=True)}
 
 
 def _with_fees(requests: pa.Table, fees: dict[int, int]) -> pa.Table:
@@ -294,12 +298,14 @@ def _tiers(context: Any) -> Any:
 def _flags(requests: pa.Table, priced: pa.Table) -> Any:
     """What is odd about a call's spans, and about what was made of them."""
     own = flat(requests["flags"])
-    differs = _differs(requests["reported_cost_usd"], priced["cost_usd"])
-    more = np.stack([*(_set(requests[name]) for name, _ in _FLAGS), differs], axis=1)
+    differs = _differs(requests["reported_cost_usd"], priced["cost_usd"]) & _is_in(priced["cost_state"], COUNTING)
+    reckoned = _is_in(requests["provider"], CHARGE_FEES) & ~_set(requests["cost_is_charged"])
+    reckoned &= flat(requests["reported_cost_usd"]).is_valid().to_numpy(zero_copy_only=False)
+    more = np.stack([*(_set(requests[name]) for name, _ in _FLAGS), differs, reckoned], axis=1)
     if not more.any():
         return own
     row, flag = np.nonzero(more)
-    words = [*(name.encode() for _, name in _FLAGS), b"reported_cost_differs"]
+    words = [*(name.encode() for _, name in _FLAGS), b"reported_cost_differs", RECKONED]
     names = pa.array(words, pa.binary()).take(pa.array(flag))
     rows = np.append(rows_in(own), row)
     order = np.argsort(rows, kind="stable")
@@ -312,6 +318,13 @@ def _differs(reported: Any, computed: Any) -> Bools:
     said, own = (pc.cast(flat(column), pa.float64()).to_numpy(zero_copy_only=False) for column in (reported, computed))
     with np.errstate(invalid="ignore"):
         found: Bools = np.abs(said - own) > np.maximum(float(LEAST_USD), own * float(LEAST_SHARE))
+    return found
+
+
+def _is_in(column: Any, words: list[bytes]) -> Bools:
+    found: Bools = pc.is_in(flat(column).cast(pa.binary()), value_set=pa.array(words, pa.binary())).to_numpy(
+        zero_copy_only=False
+    )
     return found
 
 

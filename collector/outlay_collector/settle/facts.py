@@ -110,6 +110,7 @@ COLUMNS: dict[str, str] = {
     "request_id": "String",
     "error_type": "String",
     "reported_cost_usd": "Nullable(Decimal(38, 12))",
+    "cost_is_charged": "UInt8",  # the provider's answer or the application says that cost; else a library reckoned it
     # Its usage. All null or empty where has_usage is 0.
     **dict.fromkeys(COUNTS, "Nullable(UInt64)"),  # below 2^32 each
     "other_usage": "Map(String, UInt64)",  # units beside tokens, above 0

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outlay_collector.dialects import DIALECTS
-from outlay_collector.dialects.common import COST_PARTS
+from outlay_collector.dialects.common import AMOUNT_WITH_CURRENCY, CHARGED_COSTS, COST_PARTS
 from outlay_collector.dialects.names import KEYS
 from outlay_collector.dialects.numbers import instant_of, money_of
 from outlay_collector.settle.columns import lists_of
@@ -29,12 +29,12 @@ from outlay_collector.settle.reading.usage import Usage, Written, canonical
 
 YES, NO = (b"true", b"1"), (b"false", b"0")
 """How attributes write a flag, in lower case."""
-COMPACTED = ("input", "cache_read", "cache_write", "output")
 LONGEST_TAIL_S = LONGEST_WAIT_S = 86_400
 MOST_ATTEMPTS = 2**16
 FIRST_FAILED_STATUS = 400
 _US = 1_000
 _WITHOUT_OUTPUT = (b"embeddings", b"rerank")
+_CHARGED = [KEYS[name] for name in CHARGED_COSTS]
 _RANKS = np.array([dialect.rank for dialect in DIALECTS], np.uint8)
 _NAMES = pa.array([dialect.name.encode() for dialect in DIALECTS], pa.binary())
 _AS_STORED = (
@@ -156,6 +156,7 @@ def _columns(read: _Read) -> dict[str, Any]:
         "request_id": pool.column(said.own("request_id")),
         "error_type": pool.column(identity.error_type),
         "reported_cost_usd": _reported_cost(said, zero_usage),
+        "cost_is_charged": np.isin(said.key_of("cost_usd"), _CHARGED).astype(np.uint8),
         **_counts(read, has_usage),
         "other_usage": _only(read.other_usage, has_usage & has_other),
         "has_usage": has_usage.astype(np.uint8),
@@ -286,6 +287,7 @@ def _reported_cost(said: Said, zero_usage: Bools) -> Any:
     is_zero = np.array([amount == 0 for amount in amounts])
     column = pa.array(amounts, pa.decimal128(38, 12))
     foreign = said.pool.judged(said.own("cost_currency"), lambda word: word.upper() not in (b"", b"USD"), bool)
+    foreign &= said.key_of("cost_usd") == KEYS[AMOUNT_WITH_CURRENCY]
     lost = (zero_usage & is_zero[codes]) | foreign
     return column.take(pa.array(codes, mask=lost) if lost.any() else pa.array(codes))
 
