@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.settle_world import NOON, World, new_world, usage
 
+from outlay_collector.prices.reprice import reprice
 from outlay_collector.prices.witness import POLICIES, REASONS, differing, disagreements
 from outlay_collector.settle import Settler, calls
 from outlay_collector.store import Store
@@ -80,9 +81,45 @@ def test_what_a_router_charges_beyond_the_tokens_is_a_line_of_its_own(
     assert "reported_cost_differs" not in charged["flags"]
 
 
+def test_what_a_router_charges_is_charged_at_any_price_and_discount(world: World) -> None:
+    book, writer = world.settler.prices, world.store.writer()
+    own = {"provider": "openrouter", "model": "acme/own", "valid_from": "2020-01-01", "source": "contract"}
+    world.span("free", ROUTED | {"gen_ai.request.model": "qwen/qwen3-coder:free", "outlay.cost.usd": "0.02"}, trace="a")
+    mini = ROUTED | {"gen_ai.request.model": "openai/gpt-4o-mini"}
+    world.span("plain", mini | {"outlay.cost.usd": "0.0235"}, trace="b", at_ms=1)
+    world.span("own", ROUTED | {"gen_ai.request.model": "acme/own", "outlay.cost.usd": "0.0215"}, trace="c", at_ms=2)
+    before = {row["name"]: row["cost_usd"] for row in world.calls()}
+    assert before == {"free": Decimal("0.02"), "plain": Decimal("0.0235"), "own": None}
+    gpt = {**own, "model": "openai/gpt-4o-mini", "input_usd_per_mtok": "5", "output_usd_per_mtok": "20"}
+    book.put(writer, [{**own, "input_usd_per_mtok": "1", "output_usd_per_mtok": "5"}, gpt])
+    assert reprice(book, writer, *WINDOW, project=world.project, dry_run=False)["calls"] == 2
+    names = (
+        "name",
+        "cost_usd",
+        "list_cost_usd",
+        "uncached_cost_usd",
+        "cost_lines",
+        "cost_state",
+        "other_usage",
+        "flags",
+    )
+    repriced = [{name: row[name] for name in names} for row in world.calls()]
+    fees = {row["name"]: (row["cost_usd"], row["cost_lines"]["provider_fee"]) for row in repriced}
+    assert fees == {
+        "free": (Decimal("0.02"), Decimal("0.02")),
+        "plain": (Decimal("0.0235"), Decimal("0.0165")),
+        "own": (Decimal("0.0215"), Decimal("0.02")),
+    }
+    assert reprice(book, writer, *WINDOW, project=world.project)["calls"] == 0
+    world.settler.resettle(world.project, *WINDOW)
+    assert [{name: row[name] for name in names} for row in world.calls()] == repriced
+
+
 def test_what_a_library_reckons_is_no_fee_of_a_router(world: World) -> None:
     for n, key in enumerate(("operation.cost", "gen_ai.cost.total_cost", "llm.cost.total", "outlay.cost.usd")):
         world.span(key, ROUTED | {key: "0.0235"}, trace=key, at_ms=n)
+    priced_by_openlit = ROUTED | {"gen_ai.usage.cost": "0.0235"}
+    world.span("openlit", priced_by_openlit, trace="e", at_ms=9, scope="openlit.instrumentation.openai")
     rows = {row["name"]: row for row in world.calls()}
     assert rows["outlay.cost.usd"]["cost_usd"] == Decimal("0.0235")
     assert "reported_cost_by_library" not in rows.pop("outlay.cost.usd")["flags"]

@@ -303,8 +303,6 @@ WHOLE: dict[str, tuple[str, str]] = {
     "speech": ("output", "audio"),
     "transcription": ("input", "audio"),
 }
-# Costs that the provider's answer or the application says: elsewhere a library worked them out from a list of its own.
-CHARGED_COSTS: tuple[str, ...] = ("outlay.cost.usd", "gen_ai.usage.cost")
 # The cost whose currency an attribute of its own says (`cost_currency`); all others are in USD.
 AMOUNT_WITH_CURRENCY = "gen_ai.usage.cost.amount"
 # Costs that are written in parts of a dollar: how many of them are one.

@@ -112,4 +112,6 @@ class Dialect:
     aggregate_input: tuple[str, ...] = ()  # input keys that make a span an aggregate, whatever its kind
     # A streamed call without this attribute carries no last word, but an estimate or the count it began with.
     estimated_without: str = ""
+    # Costs that the provider's answer or the application says; others a library worked out from a list of its own.
+    charged_costs: tuple[str, ...] = ("outlay.cost.usd", "gen_ai.usage.cost")
     notes: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ TABLE = Dialect(
     scopes=("openlit.instrumentation.",),
     rank=35,
     estimated_without="gen_ai.usage.cache_read.input_tokens",
+    charged_costs=("outlay.cost.usd",),
     notes=("Input includes cached tokens and output includes reasoning, whatever the model.", _ESTIMATE),
 )
 

@@ -22,6 +22,7 @@ from importlib.resources import files
 from typing import Any
 
 from outlay.pricing.catalog import EPOCH, Catalog, Match
+from outlay.pricing.cost import CHARGED, USD_PER_MILLION_CHARGED
 from outlay.pricing.tiers import STANDARD_TIERS, TIER_NAMES
 from outlay_collector.prices import periods
 from outlay_collector.prices.catalogue import compile_document, source
@@ -47,13 +48,14 @@ TIER_SQL = (
 # Columns that price.sql works with and does not hand out.
 HELPERS = (
     "p_epoch, p_list, p_second, p_names, p_match, p_kind, p_no_tier, p_slot_key, p_row, p_found, p_other_row, "
-    "p_unknown, p_stands_in, p_borrowed, p_rates, l_rates, o_rates, o_list_rates, o_borrowed, q_parts, q_lines, "
-    "q_used, q_stands_in, q_assumed, c_lines, c_parts, c_sum, c_state, c_counts, c_free, c_lacks_usage"
+    "p_unknown, p_stands_in, p_borrowed, p_rates, l_rates, o_charged, o_rates, o_list_rates, o_borrowed, q_parts, "
+    "q_lines, q_used, q_stands_in, q_assumed, c_lines, c_parts, c_sum, c_state, c_counts, c_free, c_lacks_usage"
 )
 # Those that say how a cost came about: quantities and rates of the seven lines, and of the parts beside them.
 WORKINGS = ("p_row", "p_rates", "l_rates", "o_rates", "o_list_rates", "q_parts", "q_lines", "c_lines", "c_parts")
 LIST_RATES = ", arrayResize(p.list_rates, 7) AS l_rates"
 LATER = "+"
+FEE_RATE = f"map('{CHARGED}', toDecimal128('{USD_PER_MILLION_CHARGED}', 12))"
 
 
 class PriceBook:
@@ -216,6 +218,7 @@ class PriceBook:
             source=source_sql,
             periods=in_force,
             tier=TIER_SQL,
+            fee_rate=FEE_RATE,
             matched=matched,
             versions=versions,
             prices=load_sql(SQL, "price_rows", matched=matched, versions=versions),

@@ -77,12 +77,6 @@ def compile_document() -> dict[str, Any]:
         _give_away(providers[rule["provider"]]["models"], rule, corrections["checked"])
     for correction in corrections["models"]:
         _correct(providers[correction["provider"]]["models"], correction, corrections["checked"])
-    for rule in corrections["fees"]:
-        for provider in rule["providers"]:
-            for entry in providers[provider]["models"]:
-                for row in entry["r"]:
-                    if any(Decimal(rate) for rate in row[2].values()):  # nobody charges for what is free
-                        row[2] = row[2] | {"provider_fee": rule["usd_per_million"]}
     for rule in corrections["regions"]:
         for provider in rule["providers"]:
             for entry in providers[provider]["models"]:

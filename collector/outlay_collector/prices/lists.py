@@ -7,6 +7,7 @@ from typing import Any
 
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.catalogue import source
+from outlay_collector.prices.fees import with_fees
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 from outlay_collector.store.clock import utc_now
@@ -128,7 +129,7 @@ def healable(book: PriceBook, writer: Writer, project: str = "default") -> dict[
         "WHERE old_cost_state = 'unpriced' AND request_model IN {known:Array(String)}"
     )
     book.prepare(writer, source_sql, params, version=version)
-    priced = book.price_select(source_sql, version=version)
+    priced = with_fees(book.price_select(source_sql, version=version))
     row = writer.query(load_sql(SQL, "price_heal", priced=priced), params)[0]
     if not row["calls"]:
         return dict(NOTHING_TO_HEAL)

@@ -19,6 +19,7 @@ from typing import Any
 from outlay.errors import ConfigError
 from outlay_collector.prices import periods
 from outlay_collector.prices.book import PriceBook
+from outlay_collector.prices.fees import with_fees
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 from outlay_collector.store.clock import Clock, utc_now
@@ -216,7 +217,7 @@ def _preview(
     source = load_sql(SQL, "reprice_source")
     for params in _parts(writer, project, start, end):
         book.prepare(writer, source, params, version=version)
-        changes = load_sql(SQL, "reprice_changes", priced=book.price_select(source, version=version))
+        changes = load_sql(SQL, "reprice_changes", priced=with_fees(book.price_select(source, version=version)))
         for row in writer.query(load_sql(SQL, "reprice_days", changes=changes), params):
             at = datetime(row["day"].year, row["day"].month, row["day"].day, tzinfo=UTC)
             rows.append({**row, "closed": bool(line) and periods.at(line, max(at, start)).closed})
@@ -270,8 +271,8 @@ def agree(
     source = load_sql(SQL, "reprice_source")
     for params in _parts(writer, project, start, end):
         book.prepare(writer, source, params, later=False)
-        changes = load_sql(SQL, "reprice_changes", priced=book.price_select(source, later=False))
-        writer.run(f"CREATE OR REPLACE TEMPORARY TABLE repriced_calls ENGINE = Memory AS {changes}", params)
+        changes = load_sql(SQL, "reprice_changes", priced=with_fees(book.price_select(source, later=False)))
+        writer.run(load_sql(SQL, "reprice_table", changes=changes), params)
         _mark_dirty(writer, clock())
         writer.run(f"INSERT INTO calls ({', '.join(names)}) SELECT {values} FROM repriced_calls")
         writer.run(load_sql(SQL, "reprice_lookups"))

@@ -21,15 +21,13 @@ from outlay_collector.settle.billable import COLUMNS, PRICED
 from outlay_collector.settle.columns import entries_of, lists_of, maps_of, rows_in
 from outlay_collector.settle.dimensions import dimensions_of
 from outlay_collector.settle.facts import Bools, Ints, flat
+from outlay_collector.settle.fees import CHARGING, fees_of, is_in, is_set, with_fees
 from outlay_collector.settle.mapping import AttributeMapping
 from outlay_collector.settle.reading.texts import Floats, floats_of
 from outlay_collector.settle.values import text
 from outlay_collector.store.client import Writer
 
 FEW_CALLS = 1_000
-FEE, NANO = b"provider_fee", 1_000_000_000
-CHARGE_FEES = [b"openrouter"]
-"""Providers whose reported cost is the bill: what is beyond the tokens is a line of its own."""
 RECKONED = b"reported_cost_by_library"
 """Flag of calls to those providers whose reported cost a library worked out: no bill, and nothing is charged for it."""
 COUNTING = [state.encode() for state in COUNTING_STATES]
@@ -37,7 +35,6 @@ REQUESTS = "settle_requests"
 SOURCE = f"SELECT {PRICED} FROM {REQUESTS}"
 NAMES = ("project", "provider", "request_model", "response_model", "service_tier", "region")
 USD = pa.decimal128(38, 12)
-_WIDE = pa.decimal256(50, 12)
 PRICES: dict[str, Any] = {
     "cost_usd": USD,
     "list_cost_usd": USD,
@@ -118,15 +115,14 @@ def calls_of(
     live = np.flatnonzero(requests["is_deleted"].to_numpy() == 0)
     wanted = requests if len(live) == len(requests) else requests.take(pa.array(live))
     priced = _priced(writer, prices, wanted)
-    fees = fees_of(wanted, priced)
-    if fees:
-        wanted = _with_fees(wanted, fees)
-        charged = np.array(sorted(fees))
+    charged, nanos = fees_of(wanted, priced)
+    if len(charged):
+        wanted = with_fees(wanted, charged, nanos)
         order = np.arange(len(wanted))
         order[charged] = len(wanted) + np.arange(len(charged))
         again = _priced(writer, prices, wanted.take(pa.array(charged)))
         priced = pa.concat_tables([priced, again.cast(priced.schema)]).take(pa.array(order))
-        requests = wanted if len(live) == len(requests) else _put(requests, live, wanted)
+        requests = wanted if len(live) == len(requests) else _put(requests, live, wanted["other_usage"])
     if len(live) < len(requests):
         place = np.full(len(requests), NO)
         place[live] = np.arange(len(live))
@@ -139,36 +135,13 @@ def _priced(writer: Writer, prices: PriceBook, requests: pa.Table) -> pa.Table:
     return _many(writer, prices, requests) if found is None else found
 
 
-def fees_of(requests: pa.Table, priced: pa.Table) -> dict[int, int]:
-    """By row, in billionths of a dollar: what providers that say what they charge did beyond the computed cost."""
-    reported, computed = (flat(column).cast(_WIDE) for column in (requests["reported_cost_usd"], priced["cost_usd"]))
-    beyond = pc.subtract(reported, computed)
-    charged = pc.and_(pc.greater(beyond, LEAST_USD), pc.greater(beyond, pc.multiply(computed, LEAST_SHARE)))
-    which = pc.fill_null(charged, False).to_numpy(zero_copy_only=False) & _set(requests["cost_is_charged"])
-    rows = np.flatnonzero(
-        which & _is_in(requests["provider"], CHARGE_FEES) & _is_in(priced["cost_state"], [b"computed"])
-    )
-    billionths = pc.round(beyond.take(pa.array(rows)), 9, "half_towards_infinity").to_pylist()
-    return {row: int(usd * NANO) for row, usd in zip(rows.tolist(), billionths, strict=True)}
-
-
-def _with_fees(requests: pa.Table, fees: dict[int, int]) -> pa.Table:
-    kind = requests.schema.field("other_usage").type
-    usage = [dict(each or ()) for each in requests["other_usage"].to_pylist()]
-    key = FEE if pa.types.is_binary(kind.key_type) else FEE.decode()
-    for row, fee in fees.items():
-        usage[row][key] = fee
-    column = pa.array([list(each.items()) for each in usage], kind)
+def _put(requests: pa.Table, live: Ints, usage: Any) -> pa.Table:
+    """Requests with this usage of those that are live."""
+    own = flat(requests["other_usage"])
+    place = np.arange(len(own))
+    place[live] = len(own) + np.arange(len(live))
+    column = pa.concat_arrays([own, flat(usage).cast(own.type)]).take(pa.array(place))
     return requests.set_column(requests.schema.get_field_index("other_usage"), "other_usage", column)
-
-
-def _put(requests: pa.Table, live: Ints, wanted: pa.Table) -> pa.Table:
-    """Requests with the usage of those that are live."""
-    usage = requests["other_usage"].to_pylist()
-    for row, each in zip(live.tolist(), wanted["other_usage"].to_pylist(), strict=True):
-        usage[row] = each
-    at = requests.schema.get_field_index("other_usage")
-    return requests.set_column(at, "other_usage", pa.array(usage, requests.schema.field("other_usage").type))
 
 
 def _few(writer: Writer, prices: PriceBook, requests: pa.Table) -> pa.Table | None:
@@ -216,7 +189,7 @@ def _many(writer: Writer, prices: PriceBook, requests: pa.Table) -> pa.Table:
 
 
 def _rows(requests: pa.Table, priced: pa.Table, version: int, mapping: AttributeMapping) -> pa.Table:
-    from_cache = _set(requests["from_cache"])
+    from_cache = is_set(requests["from_cache"])
     context = flat(requests["context"])
     inherited = {name: pc.map_lookup(context, name.encode(), "first") for name in INHERITED}
     rows = {name: requests[name] for name in AS_DECIDED}
@@ -234,8 +207,8 @@ def _rows(requests: pa.Table, priced: pa.Table, version: int, mapping: Attribute
             "cache_avoided_input_tokens": _where(from_cache, requests["input_tokens"]),
             "cache_avoided_output_tokens": _where(from_cache, requests["output_tokens"]),
             "cache_avoided_usd": _where(from_cache, priced["avoided_usd"]),
-            "status": pc.if_else(pa.array(_set(requests["failed"])), b"error", b"ok"),
-            "tags": _tags(context, _set(requests["unattributed"])),
+            "status": pc.if_else(pa.array(is_set(requests["failed"])), b"error", b"ok"),
+            "tags": _tags(context, is_set(requests["unattributed"])),
             "cascade_tier": _tiers(context),
             "cascade_confidence": _nullable(_numbers(context, "cascade_confidence")),
             "cascade_threshold": _nullable(_numbers(context, "cascade_threshold")),
@@ -245,12 +218,6 @@ def _rows(requests: pa.Table, priced: pa.Table, version: int, mapping: Attribute
             "version": np.full(len(requests), version, np.uint64),
         }
     )
-
-
-def _set(column: Any) -> Bools:
-    """Where a flag is set; a request that is no more has none."""
-    found: Bools = pc.fill_null(flat(column), 0).to_numpy(zero_copy_only=False) > 0
-    return found
 
 
 def _where(which: Bools, column: Any) -> Any:
@@ -298,10 +265,10 @@ def _tiers(context: Any) -> Any:
 def _flags(requests: pa.Table, priced: pa.Table) -> Any:
     """What is odd about a call's spans, and about what was made of them."""
     own = flat(requests["flags"])
-    differs = _differs(requests["reported_cost_usd"], priced["cost_usd"]) & _is_in(priced["cost_state"], COUNTING)
-    reckoned = _is_in(requests["provider"], CHARGE_FEES) & ~_set(requests["cost_is_charged"])
+    differs = _differs(requests["reported_cost_usd"], priced["cost_usd"]) & is_in(priced["cost_state"], COUNTING)
+    reckoned = is_in(requests["provider"], CHARGING) & ~is_set(requests["cost_is_charged"])
     reckoned &= flat(requests["reported_cost_usd"]).is_valid().to_numpy(zero_copy_only=False)
-    more = np.stack([*(_set(requests[name]) for name, _ in _FLAGS), differs, reckoned], axis=1)
+    more = np.stack([*(is_set(requests[name]) for name, _ in _FLAGS), differs, reckoned], axis=1)
     if not more.any():
         return own
     row, flag = np.nonzero(more)
@@ -318,13 +285,6 @@ def _differs(reported: Any, computed: Any) -> Bools:
     said, own = (pc.cast(flat(column), pa.float64()).to_numpy(zero_copy_only=False) for column in (reported, computed))
     with np.errstate(invalid="ignore"):
         found: Bools = np.abs(said - own) > np.maximum(float(LEAST_USD), own * float(LEAST_SHARE))
-    return found
-
-
-def _is_in(column: Any, words: list[bytes]) -> Bools:
-    found: Bools = pc.is_in(flat(column).cast(pa.binary()), value_set=pa.array(words, pa.binary())).to_numpy(
-        zero_copy_only=False
-    )
     return found
 
 

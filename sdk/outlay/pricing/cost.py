@@ -24,6 +24,8 @@ TOKEN_PARTS = frozenset((*TEXT_PARTS, *MODAL_PARTS))
 # Of these units an unknown price makes the whole cost unknown. Others come beside tokens where a model is priced by
 # token, and count only where the list prices them.
 REQUIRED_FEES = ("web_searches", "file_searches")
+# An amount that the provider charged, in billionths of a dollar: what one is worth no list or contract says.
+CHARGED, USD_PER_MILLION_CHARGED = "provider_fee", Decimal("0.001")
 # A request that says how much it searched is billed as such, where the list knows the sizes.
 REQUEST_SIZES = ("requests_low", "requests_medium", "requests_high")
 _MICRO = Decimal(1_000_000)
@@ -144,7 +146,7 @@ def rates_of(rates: Mapping[str, Decimal]) -> dict[str, Decimal | None]:
         effective[f"cache_read_{kind}"] = rates.get(f"cache_read_{kind}", read_rate)
         effective[f"output_{kind}"] = rates.get(f"output_{kind}", output_rate)
     units = {part: rate for part, rate in rates.items() if part not in TOKEN_PARTS}
-    return effective | dict.fromkeys(REQUIRED_FEES) | units
+    return effective | dict.fromkeys(REQUIRED_FEES) | units | {CHARGED: USD_PER_MILLION_CHARGED}
 
 
 def quantities_of(counts: Mapping[str, int | None], row: Row | None) -> dict[str, int]:
@@ -154,7 +156,7 @@ def quantities_of(counts: Mapping[str, int | None], row: Row | None) -> dict[str
     if "reasoning" not in rates:
         quantities["output"] += quantities["reasoning"]
         quantities["reasoning"] = 0
-    for fee in (*REQUIRED_FEES, *(part for part in rates if part not in TOKEN_PARTS)):
+    for fee in (*REQUIRED_FEES, *(part for part in rates if part not in TOKEN_PARTS), CHARGED):
         quantities[fee] = counts.get(fee) or 0
     if "requests" in rates:
         quantities["requests"] = 0 if any(quantities.get(size) for size in REQUEST_SIZES) else 1

@@ -60,9 +60,7 @@ UNITS: Mapping[str, Unit] = {
     "session_seconds": Unit("a second of a session", ("hour", "minute", "million", "one")),
     "storage_token_hours": Unit("a token kept in a cache for an hour", ("million", "thousand", "one")),
     "compute_seconds": Unit("a second of a machine", _TIME),
-    "provider_fee": Unit(
-        "a billionth of a dollar that the provider charged beyond the tokens", ("million", "thousand")
-    ),
+    "provider_fee": Unit("a billionth of a dollar that the provider charged beyond the tokens", ()),
     "tool_calls": Unit("a call of a tool at the provider", _MANY),
 }
 """Units beside tokens by the name of their count."""

@@ -5,6 +5,7 @@
 -- periods   which price list holds from when: a SELECT of project, starts_at, price_version
 -- tier      the price list's name of service_tier in region
 -- prices    `price_rows.sql` for matched, a SELECT of provider, model, and versions, the lists that may be used
+-- fee_rate  what a billionth of a dollar that the provider charged is worth, whatever lists and contracts say
 -- list_cost the cost at list prices, from list_rates where contracts differ from them
 -- helpers   the columns that are worked with and not handed out
 --
@@ -260,8 +261,11 @@ FROM
                                                 (
                                                     SELECT
                                                         s.*,
-                                                        o.rates AS o_rates,
-                                                        o.list_rates AS o_list_rates,
+                                                        -- Amounts that the provider charged are no contract's to change.
+                                                        mapContains(other_usage, 'provider_fee') AS o_charged,
+                                                        if(o_charged, mapUpdate(o.rates, $fee_rate), o.rates) AS o_rates,
+                                                        if(o_charged, mapUpdate(o.list_rates, $fee_rate), o.list_rates)
+                                                        AS o_list_rates,
                                                         o.borrowed AS o_borrowed,
                                                         if(empty(other_usage), emptyArrayString(), ['audio', 'image', 'video'])
                                                         AS q_kinds,
@@ -269,7 +273,7 @@ FROM
                                                         arrayFilter(
                                                             fee -> fee.2 > 0 AND (
                                                                 mapContains(o_rates, fee.1) AND fee.1 != 'requests'
-                                                                OR fee.1 IN ('web_searches', 'file_searches')
+                                                                OR fee.1 IN ('web_searches', 'file_searches', 'provider_fee')
                                                             ),
                                                             arrayMap(
                                                                 (name, quantity) -> (toString(name), toUInt64(quantity), toUInt8(0)),

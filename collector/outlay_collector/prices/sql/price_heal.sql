@@ -1,4 +1,5 @@
--- Calls without a price that a price list has one for. priced is price.sql over reprice_source.sql with that list.
+-- Calls without a price that a price list has one for. priced is reprice_fees.sql with that list.
+-- To merge the steps of so deep a statement takes longer than to run them.
 SELECT
     count() AS calls,
     sum(cost_usd) AS usd,
@@ -7,3 +8,4 @@ SELECT
     arraySort(groupUniqArray(20)(model)) AS models
 FROM ($priced)
 WHERE old_cost_state = 'unpriced' AND isNotNull(cost_usd)
+SETTINGS query_plan_merge_expressions = 0

@@ -1,14 +1,15 @@
 -- The calls of a window as price.sql wants them, with the figures they have now as old_….
 --
 -- The names, tokens and hints are those that settle priced; a call that the application's cache answered is priced at the
--- tokens it avoided.
+-- tokens it avoided. What the provider charged beyond them is left out: `reprice_fees.sql` works it out anew.
 SELECT
     * EXCEPT (
         cost_usd, list_cost_usd, uncached_cost_usd, cost_lines, cost_state, price_version, matched_model, match_kind,
         cache_avoided_usd
     ) REPLACE (
         if(calls.cost_state = 'cached', cache_avoided_input_tokens, input_tokens) AS input_tokens,
-        if(calls.cost_state = 'cached', cache_avoided_output_tokens, output_tokens) AS output_tokens
+        if(calls.cost_state = 'cached', cache_avoided_output_tokens, output_tokens) AS output_tokens,
+        mapFilter((unit, quantity) -> unit != 'provider_fee', other_usage) AS other_usage
     ),
     cost_usd AS old_cost_usd,
     list_cost_usd AS old_list_cost_usd,

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outlay_collector.dialects import DIALECTS
-from outlay_collector.dialects.common import AMOUNT_WITH_CURRENCY, CHARGED_COSTS, COST_PARTS
+from outlay_collector.dialects.common import AMOUNT_WITH_CURRENCY, COST_PARTS
 from outlay_collector.dialects.names import KEYS
 from outlay_collector.dialects.numbers import instant_of, money_of
 from outlay_collector.settle.columns import lists_of
@@ -34,7 +34,8 @@ MOST_ATTEMPTS = 2**16
 FIRST_FAILED_STATUS = 400
 _US = 1_000
 _WITHOUT_OUTPUT = (b"embeddings", b"rerank")
-_CHARGED = [KEYS[name] for name in CHARGED_COSTS]
+_CHARGED = np.array([[name in dialect.charged_costs for name in ("", *KEYS, "")] for dialect in DIALECTS])
+"""By dialect and attribute, a number of KEYS or UNKNOWN: whether it is a cost that the provider charged."""
 _RANKS = np.array([dialect.rank for dialect in DIALECTS], np.uint8)
 _NAMES = pa.array([dialect.name.encode() for dialect in DIALECTS], pa.binary())
 _AS_STORED = (
@@ -156,7 +157,7 @@ def _columns(read: _Read) -> dict[str, Any]:
         "request_id": pool.column(said.own("request_id")),
         "error_type": pool.column(identity.error_type),
         "reported_cost_usd": _reported_cost(said, zero_usage),
-        "cost_is_charged": np.isin(said.key_of("cost_usd"), _CHARGED).astype(np.uint8),
+        "cost_is_charged": _CHARGED[read.dialect, said.key_of("cost_usd")].astype(np.uint8),
         **_counts(read, has_usage),
         "other_usage": _only(read.other_usage, has_usage & has_other),
         "has_usage": has_usage.astype(np.uint8),
