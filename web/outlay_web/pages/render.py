@@ -88,7 +88,7 @@ def page_response(view: View, page: Page) -> Response:
         "dimensions": GROUPS,
         "endpoint": view.base_url,
         "has_data": page.empty and view.first_call is not None,
-        "gaps": gaps(view.ctx, view.scope.project),
+        "figures_lack": gaps(view.ctx, view.scope.project),
         "version": view.ctx.version,
         "signed_in": view.ctx.authenticator.login_on,
         **page.data,
