@@ -281,7 +281,7 @@ class Chain:
 def chain_of(head: Span, spans: list[Span]) -> Chain:
     live = [s for s in spans if not s.cached]
     by_rank = sorted(live, key=lambda s: (s.rank, s.trace_no, s.span_no))
-    counted = sorted(by_rank, key=lambda s: (s.estimated, s.rank))
+    counted = [s for s in by_rank if not s.estimated]
     with_id = any(s.response_key for s in live)
     own = any((s.above is None or s.rank <= OWN_SPAN) and s.fingerprint for s in live)
     said = [next((s.counts[n] for s in counted if s.counts[n] is not None), None) for n in (INPUT, OUTPUT)]

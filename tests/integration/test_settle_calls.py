@@ -196,6 +196,35 @@ def test_a_stream_that_was_not_read_to_its_end_is_an_estimate(world: World) -> N
     assert {row["name"]: row["cost_state"] for row in world.calls()} == {"cut": "estimated", "whole": "computed"}
 
 
+def test_counts_of_a_library_that_guesses_streams_without_saying_so_are_estimates(world: World) -> None:
+    """Spans as @traceloop/instrumentation-openai 0.27 wrote them for an answer of 1391 and 50 tokens."""
+    total = {"gen_ai.usage.total_tokens": "8", "gen_ai.response.finish_reasons": '["stop"]'}
+    guess = {**usage(1, 7, gen_ai__response__id="chatcmpl-1"), **total}
+    plain = usage(1391, 50, gen_ai__response__id="chatcmpl-2")
+    spans = {
+        "streamed": guess,
+        "plain, for all one can tell": plain,
+        "said to be plain": {**plain, "gen_ai.request.stream": "false", "gen_ai.response.id": "chatcmpl-3"},
+        "with what only a provider says": {**plain, "gen_ai.usage.cache_read.input_tokens": "0"}
+        | {"gen_ai.response.id": "resp-4"},
+        "asked": {**CHAT, "gen_ai.response.id": "resp-5"},
+    }
+    scope = "@traceloop/instrumentation-openai"
+    for n, (name, attributes) in enumerate(spans.items()):
+        world.span(name, attributes, trace=name, scope=scope, scope_version="0.27.0", at_ms=n)
+    assert [call["cost_state"] for call in world.calls()] == [
+        "estimated",
+        "estimated",
+        "computed",
+        "computed",
+        "no_usage",
+    ]
+    counted = usage(1391, 50, gen_ai__response__id="chatcmpl-1")
+    world.span("the gateway's", counted, trace="streamed", scope="outlay")
+    known = world.calls()[0]
+    assert (known["input_tokens"], known["output_tokens"], known["cost_state"]) == (1391, 50, "computed")
+
+
 def test_an_unknown_model_is_unpriced(world: World) -> None:
     world.span("call", {**usage(100, 10), "gen_ai.request.model": "house-model-7", "gen_ai.provider.name": "us"})
     assert (world.call()["cost_state"], world.call()["cost_usd"]) == ("unpriced", None)

@@ -46,6 +46,7 @@ DIALECTS: tuple[Dialect, ...] = (
     otel_genai.BEDROCK,
     openllmetry.FRAMEWORK,
     openllmetry.PROVIDER,
+    openllmetry.OPENAI_JS,
     openllmetry.BEDROCK,
     openllmetry.GOOGLE,
     openinference.PROVIDER,

@@ -112,6 +112,7 @@ class Dialect:
     aggregate_input: tuple[str, ...] = ()  # input keys that make a span an aggregate, whatever its kind
     # A streamed call without this attribute carries no last word, but an estimate or the count it began with.
     estimated_without: str = ""
+    tells_streams: bool = True  # or any call may be a streamed one, unless the application says so on the span
     # Costs that the provider's answer or the application says; others a library worked out from a list of its own.
     charged_costs: tuple[str, ...] = ("outlay.cost.usd", "gen_ai.usage.cost")
     notes: tuple[str, ...] = ()

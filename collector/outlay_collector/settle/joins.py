@@ -54,7 +54,7 @@ class Chains:
     """The instrumentation of its head."""
     input: Ints
     output: Ints
-    """What it counts, UNKNOWN if nothing; estimates only where nobody counted."""
+    """What it counts, UNKNOWN if nothing: an estimate contradicts nobody."""
     request_model: Ints
     response_model: Ints
     precedence: Ints
@@ -142,7 +142,7 @@ def chains_of(facts: Facts, tree: Tree, rows: Ints, heads: Ints) -> Chains:
         ended = np.where(has, facts.ended_ns[rows], np.iinfo(np.int64).min)
         return Keyed(key, np.minimum.reduceat(began, starts), np.maximum.reduceat(ended, starts))
 
-    counted = np.lexsort((facts.rank[rows], facts.estimated[rows], chain))
+    counted = (facts.counts >= 0) & ~facts.estimated[:, None]
     head_first = np.lexsort((heads[rows] != rows, chain))
     everything = np.ones(len(facts), bool)
     response_key = said(facts.response_key, facts.response_key != 0, 0)
@@ -156,8 +156,8 @@ def chains_of(facts: Facts, tree: Tree, rows: Ints, heads: Ints) -> Chains:
         head=heads[rows[starts]],
         with_id=with_id,
         scope=said(facts.scope, everything, 0, head_first),
-        input=said(facts.counts[:, Count.INPUT], facts.counts[:, Count.INPUT] >= 0, NO, counted),
-        output=said(facts.counts[:, Count.OUTPUT], facts.counts[:, Count.OUTPUT] >= 0, NO, counted),
+        input=said(facts.counts[:, Count.INPUT], counted[:, Count.INPUT], NO),
+        output=said(facts.counts[:, Count.OUTPUT], counted[:, Count.OUTPUT], NO),
         request_model=said(facts.request_model, facts.request_model != 0, 0),
         response_model=said(facts.response_model, facts.response_model != 0, 0),
         precedence=by_chain[starts],

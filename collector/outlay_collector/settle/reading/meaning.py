@@ -130,7 +130,10 @@ def _columns(read: _Read) -> dict[str, Any]:
     asked_at = np.where(in_vain & ~has_request, identity.response_model, identity.request_model)
     request_model, response_id = pool.column(asked_at), pool.column(identity.response_id)
     started = spans["started_at"].cast(pa.int64()).to_numpy()
-    estimated = _is_yes(said, said.own("estimated")) | ((streamed == 1) & lacks_proof(read.attributes, read.dialect))
+    may_stream = (streamed == 1) | (
+        (streamed == UNKNOWN) & has_dialect(read.dialect, lambda table: not table.tells_streams)
+    )
+    estimated = _is_yes(said, said.own("estimated")) | (may_stream & lacks_proof(read.attributes, read.dialect))
     rank = _RANKS[read.dialect] - (role == Role.RAW).astype(np.uint8)  # what came off the wire untouched goes first
     may_lack_id = (_lengths(spans["parent_span_id"]) == 0) | ~has_response | (rank <= CLIENT_RANK)
     counted = (usage.input > 0) & (usage.output > 0)

@@ -145,7 +145,7 @@ def role_of(
 
 
 def lacks_proof(attributes: Attributes, dialect: Ints) -> Bools:
-    """Where a stream's counts would be an estimate: it lacks the attribute by which its dialect says otherwise."""
+    """Where the counts of a stream would be an estimate: it lacks the attribute by which its dialect says otherwise."""
     found = np.zeros(attributes.spans, bool)
     for number in distinct(dialect)[0]:
         proof = DIALECTS[number].estimated_without
