@@ -90,7 +90,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Folder that keeps what is not sent yet, for the next start; off: none. Default: in the user's state.",
     ),
     Setting("spool_file", "", "", "File that takes what could not be sent, for `outlay ingest`; {pid} is replaced."),
-    Setting("spool_bytes", 64 << 20, "bytes", "Largest size of such a file.", minimum=0),
+    Setting(
+        "spool_bytes",
+        64 << 20,
+        "bytes",
+        "Most that a process keeps on disk of what is not sent yet, in all its files; beyond that, spans are dropped.",
+        minimum=0,
+    ),
 )
 
 SERVERLESS = (

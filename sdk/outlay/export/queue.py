@@ -1,7 +1,8 @@
 """The queue between the application and the server.
 
 Bounded by spans and by bytes; what does not fit is dropped and counted. Long texts go first: once they fill three
-quarters of the bytes, spans are queued without them, so that a big prompt does not take the record of its cost along.
+quarters of the bytes, in memory or in the spool's files, spans are queued without them, so that a big prompt does not
+take the record of its cost along.
 
 One daemon thread encodes and sends; it starts with the first span, and again after a fork. Process exit waits for it
 at most `exit_timeout_s`, and tells how many spans were lost. Retryable answers (429, 502, 503, 504 and connection
@@ -27,8 +28,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from outlay import _fork, _safely
 from outlay.export.request_file import appended
 from outlay.export.sender import Sender, unseen
-from outlay.export.slim import size_of, without_texts
-from outlay.export.spool import REST_SUFFIX, Left, Spool
+from outlay.export.slim import TEXTLESS, size_of, without_texts
+from outlay.export.spool import REST_SUFFIX, Spool
+from outlay.export.spool_format import Left
 from outlay.settings import Settings
 
 if TYPE_CHECKING:
@@ -83,17 +85,22 @@ class Pipeline:
         self._max_text_bytes = settings.queue_bytes * 3 // 4  # beyond that, spans are queued without long texts
         self._batch = min(settings.batch_spans, settings.queue_spans)
         self.late: dict[int, Any] = {}  # span id → what is read when the span is encoded
+        self._left: list[Left] = []  # files of processes that are no more, and our own that made room
         self.after_fork()
         self._exiting = exiting
         _fork.renew(self)
         _fork.hold(self)
 
     def before_fork(self) -> None:
-        """What is being encoded is finished first."""
+        """What is being encoded is finished first, and a file that is being made."""
         self._writing.acquire()
+        if self._spool is not None:
+            self._spool.before_fork()
 
     def forked(self) -> None:
         """The parent goes on."""
+        if self._spool is not None:
+            self._spool.forked()
         self._writing.release()
 
     def after_fork(self) -> None:
@@ -112,7 +119,9 @@ class Pipeline:
         self._unwritten: SimpleQueue[None] = SimpleQueue()
         self._writer: threading.Thread | None = None
         self._writer_waits = False
-        self._left: list[Left] = []  # files of processes that are no more
+        for left in self._left:
+            left.close()  # unlocks nothing: the parent holds it open
+        self._left.clear()
         self._left_flies = False  # what is in flight is of such a file
         self._recovers = False  # the worker is to look for such files
         self._scores: deque[Any] = deque()
@@ -143,7 +152,8 @@ class Pipeline:
         late = self.late.get(span_id) if self.late else None
         if late is not None and late.words is not None:
             size += late.words.size()
-        if size > _MAX_TEXT or self._bytes + size > self._max_text_bytes:
+        crowded = self._bytes + size > self._max_text_bytes or (self._spool is not None and self._spool.is_nearly_full)
+        if size > _MAX_TEXT or (crowded and size > TEXTLESS):
             span = without_texts(span)
             size = size_of(span)
             if late is not None:
@@ -245,7 +255,14 @@ class Pipeline:
                 other.put_written(*written)
             spans = [entry for entry in spans if type(entry[0]) is not Written]
             other._open, self._writer = self._open, None
-            other._left += self._left
+            for left in self._left:
+                if other._spool is not None and left.process == os.getpid():
+                    other._spool.adopt(left)
+                    other._left.append(left)
+                elif other._spool is not None and left.target == other._spool.target:
+                    other._left.append(left)
+                else:
+                    self._put_back(left, other)
             self._left = []
             self._unwritten.put(None)
             if self._spool is not None:
@@ -263,9 +280,9 @@ class Pipeline:
     def put_written(self, written: Written, size: int) -> None:
         """Queue what another pipeline has encoded."""
         with self._lock:
-            if self._spool is not None and self._spool.append("traces", written.spans, written.body):
-                self._filed += written.spans
-            self._spans.appendleft((written, size))
+            filed = self._spool is not None and self._spool.append("traces", written.spans, written.body)
+            self._filed += written.spans if filed else 0
+            self._spans.appendleft((written._replace(filed=filed), size))
             self._encoded += written.spans - 1
             self._bytes += size
             if self._thread is None:
@@ -299,7 +316,7 @@ class Pipeline:
         if self._spool is None or not self._recovers:
             return
         self._recovers = False
-        left = [*self._spool.left_behind()]
+        left = [*self._spool.left_behind()]  # no fork meanwhile: a child would hold them, and never know
         for one in left:
             found = sum(record.count for record in one.records)
             if one.at_risk:
@@ -316,7 +333,7 @@ class Pipeline:
                 _safely.warn(
                     f"spool {where}",
                     "%d bytes of %s cannot be read and are kept in %s",
-                    len(one.rest),
+                    one.rest,
                     one.path,
                     where,
                 )
@@ -328,12 +345,21 @@ class Pipeline:
         waiting = len(self._spans) + self._encoded - self._items
         return waiting >= self._max_spans or self._bytes + size > self._max_bytes
 
+    def _is_nearly_full(self) -> bool:
+        waiting = len(self._spans) + self._encoded - self._items
+        return 4 * waiting > 3 * self._max_spans or 4 * self._bytes > 3 * self._max_text_bytes
+
     def _make_room(self) -> None:
         """Take what waits out of memory: it is sent from the spool's file later."""
         if self._spool is None or self._is_sending():
             return
         while self._write_down():
             pass
+        self._put_aside()
+
+    def _put_aside(self) -> None:
+        """Take what is in the spool's file out of memory, and begin another file."""
+        assert self._spool is not None
         with self._writing, self._lock:
             left = self._spool.rotate()
             if left is None:
@@ -422,16 +448,20 @@ class Pipeline:
             self._scores.clear()
             self._bytes = self._items = self._in_flight = self._encoded = self._filed = 0
             for left in self._left:
-                if left.process == os.getpid():  # made room for others
-                    self.spooled += sum(record.count for record in left.records)
-                assert self._spool is not None
-                self._spool.done(left, len(left.records))
+                self._put_back(left, self)
             self._left.clear()
             self._unfiled = 0
             self._file += 1
             self._thread = None
             self._deadline = None
             return True
+
+    def _put_back(self, left: Left, counts: Pipeline) -> None:
+        """Leave a file to the next start."""
+        if left.process == os.getpid():  # made room for others
+            counts.spooled += sum(record.count for record in left.records)
+        if self._spool is not None:
+            self._spool.done(left, len(left.records))
 
     def exit(self) -> None:
         """The process ends: send what is queued, and what threads that outlive this still record as they record it."""
@@ -472,6 +502,8 @@ class Pipeline:
                         continue  # it came before we waited
                     self._unwritten.get(timeout=60)
                     continue
+                if self._is_nearly_full():
+                    self._put_aside()  # before those who record have to
             except Empty:
                 continue
             except Exception:
@@ -533,11 +565,14 @@ class Pipeline:
             unsent = [*left.records]
             while unsent:
                 signal, count, bodies = unsent[0].signal, 0, list[bytes]()
-                for record in unsent:
-                    if record.signal != signal or (bodies and count + record.count > self._batch):
-                        break
-                    count += record.count
-                    bodies.append(record.body)
+                with self._writing:
+                    if left not in self._left:
+                        return  # the process ends, and has put it back
+                    for record in unsent:
+                        if record.signal != signal or (bodies and count + record.count > self._batch):
+                            break
+                        count += record.count
+                        bodies.append(left.body(record))
                 with self._lock:
                     self._in_flight, self._left_flies = count, True
                 taken = self._deliver(signal, b"".join(bodies), count, kept=True)
@@ -551,7 +586,8 @@ class Pipeline:
                 self._left.remove(left)
                 if left.process == os.getpid():
                     self.spooled += sum(record.count for record in unsent)
-            spool.done(left, len(unsent))
+            with self._writing:
+                spool.done(left, len(unsent))
             if unsent:
                 return
 
@@ -564,7 +600,7 @@ class Pipeline:
         try:
             with self._writing:
                 self._sender.prepare()
-            self._take_left()
+                self._take_left()
         except Exception:
             _safely.report("spool")
         while self._thread is me and self._deadline is None:

@@ -12,6 +12,7 @@ from outlay._text import readable
 
 _SPAN_CHARS = 400  # what a span takes beside its texts
 _SHORT = 1024  # longer texts are content, whoever wrote them
+TEXTLESS = _SPAN_CHARS + _SHORT  # what is smaller holds no long text
 
 
 def size_of(span: ReadableSpan) -> int:

@@ -1,10 +1,8 @@
 """The local spool: what a process has not sent yet, in a file that the next start sends if this one cannot.
 
 A file belongs to one process, which holds a lock on it for as long as it lives, and to one target: the server and the
-key that its spans are for. It begins with a head (format, process, how many spans are at risk: begun, or ended and not
-in the file yet) and goes on with records (kind, how many spans, length, checksum, an OTLP request). The head is mapped
-into memory, so that a killed process leaves it as it was at that moment. Once everything in it is sent, the file is cut
-back to its head.
+key that its spans are for. The head is mapped into memory, so that a killed process leaves it as it was at that moment.
+Once everything in it is sent, the file is cut back to its head.
 """
 
 from __future__ import annotations
@@ -13,14 +11,22 @@ import contextlib
 import hashlib
 import mmap
 import os
-import struct
 import threading
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from outlay.export.spool_format import (
+    AT_RISK,
+    AT_RISK_AT,
+    HEAD,
+    MAGIC,
+    RECORD_HEAD,
+    Left,
+    Record,
+    move,
+    read,
+    record_of,
+)
 from outlay.settings import Settings
 
 try:
@@ -29,50 +35,30 @@ except ImportError:  # no locks of this kind, no spool
     fcntl = None  # type: ignore[assignment]
 
 OFF = "off"
-MAGIC = b"OUTLAY-SPOOL\x001\n"
-_HEAD = struct.Struct("<16sQq")  # format, process, spans at risk
-_AT_RISK = struct.Struct("<q")
-_AT_RISK_AT = 24
-_RECORD = struct.Struct("<cIII")  # kind, spans, length, checksum
-_KINDS = {"traces": b"t", "logs": b"l"}
-_SIGNALS = {kind: signal for signal, kind in _KINDS.items()}
 _SUFFIX = ".spool"
+_MOST_FILES = 64  # of one process, each of which is held open
 REST_SUFFIX = ".rest"
 
 
-@dataclass(frozen=True)
-class Record:
-    """One request of a file."""
-
-    signal: str
-    count: int
-    body: bytes
-
-
-@dataclass
-class Left:
-    """What a process left behind when it ended; ours from now on."""
-
-    path: Path
-    process: int
-    at_risk: int
-    records: list[Record]
-    rest: bytes = field(default=b"", repr=False)
-    """What cannot be read: of another version, or cut off."""
-    descriptor: int = -1
-
-
 class Spool:
-    """The file of this process, made when something is written."""
+    """The file of this process, made when something is written.
+
+    Args:
+        most_bytes: How much all of its files hold together: the one that is written to and those put aside.
+    """
 
     def __init__(self, folder: Path, target: str, most_bytes: int) -> None:
         self.folder = folder
-        self._target = target
+        self.target = target
         self._most_bytes = most_bytes
         self._descriptor = -1
         self._head: mmap.mmap | None = None
+        self._size = 0
         self._failed = False
         self._opening = threading.Lock()
+        self._records: list[Record] = []  # of the file that is written to
+        self._aside: dict[Path, int] = {}  # file → bytes
+        self._aside_bytes = 0
 
     @classmethod
     def of(cls, settings: Settings) -> Spool | None:
@@ -87,18 +73,28 @@ class Spool:
         target = hashlib.sha256(f"{settings.traces_url}\n{key}".encode()).hexdigest()[:12]
         return cls(Path(where), target, settings.spool_bytes)
 
+    def before_fork(self) -> None:
+        """A file that is being made is made first: a child would hold it, and never know."""
+        self._opening.acquire()
+
+    def forked(self) -> None:
+        """The parent goes on."""
+        self._opening.release()
+
     def after_fork(self) -> None:
         """A forked child makes a file of its own; its parent keeps the lock on this one."""
         if self._descriptor >= 0:
             os.close(self._descriptor)  # unlocks nothing: the parent holds it open
         self._descriptor, self._head, self._failed = -1, None, False
+        self._records = []
         self._opening = threading.Lock()
+        self._aside, self._aside_bytes = {}, 0
 
     def at_risk(self, spans: int) -> None:
         """How many spans would be lost if the process were killed now."""
         head = self._head
         if head is not None:
-            _AT_RISK.pack_into(head, _AT_RISK_AT, spans)
+            AT_RISK.pack_into(head, AT_RISK_AT, spans)
 
     def open(self) -> bool:
         """Make the file, once; whether there is one."""
@@ -108,50 +104,71 @@ class Spool:
             return self._descriptor >= 0 or self._make()
 
     def _make(self) -> bool:
+        descriptor = -1
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = self.folder / f"{self._target}-{os.getpid()}-{os.urandom(4).hex()}{_SUFFIX}"
+            path = self.folder / f"{self.target}-{os.getpid()}-{os.urandom(4).hex()}{_SUFFIX}"
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.write(descriptor, _HEAD.pack(MAGIC, os.getpid(), 0))
-            self._head = mmap.mmap(descriptor, _HEAD.size)
-            self._path, self._size = path, _HEAD.size
+            os.write(descriptor, HEAD.pack(MAGIC, os.getpid(), 0))
+            self._head = mmap.mmap(descriptor, HEAD.size)
+            self._path, self._size, self._records = path, HEAD.size, []
             self._descriptor = descriptor  # last: with it the file is there
         except OSError:
             self._failed = True  # a folder that cannot be written is no reason to say anything
+            if descriptor >= 0:
+                os.close(descriptor)
         return not self._failed
 
     def append(self, signal: str, count: int, body: bytes) -> bool:
         """Write a request; whether it is written."""
-        size = _RECORD.size + len(body)
-        if not self.open() or self._size + size > self._most_bytes:
+        record = record_of(signal, count, body)
+        size = len(record)
+        if not self.open() or self._aside_bytes + self._size + size > self._most_bytes:
             return False
-        head = _RECORD.pack(_KINDS[signal], count, len(body), zlib.crc32(body))
         try:
-            if os.pwrite(self._descriptor, head + body, self._size) < size:
+            if os.pwrite(self._descriptor, record, self._size) < size:
                 raise OSError("the disk is full")
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self._size)
             return False
+        self._records.append(Record(signal, count, self._size + RECORD_HEAD.size, len(body)))
         self._size += size
         return True
 
+    @property
+    def is_nearly_full(self) -> bool:
+        """Whether three quarters of the bytes are taken: then the texts of spans go before their costs do."""
+        return 4 * (self._aside_bytes + self._size) > 3 * self._most_bytes
+
     def all_sent(self) -> None:
         """Nothing in the file is still to be sent."""
-        if self._descriptor >= 0 and self._size > _HEAD.size:
+        if self._descriptor >= 0 and self._size > HEAD.size:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, _HEAD.size)
-            self._size = _HEAD.size
+                os.ftruncate(self._descriptor, HEAD.size)
+            self._size, self._records = HEAD.size, []
 
     def rotate(self) -> Left | None:
-        """Take the file as one that was left behind, and begin another; None where nothing is in it."""
-        if self._descriptor < 0 or self._size == _HEAD.size:
+        """Put the file aside and begin another; None where nothing is in it, or too many are aside already."""
+        if self._descriptor < 0 or self._size == HEAD.size or len(self._aside) >= _MOST_FILES:
             return None
-        left = _read(self._path, self._descriptor)
-        left.at_risk = 0
+        self.at_risk(0)
+        left = Left(self._path, os.getpid(), 0, self._records, self._size, descriptor=self._descriptor)
+        self._count({**self._aside, left.path: left.size})
         self._descriptor, self._head = -1, None
         return left
+
+    def adopt(self, left: Left) -> None:
+        """Take over a file that this process put aside for another target: it is of this one now."""
+        path = self.folder / f"{self.target}{left.path.name.removeprefix(left.target)}"
+        with contextlib.suppress(OSError):  # on another disk it stays where it is
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            left.path = left.path.rename(path)
+        self._count({**self._aside, left.path: left.size})
+
+    def _count(self, aside: dict[Path, int]) -> None:
+        self._aside, self._aside_bytes = aside, sum(aside.values())
 
     def close(self) -> None:
         """The process ends: the file goes, unless it holds something."""
@@ -159,7 +176,7 @@ class Spool:
             return
         self.at_risk(0)
         with contextlib.suppress(OSError):
-            if self._size == _HEAD.size:
+            if self._size == HEAD.size:
                 self._path.unlink(missing_ok=True)
         self._head = None
         os.close(self._descriptor)
@@ -168,7 +185,7 @@ class Spool:
     def others(self) -> bool:
         """Whether there are files of other processes, alive or not."""
         try:
-            return any(path for path in self.folder.glob(f"{self._target}-*{_SUFFIX}") if not self._is_own(path))
+            return any(path for path in self.folder.glob(f"{self.target}-*{_SUFFIX}") if not self._is_own(path))
         except OSError:
             return False
 
@@ -178,7 +195,7 @@ class Spool:
     def left_behind(self) -> Iterator[Left]:
         """What processes that are no more have left for this target; each is ours until it is done with."""
         try:
-            paths = sorted(self.folder.glob(f"{self._target}-*{_SUFFIX}"))
+            paths = sorted(self.folder.glob(f"{self.target}-*{_SUFFIX}"))
         except OSError:
             return
         for path in paths:
@@ -188,7 +205,7 @@ class Spool:
                 descriptor = os.open(path, os.O_RDWR)
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    left = _read(path, descriptor) if path.exists() else None
+                    left = read(path, descriptor) if path.exists() else None
                 except OSError:  # its process lives
                     left = None
                 if left is None:
@@ -202,42 +219,15 @@ class Spool:
         Args:
             unsent: Records at the end that are still to be sent, by whoever finds the file next.
         """
+        if left.path in self._aside:
+            self._count({path: size for path, size in self._aside.items() if path != left.path})
         with contextlib.suppress(OSError):
             if unsent:
-                kept = left.records[len(left.records) - unsent :]
-                body = b"".join(_record(one) for one in kept) + left.rest
-                # At risk is told already.
-                os.ftruncate(left.descriptor, 0)
-                os.pwrite(left.descriptor, _HEAD.pack(MAGIC, left.process, 0) + body, 0)
+                move(left.descriptor, left.records[-unsent].at - RECORD_HEAD.size, HEAD.size)
+                os.pwrite(left.descriptor, HEAD.pack(MAGIC, left.process, 0), 0)  # at risk is told already
             elif left.rest:
-                os.ftruncate(left.descriptor, 0)
-                os.pwrite(left.descriptor, left.rest, 0)
+                move(left.descriptor, left.size - left.rest, 0)
                 left.path.rename(left.path.with_suffix(REST_SUFFIX))
             else:
                 left.path.unlink(missing_ok=True)
-        os.close(left.descriptor)
-
-
-def _record(record: Record) -> bytes:
-    head = _RECORD.pack(_KINDS[record.signal], record.count, len(record.body), zlib.crc32(record.body))
-    return head + record.body
-
-
-def _read(path: Path, descriptor: int) -> Left:
-    """A file as far as it can be read."""
-    written = b""
-    while part := os.pread(descriptor, 1 << 20, len(written)):
-        written += part
-    if len(written) < _HEAD.size or not written.startswith(MAGIC):
-        return Left(path, 0, 0, [], written, descriptor)
-    _, process, at_risk = _HEAD.unpack_from(written)
-    records: list[Record] = []
-    at = _HEAD.size
-    while at + _RECORD.size <= len(written):
-        kind, count, length, checksum = _RECORD.unpack_from(written, at)
-        body: Any = written[at + _RECORD.size : at + _RECORD.size + length]
-        if kind not in _SIGNALS or len(body) < length or zlib.crc32(body) != checksum:
-            break
-        records.append(Record(_SIGNALS[kind], count, body))
-        at += _RECORD.size + length
-    return Left(path, process, max(at_risk, 0), records, written[at:], descriptor)
+        left.close()
