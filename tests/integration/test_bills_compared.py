@@ -17,7 +17,7 @@ from tests.web_server import Running, llm_span, own_store, running
 from outlay_analytics.alerting.budget_rules import Explained, explained_less
 from outlay_analytics.alerting.evaluate import evaluate_bills
 from outlay_web.config import Settings
-from outlay_web.services import bills
+from outlay_web.services import accept, bills
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 DAYS = [datetime(2026, 11, day, 12, tzinfo=UTC) for day in (16, 17)]
@@ -73,18 +73,27 @@ def test_pulled_bills_are_compared_accepted_and_watched(server: Running) -> None
     assert "93.3% of the bill explained" in overview
 
     given = asked.ask("post", "/bills/accept").json
-    [price] = [row for row in given["prices"] if row["service_tier"] == "standard"]
+    [price] = [row for row in given["prices"] if row["service_tier"] == "standard" and "region" not in row]
     assert (price["input_usd_per_mtok"], price["output_usd_per_mtok"]) == ("0.135", "0.54")
+    refused = asked.ask("post", "/bills/accept")
+    assert (refused.status, given["reprice"] in refused.error[2]) == (400, True), "the discount is in force already"
     body = {"start": WINDOW[0][1], "end": WINDOW[1][1]}
     assert given["reprice"].startswith("outlay reprice --start 2026-10-16")
     assert server.post("/api/v1/reprice", body).status == 200
     assert reasons(server.api("/reconcile", *WINDOW).json) == {"missing_calls": Decimal("0.00027")}
     assert "show no discount" in server.request("POST", "/api/v1/bills/accept").error[2]
 
+    ctx = server.assembly.context
+    proposal = {"provider": "anthropic", "model": "claude-opus-4-6", "valid_from": DAYS[0].date()}
+    share = {"discount": Decimal("0.1"), "paid_ratio": Decimal("0.9")}
+    rows = accept.discounted(ctx, "default", proposal | share, [], "a bill", "outlay reprice")
+    assert any("region" in row for row in rows), "a model that costs more in a region"
+    with ctx.writing() as writer:
+        ctx.prices.put(writer, rows, NOW)
+
     fake: FakeBilling = server.__dict__["fake"]
     fake.cost(DAYS[1].date(), "o3-mini", "input", "0.05", tokens=10)
     assert server.request("POST", "/api/v1/bills/pull").json["failed"] == {}
-    ctx = server.assembly.context
     with ctx.own_writer() as writer:
         evaluate_bills(ctx.store, writer, NOW, explained=bills.explained(ctx))
     [alert] = server.api("/alerts").json["alerts"]

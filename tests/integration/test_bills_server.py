@@ -19,7 +19,9 @@ from tests.scrape import value
 from tests.waiting import until
 from tests.web_server import Running, own_store, running
 
+from outlay_analytics.bills.fetch import STOPS
 from outlay_web.config import Settings
+from outlay_web.services.bills import pull_now
 
 MODEL = "gpt-4o-2024-08-06"
 
@@ -87,6 +89,20 @@ def test_a_wrong_key_is_seen_everywhere_and_a_right_one_heals_it(
         .error[2]
         .startswith("[[bills]] of outlay.toml has no account 'other'")
     )
+
+
+def test_a_pull_that_was_asked_for_ends_with_the_program(server: Running, fake: FakeBilling) -> None:
+    ctx = server.assembly.context
+    server.wait(lambda: server.api("/bills").json["bills"][0]["state"] == "failed", "pulled by itself, and refused")
+    fake.scripted.append((503, {"retry-after": "60"}, ""))
+    before, failed = len(fake.asked), dict[str, str]()
+    asking = threading.Thread(target=lambda: failed.update(pull_now(ctx, "default")), daemon=True)
+    asking.start()
+    until(lambda: len(fake.asked) > before, "asked")
+    ctx.stopping.set()
+    asking.join(50)
+    assert failed == {"openai": STOPS}
+    assert pull_now(ctx, "default") == {"openai": STOPS}, "nothing is begun any more"
 
 
 def job(server: Running) -> dict[str, Any]:

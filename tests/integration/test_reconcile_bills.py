@@ -82,7 +82,8 @@ def test_a_bill_of_the_ten_days_is_explained(server: Running, file: str) -> None
 
 def test_a_discount_that_was_found_is_proposed_as_a_price(server: Running) -> None:
     found = compared(server, (BILLED / "oai_wrongprice.json").read_bytes())
-    proposal = {"provider": "openai", "model": "gpt-4o", "discount": "0.15", "valid_from": "2026-10-01"}
+    share = {"discount": "0.15", "paid_ratio": "0.85"}
+    proposal = {"provider": "openai", "model": "gpt-4o", "valid_from": "2026-10-01", **share}
     assert found["proposals"] == [proposal]
     assert compared(server, (BILLED / "oai_exact.json").read_bytes())["proposals"] == []
 

@@ -95,9 +95,8 @@ def test_a_discount_shows_on_a_single_day_by_amount_and_quantity(store: Store) -
     put(store, made(1000, 200, 100))
     found = compared(store, billed(1000, 200, 100, off="0.9"))
     assert reasons(found) == {"discount": Decimal("-0.000325")}
-    assert found["proposals"] == [
-        {"provider": "openai", "model": "gpt-4o", "discount": Decimal("0.1"), "valid_from": DAY.date()}
-    ]
+    share = {"discount": Decimal("0.1"), "paid_ratio": Decimal("0.9")}
+    assert found["proposals"] == [{"provider": "openai", "model": "gpt-4o", "valid_from": DAY.date(), **share}]
 
 
 def test_missing_calls_and_a_discount_are_told_apart_and_the_key_is_named(store: Store) -> None:

@@ -33,6 +33,7 @@ MAX_PAGES = 2000
 SAID = 300
 KEYS = re.compile(r"\b(?:sk|pk|rk)-[\w*….-]{4,}")
 Query = Sequence[tuple[str, str]]
+STOPS = "the server stops; it is pulled again after the next start"
 Pause = Callable[[float], bool]
 """Waits so many seconds; True when it should stop altogether."""
 
@@ -115,7 +116,7 @@ class Fetch:
                 raise PullFailed(why, retry_s=pause_s, status=status)
             if self._pause(pause_s):
                 break
-        raise PullFailed("the server stops; it is pulled again after the next start")
+        raise PullFailed(STOPS)
 
     def pages_of(self, path: str, query: Query, right: str) -> Iterator[Mapping[str, Any]]:
         """The pages of a list, followed by `next_page` until there is none.

@@ -115,7 +115,7 @@ def reconcile(
     left_out |= {f"calls: {reason}": usd for reason, usd in table.left_out.items()}
     return {"bill": dict(bill), "currency": "USD", **_total(rows), "days": _days(rows), "rows": rows,
             "left_out": left_out, "left_out_lines": dict(bill["left_out_lines"]),
-            "proposals": _proposals(rates, bill["first_day"]), "missing": missing,
+            "proposals": _proposals(rates, cells, bill["first_day"]), "missing": missing,
             "meters": by_meter(cells), "accounts": by_account(cells, missing),
             **witnesses.witnesses(store, params, rows, table)}  # fmt: skip
 
@@ -138,13 +138,25 @@ def _finest(charges: Sequence[Charge]) -> Decimal | None:
     return Decimal(5).scaleb(min(-2, *exponents) - 1)
 
 
-def _proposals(rates: Mapping[tuple[str, str], Decimal], first: date) -> list[Row]:
-    """The discounts that were found, as rows of `[[discounts]]`."""
-    return [
-        {"provider": provider, "model": model, "discount": (1 - paid).quantize(SHARE).normalize(), "valid_from": first}
-        for (provider, model), paid in sorted(rates.items())
-        if reasons.reason_of(paid) == "discount"
-    ]
+def _proposals(rates: Mapping[tuple[str, str], Decimal], cells: Mapping[Key, Cell], first: date) -> list[Row]:
+    """The discounts that were found, as rows of `[[discounts]]`: with what own prices take off the list already.
+
+    `paid_ratio` is what was billed of what was computed.
+    """
+    computed: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    listed: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for key, cell in cells.items():
+        computed[key[1:]] += cell.computed
+        listed[key[1:]] += cell.list_cost
+    found = []
+    for (provider, model), paid in sorted(rates.items()):
+        if reasons.reason_of(paid) == "discount":
+            own = computed[provider, model] / listed[provider, model] if listed[provider, model] else Decimal(1)
+            off, ratio = (share.quantize(SHARE).normalize() for share in (1 - paid * own, paid))
+            found.append(
+                {"provider": provider, "model": model, "discount": off, "paid_ratio": ratio, "valid_from": first}
+            )
+    return found
 
 
 def _means(cells: Mapping[Key, Cell]) -> dict[tuple[str, str], tuple[Decimal | None, Decimal]]:

@@ -26,6 +26,7 @@ def list_prices(
     origin: str = "",
     at: datetime | None = None,
     as_of: datetime | None = None,
+    version: str = "",
     limit: int = 100,
     offset: int = 0,
     now: datetime | None = None,
@@ -38,6 +39,7 @@ def list_prices(
         origin: Only rows from `catalogue`, `correction`, `overlay` or `discount`.
         at: Only the prices in force at this moment.
         as_of: The list as it was known at this moment instead of the newest: what did we believe on that day?
+        version: This list instead of the newest.
         limit: Rows at most.
         offset: Rows to skip.
         now: The moment that the age of the catalogue is told at; the clock by default.
@@ -47,13 +49,13 @@ def list_prices(
         `next_offset` (None at the end). Without any list, or before the first was known, `prices` is empty and the rest
         None.
     """
-    version = version_known(store, as_of)
-    if version is None:
+    known = version_known(store, as_of, version)
+    if known is None:
         keys = ("price_version", "known_since", "catalogue", "catalogue_checked", "catalogue_age_days", "next_offset")
         return {"prices": [], **dict.fromkeys(keys)}
     only = ["1"]
     params: dict[str, Any] = {
-        "price_version": version["price_version"],
+        "price_version": known["price_version"],
         "limit": limit + 1,
         "offset": offset,
         "model": model,
@@ -70,22 +72,23 @@ def list_prices(
         only.append("p.valid_from <= {at:DateTime64(6)} AND until > {at:DateTime64(6)}")
         params["at"] = at
     rows = store.query(load_sql(SQL, "prices_list", only=" AND ".join(only)), params)
-    checked = version["catalogue_checked"]
+    checked = known["catalogue_checked"]
     return {
         "prices": rows[:limit],
-        **version,
+        **known,
         "catalogue_age_days": ((now or utc_now()).date() - checked).days,
         "next_offset": offset + limit if len(rows) > limit else None,
     }
 
 
-def version_known(store: Store, as_of: datetime | None = None) -> dict[str, Any] | None:
-    """The newest price list, or the newest that was known at `as_of`."""
+def version_known(store: Store, as_of: datetime | None = None, version: str = "") -> dict[str, Any] | None:
+    """The newest price list, or the newest that was known at `as_of`; with `version` that one."""
     rows = store.query(
         "SELECT price_version, min(v.known_since) AS known_since, any(v.catalogue) AS catalogue, "
-        "any(v.catalogue_checked) AS catalogue_checked FROM price_versions AS v GROUP BY price_version "
+        "any(v.catalogue_checked) AS catalogue_checked FROM price_versions AS v "
+        "WHERE {version:String} IN ('', price_version) GROUP BY price_version "
         "HAVING known_since <= {as_of:DateTime64(3)} ORDER BY known_since DESC LIMIT 1",
-        {"as_of": as_of or datetime(2299, 1, 1, tzinfo=UTC)},
+        {"as_of": as_of or datetime(2299, 1, 1, tzinfo=UTC), "version": version},
     )
     return rows[0] if rows else None
 

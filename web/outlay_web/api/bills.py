@@ -13,7 +13,8 @@ from outlay_web.api.wire import answer, table
 from outlay_web.http.context import Context
 from outlay_web.http.encoding import columns
 from outlay_web.http.parameters import read_query
-from outlay_web.services.bills import accept, list_accounts, pull_now
+from outlay_web.services.accept import accept
+from outlay_web.services.bills import list_accounts, pull_now
 
 COLUMNS = columns("name provider state done_at first_day last_day days lines billed_usd error")
 TAGS: list[str | Enum] = ["bills"]

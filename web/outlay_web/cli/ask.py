@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 API = "/api/v1"
 
-TIMEOUT_S = 120.0
+TIMEOUT_S = 120.0  # to be reached, and for an answer
+WORK_S = 3600.0  # for what is to be done: bills that providers make wait for, prices of millions of calls
 WAIT_S = 60.0  # for another command that holds the data
 LOOK_AGAIN_S = 0.1
 PART_BYTES = 1 << 16
@@ -246,6 +247,9 @@ class Ask:
         if key:
             headers = {**headers, "authorization": f"Bearer {key}"}
         try:
+            connection.connect()
+            if method != "GET":
+                connection.sock.settimeout(WORK_S)
             connection.request(method, parts.path.rstrip("/") + target, body or None, headers)
             response = connection.getresponse()
             while sink is not None and response.status < 400 and (part := response.read(PART_BYTES)):

@@ -13,7 +13,8 @@ from outlay_web.http.encoding import columns
 
 ACCOUNTS = columns("name provider state done_at first_day last_day days lines billed_usd error")
 PRICES = columns(
-    "provider model service_tier valid_from input_usd_per_mtok cache_read_usd_per_mtok output_usd_per_mtok source"
+    "provider model service_tier region valid_from input_usd_per_mtok cache_read_usd_per_mtok output_usd_per_mtok "
+    "source"
 )
 EXIT_FAILED = 1
 
@@ -50,6 +51,8 @@ def add_commands(app: click.Group) -> None:
         else:
             print_table(found["prices"], PRICES)
             print(f"in force for calls from now on; for those of the bill: {found['reprice']}")
+            for why in found["refused"]:
+                print(f"outlay: {why}", file=sys.stderr)
 
     @plain_command(bills, "pull")
     @click.argument("account", required=False)

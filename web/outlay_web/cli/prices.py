@@ -184,6 +184,8 @@ def _show_reconciled(found: dict[str, Any]) -> None:
         counted = "" if lines is None else f" ({lines} {'line' if lines == 1 else 'lines'})"
         print(f"not compared: {what if usd is None else f'{usd} USD {what}'}{counted}")
     for one in found["proposals"]:
+        if float(one["discount"]) <= 0:
+            continue
         print(
             f'a discount that outlay.toml does not know: [[discounts]] provider = "{one["provider"]}", '
             f'model = "{one["model"]}", discount = "{one["discount"]}", valid_from = {one["valid_from"]}'

@@ -54,6 +54,7 @@ class Context:
         run_task: Has the settler do something and returns what comes of it; None where nothing settles.
         workers: The background work of this process.
         cache: Answers that take long, between requests.
+        stopping: Set when the program ends, for what waits for others.
     """
 
     store: Store
@@ -71,6 +72,7 @@ class Context:
     run_task: Callable[[Callable[[Settler], Any]], Any] | None = None
     workers: Workers = field(default_factory=Workers)
     cache: Cache = field(default_factory=Cache)
+    stopping: threading.Event = field(default_factory=threading.Event)
     _write_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _price_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _writer: Writer = field(init=False, repr=False)

@@ -102,7 +102,7 @@ def page(view: View, problem: str = "") -> Page:
             "witnesses": witness_tiles(found),
             "gaps": gap_table(view, found) if found["gaps"] else None,
             "missing": missing_table(found) if found["missing"] else None,
-            "proposals": [proposal_text(one) for one in found["proposals"]],
+            "proposals": [proposal_text(one) for one in found["proposals"] if 0 < one["discount"] < 1],
             "models": model_table(view, rows),
             "meters": meter_table(found) if found["meters"] else None,
             "rows": row_table(view, apart) if apart else None,

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -69,6 +70,7 @@ class Application:
         self.config = config
         self.url = ""
         self._until = 0.0
+        self._stopping = threading.Event()
         settings = config.settings
         sections = read_sections(config)
         self.lock = DataLock(settings.data, command)
@@ -122,6 +124,7 @@ class Application:
                 cell_tasks=self.cell_tasks,
                 ask=self.cadence.ask,
                 workers=self.workers,
+                stopping=self._stopping,
                 run_task=self.pipeline.run if "jobs" in settings.roles else None,
             )
         except BaseException:
@@ -173,6 +176,7 @@ class Application:
         open until the process ends.
         """
         self._until = time.monotonic() + stop_s
+        self._stopping.set()
         in_use = False
         while self._closers:
             closer = self._closers.pop()

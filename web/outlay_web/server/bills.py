@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from outlay.errors import OutlayError
 from outlay_collector.jobs import WorkerThread
 from outlay_collector.store import Store
@@ -25,7 +23,6 @@ class Bills:
         self._ctx = ctx
         self._lease = lease
         self._writer = store.writer()
-        self._stopping = threading.Event()
         self._thread: WorkerThread | None = None
 
     def watch(self, thread: WorkerThread) -> None:
@@ -35,8 +32,7 @@ class Bills:
         thread.start()
 
     def stop(self, timeout_s: float) -> bool:
-        """End what waits for a provider, then the thread; returns whether it ended in time."""
-        self._stopping.set()
+        """End the thread; returns whether it ended in time. What waits for a provider ends with the program."""
         return self._thread is None or self._thread.stop(timeout_s)
 
     def pull_due(self) -> None:
@@ -47,6 +43,6 @@ class Bills:
         """
         if not self._lease.held():
             return
-        failed = bills.pull_due(self._ctx, self._writer, self._stopping.wait)
+        failed = bills.pull_due(self._ctx, self._writer)
         if failed:
             raise OutlayError("; ".join(f"{name}: {why}" for name, why in failed.items()))

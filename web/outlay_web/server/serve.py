@@ -83,9 +83,14 @@ async def _serve(application: Application, listener: socket.socket, began: float
             backlog=BACKLOG,
         )
     )
+
+    def stop() -> None:
+        application.context.stopping.set()
+        server.stop()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, stop)
     rpc = await _start_grpc(application)
     url = f"http://{_shown_host(settings.host)}:{listener.getsockname()[1]}"
     serving = asyncio.create_task(server.serve(sockets=[listener]))

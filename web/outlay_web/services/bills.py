@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,27 +14,24 @@ from typing import Any
 from outlay.errors import ConfigError
 from outlay_analytics.alerting.budget_rules import Explained
 from outlay_analytics.bills.accounts import Account, shown
+from outlay_analytics.bills.fetch import STOPS
 from outlay_analytics.bills.keep import last_checks, pulled_charges, states
 from outlay_analytics.bills.pull import DAYS_BACK, Tools, due, pull
 from outlay_analytics.bills.pulled import midnight
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import BadRequest, Window
-from outlay_analytics.reconcile.models import ModelNames, unplaced
+from outlay_analytics.reconcile.models import ModelNames
 from outlay_analytics.reconcile.reasons import UNEXPLAINED
 from outlay_analytics.reconcile.reconcile import Beside
-from outlay_collector.prices.lists import list_prices
 from outlay_collector.store.client import Writer
 from outlay_web.http.context import Context
-from outlay_web.services.reconcile import compare, compare_bill, unpacked
+from outlay_web.services.reconcile import compare, unpacked
 
 PULLING = threading.Lock()  # one at a time: who asks twice waits for the first
 # Who bills, by the format of an API's answers; of exports their lines say it.
 FAMILIES = {"openai": "openai", "anthropic": "anthropic", "anthropic_report": "anthropic", "openrouter": "openrouter"}
 MOST_DAYS = 400
 JUDGED_CHECKS = 15
-MOST_PRICES = 100
-PRICE_KEYS = ("input_usd_per_mtok", "cache_read_usd_per_mtok", "cache_write_usd_per_mtok",
-              "cache_write_1h_usd_per_mtok", "output_usd_per_mtok")  # fmt: skip
 FINAL_AFTER = timedelta(days=2)  # from the beginning of a day
 NEVER: Mapping[str, Any] = {
     "state": "never",
@@ -45,10 +41,6 @@ NEVER: Mapping[str, Any] = {
     "left_out_lines": {},
     "notes": [],
 }
-
-
-class NoProposals(BadRequest):
-    """A bill that shows no discount."""
 
 
 def accounts(ctx: Context, project: str) -> list[Account]:
@@ -79,7 +71,7 @@ def _projects(ctx: Context) -> list[str]:
     return sorted({account.project for account in ctx.config.get("bills", ())})
 
 
-def pull_due(ctx: Context, writer: Writer, pause: Callable[[float], bool]) -> dict[str, str]:
+def pull_due(ctx: Context, writer: Writer) -> dict[str, str]:
     """Pull the accounts that are due; returns which failed and why."""
     failed: dict[str, str] = {}
     for project in _projects(ctx):
@@ -89,7 +81,7 @@ def pull_due(ctx: Context, writer: Writer, pause: Callable[[float], bool]) -> di
             for account in accounts(ctx, project)
             if (what := due(known.get(account.name), account, ctx.now()))
         ]
-        failed |= _pull(ctx, writer, wanted, pause)
+        failed |= _pull(ctx, writer, wanted)
         if any(what == "whole" and account.name not in failed for account, what in wanted):
             check(ctx, writer, project)
     return failed
@@ -108,30 +100,27 @@ def pull_now(ctx: Context, project: str, name: str = "") -> dict[str, str]:
         said = f"no account {name[:100]!r}" if name else "no accounts"
         raise ConfigError(f"[[bills]] of outlay.toml has {said} for project {project!r}; it has {names}")
     with ctx.own_writer() as writer:
-        failed = _pull(ctx, writer, [(account, "whole") for account in wanted], _sleep)
+        failed = _pull(ctx, writer, [(account, "whole") for account in wanted])
         if len(failed) < len(wanted):
             check(ctx, writer, project)
     return failed
 
 
-def _pull(
-    ctx: Context, writer: Writer, wanted: Iterable[tuple[Account, str]], pause: Callable[[float], bool]
-) -> dict[str, str]:
+def _pull(ctx: Context, writer: Writer, wanted: Iterable[tuple[Account, str]]) -> dict[str, str]:
+    """Pull one after the other until the program ends."""
     failed: dict[str, str] = {}
     for account, what in wanted:
         with PULLING:
+            if ctx.stopping.is_set():
+                failed[account.name] = STOPS
+                continue
             ctx.prices.ensure(writer)
-            tools = Tools(writer, ModelNames(ctx.prices.catalog), os.environ, pause, unpacked, ctx.clock)
+            tools = Tools(writer, ModelNames(ctx.prices.catalog), os.environ, ctx.stopping.wait, unpacked, ctx.clock)
             before = states(ctx.store, account.project, ctx.now().date()).get(account.name, {})
             why = pull(account, tools, whole=what == "whole", failures=before.get("failures", 0))
         if why:
             failed[account.name] = why
     return failed
-
-
-def _sleep(seconds: float) -> bool:
-    time.sleep(seconds)
-    return False
 
 
 def compare_pulled(ctx: Context, project: str, first: date, last: date) -> dict[str, Any]:
@@ -227,55 +216,3 @@ def _largest(reasons: Mapping[str, Decimal]) -> str:
     """The unexplained reason with the largest amount, in words."""
     open_reasons = {name: usd for name, usd in reasons.items() if name in UNEXPLAINED}
     return max(open_reasons, key=lambda name: abs(open_reasons[name]), default="").replace("_", " ")
-
-
-def accept(ctx: Context, project: str, bill: str = "") -> dict[str, Any]:
-    """Put the discounts that a bill shows in force as own prices.
-
-    Args:
-        bill: An imported bill; empty for the bills that are pulled.
-
-    Returns:
-        `prices`, the rows as `PUT /prices` takes them, `price_version`, and `reprice`, the command that prices the
-        calls of the bill's days anew.
-
-    Raises:
-        NoProposals: If it shows none.
-    """
-    if bill:
-        found = compare_bill(ctx, project, bill)
-    else:
-        today = ctx.now().date()
-        found = compare_pulled(ctx, project, today - timedelta(days=DAYS_BACK), today - timedelta(days=1))
-    first, last = found["bill"]["first_day"], found["bill"]["last_day"]
-    rows = [row for one in found["proposals"] for row in _discounted(ctx, one, last)]
-    if not rows:
-        raise NoProposals(f"the bills from {first} to {last} show no discount that own prices lack")
-    with ctx.writing() as writer:
-        version = ctx.prices.put(writer, rows, ctx.now())
-    command = f"outlay reprice --start {first} --end {last + timedelta(days=1)}"
-    return {"price_version": version, "prices": rows, "reprice": command}
-
-
-def _discounted(ctx: Context, proposal: Mapping[str, Any], day: date) -> list[dict[str, Any]]:
-    """The prices of a model that are in force, less what the bill shows."""
-    asked = {"provider": proposal["provider"], "model": proposal["model"], "limit": MOST_PRICES}
-    listed = list_prices(ctx.store, **asked, at=midnight(day), now=ctx.now())["prices"]
-    rows = []
-    for price in listed:
-        if unplaced(price["model"]) != proposal["model"] or price.get("hours"):
-            continue
-        rates = {
-            name: format((value * (1 - proposal["discount"])).normalize(), "f")
-            for name, value in price.items()
-            if name in PRICE_KEYS and value is not None
-        }
-        if rates:
-            row = {
-                "provider": price["provider"],
-                "model": price["model"],
-                "valid_from": proposal["valid_from"].isoformat(),
-            }
-            tier = {"service_tier": price["service_tier"], "min_input_tokens": price["min_input_tokens"]}
-            rows.append({**row, **tier, "source": f"the bill up to {day}: {proposal['discount']:%} off", **rates})
-    return rows

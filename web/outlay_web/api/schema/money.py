@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outlay.pricing.units import PRICE_KEYS
 from outlay_analytics.reconcile.reasons import REASONS
 from outlay_collector.prices import witness
 from outlay_web.api.schema.answer import Answer, Answers
@@ -140,7 +141,8 @@ AMOUNTS = {
 PROPOSAL = record(
     {
         **each("provider model", TEXT),
-        "discount": USD | {"description": "Share off, 0 to 1, exact."},
+        "discount": USD | {"description": "Share off the list price, 0 to 1, exact."},
+        "paid_ratio": USD | {"description": "What was billed of what was computed, exact."},
         "valid_from": DAY,
     }
 )
@@ -213,7 +215,6 @@ ACCOUNT = record(
     }
 )
 
-RATES = "input cache_read cache_write cache_write_1h output"
 ACCEPTED = record(
     {
         "price_version": TEXT,
@@ -221,13 +222,14 @@ ACCEPTED = record(
             record(
                 {
                     **each("provider model service_tier source", TEXT),
-                    "valid_from": DAY,
+                    "valid_from": INSTANT,
                     "min_input_tokens": COUNT,
                 },
-                each(" ".join(f"{rate}_usd_per_mtok" for rate in RATES.split()), USD),
+                {"region": TEXT, **each(" ".join(name for name in PRICE_KEYS if name.endswith("_mtok")), USD)},
             )
         ),
         "reprice": TEXT | {"description": "The command that prices the calls of the bill's days anew."},
+        "refused": listed(TEXT | {"description": "Why a discount was not put in force."}),
     }
 )
 
