@@ -64,7 +64,7 @@ def test_a_call_has_every_field_with_its_value(store: Store) -> None:
         cascade_threshold=0.7, cascade_forced=1, cascade_judge=0,
         cache_kind="semantic", cache_hit=True, cache_similarity=0.97, cache_avoided_input_tokens=10,
         cache_avoided_output_tokens=5, cache_avoided_usd="0.5",
-        experiment="x", arm="b",
+        experiment="x", arm="b", arm_propensity=0.1, route_propensity=0.95,
     )  # fmt: skip
     put(store, row)
     score(store, row["trace_id"], row["span_id"], "correct", 0.9, "good")
@@ -88,7 +88,8 @@ def test_a_call_has_every_field_with_its_value(store: Store) -> None:
         "kind": "semantic", "hit": True, "similarity": 0.97, "avoided_input_tokens": 10, "avoided_output_tokens": 5,
         "avoided_usd": Decimal("0.5"),
     }  # fmt: skip
-    assert shown["experiment"] == {"name": "x", "arm": "b"}
+    assert shown["experiment"] == {"name": "x", "arm": "b", "propensity": 0.1}
+    assert shown["route_propensity"] == 0.95
     assert shown["scores"] == [{"name": "correct", "value": 0.9, "label": "good"}]
 
 

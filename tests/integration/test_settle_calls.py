@@ -274,6 +274,22 @@ def test_calls_below_an_attempt_belong_to_that_attempt(world: World) -> None:
     assert [rows["strong call"][f"cascade_{x}"] for x in ("tier", "outcome", "confidence")] == [1, "accepted", None]
 
 
+def test_the_probability_of_a_choice_is_kept_with_its_calls_and_is_one(world: World) -> None:
+    arm = {"outlay.experiment.name": "x", "outlay.experiment.arm": "new", "outlay.experiment.propensity": "0.1"}
+    world.span("router", {"outlay.route.tier": "cheap", "outlay.route.propensity": "0.025", **arm})
+    world.span("inside", usage(100, 10), parent="router", at_ms=1)
+    world.span("nearer", {**usage(100, 10), "outlay.route.tier": "mid"}, parent="router", at_ms=2)
+    for said in ("0", "1.5", "-0.1", "nan", "often"):
+        wrong = {"outlay.route.tier": "mid", "outlay.route.propensity": said, "outlay.experiment.propensity": said}
+        world.span(said, {**usage(100, 10), **wrong}, trace=said)
+    rows = {row["name"]: (row["route_tier"], row["route_propensity"], row["arm_propensity"]) for row in world.calls()}
+    assert rows == {
+        "inside": ("cheap", 0.025, 0.1),
+        "nearer": ("mid", None, 0.1),  # a choice comes as a whole: nothing of the one around it shines through
+        **dict.fromkeys(("0", "1.5", "-0.1", "nan", "often"), ("mid", None, None)),
+    }
+
+
 @pytest.mark.parametrize("yes", ["true", "True", "1"])
 def test_what_is_forced_and_what_only_judges_is_kept_with_the_call(world: World, yes: str) -> None:
     attempt = {"outlay.cascade.name": "answer", "outlay.cascade.tier": "0", "outlay.cascade.outcome": "escalated"}

@@ -38,7 +38,7 @@ NAMES = words(
 AS_STORED = words(
     "call_id trace_id span_id started_at input_tokens cache_read_tokens cache_write_tokens cache_write_1h_tokens "
     "output_tokens reasoning_tokens cost_usd list_cost_usd uncached_cost_usd cost_lines reported_cost_usd "
-    "cost_state streamed attempt status tags other_usage flags"
+    "cost_state streamed attempt status tags other_usage flags route_propensity"
 )
 Key = tuple[int, str, str, int]
 KEY_NAMES = ("started_ns", "trace_id", "span_id", "n")
@@ -163,7 +163,8 @@ def call_fields(row: Row, scores: Mapping[tuple[str, str], Sequence[dict[str, An
         "kind hit similarity avoided_input_tokens avoided_output_tokens avoided_usd",
         row["cache_kind"],
     )
-    call["experiment"] = {"name": row["experiment"], "arm": row["arm"] or None} if row["experiment"] else None
+    arm = {"arm": row["arm"] or None, "propensity": row["arm_propensity"]}
+    call["experiment"] = {"name": row["experiment"], **arm} if row["experiment"] else None
     own = scores.get((trace_id, span_id), ())
     named = {score["name"] for score in own}
     call["scores"] = [*own, *(score for score in scores.get((trace_id, ""), ()) if score["name"] not in named)]

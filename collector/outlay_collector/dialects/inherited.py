@@ -112,8 +112,10 @@ NEAREST: dict[str, tuple[str, ...]] = {
     ),
     "experiment": ("outlay.experiment.name",),
     "arm": ("outlay.experiment.arm",),
+    "arm_propensity": ("outlay.experiment.propensity",),
     "route_tier": ("outlay.route.tier",),
     "route_reason": ("outlay.route.reason",),
+    "route_propensity": ("outlay.route.propensity",),
     "cascade_name": ("outlay.cascade.name",),
     "cascade_run_id": ("outlay.cascade.run_id",),
     "cascade_tier": ("outlay.cascade.tier",),
@@ -125,8 +127,8 @@ NEAREST: dict[str, tuple[str, ...]] = {
 }
 # Inherited as a whole: a span that says one of a group's names hides all of the group above it.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "experiment": ("experiment", "arm"),
-    "route_tier": ("route_tier", "route_reason"),
+    "experiment": ("experiment", "arm", "arm_propensity"),
+    "route_tier": ("route_tier", "route_reason", "route_propensity"),
     "cascade_run_id": (
         "cascade_name",
         "cascade_run_id",

@@ -212,6 +212,8 @@ def _rows(requests: pa.Table, priced: pa.Table, version: int, mapping: Attribute
             "cascade_tier": _tiers(context),
             "cascade_confidence": _nullable(_numbers(context, "cascade_confidence")),
             "cascade_threshold": _nullable(_numbers(context, "cascade_threshold")),
+            "arm_propensity": _probabilities(context, "arm_propensity"),
+            "route_propensity": _probabilities(context, "route_propensity"),
             "cascade_forced": _said(context, "cascade_forced"),
             "cascade_judge": _said(context, "cascade_judge"),
             "flags": _flags(requests, priced),
@@ -247,6 +249,12 @@ def _tags(context: Any, unattributed: Bools) -> Any:
 
 def _numbers(context: Any, name: str) -> Floats:
     return floats_of(pc.fill_null(pc.map_lookup(context, name.encode(), "first"), b""))
+
+
+def _probabilities(context: Any, name: str) -> Any:
+    """Numbers above 0 and at most 1; null where one is none."""
+    values = _numbers(context, name)
+    return pa.array(values, mask=~((values > 0) & (values <= 1)))
 
 
 def _said(context: Any, name: str) -> Any:

@@ -69,8 +69,10 @@ SELECT
     c.cache_avoided_usd AS cache_avoided_usd,
     c.experiment AS experiment,
     c.arm AS arm,
+    c.arm_propensity AS arm_propensity,
     c.route_tier AS route_tier,
     c.route_reason AS route_reason,
+    c.route_propensity AS route_propensity,
     c.flags AS flags
 FROM calls AS c FINAL
 PREWHERE c.project = {project:String}

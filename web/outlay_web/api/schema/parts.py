@@ -102,7 +102,8 @@ CALL: dict[str, Schema] = {
             }
         )
     ),
-    "experiment": maybe(record({"name": TEXT, "arm": maybe(TEXT)})),
+    "route_propensity": maybe(RATIO),
+    "experiment": maybe(record({"name": TEXT, "arm": maybe(TEXT), "propensity": maybe(RATIO)})),
     "scores": listed(record({"name": TEXT, "value": maybe(NUMBER), "label": maybe(TEXT)})),
 }
 
