@@ -35,6 +35,7 @@ from outlay_analytics.questions.decide import decide  # noqa: E402
 from outlay_analytics.questions.experiments import experiment  # noqa: E402
 from outlay_analytics.questions.prompts import prompts  # noqa: E402
 from outlay_analytics.questions.quality import quality  # noqa: E402
+from outlay_analytics.questions.routing import routing  # noqa: E402
 from outlay_analytics.questions.showback import showback  # noqa: E402
 from outlay_analytics.questions.simulate import simulate  # noqa: E402
 from outlay_analytics.questions.spend import spend  # noqa: E402
@@ -54,7 +55,7 @@ INSERT INTO calls (project, trace_id, span_id, n, started_at, duration_ns, name,
     customer, user, provider, request_model, response_model, model, response_id, operation, input_tokens,
     cache_read_tokens, cache_write_tokens, output_tokens, cost_usd, list_cost_usd, uncached_cost_usd, cost_lines,
     cost_state, attempt, status, cascade_name, cascade_run_id, cascade_tier, cascade_outcome, cascade_confidence, tags,
-    prompt, prompt_version, experiment, arm, prompt_parts, version, is_deleted)
+    prompt, prompt_version, experiment, arm, route_tier, route_propensity, prompt_parts, version, is_deleted)
 SELECT
     'default', lower(hex(sipHash128(intDiv(number, 4)))), lower(hex(sipHash64(number))), 0,
     toDateTime64({start:UInt32} + floor((number + 0.5 * sin(number)) * {step:Float64}), 9, 'UTC') AS at,
@@ -74,6 +75,7 @@ SELECT
     if(f < 3, r / 1000, NULL), map('plan', if(r % 3 = 0, 'pro', 'free')),
     concat('prompt-', toString(f)), if(number > {first:UInt64} + {count:UInt64} / 2, '2', '1'),
     if(f = 4, 'tone', ''), if(f = 4, if(h % 20000 % 2 = 0, 'control', 'warm'), ''),
+    if(f = 5, if(h % 10 = 0, 'frontier', 'cheap'), ''), if(f = 5, if(h % 10 = 0, 0.1, 0.9), NULL),
     map('system', intDiv(input, 2), 'history', intDiv(input, 3)), 1, 0
 FROM
 (
@@ -214,6 +216,7 @@ def main() -> None:
         ("quality of three days", lambda: quality(store, days_3)),
         ("spend of what is scored badly", lambda: spend(store, scored_badly, ["feature"])),
         ("trade-off", lambda: tradeoff(store, scope)),
+        ("routing", lambda: routing(store, scope)),
         ("an experiment", lambda: experiment(store, scope, "tone")),
         ("two models side by side", lambda: decide(store, scope, "model", "model-1", "model-2")),
         ("prompts by version", lambda: prompts(store, scope)),

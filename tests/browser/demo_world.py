@@ -55,6 +55,8 @@ def _row(one: Interaction, made: Call) -> dict[str, Any]:
         prompt_version=one.prompt_version,
         experiment=one.experiment,
         arm=one.arm,
+        route_tier=one.route_tier,
+        route_propensity=one.route_propensity,
         provider=made.provider,
         request_model=made.model,
         response_model=made.model,

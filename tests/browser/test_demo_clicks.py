@@ -39,6 +39,10 @@ def test_what_the_month_holds_is_found_by_clicking(open_tab: OpenTab, demo_site:
     assert "gemini-2.5-flash-lite" in row_of(page, "What would do", "translate")
     assert "claude-opus" in row_of(page, "What would do", "summarize")
 
+    # A router tried both, and says the same of the cheap tier.
+    page.click("nav >> text=Routing")
+    assert "cheap" in row_of(page, "What would do", "translate")
+
     # A release of a prompt brought far more context.
     page.click("nav >> text=Prompts")
     assert "context" in row_of(page, "What new versions changed", "answer", "7", "8")

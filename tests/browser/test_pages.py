@@ -21,6 +21,7 @@ PATHS = (
     "/unit-costs",
     "/quality",
     "/tradeoff",
+    "/routing",
     "/decide",
     "/experiments",
     "/prompts",

@@ -236,6 +236,7 @@ QUESTIONS: list[tuple[str, Pairs, str]] = [
     ("/prompts", (), ""),
     ("/tradeoff", (), "rows"),
     ("/tradeoff", (("score", "correct"), ("margin", "0.1")), "rows"),
+    ("/routing", (("margin", "0.1"),), ""),
     ("/cascades", (), "cascades"),
     ("/cascades", (("interval", "day"), ("limit", "1")), "cascades"),
     ("/forecast", (("budget_usd", "10"),), "forecast"),

@@ -121,6 +121,7 @@ def test_no_page_shows_its_own_markup(server: Running) -> None:
         "/explain",
         "/quality",
         "/tradeoff",
+        "/routing",
         "/experiments",
         "/caching",
         "/cascades",

@@ -31,7 +31,7 @@ class Interval:
     high: float | None = None
 
 
-def wilson(successes: float, n: int) -> Interval:
+def wilson(successes: float, n: float) -> Interval:
     """A share of `n` observations."""
     if not n:
         return Interval(None)

@@ -7,7 +7,7 @@ from enum import Enum
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics.questions import decide, experiments, prompts, quality, tradeoff
+from outlay_analytics.questions import decide, experiments, prompts, quality, routing, tradeoff
 from outlay_analytics.questions.decide_thresholds import decide_thresholds
 from outlay_web.api.schema.parameters import documented
 from outlay_web.api.wire import table
@@ -29,6 +29,12 @@ TRADEOFF = columns(
 PROMPTS = columns(
     "prompt prompt_version calls cost_usd cost_per_call_usd input_tokens_per_call output_tokens_per_call "
     "cache_read_ratio first_at last_at parts change.from_version change.monthly_usd"
+)
+ROUTING = columns(
+    "task tier requests share score n mean ci_low ci_high difference difference_ci_low difference_ci_high "
+    "cost_per_request_usd cost_ci_low_usd cost_ci_high_usd cost_difference_usd cost_difference_ci_low_usd "
+    "cost_difference_ci_high_usd monthly_saving_usd monthly_saving_lo_usd monthly_saving_hi_usd effective_scores "
+    "effective_requests reach_ratio ips snips verdict reason"
 )
 SCORE = ("score", "success")
 TAGS: list[str | Enum] = ["answers"]
@@ -82,6 +88,15 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             ctx.store, query.scope, query.get("score"), query.get("success"), query.number("margin", experiments.MARGIN)
         )
         return table(query, found, "rows", TRADEOFF)
+
+    @routes.get("/routing", openapi_extra=documented(*SCORE, "margin", "format"), tags=TAGS)
+    def get_routing(request: Request) -> Response:
+        """What sending a task to another tier would cost and be worth, from requests that were routed by chance."""
+        query = read_query(ctx, request, (*SCORE, "margin", "format"))
+        found = routing.routing(
+            ctx.store, query.scope, query.get("score"), query.get("success"), query.number("margin", experiments.MARGIN)
+        )
+        return table(query, found, "rows", ROUTING)
 
     @routes.get("/decide", openapi_extra=documented("by", "first", "second", *SCORE, "margin", "format"), tags=TAGS)
     def get_decide(request: Request) -> Response:

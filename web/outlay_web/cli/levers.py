@@ -12,7 +12,7 @@ from outlay_web.cli.answers import fail_over_option, interval_option
 from outlay_web.cli.ask import Ask
 from outlay_web.cli.options import command
 from outlay_web.cli.show import cell, print_table
-from outlay_web.cli.threshold import check
+from outlay_web.cli.threshold import check, check_saving
 from outlay_web.http.encoding import columns
 
 QUALITY = columns("n mean ci_low ci_high success_ratio cost_per_success_usd cost_per_call_usd error_rate p95_ms calls")
@@ -20,6 +20,11 @@ ARMS = columns("arm units n mean ci_low ci_high cost_per_success_usd cost_per_ca
 DIFFERENCES = columns("arm measure difference ci_low ci_high verdict why more_units")
 EXPERIMENTS = columns("name arms calls cost_usd first_at last_at")
 ROWS = columns("task model calls cost_per_call_usd score mean ci_low ci_high n p95_ms on_frontier dominated_by")
+ROUTES = columns(
+    "task tier requests mean difference difference_ci_low difference_ci_high cost_per_request_usd monthly_saving_usd "
+    "monthly_saving_lo_usd effective_scores verdict reason"
+)
+ROUTED = columns("task recommended monthly_saving_usd reason proposal.explore proposal.requests proposal.days")
 TASKS = columns("task recommended recommended_tier monthly_saving_usd reason")
 PROMPTS = columns(
     "prompt prompt_version calls cost_usd cost_per_call_usd input_tokens_per_call output_tokens_per_call "
@@ -66,14 +71,42 @@ def add_commands(app: click.Group) -> None:
     @score_option
     @success_option
     @margin_option
-    def tradeoff(ask: Ask, score: str | None, success: str | None, margin: str | None) -> None:
-        """Cost, quality and latency per task and model, and which model would do."""
-        found = ask.show("/tradeoff", "rows", ROWS, score=score, success=success, margin=margin)
+    @fail_over_option
+    def tradeoff(ask: Ask, fail_over: Decimal | None, **own: Any) -> None:
+        """Cost, quality and latency per task and model, and which model would do.
+
+        --fail-over is about what the models that would do save a month.
+        """
+        found = ask.show("/tradeoff", "rows", ROWS, **own)
         if ask.form == "text":
             print()
             print_table(found["tasks"], TASKS)
             if not found["scores"]:
                 print(NO_SCORE)
+        if fail_over is not None:
+            check_saving(found or ask.get("/tradeoff", **own), fail_over)
+
+    @command(app, "routing")
+    @score_option
+    @success_option
+    @margin_option
+    @fail_over_option
+    def routing(ask: Ask, fail_over: Decimal | None, **own: Any) -> None:
+        """What sending each task to another tier would cost and be worth, from requests routed by chance.
+
+        --fail-over is about what the tiers that would do save a month.
+        """
+        found = ask.show("/routing", "rows", ROUTES, **own)
+        if ask.form == "text":
+            print()
+            print_table(found["tasks"], ROUTED)
+            for task in found["tasks"]:
+                if task["proposal"]:
+                    print(f"to find out about {task['task'] or '(no task)'}: {task['proposal']['code']}")
+            if not found["scores"]:
+                print(NO_SCORE)
+        if fail_over is not None:
+            check_saving(found or ask.get("/routing", **own), fail_over)
 
     @command(app, "decide", by="by")
     @click.argument("first")
@@ -103,12 +136,23 @@ def add_commands(app: click.Group) -> None:
             check(found["monthly"]["change_usd"], fail_over, "the change a month", unknown="no cost is known")
 
     @command(app, "prompts")
-    def prompts(ask: Ask) -> None:
-        """Tokens and cost by prompt and version, and what changed between versions; parts are in --json."""
+    @fail_over_option
+    def prompts(ask: Ask, fail_over: Decimal | None) -> None:
+        """Tokens and cost by prompt and version, and what changed between versions; parts are in --json.
+
+        --fail-over is about what a new version costs more a month than the one before.
+        """
         found = ask.show("/prompts", "rows", PROMPTS)
         if ask.form == "text" and found["cache_breaks"]:
             print()
             print_table(found["cache_breaks"], BREAKS)
+        if fail_over is not None:
+            found = found or ask.get("/prompts")
+            changes = [row["change"]["monthly_usd"] for row in found["rows"] if row["change"]]
+            known = [Decimal(usd) for usd in changes if usd is not None]
+            what = "what a new version costs more a month"
+            least = None if changes or not found["rows"] else Decimal(0)
+            check(max(known, default=least), fail_over, what, unknown="no prompt, or no cost of one, is known")
 
     @command(app, "experiments")
     @click.argument("name", required=False)
@@ -116,14 +160,19 @@ def add_commands(app: click.Group) -> None:
     @success_option
     @margin_option
     @click.option("--control", metavar="ARM", help="The arm that others are compared with.")
+    @fail_over_option
     @click.option(
         "--unit", metavar="UNIT", help="user, session or trace; default: the first that nearly all calls say."
     )
     @click.option("--split", metavar="WEIGHTS", help="As the arms were asked for: control:0.9,new:0.1.")
-    def experiments(ask: Ask, name: str | None, **own: Any) -> None:
-        """Experiments of the window, or NAME: its arms and a verdict that holds at every look."""
+    def experiments(ask: Ask, name: str | None, fail_over: Decimal | None, **own: Any) -> None:
+        """Experiments of the window, or NAME: its arms and a verdict that holds at every look.
+
+        --fail-over is about what a call of the dearest arm costs more than one of the control.
+        """
         if name is None:
-            given = [f"--{option}" for option, value in own.items() if value is not None]
+            asked = {**own, "fail-over": fail_over}
+            given = [f"--{option}" for option, value in asked.items() if value is not None]
             if given:
                 raise click.UsageError(f"{given[0]} applies to one experiment: outlay experiments NAME")
             ask.show("/experiments", "experiments", EXPERIMENTS)
@@ -135,6 +184,11 @@ def add_commands(app: click.Group) -> None:
             for warning in found["warnings"]:
                 print(f"careful: {warning}")
             print(f"{_scores(found)}; units are {found['unit']}s; margin {cell(found['margin'])}; {found['method']}")
+        if fail_over is not None:
+            found = found or ask.get(f"/experiments/{name}", **own)
+            costs = [one["difference"] for one in found["differences"] if one["measure"] == "cost_per_call_usd"]
+            known = [Decimal(usd) for usd in costs if usd is not None]
+            check(max(known, default=None), fail_over, "what a call costs more", unknown="no cost is known")
 
 
 def _scores(found: dict[str, Any]) -> str:

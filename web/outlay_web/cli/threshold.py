@@ -44,6 +44,17 @@ def check(figure: Any, limit: Decimal | None, what: str, *, unknown: str = "") -
         sys.exit(EXIT_OVER)
 
 
+def check_saving(found: Mapping[str, Any], limit: Decimal) -> None:
+    """Hold what the recommendations of tasks save a month against the limit.
+
+    Raises:
+        NotJudged: If nothing can be recommended for any.
+    """
+    known = [Decimal(task["monthly_saving_usd"]) for task in found["tasks"] if task["monthly_saving_usd"] is not None]
+    why = next((task["reason"] for task in found["tasks"]), "no call matches")
+    check(sum(known, Decimal(0)) if known else None, limit, "what could be saved a month", unknown=why)
+
+
 def check_spend(ask: Ask, measures: Mapping[str, Any], limit: Decimal | None, what: str) -> None:
     """Hold a sum of cost against the limit; it is only under it when every call in it has a known cost.
 

@@ -96,6 +96,8 @@ class Interaction:
     cascade: str = ""
     experiment: str = ""
     arm: str = ""
+    route_tier: str = ""
+    route_propensity: float | None = None
     scores: tuple[tuple[str, float], ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
 
@@ -407,12 +409,12 @@ def summarize(company: Company, rng: random.Random, moment: datetime) -> Interac
 
 
 def translate(company: Company, rng: random.Random, moment: datetime) -> Interaction:
-    """Cheap and steady; half of it by a model that costs more and is no better, which the trade-off tells."""
+    """Cheap and steady; a router tries two models, and the dearer is no better, which trade-off and routing tell."""
     tokens_in, _ = _tokens(rng, CHAT, 0.6)
     duration, _ = _latency(rng, tokens_in, 3, 260)
     out = max(1, int(tokens_in * rng.uniform(0.8, 1.1)))
     aside = company.aside(moment)
-    model = aside.choice(("gemini-2.5-flash-lite", "gemini-2.5-flash"))
+    tier, model = aside.choice((("cheap", "gemini-2.5-flash-lite"), ("mid", "gemini-2.5-flash")))
     call = Call("gcp.gemini", model, moment + timedelta(milliseconds=5), duration, tokens_in, out)
     return Interaction(
         "translate",
@@ -422,6 +424,8 @@ def translate(company: Company, rng: random.Random, moment: datetime) -> Interac
         prompt_version="2",
         started_at=moment,
         calls=(call,),
+        route_tier=tier,
+        route_propensity=0.5,
         scores=(("faithful", float(aside.random() < 0.99)),) if aside.random() < 0.7 else (),
     )
 

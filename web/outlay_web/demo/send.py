@@ -69,6 +69,7 @@ def _record(one: Interaction) -> None:
         prompt=one.prompt,
         prompt_version=one.prompt_version,
         experiment={"name": one.experiment, "arm": one.arm} if one.experiment else None,
+        route={"tier": one.route_tier, "propensity": one.route_propensity} if one.route_tier else None,
         attributes={f"outlay.tag.{name}": value for name, value in one.tags},
     ):
         run_id = f"{one.who.session}-{one.started_at.timestamp():.0f}"

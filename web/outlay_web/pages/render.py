@@ -39,6 +39,7 @@ NAVIGATION = (
     (
         Item("Quality", "/quality", "quality"),
         Item("Trade-off", "/tradeoff", "tradeoff"),
+        Item("Routing", "/routing", "routing"),
         Item("Decide", "/decide", "decide"),
         Item("Experiments", "/experiments", "experiments"),
         Item("Prompts", "/prompts", "prompts"),

@@ -135,6 +135,62 @@ TRADEOFF = record(
         ),
     }
 )
+ROUTING = record(
+    {
+        **ASKED,
+        **SCORED,
+        "margin": NUMBER,
+        "rows_left_out": YES_NO,
+        "rows": listed(
+            record(
+                {
+                    "task": maybe(TEXT),
+                    "tier": TEXT,
+                    "models": listed(TEXT),
+                    **each("calls requests", COUNT),
+                    "share": maybe(RATIO),
+                    "cost_usd": maybe(USD),
+                    "score": maybe(TEXT),
+                    **MEAN,
+                    **each("difference difference_ci_low difference_ci_high ips snips", maybe(NUMBER)),
+                    **each("effective_scores effective_requests", NUMBER),
+                    **each("cost_per_request_usd cost_ci_low_usd cost_ci_high_usd", maybe(USD)),
+                    **each("cost_difference_usd cost_difference_ci_low_usd cost_difference_ci_high_usd", maybe(USD)),
+                    **each("monthly_saving_usd monthly_saving_lo_usd monthly_saving_hi_usd", maybe(USD)),
+                    "reach_ratio": maybe(RATIO),
+                    "verdict": one_of(VERDICTS),
+                    "reason": TEXT,
+                }
+            )
+        ),
+        "tasks": listed(
+            record(
+                {
+                    **each("task score", maybe(TEXT)),
+                    "requests": COUNT,
+                    **each("told_ratio explorable_ratio", maybe(RATIO)),
+                    "mean": maybe(NUMBER),
+                    "cost_per_request_usd": maybe(USD),
+                    "recommended": maybe(TEXT),
+                    "monthly_saving_usd": maybe(USD),
+                    "reason": TEXT,
+                    "assumption": maybe(TEXT),
+                    "proposal": maybe(
+                        record(
+                            {
+                                "tiers": listed(TEXT),
+                                "explore": RATIO,
+                                "answers": COUNT,
+                                **each("requests days", maybe(COUNT)),
+                                "code": TEXT,
+                            }
+                        )
+                    ),
+                }
+            )
+        ),
+    }
+)
 
 PROMPTS = record(
     {
@@ -223,5 +279,6 @@ ANSWERS: Answers = {
     "GET /experiments": Answer(EXPERIMENTS),
     "GET /experiments/{name}": Answer(EXPERIMENT, (404,)),
     "GET /tradeoff": Answer(TRADEOFF),
+    "GET /routing": Answer(ROUTING),
     "GET /prompts": Answer(PROMPTS),
 }
