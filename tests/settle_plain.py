@@ -541,17 +541,19 @@ def aggregate_rest(
     left = [a - b for a, b in zip(sums, below.counts, strict=True)]
     if below.blanks == 1:
         if below.blank and not below.blank.has_usage:
-            below.blank.filled = list(left)
+            below.blank.filled = [None if said is None else part for said, part in zip(s.counts, left, strict=True)]
         return None, sums, 0, None
     below.covers += 1
     return rest_request(s, left, below.covers == 1, model, provider), sums, below.blanks, below.blank
 
 
 def rest_request(s: Span, left: list[int], whole: bool, model: Span | None, provider: Span | None) -> Request:
-    read = min(left[READ], left[INPUT])
-    write = min(left[WRITE], left[INPUT] - read)
-    parts = [left[INPUT], read, write, min(left[WRITE_1H], write), left[OUTPUT], min(left[REASONING], left[OUTPUT])]
-    counts = [None if n != INPUT and s.counts[n] is None else part for n, part in enumerate(parts)]
+    # What is unknown bounds none of its parts.
+    room = [2**62 if said is None else part for said, part in zip(s.counts, left, strict=True)]
+    read = min(left[READ], room[INPUT])
+    write = min(left[WRITE], room[INPUT] - read)
+    parts = [left[INPUT], read, write, min(left[WRITE_1H], write), left[OUTPUT], min(left[REASONING], room[OUTPUT])]
+    counts = [None if said is None else part for said, part in zip(s.counts, parts, strict=True)]
     return Request(
         members=[s],
         rows=dict.fromkeys((*COMPLETED, "other_usage"), s.row)

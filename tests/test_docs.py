@@ -64,8 +64,7 @@ def test_the_readme_instruments_the_function_of_the_quickstart() -> None:
 
 
 def test_the_page_about_prices_has_every_meter() -> None:
-    from outlay.pricing.cost import TOKEN_PARTS
-    from outlay.pricing.units import UNITS
+    from outlay.pricing.units import TOKEN_PARTS, UNITS
 
     named = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "prices.md").read_text()))
     assert TOKEN_PARTS | set(UNITS) <= named

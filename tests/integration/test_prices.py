@@ -17,8 +17,7 @@ from tests.pricing_world import NOW, call, examples, priced
 
 from outlay.pricing import cost
 from outlay.pricing.catalog import EPOCH, Model
-from outlay.pricing.cost import TEXT_PARTS
-from outlay.pricing.units import UNITS
+from outlay.pricing.units import TEXT_PARTS, UNITS
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.overrides import parse_overrides
 from outlay_collector.store import Store
@@ -93,6 +92,7 @@ USAGE = st.fixed_dictionaries(
                     "requests_low",
                     "audio_seconds",
                     "input_pages",
+                    "citation_tokens",
                     "accepted_prediction_tokens",
                 ]
             ),
@@ -369,17 +369,18 @@ def _own_price(provider: str, model: str, **prices: str) -> dict[str, str]:
 
 
 def test_every_billed_unit_can_have_a_price_of_ones_own(store: Store) -> None:
+    units = [name for name, unit in UNITS.items() if unit.per]  # a fee is an amount
     own = [
         _own_price("acme", f"by-{unit}", input_usd_per_mtok="1", output_usd_per_mtok="0")
         | {f"{unit}_usd_per_million": "2000"}
-        for unit in UNITS
+        for unit in units
     ]
-    calls = [call(f"by-{unit}", "acme", other_usage={unit: 3}) for unit in UNITS]
+    calls = [call(f"by-{unit}", "acme", other_usage={unit: 3}) for unit in units]
     rows = _with(store, {"prices": own}).price(*calls)
     lines = {row["request_model"].removeprefix("by-"): row["cost_lines"] for row in rows}
     once = {"requests": Decimal("0.002")}  # a request is one, whatever is said
     input_usd = {"input": Decimal("0.001")}
-    assert lines == {unit: input_usd | (once if unit == "requests" else {unit: Decimal("0.006")}) for unit in UNITS}
+    assert lines == {unit: input_usd | (once if unit == "requests" else {unit: Decimal("0.006")}) for unit in units}
 
 
 def test_what_is_billed_by_the_request_has_a_price_without_any_count(store: Store) -> None:

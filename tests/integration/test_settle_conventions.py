@@ -37,6 +37,27 @@ def test_what_compaction_used_is_billed_beside_the_answer(world: World) -> None:
     assert rows == {"alone": (1000, 100, Decimal("0.0045")), "attributes": whole, "object": whole}
 
 
+def test_what_a_compaction_read_from_the_cache_is_billed_in_all_words(world: World) -> None:
+    answer, used = usage(1000, 100) | SONNET, "anthropic.usage.compaction."
+    step = {used + "input_tokens": "100000", used + "output_tokens": "2000"}
+    wire = {"type": "compaction", "input_tokens": 100_000, "cache_read_input_tokens": 50_000, "output_tokens": 2000}
+    own = {"input_tokens": 1000, "output_tokens": 100}
+    spans = {
+        "wire's words": answer | step | {used + "cache_read_input_tokens": "50000"},
+        "inclusive words": answer | step | {used + "input_tokens": "150000", used + "cache_read.input_tokens": "50000"},
+        "object": {**SONNET, "gen_ai.operation.name": "chat", "gen_ai.usage": json.dumps(own | {"iterations": [wire]})},
+        "own input unknown": SONNET | {"gen_ai.operation.name": "chat"} | step,
+        "object without": SONNET
+        | {"gen_ai.operation.name": "chat", "gen_ai.usage": json.dumps({"iterations": [wire]})},
+    }
+    for n, (name, attributes) in enumerate(spans.items()):
+        world.span(name, attributes, trace=name, at_ms=n)
+    rows = {row["name"]: (row["input_tokens"], row["cache_read_tokens"], row["cost_usd"]) for row in world.calls()}
+    whole = (151_000, 50_000, Decimal("0.3495"))
+    assert [rows[name] for name in spans][:3] == [whole] * 3
+    assert [(rows[name][0], rows[name][2]) for name in spans][3:] == [(None, None)] * 2
+
+
 def test_a_span_of_an_evaluation_that_repeats_what_it_judged_is_no_call(world: World) -> None:
     world.span("judged", usage(100, 10))
     world.span("evaluate", usage(100, 10, gen_ai__operation__name="evaluate"), trace="u")

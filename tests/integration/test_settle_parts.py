@@ -109,6 +109,54 @@ def test_every_spelling_of_a_part_is_read(world: World) -> None:
     assert {row["name"]: row["other_usage"] for row in world.calls()} == dict.fromkeys(spellings, parts)
 
 
+def test_what_an_agent_does_not_say_is_not_known_beyond_its_calls(world: World) -> None:
+    said = {"gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o"}
+    agent = said | {"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.output_tokens": "1000"}
+    chat = said | {"gen_ai.operation.name": "chat"}
+    for trace in ("t", "u"):
+        world.span("agent " + trace, agent, trace=trace)
+    world.span("call", chat | {"gen_ai.usage.output_tokens": "400"}, trace="t", parent="agent t", at_ms=1)
+    world.span("silent", chat, trace="u", parent="agent u", at_ms=2)
+    rows = {row["name"]: (row["input_tokens"], row["output_tokens"], row["cost_usd"]) for row in world.calls()}
+    assert rows == {"call": (None, 400, None), "agent t": (None, 600, None), "silent": (None, 1000, None)}
+
+
+def test_what_is_sold_by_the_second_costs_that_whatever_tokens_it_counts(world: World) -> None:
+    heard = usage(1000, 100, gen_ai__operation__name="transcription") | {
+        "gen_ai.provider.name": "mistral_ai",
+        "gen_ai.request.model": "voxtral-mini-2602",
+    }
+    wire = {"prompt_tokens": 1000, "completion_tokens": 100, "prompt_audio_seconds": 60}
+    whisper = {"gen_ai.provider.name": "openai", "gen_ai.request.model": "whisper-1", "gen_ai.operation.name": "audio"}
+    spans = {
+        "attribute": heard | {"outlay.usage.input_audio_seconds": "60"},
+        "object": heard | {"gen_ai.usage": json.dumps(wire)},
+        "by length alone": whisper | {"gen_ai.usage": '{"type": "duration", "seconds": 60}'},
+        "untold": heard,
+    }
+    for n, (name, attributes) in enumerate(spans.items()):
+        world.span(name, attributes, trace=name, at_ms=n)
+    rows = {row["name"]: row["cost_usd"] for row in world.calls()}
+    minute = Decimal("0.003")
+    assert rows == {"attribute": minute, "object": minute, "by length alone": Decimal("0.006"), "untold": None}
+    assert "input_audio_tokens" not in world.calls()[0]["other_usage"]
+
+
+def test_citations_without_a_price_are_no_gift(world: World) -> None:
+    world.span("cites", usage(1000, 100, gen_ai__request__model="gpt-4o", outlay__usage__citation_tokens="5000"))
+    assert (world.call()["cost_state"], world.call()["cost_usd"]) == ("unpriced", None)
+
+
+def test_a_translation_of_text_is_no_speech(world: World) -> None:
+    told = usage(1000, 100, gen_ai__operation__name="translation", gen_ai__request__model="gpt-4o")
+    world.span("text", told)
+    world.span("speech", told | {"url.path": "/v1/audio/translations"}, trace="u", at_ms=1)
+    world.span("audio", told | {"gen_ai.operation.name": "audio_translation"}, trace="v", at_ms=2)
+    heard = [(row["operation"], row["other_usage"]) for row in world.calls()]
+    speech = ("transcription", {"input_audio_tokens": 1000})
+    assert heard == [("chat", {}), speech, speech]
+
+
 def test_what_an_agent_says_beyond_calls_of_several_models_has_no_price(world: World) -> None:
     for trace, order in (("t", ("gpt-4o", "gpt-4o-mini")), ("u", ("gpt-4o-mini", "gpt-4o"))):
         world.span(

@@ -36,7 +36,8 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "transcription": (CALL, "transcription"),
     "audio_transcription": (CALL, "transcription"),
     "speech_to_text": (CALL, "transcription"),
-    "translation": (CALL, "transcription"),
+    "audio_translation": (CALL, "transcription"),
+    "translation": (CALL, ""),  # of text or of speech: the path of the request tells
     "moderation": (CALL, "moderation"),
     "llm": (CALL, "chat"),
     "invoke_agent": (AGGREGATE, ""),
@@ -266,6 +267,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "anthropic.usage.server_tool_use.web_search_requests",
         "gen_ai.usage.details.web_search_requests",
     ),
+    "audio_seconds": ("outlay.usage.audio_seconds",),
+    "input_audio_seconds": ("outlay.usage.input_audio_seconds",),
     "cost_usd": (
         "outlay.cost.usd",
         "gen_ai.usage.cost",
@@ -297,12 +300,11 @@ FIELDS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-# Operations whose counts are of one kind where nothing tells their parts: side, kind.
-WHOLE: dict[str, tuple[str, str]] = {
-    "image_generation": ("output", "image"),
-    "speech": ("output", "audio"),
-    "transcription": ("input", "audio"),
-}
+# Cached tokens of a compaction in the wire's words: it counts them beside the input. Other words count them inside.
+BESIDE_COMPACTION: tuple[str, ...] = (
+    "anthropic.usage.compaction.cache_read_input_tokens",
+    "anthropic.usage.compaction.cache_creation_input_tokens",
+)
 # The cost whose currency an attribute of its own says (`cost_currency`); all others are in USD.
 AMOUNT_WITH_CURRENCY = "gen_ai.usage.cost.amount"
 # Costs that are written in parts of a dollar: how many of them are one.

@@ -40,6 +40,7 @@ OTHER_FIELDS = (
     "search_units",
     "citation_tokens",
     "audio_seconds",
+    "input_audio_seconds",
     "input_pages",
 )
 # Counts of the plain part where a side is told part by part: what is left of the whole is of the one other kind.

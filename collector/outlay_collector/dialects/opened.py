@@ -14,7 +14,7 @@ from outlay_collector.dialects import DIALECTS
 from outlay_collector.dialects.model import FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Dialect
 from outlay_collector.dialects.names import sources
 from outlay_collector.dialects.numbers import number_of
-from outlay_collector.dialects.vocabulary import INPUT_EXCLUDES_CACHED, OUTPUT_EXCLUDES_REASONING, WORDS
+from outlay_collector.dialects.vocabulary import DURATION, INPUT_EXCLUDES_CACHED, OUTPUT_EXCLUDES_REASONING, WORDS
 
 _MOST = int(sys.float_info.max)
 Document = Callable[[str], Any]
@@ -137,6 +137,8 @@ def read_usage(usage: Any, style: str) -> UsageObject:
         return UsageObject()
     words: dict[str, float] = {}
     _collect(usage, _TREE, words)
+    if usage.get("type") != "duration":
+        words.pop(DURATION, None)
     counts: dict[str, float] = {}
     chosen: dict[str, str] = {}
     for word in sorted(words, key=_PREFERENCE.__getitem__):
@@ -144,19 +146,29 @@ def read_usage(usage: Any, style: str) -> UsageObject:
         if name not in chosen:
             chosen[name] = word
             counts[name] = words[word]
+    excludes = _excludes(INPUT_EXCLUDES_CACHED, style, chosen.get("input_tokens"), words)
     steps = usage.get("iterations")
     for entry in steps if isinstance(steps, list) else ():
         if isinstance(entry, dict) and entry.get("type") == "compaction":
-            for name, count in read_usage(entry, style).counts.items():
-                counts[name] = counts.get(name, 0) + count
+            _add_compaction(counts, read_usage(entry, style), excludes)
     tier, region = usage.get("service_tier"), usage.get("inference_geo")
     return UsageObject(
         counts,
-        _excludes(INPUT_EXCLUDES_CACHED, style, chosen.get("input_tokens"), words),
+        excludes,
         _excludes(OUTPUT_EXCLUDES_REASONING, style, chosen.get("output_tokens"), words),
         tier if isinstance(tier, str) else "",
         region if isinstance(region, str) else "",
     )
+
+
+def _add_compaction(counts: dict[str, float], step: UsageObject, excludes_cached: bool) -> None:
+    """Add what a compaction counts to an answer's counts, as they count; to what the answer itself used, if known."""
+    more = dict(step.counts)
+    if step.input_excludes_cached and not excludes_cached:
+        more["input_tokens"] += more.get("cache_read_tokens", 0) + more.get("cache_write_tokens", 0)
+    for name, count in more.items():
+        if name in counts or name not in ("input_tokens", "output_tokens"):
+            counts[name] = counts.get(name, 0) + count
 
 
 def _excludes(

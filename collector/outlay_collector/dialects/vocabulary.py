@@ -37,6 +37,8 @@ def _modalities() -> dict[str, tuple[str, ...]]:
     }
 
 
+DURATION = "seconds"
+"""How long the audio was, in a usage object of that type."""
 WORDS: dict[str, tuple[str, ...]] = {
     "input_tokens": (
         "prompt_tokens",
@@ -114,7 +116,16 @@ WORDS: dict[str, tuple[str, ...]] = {
         "reasoning_tokens",
     ),
     **_modalities(),
-    "web_searches": ("server_tool_use.web_search_requests", "tool_usage.web_search.num_requests"),
+    "web_searches": (
+        "server_tool_use.web_search_requests",
+        "tool_usage.web_search.num_requests",
+        "num_search_queries",
+    ),
+    "citation_tokens": ("citation_tokens",),
+    "search_units": ("billed_units.search_units",),
+    "input_pages": ("pages_processed",),
+    "audio_seconds": (DURATION,),
+    "input_audio_seconds": ("prompt_audio_seconds",),
 }
 
 # Input counts that leave cached tokens out, by style. A condition names words of which one must be there too.

@@ -24,6 +24,7 @@ from typing import Any
 from outlay.pricing.catalog import EPOCH, Catalog, Match
 from outlay.pricing.cost import CHARGED, USD_PER_MILLION_CHARGED
 from outlay.pricing.tiers import STANDARD_TIERS, TIER_NAMES
+from outlay.pricing.units import REQUIRED_UNITS
 from outlay_collector.prices import periods
 from outlay_collector.prices.catalogue import compile_document, source
 from outlay_collector.prices.contracts import apply
@@ -55,6 +56,7 @@ HELPERS = (
 WORKINGS = ("p_row", "p_rates", "l_rates", "o_rates", "o_list_rates", "q_parts", "q_lines", "c_lines", "c_parts")
 LIST_RATES = ", arrayResize(p.list_rates, 7) AS l_rates"
 LATER = "+"
+REQUIRED = ", ".join(f"'{unit}'" for unit in (*REQUIRED_UNITS, CHARGED))
 FEE_RATE = f"map('{CHARGED}', toDecimal128('{USD_PER_MILLION_CHARGED}', 12))"
 
 
@@ -218,6 +220,7 @@ class PriceBook:
             source=source_sql,
             periods=in_force,
             tier=TIER_SQL,
+            required=REQUIRED,
             fee_rate=FEE_RATE,
             matched=matched,
             versions=versions,

@@ -20,7 +20,7 @@ from typing import Any
 
 from outlay.pricing.catalog import slot_of
 from outlay.pricing.regions import in_region
-from outlay.pricing.units import UNITS
+from outlay.pricing.units import TOKEN_PARTS, UNITS
 
 SCHEMA = 1
 EVERY_DAY = 0b1111111
@@ -53,7 +53,6 @@ PARTS: Mapping[str, tuple[str, Decimal]] = {
     "input_mchars": ("input_characters", Decimal(1)),
     "input_text_messages_kcount": ("input_messages", Decimal(1000)),
 }
-TOKEN_PARTS = frozenset(part for key, (part, _) in PARTS.items() if key.endswith("_mtok"))
 _SCALE = Decimal("0.000000000001")
 
 Rates = dict[str, Decimal]

@@ -31,10 +31,9 @@ from pydantic.dataclasses import dataclass as table
 
 from outlay.errors import ConfigError
 from outlay.pricing.catalog import EPOCH
-from outlay.pricing.cost import TOKEN_PARTS
 from outlay.pricing.names import PROVIDERS
 from outlay.pricing.tiers import standard_tier
-from outlay.pricing.units import PRICE_KEYS, UNITS
+from outlay.pricing.units import PRICE_KEYS, TOKEN_PARTS, UNITS
 from outlay_collector.prices.tables import STRICT, Slips, keys_of, list_of_tables, read_table, read_tables
 
 MAX_USD_PER_MTOK = Decimal(100_000)
@@ -103,7 +102,7 @@ UNITS_TOLD = (
     "prices are written as <part>_usd_per_mtok, with the parts "
     f"{', '.join(part for part, _ in dict.fromkeys(v for k, v in PRICE_KEYS.items() if k.endswith('_mtok')))}, "
     "or as <unit>_usd_per_thousand, …_per_million or …_per_one (of times also …_per_minute and …_per_hour), with the "
-    f"units {', '.join(UNITS)}"
+    f"units {', '.join(name for name, unit in UNITS.items() if unit.per)}"
 )
 
 

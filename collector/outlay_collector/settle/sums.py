@@ -38,7 +38,7 @@ def add_up(facts: Facts, tree: Tree, aggregate: Bools, members: Members, request
     sums = _sums(facts, tree, aggregate, members, requests)
     surplus = aggregate & sums.surplus
     filling = np.flatnonzero(surplus & (sums.fills != NO))
-    _fill(requests, sums.fills[filling], sums.rest[filling])
+    _fill(requests, sums.fills[filling], np.where(facts.counts[filling] != UNKNOWN, sums.rest[filling], UNKNOWN))
     beyond = np.flatnonzero(surplus & (sums.fills == NO))
     requests = requests.followed_by(_rests(facts, tree, beyond, sums))
     return requests, np.flatnonzero(aggregate & (~surplus | (sums.fills != NO)))
@@ -123,7 +123,7 @@ class _Names:
         self._place[order] = np.arange(size)
         calls = np.flatnonzero(on_request != NO)
         # Of the calls below a span, itself included if it is one: the least and largest name, the first to say it.
-        self._least, self._most = np.full(size, _NOBODY), np.full(size, NO)
+        self._least, self._most = np.full(size, _MOST), np.full(size, NO)
         self._first = np.full(size, size)
         self._any_silent = np.zeros(size, bool)
         word = name[said_by[on_request[calls]]]
@@ -158,7 +158,7 @@ class _Names:
         return found
 
 
-_NOBODY = np.iinfo(np.int64).max
+_MOST = np.iinfo(np.int64).max
 _EDITION = re.compile(rb"([-@:]v?(20\d{2}-?\d{2}-?\d{2}|\d{4}|latest|\d+:\d+))+$")
 """What stands behind a model's name without making it another one: a date, a revision, `latest`."""
 
@@ -182,14 +182,14 @@ def _fill(requests: Requests, filled: Ints, rest: Ints) -> None:
 def _rests(facts: Facts, tree: Tree, rows: Ints, sums: Sums) -> Requests:
     """What aggregates say beyond what is below, as requests of their own: the whole of it where nothing is below."""
     whole = sums.below[rows] == 1  # itself
-    left = sums.rest[rows]
-    left[:, Count.CACHE_READ] = np.minimum(left[:, Count.CACHE_READ], left[:, Count.INPUT])
-    uncached = left[:, Count.INPUT] - left[:, Count.CACHE_READ]
-    left[:, Count.CACHE_WRITE] = np.minimum(left[:, Count.CACHE_WRITE], uncached)
+    left, said = sums.rest[rows], facts.counts[rows] != UNKNOWN
+    room = np.where(said, left, _MOST)  # what is unknown bounds none of its parts
+    left[:, Count.CACHE_READ] = np.minimum(left[:, Count.CACHE_READ], room[:, Count.INPUT])
+    left[:, Count.CACHE_WRITE] = np.minimum(
+        left[:, Count.CACHE_WRITE], room[:, Count.INPUT] - left[:, Count.CACHE_READ]
+    )
     left[:, Count.CACHE_WRITE_1H] = np.minimum(left[:, Count.CACHE_WRITE_1H], left[:, Count.CACHE_WRITE])
-    left[:, Count.REASONING] = np.minimum(left[:, Count.REASONING], left[:, Count.OUTPUT])
-    said = facts.counts[rows] != UNKNOWN
-    said[:, Count.INPUT] = True
+    left[:, Count.REASONING] = np.minimum(left[:, Count.REASONING], room[:, Count.OUTPUT])
     counts = np.where(whole[:, None], facts.counts[rows], np.where(said, left, UNKNOWN))
     said_by = dict.fromkeys(COMPLETED, rows)
     only_whole = np.where(whole, rows, NO)

@@ -8,6 +8,7 @@ thoughts beside the candidates, some gateways inside them. Where a total is on t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from outlay.parsing import kinds
@@ -94,11 +95,16 @@ def _units(usage: Json) -> dict[str, int]:
 
 def anthropic(usage: Json) -> Usage:
     """Anthropic messages: cached input is counted beside the input, compaction beside everything."""
-    found = _anthropic_counts(usage)
+    own = found = _anthropic_counts(usage)
     for entry in _iterations(usage):
         if entry.get("type") == "compaction":
             found = found.plus(_anthropic_counts(entry))
-    return found
+    # What the answer itself used is not known by what was used beside it.
+    return replace(
+        found,
+        input_tokens=None if own.input_tokens is None else found.input_tokens,
+        output_tokens=None if own.output_tokens is None else found.output_tokens,
+    )
 
 
 def anthropic_elsewhere(usage: Json, served_by: str) -> list[tuple[str, Usage]]:

@@ -14,16 +14,8 @@ from typing import Any
 
 from outlay.pricing.catalog import Catalog, Row, shipped
 from outlay.pricing.tiers import standard_tier
-from outlay.pricing.units import UNITS
+from outlay.pricing.units import MODAL_PARTS, MODALITIES, REQUIRED_UNITS, TEXT_PARTS, TOKEN_PARTS, UNITS
 
-MODALITIES = ("audio", "image", "video")
-# Parts that are counted in tokens; every other part of a price is a unit of its own (`outlay.pricing.units`).
-TEXT_PARTS = ("input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning")
-MODAL_PARTS = tuple(f"{side}_{kind}" for kind in MODALITIES for side in ("input", "cache_read", "output"))
-TOKEN_PARTS = frozenset((*TEXT_PARTS, *MODAL_PARTS))
-# Of these units an unknown price makes the whole cost unknown. Others come beside tokens where a model is priced by
-# token, and count only where the list prices them.
-REQUIRED_FEES = ("web_searches", "file_searches")
 # An amount that the provider charged, in billionths of a dollar: what one is worth no list or contract says.
 CHARGED, USD_PER_MILLION_CHARGED = "provider_fee", Decimal("0.001")
 # A request that says how much it searched is billed as such, where the list knows the sizes.
@@ -146,20 +138,24 @@ def rates_of(rates: Mapping[str, Decimal]) -> dict[str, Decimal | None]:
         effective[f"cache_read_{kind}"] = rates.get(f"cache_read_{kind}", read_rate)
         effective[f"output_{kind}"] = rates.get(f"output_{kind}", output_rate)
     units = {part: rate for part, rate in rates.items() if part not in TOKEN_PARTS}
-    return effective | dict.fromkeys(REQUIRED_FEES) | units | {CHARGED: USD_PER_MILLION_CHARGED}
+    return effective | dict.fromkeys(REQUIRED_UNITS) | units | {CHARGED: USD_PER_MILLION_CHARGED}
 
 
 def quantities_of(counts: Mapping[str, int | None], row: Row | None) -> dict[str, int]:
     """What a call uses of every part that `row` may charge; without a row only what every model is charged for."""
     rates = row.rates if row else {}
+    units = [part for part in rates if part not in TOKEN_PARTS]
     quantities = split(counts)
     if "reasoning" not in rates:
         quantities["output"] += quantities["reasoning"]
         quantities["reasoning"] = 0
-    for fee in (*REQUIRED_FEES, *(part for part in rates if part not in TOKEN_PARTS), CHARGED):
-        quantities[fee] = counts.get(fee) or 0
+    for unit in (*REQUIRED_UNITS, *units, CHARGED):
+        quantities[unit] = counts.get(unit) or 0
     if "requests" in rates:
         quantities["requests"] = 0 if any(quantities.get(size) for size in REQUEST_SIZES) else 1
+    if not any(part in rates for part in TEXT_PARTS) and any(quantities[unit] for unit in units):
+        # What is sold by the second or the request, and not by token, costs that whatever tokens it counts.
+        quantities |= dict.fromkeys(TOKEN_PARTS - rates.keys(), 0)
     return quantities
 
 
@@ -260,7 +256,7 @@ def counts_of(usage: Any) -> dict[str, int | None]:
         found = {name: value for name, value in usage.items() if _is_count(value)}
         other = usage.get("other")
     else:
-        found = {name: getattr(usage, name, None) for name in (*_TOKEN_COUNTS, *REQUIRED_FEES, *UNITS)}
+        found = {name: getattr(usage, name, None) for name in (*_TOKEN_COUNTS, *REQUIRED_UNITS, *UNITS)}
         other = getattr(usage, "other", None)
     if isinstance(other, Mapping):
         found |= {name: value for name, value in other.items() if _is_count(value)}

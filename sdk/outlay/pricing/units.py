@@ -65,14 +65,18 @@ UNITS: Mapping[str, Unit] = {
 }
 """Units beside tokens by the name of their count."""
 
-_TOKENS = (
-    *("input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning"),
-    *(f"{side}_{kind}" for kind in ("audio", "image", "video") for side in ("input", "cache_read", "output")),
-)
+MODALITIES = ("audio", "image", "video")
+TEXT_PARTS = ("input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning")
+MODAL_PARTS = tuple(f"{side}_{kind}" for kind in MODALITIES for side in ("input", "cache_read", "output"))
+TOKEN_PARTS = frozenset((*TEXT_PARTS, *MODAL_PARTS))
+"""Parts that are counted in tokens; every other part of a price is one of `UNITS`."""
+REQUIRED_UNITS = ("web_searches", "file_searches", "citation_tokens")
+"""Of these an unknown price makes the whole cost unknown. Others come beside tokens where a model is priced by token,
+and count only where the list prices them."""
 
 
 def _price_keys() -> dict[str, tuple[str, Decimal]]:
-    found = {f"{part}_usd_per_mtok": (part, Decimal(1)) for part in _TOKENS}
+    found = {f"{part}_usd_per_mtok": (part, Decimal(1)) for part in (*TEXT_PARTS, *MODAL_PARTS)}
     for name, unit in UNITS.items():
         # A second's price per minute is that of sixty of them: `audio_usd_per_minute` beside `audio_seconds_usd_per_…`.
         for per in unit.per:

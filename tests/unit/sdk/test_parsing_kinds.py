@@ -56,6 +56,12 @@ def test_cached_kinds_are_read_in_objects_and_lists() -> None:
     assert dict(listed.other) == {"input_video_tokens": 900, "cache_read_video_tokens": 550}
 
 
+def test_what_a_compaction_used_does_not_tell_what_the_answer_did() -> None:
+    step = {"type": "compaction", "input_tokens": 100_000, "output_tokens": 2000}
+    found = counts.anthropic({"output_tokens": 100, "iterations": [step]})
+    assert (found.input_tokens, found.output_tokens) == (None, 2100)
+
+
 def test_searches_cite_and_have_a_size() -> None:
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "search_context_size": "medium", "citation_tokens": 7}
     assert dict(counts.openai(usage).other) == {"requests_medium": 1, "citation_tokens": 7}

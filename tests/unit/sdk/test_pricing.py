@@ -17,8 +17,9 @@ from tests.pricing_world import examples
 import outlay.pricing
 from outlay.pricing import cost
 from outlay.pricing.catalog import Model, Row, Window, shipped, slot_of
-from outlay.pricing.cost import MODAL_PARTS, MODALITIES, TEXT_PARTS, overlap_is_assumed, split
+from outlay.pricing.cost import overlap_is_assumed, split
 from outlay.pricing.names import spellings
+from outlay.pricing.units import MODAL_PARTS, MODALITIES, TEXT_PARTS
 
 AUDIO = "gpt-4o-audio-preview-2024-12-17"
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"

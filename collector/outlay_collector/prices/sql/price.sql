@@ -5,6 +5,7 @@
 -- periods   which price list holds from when: a SELECT of project, starts_at, price_version
 -- tier      the price list's name of service_tier in region
 -- prices    `price_rows.sql` for matched, a SELECT of provider, model, and versions, the lists that may be used
+-- required  units beside tokens without whose price there is no cost
 -- fee_rate  what a billionth of a dollar that the provider charged is worth, whatever lists and contracts say
 -- list_cost the cost at list prices, from list_rates where contracts differ from them
 -- helpers   the columns that are worked with and not handed out
@@ -152,10 +153,10 @@ FROM
                     SELECT
                         * EXCEPT (
                             q_kinds, q_inputs, q_told, q_given, q_read, q_write, q_produced, q_cached, q_uncached, q_fresh,
-                            q_more, q_outputs, q_fees, q_reasoning, q_untold
+                            q_more, q_outputs, q_fees, q_reasoning, q_untold, q_requests, q_by_unit
                         ),
                         -- What is neither text nor a plain cache read or write: (line, quantity, nth rate that stands in).
-                        arrayFilter(part -> part.2 > 0, arrayConcat(
+                        arrayFilter(part -> part.2 > 0 AND NOT (q_by_unit AND part.3 != 0 AND NOT mapContains(o_rates, part.1)), arrayConcat(
                             arrayMap((kind, quantity) -> (concat('input_', kind), quantity, toUInt8(1)), q_kinds, q_fresh),
                             arrayMap(
                                 (kind, told, more) -> (concat('cache_read_', kind), toUInt64(told + more), toUInt8(2)),
@@ -164,15 +165,19 @@ FROM
                             arrayMap((kind, quantity) -> (concat('output_', kind), quantity, toUInt8(5)), q_kinds, q_outputs),
                             q_fees
                         )) AS q_parts,
-                        [
-                            minus_or_0(q_given, q_read + q_write + arraySum(q_fresh)),
-                            minus_or_0(q_read, arraySum(q_cached) + arraySum(q_more)),
-                            minus_or_0(q_write, ifNull(cache_write_1h_tokens, 0)),
-                            least(ifNull(cache_write_1h_tokens, 0), q_write),
-                            minus_or_0(q_produced, arraySum(q_outputs) + q_reasoning),
-                            q_reasoning,
-                            toUInt64(p_found AND NOT arrayExists(fee -> startsWith(fee.1, 'requests_'), q_fees))
-                        ] AS q_lines
+                        if(
+                            q_by_unit,
+                            [0, 0, 0, 0, 0, 0, q_requests],
+                            [
+                                minus_or_0(q_given, q_read + q_write + arraySum(q_fresh)),
+                                minus_or_0(q_read, arraySum(q_cached) + arraySum(q_more)),
+                                minus_or_0(q_write, ifNull(cache_write_1h_tokens, 0)),
+                                least(ifNull(cache_write_1h_tokens, 0), q_write),
+                                minus_or_0(q_produced, arraySum(q_outputs) + q_reasoning),
+                                q_reasoning,
+                                q_requests
+                            ]
+                        ) AS q_lines
                     FROM
                     (
                         SELECT
@@ -199,7 +204,13 @@ FROM
                                 bitTest(p_stands_in, 5),
                                 toUInt64(0),
                                 least(ifNull(reasoning_tokens, 0), minus_or_0(q_produced, arraySum(q_outputs)))
-                            ) AS q_reasoning
+                            ) AS q_reasoning,
+                            toUInt64(p_found AND NOT arrayExists(fee -> startsWith(fee.1, 'requests_'), q_fees)) AS q_requests,
+                            -- What is sold by the second or the request, and not by token, costs that whatever it counts.
+                            p_found AND bitAnd(p_unknown, 63) = 63 AND (
+                                p_rates[7] > 0 AND q_requests > 0
+                                OR arrayExists(fee -> mapContains(o_rates, fee.1) AND fee.1 != 'provider_fee', q_fees)
+                            ) AS q_by_unit
                         FROM
                         (
                             SELECT *, fitting(q_uncached, minus_or_0(q_given, q_read + q_write)) AS q_fresh
@@ -273,7 +284,7 @@ FROM
                                                         arrayFilter(
                                                             fee -> fee.2 > 0 AND (
                                                                 mapContains(o_rates, fee.1) AND fee.1 != 'requests'
-                                                                OR fee.1 IN ('web_searches', 'file_searches', 'provider_fee')
+                                                                OR fee.1 IN ($required)
                                                             ),
                                                             arrayMap(
                                                                 (name, quantity) -> (toString(name), toUInt64(quantity), toUInt8(0)),

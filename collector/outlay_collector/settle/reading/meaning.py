@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outlay_collector.dialects import DIALECTS
-from outlay_collector.dialects.common import AMOUNT_WITH_CURRENCY, COST_PARTS
+from outlay_collector.dialects.common import AMOUNT_WITH_CURRENCY, BESIDE_COMPACTION, COST_PARTS
 from outlay_collector.dialects.names import KEYS
 from outlay_collector.dialects.numbers import instant_of, money_of
 from outlay_collector.settle.columns import lists_of
@@ -36,6 +36,7 @@ _US = 1_000
 _WITHOUT_OUTPUT = (b"embeddings", b"rerank")
 _CHARGED = np.array([[name in dialect.charged_costs for name in ("", *KEYS, "")] for dialect in DIALECTS])
 """By dialect and attribute, a number of KEYS or UNKNOWN: whether it is a cost that the provider charged."""
+_BESIDE_COMPACTION = [KEYS[name] for name in BESIDE_COMPACTION]
 _RANKS = np.array([dialect.rank for dialect in DIALECTS], np.uint8)
 _NAMES = pa.array([dialect.name.encode() for dialect in DIALECTS], pa.binary())
 _AS_STORED = (
@@ -210,6 +211,8 @@ def _usage(said: Said, objects: Objects, identity: Identity, dialect: Ints) -> U
                 side: said.count(f"compaction_{side}_tokens")
                 for side in ("input", "cache_read", "cache_write", "output")
             },
+            compaction_excludes_cached=np.isin(said.key_of("compaction_cache_read_tokens"), _BESIDE_COMPACTION)
+            | np.isin(said.key_of("compaction_cache_write_tokens"), _BESIDE_COMPACTION),
             cache_read=said.count("cache_read_tokens"),
             cache_write=said.count("cache_write_tokens"),
             cache_write_5m=said.count("cache_write_5m_tokens"),

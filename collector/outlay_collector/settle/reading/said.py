@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from outlay_collector.dialects.common import WHOLE
+from outlay.parsing.kinds import WHOLE
 from outlay_collector.dialects.model import COUNT_FIELDS, NUMBER_FIELDS
 from outlay_collector.dialects.names import AFTER, ASKED, OWN, RANKS, VALUES
 from outlay_collector.settle.facts import UNKNOWN, Bools, Ints
@@ -21,6 +21,7 @@ MOST_COUNTED = 2.0**32
 _FIRST_COUNT = min(VALUES[field] for field in COUNT_FIELDS)
 _COUNTS = len(COUNT_FIELDS)
 _KINDS = ("audio", "image", "video")
+_LENGTHS = ("audio_seconds", "input_audio_seconds")
 _NUMERIC = np.zeros(len(VALUES) + 1, bool)
 _NUMERIC[[VALUES[name] for name in (*COUNT_FIELDS, *NUMBER_FIELDS)]] = True
 _NUMERIC[[VALUES[field + AFTER] for field in NUMBER_FIELDS]] = True
@@ -99,16 +100,18 @@ class Said:
 
     def put_whole(self, operations: Sequence[bytes], operation: Ints, totals: Mapping[str, Ints]) -> None:
         """Take the tokens of operations that answer in one kind (images, speech) for that kind, where no part is told.
+        What is billed by its length has tokens of text beside it.
 
         Args:
             operations: Names of operations.
             operation: By span a place among them.
             totals: By side, `input` or `output`, how many tokens each span has.
         """
+        timed = np.logical_or.reduce([self.count(name) > 0 for name in _LENGTHS])
         for place, name in enumerate(operations):
             side, kind = WHOLE.get(name.decode(), ("", ""))
             if side:
-                self._put_rest(side, kind, totals[side], operation == place)
+                self._put_rest(side, kind, totals[side], (operation == place) & ~timed)
 
     def put_cached(self, cache_read: Ints) -> None:
         """Of cached tokens those that are not text are of the one kind that the input has beside it."""

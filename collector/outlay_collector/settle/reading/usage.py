@@ -24,6 +24,8 @@ class Written:
     total: Ints
     compaction: dict[str, Ints]
     """Input, cache reads and writes and output of what is billed beside the answer, by side."""
+    compaction_excludes_cached: Bools
+    """Its input leaves cached tokens out."""
     cache_read: Ints
     cache_write: Ints
     cache_write_5m: Ints
@@ -101,11 +103,12 @@ def canonical(said: Written) -> Usage:
     answered = np.where(in_total & ~output_excludes, total - counted_in, counted_out)
     more = {side: _or_0(count) for side, count in said.compaction.items()}
     more_parts = more["cache_read"] + more["cache_write"]
-    # The wire counts what was cached beside the input there, too.
-    more_in = more["input"] + np.where(more["input"] < more_parts, more_parts, 0)
+    excludes = said.compaction_excludes_cached | (more["input"] < more_parts)
+    more_in = more["input"] + np.where(excludes, more_parts, 0)
     return Usage(
-        input=_plus(counted_in, more_in),
-        output=_plus(answered, more["output"]),
+        # What the answer itself used is not known by what was used beside it.
+        input=np.where(counted_in != UNKNOWN, counted_in + more_in, UNKNOWN),
+        output=np.where(answered != UNKNOWN, answered + more["output"], UNKNOWN),
         cache_read=_plus(said.cache_read, more["cache_read"]),
         cache_write=_plus(np.where(write_known, write, UNKNOWN), more["cache_write"]),
         cache_write_1h=said.cache_write_1h,
@@ -123,7 +126,7 @@ def canonical(said: Written) -> Usage:
 
 
 def _plus(count: Ints, more: Ints) -> Ints:
-    """A count and what comes on top; unknown where neither is known."""
+    """A part of the input and what comes on top; unknown where neither is known."""
     return np.where(more > 0, _or_0(count) + more, count)
 
 
