@@ -10,6 +10,9 @@ BIN := $(VENV)/bin
 SERVER := $(VENV)/.server-installed
 DEV := $(VENV)/.dev-installed
 
+# Bytecode is kept whatever the shell says: the tests start hundreds of programs, and each would compile all it imports.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test clients check lint types lock prices prices-audit docs browser redis clean
 
 demo: $(SERVER)
@@ -42,7 +45,7 @@ $(BIN)/python:
 	@$(PY) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check uv || echo "uv is not available, using pip" >&2
 
-INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install -q --python $(BIN)/python $(1); else $(BIN)/python -m pip install -q --disable-pip-version-check $(1); fi
+INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python $(1); else $(BIN)/python -m pip install -q --disable-pip-version-check $(1); fi
 
 $(SERVER): requirements.lock pyproject.toml | $(BIN)/python
 	@echo "installing the server's packages (about 300 MB of downloads, once)" >&2
