@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.query.amounts import MONTH_DAYS, days_of, per
-from outlay_analytics.query.spend_source import instant_text
+from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import NOT_ANSWERS, BadRequest, Scope, filter_sql
 from outlay_analytics.questions.experiments import MARGIN, amount, judge
 from outlay_analytics.questions.routing_proposal import propose
@@ -274,4 +274,4 @@ def _strata(store: Store, decisions: str, params: Mapping[str, Any]) -> Strata:
 
 
 def _params(scope: Scope) -> dict[str, Any]:
-    return {"project": scope.project, "start": instant_text(scope.window.start), "end": instant_text(scope.window.end)}
+    return {"project": scope.project, "start": sql_instant(scope.window.start), "end": sql_instant(scope.window.end)}
