@@ -17,6 +17,50 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("endpoint", "http://localhost:4318", "", "Base URL of the server that takes OTLP/HTTP."),
     Setting("headers", None, "", "Headers of every export, `name=value,name=value`.", parse=read_headers, secret=True),
     Setting("api_key", "", "", "Ingest key, sent as `Authorization: Bearer KEY`.", secret=True),
+    Setting(
+        "protocol",
+        "http/protobuf",
+        "",
+        "How spans are sent. OpenTelemetry's variables hold for OpenTelemetry's endpoint, not for one of ours.",
+        otel=("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"),
+        allowed=("http/protobuf", "grpc"),
+    ),
+    Setting(
+        "compression",
+        "gzip",
+        "",
+        "Whether requests are compressed.",
+        otel=("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"),
+        allowed=("gzip", "none"),
+    ),
+    Setting(
+        "certificate",
+        "",
+        "",
+        "File with the certificates by which the server is trusted.",
+        otel=("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"),
+    ),
+    Setting(
+        "client_certificate",
+        "",
+        "",
+        "File with our own certificate, for servers that ask for one.",
+        otel=("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"),
+    ),
+    Setting(
+        "client_key",
+        "",
+        "",
+        "File with the key of our own certificate.",
+        otel=("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"),
+    ),
+    Setting(
+        "insecure",
+        False,
+        "",
+        "Without TLS where a gRPC endpoint names neither http nor https.",
+        otel=("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE"),
+    ),
     Setting("service", "", "", "Name of this service.", otel=("OTEL_SERVICE_NAME",)),
     Setting("service_version", "", "", "Version of this service."),
     Setting("environment", "", "", "Where it runs: prod, staging …"),
@@ -110,6 +154,8 @@ SERVERLESS = (
 )
 """Set by platforms that may freeze a process once it has answered."""
 
+_GRPC_ENDPOINT = "http://localhost:4317"
+
 _NAMED = {setting.name: setting for setting in SETTINGS}
 
 
@@ -120,6 +166,12 @@ class Settings:
     endpoint: str
     headers: Mapping[str, str] | None
     api_key: str
+    protocol: str
+    compression: str
+    certificate: str
+    client_certificate: str
+    client_key: str
+    insecure: bool
     service: str
     service_version: str
     environment: str
@@ -178,8 +230,12 @@ class Settings:
             frozen = any(environ.get(variable) for variable in SERVERLESS) and values["mode"] != "process"
             values["flush_at_end"] = frozen or values["mode"] == "serverless"
         explicit = taken.get("endpoint") or environ.get("OUTLAY_ENDPOINT", "").strip()
+        if explicit and "protocol" not in taken and not environ.get("OUTLAY_PROTOCOL", "").strip():
+            values["protocol"] = _NAMED["protocol"].default
+        is_grpc = values["protocol"] == "grpc"
+        default = _GRPC_ENDPOINT if is_grpc else values["endpoint"]
         for signal in ("traces", "logs"):
-            values[f"{signal}_url"] = _signal_url(signal, explicit, values["endpoint"], environ)
+            values[f"{signal}_url"] = _signal_url(signal, explicit, default, environ, is_grpc)
         values["endpoint"] = values["traces_url"].removesuffix("/v1/traces")
         headers: dict[str, str] = {}
         for variable in ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"):
@@ -198,14 +254,15 @@ class Settings:
         return cls(**values)
 
 
-def _signal_url(signal: str, explicit: str, default: str, environ: Mapping[str, str]) -> str:
+def _signal_url(signal: str, explicit: str, default: str, environ: Mapping[str, str], is_grpc: bool) -> str:
     """Where one signal goes, as the OTLP exporter specification has it: a signal's own URL is used as it is."""
+    path = "" if is_grpc else f"/v1/{signal}"
     if explicit:
         base = explicit.rstrip("/")
         base = base.removesuffix("/v1/traces").removesuffix("/v1/logs")
-        return f"{base}/v1/{signal}"
+        return base + path
     own = environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", "").strip()
     if own:
         return own
     base = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip() or default
-    return f"{base.rstrip('/')}/v1/{signal}"
+    return base.rstrip("/") + path

@@ -1,18 +1,19 @@
-"""Sender: puts encoded requests on the wire, unseen by the application's own instrumentations."""
+"""Sender: puts encoded requests on the wire, unseen by the application's own instrumentations.
+
+This one speaks OTLP over HTTP; `grpc_sender` speaks gRPC, `exporter_sender` hands spans to an exporter of the
+application. Certificates, compression and headers are those of the OTLP exporter specification.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opentelemetry import context as otel_context
 
+from outlay import _safely
 from outlay.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 
 @contextmanager
@@ -31,6 +32,9 @@ class Sender:
     `send` returns (HTTP status, seconds to wait); status 0 means that nobody answered.
     """
 
+    target = ""
+    """What tells one place that spans go to from another, beyond the server's URL and the key."""
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._session: Any = None
@@ -47,26 +51,28 @@ class Sender:
 
         import requests
 
+        settings = self._settings
         if self._session is None:
             self._session = requests.Session()
-        url = self._settings.logs_url if signal == "logs" else self._settings.traces_url
-        headers = {
-            "content-type": "application/x-protobuf",
-            "content-encoding": "gzip",
-            "user-agent": "outlay-python",
-            **(self._settings.headers or {}),
-        }
-        verify = os.environ.get("OTEL_EXPORTER_OTLP_CERTIFICATE") or True
+            if settings.client_certificate:
+                key = settings.client_key
+                self._session.cert = (settings.client_certificate, key) if key else settings.client_certificate
+        headers = {"content-type": "application/x-protobuf", "user-agent": "outlay-python", **(settings.headers or {})}
+        if settings.compression == "gzip":
+            headers["content-encoding"] = "gzip"
+            body = gzip.compress(body, 1)
         try:
             response = self._session.post(
-                url,
-                data=gzip.compress(body, 1),
+                settings.logs_url if signal == "logs" else settings.traces_url,
+                data=body,
                 headers=headers,
                 timeout=(min(timeout_s, 3.0), timeout_s),
-                verify=verify,
+                verify=settings.certificate or True,
                 allow_redirects=False,
             )
-        except (requests.RequestException, OSError):
+        except (requests.RequestException, OSError) as error:
+            if settings.certificate and "TLS CA certificate" in str(error):
+                _safely.warn("certificate", "%s", error)
             return 0, 0.0
         try:
             wait_s = float(response.headers.get("retry-after") or 0)
@@ -77,3 +83,6 @@ class Sender:
     def close(self) -> None:
         """Forget the connections; a forked child must not use its parent's."""
         self._session = None
+
+    def end(self) -> None:
+        """The process ends, and everything is sent."""

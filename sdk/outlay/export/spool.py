@@ -61,8 +61,12 @@ class Spool:
         self._aside_bytes = 0
 
     @classmethod
-    def of(cls, settings: Settings) -> Spool | None:
-        """The spool that the settings ask for, None where they ask for none or there can be none."""
+    def of(cls, settings: Settings, target: str = "") -> Spool | None:
+        """The spool that the settings ask for, None where they ask for none or there can be none.
+
+        Args:
+            target: Where spans go, where that is more than the server and the key of the settings.
+        """
         if fcntl is None or settings.spool_dir == OFF or settings.spool_file:
             return None
         where = settings.spool_dir
@@ -70,8 +74,8 @@ class Spool:
             state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
             where = os.path.join(state, "outlay", "spool")
         key = (settings.headers or {}).get("authorization", "")
-        target = hashlib.sha256(f"{settings.traces_url}\n{key}".encode()).hexdigest()[:12]
-        return cls(Path(where), target, settings.spool_bytes)
+        whole = f"{settings.traces_url}\n{key}" + (f"\n{target}" if target else "")
+        return cls(Path(where), hashlib.sha256(whole.encode()).hexdigest()[:12], settings.spool_bytes)
 
     def before_fork(self) -> None:
         """A file that is being made is made first: a child would hold it, and never know."""

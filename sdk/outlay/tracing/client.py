@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from opentelemetry import trace
 from opentelemetry.context import Context, get_current
@@ -26,7 +27,7 @@ from outlay.tracing.context import current_scope, span_around
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
     from opentelemetry.sdk.trace.id_generator import IdGenerator
 
     from outlay.export.queue import Pipeline
@@ -53,6 +54,7 @@ class Client:
         self.now_ns: Callable[[], int] = time.time_ns
         self.clock: Callable[[], int] | None = None  # set by tests: spans start and end by it, too
         self.pipeline: Pipeline | None = None
+        self._sender: Sender | None = None
         self.own_provider: TracerProvider | None = None
         self._own_tracer: trace.Tracer = trace.NoOpTracer()
         self._tracer: trace.Tracer = trace.NoOpTracer()
@@ -63,6 +65,7 @@ class Client:
         self._counted = False
         self.exiting = False
         self.parents: dict[int, SpanContext] = {}  # open spans of the application → the span of ours that they are in
+        self.queued: WeakSet[ReadableSpan] | None = None
         self.outermost: set[int] = set()  # ids of open spans that wait at their end until everything is sent
 
     def configure(
@@ -73,6 +76,7 @@ class Client:
         sender: Sender | None = None,
         ids: IdGenerator | None = None,
         provider: Any = None,
+        exporter: Any = None,
     ) -> None:
         """Take these settings from now on; what is queued goes out with them."""
         self.redact = redact
@@ -82,16 +86,20 @@ class Client:
             return
         from opentelemetry.sdk.resources import Resource
 
+        from outlay.export.choose import sender_for
         from outlay.export.encode import Encoder
         from outlay.export.queue import Pipeline
-        from outlay.export.sender import Sender
         from outlay.export.spool import Spool
 
         encoder = Encoder(settings)
-        spool = Spool.of(settings) if sender is None else None
+        spool = None
+        if sender is None:
+            sender = sender_for(settings, exporter)
+            spool = Spool.of(settings, sender.target)
+        self._sender = sender
         pipeline = Pipeline(
             settings,
-            sender or Sender(settings),
+            sender,
             encoder.spans,
             encoder.scores,
             exiting=self.exiting,
@@ -171,10 +179,11 @@ class Client:
         return self._tracer
 
     def _adopt(self, provider: Any) -> None:
-        from outlay.tracing.processor import OutlayProcessor
+        from outlay.tracing.processor import OutlayProcessor, sits_in
 
         if not any(known is provider for known in self._attached):
-            provider.add_span_processor(OutlayProcessor(self))
+            if not sits_in(provider):
+                provider.add_span_processor(OutlayProcessor(self))
             self._attached.append(provider)
         theirs = getattr(provider, "resource", None)
         if theirs is not None:
@@ -213,6 +222,16 @@ class Client:
         if self.settings.flush_at_end and current_scope(context).frame is None:
             self.outermost.add(span.get_span_context().span_id)
         return span
+
+    def watch_queued(self) -> None:
+        """Remember which spans processors queue, for an exporter that gets them, too."""
+        if self.queued is None:
+            self.queued = WeakSet()
+
+    def end(self) -> None:
+        """The process ends, and everything is sent."""
+        if self._sender is not None:
+            self._sender.end()
 
     def keeps_content(self, trace_id: int) -> bool:
         """Whether prompts and completions of this trace may be kept."""

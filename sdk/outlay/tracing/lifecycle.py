@@ -20,6 +20,7 @@ from outlay.tracing.client import Client, Redact
 _client = Client()
 _lock = threading.RLock()
 _started = False
+_parts: dict[str, Any] = {}
 _begins: list[Callable[[], None]] = []
 _ends: list[Callable[[Client], None]] = []
 
@@ -54,6 +55,8 @@ def init(
     set_global: bool | None = None,
     share_spans: bool | None = None,
     tracer_provider: Any = None,
+    exporter: Any = None,
+    protocol: str | None = None,
     wire: bool | None = None,
     spool_dir: str | None = None,
     spool_file: str | None = None,
@@ -81,6 +84,8 @@ def init(
         set_global: Serve as OpenTelemetry's tracer provider while the application has none.
         share_spans: Let the application's own exporters have Outlay's spans, too.
         tracer_provider: Use this provider instead of the global one.
+        exporter: Any SpanExporter of OpenTelemetry, which gets the spans instead of the server, through Outlay's queue.
+        protocol: `http/protobuf`, or `grpc` (`OTEL_EXPORTER_OTLP_PROTOCOL`).
         wire: Meter calls at the HTTP layer. On by default.
         spool_dir: Folder that keeps what is not sent yet, for the next start; `off`: none.
         spool_file: File for what could not be sent, to be loaded with `outlay ingest`.
@@ -94,6 +99,7 @@ def init(
         "headers": headers,
         "api_key": api_key,
         "service_version": service_version,
+        "protocol": protocol,
         "stream_usage": stream_usage,
         "capture_content": capture_content,
         "content_ratio": content_ratio,
@@ -107,25 +113,31 @@ def init(
         "mode": mode,
         "disabled": disabled,
     }
-    _start(given, explicit=True, redact=redact, provider=tracer_provider)
+    _start(given, explicit=True, redact=redact, provider=tracer_provider, exporter=exporter)
 
 
-def _start(given: dict[str, Any], *, explicit: bool, redact: Redact | None = None, provider: Any = None) -> None:
+def _start(given: dict[str, Any], *, explicit: bool, **parts: Any) -> None:
+    """Start, or say that it is too late; `parts` are those of `Client.configure`."""
     global _started
     with _lock:
         if _started and not explicit:
             return
         settings = Settings.from_env(os.environ, on_error=_bad_setting, **given)
         if _started and _client.explicit:
-            if settings != _client.settings:
-                _safely.warn("init", "init() was already called; the settings of the first call stay")
+            others = [name for name, value in parts.items() if value is not None and value is not _parts.get(name)]
+            said = [name for name, value in given.items() if value is not None]
+            others += [name for name in said if getattr(settings, name) != getattr(_client.settings, name)]
+            if others:
+                first = "init() was already called; the settings of the first call stay, other %s is not taken"
+                _safely.warn("init", first, ", ".join(others))
             return
         if not _started:
             atexit.register(_exit)
         _client.explicit = explicit
         _started = True
         _names.environment = settings.environment
-        _client.configure(settings, redact=redact, provider=provider)
+        _parts.update(parts)
+        _client.configure(settings, **parts)
         if _client.enabled and settings.wire:
             for begin in _begins:
                 begin()
@@ -169,6 +181,7 @@ def _exit() -> None:
     end_open_calls(_client)
     if _client.pipeline is not None:
         _client.pipeline.exit()
+    _client.end()
 
 
 children.watch(_exit)

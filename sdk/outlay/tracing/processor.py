@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakSet
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -24,6 +25,7 @@ class Recorder(Protocol):
     Attributes:
         parents: Ids of open spans of the application → the span of ours that they started in.
         outermost: Ids of open spans that wait at their end until everything is sent.
+        queued: Ended spans that a processor has queued, where an exporter of ours gets spans, too.
     """
 
     enabled: bool
@@ -31,6 +33,7 @@ class Recorder(Protocol):
     settings: Settings
     parents: dict[int, SpanContext]
     outermost: set[int]
+    queued: WeakSet[ReadableSpan] | None
 
 
 class OutlayProcessor(SpanProcessor):
@@ -72,6 +75,8 @@ class OutlayProcessor(SpanProcessor):
         pipeline = recorder.pipeline
         if recorder.enabled and pipeline is not None and context.trace_flags & TraceFlags.SAMPLED:
             try:
+                if recorder.queued is not None:
+                    recorder.queued.add(span)
                 pipeline.put(span if parent is None else inside_of(parent, span), context.span_id)
                 if recorder.outermost and context.span_id in recorder.outermost:
                     recorder.outermost.discard(context.span_id)
@@ -91,3 +96,9 @@ class OutlayProcessor(SpanProcessor):
         """Wait until what ended is delivered."""
         pipeline = self._recorder.pipeline
         return pipeline is None or pipeline.flush(timeout_millis / 1000)
+
+
+def sits_in(provider: Any) -> bool:
+    """Whether a processor of ours is in a tracer provider already, put there by its name."""
+    processors = getattr(getattr(provider, "_active_span_processor", None), "_span_processors", ())
+    return any(isinstance(processor, OutlayProcessor) for processor in processors)
