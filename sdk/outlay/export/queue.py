@@ -346,8 +346,10 @@ class Pipeline:
         return waiting >= self._max_spans or self._bytes + size > self._max_bytes
 
     def _is_nearly_full(self) -> bool:
+        """Whether it is time to make room, and most of what waits is in the file: small files would soon be many."""
         waiting = len(self._spans) + self._encoded - self._items
-        return 4 * waiting > 3 * self._max_spans or 4 * self._bytes > 3 * self._max_text_bytes
+        is_crowded = 4 * waiting > 3 * self._max_spans or 4 * self._bytes > 3 * self._max_text_bytes
+        return is_crowded and 2 * self._filed > waiting
 
     def _make_room(self) -> None:
         """Take what waits out of memory: it is sent from the spool's file later."""
