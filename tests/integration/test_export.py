@@ -166,14 +166,14 @@ def test_what_is_recorded_as_the_worker_leaves_is_sent_too(how: str) -> None:
         outlay.record(model="early", provider="p")
         pipeline = get_client().pipeline
         assert pipeline is not None
-        worker, late = pipeline._thread, threading.Thread(target=outlay.record, kwargs={"model": "late"})
+        worker, late = pipeline._worker.thread, threading.Thread(target=outlay.record, kwargs={"model": "late"})
         assert worker is not None
         leave = worker.join
 
         def join(timeout: float | None = None) -> None:
             leave()
             late.start()
-            until(lambda: bool(pipeline._spans), "recorded")
+            until(lambda: bool(pipeline._waiting), "recorded")
 
         worker.join = join  # type: ignore[method-assign]
         if how == "exit":
@@ -279,7 +279,7 @@ def test_a_stream_that_the_garbage_collector_ends_inside_the_queue_does_not_lock
     with capture() as sent:
         pipeline = get_client().pipeline
         assert pipeline is not None
-        pipeline._spans = Collecting()
+        pipeline._waiting.spans = Collecting()
         gc.disable()
         try:
             abandoned: list[Any] = [generator()]

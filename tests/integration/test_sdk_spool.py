@@ -29,7 +29,7 @@ outlay.init("app")
 
 def rest():
     # What has ended is in the file in a moment; another thread writes it.
-    while outlay.tracing.lifecycle.running().pipeline._unfiled:
+    while outlay.tracing.lifecycle.running().pipeline._filing.unfiled:
         time.sleep(0.01)
 
 @outlay.track(feature="work")
@@ -168,7 +168,7 @@ def test_all_files_of_a_process_together_hold_no_more_than_they_may_and_the_rest
         + """
 record(1000)
 pipeline = outlay.tracing.lifecycle.running().pipeline
-print(len(pipeline._left), sum(os.path.getsize(left.path) for left in pipeline._left))
+print(len(pipeline._filing.left), sum(os.path.getsize(left.path) for left in pipeline._filing.left))
 outlay.shutdown(30)
 stats = outlay.stats()
 print(stats["spooled"], stats["dropped"])

@@ -59,7 +59,7 @@ def bodies(files: Sequence[Left]) -> bytes:
 def test_long_texts_go_first_where_the_files_are_nearly_full(pipeline: Pipeline) -> None:
     for number in range(200):
         put(pipeline, number, "long" * 1000)
-    kept = bodies(pipeline._left)
+    kept = bodies(pipeline._filing.left)
     assert 10 * 4000 < len(kept) < 64_000
     assert pipeline.dropped == 0
     assert b"'number': 1," in kept
@@ -69,11 +69,11 @@ def test_long_texts_go_first_where_the_files_are_nearly_full(pipeline: Pipeline)
 def test_a_forked_child_holds_none_of_its_parents_files(pipeline: Pipeline) -> None:
     for number in range(60):
         put(pipeline, number)
-    held = [left.descriptor for left in pipeline._left]
+    held = [left.descriptor for left in pipeline._filing.left]
     assert held
     copies = [os.dup(one) for one in held]  # as the parent goes on holding them
     pipeline.after_fork()
-    assert pipeline._left == []
+    assert pipeline._filing.left == []
     for one in held:
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(one)
@@ -88,7 +88,7 @@ def test_files_that_made_room_go_where_the_settings_send_to_and_those_of_others_
         put(pipeline, number)
     folder = tmp_path / "spool"
     (other,) = _of_another_process(folder)
-    pipeline._left.append(other)
+    pipeline._filing.left.append(other)
     late = started(Spool(folder, "two", 64_000))
     pipeline.hand_over(late)
     late.shutdown(0)

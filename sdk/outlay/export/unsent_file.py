@@ -1,4 +1,4 @@
-"""`spool_file`: a file of what could not be sent, for `outlay ingest`; the spool (`spool.py`) is another thing."""
+"""`spool_file`: the spool as one file that the user names, of what could not be sent, for `outlay ingest`."""
 
 from __future__ import annotations
 

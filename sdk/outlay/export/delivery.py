@@ -1,0 +1,117 @@
+"""Sends one request until it is taken, refused for good, or time is up.
+
+Retryable answers (429, 502, 503, 504 and connection errors, as in the OTLP specification) are retried with backoff and
+jitter, anything else is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+from outlay import _safely
+from outlay.export.filing import Filing
+from outlay.export.progress import Progress
+from outlay.export.sender import Sender, unseen
+from outlay.export.unsent_file import appended
+from outlay.settings import Settings
+
+RETRYABLE = frozenset({429, 502, 503, 504})
+
+_BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+_MAX_RETRY_AFTER_S = 60.0
+
+
+class Delivery:
+    """Of one pipeline.
+
+    Attributes:
+        hand_on: Set once another pipeline has taken over: takes signal, request and how many are in it.
+    """
+
+    def __init__(self, settings: Settings, sender: Sender, progress: Progress, filing: Filing) -> None:
+        self._settings = settings
+        self._sender = sender
+        self._progress = progress
+        self._filing = filing
+        self.hand_on: Callable[[str, bytes, int], None] | None = None
+
+    def deliver(self, signal: str, body: bytes, count: int, filed: int = 0, *, kept: bool = False) -> bool:
+        """Send a request; whether it, or what stands for it, is where it belongs.
+
+        Args:
+            signal: `traces` or `logs`.
+            body: The request.
+            count: How many spans or scores are in it.
+            filed: How many of them are in the spool's file.
+            kept: It is of a file that is put aside, and stays there until it is taken.
+        """
+        if not count:
+            return True
+        attempt, file = 0, self._filing.file
+        while True:
+            deadline = self._progress.deadline
+            timeout_s = self._settings.export_timeout_s
+            if deadline is not None:
+                timeout_s = min(timeout_s, deadline - time.monotonic())
+                if timeout_s <= 0:
+                    return self._keep_or_drop(signal, body, count, "time is up", kept, filed, file)
+            with unseen():
+                status, wait_s = self._sender.send(signal, body, timeout_s)
+            if 200 <= status < 300:
+                self._progress.counts.add(exported=self._progress.landed(count))
+                self._filing.sent(filed, file)
+                return True
+            if status and status not in RETRYABLE:
+                self._filing.sent(filed, file)
+                self._drop(signal, body, count, f"the server answered {status}")
+                return kept
+            attempt += 1
+            if self.hand_on is not None:
+                landed = self._progress.landed(count)
+                if not kept and landed:
+                    self.hand_on(signal, body, count)
+                return False
+            if self._progress.deadline is not None and attempt > 1:
+                return self._keep_or_drop(signal, body, count, "the process is ending", kept, filed, file)
+            if self._settings.spool_file and attempt > 2:
+                return self._drop(signal, body, count, "the server is away")
+            if attempt == 3:
+                _safely.warn(
+                    "endpoint", "%s does not take spans (status %d); retrying", self._settings.endpoint, status
+                )
+            pause = max(_BACKOFF_S[min(attempt, len(_BACKOFF_S)) - 1], min(wait_s, _MAX_RETRY_AFTER_S))
+            self._pause(pause * random.uniform(0.8, 1.2))
+
+    def _pause(self, seconds: float) -> None:
+        """Back off; the end of the process, a pipeline that takes over and a waiting flush cut it short."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and self._progress.deadline is None and self.hand_on is None:
+            if self._progress.flushes and seconds > 1 and left < seconds - 1:
+                return
+            time.sleep(min(left, 0.05))
+
+    def _keep_or_drop(self, signal: str, body: bytes, count: int, why: str, kept: bool, filed: int, file: int) -> bool:
+        """The process ends: what is in a file stays there, the rest is dropped."""
+        if not kept and not filed:
+            return self._drop(signal, body, count, why)
+        landed = self._progress.landed(count)
+        if not kept and self._filing.leave_filed(filed, file):  # otherwise it is counted with the file
+            self._progress.counts.add(spooled=min(landed, filed), dropped=max(landed - filed, 0))
+        return False
+
+    def _drop(self, signal: str, body: bytes, count: int, why: str) -> bool:
+        """Put it into the user's file, if there is one; else count it as lost, and say so."""
+        if signal == "traces" and self._settings.spool_file and appended(self._settings, body):
+            self._progress.counts.add(spooled=self._progress.landed(count))
+            return True
+        with self._progress.lock:
+            lost = self._progress.landed(count)
+            self._progress.counts.add(dropped=lost)
+            self._progress.failures += 1
+            is_told = self._progress.deadline is not None or not lost  # shutdown tells its own, once
+        if not is_told:
+            _safely.warn("drop", "%d spans dropped: %s", count, why)
+        return False
