@@ -103,7 +103,9 @@ def test_the_calls_of_one_model_go_to_another(world: World) -> None:
     assert rows["search"]["change_usd"] == cost(MINI, 6000, 4000, 2000) - SEARCH
     # a week as a month of 30.4375 days
     assert found["actual_per_month_usd"] == (found["actual_usd"] * D("30.4375") / 7).quantize(D("1e-12"))
-    assert any("answers as well is not known" in caveat for caveat in found["caveats"])
+    assert any(
+        "Quality unknown: whether gpt-4o-mini answers as well is not known" in caveat for caveat in found["caveats"]
+    )
 
 
 def test_another_provider_is_found_and_its_tokenizer_named(world: World) -> None:
@@ -218,3 +220,43 @@ def test_a_model_that_was_replaced_is_not_there_any_more(world: World) -> None:
     ]
     with pytest.raises(BadRequest, match="no billed call is to 'gpt-4o' here"):
         world.ask(*changes)
+
+
+def test_measured_quality_is_used_where_there_is_one(world: World) -> None:
+    rows = [
+        call(
+            timedelta(minutes=k),
+            feature=feature,
+            input_tokens=100,
+            output_tokens=10,
+            **{**world.named(model), "request_model": asked},
+        )
+        for feature, model, asked, n in (
+            ("faq", "gpt-4o-2024-11-20", "gpt-4o", 40),
+            ("faq", "gpt-4o-mini", "gpt-4o-mini", 40),
+            ("mail", "gpt-4o", "gpt-4o", 40),
+            ("mail", "gpt-4o-mini", "gpt-4o-mini", 29),
+        )
+        for k in range(n)
+    ]
+    put_priced(world.store, world.book, *rows)
+    told = [
+        {"project": "default", "trace_id": row["trace_id"], "span_id": row["span_id"], "name": "good", "label": ""}
+        | {"value": float(n % 40 < (38 if row["model"] == "gpt-4o-mini" else 36)), "at": DAY}
+        for n, row in enumerate(rows)
+    ]
+    writer = world.store.writer()
+    writer.insert("scores", told)
+    writer.close()
+    found = world.ask({"replace_model": {"from": "gpt-4o", "to": "gpt-4o-mini"}})
+    faq, mail = found["quality"]
+    assert (faq["feature"], faq["from_n"], faq["to_n"], faq["from_mean"], faq["to_mean"]) == ("faq", 40, 40, 0.9, 0.95)
+    assert faq["difference"] == pytest.approx(0.05)
+    assert faq["ci_low"] < 0 < faq["ci_high"]
+    assert (mail["to_n"], mail["difference"], mail["verdict"]) == (29, None, "not enough data")
+    [said] = [caveat for caveat in found["caveats"] if "quality" in caveat]
+    assert said.startswith("Measured quality of gpt-4o-mini: faq 0.95 in place of 0.9 (good, the interval holds both).")
+    assert said.endswith("Elsewhere its quality is unknown.")
+    cascade = {"cheap": "gpt-4o-mini", "expensive": "gpt-4o", "escalation_rate": "0.2"}
+    assert [row["from_model"] for row in world.ask({"cascade": cascade})["quality"]] == [None, None]
+    assert world.ask({"price_discount": "0.1"})["quality"] == []

@@ -19,8 +19,9 @@ from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import NOT_ANSWERS, BadRequest, Scope, filter_sql
 from outlay_analytics.questions.experiments import MARGIN, amount, judge
 from outlay_analytics.questions.routing_proposal import propose
+from outlay_analytics.questions.scored_models import MAX_SCORES
 from outlay_analytics.questions.scores import SQL, Score, about, choose, list_scores, scored
-from outlay_analytics.questions.tradeoff import MAX_SCORES, TASK
+from outlay_analytics.questions.tradeoff import TASK
 from outlay_analytics.statistics.intervals import Interval
 from outlay_analytics.statistics.off_policy import LEAST_EFFECTIVE, Stratum, Sums, Value, value_of
 from outlay_collector.store import Store, load_sql

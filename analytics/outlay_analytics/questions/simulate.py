@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 from typing import Any
 
-from outlay_analytics.query.amounts import MONTH_DAYS, PICO
+from outlay_analytics.query.amounts import MONTH_DAYS
 from outlay_analytics.query.model_facts import model_facts
 from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.text import sql_instant
@@ -36,6 +36,8 @@ from outlay_analytics.questions.changes import (
     ReplaceModel,
     ShorterPrompt,
 )
+from outlay_analytics.questions.simulate_quality import Swap, measured_quality
+from outlay_analytics.questions.simulate_rows import EXACT, added, feature_row, shown
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.store import Row, Store, load_sql
 from outlay_collector.store.client import Writer
@@ -43,7 +45,6 @@ from outlay_collector.store.client import Writer
 SQL = "outlay_analytics.questions.sql"
 MAX_BRANCHES = 16
 MAX_FEATURES = 20_000
-EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
 MILLION = 1_000_000
 
 
@@ -66,6 +67,7 @@ class Scenario:
     traffic: list[Row]
     params: dict[str, Any]
     caveats: list[str] = field(default_factory=list)
+    swaps: list[Swap] = field(default_factory=list)
 
     def apply(self, number: int, change: Change) -> None:
         """Make a change on top of those before it.
@@ -128,6 +130,7 @@ class Scenario:
         self._to("replace_model", n, change.target, hit)
         self._each("simulate_model", n=n, hit=condition, only="1")
         self._compare_makers(change.source, change.target.name)
+        self.swaps.append(Swap(change.source, change.target.name))
         for row in hit:
             row["model"] = row["request_model"] = change.target.name
 
@@ -155,7 +158,7 @@ class Scenario:
             f"That {change.escalation_rate.normalize():f} of the requests escalate is assumed; a cascade that runs "
             "measures it. Both attempts of an escalated request are paid for, and it takes the time of both."
         )
-        self._quality(change.cheap.name)
+        self.swaps.append(Swap(None, change.cheap.name))
 
     def _to(self, name: str, n: str, model: Model, hit: Sequence[Row]) -> None:
         """Who sells a model to each of the calls: their provider if it does, else its maker.
@@ -193,12 +196,6 @@ class Scenario:
             self.caveats.append(
                 f"Tokens are those that {source} counted; {target} counts the same text with another tokenizer."
             )
-        self._quality(target)
-
-    def _quality(self, target: str) -> None:
-        self.caveats.append(
-            f"Whether {target} answers as well is not known here; compare them in an experiment or by their scores."
-        )
 
 
 def simulate(
@@ -224,7 +221,8 @@ def simulate(
 
     Returns:
         `window`, `currency`, `actual_usd`, `scenario_usd`, `change_usd`, `change_ratio`, both per month, `coverage`,
-        `touched_calls`, `rows` by feature (all others as one with `remainder`) and `caveats`.
+        `touched_calls`, `rows` by feature (all others as one with `remainder`), `quality` (how the answers of another
+        model are scored in the same features, see `simulate_quality`) and `caveats`.
 
     Raises:
         BadRequest: For a change that concerns no call, a model without a price, too many branches or features.
@@ -248,10 +246,11 @@ def simulate(
             sums[feature] = EXACT.add(sums[feature], EXACT.multiply(branch.weight, usd))
             touched[feature] = max(touched[feature], calls)
     per_month = MONTH_DAYS * 86400 / Decimal(scope.window.length.total_seconds()) if scope.window.length else None
-    rows = [_row(row, sums[str(row["value"])], touched[str(row["value"])], per_month) for row in actual]
+    rows = [feature_row(row, sums[str(row["value"])], touched[str(row["value"])], per_month) for row in actual]
     calls, priced = (sum(int(row[name]) for row in actual) for name in ("calls", "priced_calls"))
-    whole = _added(rows, per_month)
-    caveats = list(dict.fromkeys(scenario.caveats))
+    whole = added(rows, per_month)
+    judged, unknown = measured_quality(store, scope, scenario.swaps)
+    caveats = list(dict.fromkeys([*scenario.caveats, *unknown]))
     if priced < calls:
         caveats.append(f"{calls - priced} of {calls} calls have no known cost and are in neither figure.")
     return {
@@ -259,7 +258,8 @@ def simulate(
         "currency": "USD",
         **{name: value for name, value in whole.items() if name != "calls"},
         "coverage": {"calls": calls, "priced_calls": priced, "priced_ratio": priced / calls if calls else None},
-        "rows": _shown(rows, limit, per_month),
+        "rows": shown(rows, limit, per_month),
+        "quality": judged,
         "caveats": caveats,
     }
 
@@ -291,48 +291,3 @@ def _actual(store: Store, scope: Scope) -> list[Row]:
     source = spend_source(store, scope, ("feature",))
     sql = load_sql(SQL, "showback", source=source.sql)
     return store.query(sql, {**source.params, "max_rows": MAX_FEATURES + 1})
-
-
-def _row(row: Row, scenario: Decimal, touched: int, per_month: Decimal | None) -> dict[str, Any]:
-    known = int(row["priced_calls"]) > 0
-    return {
-        "feature": row["value"] or None,
-        "calls": int(row["calls"]),
-        "touched_calls": touched,
-        **_figures(
-            row["cost_usd"] if known else None, scenario.quantize(PICO, context=EXACT) if known else None, per_month
-        ),
-    }
-
-
-def _figures(actual: Decimal | None, scenario: Decimal | None, per_month: Decimal | None) -> dict[str, Any]:
-    change = None if actual is None or scenario is None else scenario - actual
-    return {
-        "actual_usd": actual,
-        "scenario_usd": scenario,
-        "change_usd": change,
-        "change_ratio": float(change / actual) if change is not None and actual else None,
-        "actual_per_month_usd": _month(actual, per_month),
-        "scenario_per_month_usd": _month(scenario, per_month),
-    }
-
-
-def _month(usd: Decimal | None, per_month: Decimal | None) -> Decimal | None:
-    """An amount of the window as one of a month of 365.25 / 12 days."""
-    return None if usd is None or per_month is None else (usd * per_month).quantize(PICO, context=EXACT)
-
-
-def _added(rows: Sequence[Mapping[str, Any]], per_month: Decimal | None) -> dict[str, Any]:
-    known = [row for row in rows if row["actual_usd"] is not None]
-    actual, scenario = (
-        sum((row[name] for row in known), Decimal(0)) if known or not rows else None
-        for name in ("actual_usd", "scenario_usd")
-    )
-    counts = {name: sum(row[name] for row in rows) for name in ("calls", "touched_calls")}
-    return counts | _figures(actual, scenario, per_month)
-
-
-def _shown(rows: Sequence[dict[str, Any]], limit: int, per_month: Decimal | None) -> list[dict[str, Any]]:
-    if len(rows) <= limit:
-        return list(rows)
-    return [*rows[:limit], {"feature": None, **_added(rows[limit:], per_month), "remainder": True}]

@@ -20,7 +20,8 @@ from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import NOT_ANSWERS, BadRequest, Scope, expression, filter_sql
 from outlay_analytics.questions.experiments import MARGIN
 from outlay_analytics.questions.quality import Sums
-from outlay_analytics.questions.scores import SQL, Score, about, choose, list_scores, scored
+from outlay_analytics.questions.scored_models import MAX_SCORES, sums_by_model
+from outlay_analytics.questions.scores import SQL, about, choose, list_scores
 from outlay_analytics.statistics.durations import p95_interval_ms
 from outlay_analytics.statistics.intervals import difference, wilson
 from outlay_analytics.statistics.intervals import interval as interval_of
@@ -30,7 +31,6 @@ from outlay_collector.store import Store, load_sql
 TASK = "if(c.task != '', c.task, c.feature)"
 MAX_ROWS = 1000
 LEAST_SCORED = 30
-MAX_SCORES = 8  # names that are looked at to find the one of each task
 ASSUMPTION = "the calls of the other models are like those that this model answered"
 # Words of a task's name that tell which row of the starting matrix is about it.
 WORDS = {
@@ -67,7 +67,7 @@ def tradeoff(store: Store, scope: Scope, score: str = "", success: str = "", mar
         raise BadRequest("success is about one score: name it with score=")
     scores = list_scores(store, scope, success)
     chosen = choose(scores, score, success)
-    sums, told = _sums(store, scope, [chosen] if score and chosen else scores[:MAX_SCORES])
+    sums, told = sums_by_model(store, scope, [chosen] if score and chosen else scores[:MAX_SCORES], TASK)
     found_calls = _calls(store, scope)
     calls = found_calls[:MAX_ROWS]
     times = [raw[name] for raw in calls for name in ("first_at", "last_at")]
@@ -231,39 +231,6 @@ def _priced(row: Row) -> int:
 
 def _usd(amount: float) -> Decimal:
     return Decimal(f"{amount:.12f}")
-
-
-def _sums(store: Store, scope: Scope, scores: Sequence[Score]) -> tuple[dict[tuple[str, str], Sums], dict[str, str]]:
-    """Sums by task and model, and the score that each task is judged by: the one that most of its answers have."""
-    sums: dict[tuple[str, str], Sums] = {}
-    told: dict[str, str] = {}
-    most: dict[str, int] = {}
-    for score in scores:
-        found = _sums_of(store, scope, score)
-        answers: dict[str, int] = {}
-        for (task, _), one in found.items():
-            answers[task] = answers.get(task, 0) + one.score.units
-        for task, n in answers.items():
-            if n > most.get(task, 0):
-                most[task], told[task] = n, score.name
-                sums = {key: one for key, one in sums.items() if key[0] != task}
-                sums |= {key: one for key, one in found.items() if key[0] == task}
-    return sums, told
-
-
-def _sums_of(store: Store, scope: Scope, score: Score) -> dict[tuple[str, str], Sums]:
-    relation = scored(store, scope, score, ("task_or_feature", "model"), own={"task_or_feature": TASK})
-    sql = load_sql(
-        SQL,
-        "quality",
-        keys="told[1] AS task, told[2] AS model",
-        group="task, model",
-        scored=relation.sql,
-        success=relation.success,
-        judged=relation.judged,
-    )
-    rows = store.query(sql, relation.params | {"max_rows": 10 * MAX_ROWS})
-    return {(row["task"], row["model"]): Sums(row) for row in rows}
 
 
 def _calls(store: Store, scope: Scope) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from outlay_analytics.questions.simulate import simulate
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.pages import parts
+from outlay_web.pages.experiments import signed
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import View
 
@@ -53,6 +54,7 @@ def page(view: View) -> Page:
         "found": found,
         "tiles": tiles(view, found) if found else [],
         "table": scenario_table(view, found) if found else None,
+        "quality": quality_table(view, found) if found and found["quality"] else None,
         "given": given,
         "models": [row["model"] for row in parts.shown_rows(models) if row["model"]],
         "problem": problem,
@@ -162,3 +164,39 @@ def scenario_table(view: View, found: Row) -> Table:
             key = parts.key_of(row, "feature")
             lines.append([Cell(key, view.narrowed("feature", key)), *cells])
     return Table("features", "Actual and scenario by feature", columns, lines, others)
+
+
+def quality_table(view: View, found: Row) -> Table:
+    """How the answers of other models are scored in the same features."""
+    columns = [
+        Column("Feature", "name", "feature"),
+        Column("In place of", "name", "from_model"),
+        Column("Model", "name", "to_model"),
+        Column("Score", "text", "score"),
+        Column("Mean", "number", "from_mean", "Mean score of the calls that would go elsewhere"),
+        Column("Scores", "count", "from_n"),
+        Column("Mean there", "number", "to_mean", "Mean score of the other model"),
+        Column("Scores", "count", "to_n"),
+        Column("Difference", "text", "difference"),
+        Column("95 %", "text", "interval"),
+        Column("Verdict", "text", "verdict", "No worse: within 0.02"),
+    ]
+    lines = []
+    for row in found["quality"]:
+        known = row["ci_low"] is not None
+        lines.append(
+            [
+                Cell(row["feature"], view.narrowed("feature", row["feature"], "/quality", group_by="model")),
+                Cell(row["from_model"], label=row["from_model"] or "all others"),
+                Cell(row["to_model"]),
+                Cell(row["score"]),
+                Cell(row["from_mean"]),
+                Cell(row["from_n"]),
+                Cell(row["to_mean"]),
+                Cell(row["to_n"]),
+                Cell(signed(row["difference"], "number") if row["difference"] is not None else "unknown"),
+                Cell(f"{signed(row['ci_low'], 'number')} to {signed(row['ci_high'], 'number')}" if known else ""),
+                Cell(row["verdict"]),
+            ]
+        )
+    return Table("quality", "Measured quality", columns, lines)
