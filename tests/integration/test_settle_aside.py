@@ -47,6 +47,11 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settle, "gather", gather)
 
 
+def aside(world: World) -> list[str]:
+    """Of the traces that are set aside those of this world."""
+    return [trace for project, trace in world.settler.set_aside if project == world.project]
+
+
 def sent(world: World) -> None:
     for n in range(5):
         world.span("poison" if n == 2 else f"good {n}", usage(10, n + 1), trace=f"trace {n}", at_ms=n)
@@ -60,7 +65,8 @@ def test_a_trace_that_raises_is_set_aside_and_all_others_are_settled(
     with caplog.at_level(logging.ERROR):
         assert [row["name"] for row in world.calls()] == ["good 0", "good 1", "good 3", "good 4"]
     trace = (world.project, hex_of("trace 2", 32))
-    assert world.settler.set_aside == {trace: "OverflowError: cannot convert float infinity to integer"}
+    assert world.settler.set_aside[trace] == "OverflowError: cannot convert float infinity to integer"
+    assert aside(world) == [trace[1]]
     assert caplog.text.count(trace[1]) == 1
     world.span("later", usage(1, 1), trace="later", at_ms=9)
     assert "later" in [row["name"] for row in world.calls()]
@@ -101,18 +107,83 @@ def test_another_process_knows_it_tries_it_again_and_settles_it_when_it_can(
     mended.close()
 
 
+def test_a_store_that_fails_meanwhile_does_not_make_another_process_forget_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        poisoned(patched)
+        sent(world)
+        world.settle()
+
+    def gone(*_: Any) -> Any:
+        raise StoreError("gone", retryable=True)
+
+    mended = Settler(world.settler.store, world.settler.prices)
+    with monkeypatch.context() as patched:
+        patched.setattr(settle, "gather", gone)
+        with pytest.raises(StoreError, match="gone"):
+            mended.run_once()
+    mended.run_once()
+    assert len(world.calls()) == 5
+    mended.close()
+
+
+def test_what_fails_again_waits_twice_as_long_though_it_changes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, runs = [NOON], [0]
+    settler = Settler(world.settler.store, world.settler.prices, clock=lambda: now[0])
+
+    def bad(*_: Any) -> Any:
+        runs[0] += 1
+        raise OverflowError("infinity")
+
+    def runs_after(seconds: int) -> int:
+        now[0] += timedelta(seconds=seconds)
+        before = runs[0]
+        world.span("poison", usage(1, 1), trace="p", at_ms=runs[0])
+        monkeypatch.setattr(world, "settler", settler)
+        world.settle()
+        return runs[0] - before
+
+    with monkeypatch.context() as patched:
+        patched.setattr(settle, "resolve", bad)
+        tried = [runs_after(seconds) for seconds in (0, 0, 2, 1, 2, 3, 1)]
+    assert [bool(each) for each in tried] == [True, False, True, False, True, False, True]
+    settler.close()
+
+
+def test_a_storm_of_traces_that_fail_is_bounded_and_loses_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs, now = [0], [NOON]
+    settler = Settler(world.settler.store, world.settler.prices, clock=lambda: now[0])
+    monkeypatch.setattr(world, "settler", settler)
+    monkeypatch.setattr(settle, "MOST_FAILED", 4)
+
+    def bad(*_: Any) -> Any:
+        runs[0] += 1
+        raise OverflowError("infinity")
+
+    for n in range(64):
+        world.span(f"poison {n}", usage(1, n + 1), trace=f"poison {n}", at_ms=n)
+    with monkeypatch.context() as patched:
+        patched.setattr(settle, "resolve", bad)
+        world.settle()
+    assert (runs[0] < 40, len(aside(world))) == (True, 64)
+    now[0] += timedelta(seconds=2)
+    assert len(world.calls()) == 64
+    assert aside(world) == []
+    settler.close()
+
+
 def test_a_store_that_fails_is_no_trace_s_fault(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> Any:
         raise StoreError("gone", retryable=True)
 
     sent(world)
-    before = dict(world.settler.set_aside)
     with monkeypatch.context() as patched:
         patched.setattr(settle, "gather", broken)
         with pytest.raises(StoreError, match="gone"):
             world.settle()
     assert len(world.calls()) == 5
-    assert world.settler.set_aside == before
+    assert aside(world) == []
 
 
 def test_a_first_connection_to_other_cells_that_fails_is_made_again(shared: tuple[Store, Settler]) -> None:
@@ -177,8 +248,7 @@ def test_the_status_and_the_metrics_tell_of_a_trace_that_was_set_aside(
             assert (one["project"], one["trace_id"], one["reason"][:13]) == ("default", f"{1:032x}", "OverflowError")
             assert "1 trace cannot be settled." in server.get("/settings").text
         server.send_spans([llm_span(2, 1)])
-        server.wait_for_calls(1)
+        until(lambda: value(server, "outlay_set_aside_traces") == 0)  # by itself, after a wait
+        server.wait_for_calls(2)
         assert value(server, "outlay_job_failures_total", job="settle") == 1
         assert value(server, "outlay_unsettled_traces") == 0
-        server.send_spans([llm_span(1, 2)])
-        until(lambda: value(server, "outlay_set_aside_traces") == 0)

@@ -25,7 +25,7 @@ import pyarrow as pa
 from outlay.errors import StoreError
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.settle.across import Across, Source
-from outlay_collector.settle.aside import Aside
+from outlay_collector.settle.aside import Aside, Trace
 from outlay_collector.settle.calls import REQUESTS, create
 from outlay_collector.settle.facts import Role
 from outlay_collector.settle.gather import EVER, gather, traces
@@ -44,6 +44,8 @@ UNKNOWN_TABLE = 60
 BATCH_SPANS = 100_000
 BATCH_TRACES = 50_000
 RESETTLE_TRACES = 5_000
+MOST_FAILED = 64
+"""So many traces that fail are searched for in a run, in halves."""
 # Of a trace with more spans, or over more hours, only what a change touches is read and settled again.
 GIANT_SPANS = 10_000
 GIANT_HOURS = 24
@@ -96,7 +98,7 @@ class Settler:
     def run_once(self) -> bool:
         """Settle the next batch of changed traces. Returns whether more is waiting."""
         try:
-            self.settle(self._aside.recalled())
+            self.settle(self._aside.due())
             # A mark that another node took may come here after a later one; to go on from that would pass it over.
             self.store.local.sync(self._writer, "dirty_traces")
             batch = self._waiting.next(BATCH_SPANS, BATCH_TRACES)
@@ -104,7 +106,7 @@ class Settler:
                 return False
             # Another node may have taken what these marks are about; it had it before they were made.
             self.store.local.sync(self._writer, *READ)
-            for changed, tells in ((batch.changed, True), (batch.told, False)):
+            for changed, tells in ((self._tried_now(batch.changed), True), (self._tried_now(batch.told), False)):
                 if len(changed):
                     self._settle_what_can_be(changed, tells=tells)
             self._waiting.settled(batch)
@@ -137,28 +139,41 @@ class Settler:
         """Settle traces; of a run that fails by what it read, halves, until the traces that do it are found.
 
         A failing store is nobody's fault: then all is tried again. A trace that is set aside stays as it was settled
-        before, and is tried again when it changes.
+        before, and is tried again when it changes, and without that, after a wait that doubles. Where very many fail,
+        the rest of the run is set aside unsearched, so that what comes after does not wait for it.
         """
-        try:
-            self._settle(changed, tells=tells)
-        except StoreError:
-            raise
-        except Exception as exc:
-            if len(changed) == 1:
-                self._put_aside(changed, exc)
-                return
-            middle = len(changed) // 2
-            self._settle_what_can_be(changed.slice(0, middle), tells=tells)
-            self._settle_what_can_be(changed.slice(middle), tells=tells)
-        else:
-            if self.set_aside:
-                self._aside.take(_names(changed))
+        failed: dict[Trace, Exception] = {}
+        parts = [changed]
+        while parts:
+            part = parts.pop()
+            try:
+                self._settle(part, tells=tells)
+            except StoreError:
+                raise
+            except Exception as exc:
+                if len(part) > 1 and len(failed) < MOST_FAILED:
+                    middle = len(part) // 2
+                    parts += [part.slice(middle), part.slice(0, middle)]
+                    continue
+                self._prepare()  # raises where it is not the traces' fault
+                failed |= dict.fromkeys(_names(part), exc)
+            else:
+                if self.set_aside:
+                    self._aside.take(_names(part))
+        new = self._aside.put({trace: f"{type(exc).__name__}: {exc}" for trace, exc in failed.items()})
+        if new:
+            logger.error(
+                "%d traces cannot be settled and are set aside: trace %s of project %s …",
+                len(new),
+                *reversed(new[0]),
+                exc_info=failed[new[0]],
+            )
 
-    def _put_aside(self, changed: pa.Table, exc: Exception) -> None:
-        self._prepare()  # raises where it is not the trace's fault
-        (trace,) = _names(changed)
-        if self._aside.put(trace, exc):
-            logger.error("trace %s of project %s cannot be settled and is set aside", trace[1], trace[0], exc_info=exc)
+    def _tried_now(self, changed: pa.Table) -> pa.Table:
+        """Changed traces without those that are set aside and wait."""
+        if not self.set_aside:
+            return changed
+        return changed.filter(pa.array([not self._aside.waits(trace) for trace in _names(changed)], pa.bool_()))
 
     def _settle(self, changed: pa.Table, *, tells: bool = True) -> None:
         """Settle traces; `tells` other cells of theirs that are concerned."""
@@ -210,7 +225,7 @@ class Settler:
             self._writer.run(f"TRUNCATE TABLE {table}")
 
 
-def _names(changed: pa.Table) -> list[tuple[str, str]]:
+def _names(changed: pa.Table) -> list[Trace]:
     """Traces as (project, trace id)."""
     return [
         (text(project), text(trace_id))
