@@ -27,7 +27,7 @@ def test_what_the_month_holds_is_found_by_clicking(open_tab: OpenTab, demo_site:
     # The experiment's result is known: the small model's summaries are accepted less often, at lower cost.
     page.click("nav >> text=Experiments")
     page.click("tbody a:has-text('summary-model')")
-    assert page.locator(".tile", has_text=" is").first.inner_text().split("\n")[1] in ("worse", "better")
+    assert page.locator(".tile", has_text="small is").inner_text().split("\n")[1] == "worse"
     page.locator("section[aria-label^='Against'] tbody a").first.click()
     assert page.locator("h1").inner_text() == "Decide"
     assert "trade-off" in page.locator(".tiles").inner_text()

@@ -309,6 +309,7 @@ def test_what_is_changed_is_answered_as_described(world: Documented) -> None:
     note = {"kind": "note", "text": "seen", "by": "ann"}
     noted = world.ask("post", "/incidents/{incident_id}/events", body=note, incident_id=incident)
     assert noted.json["notes"][-1]["text"] == "seen"
+    assert world.ask("post", "/incidents/{incident_id}/silence", incident_id=incident).json["silenced_until"]
     assert world.ask("post", "/markers", body={"name": "deploy 1", "scope": {"feature": "search"}}).status == 201
     rule = {"kind": "entity_usd", "threshold": "1", "per": "user"}
     assert world.ask("put", "/rules/{name}", body=rule, name="users").json["watches"]

@@ -116,6 +116,33 @@ def acknowledge(
     return _shown(found[0], silences.get((project, found[0].fingerprint)), row, undelivered)
 
 
+def silence_watched(
+    writer: Writer,
+    project: str,
+    fingerprint: str,
+    now: datetime,
+    until: datetime | None = None,
+    by: str = "",
+    comment: str = "",
+) -> datetime:
+    """Say nothing about what is watched until `until` (by default a day), over its occurrences; returns when it ends.
+
+    A time in the past ends a silence.
+
+    Raises:
+        BadRequest: If it would last longer than `LONGEST_SILENCE`: nobody would remember it.
+    """
+    if until is not None and until - now > LONGEST_SILENCE:
+        raise BadRequest(
+            f"until {until.isoformat()} is too far ahead: a silence ends within {LONGEST_SILENCE.days} days; for what "
+            "should never be told, remove the channel from the budget's notify"
+        )
+    end = until or now + timedelta(days=1)
+    row = {"project": project, "fingerprint": fingerprint, "until": end.astimezone(UTC), "comment": comment[:1000]}
+    writer.insert("silences", [{**row, "created_by": by[:200], "created_at": now}])
+    return end
+
+
 def silence(
     store: Store,
     writer: Writer,
@@ -128,33 +155,15 @@ def silence(
 ) -> dict[str, Any] | None:
     """Say nothing about what this alert watches until `until` (by default a day), over its occurrences.
 
-    Returns None if there is no such alert. A time in the past ends a silence.
+    Returns None if there is no such alert.
 
     Raises:
-        BadRequest: If it would last longer than `LONGEST_SILENCE`: nobody would remember it.
+        BadRequest: As `silence_watched`.
     """
-    if until is not None and until - now > LONGEST_SILENCE:
-        raise BadRequest(
-            f"until {until.isoformat()} is too far ahead: a silence ends within {LONGEST_SILENCE.days} days; for what "
-            "should never be told, remove the channel from the budget's notify"
-        )
     found = read_alerts(store, project=project, alert_id=alert_id)
     if not found:
         return None
-    end = until or now + timedelta(days=1)
-    writer.insert(
-        "silences",
-        [
-            {
-                "project": project,
-                "fingerprint": found[0].fingerprint,
-                "until": end.astimezone(UTC),
-                "comment": comment[:1000],
-                "created_by": by[:200],
-                "created_at": now,
-            }
-        ],
-    )
+    end = silence_watched(writer, project, found[0].fingerprint, now, until, by, comment)
     on_it = read_acknowledgements(store, found).get(alert_id)
     undelivered = _delivery_error(found[0], _undelivered(store, project))
     return _shown(found[0], end if end > now else None, on_it, undelivered)

@@ -348,8 +348,15 @@ def parse_instant(name: str, text: str, now: datetime, zone: str = "UTC") -> dat
     """One instant of the query string, as aware UTC; a date without a time is its midnight in `zone`.
 
     Raises:
-        BadRequest: If it cannot be read.
+        BadRequest: If it cannot be read, or no window can hold it.
     """
+    at = _instant(name, text, now, zone)
+    if not EARLIEST <= at <= LATEST:
+        raise BadRequest(f"{name} must lie between {EARLIEST.year} and {LATEST.year}, not in {at.year}")
+    return at
+
+
+def _instant(name: str, text: str, now: datetime, zone: str) -> datetime:
     wrong = BadRequest(
         f"{name} {text[:SHOWN]!r} is not an instant; use RFC 3339 such as 2026-10-01T00:00:00Z, -24h, -30d or now"
     )

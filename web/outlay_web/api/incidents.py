@@ -18,8 +18,8 @@ from outlay_web.http.context import Context
 from outlay_web.http.encoding import columns
 from outlay_web.http.errors import Problem
 from outlay_web.http.parameters import read_query
-from outlay_web.http.schemas import IncidentEventBody, MarkerBody
-from outlay_web.services.incidents import act, find_incident, incidents_of, show
+from outlay_web.http.schemas import IncidentEventBody, MarkerBody, SilenceBody
+from outlay_web.services.incidents import act, find_incident, incidents_of, show, show_all, silence
 
 INCIDENT_COLUMNS = columns(
     "id state started_at ended_at ongoing scope channel actual_usd expected_usd impact_usd impact_lo_usd impact_hi_usd "
@@ -42,7 +42,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             raise BadRequest(f"state must be one of {', '.join(STATES)}, not {state[:80]!r}")
         page = read_page(query, f"incidents {state}", "nt", window_of(query.scope), default=DEFAULT_LIMIT)
         found = [one for one in incidents_of(ctx, page.window(query.scope)) if not state or one.state == state]
-        shown = {"incidents": [show(ctx, one) for one in found]}
+        shown = {"incidents": show_all(ctx, found)}
         cut = page.cut(shown, "incidents", lambda one: (-one["started_at"].timestamp(), tie(one["id"])))
         return table(query, cut, "incidents", INCIDENT_COLUMNS)
 
@@ -61,6 +61,18 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         project = read_query(ctx, request, filters=False, window=False).scope.project
         by = body.by or request.state.principal.prefix
         found = act(ctx, project, incident_id, body.kind, by, body.text)
+        if found is None:
+            raise Problem(404, f"no incident {incident_id[:80]!r}")
+        return answer(show(ctx, found))
+
+    @routes.post("/incidents/{incident_id}/silence", openapi_extra=PLAIN, tags=TAGS)
+    def post_silence(request: Request, incident_id: str, body: SilenceBody | None = None) -> Response:
+        """Say nothing about what its alert watches until then, by default for a day."""
+        project = read_query(ctx, request, filters=False, window=False).scope.project
+        given = body or SilenceBody()
+        until = parse_instant("until", given.until, ctx.now()) if given.until else None
+        by = given.by or request.state.principal.prefix
+        found = silence(ctx, project, incident_id, until, by, given.comment)
         if found is None:
             raise Problem(404, f"no incident {incident_id[:80]!r}")
         return answer(show(ctx, found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ MARKERS = columns("at kind name scope by")
 RULES = columns("name kind threshold unit window per budget scope severity")
 FIRED = columns("started_at ended_at value reason")
 HISTORY = columns("at kind by text")
+LONGEST_H = 90 * 24
 STATES = ("open", "acknowledged", "resolved")
 
 
@@ -35,8 +37,14 @@ def add_commands(app: click.Group) -> None:
     @click.option("--reopen", "kind", flag_value="reopened", help="It is not dealt with after all.")
     @click.option("--note", metavar="TEXT", help="Add a note.")
     @click.option("--owner", metavar="NAME", help="Say who owns it.")
-    def incident(ask: Ask, incident_id: str, kind: str | None, note: str | None, owner: str | None) -> None:
+    @click.option("--silence", metavar="HOURS", type=click.IntRange(1, LONGEST_H), help="Say nothing of it so long.")
+    def incident(
+        ask: Ask, incident_id: str, kind: str | None, note: str | None, owner: str | None, silence: int | None
+    ) -> None:
         """One incident: why, what was changed, what became of it."""
+        if silence is not None:
+            until = datetime.now(UTC) + timedelta(hours=silence)
+            ask.post(f"/incidents/{incident_id}/silence", {"until": until.isoformat()})
         events = [("owner", owner), ("note", note), (kind, "")]
         for name, text in events:
             if name is not None and text is not None:

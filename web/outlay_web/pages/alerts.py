@@ -140,18 +140,23 @@ def acknowledge(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
     return back(request, "/alerts")
 
 
-def silence(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
-    """Nothing is said about what this alert watches for a while.
+def silence_end(form: Mapping[str, str], now: datetime) -> datetime:
+    """When the silence that a form asks for ends: none is without end.
 
     Raises:
-        BadRequest: If the while is none of those offered.
+        BadRequest: If it is none of those offered.
     """
     hours = {value: int(value[:-1]) for value, _ in SILENCES}
     chosen = form.get("for", "24h")
     if chosen not in hours:
-        raise BadRequest(f"for must be one of {', '.join(hours)}, not {chosen[:80]!r}")
+        raise BadRequest(f"a silence has an end: for must be one of {', '.join(hours)}, not {chosen[:80]!r}")
+    return now + timedelta(hours=hours[chosen])
+
+
+def silence(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
+    """Nothing is said about what this alert watches for a while."""
     now = ctx.now()
-    until = now + timedelta(hours=hours[chosen])
+    until = silence_end(form, now)
     with ctx.writing() as writer:
         done = listing.silence(ctx.store, writer, request.state.project, form.get("id", ""), now, until)
     if done is None:

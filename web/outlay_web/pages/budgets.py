@@ -19,14 +19,13 @@ from outlay_analytics.query.window import BadRequest
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table, budget_bar
 from outlay_web.http.context import Context
-from outlay_web.pages import parts
+from outlay_web.pages import clauses, parts
 from outlay_web.pages.forecast import amount
 from outlay_web.pages.parts import Page, Row
-from outlay_web.pages.view import GROUPS, View, url
+from outlay_web.pages.view import View, url
 
 ALLOWED = ("edit",)
 PERIODS = ("month", "week", "day")
-SCOPES = 3
 
 
 @dataclass(frozen=True)
@@ -143,9 +142,7 @@ def table(view: View, found: Sequence[Row]) -> Table:
 
 def form_values(one: Row | None) -> dict[str, Any]:
     """The form's fields, filled in from a budget that is being edited."""
-    scope = dict((one or {}).get("scope") or {})
-    rows = [(k, ", ".join(map(str, v)) if isinstance(v, list | tuple) else str(v)) for k, v in scope.items()]
-    rows += [("", "")] * (SCOPES - len(rows))
+    scope = clauses.clauses((one or {}).get("scope") or {})
     notify = (one or {}).get("notify") or []
     return {
         "name": (one or {}).get("name", ""),
@@ -153,16 +150,18 @@ def form_values(one: Row | None) -> dict[str, Any]:
         "period": (one or {}).get("period", "month"),
         "timezone": (one or {}).get("timezone", "UTC"),
         "notify": "\n".join(channel_text(channel) for channel in notify),
-        "scope": rows,
-        "dimensions": GROUPS,
+        "scope": scope,
+        "dimensions": clauses.dimensions(scope),
     }
 
 
 def typed_values(form: Mapping[str, str]) -> dict[str, Any]:
     """The form's fields as they were typed."""
-    scope = [(form.get(f"dim{i}", ""), form.get(f"value{i}", "")) for i in range(SCOPES)]
+    scope = clauses.typed_clauses(form)
     names = ("name", "amount_usd", "period", "timezone", "notify")
-    return {"scope": scope} | {name: form[name] for name in names if name in form}
+    return {"scope": scope, "dimensions": clauses.dimensions(scope)} | {
+        name: form[name] for name in names if name in form
+    }
 
 
 def confirm(view: View) -> Page:
@@ -187,24 +186,23 @@ def channel_text(channel: Any) -> str:
     return channel if isinstance(channel, str) else json.dumps(channel, sort_keys=True)
 
 
+def channel_lines(text: str) -> list[str]:
+    """The channels that a form names, one in a line."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
 def save(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
     """Create or change a budget from the form; answers with where to go next."""
     name = form.get("name", "").strip()
     whole = amount(form.get("amount_usd", ""))
     if not name or whole is None:
         raise BadRequest("a budget needs a name and an amount in USD")
-    scope: dict[str, list[str]] = {}
-    for i in range(SCOPES):
-        dimension, values = form.get(f"dim{i}", "").strip(), form.get(f"value{i}", "").strip()
-        if dimension and values:
-            scope[dimension] = [value.strip() for value in values.split(",") if value.strip()]
-    notify = [line.strip() for line in form.get("notify", "").splitlines() if line.strip()]
     spec = {
         "amount_usd": whole,
         "period": form.get("period") or "month",
-        "scope": scope,
+        "scope": clauses.scope_of(form),
         "timezone": form.get("timezone") or "UTC",
-        "notify": notify,
+        "notify": channel_lines(form.get("notify", "")),
     }
     with ctx.writing() as writer:
         budgets.put_budget(

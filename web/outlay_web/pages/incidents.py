@@ -20,9 +20,9 @@ from outlay_analytics.query.window import Scope, Window
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Marker, Table, buckets, line_chart
 from outlay_web.http.context import Context
+from outlay_web.pages import alerts, parts, spend_chart
 from outlay_web.pages import calls as calls_page
 from outlay_web.pages import explain as explain_page
-from outlay_web.pages import parts, spend_chart
 from outlay_web.pages.budgets import back
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import View
@@ -70,6 +70,8 @@ def page(view: View) -> Page:
         ),
         "calls_href": view.to("/calls", start=rfc3339(one.started_at), end=rfc3339(one.ended_at), **inside),
         "action": f"/incidents/{quote(one.incident_id)}/events",
+        "silence": f"/incidents/{quote(one.incident_id)}/silence",
+        "silences": alerts.SILENCES,
         "project": view.scope.project,
     }
     return Page("incident.html", title(one), "What happened, and what became of it?", data)
@@ -103,7 +105,7 @@ def hours_figure(view: View, one: Incident) -> Figure:
     start = max(one.started_at - BEFORE, one.ended_at - MOST_HOURS * HOUR)
     end = min(one.ended_at + AFTER, view.now.replace(minute=0, second=0, microsecond=0))
     window = Window(start, max(end, one.ended_at))
-    scope = Scope(window, one.filters, one.project)
+    scope = Scope(window, one.filters, one.project, view.timezone)
     steps = buckets(window.start, window.end, "hour", view.timezone)
     spent = hourly(view.ctx, scope)
     usual = expected_hours(view.ctx, scope, one)
@@ -195,4 +197,13 @@ def event(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
     return back(request, f"/incidents/{quote(incident_id)}")
 
 
-FORMS = (("/incidents/{incident_id}/events", event),)
+def silence(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
+    """Nothing is said about what the incident's alert watches for a while."""
+    incident_id = request.path_params["incident_id"]
+    until, by = alerts.silence_end(form, ctx.now()), request.state.principal.prefix
+    if service.silence(ctx, request.state.project, incident_id, until, by) is None:
+        raise HTTPException(404)
+    return back(request, f"/incidents/{quote(incident_id)}")
+
+
+FORMS = (("/incidents/{incident_id}/events", event), ("/incidents/{incident_id}/silence", silence))

@@ -21,7 +21,7 @@ from outlay_web.http.forms import Upload
 from outlay_web.pages import parts
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import View, url
-from outlay_web.services.bills import compare_pulled, list_accounts, pull_now, whole_days
+from outlay_web.services.bills import MOST_DAYS, compare_pulled, list_accounts, pull_now
 from outlay_web.services.reconcile import compare_bill, take_bill
 
 ALLOWED = ("bill", "day")
@@ -119,9 +119,9 @@ def comparison(view: View, bills: Sequence[Row], accounts: Sequence[Row]) -> Row
     project, chosen = view.scope.project, view.get("bill")
     if not chosen and any(one["days"] for one in accounts):
         today = view.now.date()
-        first, last = whole_days(view.window)
-        last = min(last, today - timedelta(days=1))
-        return compare_pulled(view.ctx, project, min(first, last), last)
+        last = min((view.window.end - timedelta(microseconds=1)).date(), today - timedelta(days=1))
+        first = max(min(view.window.start.date(), last), last - timedelta(days=MOST_DAYS - 1))
+        return compare_pulled(view.ctx, project, first, last)
     if not chosen and not bills:
         return None
     return compare_bill(view.ctx, project, chosen or str(bills[0]["bill"]))

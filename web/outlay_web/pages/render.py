@@ -48,9 +48,10 @@ NAVIGATION = (
         Item("What if", "/simulate", "simulate"),
     ),
     (
+        Item("Incidents", "/incidents", "incidents"),
+        Item("Alerts", "/alerts", "alerts"),
         Item("Budgets", "/budgets", "budgets"),
         Item("Rules", "/rules", "rules"),
-        Item("Alerts", "/alerts", "alerts"),
     ),
     (
         Item("Calls", "/calls", "calls"),
@@ -59,6 +60,8 @@ NAVIGATION = (
         Item("Settings", "/settings", "settings"),
     ),
 )
+
+SECTIONS = {"traces": "calls"}  # where a page stands that is no entry itself
 
 
 @cache
@@ -85,7 +88,7 @@ def page_response(view: View, page: Page) -> Response:
     context: dict[str, Any] = {
         "view": view,
         "page": page,
-        "section": "/calls" if view.path.startswith("/traces/") else view.path,
+        "section": "/" + SECTIONS.get(view.path.split("/")[1], view.path.split("/")[1]),
         "dimensions": GROUPS,
         "endpoint": view.base_url,
         "has_data": page.empty and view.first_call is not None,

@@ -31,6 +31,7 @@ from outlay_web.pages import (
     experiments,
     explain,
     forecast,
+    incident_list,
     incidents,
     overview,
     prices,
@@ -82,6 +83,7 @@ PAGES = (
     Route("/budgets/delete", budgets.confirm, ("name",)),
     Route("/rules", rules.page, rules.ALLOWED),
     Route("/alerts", alerts.page, alerts.ALLOWED),
+    Route("/incidents", incident_list.page, incident_list.ALLOWED),
     Route("/incidents/{incident_id}", incidents.page),
     Route("/calls", calls.page, calls.ALLOWED),
     Route("/traces/{trace_id}", traces.page, traces.ALLOWED),
@@ -92,6 +94,7 @@ PAGES = (
 
 
 Reader = Callable[..., View]
+REFUSALS = (BadRequest, ConfigError, RefusedAddress)
 
 
 def router(ctx: Context) -> APIRouter:
@@ -114,6 +117,8 @@ def router(ctx: Context) -> APIRouter:
     made.add_api_route("/favicon.ico", favicon, methods=["GET", "HEAD"])
     for path, change in (*budgets.FORMS, *alerts.FORMS, *incidents.FORMS, *rules.FORMS, *reconcile.FORMS):
         made.add_api_route(path, _change(ctx, read, path, change), methods=["POST"])
+    for path, act in (*rules.SHOWN,):
+        made.add_api_route(path, _answer(ctx, read, path, act), methods=["POST"])
     made.add_api_route("/reconcile", _upload(ctx, read), methods=["POST"])
     return made
 
@@ -144,19 +149,42 @@ def _change(
     ctx: Context, read: Reader, path: str, change: Callable[[Context, Request, Form], str]
 ) -> Callable[..., Response]:
     """A form: done and on to the next page, or refused on the page that it came from, with what was typed."""
-    route = max((route for route in PAGES if path.startswith(route.path)), key=lambda route: len(route.path))
 
     def post(request: Request, form: Form = Depends(read_form)) -> Response:  # noqa: B008
         try:
             return RedirectResponse(change(ctx, request, form), 303)
-        except (BadRequest, ConfigError, RefusedAddress) as exc:
-            view = read(request, route.allowed, route.default_days)
-            shown = route.path.format(**request.path_params)
-            view = replace(view, path=shown, typed=form, problem=str(exc))
-            with one_look():
-                return page_response(view, replace(route.make(view), status=describe(exc).status))
+        except REFUSALS as exc:
+            return _again(read, request, path, form, exc)
 
     return post
+
+
+def _answer(
+    ctx: Context, read: Reader, path: str, act: Callable[[Context, Request, Form], str]
+) -> Callable[..., Response]:
+    """A form whose answer stands on the page that it came from: what came of it, and what was typed."""
+
+    def post(request: Request, form: Form = Depends(read_form)) -> Response:  # noqa: B008
+        try:
+            said = act(ctx, request, form)
+        except REFUSALS as exc:
+            return _again(read, request, path, form, exc)
+        return _again(read, request, path, form, said=said)
+
+    return post
+
+
+def _again(
+    read: Reader, request: Request, path: str, form: Form, refused: Exception | None = None, said: str = ""
+) -> Response:
+    """The page that a form came from, with what was typed; refused where there is a reason."""
+    route = max((route for route in PAGES if path.startswith(route.path)), key=lambda route: len(route.path))
+    view = read(request, route.allowed, route.default_days)
+    shown = route.path.format(**request.path_params)
+    view = replace(view, path=shown, typed=form, problem="" if refused is None else str(refused), said=said)
+    with one_look():
+        page = route.make(view)
+    return page_response(view, page if refused is None else replace(page, status=describe(refused).status))
 
 
 def _upload(ctx: Context, read: Reader) -> Callable[..., Response]:

@@ -10,44 +10,87 @@ from starlette.requests import Request
 from outlay_analytics.alerting import rules as alert_rules
 from outlay_analytics.alerting.preview import preview
 from outlay_analytics.alerting.rules import KINDS, AlertRule
+from outlay_analytics.notify.guarded_http import RefusedAddress
 from outlay_analytics.query.text import exact
 from outlay_analytics.query.window import BadRequest
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.http.context import Context
-from outlay_web.pages.budgets import back, where_text
+from outlay_web.pages import clauses
+from outlay_web.pages.budgets import back, channel_lines, channel_text, where_text
 from outlay_web.pages.parts import Page
-from outlay_web.pages.view import GROUPS, View
+from outlay_web.pages.view import View
 
-FIELDS = ("kind", "threshold", "window", "per", "budget", "severity", "where", "is", "notify")
-ALLOWED = ("name", *FIELDS)
+ALLOWED = ("edit",)
+FIELDS = ("name", "kind", "threshold", "window", "per", "budget", "severity", "notify")
 WINDOWS = ("1h", "6h", "24h", "7d", "30d")
 PER = ("user", "customer", "session", "team", "feature")
 
 
 def page(view: View) -> Page:
     found = alert_rules.all_rules(view.ctx.store, configured(view.ctx), view.scope.project)
-    typed: Mapping[str, str] = view.typed if view.problem else {name: view.get(name) for name in ALLOWED}
-    looked, wrong = None, ""
-    if typed.get("kind") and not view.problem:
-        try:
-            rule = alert_rules.read_rule(typed.get("name") or "preview", body_of(typed), project=view.scope.project)
-            looked = preview(view.ctx.store, rule, view.now, view.ctx.config.get("budgets", ()))
-        except BadRequest as exc:
-            wrong = str(exc)
+    chosen = next((rule for rule in found if rule.name == view.get("edit") and not rule.configured), None)
+    looked, wrong = tried(view)
+    form = typed_values(view.typed) if view.typed else form_values(chosen)
     data: dict[str, Any] = {
         "table": rules_table(view, found) if found else None,
         "rules": [rule.name for rule in found if not rule.configured],
-        "form": {name: typed.get(name, "") for name in ALLOWED} | {"window": typed.get("window") or "24h"},
+        "form": form,
+        "editing": any(rule.name == form["name"] and not rule.configured for rule in found),
         "kinds": [(kind, f"{kind}: {words} ({unit})") for kind, (words, unit) in KINDS.items()],
         "windows": WINDOWS,
-        "per": PER,
-        "dimensions": GROUPS,
+        "per": [*PER, *({form["per"]} - {"", *PER})],
         "looked": looked,
         "wrong": wrong,
         "fired": fired_table(view, looked["fired"]) if looked and looked["fired"] else None,
         "project": view.scope.project,
+        "back": back_to(view),
     }
-    return Page("rules.html", "Rules", "What else should somebody hear of?", data)
+    return Page("rules.html", "Rules", "What else should somebody hear of?", data, status=400 if wrong else 200)
+
+
+def tried(view: View) -> tuple[dict[str, Any] | None, str]:
+    """What the rule that was typed would have fired, or why it is none."""
+    if view.problem or not view.typed.get("kind"):
+        return None, ""
+    ctx, project, name = view.ctx, view.scope.project, view.typed.get("name", "").strip() or "preview"
+    try:
+        rule = alert_rules.read_rule(
+            name,
+            body_of(view.typed),
+            project=project,
+            channels=ctx.config["alerts"].channels,
+            kept=next((one.notify for one in alert_rules.all_rules(ctx.store, (), project, name)), ()),
+            guard=ctx.config["alerts"].guard,
+        )
+        return preview(ctx.store, rule, view.now, ctx.config.get("budgets", ())), ""
+    except (BadRequest, RefusedAddress) as exc:
+        return None, str(exc)
+
+
+def back_to(view: View) -> str:
+    return view.to("/rules", start=None, end=None)
+
+
+def form_values(rule: AlertRule | None) -> dict[str, Any]:
+    """The form's fields, filled in from a rule that is being edited."""
+    if rule is None:
+        return typed_values({})
+    shown = alert_rules.describe(rule)
+    texts = {name: shown[name] or "" for name in FIELDS if name not in ("threshold", "notify")}
+    scope = clauses.clauses(rule.scope)
+    return texts | {
+        "threshold": exact(rule.threshold),
+        "notify": "\n".join(channel_text(channel) for channel in shown["notify"]),
+        "scope": scope,
+        "dimensions": clauses.dimensions(scope),
+    }
+
+
+def typed_values(form: Mapping[str, str]) -> dict[str, Any]:
+    """The form's fields as they were typed."""
+    scope = clauses.typed_clauses(form)
+    texts = {name: form.get(name, "") for name in FIELDS} | {"window": form.get("window") or "24h"}
+    return texts | {"scope": scope, "dimensions": clauses.dimensions(scope)}
 
 
 def configured(ctx: Context) -> Sequence[AlertRule]:
@@ -58,15 +101,13 @@ def configured(ctx: Context) -> Sequence[AlertRule]:
 
 def body_of(form: Mapping[str, str]) -> dict[str, Any]:
     """A rule's fields as the form has them."""
-    where, values = form.get("where", ""), form.get("is", "")
-    chosen = [value.strip() for value in values.split(",") if value.strip()]
     body: dict[str, Any] = {
         "kind": form.get("kind", ""),
         "threshold": form.get("threshold", "").strip(),
         "window": form.get("window") or "24h",
         "severity": form.get("severity") or "warning",
-        "scope": {where: chosen} if where and chosen else {},
-        "notify": [line.strip() for line in form.get("notify", "").splitlines() if line.strip()],
+        "scope": clauses.scope_of(form),
+        "notify": channel_lines(form.get("notify", "")),
     }
     return body | {name: form[name].strip() for name in ("per", "budget") if form.get(name)}
 
@@ -82,22 +123,10 @@ def rules_table(view: View, found: Sequence[AlertRule]) -> Table:
     ]
     rows = []
     for rule in found:
-        where = next(iter(rule.scope), "")
-        address = view.here(
-            name=rule.name,
-            kind=rule.kind,
-            threshold=exact(rule.threshold),
-            window=f"{rule.window_hours}h",
-            per=rule.per or None,
-            budget=rule.budget or None,
-            severity=rule.severity,
-            where=where or None,
-            **{"is": ", ".join(rule.scope[where]) if where else None},
-        )
         about = KINDS[rule.kind][0] + (f": {rule.per or rule.budget}" if rule.per or rule.budget else "")
         rows.append(
             [
-                Cell(rule.name, address),
+                Cell(rule.name, None if rule.configured else view.here(edit=rule.name) + "#form"),
                 Cell(about),
                 Cell(f"{exact(rule.threshold)} {rule.unit}"),
                 Cell(f"{rule.window_hours} h"),
@@ -144,4 +173,10 @@ def delete(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
     return back(request, "/rules")
 
 
+def look(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
+    """Show what the rule that was typed would have fired: nothing is kept, and its channels stay out of addresses."""
+    return ""
+
+
 FORMS = (("/rules", save), ("/rules/delete", delete))
+SHOWN = (("/rules/preview", look),)

@@ -69,8 +69,8 @@ class Link:
 class View:
     """One request for a page: who asks, what about, and the URLs around it.
 
-    `typed` and `problem` are the fields of a form that was refused, and why: the page shows both again. `colors` are
-    those that all pages of one program share.
+    `typed` are the fields of a form that was refused or asks for an answer on the page itself, `problem` is why it was
+    refused and `said` what came of it. `colors` are those that all pages of one program share.
     """
 
     ctx: Context
@@ -83,6 +83,7 @@ class View:
     default_days: int = 30
     typed: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
+    said: str = ""
     colors: Colors = field(default_factory=Colors)
 
     @property

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from outlay_analytics.alerting import listing
-from outlay_analytics.alerting.repository import read_alerts
+from outlay_analytics.alerting.repository import read_alerts, read_silences
 from outlay_analytics.incidents import record
 from outlay_analytics.incidents.incident import Incident, shown
 from outlay_analytics.incidents.repository import read_incidents
@@ -52,8 +54,20 @@ def find_incident(ctx: Context, project: str, incident_id: str) -> Incident | No
 
 def show(ctx: Context, incident: Incident) -> dict[str, Any]:
     """An incident as the API shows it, with the alerts that told it."""
-    alerts = [one.alert_id for one in read_alerts(ctx.store, project=incident.project) if _tells(one.scope, incident)]
-    return shown(incident, alerts)
+    return show_all(ctx, [incident])[0]
+
+
+def show_all(ctx: Context, incidents: Sequence[Incident]) -> list[dict[str, Any]]:
+    """As `show`, of several of one project: their alerts are read once."""
+    told: dict[str, list[str]] = defaultdict(list)
+    for alert in read_alerts(ctx.store, project=incidents[0].project) if incidents else ():
+        for incident_id in alert.scope.get("incident", ()):
+            told[incident_id].append(alert.alert_id)
+    silences = read_silences(ctx.store, ctx.now()) if incidents else {}
+    return [
+        shown(one, told[one.incident_id]) | {"silenced_until": silences.get((one.project, one.fingerprint))}
+        for one in incidents
+    ]
 
 
 def act(ctx: Context, project: str, incident_id: str, kind: str, by: str, text: str) -> Incident | None:
@@ -73,6 +87,23 @@ def act(ctx: Context, project: str, incident_id: str, kind: str, by: str, text: 
                 if _tells(alert.scope, incident):
                     listing.acknowledge(ctx.store, writer, project, alert.alert_id, ctx.now(), by)
     return done
+
+
+def silence(
+    ctx: Context, project: str, incident_id: str, until: datetime | None, by: str, comment: str = ""
+) -> Incident | None:
+    """Say nothing about what an incident's alert watches until then, by default for a day; None if there is none.
+
+    Raises:
+        BadRequest: If it would last too long.
+    """
+    incident = find_incident(ctx, project, incident_id)
+    if incident is None:
+        return None
+    with ctx.writing() as writer:
+        record.keep(ctx.store, writer, incident, ctx.now())
+        listing.silence_watched(writer, project, incident.fingerprint, ctx.now(), until, by, comment)
+    return incident
 
 
 def _tells(scope: Any, incident: Incident) -> bool:

@@ -68,6 +68,7 @@ INCIDENT = record(
         "slice": maybe(record({"where": by_key(maybe(TEXT)), "change_usd": USD, "share": NUMBER})),
         "changes": listed(CHANGE),
         "owner": maybe(TEXT),
+        "silenced_until": maybe(INSTANT),
         **each("notes history", listed(EVENT)),
     }
 )
@@ -96,6 +97,7 @@ ANSWERS: Answers = {
     "GET /incidents": Answer(record({"incidents": listed(INCIDENT), "next_cursor": NEXT_CURSOR})),
     "GET /incidents/{incident_id}": Answer(INCIDENT, (404,)),
     "POST /incidents/{incident_id}/events": Answer(INCIDENT, (404,)),
+    "POST /incidents/{incident_id}/silence": Answer(INCIDENT, (404,)),
     "GET /markers": Answer(record({"markers": listed(MARKER)})),
     "POST /markers": Answer(MARKER),
     "POST /alerts/test": Answer(record({"deliveries": listed(DELIVERY)})),

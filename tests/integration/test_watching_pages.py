@@ -1,0 +1,172 @@
+"""The pages of incidents, alerts and rules: found, taken on, silenced, set and tried, all with plain forms."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from tests.hand_calls import call, put
+from tests.receiver import Received, receiver
+from tests.web_server import Answer, Running, own_store, running
+
+from outlay_analytics.alerting.rules import all_rules
+from outlay_analytics.incidents.incident import Event, Incident
+from outlay_analytics.incidents.record import fingerprint
+from outlay_analytics.incidents.repository import write_events, write_incidents
+from outlay_collector.store import Store
+from outlay_web.config import Settings
+
+NOW = datetime(2026, 3, 20, 18, 10, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+HOOK = "https://hooks.example.com/T00/secret?token=abc"
+SCOPE = {"team": ("a, b", ""), "tag.plan": ("pro",), "feature": ("search",), "model": ("gpt-5",)}
+
+
+@pytest.fixture(scope="module")
+def hook() -> Iterator[Received]:
+    with receiver() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, hook: Received) -> Iterator[Running]:
+    channels = [{"name": "oncall", "webhook": hook.url}]
+    sections = {"alerts": {"allow": ["127.0.0.1", "hooks.example.com"], "channels": channels, "notify": ["oncall"]}}
+    settings = Settings(data=tmp_path_factory.mktemp("data"), store_dsn=own_store(), grpc_port=-1)
+    with running(settings, sections, lambda: NOW) as found:
+        store = found.assembly.context.store
+        put(store, *(call(NOW - hours * HOUR, "0.5", feature="search") for hours in range(1, 60)))
+        with found.assembly.context.own_writer() as writer:
+            for number, feature in enumerate(("search", "mail"), 1):
+                one = incident(number, feature)
+                write_incidents(writer, [one])
+                write_events(writer, one, [Event(one.started_at, "opened")])
+        yield found
+
+
+def incident(number: int, feature: str) -> Incident:
+    began = NOW.replace(minute=0) - 2 * number * HOUR
+    usd = Decimal(number)
+    scope = {"feature": feature}
+    watched = fingerprint("default", scope, "spend")
+    amounts: Any = {"actual_usd": 10 * usd, "expected_usd": 3 * usd, "impact_lo_usd": 5 * usd, "impact_hi_usd": 9 * usd}
+    return Incident(
+        "default", f"{number:016x}", scope, "spend", watched, began, began + HOUR, ongoing=False, score=0.9,
+        cause="each call wrote more tokens", seen_at=NOW, updated_at=NOW, **amounts,
+    )  # fmt: skip
+
+
+def posted(server: Running, path: str, **fields: str) -> Answer:
+    return server.request(
+        "POST", path, urlencode(fields).encode(), {"content-type": "application/x-www-form-urlencoded"}
+    )
+
+
+def form_of(page: str, name: str) -> dict[str, str]:
+    """The fields of the form of a page that posts to `name`, as a browser would send them."""
+    (form,) = re.findall(rf'<form method="post" action="{name}".*?</form>', page, re.DOTALL)
+    fields = dict(re.findall(r'<input name="(\w+)" value="([^"]*)"', form))
+    for key, options in re.findall(r'<select name="(\w+)".*?>(.*?)</select>', form, re.DOTALL):
+        chosen = re.search(r'<option(?: value="([^"]*)")? selected>([^<]*)', options)
+        fields[key] = (chosen[1] if chosen[1] is not None else chosen[2]) if chosen else ""
+    fields |= dict(re.findall(r'<textarea name="(\w+)"[^>]*>([^<]*)', form))
+    return {key: html.unescape(value) for key, value in fields.items()}
+
+
+def stored(store: Store, name: str) -> Any:
+    (rule,) = all_rules(store, (), "default", name)
+    return rule
+
+
+def test_a_rule_that_is_edited_keeps_what_was_not_touched(server: Running) -> None:
+    body = {"kind": "spend_usd", "threshold": "5", "scope": SCOPE, "notify": ["oncall", HOOK], "severity": "critical"}
+    assert server.post("/api/v1/rules/dear", body, method="PUT").status == 200
+    before = stored(server.assembly.context.store, "dear")
+    assert '/rules?edit=dear#form"' in server.get("/rules").text
+    form = form_of(server.get("/rules", ("edit", "dear")).text, "/rules")
+    assert "abc" not in form["notify"]
+    assert posted(server, "/rules", **form | {"threshold": "7"}).status == 303
+    after = stored(server.assembly.context.store, "dear")
+    assert after.threshold == 7
+    assert {**before.__dict__, "threshold": 7, "scope": dict(SCOPE)} == {**after.__dict__, "scope": dict(after.scope)}
+
+
+def test_a_budget_with_many_dimensions_keeps_them_when_it_is_edited(server: Running) -> None:
+    body = {"amount_usd": "5", "scope": SCOPE, "notify": ["oncall", HOOK]}
+    before = server.post("/api/v1/budgets/wide", body, method="PUT").json
+    form = form_of(server.get("/budgets", ("edit", "wide")).text, "/budgets")
+    assert posted(server, "/budgets", **form).status == 303
+    after = server.api("/budgets/wide").json
+    assert (after["scope"], after["notify"]) == (before["scope"], before["notify"])
+
+
+def test_a_preview_knows_channels_and_keeps_them_out_of_the_address(server: Running) -> None:
+    rule = {"kind": "spend_usd", "threshold": "2", "window": "1h", "notify": f"oncall\n{HOOK}", "name": "try"}
+    shown = posted(server, "/rules/preview", **rule)
+    assert (shown.status, "In the last 60 days" in shown.text) == (200, True)
+    assert "token=abc" in form_of(shown.text, "/rules")["notify"], "what was typed is still there"
+    wrong = posted(server, "/rules/preview", **rule | {"notify": "nobody"})
+    assert (wrong.status, "nobody" in wrong.text) == (400, True)
+    assert server.get("/rules", ("notify", HOOK)).status == 400
+
+
+def test_incidents_are_listed_with_the_figures_of_their_pages_and_by_state(server: Running) -> None:
+    page = server.get("/incidents").text
+    assert "2 incidents are open: $21.00 above what was expected." in page
+    for one in server.api("/incidents").json["incidents"]:
+        assert f'href="/incidents/{one["id"]}"' in page
+        assert f"${Decimal(one['impact_usd']):.2f}" in page
+        assert f"${Decimal(one['impact_lo_usd']):.2f} \u2013 ${Decimal(one['impact_hi_usd']):.2f}" in page
+    assert "None in this state" in server.get("/incidents", ("state", "resolved")).text
+    assert server.get("/incidents", ("state", "new")).status == 400
+    assert "feature mail" not in server.get("/incidents", ("feature", "search")).text
+    assert server.get("/incidents", ("csv", "incidents")).text.startswith("state,cause,scope")
+    assert "Too early to tell" in server.get("/incidents", ("start", "2026-03-01"), ("end", "2026-03-02")).text
+    assert "Send your first span" in server.get("/incidents", ("project", "empty")).text
+    assert '<a href="/incidents">' in server.get("/").text
+
+
+def test_alerts_of_many_incidents_are_read_once(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = server.assembly.context.store
+    asked: list[str] = []
+    query = type(store).query
+
+    def heard(self: Store, sql: str, *rest: Any) -> Any:
+        asked.append(sql)
+        return query(self, sql, *rest)
+
+    monkeypatch.setattr(type(store), "query", heard)
+    assert len(server.api("/incidents").json["incidents"]) == 2
+    assert sum("FROM alerts" in sql for sql in asked) == 1
+
+
+def test_an_incident_is_taken_on_and_silenced_but_never_without_end(server: Running) -> None:
+    where = f"/incidents/{1:016x}"
+    assert posted(server, f"{where}/silence", **{"for": "forever"}).status == 400
+    far = server.post(f"/api/v1{where}/silence", {"until": "2099-01-01T00:00:00Z"})
+    assert (far.status, "within 90 days" in far.error[2]) == (400, True)
+    assert server.api(where).json["silenced_until"] is None
+    assert posted(server, f"{where}/silence", **{"for": "4h"}).status == 303
+    assert server.api(where).json["silenced_until"] == "2026-03-20T22:10:00Z"
+    assert "silenced until" in server.get(where).text
+    assert posted(server, f"{where}/events", kind="acknowledged").status == 303
+    assert "1 incident is open: $14.00" in server.get("/incidents").text
+    assert posted(server, "/incidents/none/silence").status == 404
+
+
+def test_hours_of_an_incident_have_figures_where_hours_begin_at_half_past(server: Running) -> None:
+    table = server.get(f"/incidents/{1:016x}", ("timezone", "Asia/Kolkata"), ("csv", "hours")).text
+    spent = [line.split(",")[1] for line in table.splitlines()[1:]]
+    assert sum(Decimal(usd or 0) for usd in spent) > 20
+
+
+def test_a_marker_lies_where_a_window_can_hold_it(server: Running) -> None:
+    for year in (1800, 9999):
+        refused = server.post("/api/v1/markers", {"name": "deploy", "at": f"{year}-01-01T00:00:00Z"})
+        assert (refused.status, f"between 1970 and 2106, not in {year}" in refused.error[2]) == (400, True)
