@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 CONNECT_S = 5
 # How ClickHouse plans our statements. Named tuples carry what belongs together through the steps of a long statement;
-# the chain optimization looks for `a < b AND b < c` and takes three quarters of a long statement's analysis.
+# the chain optimization looks for `a < b AND b < c` and takes three quarters of a long statement's analysis. Nothing is
+# compiled: the third page with an expression would wait 0.15-0.3 CPU-s for it, and ten million calls win nothing by it.
 PLANNING: dict[str, Any] = {
     "enable_named_columns_in_function_tuple": 1,
     "optimize_and_compare_chain": 0,
+    "compile_expressions": 0,
+    "compile_aggregate_expressions": 0,
+    "compile_sort_description": 0,
 }
 # How rows come as Arrow tables: names of few kinds as numbers into a dictionary, texts as the bytes they are. Of the
 # connection: given with a statement, chDB would read, set and set back each of them, eight statements for one.
