@@ -47,6 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, hook: Received) -> Iterator
                 one = incident(number, feature)
                 write_incidents(writer, [one])
                 write_events(writer, one, [Event(one.started_at, "opened")])
+        assert found.post("/api/v1/markers", {"name": "deploy 42", "at": (NOW - 3 * HOUR).isoformat()}).status == 201
         yield found
 
 
@@ -127,9 +128,18 @@ def test_incidents_are_listed_with_the_figures_of_their_pages_and_by_state(serve
     assert server.get("/incidents", ("state", "new")).status == 400
     assert "feature mail" not in server.get("/incidents", ("feature", "search")).text
     assert server.get("/incidents", ("csv", "incidents")).text.startswith("state,cause,scope")
-    assert "Too early to tell" in server.get("/incidents", ("start", "2026-03-01"), ("end", "2026-03-02")).text
+    window = ("start", "2026-03-01"), ("end", "2026-03-02")
+    server.wait(lambda: "Too early to tell" in server.get("/incidents", *window).text, "looked through the hours")
     assert "Send your first span" in server.get("/incidents", ("project", "empty")).text
     assert '<a href="/incidents">' in server.get("/").text
+
+
+@pytest.mark.parametrize("path", ["/", "/spend", "/forecast", "/unit-costs", "/caching", f"/incidents/{1:016x}"])
+def test_charts_show_incidents_and_markers_with_their_figures(server: Running, path: str) -> None:
+    page = server.get(path).text
+    band = rf'<a href="/incidents/{1:016x}"><title>Incident: each call wrote more tokens: feature search, \$7.00 above'
+    assert re.search(band, page)
+    assert '<g class="changed"><title>deploy 42</title>' in page
 
 
 def test_alerts_of_many_incidents_are_read_once(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from importlib.resources import files
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -28,11 +29,13 @@ from outlay_web.charts import (
     Point,
     Series,
     Step,
+    Stretch,
     Table,
     buckets,
     driver_waterfall,
     hour_heatmap,
     line_chart,
+    paired_bars,
     scatter,
     sparkline,
     stacked_bars,
@@ -292,12 +295,17 @@ def test_points_too_close_for_a_decade_still_have_an_axis_to_read_them_by() -> N
     assert len([element for element in parse(figure).iter() if "tick" in (element.get("class") or "")]) > 6
 
 
-def test_what_was_changed_is_a_line_and_an_anomaly_a_ring() -> None:
+def test_what_was_changed_is_a_line_an_anomaly_a_ring_and_an_incident_a_band() -> None:
     steps = buckets(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 4, tzinfo=UTC), "day")
-    marks = [Marker(0, "deploy 42", changed=True), Marker(1, "spend rose")]
-    bars = stacked_bars("s", "Spend", steps, [Series("a", [1.0, 2.0, 3.0], 1)], markers=marks)
-    lines = line_chart("l", "Spend", steps, [Line("a", [1.0, 2.0, 3.0], 1)], markers=marks)
+    marks = [Marker(0, "deploy 42", changed=True), Marker(1, "spend rose"), Marker(1, "deploy 43", changed=True)]
+    happened: Any = {"markers": marks, "stretches": [Stretch(1, 2, "$9 above", "/incidents/7")]}
+    bars = stacked_bars("s", "Spend", steps, [Series("a", [1.0, 2.0, 3.0], 1)], **happened)
+    lines = line_chart("l", "Spend", steps, [Line("a", [1.0, 2.0, 3.0], 1)], **happened)
     for figure in (bars, lines):
-        assert figure.svg.count('class="changed"') == figure.svg.count('class="mark"') == 1
-        assert [key.label for key in figure.legend][1:] == ["anomaly", "something changed"]
-        assert [row[0].note for row in figure.table.rows] == ["changed: deploy 42", "anomaly: spend rose", ""]
+        assert (figure.svg.count('class="changed"'), figure.svg.count('class="mark"')) == (2, 1)
+        assert [key.label for key in figure.legend][1:] == ["anomaly", "incident", "something changed"]
+        assert figure.svg.count('<a href="/incidents/7"><title>Incident: $9 above</title>') == 1
+        noted = "anomaly: spend rose; changed: deploy 43; incident: $9 above"
+        assert [row[0].note for row in figure.table.rows] == ["changed: deploy 42", noted, ""]
+    pair = paired_bars("p", "Days", steps, [Series("a", [1.0, 2.0, 3.0], 1)], **happened)
+    assert (pair.svg.count('class="changed"'), pair.svg.count('class="stretch"')) == (2, 1)

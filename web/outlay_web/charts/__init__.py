@@ -11,12 +11,13 @@ May import: nothing.
 from outlay_web.charts.bars import stacked_bars
 from outlay_web.charts.drivers import Step, driver_waterfall
 from outlay_web.charts.figure import OTHER, Figure, Key
+from outlay_web.charts.happened import Marker, Stretch
 from outlay_web.charts.heatmap import hour_heatmap
 from outlay_web.charts.line import Band, Limit, Line, line_chart
 from outlay_web.charts.pairs import paired_bars
 from outlay_web.charts.scale import Bucket, buckets
 from outlay_web.charts.scatter import Point, scatter
-from outlay_web.charts.series import Marker, Series
+from outlay_web.charts.series import Series
 from outlay_web.charts.spark import budget_bar, span_bar, sparkline
 from outlay_web.charts.table import Cell, Column, Table, delta, share_bar, swatch
 
@@ -34,6 +35,7 @@ __all__ = [
     "Point",
     "Series",
     "Step",
+    "Stretch",
     "Table",
     "buckets",
     "budget_bar",

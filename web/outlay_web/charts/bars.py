@@ -8,10 +8,12 @@ from decimal import Decimal
 from markupsafe import Markup
 
 from outlay_web import format as fmt
-from outlay_web.charts.figure import Figure, Key, canvas, changed
+from outlay_web.charts import happened
+from outlay_web.charts.figure import Figure, Key, canvas
 from outlay_web.charts.frame import BOTTOM, TOP, frame, time_labels
+from outlay_web.charts.happened import Marker, Stretch
 from outlay_web.charts.scale import Bucket, axis
-from outlay_web.charts.series import Marker, Series, amount_text, twin
+from outlay_web.charts.series import Series, amount_text, twin
 from outlay_web.charts.svg import el, join, percent
 
 
@@ -24,6 +26,7 @@ def stacked_bars(
     kind: str = "usd",
     unit: Callable[[float], str] = fmt.usd_short,
     markers: Sequence[Marker] = (),
+    stretches: Sequence[Stretch] = (),
     step_href: Callable[[Bucket], str] | None = None,
     height: int = 250,
     timezone: str = "UTC",
@@ -78,11 +81,8 @@ def stacked_bars(
         for marker in markers
         if 0 <= marker.index < len(steps) and not marker.changed
     ]
-    rules = [
-        changed(marker.label, percent((marker.index + 0.5) * width), tall)
-        for marker in markers
-        if 0 <= marker.index < len(steps) and marker.changed
-    ]
+    behind, heads = happened.bands(stretches, len(steps), tall)
+    rules = happened.changed_lines(markers, len(steps), tall)
     hits = [
         el(
             "rect",
@@ -95,21 +95,18 @@ def stacked_bars(
         )
         for i, step in enumerate(steps)
     ]
-    plot = frame(scale, tall, unit, join([*layers, *rules, *marks, *hits]), time_labels(steps, tall))
+    plot = frame(scale, tall, unit, join([*behind, *layers, *rules, *marks, *hits, *heads]), time_labels(steps, tall))
     peak = max(range(len(steps)), key=totals.__getitem__, default=0)
     desc = f"{len(steps)} steps, in total {amount_text(kind, sum(totals))}" + (
         f"; the largest is {steps[peak].label} with {amount_text(kind, totals[peak])}." if steps else "."
     )
-    legend = [Key(one.label, one.slot, one.href) for one in series]
-    if marks:
-        legend.append(Key("anomaly", mark="mark"))
-    if rules:
-        legend.append(Key("something changed", mark="changed"))
+    legend = [Key(one.label, one.slot, one.href) for one in series] + happened.keys(markers, stretches)
+    notes = happened.notes(markers, stretches)
     return Figure(
         name,
         title,
         canvas(title, desc, height, plot, data_zoom=str(len(steps)) if step_href else "0"),
-        twin(name, title, steps, series, kind, step_href, {m.index: m for m in markers}, timezone, step_title),
+        twin(name, title, steps, series, kind, step_href, notes, timezone, step_title),
         legend,
     )
 

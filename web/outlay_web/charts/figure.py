@@ -54,8 +54,3 @@ def canvas(
         height=height,
         **attributes,
     )
-
-
-def changed(label: str, x: str, tall: float) -> Markup:
-    """A line down the plot at what was changed."""
-    return el("g", el("title", label), el("line", x1=x, x2=x, y1=0, y2=tall), class_="changed")

@@ -11,10 +11,11 @@ from markupsafe import Markup
 
 from outlay_analytics.query.text import rfc3339
 from outlay_web import format as fmt
-from outlay_web.charts.figure import Figure, Key, canvas, changed
+from outlay_web.charts import happened
+from outlay_web.charts.figure import Figure, Key, canvas
 from outlay_web.charts.frame import BOTTOM, STRETCH, TOP, frame, stretched, time_labels
+from outlay_web.charts.happened import Marker, Stretch
 from outlay_web.charts.scale import Axis, Bucket, axis
-from outlay_web.charts.series import Marker
 from outlay_web.charts.svg import el, join, number, percent, points
 from outlay_web.charts.table import Cell, Column, Table
 
@@ -60,6 +61,7 @@ def line_chart(
     bands: Sequence[Band] = (),
     limits: Sequence[Limit] = (),
     markers: Sequence[Marker] = (),
+    stretches: Sequence[Stretch] = (),
     kind: str = "usd",
     unit: Callable[[float], str] = fmt.usd_short,
     step_href: Callable[[Bucket], str] | None = None,
@@ -72,7 +74,8 @@ def line_chart(
 
     Args:
         limits: Horizontal lines, for example a budget; the axis reaches up to them.
-        markers: Steps to mark on the first line.
+        markers: Steps to mark: anomalies on the first line.
+        stretches: Incidents.
         kind: Kind of the table's columns.
         unit: Text of the axis labels.
         top: Least upper end of the axis.
@@ -100,22 +103,20 @@ def line_chart(
         )
         for i, step in enumerate(steps)
     ]
-    marks = _marks(markers, lines, scale, tall, len(steps))
-    plot = frame(
-        scale, tall, unit, join([stretched(tall, *areas, *drawn), *ruled, *marks, *hits]), time_labels(steps, tall)
-    )
+    marks = _rings(markers, lines, scale, tall, len(steps))
+    behind, heads = happened.bands(stretches, len(steps), tall)
+    rules = happened.changed_lines(markers, len(steps), tall)
+    inside = join([*behind, stretched(tall, *areas, *drawn), *ruled, *rules, *marks, *hits, *heads])
+    plot = frame(scale, tall, unit, inside, time_labels(steps, tall))
     desc = "; ".join(_describe(one, steps, kind) for one in lines) + "."
     legend = [Key(one.label, one.slot, mark="dash" if one.dashed else "line") for one in lines]
     legend += [Key(band.label, band.slot, mark="band-strong" if band.strong else "band") for band in bands]
-    if any(not marker.changed for marker in markers) and marks:
-        legend.append(Key("anomaly", mark="mark"))
-    if any(marker.changed for marker in markers):
-        legend.append(Key("something changed", mark="changed"))
+    legend += happened.keys(markers, stretches)
     columns = [Column("Time", "text", "time")]
     columns += [Column(one.label, kind, one.label) for one in lines]
     for band in bands:
         columns += [Column(f"{band.label}, low", kind), Column(f"{band.label}, high", kind)]
-    noted = {m.index: f"{'changed' if m.changed else 'anomaly'}: {m.label}" for m in markers}
+    noted = happened.notes(markers, stretches)
     rows = []
     for i, step in enumerate(steps):
         label = Markup('<time datetime="{}">{}</time>').format(rfc3339(step.start), step.label)
@@ -197,11 +198,10 @@ def _limit(limit: Limit, scale: Axis, tall: float) -> Markup:
     return join([rule, el("text", limit.label, x="100%", y=above, text_anchor="end", class_="limit-label")])
 
 
-def _marks(markers: Sequence[Marker], lines: Sequence[Line], scale: Axis, tall: float, steps: int) -> list[Markup]:
+def _rings(markers: Sequence[Marker], lines: Sequence[Line], scale: Axis, tall: float, steps: int) -> list[Markup]:
     marks = []
     for marker in markers:
         if marker.changed:
-            marks.append(changed(marker.label, percent((marker.index + 0.5) / steps), tall))
             continue
         value = next((one.values[marker.index] for one in lines if one.values[marker.index] is not None), None)
         if value is not None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from outlay_web import format as fmt
+from outlay_web.charts import happened
 from outlay_web.charts.figure import Figure, Key, canvas
 from outlay_web.charts.frame import BOTTOM, TOP, frame, time_labels
+from outlay_web.charts.happened import Marker, Stretch
 from outlay_web.charts.scale import Bucket, axis
 from outlay_web.charts.series import Series, amount_text, twin
 from outlay_web.charts.svg import el, join, percent
@@ -18,6 +20,8 @@ def paired_bars(
     steps: Sequence[Bucket],
     series: Sequence[Series],
     *,
+    markers: Sequence[Marker] = (),
+    stretches: Sequence[Stretch] = (),
     step_href: Callable[[Bucket], str] | None = None,
     height: int = 230,
     step_title: str = "Day",
@@ -54,7 +58,10 @@ def paired_bars(
            width=percent(width), y=0, height=tall)
         for i, step in enumerate(steps)
     ]  # fmt: skip
-    plot = frame(scale, tall, fmt.usd_short, join([*layers, *hits]), time_labels(steps, tall))
+    behind, heads = happened.bands(stretches, len(steps), tall)
+    rules = happened.changed_lines(markers, len(steps), tall)
+    inside = join([*behind, *layers, *rules, *hits, *heads])
+    plot = frame(scale, tall, fmt.usd_short, inside, time_labels(steps, tall))
     totals = [
         f"{one.label} {amount_text('usd', sum(sizes))} in total" for one, sizes in zip(series, values, strict=True)
     ]
@@ -63,6 +70,16 @@ def paired_bars(
         name,
         title,
         canvas(title, desc, height, plot, data_zoom="0"),
-        twin(name, title, steps, series, "usd", step_href, step_title=step_title, total=False),
-        [Key(one.label, one.slot) for one in series],
+        twin(
+            name,
+            title,
+            steps,
+            series,
+            "usd",
+            step_href,
+            happened.notes(markers, stretches),
+            step_title=step_title,
+            total=False,
+        ),
+        [*(Key(one.label, one.slot) for one in series), *happened.keys(markers, stretches)],
     )

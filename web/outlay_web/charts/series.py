@@ -1,4 +1,4 @@
-"""What charts over time show: series of values, markers, and the table with the same figures."""
+"""What charts over time show: series of values, and the table with the same figures."""
 
 from __future__ import annotations
 
@@ -24,16 +24,6 @@ class Series:
     href: str | None = None
 
 
-@dataclass(frozen=True)
-class Marker:
-    """Something that happened at a step: an anomaly, or what was `changed` (a deployment, a prompt version)."""
-
-    index: int
-    label: str
-    href: str | None = None
-    changed: bool = False
-
-
 def twin(
     name: str,
     title: str,
@@ -41,7 +31,7 @@ def twin(
     series: Sequence[Series],
     kind: str,
     step_href: Callable[[Bucket], str] | None,
-    marks: Mapping[int, Marker] | None = None,
+    notes: Mapping[int, str] | None = None,
     timezone: str = "UTC",
     step_title: str = "Time",
     *,
@@ -49,7 +39,7 @@ def twin(
 ) -> Table:
     """The values of a chart as a table; `total` adds their sum where there are several series."""
     one = len(series) == 1 or not total
-    marks = marks or {}
+    notes = notes or {}
     columns = [Column(step_title, "text", "time")]
     if not one:
         columns.append(Column("Total", kind, "total"))
@@ -58,9 +48,7 @@ def twin(
     for i, step in enumerate(steps):
         values = [s.values[i] for s in series]
         known = [value for value in values if value is not None]
-        note = "part" if step.part else ""
-        if i in marks:
-            note = f"{note} {'changed' if marks[i].changed else 'anomaly'}: {marks[i].label}".strip()
+        note = f"{'part' if step.part else ''} {notes.get(i, '')}".strip()
         label = Markup('<time datetime="{}">{}</time>').format(rfc3339(step.start), step.label)
         cells = [Cell(step.start, step_href(step) if step_href else None, note=note, label=label)]
         if not one:

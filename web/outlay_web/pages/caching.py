@@ -11,6 +11,7 @@ from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Point, Series, Table, line_chart, scatter, stacked_bars
 from outlay_web.pages import parts, spend_chart
 from outlay_web.pages.cascades import guarantee_tile
+from outlay_web.pages.happened import happened
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import GROUPS, INTERVALS, View
 
@@ -150,6 +151,7 @@ def ratio_figure(view: View, rows: Sequence[Row]) -> Figure:
         step_href=lambda step: view.at(step),
         now=view.now,
         timezone=view.timezone,
+        **happened(view, view.steps).arguments(),
         height=220,
     )
 
@@ -168,6 +170,7 @@ def saving_figure(view: View, rows: Sequence[Row]) -> Figure:
         series,
         step_href=lambda step: view.at(step),
         timezone=view.timezone,
+        **happened(view, view.steps).arguments(),
         height=220,
     )
 

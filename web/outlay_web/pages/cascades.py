@@ -11,6 +11,7 @@ from outlay_analytics.questions import cascades
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Point, Table, line_chart, scatter
 from outlay_web.pages import parts, spend_chart
+from outlay_web.pages.happened import happened
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import INTERVALS, View
 
@@ -71,6 +72,7 @@ def rate_figure(view: View, rows: Sequence[Row], names: Sequence[str]) -> Figure
         step_href=lambda step: view.at(step),
         now=view.now,
         timezone=view.timezone,
+        **happened(view, view.steps).arguments(),
         height=210,
     )
 

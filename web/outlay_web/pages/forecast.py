@@ -17,6 +17,7 @@ from outlay_web import format as fmt
 from outlay_web.charts import Band, Bucket, Cell, Column, Figure, Limit, Line, Marker, Table, buckets, line_chart
 from outlay_web.charts.scale import floor, following
 from outlay_web.pages import parts
+from outlay_web.pages.happened import happened
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import View
 from outlay_web.services import anomalies as unusual
@@ -201,13 +202,15 @@ def daily_figure(view: View, found: Row, odd: Sequence[Row]) -> Figure:
         i = index.get(floor(one["started_at"], "day", view.timezone))
         if i is not None and spent[i] is not None:
             marks.setdefault(i, Marker(i, anomaly_text(one), anomaly_href(view, one)))
+    around = happened(view, steps)
     return line_chart(
         "forecast",
         "Spend per day, and what to expect",
         steps,
         [Line("spent", spent, 1, area=True), Line("expected", mean, 4, dashed=True)],
         bands=bands,
-        markers=list(marks.values()),
+        markers=[*around.markers, *marks.values()],
+        stretches=around.stretches,
         step_href=lambda step: view.between(step.start, step.end, "/spend"),
         height=280,
         timezone=view.timezone,
@@ -256,6 +259,7 @@ def month_figure(view: View, found: Row) -> Figure | None:
         [Line("spent", spent, 1, area=True), Line("expected", expected, 4, dashed=True)],
         bands=[Band("80% interval of the month's end", lows, highs, 4, True)],
         limits=limits,
+        **happened(view, steps).arguments(),
         height=240,
         timezone=view.timezone,
     )

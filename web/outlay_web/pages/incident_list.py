@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -15,6 +14,7 @@ from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.pages import calls as calls_page
 from outlay_web.pages import forecast as forecast_page
+from outlay_web.pages.happened import incident_href
 from outlay_web.pages.incidents import TONES
 from outlay_web.pages.parts import Page
 from outlay_web.pages.view import Link, View
@@ -57,10 +57,6 @@ def said(found: Sequence[Incident]) -> str:
     goes = "" if not ongoing else ", and goes on" if len(waiting) == 1 else f", and {ongoing} of them go on"
     goes = goes.replace("1 of them go on", "1 of them goes on")
     return f"{fmt.plural(len(waiting), 'incident')} {verb} open: {fmt.usd_text(above)} above what was expected{goes}."
-
-
-def incident_href(view: View, one: Incident) -> str:
-    return view.to(f"/incidents/{quote(one.incident_id)}", start=None, end=None, **dict.fromkeys(view.scope.filters))
 
 
 def table(view: View, found: Sequence[Incident]) -> Table:

@@ -20,10 +20,11 @@ from outlay_analytics.query.window import Scope, Window
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Marker, Table, buckets, line_chart
 from outlay_web.http.context import Context
-from outlay_web.pages import alerts, parts, spend_chart
+from outlay_web.pages import alerts, parts
 from outlay_web.pages import calls as calls_page
 from outlay_web.pages import explain as explain_page
 from outlay_web.pages.budgets import back
+from outlay_web.pages.happened import happened
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import View
 from outlay_web.services import incidents as service
@@ -112,7 +113,7 @@ def hours_figure(view: View, one: Incident) -> Figure:
     began = next((k for k, step in enumerate(steps) if step.start <= one.started_at < step.end), None)
     marks = [] if began is None else [Marker(began, f"began: {one.cause}")]
     around = replace(view.scope, window=window, filters=one.filters)
-    changes = spend_chart.changed_markers(replace(view, query=replace(view.query, scope=around)), steps)
+    beside = happened(replace(view, query=replace(view.query, scope=around)), steps, one)
     return line_chart(
         "hours",
         "Spend per hour, and what was expected",
@@ -121,7 +122,8 @@ def hours_figure(view: View, one: Incident) -> Figure:
             Line("spent", [spent.get(step.start) for step in steps], 1, area=True),
             Line("expected", [usual.get(step.start) for step in steps], 4, dashed=True),
         ],
-        markers=[*changes, *marks],
+        markers=[*beside.markers, *marks],
+        stretches=beside.stretches,
         step_href=lambda step: view.between(step.start, step.end, "/calls"),
         height=240,
         timezone=view.timezone,

@@ -19,6 +19,7 @@ from outlay_web.charts import Cell, Column, Figure, Series, Table, buckets, pair
 from outlay_web.http.context import Context
 from outlay_web.http.forms import Upload
 from outlay_web.pages import parts
+from outlay_web.pages.happened import happened
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import View, url
 from outlay_web.services.bills import MOST_DAYS, compare_pulled, list_accounts, pull_now
@@ -255,6 +256,7 @@ def day_figure(view: View, bill: str, found: Row) -> Figure:
         "Billed and computed, per day",
         steps,
         series,
+        **happened(view, steps).arguments(),
         step_href=lambda step: view.here(bill=bill or None, day=step.start.date().isoformat()),
     )
 

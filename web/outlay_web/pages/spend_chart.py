@@ -7,10 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics.incidents.markers import list_markers
 from outlay_web import format as fmt
 from outlay_web.charts import OTHER, Bucket, Figure, Marker, Series, stacked_bars
 from outlay_web.pages import parts
+from outlay_web.pages.happened import happened, step_at
 from outlay_web.pages.parts import Row
 from outlay_web.pages.view import View
 
@@ -69,12 +69,12 @@ def spend_figure(
     units: dict[str, Callable[[float], str]] = {"usd": fmt.usd_short, "tokens": fmt.tokens_text}
     placed: dict[int, Marker] = {}
     for at, (label, href) in (marks or {}).items():
-        i = next((k for k, step in enumerate(steps) if step.start <= at < step.end), None)
+        i = step_at(steps, at)
         if i is not None and i in placed:  # one ring for a step, the words of all
             placed[i] = Marker(i, f"{placed[i].label}; {label}", placed[i].href)
         elif i is not None:
             placed[i] = Marker(i, label, href)
-    changes = changed_markers(view, steps)
+    around = happened(view, steps)
     return stacked_bars(
         name,
         title or f"Spend by {parts.dimension_title(dimension)}, per {view.interval}",
@@ -82,23 +82,14 @@ def spend_figure(
         series,
         kind=kind,
         unit=units.get(kind, _count_short),
-        markers=[*changes, *placed.values()],
+        markers=[*around.markers, *placed.values()],
+        stretches=around.stretches,
         step_href=(lambda step: view.at(step, path))
         if view.interval != "hour"
         else (lambda step: view.at(step, "/calls")),
         height=height,
         timezone=view.timezone,
     )
-
-
-def changed_markers(view: View, steps: Sequence[Bucket]) -> list[Marker]:
-    """What was changed in the view's window, one line for a step: markers, prompt versions and models that are new."""
-    placed: dict[int, list[str]] = {}
-    for one in list_markers(view.ctx.store, view.scope):
-        i = next((k for k, step in enumerate(steps) if step.start <= one["at"] < step.end), None)
-        if i is not None:
-            placed.setdefault(i, []).append(fmt.name_text(one["name"]))
-    return [Marker(i, "; ".join(names), changed=True) for i, names in sorted(placed.items())]
 
 
 def _step_of(row: Row, index: Mapping[datetime, int], steps: Sequence[Bucket]) -> int | None:

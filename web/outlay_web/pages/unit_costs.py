@@ -10,6 +10,7 @@ from outlay_analytics.questions import showback, unit_costs
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Table, line_chart
 from outlay_web.pages import parts, spend_chart
+from outlay_web.pages.happened import happened
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import GROUPS, INTERVALS, View
 
@@ -116,6 +117,7 @@ def history_figure(view: View, found: Row) -> Figure:
         step_href=lambda step: view.at(step),
         now=view.now,
         timezone=view.timezone,
+        **happened(view, view.steps).arguments(),
         height=220,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -70,7 +71,8 @@ class View:
     """One request for a page: who asks, what about, and the URLs around it.
 
     `typed` are the fields of a form that was refused or asks for an answer on the page itself, `problem` is why it was
-    refused and `said` what came of it. `colors` are those that all pages of one program share.
+    refused and `said` what came of it. `colors` are those that all pages of one program share; `memory` holds what
+    several parts of this one page are made of.
     """
 
     ctx: Context
@@ -85,6 +87,7 @@ class View:
     problem: str = ""
     said: str = ""
     colors: Colors = field(default_factory=Colors)
+    memory: dict[object, Any] = field(default_factory=dict, compare=False)
 
     @property
     def scope(self) -> Scope:

@@ -41,6 +41,11 @@ def incidents_of(ctx: Context, scope: Scope, wait_s: float = WAIT_S) -> list[Inc
     )
 
 
+def remembered(ctx: Context, scope: Scope) -> list[Incident]:
+    """The incidents that touch the scope's window as they were last written down; looks for none."""
+    return [one for one in read_incidents(ctx.store, scope.project, scope.window) if _concerns(one, scope)]
+
+
 def find_incident(ctx: Context, project: str, incident_id: str) -> Incident | None:
     """One incident with its newest figures; None if there is none of this id."""
     known = read_incidents(ctx.store, project, incident_id=incident_id)

@@ -1,0 +1,80 @@
+"""What happened while a chart's steps went by: lines at what was changed, bands over incidents, rings at anomalies.
+
+Every chart over time draws them alike, says them in its legend, and notes them in its table.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from outlay_web.charts.figure import Key
+from outlay_web.charts.svg import el, percent
+
+HEAD_PX = 8
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Something that happened at a step: an anomaly, or what was `changed` (a deployment, a prompt version)."""
+
+    index: int
+    label: str
+    href: str | None = None
+    changed: bool = False
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """An incident, from its first step to its last."""
+
+    first: int
+    last: int
+    label: str
+    href: str
+
+
+def changed_lines(markers: Sequence[Marker], steps: int, tall: float) -> list[Markup]:
+    """A line down the plot at each step where something was changed."""
+    return [
+        el("g", el("title", one.label), el("line", x1=x, x2=x, y1=0, y2=tall), class_="changed")
+        for one in markers
+        if one.changed and 0 <= one.index < steps
+        for x in (percent((one.index + 0.5) / steps),)
+    ]
+
+
+def bands(stretches: Sequence[Stretch], steps: int, tall: float) -> tuple[list[Markup], list[Markup]]:
+    """What lies behind the plot over each incident, and the strip above it that leads to its page."""
+    behind, heads = [], []
+    for one in stretches:
+        place = {"x": percent(one.first / steps), "width": percent((one.last + 1 - one.first) / steps)}
+        behind.append(el("rect", class_="stretch", y=0, height=tall, **place))
+        strip = el("rect", class_="stretch-head", y=-HEAD_PX, height=HEAD_PX, **place)
+        heads.append(el("a", el("title", f"Incident: {one.label}"), strip, href=one.href))
+    return behind, heads
+
+
+def keys(markers: Sequence[Marker], stretches: Sequence[Stretch]) -> list[Key]:
+    """Their entries of the legend."""
+    found = []
+    if any(not one.changed for one in markers):
+        found.append(Key("anomaly", mark="mark"))
+    if stretches:
+        found.append(Key("incident", mark="stretch"))
+    if any(one.changed for one in markers):
+        found.append(Key("something changed", mark="changed"))
+    return found
+
+
+def notes(markers: Sequence[Marker], stretches: Sequence[Stretch]) -> Mapping[int, str]:
+    """What the table says beside a step."""
+    said: dict[int, list[str]] = defaultdict(list)
+    for one in markers:
+        said[one.index].append(f"{'changed' if one.changed else 'anomaly'}: {one.label}")
+    for stretch in stretches:
+        said[stretch.first].append(f"incident: {stretch.label}")
+    return {index: "; ".join(texts) for index, texts in said.items()}

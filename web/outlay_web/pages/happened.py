@@ -1,0 +1,78 @@
+"""What happened while a chart's steps went by, for every chart over time: markers, and incidents with their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from outlay_analytics.incidents.incident import Incident
+from outlay_analytics.incidents.markers import list_markers
+from outlay_analytics.incidents.repository import scope_text
+from outlay_analytics.query.window import Window
+from outlay_web import format as fmt
+from outlay_web.charts import Bucket, Marker, Stretch
+from outlay_web.pages.view import View
+from outlay_web.services.incidents import incidents_of, remembered
+
+
+@dataclass(frozen=True)
+class Happened:
+    """As charts take it.
+
+    Attributes:
+        markers: What was changed: markers that were put, prompt versions and models that are new; one for a step.
+        stretches: Incidents, from the step where they began to the one where they ended.
+    """
+
+    markers: Sequence[Marker] = ()
+    stretches: Sequence[Stretch] = ()
+
+    def arguments(self) -> dict[str, Any]:
+        """For a chart that has no markers of its own."""
+        return {"markers": self.markers, "stretches": self.stretches}
+
+
+def happened(view: View, steps: Sequence[Bucket], newest: Incident | None = None) -> Happened:
+    """What happened in these steps, as far as the view's filters leave it; found once for the charts of a page.
+
+    Args:
+        newest: The incident that the page is about. Others are as they are remembered; without it, as they are found in
+            the view's window.
+    """
+    if not steps:
+        return Happened()
+    ctx, scope = view.ctx, replace(view.scope, window=Window(steps[0].start, steps[-1].end))
+    key = (scope.window, scope.project, tuple(sorted(scope.filters.items())))
+    if key not in view.memory:
+        fresh = [newest] if newest else incidents_of(ctx, view.scope, wait_s=0.0)
+        by_id = {one.incident_id: one for one in (*remembered(ctx, scope), *fresh)}
+        view.memory[key] = list_markers(ctx.store, scope), list(by_id.values())
+    changes, incidents = view.memory[key]
+    placed: dict[int, list[str]] = {}
+    for one in changes:
+        i = step_at(steps, one["at"])
+        if i is not None:
+            placed.setdefault(i, []).append(fmt.name_text(one["name"]))
+    markers = [Marker(i, "; ".join(names), changed=True) for i, names in sorted(placed.items())]
+    return Happened(markers, [stretch for one in incidents if (stretch := _stretch(view, steps, one)) is not None])
+
+
+def incident_text(one: Incident) -> str:
+    """An incident in a line, with the figure of its page."""
+    return f"{one.cause}: {fmt.name_text(scope_text(one.scope))}, {fmt.usd_text(one.impact_usd)} above expected"
+
+
+def incident_href(view: View, one: Incident) -> str:
+    return view.to(f"/incidents/{one.incident_id}", start=None, end=None, **dict.fromkeys(view.scope.filters))
+
+
+def step_at(steps: Sequence[Bucket], at: Any) -> int | None:
+    return next((i for i, step in enumerate(steps) if step.start <= at < step.end), None)
+
+
+def _stretch(view: View, steps: Sequence[Bucket], one: Incident) -> Stretch | None:
+    touched = [i for i, step in enumerate(steps) if step.start < one.ended_at and one.started_at < step.end]
+    if not touched:
+        return None
+    return Stretch(touched[0], touched[-1], incident_text(one), incident_href(view, one))
