@@ -365,3 +365,22 @@ def test_importing_outlay_loads_neither_server_packages_nor_clients() -> None:
         """
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_threads_that_make_the_first_calls_together_lose_none(server: Server) -> None:
+    code = f"""
+        import os, threading
+        os.environ["OUTLAY_ENDPOINT"] = "{server.url}"
+        import outlay
+        together = threading.Barrier(8)
+        def call():
+            together.wait()
+            {CALL}
+        threads = [threading.Thread(target=call) for _ in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        print(outlay.flush(30), outlay.stats()["exported"])
+        """
+    done = run(code)
+    assert (done.returncode, done.stdout.split()) == (0, ["True", "8"]), done.stderr
+    assert len(server.spans()) == 8

@@ -14,6 +14,14 @@ def main() -> None:
 
         become(sys.argv[2:])
         return
+    if sys.argv[1:2] == ["ci"]:  # nor does this
+        from outlay.ci.command import main as compare
+
+        try:
+            compare(sys.argv[2:])
+        except KeyboardInterrupt:
+            print("outlay: interrupted", file=sys.stderr)
+            sys.exit(EXIT_INTERRUPTED)
     try:
         from outlay_web.cli import main as run
 

@@ -20,6 +20,7 @@ from outlay.tracing.client import Client, Redact
 _client = Client()
 _lock = threading.RLock()
 _started = False
+_starting = False  # seen by the thread that holds the lock: what starting calls must not start again
 _parts: dict[str, Any] = {}
 _begins: list[Callable[[], None]] = []
 _ends: list[Callable[[Client], None]] = []
@@ -117,10 +118,13 @@ def init(
 
 
 def _start(given: dict[str, Any], *, explicit: bool, **parts: Any) -> None:
-    """Start, or say that it is too late; `parts` are those of `Client.configure`."""
-    global _started
+    """Start, or say that it is too late; `parts` are those of `Client.configure`.
+
+    Threads that come meanwhile wait: what they record before everything is set up would be lost.
+    """
+    global _started, _starting
     with _lock:
-        if _started and not explicit:
+        if _starting or (_started and not explicit):
             return
         settings = Settings.from_env(os.environ, on_error=_bad_setting, **given)
         if _started and _client.explicit:
@@ -134,13 +138,16 @@ def _start(given: dict[str, Any], *, explicit: bool, **parts: Any) -> None:
         if not _started:
             atexit.register(_exit)
         _client.explicit = explicit
-        _started = True
         _names.environment = settings.environment
         _parts.update(parts)
-        _client.configure(settings, **parts)
-        if _client.enabled and settings.wire:
-            for begin in _begins:
-                begin()
+        _starting = True
+        try:
+            _client.configure(settings, **parts)
+            if _client.enabled and settings.wire:
+                for begin in _begins:
+                    begin()
+        finally:
+            _starting, _started = False, True
         if _client.enabled and _client.pipeline is not None:
             _client.pipeline.recover()
 
