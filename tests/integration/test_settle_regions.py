@@ -41,6 +41,8 @@ CASES: dict[str, tuple[dict[str, str], str, str]] = {
     ),
     "openai, no region": (OPENAI | {"server.address": "api.openai.com"}, "", "0.08"),
     "openai, a region": (OPENAI | {"server.address": "eu.api.openai.com"}, "eu", "0.088"),
+    "by url, openai": (OPENAI | {"url.full": "https://me@eu.api.openai.com:443/v1?x=1"}, "eu", "0.088"),
+    "host in a query": (OPENAI | {"url.full": "https://llm.corp/?to=https://eu.api.openai.com"}, "", "0.08"),
     "openai, an older model": (
         OPENAI | {"gen_ai.request.model": "gpt-4o", "server.address": "eu.api.openai.com"},
         "eu",

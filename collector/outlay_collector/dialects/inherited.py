@@ -166,11 +166,6 @@ class Inherited:
         """Attributes that are looked for in resources, too."""
         return tuple(dict.fromkeys(place.source.key for place in self.places if place.in_resource))
 
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Names of the ways to say a feature, in order."""
-        return tuple(dict.fromkeys(place.name for place in self.places if place.dimension == "feature"))
-
 
 def inherited(own: Mapping[str, tuple[str, ...]] | None = None) -> Inherited:
     """The places of everything that calls inherit.

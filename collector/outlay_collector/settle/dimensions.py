@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,79 +31,93 @@ def dimensions_of(context: Any, service: Any, dialect: Any, mapping: AttributeMa
         service: Of each call; what others wrote is for the service as a whole where nothing else is said.
         dialect: Of each call.
     """
-    row, name, text, texts = _entries(context)
-    dimension, rank = _ways(name, mapping)
-    of = dimension[name.indices.to_numpy()] if len(name) else np.zeros(0, np.int64)
-    by_rank = rank[name.indices.to_numpy()] if len(name) else of
+    said = _said(context, mapping)
     return {
-        each: _chosen(number, len(context), row, of, by_rank, text, texts, mapping, service, dialect)
+        each: _chosen(number, len(context), said, mapping.rewrites.get(each), service, dialect)
         for number, each in enumerate(MAPPED)
     }
 
 
-def _entries(context: Any) -> tuple[Ints, Any, Ints, list[bytes]]:
-    """Of each entry its row, its name, its text's number; and the texts."""
+@dataclass(frozen=True, eq=False)
+class _Said:
+    """The entries of contexts that say a dimension."""
+
+    row: Ints
+    dimension: Ints
+    """Place in MAPPED."""
+    rank: Ints
+    """How much this way to say it is preferred, 0 the most."""
+    text: Ints
+    """Place among `texts`."""
+    texts: Any
+    """The distinct ones, as Arrow's."""
+
+
+def _said(context: Any, mapping: AttributeMapping) -> _Said:
     at = entries_of(context)
     names = context.keys[at].dictionary_encode()
-    values = context.items[at].cast(pa.binary()).dictionary_encode()
-    return rows_in(context), names, values.indices.to_numpy().astype(np.int64), values.dictionary.to_pylist()
+    ways = _ways(names.dictionary.to_pylist(), mapping)
+    by_name = names.indices.to_numpy()
+    says = np.flatnonzero(ways[by_name, 0] != NO)  # tags and others are no words to be looked at
+    dimension, rank = ways[by_name[says]].T
+    texts = context.items[at].cast(pa.binary()).take(pa.array(says)).dictionary_encode()
+    return _Said(rows_in(context)[says], dimension, rank, texts.indices.to_numpy(), texts.dictionary)
 
 
-def _ways(name: Any, mapping: AttributeMapping) -> tuple[Ints, Ints]:
-    """By name, which dimension it says (NO for none), and how much it is preferred, 0 the most."""
+def _ways(names: list[bytes], mapping: AttributeMapping) -> Ints:
+    """Shape (names, 2): which dimension each says (NO for none), and how much that way is preferred, 0 the most."""
     found: dict[bytes, tuple[int, int]] = {}
     for rank, place in enumerate(mapping.inherited.places):
         if place.dimension in MAPPED:
             found.setdefault(place.name.encode(), (MAPPED.index(place.dimension), rank))
-    ways = [found.get(word, (NO, 0)) for word in name.dictionary.to_pylist()] or [(NO, 0)]
-    dimension, rank_of = np.array(ways, np.int64).T
-    return dimension, rank_of
+    return np.array([found.get(word, (NO, 0)) for word in names], np.int64).reshape(-1, 2)
 
 
-def _chosen(
-    number: int,
-    size: int,
-    row: Ints,
-    dimension: Ints,
-    rank: Ints,
-    text: Ints,
-    texts: list[bytes],
-    mapping: AttributeMapping,
-    service: Any,
-    dialect: Any,
-) -> Any:
-    rewrites = mapping.rewrites.get(MAPPED[number])
-    entries = np.flatnonzero(dimension == number)
-    used = np.unique(text[entries])
-    words = [_worded(texts[n], rewrites) for n in used.tolist()]
-    place = np.searchsorted(used, text[entries])
-    holds = np.array([bool(word) for word in words] or [False])[place] if len(entries) else np.zeros(0, bool)
+def _chosen(number: int, size: int, said: _Said, rewrites: Rewrites | None, service: Any, dialect: Any) -> Any:
+    entries = np.flatnonzero(said.dimension == number)
+    used, place = np.unique(said.text[entries], return_inverse=True)
+    words = _all_worded(said.texts.take(pa.array(used)), rewrites)
+    holds = pc.binary_length(words).to_numpy(zero_copy_only=False)[place] > 0
     entries, place = entries[holds], place[holds]
-    order = np.lexsort((rank[entries], row[entries]))
-    rows, first = np.unique(row[entries][order], return_index=True)
+    order = np.lexsort((said.rank[entries], said.row[entries]))
+    rows, first = np.unique(said.row[entries][order], return_index=True)
     at = np.full(size, NO)
     at[rows] = place[order][first]
     if number == FEATURE:
-        at = _with_services(at, words, service, dialect, rewrites)
-    return binary(words).take(pa.array(at, mask=at == NO))
+        at, words = _with_services(at, words, service, dialect, rewrites)
+    return words.take(pa.array(at, mask=at == NO))
 
 
-def _with_services(at: Ints, words: list[bytes], service: Any, dialect: Any, rewrites: Rewrites | None) -> Ints:
+def _with_services(at: Ints, words: Any, service: Any, dialect: Any, rewrites: Rewrites | None) -> tuple[Ints, Any]:
     """Where nothing names a feature, the service of what others wrote; its words are added."""
     others = pc.not_equal(flat(dialect).cast(pa.binary()), OWN_DIALECT)
     missing = np.flatnonzero((at == NO) & pc.fill_null(others, False).to_numpy(zero_copy_only=False))
     if not len(missing):
-        return at
+        return at, words
     names = flat(service).cast(pa.binary()).take(pa.array(missing)).dictionary_encode()
-    number = []
+    number: list[int] = []
+    more: list[bytes] = []
     for name in names.dictionary.to_pylist():
         word = b"" if not name or name.startswith(_UNNAMED) else _worded(name, rewrites)
-        number.append(len(words) if word else NO)
-        words += [word] if word else []
+        number.append(len(words) + len(more) if word else NO)
+        more += [word] if word else []
     found = at.copy()
     codes = pc.fill_null(names.indices, len(number)).to_numpy(zero_copy_only=False)
     found[missing] = np.array([*number, NO], np.int64)[codes]
-    return found
+    return found, pa.concat_arrays([words, binary(more)])
+
+
+def _all_worded(said: Any, rewrites: Rewrites | None) -> Any:
+    """Values in the words that they are to have; those that stay as they are, which is most, are not looked at."""
+    if rewrites:
+        return binary(_worded(word, rewrites) for word in said.to_pylist())
+    is_json = pc.or_(pc.starts_with(said, b"["), pc.starts_with(said, b'"')).to_numpy(zero_copy_only=False)
+    if not is_json.any():
+        return said
+    words = said.to_pylist()
+    for n in np.flatnonzero(is_json).tolist():
+        words[n] = _worded(words[n], None)
+    return binary(words)
 
 
 def _worded(said: bytes, rewrites: Rewrites | None) -> bytes:

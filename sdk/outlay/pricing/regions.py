@@ -22,12 +22,13 @@ _PROFILE = re.compile(
 _HOSTS = tuple(
     re.compile(pattern)
     for pattern in (
-        r"(?:^|//)([a-z0-9-]+?)-aiplatform\.(?:mtls\.)?googleapis\.com",
-        r"(?:^|//)aiplatform\.([a-z0-9-]+)\.rep\.googleapis\.com",
-        r"(?:^|//)([a-z]{2,4})\.api\.openai\.com",
-        r"(?:^|//)bedrock(?:-runtime|-mantle)?(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com|api\.aws)",
+        r"([a-z0-9-]+?)-aiplatform\.(?:mtls\.)?googleapis\.com",
+        r"aiplatform\.([a-z0-9-]+)\.rep\.googleapis\.com",
+        r"([a-z]{2,4})\.api\.openai\.com",
+        r"bedrock(?:-runtime|-mantle)?(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com|api\.aws)",
     )
 )
+_HOST = re.compile(r"(?:(?:[a-z][a-z0-9+.-]*:)?//)?(?:[^/?#@]*@)?([^/?#]*)")
 
 
 @lru_cache(50_000)
@@ -37,19 +38,25 @@ def region_of(said: str, model: str = "", host: str = "") -> str:
     Args:
         said: What the answer or the span says of it.
         model: The model's name as it was asked for: a resource name, or an inference profile.
-        host: Name or address of the host that was asked.
+        host: Name or address of the host that was asked; of a URL nothing but its host tells.
     """
     if said:
         return canonical_region(said)
-    model, host = model.lower(), host.lower()
+    model, host = model.lower(), host_of(host)
     for found in (_PROFILE.match(model), _LOCATION.search(model), _ARN.match(model)):
         if found:
             return canonical_region(found[1])
     for pattern in _HOSTS:
-        found = pattern.search(host)
+        found = pattern.match(host)
         if found:
             return canonical_region(found[1])
     return ""
+
+
+def host_of(address: str) -> str:
+    """The host of a URL, or of an address that is one, in lower case, with its port."""
+    found = _HOST.match(address.lower())
+    return found[1] if found else ""
 
 
 def canonical_region(said: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from outlay.pricing.regions import region_of
+from outlay.pricing.regions import host_of, region_of
 from outlay_collector.dialects import DIALECTS
 from outlay_collector.dialects.naming import is_billed_failure, provider_of
 from outlay_collector.settle.facts import Bools, Ints
@@ -94,14 +94,17 @@ def _regions(said: Said, written: Ints, model: Ints) -> tuple[Ints, list[bytes]]
     """Each span's region by number, and their names."""
     pool = said.pool
     host = pool.first_of(said.own("server_address"), said.own("base_url"), said.own("url"))
-    (first, writings), (second, models), (third, hosts) = (pool.words(at) for at in (written, model, host))
+    (first, writings), (second, models), (third, urls) = (pool.words(at) for at in (written, model, host))
+    by_host: dict[str, int] = {}  # URLs are many, hosts few
+    third = np.array([by_host.setdefault(host_of(decoded(url)), len(by_host)) for url in urls])[third]
+    hosts = list(by_host)
     each, code = distinct((first * len(models) + second) * len(hosts) + third)
     numbers: dict[bytes, int] = {}
     own = []
     for number in each:
         rest, at_host = divmod(number, len(hosts))
-        words = (writings[rest // len(models)], models[rest % len(models)], hosts[at_host])
-        own.append(numbers.setdefault(encoded(region_of(*(decoded(word) for word in words))), len(numbers)))
+        said_so, named = decoded(writings[rest // len(models)]), decoded(models[rest % len(models)])
+        own.append(numbers.setdefault(encoded(region_of(said_so, named, hosts[at_host])), len(numbers)))
     return np.array(own, np.int64)[code], list(numbers)
 
 
