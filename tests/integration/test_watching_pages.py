@@ -176,6 +176,26 @@ def test_hours_of_an_incident_have_figures_where_hours_begin_at_half_past(server
     assert sum(Decimal(usd or 0) for usd in spent) > 20
 
 
+def test_each_channel_has_a_button_that_tries_it(server: Running, hook: Received) -> None:
+    body = {"amount_usd": "5", "notify": ["oncall", f"{hook.url}?token=abc"]}
+    assert server.post("/api/v1/budgets/tried", body, method="PUT").status == 200
+    page = server.get("/alerts").text
+    assert "told by incidents, budget tried" in page
+    assert "token=abc" not in page
+    ids = dict(re.findall(r'name="channel" value="(\w+)"><span><b>([^<]*)', page))
+    by_name = {html.unescape(name): key for key, name in ids.items()}
+    before = len(hook.bodies)
+    said = posted(server, "/alerts/test", channel=by_name["oncall"])
+    assert (said.status, "The test message was sent to oncall" in said.text) == (200, True)
+    assert len(hook.bodies) > before
+    hook.status = 500
+    refused = posted(server, "/alerts/test", channel=by_name[f"{hook.url}?token=***"])
+    hook.status = 200
+    assert (refused.status, f"did not reach {hook.url}?token=***" in refused.text) == (400, True)
+    assert "token=abc" not in refused.text
+    assert posted(server, "/alerts/test", channel="none").status == 404
+
+
 def test_a_marker_lies_where_a_window_can_hold_it(server: Running) -> None:
     for year in (1800, 9999):
         refused = server.post("/api/v1/markers", {"name": "deploy", "at": f"{year}-01-01T00:00:00Z"})

@@ -17,6 +17,7 @@ from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.http.context import Context
 from outlay_web.pages import calls as calls_page
+from outlay_web.pages import channels
 from outlay_web.pages.budgets import back
 from outlay_web.pages.explain import driver_title
 from outlay_web.pages.parts import Page, Row
@@ -62,6 +63,7 @@ def page(view: View) -> Page:
         "links": links,
         "any": bool(found),
         "silences": SILENCES,
+        "channels": channels.channels(view.ctx, view.scope.project),
         "project": view.scope.project,
     }
     return Page("alerts.html", "Alerts", "What needs somebody's attention?", data)

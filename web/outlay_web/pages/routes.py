@@ -27,6 +27,7 @@ from outlay_web.pages import (
     caching,
     calls,
     cascades,
+    channels,
     decide,
     experiments,
     explain,
@@ -117,7 +118,7 @@ def router(ctx: Context) -> APIRouter:
     made.add_api_route("/favicon.ico", favicon, methods=["GET", "HEAD"])
     for path, change in (*budgets.FORMS, *alerts.FORMS, *incidents.FORMS, *rules.FORMS, *reconcile.FORMS):
         made.add_api_route(path, _change(ctx, read, path, change), methods=["POST"])
-    for path, act in (*rules.SHOWN,):
+    for path, act in (*channels.SHOWN, *rules.SHOWN):
         made.add_api_route(path, _answer(ctx, read, path, act), methods=["POST"])
     made.add_api_route("/reconcile", _upload(ctx, read), methods=["POST"])
     return made
