@@ -237,6 +237,8 @@ QUESTIONS: list[tuple[str, Pairs, str]] = [
     ("/tradeoff", (), "rows"),
     ("/tradeoff", (("score", "correct"), ("margin", "0.1")), "rows"),
     ("/routing", (("margin", "0.1"),), ""),
+    ("/unit-costs", (("per", "success"), ("score", "correct")), "rows"),
+    ("/revenue", (), ""),
     ("/cascades", (), "cascades"),
     ("/cascades", (("interval", "day"), ("limit", "1")), "cascades"),
     ("/forecast", (("budget_usd", "10"),), "forecast"),
@@ -311,6 +313,9 @@ def test_what_is_changed_is_answered_as_described(world: Documented) -> None:
     assert noted.json["notes"][-1]["text"] == "seen"
     assert world.ask("post", "/incidents/{incident_id}/silence", incident_id=incident).json["silenced_until"]
     assert world.ask("post", "/markers", body={"name": "deploy 1", "scope": {"feature": "search"}}).status == 201
+    pays = {"revenue": [{"customer": "acme", "usd_per_month": "1200", "valid_from": "2026-10-01"}]}
+    assert world.ask("put", "/revenue", body=pays).json["revenue"][0]["source"] == "api"
+    assert world.ask("delete", "/revenue/{customer}", customer="acme").status == 204
     rule = {"kind": "entity_usd", "threshold": "1", "per": "user"}
     assert world.ask("put", "/rules/{name}", body=rule, name="users").json["watches"]
     assert world.ask("get", "/rules").json["rules"][0]["name"] == "users"

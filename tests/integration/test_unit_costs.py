@@ -12,6 +12,7 @@ from tests.hand_calls import DAY, call, put, roll_up
 from outlay.errors import ConfigError
 from outlay_analytics.query.window import BadRequest, Scope, Window
 from outlay_analytics.questions.revenue import Revenue, earned, parse_revenue
+from outlay_analytics.questions.revenue_store import all_revenue, delete_revenue, list_revenue, put_revenue
 from outlay_analytics.questions.showback import share_out, showback
 from outlay_analytics.questions.spend import spend
 from outlay_analytics.questions.unit_costs import unit_costs
@@ -271,3 +272,79 @@ def test_what_nobody_knows_the_cost_of_is_no_zero(store: Store) -> None:
     put(store, call(HOUR, None, team="a"), call(HOUR, "1", team="b"))
     rows = {row["team"]: row["total_usd"] for row in showback(store, WEEK, "team", "")["rows"]}
     assert rows == {"a": None, "b": Decimal(1)}
+
+
+def test_a_score_tells_what_a_success_is_and_failures_are_paid_for(store: Store) -> None:
+    rows = [call(HOUR * n, str(n)) for n in range(1, 6)]
+    dark = call(HOUR, None)
+    put(store, *rows, dark, call(HOUR, "100"))  # the last is judged by nobody
+    told = [
+        (row["trace_id"], row["span_id"], value) for row, value in zip([*rows, dark], (1, 1, 0, 0, 1, 1), strict=True)
+    ]
+    writer = store.writer()
+    writer.insert(
+        "scores",
+        [
+            {"project": "default", "trace_id": trace, "span_id": span, "name": "resolved", "label": "", "at": DAY}
+            | {"value": float(value)}
+            for trace, span, value in told
+        ],
+    )
+    writer.close()
+    found = unit_costs(store, WEEK, "success", interval="day", score="resolved")
+    assert (found["score"], found["success"], found["total"]["units"], found["total"]["cost_usd"]) == (
+        "resolved", 0.5, 4, D(15),
+    )  # fmt: skip
+    assert found["total"]["unit_cost_usd"] == D(5)  # 15 over the three whose cost is known
+    assert (found["distribution"]["units"], found["distribution"]["max_usd"]) == (3, D(5))
+    assert [(row["cost_usd"], row["errors"]) for row in found["rows"] if row["unit"]] == [
+        (D(5), None), (D(2), None), (D(1), None), (None, None),
+    ]  # fmt: skip
+    assert sum(row["calls"] for row in found["rows"]) == 6
+    assert [one["unit_cost_usd"] for one in found["history"]] == [D(5)]
+    assert [one["name"] for one in unit_costs(store, WEEK, "success")["scores"]] == ["resolved"]
+    for per, score, success, said in (
+        ("user", "resolved", "", "per is user"),
+        ("success", "", "1", "name it with score="),
+        ("success", "nice", "", "there: 'resolved'"),
+    ):
+        with pytest.raises(BadRequest, match=said):
+            unit_costs(store, WEEK, per, score=score, success=success)
+
+
+def test_revenue_that_is_put_stands_beside_that_of_the_file(store: Store) -> None:
+    file = [Revenue("acme", D(400)), Revenue("acme", D(9), project="other")]
+    writer = store.writer()
+    now = DAY
+    put_revenue(writer, "default", [{"customer": "bolt", "usd_per_month": "70"}], now, file)
+    later = {"customer": "bolt", "usd_per_month": "90.5", "valid_from": "2026-03-01"}
+    put_revenue(writer, "default", [later], now + HOUR, file)
+    put_revenue(writer, "default", [{"customer": "bolt", "usd_per_month": "80"}], now + HOUR, file)
+    assert [tuple(row.values()) for row in list_revenue(store, file, "default")] == [
+        ("acme", D(400), "1970-01-01", "outlay.toml"),
+        ("bolt", D(80), "1970-01-01", "api"),
+        ("bolt", D("90.5"), "2026-03-01", "api"),
+    ]
+    assert list_revenue(store, file, "third") == []
+    put(store, *customers())
+    margins = unit_costs(store, WEEK, "customer", revenue=all_revenue(store, file, "default"))["margins"]
+    assert {row["customer"]: row["revenue_usd"] for row in margins} == {
+        "acme": (D(400) * 7 / 31).quantize(D("1e-12")),
+        "bolt": (D("90.5") * 7 / 31).quantize(D("1e-12")),
+    }
+    wrong: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"customer": "acme", "usd_per_month": "1"}, "'acme' pays stands in outlay.toml"),
+        ({"customer": "x", "usd_per_month": 5}, "in quotes"),
+        ({"customer": "x", "usd_per_month": "-5"}, "0 or more"),
+        ({"customer": "x", "usd_per_month": "5", "valid_from": "soon"}, "not 'soon'"),
+        ({"customer": "x", "usd_per_month": "5", "per": "month"}, "per"),
+    )
+    for row, said in wrong:
+        with pytest.raises(BadRequest, match=said):
+            put_revenue(writer, "default", [row], now, file)
+    assert delete_revenue(store, writer, "default", "bolt", now + 2 * HOUR, file)
+    assert not delete_revenue(store, writer, "default", "bolt", now + 3 * HOUR, file)
+    assert [row["customer"] for row in list_revenue(store, file, "default")] == ["acme"]
+    with pytest.raises(BadRequest, match="change it there"):
+        delete_revenue(store, writer, "default", "acme", now, file)
+    writer.close()

@@ -5,7 +5,8 @@
     unit cost = cost of the calls that belong to units ÷ units
 
 Calls that say nothing of a unit are shown as unallocated and are in no unit cost. The cost of a success is that of all
-requests, the failed ones included, over those that succeeded. Percentiles are over units, by nearest rank: the smallest
+requests, the failed ones included, over those that succeeded; where a score is named, that of the answers that it
+judges over those that it says are a success (see `quality`). Percentiles are over units, by nearest rank: the smallest
 cost that at least that share of them does not exceed. A sum is over the calls whose cost is known; a unit none of whose
 calls has one is in no average and no percentile.
 """
@@ -23,6 +24,7 @@ from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import SHOWN, BadRequest, Interval, Scope, bucket_sql, check_interval, filter_sql
 from outlay_analytics.questions.revenue import Revenue, earned
+from outlay_analytics.questions.scores import Score, about, choose, list_scores, scored
 from outlay_collector.store import Row, Store, load_sql
 
 SQL = "outlay_analytics.questions.sql"
@@ -45,6 +47,8 @@ def unit_costs(
     interval: str = "total",
     limit: int = 100,
     revenue: Sequence[Revenue] = (),
+    score: str = "",
+    success: str = "",
 ) -> dict[str, Any]:
     """Unit costs of a scope.
 
@@ -55,27 +59,37 @@ def unit_costs(
         interval: `total`, or the steps of `history`.
         limit: Most units to list, the largest.
         revenue: What customers pay, for their margin.
+        score: Of `success`: the score that tells what one is; what it does not judge is left out.
+        success: From which value on, or which label; see `quality`.
 
     Returns:
-        `window`, `currency`, `per`, `total` (`units`, `unit_cost_usd`, `cost_usd`, `allocated_usd`, `unallocated_usd`,
-        `calls`, `unallocated_calls`, `priced_ratio`), `distribution` over units, `rows` (the largest units, then
-        what no unit has and all others, so that they add up), `history`, `movers` (against the window just before),
-        `margins` (of customers whose revenue is known, the lowest first) and their sum `margin`.
+        `window`, `currency`, `per`, `score`, `success`, `scores` (those that could be named), `total` (`units`,
+        `unit_cost_usd`, `cost_usd`, `allocated_usd`, `unallocated_usd`, `calls`, `unallocated_calls`, `priced_ratio`),
+        `distribution` over units, `rows` (the largest units, then what no unit has and all others, so that they add
+        up), `history`, `movers` (against the window just before), `margins` (of customers whose revenue is known, the
+        lowest first) and their sum `margin`.
 
     Raises:
-        BadRequest: For a unit or an interval that there is none of.
+        BadRequest: For a unit, an interval or a score that there is none of, and a score of anything but successes.
     """
     if per not in PER:
         raise BadRequest(f"per must be one of {', '.join(PER)}, not {per[:SHOWN]!r}")
-    ask = _Ask(store, per)
+    if (score or success) and per != "success":
+        raise BadRequest(f"score and success say what a success is; per is {per}")
+    if success and not score:
+        raise BadRequest("success is about one score: name it with score=")
+    scores = list_scores(store, scope, success) if per == "success" else []
+    chosen = choose(scores, score, success) if score else None
+    if chosen is not None and chosen.success is None:
+        raise BadRequest(f"score {chosen.name!r} does not say what a success is; name a value or a label with success=")
+    ask = _Ask(store, per, chosen)
     found = ask.sums(scope, "total")
     whole = found[0] if found else {}
     top = ask.top(scope, limit)
     history = [] if interval == "total" else ask.sums(scope, check_interval(interval))
     margins = _margins(ask, scope, revenue) if per == "customer" else []
     return {
-        "window": {"start": scope.window.start, "end": scope.window.end},
-        "currency": "USD",
+        **about(scope, chosen, scores),
         "per": per,
         "total": _total(whole, per),
         "distribution": _distribution(whole),
@@ -93,12 +107,18 @@ class _Ask:
 
     store: Store
     per: str
+    score: Score | None = None
 
     def relation(self, scope: Scope, step: Interval, params: dict[str, Any]) -> str:
         if self.per in DIMENSIONS:
             source = spend_source(self.store, scope, (self.per,), step)
             params |= source.params
             return load_sql(SQL, "unit_costs_of_dimension", source=source.sql)
+        if self.score is not None:
+            relation = scored(self.store, scope, self.score, interval=step)
+            params |= relation.params
+            parts = {"scored": relation.sql, "success": relation.success, "judged": relation.judged}
+            return load_sql(SQL, "unit_costs_of_scored", **parts)
         params |= {"project": scope.project, "timezone": scope.timezone}
         params |= {"start": sql_instant(scope.window.start), "end": sql_instant(scope.window.end)}
         return load_sql(
@@ -143,7 +163,7 @@ def _total(row: Mapping[str, Any], per: str) -> dict[str, Any]:
         "allocated_usd": cost - loose if known else None,
         "unallocated_usd": loose if not apart or row["unallocated_priced_calls"] else None,
         "calls": calls,
-        "errors": int(row.get("errors", 0)),
+        "errors": None if row.get("errors", 0) is None else int(row.get("errors", 0)),
         "unallocated_calls": apart,
         "priced_ratio": priced / calls if calls else None,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
@@ -15,20 +15,56 @@ from starlette.responses import Response
 from outlay_analytics.query.text import rfc3339
 from outlay_analytics.query.window import BadRequest, Scope, Window, parse_timezone
 from outlay_analytics.questions import showback, unit_costs
+from outlay_analytics.questions.revenue import Revenue
+from outlay_analytics.questions.revenue_store import all_revenue, delete_revenue, list_revenue, put_revenue
 from outlay_web import csv_text
 from outlay_web.api.schema.parameters import DEFAULT_LIMIT, MAX_LIMIT, documented
 from outlay_web.api.wire import answer, table, wants_csv
 from outlay_web.http.context import Context
 from outlay_web.http.encoding import columns, to_csv
+from outlay_web.http.errors import Problem
 from outlay_web.http.parameters import Query, read_query
+from outlay_web.http.schemas import RevenueBody
 
 UNIT_COLUMNS = columns("unit cost_usd share calls errors priced_ratio trace_id")
+REVENUE_COLUMNS = columns("customer usd_per_month valid_from source")
 SHOWBACK_COLUMNS = columns("direct_usd shared_usd total_usd share calls priced_ratio")
-OF_UNITS = ("per", "interval", "limit", "format")
+OF_UNITS = ("per", "interval", "limit", "score", "success", "format")
 OF_SHOWBACK = ("by", "split", "shared", "month", "format")
 
 
 def add_routes(routes: APIRouter, ctx: Context) -> None:
+    configured: Sequence[Revenue] = ctx.config.get("revenue", ())
+
+    @routes.get("/revenue", openapi_extra=documented("format", window=False, filters=False), tags=["answers"])
+    def get_revenue(request: Request) -> Response:
+        """What customers pay a month, from outlay.toml and as it was put."""
+        query = read_query(ctx, request, ("format",), filters=False, window=False)
+        rows = list_revenue(ctx.store, configured, query.scope.project)
+        return table(query, {"currency": "USD", "revenue": rows}, "revenue", REVENUE_COLUMNS)
+
+    @routes.put("/revenue", openapi_extra=documented(window=False, filters=False), tags=["answers"])
+    def put_revenue_rows(request: Request, body: RevenueBody) -> Response:
+        """Say what customers pay a month; a row of the same customer and day is replaced."""
+        project = read_query(ctx, request, filters=False, window=False).scope.project
+        with ctx.writing() as writer:
+            put_revenue(writer, project, body.revenue, ctx.now(), configured)
+        return answer({"currency": "USD", "revenue": list_revenue(ctx.store, configured, project)})
+
+    @routes.delete(
+        "/revenue/{customer:path}",
+        status_code=204,
+        openapi_extra=documented(window=False, filters=False),
+        tags=["answers"],
+    )
+    def delete_revenue_rows(request: Request, customer: str) -> Response:
+        """Forget what was put about a customer."""
+        project = read_query(ctx, request, filters=False, window=False).scope.project
+        with ctx.writing() as writer:
+            if not delete_revenue(ctx.store, writer, project, customer, ctx.now(), configured):
+                raise Problem(404, f"nothing was put about what {customer[:80]!r} pays")
+        return Response(status_code=204)
+
     @routes.get("/unit-costs", openapi_extra=documented(*OF_UNITS), tags=["answers"])
     def get_unit_costs(request: Request) -> Response:
         """Cost per customer, user, session, request or success: distribution, largest, movers, margins."""
@@ -39,7 +75,9 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             query.get("per", "customer"),
             query.get("interval", "total"),
             query.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
-            ctx.config.get("revenue", ()),
+            all_revenue(ctx.store, configured, query.scope.project),
+            query.get("score"),
+            query.get("success"),
         )
         return table(query, found, "rows", UNIT_COLUMNS)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import click
 
 from outlay_web.cli.answers import fail_over_option, interval_option, limit_option
 from outlay_web.cli.ask import Ask
+from outlay_web.cli.levers import score_option, success_option
 from outlay_web.cli.options import command
 from outlay_web.cli.show import cell, print_table
 from outlay_web.cli.threshold import check
@@ -16,6 +18,7 @@ from outlay_web.cli.values import unknown_filter, warn_unknown_filter
 from outlay_web.http.encoding import columns
 
 UNITS = columns("unit cost_usd share calls errors priced_ratio trace_id")
+REVENUE = columns("customer usd_per_month valid_from source")
 MARGINS = columns("customer margin_usd margin_ratio revenue_usd cost_usd priced_ratio")
 SHOWBACK = columns("direct_usd shared_usd total_usd share calls priced_ratio")
 WHAT = ("customer", "user", "session", "request", "success")
@@ -28,10 +31,12 @@ def add_commands(app: click.Group) -> None:
     @click.option("--per", type=click.Choice(WHAT), default="customer", help="Default customer.")
     @limit_option
     @interval_option
+    @score_option
+    @success_option
     @fail_over_option
-    def unit_costs(ask: Ask, per: str, limit: int, interval: str | None, fail_over: Decimal | None) -> None:
-        """Cost per customer, user, session, request or success."""
-        own: dict[str, Any] = {"per": per, "limit": limit, "interval": interval}
+    def unit_costs(ask: Ask, per: str, fail_over: Decimal | None, **own: Any) -> None:
+        """Cost per customer, user, session, request or success (with --score NAME: an answer that it says is one)."""
+        own["per"] = per
         found = None
         if ask.form == "text":
             found = ask.get("/unit-costs", **own)
@@ -52,6 +57,23 @@ def add_commands(app: click.Group) -> None:
             found = found or ask.get("/unit-costs", **own)
             why = unknown_filter(ask) or f"no {per} has a known cost"
             check(found["total"]["unit_cost_usd"], fail_over, f"the cost per {per}", unknown=why)
+
+    @command(app, "revenue")
+    @click.option("--set", "given", metavar="CUSTOMER=USD", multiple=True, help="What a customer pays a month.")
+    @click.option("--valid-from", metavar="DATE", help="From which day on --set holds; default: always.")
+    @click.option("--forget", metavar="CUSTOMER", multiple=True, help="Take back what was set.")
+    def revenue(ask: Ask, given: tuple[str, ...], valid_from: str | None, forget: tuple[str, ...]) -> None:
+        """What customers pay a month, for their margin; from outlay.toml, or as it is set here."""
+        if given:
+            since = {"valid_from": valid_from} if valid_from else {}
+            pairs = [one.rpartition("=") for one in given]
+            if not all(customer and equals for customer, equals, _ in pairs):
+                raise click.UsageError(f"--set {given[0]!r} is not understood: write it as acme=1200")
+            rows = [{"customer": customer, "usd_per_month": usd, **since} for customer, _, usd in pairs]
+            ask.send("PUT", "/revenue", {"revenue": rows})
+        for customer in forget:
+            ask.send("DELETE", f"/revenue/{quote(customer, safe='')}")
+        ask.show("/revenue", "revenue", REVENUE)
 
     @command(app, "showback", by="by")
     @click.option("--split", type=click.Choice(("even", "calls", "cost")), help="How shared cost is split.")

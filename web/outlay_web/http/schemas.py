@@ -131,6 +131,12 @@ class MarkerBody(Body):
     by: Annotated[str, Field(max_length=200)] = ""
 
 
+class RevenueBody(Body):
+    """Rows of `[[revenue]]` as in outlay.toml; `valid_from` is a date as text, the project is the key's."""
+
+    revenue: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=10_000)]
+
+
 class PricesBody(Body):
     """Rows of `[[prices]]` as in outlay.toml."""
 

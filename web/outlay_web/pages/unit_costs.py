@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from outlay_analytics.query.window import check_dimension
 from outlay_analytics.questions import showback, unit_costs
+from outlay_analytics.questions.revenue_store import all_revenue
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Table, line_chart
 from outlay_web.pages import parts, spend_chart
@@ -14,7 +15,7 @@ from outlay_web.pages.happened import happened
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import GROUPS, INTERVALS, View
 
-ALLOWED = ("per", "interval", "by", "split", "shared")
+ALLOWED = ("per", "interval", "by", "split", "shared", "score", "success")
 TITLES = {
     "customer": "customer",
     "user": "user",
@@ -33,8 +34,17 @@ def page(view: View) -> Page:
     check_dimension(by, "by")
     split = view.choice("split", ("", *SPLITS), "")
     ctx = view.ctx
+    revenue = all_revenue(ctx.store, ctx.config.get("revenue", ()), view.scope.project)
+    told = per == "success"
     found = unit_costs.unit_costs(
-        ctx.store, view.scope, per, view.interval, parts.table_groups(view), ctx.config.get("revenue", ())
+        ctx.store,
+        view.scope,
+        per,
+        view.interval,
+        parts.table_groups(view),
+        revenue,
+        view.get("score") if told else "",
+        view.get("success") if told else "",
     )
     if not found["total"]["calls"] and not found["margins"]:
         return Page("unit_costs.html", "Unit costs", QUESTION, empty=True)
@@ -55,6 +65,8 @@ def page(view: View) -> Page:
         "split": split,
         "splits": list(SPLITS.items()),
         "intervals": INTERVALS,
+        "score": found["score"],
+        "score_options": [one["name"] for one in found["scores"]],
         "group_options": GROUPS,
         "unsaid": per in unit_costs.DIMENSIONS and not found["total"]["units"],
     }

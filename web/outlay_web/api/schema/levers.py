@@ -243,6 +243,7 @@ SIDE = record(
         "units": COUNT,
         **FIGURES,
         "n": COUNT,
+        "errors": maybe(COUNT),
         **each("cost_ci_low_usd cost_ci_high_usd monthly_usd", maybe(USD)),
     },
     {"escalation_rate": RATIO},

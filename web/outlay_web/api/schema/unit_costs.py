@@ -5,6 +5,7 @@ from __future__ import annotations
 from outlay_analytics.questions.showback import KEYS
 from outlay_analytics.questions.unit_costs import PER
 from outlay_web.api.schema.answer import Answer, Answers
+from outlay_web.api.schema.levers import SCORED
 from outlay_web.api.schema.parts import REMAINDER, VALUES
 from outlay_web.api.schema.shapes import (
     COUNT,
@@ -26,7 +27,8 @@ ASKED = {"window": part("Window"), "currency": one_of(("USD",))}
 TOTAL = {
     "units": COUNT,
     **each("unit_cost_usd cost_usd allocated_usd unallocated_usd", maybe(USD)),
-    **each("calls errors unallocated_calls", COUNT),
+    **each("calls unallocated_calls", COUNT),
+    "errors": maybe(COUNT),
     "priced_ratio": maybe(RATIO),
 }
 MARGIN = {
@@ -38,6 +40,7 @@ UNALLOCATED = {"const": True, "description": "What no call says a value of."}
 UNIT_COSTS = record(
     {
         **ASKED,
+        **SCORED,
         "per": one_of(PER),
         "total": record(TOTAL),
         "distribution": record({"units": COUNT, **each("mean_usd p50_usd p90_usd p99_usd max_usd", maybe(USD))}),
@@ -85,4 +88,25 @@ SHOWBACK = record(
         ),
     }
 )
-ANSWERS: Answers = {"GET /unit-costs": Answer(UNIT_COSTS), "GET /showback": Answer(SHOWBACK)}
+REVENUE = record(
+    {
+        "currency": one_of(("USD",)),
+        "revenue": listed(
+            record(
+                {
+                    "customer": TEXT,
+                    "usd_per_month": USD,
+                    "valid_from": {"type": "string", "format": "date"},
+                    "source": one_of(("outlay.toml", "api")),
+                }
+            )
+        ),
+    }
+)
+ANSWERS: Answers = {
+    "GET /unit-costs": Answer(UNIT_COSTS),
+    "GET /showback": Answer(SHOWBACK),
+    "GET /revenue": Answer(REVENUE),
+    "PUT /revenue": Answer(REVENUE),
+    "DELETE /revenue/{customer}": Answer(None, (404,)),
+}
