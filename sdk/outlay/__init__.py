@@ -111,15 +111,16 @@ __all__ = [
 ]
 
 
-def _name_features() -> None:
-    """Hook what names features where no code does, if the settings ask for it."""
+def _hook() -> None:
+    """Hook what the settings ask for: HTTP libraries, and what names features where no code does."""
     settings = _running().settings
+    if settings.wire:
+        wire.install()
     if settings.auto_features or settings.features:
         from outlay.zero_code.features import install
 
         install(settings)
 
 
-when_started(wire.install)
-when_started(_name_features)
+when_started(_hook)
 del when_started

@@ -6,7 +6,8 @@ import asyncio
 import inspect
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -154,3 +155,76 @@ def test_functions_keep_their_kind(connected: Budgets) -> None:
     ):
         with pytest.raises(outlay.BudgetExceeded):
             run()
+
+
+def test_an_old_state_is_no_longer_believed_where_the_server_is_gone(caplog: pytest.LogCaptureFixture) -> None:
+    with capture(endpoint="http://127.0.0.1:9"):
+        guard = outlay.budget_guard("search", refresh_s=60)
+        for age_s, is_believed in ((250.0, True), (301.0, False)):
+            guard._heard = (time.monotonic() - age_s, ("search", "spent"))
+            guard._asked_at = time.monotonic()
+            assert (guard.over is not None) is is_believed
+            assert (guard.over is not None) is is_believed
+    assert caplog.text.count("budget 'search' was over 301 s ago, and nothing was heard since; work goes on") == 1
+
+
+def test_nonsense_from_the_server_is_no_answer(connected: Budgets) -> None:
+    guard = outlay.budget_guard({"feature": "search"})
+    connected.firing = [{"rule": "over_budget", "budget": "b", "reason": "r", "scope": None}]
+    assert guard.refresh()
+    assert guard.over is None
+    connected.firing = ["nonsense"]  # type: ignore[list-item]
+    assert not guard.refresh()
+
+
+def test_the_guard_trusts_whom_the_exporter_trusts(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, Any]] = []
+
+    def get(url: str, **how: Any) -> Any:
+        told.append(how)
+        raise OSError("nobody")
+
+    monkeypatch.setattr("requests.get", get)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", "/certificates/ca.pem")
+    with capture(endpoint="https://127.0.0.1:9"):
+        assert not outlay.budget_guard("search").refresh()
+    with pytest.raises(OSError, match="nobody"):
+        outlay.measured_matrix("https://127.0.0.1:9")
+    assert [how["verify"] for how in told] == ["/certificates/ca.pem"] * 2
+
+
+def test_a_forked_child_asks_for_itself_whatever_a_thread_of_its_parent_was_at(connected: Budgets) -> None:
+    guard = outlay.budget_guard("search")
+    guard._asked_at = time.monotonic()
+    guard._lock.acquire()  # as another thread of the parent has it at that moment
+    guard.after_fork()
+    connected.firing = [over()]
+    until(lambda: guard.over is not None, "heard by the child")
+
+
+def test_an_async_generator_is_closed_and_spoken_to_through_the_guard(connected: Budgets) -> None:
+    heard: list[str] = []
+
+    @outlay.budget_guard("search")
+    async def stream() -> AsyncGenerator[int, str]:
+        try:
+            try:
+                heard.append((yield 1))
+            except ValueError:
+                heard.append("thrown")
+            heard.append((yield 2))
+        finally:
+            heard.append("closed")
+
+    async def use() -> None:
+        sent = stream()
+        await anext(sent)
+        await sent.asend("sent")
+        await sent.aclose()
+        thrown = stream()
+        await anext(thrown)
+        await thrown.athrow(ValueError())
+        await thrown.aclose()
+
+    asyncio.run(use())
+    assert heard == ["sent", "closed", "thrown", "closed"]

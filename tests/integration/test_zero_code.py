@@ -98,6 +98,46 @@ def test_a_wrong_command_line_is_told(
     assert (left.value.code, said in capsys.readouterr().err) == (code, True)
 
 
+@pytest.mark.parametrize(
+    ("command", "flag"),
+    [
+        ("python -I app.py", "-I"),
+        ("/usr/bin/python3.11 -W ignore -uE -m app", "-E"),
+        ("python -X dev -S app.py", "-S"),
+        ("python -m app -S", ""),
+        ("python app.py -I", ""),
+        ("python -c -I", ""),
+        ("gunicorn -E app", ""),
+    ],
+)
+def test_a_python_that_cannot_be_metered_is_told_apart(command: str, flag: str) -> None:
+    assert run.leaves_out(command.split()) == flag
+
+
+@pytest.mark.parametrize("wire", ["true", "false"])
+def test_a_program_that_imports_outlay_for_its_tags_is_metered_all_the_same(
+    tmp_path: Path, server: Received, provider: FakeProvider, wire: str
+) -> None:
+    """Its functions of OUTLAY_FEATURES are tracked once, with `init()` and without, also where the wire is not."""
+    (tmp_path / "work.py").write_text(
+        ASK + "import outlay\n@outlay.track(feature='said')\ndef said(): return ask()\n"
+        "@outlay.track(plan='pro')\ndef bare(): return ask()\n"
+    )
+    program = tmp_path / "app.py"
+    program.write_text(
+        "import outlay, work\nwork.ask()\nwork.said()\nwork.bare()\noutlay.init(service='shop')\nwork.ask()\n"
+    )
+    features = "--features=work:ask=asked,work:said=other,work:bare=named"
+    command = outlay_run(features, "--", str(program))
+    code, _, err = start(tmp_path, *command, server=server, provider=provider, OUTLAY_WIRE=wire)
+    assert code == 0, err
+    tracked = [span for span in spans(server) if "gen_ai.operation.name" not in span.attributes]
+    found = Counter((span.name, span.attributes["outlay.feature"]) for span in tracked)
+    # a feature that is in force stays; what is said by the code wins
+    assert found == {("ask", "asked"): 4, ("said", "said"): 1, ("bare", "named"): 1}
+    assert len(spans(server)) - len(tracked) == (4 if wire == "true" else 0)
+
+
 def test_help_is_printed_and_lists_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     run.main(["--help"])
     said = capsys.readouterr().out

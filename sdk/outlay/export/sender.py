@@ -54,9 +54,6 @@ class Sender:
         settings = self._settings
         if self._session is None:
             self._session = requests.Session()
-            if settings.client_certificate:
-                key = settings.client_key
-                self._session.cert = (settings.client_certificate, key) if key else settings.client_certificate
         headers = {"content-type": "application/x-protobuf", "user-agent": "outlay-python", **(settings.headers or {})}
         if settings.compression == "gzip":
             headers["content-encoding"] = "gzip"
@@ -67,8 +64,8 @@ class Sender:
                 data=body,
                 headers=headers,
                 timeout=(min(timeout_s, 3.0), timeout_s),
-                verify=settings.certificate or True,
                 allow_redirects=False,
+                **settings.trust,
             )
         except (requests.RequestException, OSError) as error:
             if settings.certificate and "TLS CA certificate" in str(error):

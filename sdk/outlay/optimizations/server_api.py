@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,8 +28,11 @@ class ServerApi:
         """
         import requests
 
+        from outlay.settings import Settings
+
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
-        answer = requests.get(f"{self.url.rstrip('/')}/api/v1{path}", timeout=30, headers=headers)
+        trust = Settings.from_env(os.environ, on_error=lambda _: None).trust
+        answer = requests.get(f"{self.url.rstrip('/')}/api/v1{path}", timeout=30, headers=headers, **trust)
         if answer.status_code != 200:
             raise ValueError(f"{urlsplit(self.url).netloc} answered {answer.status_code}: {answer.text[:300]}")
         return answer.json()

@@ -1,32 +1,32 @@
 """A brake for applications: what a budget's state, as it was last heard of, does to work that is about to begin.
 
 Advisory, and not a limit: the state is up to `refresh_s` old, money that is on its way is not in it, and where the
-server cannot be asked, work goes on. Asking happens on a thread of its own; the call path only reads a variable.
+server cannot be asked, work goes on: what was heard last is believed for `BELIEVED` times `refresh_s`, no longer.
+Asking happens on a thread of its own; the call path only reads a variable.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-import json
-import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, cast
-from urllib.parse import urlencode
 
-from outlay import _safely
+from outlay import _fork, _safely
 from outlay.errors import OutlayError
 from outlay.export.sender import unseen
 from outlay.tracing.context import current_scope
+from outlay.tracing.deferred import Start, async_generator, generator
 from outlay.tracing.lifecycle import get_client
 
 P = ParamSpec("P")
 R = TypeVar("R")
 TIMEOUT_S = 5.0
 LEAST_REFRESH_S = 1.0
+BELIEVED = 5
 Scope = Mapping[str, str | Sequence[str]]
 
 
@@ -65,20 +65,41 @@ class BudgetGuard:
         self._scope = None if isinstance(scope, str) else _plain(scope)
         self._on_over = on_over
         self._refresh_s = max(refresh_s, LEAST_REFRESH_S)
-        self._over: tuple[str, str] | None = None
-        self._heard_at: float | None = None
+        self._heard: tuple[float, tuple[str, str] | None] | None = None  # when, and what is over; read as a whole
+        self.after_fork()
+        _fork.renew(self)
+
+    def after_fork(self) -> None:
+        """A lock that nobody holds; and a forked child has none of its parent's threads, which may be asking."""
         self._asked_at: float | None = None
-        self._asking_pid = 0  # a forked child has none of its parent's threads
         self._lock = threading.Lock()
 
     @property
     def over(self) -> BudgetState | None:
         """The budget's state where it is over, None where it is not or nothing is known. Never waits."""
         self._ask_later()
-        over, heard_at = self._over, self._heard_at
-        if over is None or heard_at is None:
+        heard = self._heard
+        if heard is None or heard[1] is None:
             return None
-        return BudgetState(over[0], over[1], time.monotonic() - heard_at)
+        heard_s = time.monotonic() - heard[0]
+        if heard_s > BELIEVED * self._refresh_s:
+            self._forget(heard, heard_s)
+            return None
+        return BudgetState(*heard[1], heard_s)
+
+    def _forget(self, heard: tuple[float, tuple[str, str] | None], heard_s: float) -> None:
+        """Too old to be believed; said once."""
+        with self._lock:
+            if self._heard is not heard:
+                return
+            self._heard = None
+        budget = heard[1][0] if heard[1] is not None else ""
+        _safely.warn(
+            f"budget {budget}",
+            "budget %r was over %.0f s ago, and nothing was heard since; work goes on",
+            budget,
+            heard_s,
+        )
 
     def check(self) -> None:
         """Before work that may wait: raise, or call back, where the budget is over.
@@ -99,13 +120,13 @@ class BudgetGuard:
 
     def refresh(self) -> bool:
         """Ask the server now, and wait for it; whether it answered. For start-up and tests, not for the call path."""
-        self._asked_at, self._asking_pid = time.monotonic(), os.getpid()
+        self._asked_at = time.monotonic()
         found = self._ask()
         if found is None:
             return False
         mine = next((alert for alert in found if self._is_mine(alert)), None)
-        self._over = None if mine is None else (str(mine.get("budget")), str(mine.get("reason")))
-        self._heard_at = time.monotonic()
+        over = None if mine is None else (str(mine.get("budget")), str(mine.get("reason")))
+        self._heard = time.monotonic(), over
         return True
 
     def __enter__(self) -> BudgetGuard:
@@ -116,16 +137,12 @@ class BudgetGuard:
         return None
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        if isinstance(function, (classmethod, staticmethod)):
+            return cast(Callable[P, R], type(function)(self(function.__func__)))
         wrapped: Any
         called = cast(Any, function)
         if inspect.isasyncgenfunction(function):
-
-            async def asyncgen(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-                self.check()
-                async for item in called(*args, **kwargs):
-                    yield item
-
-            wrapped = asyncgen
+            wrapped = async_generator(self._start(called))
         elif inspect.iscoroutinefunction(function):
 
             async def coroutine(*args: Any, **kwargs: Any) -> Any:
@@ -134,12 +151,7 @@ class BudgetGuard:
 
             wrapped = coroutine
         elif inspect.isgeneratorfunction(function):
-
-            def generated(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-                self.check()
-                return (yield from called(*args, **kwargs))
-
-            wrapped = generated
+            wrapped = generator(self._start(called))
         else:
 
             def plain(*args: Any, **kwargs: Any) -> Any:
@@ -149,10 +161,19 @@ class BudgetGuard:
             wrapped = plain
         return cast(Callable[P, R], functools.wraps(function)(wrapped))
 
+    def _start(self, called: Callable[..., Any]) -> Start:
+        def start(*args: Any, **kwargs: Any) -> tuple[None, Any]:
+            self.check()
+            return None, called(*args, **kwargs)
+
+        return start
+
     def _is_mine(self, alert: Mapping[str, Any]) -> bool:
         if alert.get("rule") != "over_budget":
             return False
-        return alert.get("budget") == self._name if self._scope is None else _plain(alert["scope"]) == self._scope
+        if self._scope is None:
+            return alert.get("budget") == self._name
+        return _plain(alert.get("scope") or {}) == self._scope
 
     def _ask_later(self) -> None:
         """Ask on a thread of its own where the last answer, or attempt, is old enough."""
@@ -160,10 +181,9 @@ class BudgetGuard:
         if not get_client().enabled:
             return
         with self._lock:
-            here = os.getpid()
-            if self._asked_at is not None and self._asking_pid == here and now - self._asked_at < self._refresh_s:
+            if self._asked_at is not None and now - self._asked_at < self._refresh_s:
                 return
-            self._asked_at, self._asking_pid = now, here
+            self._asked_at = now
         try:
             threading.Thread(target=self.refresh, name="outlay-budget", daemon=True).start()
         except RuntimeError:  # the interpreter is going down
@@ -171,14 +191,23 @@ class BudgetGuard:
 
     def _ask(self) -> list[Mapping[str, Any]] | None:
         """The alerts that fire; None where nobody answers."""
-        from urllib.request import Request, urlopen  # what only guards need is imported by them
-
         settings = get_client().settings
-        address = f"{settings.endpoint}/api/v1/alerts?{urlencode({'state': 'firing', 'limit': 1000})}"
         try:
-            with unseen(), urlopen(Request(address, headers=dict(settings.headers or {})), timeout=TIMEOUT_S) as answer:
-                found: list[Mapping[str, Any]] = json.loads(answer.read())["alerts"]
-                return found
+            import requests  # what only guards need is imported by them
+
+            with unseen():
+                answer = requests.get(
+                    f"{settings.endpoint}/api/v1/alerts",
+                    params={"state": "firing", "limit": "1000"},
+                    headers=dict(settings.headers or {}),
+                    timeout=TIMEOUT_S,
+                    **settings.trust,
+                )
+            answer.raise_for_status()
+            found = answer.json()["alerts"]
+            if not all(isinstance(alert, dict) for alert in found):
+                raise ValueError("its alerts are none")
+            return list(found)
         except Exception as exc:
             _safely.warn("budget_guard", "budgets could not be asked for, work goes on: %s", exc)
             return None
@@ -199,7 +228,8 @@ def budget_guard(
     Args:
         scope: The budget's name, or its scope.
         on_over: Called with the state where it is over; what it raises is raised. Without it, `BudgetExceeded` is.
-        refresh_s: How old the state may become before the server is asked again, in the background.
+        refresh_s: How old the state may become before the server is asked again, in the background. Where it does not
+            answer, work goes on after five times as long.
     """
     return BudgetGuard(scope, on_over, refresh_s)
 

@@ -143,7 +143,7 @@ def _start(given: dict[str, Any], *, explicit: bool, **parts: Any) -> None:
         _starting = True
         try:
             _client.configure(settings, **parts)
-            if _client.enabled and settings.wire:
+            if _client.enabled:
                 for begin in _begins:
                     begin()
         finally:
@@ -201,7 +201,7 @@ def end_open_calls(client: Client) -> None:
 
 
 def when_started(begin: Callable[[], None]) -> None:
-    """Have this called when a client starts that meters the wire."""
+    """Have this called when a client starts, or gets other settings."""
     _begins.append(begin)
 
 

@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast, overload
+from weakref import WeakKeyDictionary
 
 from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanKind
@@ -25,6 +26,10 @@ from outlay.tracing.lifecycle import get_client
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+# Not kept on the functions: what a function has tells it apart in a cache around this one.
+_trackers: WeakKeyDictionary[Any, Tracker] = WeakKeyDictionary()
 
 
 class Tracker:
@@ -113,6 +118,7 @@ class Tracker:
             wrapped = functools.wraps(function)(generator(self._start(function, name)))
         else:
             wrapped = self._wrap_sync(function, name)
+        _trackers[wrapped] = self
         return cast(Callable[P, R], wrapped)
 
     def _wrap_sync(self, function: Callable[P, R], name: str) -> Callable[P, R]:
@@ -151,6 +157,22 @@ class Tracker:
             return self._open(name, attach=False), iterator
 
         return start
+
+
+def featured(function: Callable[..., Any], feature: str) -> Callable[..., Any]:
+    """The function, tracked for this feature unless the code itself names one: one that is tracked is not, again."""
+    tracker = _trackers.get(function)
+    inner: Any = function
+    while inner is not None:
+        found = _trackers.get(inner)
+        if found is not None and semconv.FEATURE in found._attributes:
+            return function
+        inner = getattr(inner, "__wrapped__", None)
+    if tracker is None:
+        return track(feature=feature)(function)
+    facts = {**tracker._attributes, semconv.FEATURE: feature}
+    again = Tracker(tracker._name, facts, tracker._inherit, tracker._start_ns, tracker._end_ns)
+    return again(cast(Any, function).__wrapped__)
 
 
 @overload

@@ -38,6 +38,7 @@ _HOOKS = {
 _more: dict[str, Callable[[ModuleType], None]] = {}  # module → what hooks it, asked for by `watch`
 _lock = threading.Lock()
 _installed = False
+_finds = False
 
 
 def install() -> None:
@@ -51,13 +52,26 @@ def install() -> None:
             module = sys.modules.get(name)
             if module is not None:
                 _hook(name, module)
+        _find()
+
+
+def _find() -> None:
+    """Notice modules that load from now on; the lock is held."""
+    global _finds
+    if not _finds:
+        _finds = True
         sys.meta_path.insert(0, _Finder())
+
+
+def _is_wanted(name: str) -> bool:
+    return (_installed and name in _HOOKS) or name in _more
 
 
 def watch(name: str, hook: Callable[[ModuleType], None]) -> None:
     """Have a module hooked, now if it is loaded, else when it loads."""
     with _lock:
         _more[name] = hook
+        _find()
         module = sys.modules.get(name)
     if module is not None:
         _hook(name, module)
@@ -73,7 +87,7 @@ def forget() -> None:
 
 def _hook(name: str, module: ModuleType) -> None:
     try:
-        if name in _HOOKS:
+        if _installed and name in _HOOKS:
             import_module(_HOOKS[name]).hook(module)
         if name in _more:
             _more[name](module)
@@ -90,7 +104,7 @@ class _Finder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if (fullname not in _HOOKS and fullname not in _more) or getattr(self._busy, "name", None) == fullname:
+        if not _is_wanted(fullname) or getattr(self._busy, "name", None) == fullname:
             return None
         from importlib.util import find_spec
 
@@ -117,7 +131,7 @@ class _Loader:
             module.__spec__.loader = self._inner
             module.__loader__ = self._inner
         self._inner.exec_module(module)
-        if module.__name__ in _HOOKS or module.__name__ in _more:
+        if _is_wanted(module.__name__):
             _hook(module.__name__, module)
 
     def __getattr__(self, name: str) -> Any:

@@ -6,31 +6,22 @@ uvicorn gives its signal back once it has shut down, and dies of it. RQ runs eac
 
 from __future__ import annotations
 
-import functools
 import os
 from types import ModuleType
 from typing import Any
 
 from outlay.tracing import lifecycle
-from outlay.wire.threads import MARK
+from outlay.wire.patched import patch
 
 
 def hook(module: ModuleType) -> None:
     """Patch `uvicorn.server` or a module with RQ's worker."""
     if hasattr(module, "Server"):
-        _patch(module.Server, "shutdown", _after_shutdown)
+        patch(module.Server, "shutdown", _after_shutdown)
     for worker in (getattr(module, name, None) for name in ("BaseWorker", "Worker")):
         for name in ("handle_job_success", "handle_job_failure"):
             if worker is not None and name in vars(worker):
-                _patch(worker, name, _after_job)
-
-
-def _patch(owner: Any, name: str, around: Any) -> None:
-    original = getattr(owner, name, None)
-    if original is not None and not hasattr(original, MARK):
-        replaced = functools.wraps(original)(around(original))
-        setattr(replaced, MARK, True)
-        setattr(owner, name, replaced)
+                patch(worker, name, _after_job)
 
 
 def _after_shutdown(original: Any) -> Any:

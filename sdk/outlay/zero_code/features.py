@@ -19,7 +19,8 @@ from opentelemetry import context as otel_context
 from outlay import _safely, semconv, wire
 from outlay.settings import Settings
 from outlay.tracing.context import SCOPE_KEY, Scope, current_scope
-from outlay.tracing.track import track
+from outlay.tracing.track import featured
+from outlay.wire.patched import patch
 
 MARK = "__outlay_feature__"
 _ENTRY = re.compile(r"\s*([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)\s*(?:=\s*(.*?)\s*)?")
@@ -62,7 +63,11 @@ def _track(functions: list[tuple[str, str]], module: ModuleType) -> None:
         if not (callable(function) or isinstance(function, (classmethod, staticmethod))):
             _safely.warn(f"features {path}", "OUTLAY_FEATURES: %s in %s is no function", path, module.__name__)
             continue
-        setattr(owner, name, track(feature=feature)(function))
+        if isinstance(function, (classmethod, staticmethod)):
+            made: Any = type(function)(featured(function.__func__, feature))
+        else:
+            made = featured(function, feature)
+        setattr(owner, name, made)
 
 
 @contextmanager
@@ -86,15 +91,6 @@ def enter(name: str) -> Any:
     return otel_context.attach(otel_context.set_value(SCOPE_KEY, inside, context))
 
 
-def _patch(owner: Any, name: str, around: Callable[[Any], Any]) -> None:
-    """Replace a method once; one that is not there is left alone."""
-    original = getattr(owner, name, None)
-    if original is not None and not hasattr(original, MARK):
-        replaced = functools.wraps(original)(around(original))
-        setattr(replaced, MARK, True)
-        setattr(owner, name, replaced)
-
-
 def _starlette(module: ModuleType) -> None:
     """Starlette and FastAPI: the path of the route."""
 
@@ -106,7 +102,7 @@ def _starlette(module: ModuleType) -> None:
         return handle
 
     for name in ("Route", "WebSocketRoute"):
-        _patch(getattr(module, name, None), "handle", around)
+        patch(getattr(module, name, None), "handle", around, MARK)
 
 
 def _is_mounted(scope: Any) -> bool:
@@ -127,7 +123,7 @@ def _flask(module: ModuleType) -> None:
 
         return dispatch_request
 
-    _patch(module.Flask, "dispatch_request", around)
+    patch(module.Flask, "dispatch_request", around, MARK)
 
 
 def _django(module: ModuleType) -> None:
@@ -142,7 +138,7 @@ def _django(module: ModuleType) -> None:
 
         return resolve_request
 
-    _patch(module.BaseHandler, "resolve_request", around)
+    patch(module.BaseHandler, "resolve_request", around, MARK)
 
 
 def _within(name: str, view: Any) -> Any:
@@ -189,7 +185,7 @@ def _rq(module: ModuleType) -> None:
 
         return perform
 
-    _patch(module.Job, "perform", around)
+    patch(module.Job, "perform", around, MARK)
 
 
 FRAMEWORKS: dict[str, Callable[[ModuleType], None]] = {

@@ -7,6 +7,7 @@ output, its signals and its exit code are its own.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,7 @@ OPTIONS = {
     "--endpoint": "OUTLAY_ENDPOINT",
     "--features": "OUTLAY_FEATURES",
 }
+_PYTHON = re.compile(r"(python|pypy)[0-9.]*(\.exe)?")
 SITE = Path(__file__).parent / "site"
 EXIT_USAGE, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND = 2, 126, 127  # the last two as shells have them
 
@@ -53,12 +55,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
         exists = os.path.exists(command[0])
         print(f"outlay run: {command[0]}: {'not executable' if exists else 'not found'}", file=sys.stderr)
         sys.exit(EXIT_NOT_EXECUTABLE if exists else EXIT_NOT_FOUND)
+    if flag := leaves_out(command):
+        print(f"outlay run: with {flag} Python does not read what starts Outlay: nothing is metered", file=sys.stderr)
     environ = {**os.environ, **environ}
     if os.name == "nt":
         sys.exit(subprocess.call([found, *command[1:]], env=environ))
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os.execve(found, command, environ)
+
+
+def leaves_out(command: Sequence[str]) -> str:
+    """The option by which a Python of the command looks neither at PYTHONPATH nor at `sitecustomize`; empty: none."""
+    if not _PYTHON.fullmatch(os.path.basename(command[0])):
+        return ""
+    words = iter(command[1:])
+    for word in words:
+        if not word.startswith("-") or word.startswith("--"):
+            break
+        for place, letter in enumerate(word[1:], 2):
+            if letter in "IES":
+                return f"-{letter}"
+            if letter in "cm":
+                return ""
+            if letter in "WX":  # their value follows
+                if place == len(word):
+                    next(words, "")
+                break
+    return ""
 
 
 def read(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:

@@ -10,7 +10,7 @@ import sys
 from types import ModuleType
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-WATCHED = {"aiohttp", "celery", "django", "flask", "httpx", "httpx2", "outlay", "rq", "starlette", "urllib3"}
+WATCHED = {"aiohttp", "celery", "django", "flask", "httpx", "httpx2", "rq", "starlette", "urllib3"}
 
 
 class Starter:
@@ -23,12 +23,15 @@ class Starter:
     def find_spec(
         self, name: str, path: object = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if name not in self.watched:
-            return None
+        if name not in self.watched or _is_loading("outlay"):
+            return None  # what is not loaded whole cannot be started; `init()` or the next import of interest does
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
-        if name != "outlay":
-            start()
+        start()
         return importlib.util.find_spec(name)
+
+
+def _is_loading(name: str) -> bool:
+    return getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False)
 
 
 def start() -> None:
