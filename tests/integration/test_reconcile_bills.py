@@ -13,6 +13,9 @@ from tests.billed_world import BILLS
 from tests.web_server import Running, own_store, running
 
 from outlay_web.config import Settings
+from outlay_web.http.context import Context
+from outlay_web.services import compared as compared_service
+from outlay_web.services.reconcile import compare_bill
 
 BILLED = BILLS / "ten_days"
 CALLS = 1_200
@@ -86,6 +89,22 @@ def test_a_discount_that_was_found_is_proposed_as_a_price(server: Running) -> No
     proposal = {"provider": "openai", "model": "gpt-4o", "valid_from": "2026-10-01", **share}
     assert found["proposals"] == [proposal]
     assert compared(server, (BILLED / "oai_exact.json").read_bytes())["proposals"] == []
+
+
+def test_the_page_compares_a_bill_once_while_its_calls_stay(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    bill = compared(server, (BILLED / "gcp_export.csv").read_bytes())["bill"]["bill"]
+    asked: list[str] = []
+
+    def counted(ctx: Context, project: str, identity: str) -> dict[str, Any]:
+        asked.append(identity)
+        return compare_bill(ctx, project, identity)
+
+    monkeypatch.setattr(compared_service, "compare_bill", counted)
+    pages = [server.get("/reconcile", ("bill", bill), ("start", start)) for start in ("-30d", "-900d")]
+    assert [page.status for page in pages] == [200, 200]
+    assert "Why they differ" in pages[1].text
+    assert asked == [bill]
+    assert server.get("/reconcile", ("bill", "none")).status == 404
 
 
 def test_usage_without_amounts_is_refused_with_the_export_to_take(server: Running) -> None:

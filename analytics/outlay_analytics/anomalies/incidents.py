@@ -26,6 +26,7 @@ from outlay_analytics.explain.expected import expected_of
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.calendar import HOUR, start_of, ticks, with_window
 from outlay_analytics.query.folding import Kept, folded, largest
+from outlay_analytics.query.freshness import hours_changed
 from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.text import usd
 from outlay_analytics.query.window import EARLIEST, Scope, Window
@@ -137,13 +138,7 @@ def lookback(scope: Scope, now: datetime | None = None) -> Scope:
 def as_of(store: Store, scope: Scope) -> Hashable:
     """A value that changes when the hours that `find` reads for a scope do."""
     seen = lookback(scope).window
-    params = {
-        "project": scope.project,
-        "first": int((seen.start - LEARN).timestamp()) if seen.start - LEARN > EARLIEST else 0,
-        "last": int(seen.end.timestamp()),
-    }
-    row = store.query(load_sql("outlay_analytics.anomalies.sql", "anomalies_as_of"), params)[0]
-    return seen.end, row["hours"], tuple(row["changed_at"])
+    return seen.end, *hours_changed(store, scope.project, max(seen.start - LEARN, EARLIEST), seen.end)
 
 
 def _hours(store: Store, scope: Scope, count: int, first: datetime) -> dict[Key, Floats]:

@@ -20,9 +20,10 @@ from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table, budget_bar
 from outlay_web.http.context import Context
 from outlay_web.pages import clauses, parts
+from outlay_web.pages.address import url
 from outlay_web.pages.forecast import amount
 from outlay_web.pages.parts import Page, Row
-from outlay_web.pages.view import View, url
+from outlay_web.pages.view import View
 
 ALLOWED = ("edit",)
 PERIODS = ("month", "week", "day")

@@ -13,8 +13,9 @@ from outlay_analytics.questions import spend
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Step, Table, delta, driver_waterfall
 from outlay_web.pages import parts
+from outlay_web.pages.address import BASE
 from outlay_web.pages.parts import Page, Row, Tile
-from outlay_web.pages.view import BASE, Link, View
+from outlay_web.pages.view import Link, View
 from outlay_web.services import explained
 
 QUESTION = "Why did spend change?"

@@ -39,6 +39,7 @@ from outlay_web.pages import (
     prompts,
     quality,
     reconcile,
+    reconcile_bills,
     routing,
     rules,
     settings,
@@ -48,11 +49,12 @@ from outlay_web.pages import (
     tradeoff,
     unit_costs,
 )
+from outlay_web.pages.address import canonical
 from outlay_web.pages.assets import serve
 from outlay_web.pages.colors import Colors
 from outlay_web.pages.parts import Page
 from outlay_web.pages.render import page_response
-from outlay_web.pages.view import View, canonical, read_view
+from outlay_web.pages.view import View, read_view
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def router(ctx: Context) -> APIRouter:
 
     made.add_api_route("/static/{name}", static, methods=["GET", "HEAD"])
     made.add_api_route("/favicon.ico", favicon, methods=["GET", "HEAD"])
-    for path, change in (*budgets.FORMS, *alerts.FORMS, *incidents.FORMS, *rules.FORMS, *reconcile.FORMS):
+    for path, change in (*budgets.FORMS, *alerts.FORMS, *incidents.FORMS, *rules.FORMS, *reconcile_bills.FORMS):
         made.add_api_route(path, _change(ctx, read, path, change), methods=["POST"])
     for path, act in (*channels.SHOWN, *rules.SHOWN):
         made.add_api_route(path, _answer(ctx, read, path, act), methods=["POST"])
@@ -193,7 +195,7 @@ def _upload(ctx: Context, read: Reader) -> Callable[..., Response]:
 
     def post(request: Request, sent: Upload = Depends(read_upload)) -> Response:  # noqa: B008
         try:
-            return RedirectResponse(reconcile.upload(ctx, request, sent), 303)
+            return RedirectResponse(reconcile_bills.upload(ctx, request, sent), 303)
         except BadBill as exc:
             view = read(request, reconcile.ALLOWED)
             return page_response(view, reconcile.page(view, str(exc)))

@@ -1,4 +1,4 @@
--- Question: have hours changed since anomalies were last looked for?
+-- Question: have hours changed since an answer about them was found?
 -- Parameters: project, first and last (Unix seconds, [first, last)).
 -- Result: one row: hours that were ever written, and when one last changed (by cell, as their clocks are).
 SELECT
