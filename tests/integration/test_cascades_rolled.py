@@ -112,16 +112,64 @@ def test_rolled_up_and_open_hours_say_what_the_calls_say(store: Store) -> None:
     rng = random.Random(0)
     rows = runs(rng, 40)
     rng.shuffle(rows)
-    for part in (rows[:50], rows[50:60], []):
+    for part in (rows[:50], rows[50:60]):
         settle(store, *part)
-        assert answers(store) == unrolled(store)  # with open hours beside those rolled up before
+        of_calls = unrolled(store)
+        assert answers(store) == of_calls  # with open hours beside those rolled up before
         roll(store)
-        assert answers(store) == unrolled(store)
+        assert answers(store) == of_calls
     gone = [{**row, "is_deleted": 1, "version": 2} for row in rows[:30]]
     changed = [{**row, "version": 2, "cost_usd": Decimal(3), "model": "gpt-6"} for row in rows[30:40]]
     settle(store, *gone, *changed)
     roll(store)
     assert answers(store) == unrolled(store)
+
+
+def mixed_runs(rng: random.Random, count: int) -> list[dict[str, Any]]:
+    """Runs whose calls differ in some of what may be filtered, several calls and judges to an attempt."""
+    values = {"service": ("shop", "desk"), "environment": ("prod", "test"), "feature": ("f0", "f1"), "team": ("t1", "")}
+    rows = []
+    for number in range(count):
+        at = timedelta(seconds=number * 110)
+        held = {name: rng.choice(some) for name, some in values.items()}
+        differing = rng.sample(sorted(values), rng.choice([0, 1, 1, 2, 2, 4]))
+        for tier in range(rng.choice([1, 2, 2, 3])):
+            first = attempt(rng, f"{number}-1", at, tier)
+            for _ in range(rng.choice([1, 2, 3])):
+                other = attempt(rng, f"{number}-1", at, tier)
+                same = {name: first[name] for name in ("cascade_outcome", "cascade_confidence", "cascade_tier")}
+                own = {name: rng.choice(values[name]) for name in differing}
+                rows.append({**other, **same, **held, **own})
+                at += timedelta(seconds=rng.choice([1, 5]), microseconds=len(rows))
+    return rows
+
+
+MIXED: tuple[dict[str, tuple[str, ...]], ...] = (
+    {},
+    {"environment": ("prod",)},
+    {"environment": ("prod", "test"), "service": ("shop",)},
+    {"feature": ("f1",), "team": ("",), "cascade": ("c1",)},
+    {"service": ("desk",), "environment": ("test",), "feature": ("f0",), "team": ("t1",)},
+    {"team": ("", "t1", "t1")},
+)
+
+
+def of_mixed(store: Store, filters: dict[str, tuple[str, ...]]) -> list[Any]:
+    scope = Scope(WINDOW, filters)
+    return [whole_and_timed(store, scope, "hour"), thresholds(store, scope, "c1")]
+
+
+def test_runs_of_several_values_are_summed_up_whole_and_by_each_value(store: Store) -> None:
+    """Parts are read only where a filter names several values of what a run differs in."""
+    settle(store, *mixed_runs(random.Random(5), 40))
+    of_calls = [of_mixed(store, filters) for filters in MIXED]
+    roll(store)
+    assert [of_mixed(store, filters) for filters in MIXED] == of_calls
+    assert all(whole[0] and steps["runs"] for (whole, _), steps in of_calls)
+    for table in ("calls", "cascade_mixed"):
+        store.writer().run(f"TRUNCATE TABLE {table}")
+    told = [of_mixed(store, filters) == expected for filters, expected in zip(MIXED, of_calls, strict=True)]
+    assert told == [True, True, False, True, True, False]
 
 
 def test_a_late_attempt_in_the_next_hour_takes_the_run_out_of_the_first(store: Store) -> None:
@@ -176,6 +224,6 @@ def test_the_rollup_keeps_no_tombstoned_run(store: Store) -> None:
     roll(store)
     settle(store, *({**row, "is_deleted": 1, "version": 2} for row in rows))
     roll(store)
-    for table in ("cascade_hourly", "cascade_parts", "cascade_confidences"):
+    for table in ("cascade_hourly", "cascade_parts", "cascade_mixed", "cascade_confidences"):
         assert store.query(f"SELECT count() AS n FROM {table} FINAL")[0]["n"] == 0
     assert whole_and_timed(store, Scope(WINDOW), "day") == ([], [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from outlay_analytics.query.spend_source import HOUR, Parts, calls_hours_sql, hours_sql, parts_of
@@ -13,6 +13,7 @@ from outlay_collector.store import Store, load_sql
 SQL = "outlay_collector.store.sql"
 MAX_ROWS = 20_000
 ROLLED = {"cascade", "service", "environment", "feature", "team"}
+BITS = {"service": 1, "environment": 2, "feature": 4, "team": 8}  # of `differs`, in cascade_hourly
 ONE_WHOLE = {"keys": "", "sets": ""}  # fragments of relations that are not kept apart by anything further
 WINDOW = """c.started_at >= toDateTime64({start:String}, 9, 'UTC')
   AND c.started_at < toDateTime64({end:String}, 9, 'UTC')"""
@@ -46,31 +47,59 @@ def scored_attempts_sql(filters: str) -> str:
     return load_sql(SQL, "cascade_attempts", time=NO_HOUR, parts=parts)
 
 
-def rolled_parts(store: Store, scope: Scope, step: Interval) -> tuple[Parts, str]:
-    """The hours of a scope that the rollups of cascades answer, and its filters as a condition on them (`h`).
+@dataclass(frozen=True)
+class Rolled:
+    """What the rollups of cascades answer of a scope.
 
-    A filter parts runs, whose sums are then of their own: by what the rollups keep apart they answer it, any other one
-    is read from calls.
+    Attributes:
+        hours: How its window is read.
+        sums: The condition on `h`, cascade_hourly or cascade_confidences: hours, filters, and which sums.
+        parts: The runs that are in none of these sums: relations of cascade_parts.sql.
     """
-    rolled = filter_sql(scope, "rollup", {}) if scope.filters.keys() <= ROLLED else None
-    if rolled is None:
-        return Parts(), "0"
-    return _believed(store, scope, parts_of(store, scope, step)), rolled
+
+    hours: Parts
+    sums: str
+    parts: str
+
+
+def rolled(store: Store, scope: Scope, step: Interval, params: dict[str, Any]) -> Rolled:
+    """What the rollups of cascades answer of a scope; values of the conditions go into `params`.
+
+    A filter parts runs, whose sums are then of their own. By what the rollups keep apart they answer it: of a run whose
+    calls differ in it they have the sums of each value; where a filter names several such values, its parts are put
+    together. Any other filter is read from calls.
+    """
+    filters = filter_sql(scope, "rollup", {}) if scope.filters.keys() <= ROLLED else None
+    hours = Parts() if filters is None else _believed(store, scope, parts_of(store, scope, step))
+    if not hours.latency:
+        return Rolled(hours, "0", _stored("cascade_parts", "0"))
+    bits = {name: BITS.get(name, 0) for name in scope.filters}
+    params["named"] = sum(bits.values())
+    params["several"] = sum(bit for name, bit in bits.items() if len(set(scope.filters[name])) > 1)
+    clean = f"{hours_sql('clean', hours.latency, hours.open, params)} AND ({filters})"
+    sums = "h.narrowed = bitAnd(h.differs, {named:UInt8}) AND bitAnd(h.differs, {several:UInt8}) = 0"
+    parts = _stored("cascade_parts", clean)
+    if params["several"]:
+        mixed = _stored("cascade_mixed", f"bitAnd(h.differs, {{several:UInt8}}) != 0 AND {clean}")
+        parts = f"{parts}\nUNION ALL\n{mixed}"
+    return Rolled(hours, f"{sums} AND {clean}", parts)
+
+
+def _stored(table: str, condition: str) -> str:
+    return load_sql("outlay_analytics.questions.sql", "cascade_source_parts", table=table, stored=condition)
 
 
 def sums_sql(store: Store, scope: Scope, step: Interval) -> tuple[str, dict[str, Any]]:
     """Relations of cascade_sums.sql of every cascade of a scope, and their parameters."""
     filters, params = base_params(scope)
-    parts, rolled = rolled_parts(store, scope, step)
-    hours = calls_hours_sql(scope.window, parts, params)
+    known = rolled(store, scope, step, params)
+    hours = calls_hours_sql(scope.window, known.hours, params)
     attempts = load_sql(SQL, "cascade_parts", hour=NO_HOUR, hours=hours, filters=filters, own="", **ONE_WHOLE)
-    if not parts.latency:
+    if not known.hours.latency:
         return _sums(attempts, step), params
-    clean = hours_sql("clean", parts.latency, parts.open, params)
-    place = {"hours": clean, "filters": rolled}
-    stored = load_sql("outlay_analytics.questions.sql", "cascade_source_parts", **place)
-    merged = load_sql(SQL, "cascade_merged", parts=f"{attempts}\nUNION ALL\n{stored}")
-    whole = load_sql("outlay_analytics.questions.sql", "cascade_source_hours", time=bucket_sql(step, "h.hour"), **place)
+    merged = load_sql(SQL, "cascade_merged", parts=f"{attempts}\nUNION ALL\n{known.parts}", own="")
+    time = bucket_sql(step, "h.hour")
+    whole = load_sql("outlay_analytics.questions.sql", "cascade_source_hours", time=time, stored=known.sums)
     return f"{_sums(merged, step)}\nUNION ALL\n{whole}", params
 
 

@@ -13,9 +13,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from outlay_analytics.query.amounts import PICO
-from outlay_analytics.query.spend_source import calls_hours_sql, hours_sql
+from outlay_analytics.query.spend_source import calls_hours_sql
 from outlay_analytics.query.window import Scope
-from outlay_analytics.questions.cascade_attempts import base_params, rolled_parts, scored_attempts_sql
+from outlay_analytics.questions.cascade_attempts import base_params, rolled, scored_attempts_sql
 from outlay_analytics.questions.guaranteed import CONFIDENCE, ERROR, check, guaranteed
 from outlay_collector.store import Row, Store, load_sql
 
@@ -76,10 +76,9 @@ class Sweep:
 def read_sweep(store: Store, scope: Scope, name: str, extra: Sequence[float] = ()) -> Sweep | None:
     """Runs by confidence, told apart at the thresholds worth looking at and `extra` ones; None without calls."""
     filters, params = base_params(scope, name)
-    parts, rolled = rolled_parts(store, scope, "total")
-    live = {"hours": calls_hours_sql(scope.window, parts, params), "filters": filters}
-    clean = f"{hours_sql('clean', parts.latency, parts.open, params)} AND ({rolled})" if parts.latency else "0"
-    seen = store.query(load_sql(SQL, "cascade_seen", stored=clean, **live), params)[0]
+    known = rolled(store, scope, "total", params)
+    live = {"hours": calls_hours_sql(scope.window, known.hours, params), "filters": filters}
+    seen = store.query(load_sql(SQL, "cascade_seen", stored=known.sums, **live), params)[0]
     if not name or not seen["calls"]:
         return None
     if not seen["confidences"]:
@@ -92,7 +91,8 @@ def read_sweep(store: Store, scope: Scope, name: str, extra: Sequence[float] = (
         runs = load_sql(SQL, "cascade_scored_runs", attempts=scored_attempts_sql(filters))
         sql = load_sql(SQL, "cascade_confidences", runs=runs)
     else:
-        sql = load_sql(SQL, "cascade_bins", stored=clean, runs=load_sql(SQL, "cascade_runs", **live))
+        runs = load_sql(SQL, "cascade_runs", **live)
+        sql = load_sql(SQL, "cascade_bins", stored=known.sums, parts=known.parts, runs=runs)
     return Sweep(store.query(sql, params), steps, list(seen["thresholds"]), score)
 
 

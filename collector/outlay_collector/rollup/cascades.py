@@ -1,7 +1,10 @@
 """The cascades of rebuilt hours → `cascade_hourly` (runs within one hour, summed up), `cascade_parts` (the others), and
 `cascade_confidences` (runs within one hour by the confidence of their first attempt).
 
-Runs are summed up by `KEYS`, so that questions may filter by them; one whose calls differ in them is kept in parts.
+Runs are summed up by `KEYS`, so that questions may filter by them. One whose calls differ in some of them is summed up
+without these, and once more for each of their values, as if it had no other calls (narrowed): whoever asks for one
+value reads those sums. Its parts are kept as well (`cascade_mixed`), for questions that name several values of what it
+differs in.
 
 An hour is rebuilt from its own calls alone, so a run that turns out to have calls in several hours must not stay summed
 up in one of them: `cascade_runs` knows the hours of every run, and an hour that took a run for its own is marked dirty
@@ -22,13 +25,24 @@ HOURS = """c.started_at >= {first:DateTime('UTC')} AND c.started_at < {last:Date
   AND toStartOfHour(c.started_at) IN {hours:Array(DateTime('UTC'))}"""
 KEYS = ("service", "environment", "feature", "team")  # as spend_hourly, those that all calls of most runs share
 SETS = "".join(f", {key}" for key in KEYS)
+OWN = (*KEYS, "differs", "narrowed")
+OWN_SETS = "".join(f", {key}" for key in OWN)
 THRESHOLDS = """, groupUniqArrayIf(20)(
     assumeNotNull(c.cascade_threshold), isNotNull(c.cascade_threshold) AND isNotNull(c.cascade_confidence)
         AND ifNull(c.cascade_tier, 0) = 0
 ) AS thresholds"""
-ALONE = f"""SELECT * EXCEPT ({", ".join(KEYS)}, thresholds), tuple({", ".join(KEYS)}) AS own
+ALIKE = f"""SELECT * EXCEPT ({", ".join(KEYS)}, thresholds), ({
+    ", ".join(f"toString({key})" for key in KEYS)
+}, toUInt8(0), toUInt8(0)) AS own
 FROM cascade_fresh
-WHERE run NOT IN (SELECT run FROM cascade_spread)"""
+WHERE run NOT IN (SELECT run FROM cascade_spread) AND run NOT IN (SELECT run FROM cascade_differs)
+UNION ALL
+"""
+NARROWED = "SELECT * FROM cascade_narrowed"
+PARTS = {
+    "cascade_parts": ("", "WHERE f.run IN (SELECT run FROM cascade_spread)"),
+    "cascade_mixed": (", d.differs", "INNER JOIN cascade_differs AS d ON f.run = d.run"),
+}
 
 
 def rebuild_cascades(writer: Writer, params: Mapping[str, Any], *, cells: bool = False) -> None:
@@ -62,12 +76,16 @@ def rebuild_cascades(writer: Writer, params: Mapping[str, Any], *, cells: bool =
         params,
     )
     writer.run(load_sql(SQL, "rollup_cascade_runs"), params)
-    attempts = load_sql(SHARED, "cascade_attempts", time="toStartOfHour(run_started)", parts=ALONE)
-    keys = "".join(f", a.own.{number} AS {key}" for number, key in enumerate(KEYS, 1))
-    _make(writer, "cascade_sums", load_sql(SHARED, "cascade_sums", attempts=attempts, keys=keys, sets=SETS), {})
+    _make(writer, "cascade_differs", load_sql(SQL, "rollup_cascade_differs"), {})
+    _make(writer, "cascade_narrowed", load_sql(SQL, "rollup_cascade_narrowed"), {})
+    merged = load_sql(SHARED, "cascade_merged", parts=NARROWED, own=", any(p.own) AS own")
+    attempts = load_sql(SHARED, "cascade_attempts", time="toStartOfHour(run_started)", parts=ALIKE + merged)
+    keys = "".join(f", a.own.{number} AS {key}" for number, key in enumerate(OWN, 1))
+    _make(writer, "cascade_sums", load_sql(SHARED, "cascade_sums", attempts=attempts, keys=keys, sets=OWN_SETS), {})
     writer.run(load_sql(SQL, "rollup_cascade_hourly"), params)
-    writer.run(load_sql(SQL, "rollup_cascade_parts"), params)
-    writer.run(load_sql(SQL, "rollup_cascade_confidences"), params)
+    for table, (differs, chosen) in PARTS.items():
+        writer.run(load_sql(SQL, "rollup_cascade_parts", table=table, differs=differs, chosen=chosen), params)
+    writer.run(load_sql(SQL, "rollup_cascade_confidences", alone=ALIKE + NARROWED), params)
 
 
 def _make(writer: Writer, table: str, sql: str, params: Mapping[str, Any]) -> None:

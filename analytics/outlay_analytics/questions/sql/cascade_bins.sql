@@ -1,6 +1,6 @@
 -- Question: as cascade_confidences.sql, of a cascade of which nothing was scored, as far as possible from the rollup.
--- Fragments: stored (a condition on cascade_confidences and cascade_parts AS h for hours and filters, or 0), runs (a relation
--- of cascade_runs.sql, of the calls that are not read from there). Parameters: project, name, steps, those of the fragments.
+-- Fragments: stored (a condition on cascade_confidences AS h, or 0), parts (relations of cascade_source_parts.sql), runs (a
+-- relation of cascade_runs.sql, of the calls that are not read from there). Parameters: project, name, steps, those of the fragments.
 -- Result: as cascade_confidences.sql, without scores.
 SELECT
     arrayCount(step -> step <= r.one_confidence, {steps:Array(Float64)}) AS reached,
@@ -55,10 +55,8 @@ FROM
             max(h.tier > 0 AND h.priced_calls > 0) AS rest_priced,
             sumIf(h.cost_usd, h.tier = 0) AS first_cost,
             sumIf(h.cost_usd, h.tier > 0) AS rest_cost
-        FROM cascade_parts AS h FINAL
-        WHERE h.project = {project:String}
-          AND h.cascade = {name:String}
-          AND ($stored)
+        FROM ($parts) AS h
+        WHERE h.cascade = {name:String}
         GROUP BY run
     )
     GROUP BY run

@@ -1,5 +1,5 @@
 -- Question: has a cascade calls, which confidences do its attempts at tier 0 report, which thresholds are in use?
--- Fragments: stored (a condition on cascade_confidences AS h for hours and filters, or 0), hours and filters (conditions on
+-- Fragments: stored (a condition on cascade_confidences AS h, or 0), hours and filters (conditions on
 -- calls AS c, for what is not read from there). Parameters: project, name (of the cascade), those of the fragments.
 -- Result: one row: calls, up to 31 distinct confidences, the lowest and the highest, up to 20 thresholds.
 SELECT

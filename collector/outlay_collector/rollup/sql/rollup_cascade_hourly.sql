@@ -6,9 +6,14 @@ UNION ALL
 SELECT * REPLACE ({version:UInt64} AS version, 1 AS is_deleted)
 FROM cascade_hourly FINAL
 WHERE project = {project:String} AND hour IN {hours:Array(DateTime('UTC'))}
-  AND (hour, toString(cascade), run_tier, tier, toString(model), sipHash64(service, environment, feature, team)) NOT IN
+  AND (
+    hour, toString(cascade), run_tier, tier, toString(model), sipHash64(service, environment, feature, team), differs,
+    narrowed
+  ) NOT IN
   (
-    SELECT time, toString(cascade), run_tier, tier, toString(model), sipHash64(service, environment, feature, team)
+    SELECT
+        time, toString(cascade), run_tier, tier, toString(model), sipHash64(service, environment, feature, team), differs,
+        narrowed
     FROM cascade_sums
   )
 SETTINGS max_insert_threads = 1

@@ -1,15 +1,15 @@
--- Of the runs in `cascade_fresh`: those with calls in several hours or of several keys, as far as any roll-up has seen.
+-- Of the runs in `cascade_fresh`: those with calls in several hours, as far as any roll-up has seen.
 -- Fragment: shared (rollup_cascade_shared.sql, or nothing).
 SELECT run
 FROM
 (
-    SELECT run, hour, CAST(sipHash64(service, environment, feature, team) AS Nullable(UInt64)) AS key, 0 AS was_spread
+    SELECT run, hour, 0 AS was_spread
     FROM cascade_fresh
     UNION ALL
-    SELECT run, hour, NULL AS key, spread AS was_spread
+    SELECT run, hour, spread AS was_spread
     FROM cascade_runs
     WHERE project = {project:String} AND run IN (SELECT run FROM cascade_fresh)
 )
 GROUP BY run
-HAVING uniqExact(hour) > 1 OR uniqExact(key) > 1 OR max(was_spread) = 1
+HAVING uniqExact(hour) > 1 OR max(was_spread) = 1
 $shared

@@ -1,5 +1,6 @@
--- Parts of attempts from several hours as whole attempts. Fragments: parts (relations of cascade_parts.sql).
--- Result: as theirs, hour being that of the first part.
+-- Parts of attempts as whole attempts. Fragments: parts (relations of cascade_parts.sql), own (a further column, with its
+-- comma, or empty).
+-- Result: as theirs, hour being that of the first part; own.
 SELECT
     min(p.hour) AS hour,
     p.cascade AS cascade,
@@ -7,11 +8,12 @@ SELECT
     p.tier AS tier,
     p.said AS said,
     p.confidence AS confidence,
-    argMin(p.first_model, p.started_at) AS first_model,
+    argMin(p.first_model, p.first_order) AS first_model,
     min(p.started_at) AS started_at,
-    max(p.last_at) AS last_at,
+    min(p.first_order) AS first_order,
+    max(p.last_order) AS last_order,
     max(p.ended_ns) AS ended_ns,
-    argMax(p.failed, p.last_at) AS failed,
+    argMax(p.failed, p.last_order) AS failed,
     max(p.forced) AS forced,
     sum(p.calls) AS calls,
     sum(p.priced_calls) AS priced_calls,
@@ -22,5 +24,6 @@ SELECT
     sumForEach(p.rate_usd) AS rate_usd,
     max(p.rate_at) AS rate_at,
     argMax(p.rate_of, p.rate_at) AS rate_of
+    $own
 FROM ($parts) AS p
 GROUP BY cascade, run, tier, said, confidence

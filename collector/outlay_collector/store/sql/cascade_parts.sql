@@ -2,8 +2,9 @@
 -- confidence belong together, since the attributes may sit on one span around several calls.
 -- Fragments: hour (to group by, or a constant), keys and sets (further columns to group by, each with a comma before, or
 -- empty), own (a further column, with its comma, or empty), hours and filters (conditions on c). Parameters: project, those of the fragments.
--- A judge's calls count in calls and costs; tokens and rates are those of the answer alone.
--- Result: cascade_parts of the migrations without project, version and is_deleted; own.
+-- A judge's calls count in calls and costs; tokens and rates are those of the answer alone. Calls are put in order by numbers,
+-- since ClickHouse compares tuples ten times as slowly.
+-- Result: cascade_parts of the migrations without project, what may be filtered, version and is_deleted; keys, own.
 SELECT
     $hour AS hour,
     c.cascade_name AS cascade,
@@ -11,11 +12,14 @@ SELECT
     toUInt16(ifNull(c.cascade_tier, 0)) AS tier,
     c.cascade_outcome AS said,
     c.cascade_confidence AS confidence,
-    argMin(c.model, (c.cascade_judge, c.started_at)) AS first_model,
+    argMin(c.model, bitShiftLeft(toUInt64(c.cascade_judge), 63) + toUInt64(toUnixTimestamp64Nano(c.started_at))) AS first_model,
     min(c.started_at) AS started_at,
-    max(c.started_at) AS last_at,
+    min(bitShiftLeft(toUInt64(c.cascade_judge), 63) + toUInt64(toUnixTimestamp64Nano(c.started_at))) AS first_order,
+    max(bitShiftLeft(toUInt64(NOT c.cascade_judge), 63) + toUInt64(toUnixTimestamp64Nano(c.started_at))) AS last_order,
     max(toUnixTimestamp64Nano(c.started_at) + toInt64(c.duration_ns)) AS ended_ns,
-    argMax(c.status = 'error', (NOT c.cascade_judge, c.started_at)) AS failed,
+    argMax(
+        c.status = 'error', bitShiftLeft(toUInt64(NOT c.cascade_judge), 63) + toUInt64(toUnixTimestamp64Nano(c.started_at))
+    ) AS failed,
     max(c.cascade_forced) AS forced,
     count() AS calls,
     count(c.cost_usd) AS priced_calls,
