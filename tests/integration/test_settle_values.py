@@ -9,7 +9,7 @@ from tests.settle_world import World, new_world, usage
 
 from outlay_collector.settle import Settler, values
 from outlay_collector.settle.facts import COLUMNS
-from outlay_collector.settle.hashes import sip_hash, sip_hash_texts
+from outlay_collector.settle.hashes import FEW, sip_hash, sip_hash_texts
 from outlay_collector.settle.reading import HOUR, Reader
 from outlay_collector.settle.values import among
 from outlay_collector.store import Store
@@ -69,6 +69,9 @@ def test_hashes_of_numbers_are_clickhouse_s(writer: Writer) -> None:
     )
     assert sip_hash(first, second.view(np.uint64)).tolist() == [row["two"] for row in found]
     assert sip_hash(first).tolist() == [row["one"] for row in found]
+    many = FEW // len(first) + 1  # hashed as arrays, not one by one
+    twice = sip_hash(np.tile(first, many), np.tile(second.view(np.uint64), many)).tolist()
+    assert twice == [row["two"] for row in found] * many
 
 
 def test_hashes_of_texts_are_clickhouse_s_whatever_their_length(writer: Writer) -> None:
@@ -77,6 +80,9 @@ def test_hashes_of_texts_are_clickhouse_s_whatever_their_length(writer: Writer) 
     column = pa.array([b"before", *(text.encode() for text in texts)], pa.binary())[1:]
     assert sip_hash_texts(column).tolist() == [row["hash"] for row in found]
     assert sip_hash_texts(column[:0]).tolist() == []
+    many = pa.array([*texts, *texts], pa.string())
+    assert len(many) > FEW  # hashed as arrays, not one by one
+    assert sip_hash_texts(many).tolist() == [row["hash"] for row in found] * 2
 
 
 def test_what_is_read_has_the_columns_of_the_facts(writer: Writer) -> None:
