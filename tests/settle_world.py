@@ -56,6 +56,7 @@ class World:
         version: int = 1,
         kind: str = "client",
         resource: dict[str, str] | None = None,
+        events: list[tuple[str, dict[str, str]]] | None = None,
     ) -> None:
         """One span, identified by its name; times in milliseconds after noon."""
         self._waiting.append(
@@ -78,6 +79,7 @@ class World:
                 "resource_attributes": resource or {},
                 "attributes": attributes,
                 "texts": texts or {},
+                "events": [{"at": NOON, "name": event, "attributes": said} for event, said in events or ()],
                 "body_id": "b",
                 "received_at": self._received_at,
                 "version": version,

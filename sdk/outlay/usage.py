@@ -22,7 +22,7 @@ class Usage:
         input_tokens: All prompt tokens, cached ones included.
         cache_read_tokens: The part of the input that the provider read from its cache.
         cache_write_tokens: The part of the input that was written to the cache, for any time.
-        cache_write_1h_tokens: The part of the cache writes kept for an hour (Anthropic).
+        cache_write_1h_tokens: The part of the cache writes kept for longer: an hour (Anthropic), twelve (OpenAI).
         output_tokens: All generated tokens, reasoning included.
         reasoning_tokens: The part of the output that was reasoning.
         input_audio_tokens, input_image_tokens, cache_read_audio_tokens: Parts of the input with prices of their own.

@@ -58,6 +58,34 @@ def test_what_a_compaction_read_from_the_cache_is_billed_in_all_words(world: Wor
     assert [(rows[name][0], rows[name][2]) for name in spans][3:] == [(None, None)] * 2
 
 
+def test_writes_that_openai_keeps_for_half_a_day_are_told_apart(world: World) -> None:
+    wire = {"input_tokens": 10_000, "output_tokens": 100}
+    wire |= {"input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 9000, "cache_write_12h_tokens": 4000}}
+    model = {"gen_ai.request.model": "gpt-5.6-sol", "gen_ai.provider.name": "openai"}
+    flat = {"cache_write_tokens": "9000", "input_tokens_details.cache_write_12h_tokens": "4000"}
+    spans = {
+        "object": model | {"gen_ai.operation.name": "chat", "gen_ai.usage": json.dumps(wire)},
+        "attributes": usage(10_000, 100) | model | {f"gen_ai.usage.{name}": count for name, count in flat.items()},
+    }
+    for n, (name, attributes) in enumerate(spans.items()):
+        world.span(name, attributes, trace=name, at_ms=n)
+    for row in world.calls():
+        assert (row["input_tokens"], row["cache_write_tokens"], row["cache_write_1h_tokens"]) == (10_000, 9000, 4000)
+        assert row["match_kind"] == "exact+write_1h_at_5m"  # the list has no price of their own
+
+
+def test_what_an_event_of_a_span_counts_is_the_spans_own(world: World) -> None:
+    told = usage(0, 0) | {"gen_ai.request.model": "gpt-4o"}
+    plain = {name: value for name, value in told.items() if "usage" not in name}
+    early, late = ({"gen_ai.usage.input_tokens": "1000", "gen_ai.usage.output_tokens": count} for count in ("1", "100"))
+    details = late | {"gen_ai.response.model": "gpt-4o-2024-08-06", "gen_ai.output.messages": "[]"}
+    name = "gen_ai.client.inference.operation.details"
+    world.span("event", plain, trace="t", events=[("chunk", early), (name, details), ("done", {"x": "1"})])
+    world.span("both", plain | {"gen_ai.usage.output_tokens": "50"}, trace="u", at_ms=1, events=[(name, details)])
+    rows = [(row["input_tokens"], row["output_tokens"], row["response_model"]) for row in world.calls()]
+    assert rows == [(1000, 100, "gpt-4o-2024-08-06"), (1000, 50, "gpt-4o-2024-08-06")]
+
+
 def test_a_span_of_an_evaluation_that_repeats_what_it_judged_is_no_call(world: World) -> None:
     world.span("judged", usage(100, 10))
     world.span("evaluate", usage(100, 10, gen_ai__operation__name="evaluate"), trace="u")

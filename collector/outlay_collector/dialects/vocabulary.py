@@ -86,6 +86,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "cacheWriteInputTokenCount",
         "prompt_tokens_details.cache_creation_tokens",
         "prompt_tokens_details.cache_write_tokens",
+        "input_tokens_details.cache_write_tokens",
         "input_cache_creation",
         "inputTokenDetails.cacheWriteTokens",
         "cache_write_tokens",
@@ -95,6 +96,8 @@ WORDS: dict[str, tuple[str, ...]] = {
         "input_token_details.ephemeral_5m_input_tokens",
         "prompt_tokens_details.cache_creation_token_details.ephemeral_5m_input_tokens",
         "input_cache_creation_5m",
+        "prompt_tokens_details.cache_write_30m_tokens",
+        "input_tokens_details.cache_write_30m_tokens",
     ),
     "cache_write_1h_tokens": (
         "cache_creation.ephemeral_1h_input_tokens",
@@ -102,6 +105,8 @@ WORDS: dict[str, tuple[str, ...]] = {
         "prompt_tokens_details.cache_creation_token_details.ephemeral_1h_input_tokens",
         "cache_creation_input_tokens_above_1hr",
         "input_cache_creation_1h",
+        "prompt_tokens_details.cache_write_12h_tokens",
+        "input_tokens_details.cache_write_12h_tokens",
     ),
     "reasoning_tokens": (
         "completion_tokens_details.reasoning_tokens",

@@ -68,10 +68,14 @@ def openai(usage: Json) -> Usage:
         _part(usage, inside, "cache_creation_tokens"),
         count(usage.get("cache_creation_input_tokens")),
     )
+    short, long = _part(usage, inside, "cache_write_30m_tokens"), _part(usage, inside, "cache_write_12h_tokens")
+    if short is not None or long is not None:
+        writes = max(writes or 0, (short or 0) + (long or 0))
     found = Usage(
         input_tokens=given,
         cache_read_tokens=reads,
         cache_write_tokens=writes,
+        cache_write_1h_tokens=long,  # what is kept for longer
         output_tokens=produced,
         reasoning_tokens=reasoning,
         other=_units(usage),
