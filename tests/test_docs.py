@@ -70,6 +70,20 @@ def test_the_page_about_prices_has_every_meter() -> None:
     assert TOKEN_PARTS | set(UNITS) <= named
 
 
+def test_the_page_about_prices_says_which_units_the_list_prices() -> None:
+    from outlay.pricing.catalog import shipped
+    from outlay.pricing.units import UNITS
+
+    page = (ROOT / "docs" / "prices.md").read_text()
+    told = re.search(r"The list has prices for (.*?);", page, re.DOTALL)
+    assert told is not None
+    priced = {part for model in shipped().models() for row in model.rows for part in row.rates if part in UNITS}
+    sizes = {"requests_low", "requests_medium", "requests_high"}
+    assert priced - sizes == set(re.findall(r"`(\w+)`", told[1]))
+    for name, unit in UNITS.items():
+        assert f"| `{name}` | {unit.title} |" in page
+
+
 def test_the_data_model_page_is_what_the_migrations_say() -> None:
     from outlay_collector.store.describe import markdown
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from tests.settle_world import World, new_world, usage
@@ -59,7 +60,7 @@ def test_what_a_compaction_read_from_the_cache_is_billed_in_all_words(world: Wor
 
 
 def test_writes_that_openai_keeps_for_half_a_day_are_told_apart(world: World) -> None:
-    wire = {"input_tokens": 10_000, "output_tokens": 100}
+    wire: dict[str, Any] = {"input_tokens": 10_000, "output_tokens": 100}
     wire |= {"input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 9000, "cache_write_12h_tokens": 4000}}
     model = {"gen_ai.request.model": "gpt-5.6-sol", "gen_ai.provider.name": "openai"}
     flat = {"cache_write_tokens": "9000", "input_tokens_details.cache_write_12h_tokens": "4000"}

@@ -51,8 +51,11 @@ def openai(usage: Json) -> Usage:
         inside = "input_token_details"
     reasoning = _first(_part(usage, outside, "reasoning_tokens"), count(usage.get("reasoning_tokens")))
     total = count(usage.get("total_tokens"))
-    if reasoning and given is not None and produced is not None and total == given + produced + reasoning:
-        produced += reasoning  # xAI counts reasoning beside the completion
+    if reasoning and produced is not None:
+        # xAI counts reasoning beside the completion, and so does Perplexity's deep research, whose total leaves it out.
+        with_reasoning = given is not None and total == given + produced + reasoning
+        if with_reasoning or reasoning > produced or "num_search_queries" in usage:
+            produced += reasoning
     if given is None and produced is None:
         given = total  # embeddings and rerankers that say only this
     if chat and produced is None and given is not None and total == given:

@@ -55,7 +55,7 @@ UNITS: Mapping[str, Unit] = {
     "input_annotated_pages": Unit("a page of a document read with annotations", _MANY),
     "input_characters": Unit("a character of text to be spoken", ("million", "thousand", "one")),
     "output_characters": Unit("a character of text written", ("million", "thousand", "one")),
-    "input_messages": Unit("a message checked or stored", _MANY),
+    "input_messages": Unit("a message of text in a session", _MANY),
     "sessions": Unit("a session of a container or a tool", ("one", "thousand", "million")),
     "session_seconds": Unit("a second of a session", ("hour", "minute", "million", "one")),
     "storage_token_hours": Unit("a token kept in a cache for an hour", ("million", "thousand", "one")),

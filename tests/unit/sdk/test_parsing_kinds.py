@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from outlay.parsing import usage as counts
 from outlay.parsing.gemini import gemini
 from outlay.parsing.kinds import whole
 from outlay.parsing.reading import Reading, read_cost
+from outlay.pricing import cost
 from outlay.usage import Usage
 
 
@@ -60,6 +63,21 @@ def test_what_a_compaction_used_does_not_tell_what_the_answer_did() -> None:
     step = {"type": "compaction", "input_tokens": 100_000, "output_tokens": 2000}
     found = counts.anthropic({"output_tokens": 100, "iterations": [step]})
     assert (found.input_tokens, found.output_tokens) == (None, 2100)
+
+
+def test_deep_research_reasons_and_cites_beside_its_answer() -> None:
+    wire = {"prompt_tokens": 33, "completion_tokens": 7163, "total_tokens": 7196, "reasoning_tokens": 73_997}
+    found = counts.openai(wire | {"citation_tokens": 20_016, "num_search_queries": 18})
+    assert (found.input_tokens, found.output_tokens, found.reasoning_tokens) == (33, 81_160, 73_997)
+    priced = cost(found, "perplexity", "sonar-deep-research", datetime(2026, 11, 1, tzinfo=UTC))
+    assert priced is not None
+    assert {part: str(usd.normalize()) for part, usd in priced.lines.items()} == {
+        "input": "0.000066",
+        "output": "0.057304",
+        "reasoning": "0.221991",
+        "citation_tokens": "0.040032",
+        "web_searches": "0.09",
+    }
 
 
 def test_searches_cite_and_have_a_size() -> None:
