@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable
 
@@ -12,7 +13,6 @@ FACTS = ("feature", "inherit", "started_at", "ended_at", "cascade", "cache", "ex
 _LIKENESS = 0.85
 environment = ""
 """Where the process runs, as `init` was told."""
-_fine: set[str] = set()
 
 
 def check(names: Iterable[str], where: str, known: tuple[str, ...] = ()) -> None:
@@ -27,12 +27,8 @@ def check(names: Iterable[str], where: str, known: tuple[str, ...] = ()) -> None
         TypeError: In development: names the keyword, and the one that is meant.
     """
     for name in names:
-        if name in _fine:
-            continue
-        meant = _meant(name, (*semconv.TAG_ATTRIBUTES, *known))
+        meant = _meant(name, known)
         if not meant:
-            if len(_fine) < 1000:
-                _fine.add(name)
             continue
         message = f"{where}({name}=…): did you mean {meant!r}? As it is, {name!r} is a free tag"
         if is_development():
@@ -45,8 +41,10 @@ def is_development() -> bool:
     return (environment or os.environ.get("OUTLAY_ENVIRONMENT", "")).strip().lower() in DEVELOPMENT
 
 
-def _meant(name: str, known: tuple[str, ...]) -> str:
+@functools.lru_cache(maxsize=4096)
+def _meant(name: str, beside: tuple[str, ...]) -> str:
     """The known name that this one is nearly, empty where it is none or right."""
+    known = (*semconv.TAG_ATTRIBUTES, *beside)
     if name in known:
         return ""
     import difflib

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sqlite3
@@ -224,3 +225,17 @@ def test_what_the_file_holds_is_json(tmp_path: Path) -> None:
         [(value,)] = file.execute("SELECT value FROM answers").fetchall()
     file.close()
     assert json.loads(value)["value"] == {"said": "A"}
+
+
+def test_a_hit_waits_for_nobody_and_is_none_the_less_one(tmp_path: Path) -> None:
+    store = outlay.SqliteStore(tmp_path / "answers.db", wait_s=3600)
+    store.set("key", b"value")
+    with contextlib.closing(sqlite3.connect(tmp_path / "answers.db", isolation_level=None)) as other:
+        other.execute("UPDATE answers SET used_at = used_at - 120")
+        before = other.execute("SELECT used_at FROM answers").fetchone()
+        other.execute("BEGIN IMMEDIATE")
+        assert store.get("key") == b"value"
+        other.execute("ROLLBACK")
+        assert store.get("key") == b"value"
+        assert other.execute("SELECT used_at FROM answers").fetchone() > before
+    store.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import threading
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import openai
 import pytest
 from tests.fake_provider import Answer, FakeProvider
+from tests.waiting import until
 
 import outlay
 from outlay.testing import Capture, capture
@@ -184,3 +187,71 @@ def test_what_does_not_stream_is_refused_or_fails(sent: Capture) -> None:
         outlay.Cascade("c", [yields], accept=bool)
     with pytest.raises(TypeError, match="gives a stream, not str"):
         outlay.Cascade("c", [lambda question: "text"], accept=bool, stream="whole")("?")
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_stream_that_comes_too_late_is_closed(is_async: bool, sent: Capture) -> None:
+    late, sure = Source("late", "and", "long"), Source("yes")
+    may = threading.Event()
+
+    def slow(question: str) -> Iterator[Any]:
+        may.wait(60)
+        return late.sync()
+
+    async def async_tier(question: str) -> AsyncIterator[Any]:
+        return sure.later()
+
+    second: Any = async_tier if is_async else lambda question: sure.sync()
+    cascade = outlay.Cascade("c", [slow, second], accept=bool, stream="first", timeout_s=[0.01, None])
+    assert run(cascade, "coroutine" if is_async else "lambda") == ["yes"]
+    may.set()
+    until(lambda: late.closed, "closed")
+
+
+def test_a_stream_whose_tier_is_cut_off_in_the_middle_is_closed(sent: Capture) -> None:
+    class Stuck:
+        closed = False
+
+        def __aiter__(self) -> Stuck:
+            return self
+
+        async def __anext__(self) -> str:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def aclose(self) -> None:
+            self.closed = True
+
+    stuck, sure = Stuck(), Source("yes")
+
+    async def first(question: str) -> Any:
+        return stuck
+
+    async def second(question: str) -> Any:
+        return sure.later()
+
+    cascade = outlay.Cascade("c", [first, second], accept=bool, stream="whole", timeout_s=[0.01, None])
+    assert run(cascade, "coroutine") == ["yes"]
+    assert stuck.closed
+
+
+def test_a_stream_can_be_asked_for_anything_also_while_it_is_copied(sent: Capture) -> None:
+    class Stream:
+        request_id = "r1"
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(["a", "b"])
+
+    cascade = outlay.Cascade("c", [lambda question: Stream()], accept=bool, stream="first")
+    found: Any = cascade("?")
+    assert list(copy.copy(found)) == ["a", "b"]
+    assert not hasattr(found, "gone")
+
+
+def test_without_threads_a_limited_tier_answers_all_the_same(sent: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert outlay.Cascade("c", [lambda question: "yes"], accept=bool, timeout_s=30)("?") == "yes"
+    monkeypatch.undo()

@@ -11,7 +11,8 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
-from outlay._kinds import is_async, title_of
+from outlay import _safely
+from outlay._kinds import is_async, is_read_once, title_of
 
 
 def asked(
@@ -42,7 +43,12 @@ def asked(
     elif awaits:
         import asyncio
 
-        answer = yield _within(asyncio.wrap_future(_started(ask)), limit_s, late)
+        coming = _started(ask)
+        try:
+            answer = yield _within(asyncio.wrap_future(coming), limit_s, late)
+        except BaseException:
+            coming.add_done_callback(_close)
+            raise
     else:
         answer = _in_thread(ask, limit_s, late)
     if inspect.isawaitable(answer):
@@ -74,12 +80,34 @@ def _started(ask: Callable[[], Any]) -> Future[Any]:
 
     def work() -> None:
         try:
-            answer.set_result(context.run(ask))
+            found = context.run(ask)
+        except StopIteration as error:  # an awaiting task would never hear of it
+            problem = RuntimeError(f"{title_of(ask)} raised StopIteration")
+            problem.__cause__ = error
+            answer.set_exception(problem)
         except BaseException as error:
             answer.set_exception(error)
+        else:
+            answer.set_result(found)
 
-    threading.Thread(target=work, name="outlay limited", daemon=True).start()
+    try:
+        threading.Thread(target=work, name="outlay limited", daemon=True).start()
+    except RuntimeError:
+        _safely.warn("limited", "no thread can be started: %s is asked without its limit", title_of(ask))
+        work()
     return answer
+
+
+def _close(late: Future[Any]) -> None:
+    """A stream that came too late, or to nobody, is ended; a coroutine is not begun."""
+    if late.exception() is not None:
+        return
+    found = late.result()
+    if inspect.iscoroutine(found) or is_read_once(found):
+        try:
+            found.close()
+        except Exception:
+            _safely.report("late answer", message="cannot be closed")
 
 
 def _in_thread(ask: Callable[[], Any], limit_s: float | None, late: str) -> Any:
@@ -87,6 +115,7 @@ def _in_thread(ask: Callable[[], Any], limit_s: float | None, late: str) -> Any:
     try:
         return answer.result(limit_s)
     except FutureTimeout:
-        if answer.done():  # the function's own
+        if answer.done() and answer.exception() is not None:  # the function's own
             raise
+        answer.add_done_callback(_close)
         raise TimeoutError(late) from None

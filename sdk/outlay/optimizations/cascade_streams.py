@@ -25,12 +25,21 @@ class Parts:
         judged: What the judge gets: a list of all parts, or the first one; None where there is none.
     """
 
-    def __init__(self, stream: Any, head: list[Any], mode: Streaming) -> None:
-        self.judged: Any = head if mode == "whole" else next(iter(head), None)
-        self._head = iter(head)
+    def __init__(self, stream: Any, mode: Streaming) -> None:
+        self.judged: Any = None
+        self._head: Iterator[Any] = iter(())
         self._stream = stream
+        self._mode = mode
+
+    def began(self, head: list[Any]) -> Parts:
+        """Say what was read."""
+        self.judged = head if self._mode == "whole" else next(iter(head), None)
+        self._head = iter(head)
+        return self
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_stream" or name.startswith("__"):  # a copy that is being made has none yet
+            raise AttributeError(name)
         return getattr(self._stream, name)
 
     def __enter__(self) -> Parts:
@@ -57,12 +66,21 @@ class Parts:
 class AsyncParts:
     """As `Parts`, of an async stream."""
 
-    def __init__(self, stream: Any, head: list[Any], mode: Streaming) -> None:
-        self.judged: Any = head if mode == "whole" else next(iter(head), None)
-        self._head = iter(head)
+    def __init__(self, stream: Any, mode: Streaming) -> None:
+        self.judged: Any = None
+        self._head: Iterator[Any] = iter(())
         self._stream = stream
+        self._mode = mode
+
+    def began(self, head: list[Any]) -> AsyncParts:
+        """Say what was read."""
+        self.judged = head if self._mode == "whole" else next(iter(head), None)
+        self._head = iter(head)
+        return self
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_stream" or name.startswith("__"):  # a copy that is being made has none yet
+            raise AttributeError(name)
         return getattr(self._stream, name)
 
     async def __aenter__(self) -> AsyncParts:
@@ -126,8 +144,12 @@ def closed(parts: Any) -> Generator[Any, Any, None]:
 def _read(answer: Any, mode: Streaming) -> Parts:
     _check(answer, "__iter__")
     stream = iter(answer)
-    head = list(stream) if mode == "whole" else list(islice(stream, 1))
-    return Parts(answer if hasattr(answer, "__next__") else stream, head, mode)
+    parts = Parts(answer if hasattr(answer, "__next__") else stream, mode)
+    try:
+        return parts.began(list(stream) if mode == "whole" else list(islice(stream, 1)))
+    except BaseException:
+        _safely.safely()(parts.close)()
+        raise
 
 
 async def _read_async(answer: Any, mode: Streaming) -> Any:
@@ -135,12 +157,20 @@ async def _read_async(answer: Any, mode: Streaming) -> Any:
         answer = await answer
     if not hasattr(answer, "__aiter__"):
         return _read(answer, mode)
-    stream, head = aiter(answer), []
-    async for part in stream:
-        head.append(part)
-        if mode == "first":
-            break
-    return AsyncParts(answer if hasattr(answer, "__anext__") else stream, head, mode)
+    stream, head = aiter(answer), list[Any]()
+    parts = AsyncParts(answer if hasattr(answer, "__anext__") else stream, mode)
+    try:
+        async for part in stream:
+            head.append(part)
+            if mode == "first":
+                break
+    except BaseException:  # also a task that is cancelled: nobody will read it
+        try:
+            await parts.aclose()
+        except Exception:
+            _safely.report("stream of a cascade", message="cannot be closed")
+        raise
+    return parts.began(head)
 
 
 def _check(answer: Any, method: str) -> None:

@@ -62,7 +62,8 @@ def evaluate(
         progress: Show a bar on stderr; default is only on a terminal.
         repeats: How often each example is asked; it counts once, with the mean of its scores.
         timeout_s: Longest time of an answer, and of a score; then it has failed. What is async is cancelled.
-        max_cost_usd: Once that much is spent (list prices, scorers included), nothing more is asked for.
+        max_cost_usd: Once that much is spent (list prices, scorers included, and what a file of `results` says was
+            spent before), nothing more is asked for.
         results: File that keeps each row as it comes. Started again with it, a run asks only for what is missing or
             failed, and only scores what was answered already.
         run_id: Name of the run, the tag `evaluation_run` of its calls; default is a new one, or that of `results`.
@@ -220,8 +221,7 @@ def _jobs(
         scores,
         timeout_s=None if limit_s is None else float(limit_s),
         max_cost_usd=limit_of("max_cost_usd", max_cost_usd),
-        log=None if results is None else RowLog(results, header),
-        takes_run_id=run_id is None,
+        log=None if results is None else RowLog(results, header, takes_run_id=run_id is None),
         progress=progress,
     )
 

@@ -35,7 +35,8 @@ class Evaluation(Results):
         Raises:
             ValueError: If it is no such file.
         """
-        return summarize(*read_rows(path))
+        kept = read_rows(path)
+        return summarize(kept.header, [row for row in kept.rows.values() if row.candidate in kept.header.candidates])
 
     def compared_with(
         self, earlier: Evaluation | str | PathLike[str], margin: float | None = None

@@ -38,11 +38,7 @@ class Job:
 
 
 class Jobs:
-    """All rows to be made, and those that are.
-
-    Args:
-        takes_run_id: Whether the run goes under the name that the file of rows has.
-    """
+    """All rows to be made, and those that are."""
 
     def __init__(
         self,
@@ -54,10 +50,9 @@ class Jobs:
         timeout_s: float | None,
         max_cost_usd: Decimal | None,
         log: RowLog | None,
-        takes_run_id: bool,
         progress: bool | None,
     ) -> None:
-        self.header = replace(header, run_id=log.run_id) if log is not None and takes_run_id else header
+        self.header = header if log is None else log.header
         self.jobs = jobs
         self._candidates = candidates
         self._scorers = scorers
@@ -67,7 +62,7 @@ class Jobs:
         self._bar = _Bar(len(jobs), sys.stderr.isatty() if progress is None else progress)
         self._lock = threading.Lock()
         self._rows: dict[tuple[str, str, int], EvaluationRow] = {}
-        self._spent_usd = Decimal(0)
+        self._spent_usd = Decimal(0) if log is None else log.spent_usd
         self.not_asked = 0
 
     def rows(self) -> list[EvaluationRow]:
@@ -121,10 +116,10 @@ class Jobs:
                 else:
                     row = yield from self._answer(job, frame, awaits)
                 if not row.failed:
-                    row = yield from self._score(job, row, awaits)
+                    row = yield from self._score(job, row, frame, awaits)
             finally:
                 self._spend(frame.used)
-        self._done(job, row)
+        self._done(job, row, _cost(frame.used))
 
     def _answer(self, job: Job, frame: Any, awaits: bool) -> Generator[Any, Any, EvaluationRow]:
         example, candidate = job.example, self._candidates[job.candidate]
@@ -154,7 +149,7 @@ class Jobs:
             call=call if call.trace else None,
         )
 
-    def _score(self, job: Job, row: EvaluationRow, awaits: bool) -> Generator[Any, Any, EvaluationRow]:
+    def _score(self, job: Job, row: EvaluationRow, frame: Any, awaits: bool) -> Generator[Any, Any, EvaluationRow]:
         found, error = dict(row.scores), None
         for name, scorer in self._scorers.items():
             if name in found:
@@ -166,7 +161,8 @@ class Jobs:
                 found[name] = _number(given)
             except BaseException as problem:
                 if _ends_everything(problem):
-                    self._done(job, replace(row, scores=found, error="interrupted before it was scored"))
+                    row = replace(row, scores=found, error="interrupted before it was scored")
+                    self._done(job, row, _cost(frame.used))
                     raise
                 error = f"scorer {name}: {type(problem).__name__}: {problem}"
                 continue
@@ -174,9 +170,9 @@ class Jobs:
                 send_score(name, found[name], call=row.call)
         return replace(row, scores=found, error=error)
 
-    def _done(self, job: Job, row: EvaluationRow, is_new: bool = True) -> None:
+    def _done(self, job: Job, row: EvaluationRow, spent_usd: Decimal | None = None, *, is_new: bool = True) -> None:
         if is_new and self._log is not None:
-            self._log.add(row)
+            self._log.add(row, spent_usd)
         with self._lock:
             self._rows[job.place] = row
             self._bar.step()

@@ -93,12 +93,26 @@ def keys_of(examples: Iterable[Any]) -> Iterator[str]:
     """What tells each example in other runs: its value, and for equal ones the how-manieth it is."""
     seen: Counter[str] = Counter()
     for index, example in enumerate(examples):
-        text = json.dumps(example, sort_keys=True, default=repr, ensure_ascii=False)
+        try:
+            text = json.dumps(_sortable(example), sort_keys=True, default=repr, ensure_ascii=False)
+        except (ValueError, RecursionError):  # it holds itself
+            text = f"example {index}"
         if _ADDRESS.search(text):
             text = f"example {index}"  # an object without a value: told by its place
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
         yield f"{digest}-{seen[digest]}"
         seen[digest] += 1
+
+
+def _sortable(value: Any) -> Any:
+    """The value, with mappings whose keys are not all texts as lists of pairs, for JSON to sort."""
+    if isinstance(value, dict):
+        if all(isinstance(key, str) for key in value):
+            return {key: _sortable(part) for key, part in value.items()}
+        return ["pairs", *sorted([repr(key), _sortable(part)] for key, part in value.items())]
+    if isinstance(value, (list, tuple)):
+        return [_sortable(part) for part in value]
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +147,31 @@ class Header:
         return replace(header, candidates=tuple(header.candidates), scorers=tuple(header.scorers))
 
 
-def read_rows(path: str | PathLike[str]) -> tuple[Header, list[EvaluationRow]]:
-    """What a file of rows holds; of rows of one place the latest. A last line that was cut off is left out.
+@dataclass(slots=True)
+class Kept:
+    """What a file of rows holds.
+
+    Attributes:
+        header: The latest.
+        rows: By place; of one place the latest.
+        spent_usd: By all that was done for it, also for rows that were made again, as far as prices are known.
+    """
+
+    header: Header
+    rows: dict[tuple[str, str, int], EvaluationRow]
+    spent_usd: Decimal = Decimal(0)
+
+
+def read_rows(path: str | PathLike[str]) -> Kept:
+    """Read a file of rows. A last line that was cut off is left out.
 
     Raises:
         ValueError: If the file is none of an evaluation.
     """
-    rows: dict[tuple[str, str, int], EvaluationRow] = {}
     lines = Path(path).read_text(encoding="utf-8").split("\n")
     lines = lines[:-1] if lines[-1] == "" else lines
     try:
-        header = Header.of_json(json.loads(lines[0]))
+        kept = Kept(Header.of_json(json.loads(lines[0])), {})
         for number, line in enumerate(lines[1:], 2):
             try:
                 told = json.loads(line)
@@ -151,11 +179,15 @@ def read_rows(path: str | PathLike[str]) -> tuple[Header, list[EvaluationRow]]:
                 if number == len(lines):
                     break
                 raise
+            if "candidates" in told:  # from here on it was started again, with others
+                kept.header = Header.of_json(told)
+                continue
+            kept.spent_usd += Decimal(told.pop("spent_usd", None) or 0)
             row = EvaluationRow.of_json(told)
-            rows[row.place] = row
-    except (IndexError, TypeError, ValueError) as error:
+            kept.rows[row.place] = row
+    except (ArithmeticError, IndexError, TypeError, ValueError) as error:
         raise ValueError(f"{path} holds no rows of an evaluation ({error}); give another file") from error
-    return header, list(rows.values())
+    return kept
 
 
 def _mended(path: Path) -> bool:
@@ -177,29 +209,37 @@ def _mended(path: Path) -> bool:
 class RowLog:
     """The file that rows go to as they come, and what it held before.
 
+    Attributes:
+        header: What the evaluation is; `takes_run_id`, under the name that the file has.
+        kept: Rows of before, by place.
+        spent_usd: On all rows of before.
+
     Raises:
         ValueError: If the file is of another evaluation.
     """
 
-    def __init__(self, path: str | PathLike[str], header: Header) -> None:
+    def __init__(self, path: str | PathLike[str], header: Header, *, takes_run_id: bool = False) -> None:
         self.path = Path(path)
         self._lock = threading.Lock()
+        self.header = header
         self.kept: dict[tuple[str, str, int], EvaluationRow] = {}
-        self.run_id = header.run_id
-        begun = _mended(self.path)
-        if begun:
-            before, rows = read_rows(path)
-            if before.name != header.name:
-                raise ValueError(f"{path} holds evaluation {before.name!r}, not {header.name!r}; give another file")
-            self.kept = {row.place: row for row in rows}
-            self.run_id = before.run_id
+        self.spent_usd = Decimal(0)
+        before = read_rows(path) if _mended(self.path) else None
+        if before is not None:
+            if before.header.name != header.name:
+                raise ValueError(
+                    f"{path} holds evaluation {before.header.name!r}, not {header.name!r}; give another file"
+                )
+            self.kept, self.spent_usd = before.rows, before.spent_usd
+            if takes_run_id:
+                self.header = replace(header, run_id=before.header.run_id)
         self._file = self.path.open("a", encoding="utf-8")
-        if not begun:
-            self._write(header.as_json())
+        if before is None or before.header != self.header:
+            self._write(self.header.as_json())
 
-    def add(self, row: EvaluationRow) -> None:
-        """Keep a row."""
-        self._write(row.as_json())
+    def add(self, row: EvaluationRow, spent_usd: Decimal | None = None) -> None:
+        """Keep a row, and what was spent on it now."""
+        self._write({**row.as_json(), "spent_usd": None if spent_usd is None else str(spent_usd)})
 
     def _write(self, told: Mapping[str, Any]) -> None:
         line = json.dumps(told, ensure_ascii=True, allow_nan=False)

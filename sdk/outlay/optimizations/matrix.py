@@ -129,13 +129,17 @@ class MatrixSource:
         if (
             not is_fixed
             and time.monotonic() - self._read_at >= self._reload_s
-            and self._reading.acquire(blocking=False)
+            and (reading := self._reading).acquire(blocking=False)
         ):
             self._read_at = time.monotonic()
             if callable(self._source):
-                threading.Thread(target=self._renew, name="outlay matrix", daemon=True).start()
+                try:
+                    threading.Thread(target=self._renew, args=(reading,), name="outlay matrix", daemon=True).start()
+                except RuntimeError:
+                    reading.release()
+                    _safely.report("matrix of a router", message="cannot be read again now; it stays as it was")
             else:
-                self._renew()
+                self._renew(reading)
         return self._rows
 
     def reload(self) -> None:
@@ -148,7 +152,7 @@ class MatrixSource:
         self._rows = self._read()
         self._changed_at, self._read_at = changed_at, time.monotonic()
 
-    def _renew(self) -> None:
+    def _renew(self, reading: threading.Lock) -> None:
         try:
             changed_at = self._mark()
             if callable(self._source) or changed_at != self._changed_at:
@@ -157,7 +161,7 @@ class MatrixSource:
         except Exception:
             _safely.report("matrix of a router", message="cannot be read again; it stays as it was")
         finally:
-            self._reading.release()
+            reading.release()  # the one that was taken: a process that was forked meanwhile has another
 
     def _mark(self) -> Any:
         if not isinstance(self._source, (str, PathLike)):

@@ -72,8 +72,20 @@ class SqliteStore:
             if row is None or (row[1] is not None and row[1] <= now):
                 return None
             if now - row[2] > 60:  # a minute is exact enough for what goes first
-                connection.execute("UPDATE answers SET used_at = ? WHERE key = ?", (now, key))
+                self._touch(connection, key, now)
             return bytes(row[0])
+
+    def _touch(self, connection: Any, key: str, now: float) -> None:
+        """Note that an answer was used; while another process writes, the next use will."""
+        import sqlite3
+
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            connection.execute("UPDATE answers SET used_at = ? WHERE key = ?", (now, key))
+        except sqlite3.OperationalError:  # locked, or read-only: no reason to lose a hit, or to wait
+            pass
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(self._wait_s * 1000)}")
 
     def set(self, key: str, value: str | bytes) -> None:
         """Keep a value for good."""

@@ -16,6 +16,7 @@ from outlay import _fork
 from outlay.optimizations.stores import Entry
 from outlay.optimizations.vectors import dot
 
+_TRIES = 3
 FEW = 256  # vectors that are compared one by one
 
 
@@ -40,21 +41,26 @@ class MemoryVectors:
     def nearest(self, vector: list[float], scope: str) -> tuple[Entry, float] | None:
         """The most similar entry of the scope, and the cosine."""
         kind = scope, len(vector)
-        while True:
+        for _ in range(_TRIES):
             with self._lock:
-                rows = self._rows.get(kind)
-                if rows is None:
-                    return None
-                self._forget_stale(rows)
-                count, version = len(rows.entries), rows.version
-                if not count:
-                    return None
-                product = rows.product(vector, count) if rows.matrix is None else None
-                matrix = rows.matrix
-            place, similarity = product or _best(matrix, vector, count)  # threads may compute at the same time
+                rows = self._living(kind)
+                if rows is None or rows.matrix is None:
+                    return None if rows is None else rows.nearest(vector)
+                matrix, count, version = rows.matrix, len(rows.entries), rows.version
+            place, similarity = _best(matrix, vector, count)  # threads may compute at the same time
             with self._lock:
-                if rows.version == version:  # else one was moved meanwhile
+                if place < len(rows.entries) and rows.since[place] <= version:  # else it went meanwhile
                     return rows.entries[place], similarity
+        with self._lock:  # nothing goes while we hold it
+            rows = self._living(kind)
+            return None if rows is None else rows.nearest(vector)
+
+    def _living(self, kind: tuple[str, int]) -> _Rows | None:
+        """The rows of a kind that are not stale, if there are any; the lock is held."""
+        rows = self._rows.get(kind)
+        if rows is not None:
+            self._forget_stale(rows)
+        return rows if rows is not None and rows.entries else None
 
     def add(self, vector: list[float], scope: str, entry: Entry) -> None:
         """Keep an entry."""
@@ -89,7 +95,8 @@ class _Rows:
 
     Attributes:
         places: Number → place, in order of age.
-        version: Grows whenever what was at a place is no longer there.
+        version: Grows with every change.
+        since: Place → the version with which it got what it holds.
     """
 
     def __init__(self, kind: tuple[str, int]) -> None:
@@ -97,13 +104,20 @@ class _Rows:
         self.places: dict[int, int] = {}
         self.entries: list[Entry] = []
         self.version = 0
+        self.since: list[int] = []
         self.matrix: Any = None
         self._numbers: list[int] = []
         self._plain: list[array[float]] = []
 
-    def product(self, vector: list[float], count: int) -> tuple[int, float]:
-        """The place of the nearest, and its cosine, one by one."""
-        return max(((place, dot(vector, self._plain[place])) for place in range(count)), key=lambda found: found[1])
+    def nearest(self, vector: list[float]) -> tuple[Entry, float]:
+        """The nearest, and its cosine; while they are few, one by one."""
+        if self.matrix is not None:
+            place, similarity = _best(self.matrix, vector, len(self.entries))
+        else:
+            cosines = [dot(vector, plain) for plain in self._plain]
+            similarity = max(cosines)
+            place = cosines.index(similarity)
+        return self.entries[place], similarity
 
     def add(self, number: int, vector: list[float], entry: Entry) -> None:
         place = len(self.entries)
@@ -115,23 +129,27 @@ class _Rows:
             if place >= len(self.matrix):
                 self.matrix = _wider(self.matrix, 2 * place)
             self.matrix[place] = vector
+        self.version += 1
         self.places[number] = place
         self._numbers.append(number)
+        self.since.append(self.version)
         self.entries.append(entry)
 
     def remove(self, number: int) -> None:
         """The last one takes its place."""
         place, last = self.places.pop(number), len(self.entries) - 1
+        self.version += 1
         vectors = self._plain if self.matrix is None else self.matrix
         if place != last:
             vectors[place] = vectors[last]
             self.entries[place], self._numbers[place] = self.entries[last], self._numbers[last]
             self.places[self._numbers[place]] = place
+            self.since[place] = self.version
+        self.since.pop()
         self.entries.pop()
         self._numbers.pop()
         if self.matrix is None:
             self._plain.pop()
-        self.version += 1
 
     def _grow_out(self) -> None:
         try:

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 import outlay
+from outlay.optimizations.evaluation_rows import keys_of
 from outlay.testing import Capture, capture
 
 CALL_USD = Decimal("0.0026")  # 1,000 in and 10 out of gpt-4o: 2.50 and 10 per million
@@ -309,3 +310,68 @@ def test_a_file_that_holds_no_examples_says_where(tmp_path: Path, name: str, tex
     (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=says):
         outlay.dataset(tmp_path / name)
+
+
+def test_a_file_that_more_was_asked_for_loads_as_what_it_became(sent: Capture, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    run(False, range(3), {"a": right, "gone": right}, {"exact": exact}, results=path, run_id="nightly")
+    more = {"exact": exact, "half": lambda output, example: 0.5}
+    became = run(False, range(3), {"a": right, "b": right}, more, results=path, baseline="b", margin=0.2)
+    loaded = outlay.Evaluation.load(path)
+    assert (loaded.header, loaded.summaries.keys()) == (became.header, became.summaries.keys())
+    assert loaded.run_id == "nightly"
+    assert {label: one.scores for label, one in loaded.summaries.items()} == {
+        label: one.scores for label, one in became.summaries.items()
+    }
+    assert {row.place for row in loaded.rows} == {row.place for row in became.rows}
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_the_budget_is_of_the_run_however_often_it_is_started(sent: Capture, tmp_path: Path, is_async: bool) -> None:
+    """With what scorers and answers that failed have cost."""
+    path = tmp_path / "rows.jsonl"
+
+    def failing(example: int) -> int:
+        right(example)
+        raise ValueError("no")
+
+    def judge(output: int, example: int) -> bool:
+        right(example)
+        return True
+
+    made = 0
+    for candidate, limits in ((failing, {3: 3, 5: 5}), (right, {5: 6, 7: 8})):  # the last row may go over it
+        for limit, calls in [(limit, calls) for limit, calls in limits.items() for _ in range(2)]:
+            run(
+                is_async,
+                range(9),
+                {"a": candidate},
+                {"judge": judge},
+                results=path.with_name(candidate.__name__),
+                max_cost_usd=limit * CALL_USD,
+                concurrency=1,
+            )
+            assert len(sent.calls) - made == calls
+        made = len(sent.calls)
+
+
+@pytest.mark.parametrize("limit_s", [None, 30.0])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_candidate_that_raises_stop_iteration_is_a_failed_row(
+    sent: Capture, is_async: bool, limit_s: float | None
+) -> None:
+    def empty(example: int) -> int:
+        return next(iter([]))
+
+    found = run(is_async, [1], {"a": empty}, {"exact": exact}, timeout_s=limit_s)
+    assert "StopIteration" in str(found.rows[0].error)
+
+
+def test_examples_are_told_apart_whatever_their_keys() -> None:
+    loop: dict[str, Any] = {}
+    loop["self"] = loop
+    examples = [{1: "a", "b": 2}, {"b": 2, 1: "a"}, {(1, 2): "x"}, {"n": {None: 1, 2: [{3: 4, "5": 6}]}}, loop]
+    first, again, *others = keys_of(examples)
+    assert first.partition("-")[0] == again.partition("-")[0]
+    assert len({first.partition("-")[0], *(key.partition("-")[0] for key in others)}) == 4
+    assert [*keys_of([{"b": 1, "a": [1, (2,)]}])] == [*keys_of([{"a": [1, [2]], "b": 1}])]

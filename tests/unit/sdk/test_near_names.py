@@ -14,7 +14,7 @@ from outlay.testing import capture
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_names, "environment", "")
-    monkeypatch.setattr(_names, "_fine", set())
+    _names._meant.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,26 @@ def test_keywords_of_track_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     outlay.track(feature="x", inherit=True, experiment={"name": "a", "arm": "b"}, user="u", prompt_version="3")
     with pytest.raises(TypeError, match="did you mean 'cascade'"):
         outlay.track(cascad={})
+
+
+def test_a_name_that_is_free_in_one_place_is_not_thereby_in_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUTLAY_ENVIRONMENT", "dev")
+    outlay.tags(cascades="x")
+    with pytest.raises(TypeError, match="did you mean 'cascade'"):
+        outlay.track("work", cascades="x")
+
+
+def test_names_are_compared_once_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(1500):
+        _names.check([f"k{n}"], "tags")
+    compared: list[str] = []
+
+    def compare(name: str, *_: object) -> list[str]:
+        compared.append(name)
+        return ["user"]
+
+    monkeypatch.setattr("difflib.get_close_matches", compare)
+    for _ in range(3):
+        _names.check(["tenancy"], "tags")
+        _names.check(["usr"], "tags")
+    assert compared == ["tenancy", "usr"]

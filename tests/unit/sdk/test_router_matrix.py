@@ -197,3 +197,37 @@ def test_a_call_in_several_experiments_says_all_of_them() -> None:
         str(prompt),
         {"control": 0.8, "short": 0.2}[str(prompt)],
     )
+
+
+def test_where_no_thread_can_be_started_the_matrix_stays_and_is_read_again_later(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tiers, told = {"a": 1, "b": 2}, ["a"]
+    router = outlay.Router(tiers, default="a", matrix=lambda: [outlay.MatrixRow("t", told[0])], reload_s=0)
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    told[0] = "b"
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        assert router.choose("t").tier == "a"
+    assert "cannot be read again now" in caplog.text
+    until(lambda: router.choose("t").tier == "b", "read again")
+
+
+def test_a_fork_while_the_matrix_is_read_leaves_parent_and_child_able_to() -> None:
+    gate, asked = threading.Event(), []
+
+    def rows() -> list[outlay.MatrixRow]:
+        asked.append(1)
+        if len(asked) == 2:
+            gate.wait(60)
+        return [outlay.MatrixRow("t", "b" if len(asked) > 2 else "a")]
+
+    router = outlay.Router({"a": 1, "b": 2}, default="a", matrix=rows, reload_s=0)
+    router.choose("t")  # a thread is at it now
+    until(lambda: len(asked) == 2, "asked")
+    router._matrix.after_fork()
+    gate.set()  # it gives back the lock that it took
+    until(lambda: router.choose("t").tier == "b", "read again")

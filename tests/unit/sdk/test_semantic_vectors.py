@@ -12,6 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import outlay
+from outlay.optimizations import vector_rows
+from outlay.optimizations.stores import Entry
+from outlay.optimizations.vector_rows import MemoryVectors
 from outlay.optimizations.vectors import unit
 from outlay.testing import capture
 
@@ -171,3 +174,45 @@ def test_a_question_that_nothing_tells_apart_has_no_cache_beyond_the_process(cap
         ask = outlay.SemanticCache(lambda text: [1.0], store=database)(name="ask")(lambda message: message.customer)
         assert [ask(Message(object())) is ask(Message(object())), len(database.kept)] == [False, 0]
     assert "no semantic cache for a call of ask" in caplog.text
+
+
+def test_a_look_up_ends_while_others_fill_a_full_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each product finds what a writer has moved meanwhile; the last one is made with the lock held."""
+    vectors = MemoryVectors(300)
+    for n in range(300):
+        vectors.add([1.0, 0.0], "scope", Entry(n))
+    best, products = vector_rows._best, []
+
+    def best_moved(matrix: Any, vector: list[float], count: int) -> tuple[int, float]:
+        products.append(count)
+        assert len(products) < 9
+        if vectors._lock.acquire(blocking=False):
+            vectors._lock.release()
+            for n in range(300):
+                vectors.add([1.0, 0.0], "scope", Entry(n))
+        return best(matrix, vector, count)
+
+    monkeypatch.setattr(vector_rows, "_best", best_moved)
+    assert vectors.nearest([1.0, 0.0], "scope") is not None
+    assert len(products) == 4
+
+
+def test_what_moves_elsewhere_disturbs_no_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = MemoryVectors(300)
+    for n in range(299):
+        vectors.add([0.0, 1.0], "scope", Entry(n))
+    vectors.add([1.0, 0.0], "scope", Entry("mine"))
+    best, products = vector_rows._best, []
+
+    def best_moved(matrix: Any, vector: list[float], count: int) -> tuple[int, float]:
+        products.append(count)
+        found = best(matrix, vector, count)
+        vectors.add([0.0, 1.0], "other", Entry(0))  # the oldest of the scope goes, the last one takes its place
+        vectors.add([0.0, 1.0], "scope", Entry(0))
+        return found
+
+    monkeypatch.setattr(vector_rows, "_best", best_moved)
+    found = vectors.nearest([1.0, 0.0], "scope")
+    assert found is not None
+    assert (found[0].value, found[1]) == ("mine", 1.0)
+    assert len(products) <= 2
