@@ -39,15 +39,17 @@ if _typing.TYPE_CHECKING:
     from outlay.optimizations.evaluation import Evaluation
     from outlay.optimizations.evaluation_results import EvaluationSummary, Interval
     from outlay.optimizations.evaluation_rows import EvaluationRow
+    from outlay.zero_code.doctor import doctor
 else:
     # What is for the desk and not for a request is loaded when it is first asked for.
     _LATER = {
-        **dict.fromkeys(("Estimate", "estimate"), "estimate"),
-        **dict.fromkeys(("aevaluate", "evaluate"), "evaluate"),
-        **dict.fromkeys(("EvaluationSummary", "Interval"), "evaluation_results"),
-        "Evaluation": "evaluation",
-        "EvaluationRow": "evaluation_rows",
-        "dataset": "datasets",
+        **dict.fromkeys(("Estimate", "estimate"), "optimizations.estimate"),
+        **dict.fromkeys(("aevaluate", "evaluate"), "optimizations.evaluate"),
+        **dict.fromkeys(("EvaluationSummary", "Interval"), "optimizations.evaluation_results"),
+        "Evaluation": "optimizations.evaluation",
+        "EvaluationRow": "optimizations.evaluation_rows",
+        "dataset": "optimizations.datasets",
+        "doctor": "zero_code.doctor",
     }
 
     def __getattr__(name):
@@ -55,7 +57,7 @@ else:
             raise AttributeError(f"module 'outlay' has no attribute {name!r}")
         from importlib import import_module
 
-        found = globals()[name] = getattr(import_module(f"outlay.optimizations.{_LATER[name]}"), name)
+        found = globals()[name] = getattr(import_module(f"outlay.{_LATER[name]}"), name)
         return found
 
     def __dir__():
@@ -94,6 +96,7 @@ __all__ = [
     "bypass",
     "cached",
     "dataset",
+    "doctor",
     "estimate",
     "evaluate",
     "extract",

@@ -141,6 +141,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Most that a process keeps on disk of what is not sent yet, in all its files; beyond that, spans are dropped.",
         minimum=0,
     ),
+    Setting("greeting", True, "", "Say once, on a terminal or in a notebook, that the first calls have arrived."),
 )
 
 SERVERLESS = (
@@ -197,6 +198,7 @@ class Settings:
     spool_dir: str
     spool_file: str
     spool_bytes: int
+    greeting: bool
     traces_url: str = ""
     logs_url: str = ""
 

@@ -22,6 +22,10 @@ def main() -> None:
         except KeyboardInterrupt:
             print("outlay: interrupted", file=sys.stderr)
             sys.exit(EXIT_INTERRUPTED)
+    if sys.argv[1:] == ["doctor", "--sdk"]:  # nor this
+        from outlay.zero_code.doctor import main as examine
+
+        examine()
     try:
         from outlay_web.cli import main as run
 

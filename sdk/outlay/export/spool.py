@@ -35,7 +35,7 @@ except ImportError:  # no locks of this kind, no spool
     fcntl = None  # type: ignore[assignment]
 
 OFF = "off"
-_SUFFIX = ".spool"
+SUFFIX = ".spool"
 _MOST_FILES = 64  # of one process, each of which is held open
 REST_SUFFIX = ".rest"
 
@@ -111,7 +111,7 @@ class Spool:
         descriptor = -1
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = self.folder / f"{self.target}-{os.getpid()}-{os.urandom(4).hex()}{_SUFFIX}"
+            path = self.folder / f"{self.target}-{os.getpid()}-{os.urandom(4).hex()}{SUFFIX}"
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.write(descriptor, HEAD.pack(MAGIC, os.getpid(), 0))
@@ -189,7 +189,7 @@ class Spool:
     def others(self) -> bool:
         """Whether there are files of other processes, alive or not."""
         try:
-            return any(path for path in self.folder.glob(f"{self.target}-*{_SUFFIX}") if not self._is_own(path))
+            return any(path for path in self.folder.glob(f"{self.target}-*{SUFFIX}") if not self._is_own(path))
         except OSError:
             return False
 
@@ -199,7 +199,7 @@ class Spool:
     def left_behind(self) -> Iterator[Left]:
         """What processes that are no more have left for this target; each is ours until it is done with."""
         try:
-            paths = sorted(self.folder.glob(f"{self.target}-*{_SUFFIX}"))
+            paths = sorted(self.folder.glob(f"{self.target}-*{SUFFIX}"))
         except OSError:
             return
         for path in paths:

@@ -54,7 +54,7 @@ class Client:
         self.now_ns: Callable[[], int] = time.time_ns
         self.clock: Callable[[], int] | None = None  # set by tests: spans start and end by it, too
         self.pipeline: Pipeline | None = None
-        self._sender: Sender | None = None
+        self.sender: Sender | None = None
         self.own_provider: TracerProvider | None = None
         self._own_tracer: trace.Tracer = trace.NoOpTracer()
         self._tracer: trace.Tracer = trace.NoOpTracer()
@@ -86,6 +86,7 @@ class Client:
             return
         from opentelemetry.sdk.resources import Resource
 
+        from outlay.export import greeting
         from outlay.export.choose import sender_for
         from outlay.export.encode import Encoder
         from outlay.export.queue import Pipeline
@@ -96,7 +97,9 @@ class Client:
         if sender is None:
             sender = sender_for(settings, exporter)
             spool = Spool.of(settings, sender.target)
-        self._sender = sender
+            if exporter is None and greeting.is_wanted(settings):
+                sender = greeting.Greeting(settings, sender)
+        self.sender = sender
         pipeline = Pipeline(
             settings,
             sender,
@@ -230,8 +233,8 @@ class Client:
 
     def end(self) -> None:
         """The process ends, and everything is sent."""
-        if self._sender is not None:
-            self._sender.end()
+        if self.sender is not None:
+            self.sender.end()
 
     def keeps_content(self, trace_id: int) -> bool:
         """Whether prompts and completions of this trace may be kept."""

@@ -10,13 +10,18 @@ import atexit
 import os
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from outlay import _names, _safely
+from outlay import _interpreter, _names, _safely
 from outlay.export import children
 from outlay.settings import Settings
 from outlay.tracing.client import Client, Redact
 
+ISOLATED = (
+    "Outlay does not work in an isolated subinterpreter, which starts no threads; calls made in it are not recorded. "
+    "Use threads or processes instead."
+)
 _client = Client()
 _lock = threading.RLock()
 _started = False
@@ -135,6 +140,9 @@ def _start(given: dict[str, Any], *, explicit: bool, **parts: Any) -> None:
                 first = "init() was already called; the settings of the first call stay, other %s is not taken"
                 _safely.warn("init", first, ", ".join(others))
             return
+        if not settings.disabled and _interpreter.is_isolated():
+            _safely.warn("interpreter", ISOLATED)
+            settings = replace(settings, disabled=True)
         if not _started:
             atexit.register(_exit)
         _client.explicit = explicit

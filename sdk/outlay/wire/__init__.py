@@ -36,6 +36,7 @@ _HOOKS = {
     "uvicorn.server": "outlay.wire.workers",
 }
 _more: dict[str, Callable[[ModuleType], None]] = {}  # module → what hooks it, asked for by `watch`
+_hooked: set[str] = set()
 _lock = threading.Lock()
 _installed = False
 _finds = False
@@ -77,6 +78,11 @@ def watch(name: str, hook: Callable[[ModuleType], None]) -> None:
         _hook(name, module)
 
 
+def hooked() -> list[str]:
+    """Modules that are hooked."""
+    return sorted(_hooked)
+
+
 def forget() -> None:
     """Forget what earlier requests have said: failed attempts, requests in the background, ages of batches."""
     for name in ("attempts", "background", "batches"):
@@ -91,6 +97,7 @@ def _hook(name: str, module: ModuleType) -> None:
             import_module(_HOOKS[name]).hook(module)
         if name in _more:
             _more[name](module)
+        _hooked.add(name)
     except Exception:
         _safely.swallow(f"hook for {name}")
 

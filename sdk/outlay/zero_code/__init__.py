@@ -2,5 +2,5 @@
 
 Enters: a command to run, or a process that OpenTelemetry instruments; frameworks as they are imported.
 Leaves: a started SDK; scopes with a feature around what frameworks call.
-May import: tracing, wire.
+May import: export, tracing, wire.
 """

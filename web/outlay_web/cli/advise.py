@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from outlay.errors import ConfigError, OutlayError
+from outlay.zero_code.doctor import main as examine
 from outlay_web.cli.ask import Ask
 from outlay_web.cli.options import Usd, plain_command
 from outlay_web.cli.show import print_table
@@ -32,8 +33,11 @@ def add_commands(app: click.Group) -> None:
     _add_estimate(app)
 
     @plain_command(app, "doctor")
-    def doctor(ask: Ask) -> None:
+    @click.option("--sdk", is_flag=True, help="Check what an application here would do: hooks, where it sends, spool.")
+    def doctor(ask: Ask, sdk: bool) -> None:
         """Check settings, data directory and server; exits 1 if something is wrong."""
+        if sdk:
+            examine()
         wrong = 0
         for state, said in checks(ask):
             print(f"{state:<5} {said}")
