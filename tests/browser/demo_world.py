@@ -11,7 +11,8 @@ from tests.hand_calls import call, put
 
 from outlay_collector.store import Store
 from outlay_web.demo.bill import PRICES, cost, exact
-from outlay_web.demo.company import Call, Company, Interaction
+from outlay_web.demo.company import Company
+from outlay_web.demo.interactions import Call, Interaction
 from outlay_web.demo.run import CONFIG
 
 ALL = ("summarize", "translate")

@@ -13,7 +13,8 @@ from outlay_analytics.anomalies.detector import channels
 from outlay_analytics.anomalies.incidents import MEASURES, Key, Where, most_telling, series_of, watch
 from outlay_analytics.query.arrays import Floats
 from outlay_web.demo.bill import cost
-from outlay_web.demo.company import Company, Interaction
+from outlay_web.demo.company import Company
+from outlay_web.demo.interactions import Interaction
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 

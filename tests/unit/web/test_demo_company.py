@@ -10,7 +10,9 @@ from statistics import median
 import pytest
 
 from outlay_web.demo.bill import PRICES, cost, exact
-from outlay_web.demo.company import FITTING, PREFIX, Call, Company, Interaction
+from outlay_web.demo.company import Company
+from outlay_web.demo.features import FITTING, PREFIX
+from outlay_web.demo.interactions import Call, Interaction
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 

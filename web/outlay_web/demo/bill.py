@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
-from outlay_web.demo.company import Call
+from outlay_web.demo.interactions import Call
 
 # USD per million tokens: input, cache read, cache write (5 minutes), output; list prices checked 2026-11-22.
 PRICES: dict[str, tuple[str, str, str, str]] = {

@@ -14,8 +14,10 @@ import requests
 
 import outlay
 from outlay_web.demo.bill import cost
-from outlay_web.demo.company import CUSTOMERS, SEED, Call
 from outlay_web.demo.fake_provider import Answer, FakeProvider, Request
+from outlay_web.demo.interactions import Call
+from outlay_web.demo.month import SEED
+from outlay_web.demo.shapes import CUSTOMERS
 
 MODEL = "gpt-5-mini-2025-08-07"
 

@@ -20,7 +20,8 @@ from fractions import Fraction
 import outlay
 from outlay_web.demo import live
 from outlay_web.demo.bill import cost, exact
-from outlay_web.demo.company import Call, Company, Interaction
+from outlay_web.demo.company import Company
+from outlay_web.demo.interactions import Call, Interaction
 
 FLUSH_EVERY = 1000
 SETTLED_WITHIN_S = 120

@@ -9,9 +9,10 @@ from outlay_analytics.questions import quality
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Table, line_chart
 from outlay_web.pages import parts, spend_chart
+from outlay_web.pages.address import Change
 from outlay_web.pages.happened import happened
 from outlay_web.pages.parts import Page, Row, Tile
-from outlay_web.pages.view import GROUPS, INTERVALS, Change, View
+from outlay_web.pages.view import GROUPS, INTERVALS, View
 
 ALLOWED = ("group_by", "interval", "score", "success")
 QUESTION = "How good are the answers, and what does a good one cost?"
