@@ -37,6 +37,7 @@ CALL: dict[str, Any] = {
     "model": "gpt-5",
     "response_id": "",
     "service_tier": "",
+    "region": "",
     "operation": "chat",
     "input_tokens": None,
     "cache_read_tokens": None,

@@ -11,7 +11,9 @@ from tests.hand_calls import DAY, call, put
 from tests.integration.test_quality import WEEK
 
 from outlay_analytics.query.window import BadRequest, Scope, Window
-from outlay_analytics.questions.experiments import experiment, list_experiments, parse_split
+from outlay_analytics.questions.decide import decide
+from outlay_analytics.questions.experiment_checks import parse_split
+from outlay_analytics.questions.experiments import experiment, list_experiments
 from outlay_collector.store import Store
 
 MINUTE = timedelta(minutes=1)
@@ -99,6 +101,17 @@ def test_a_split_that_is_not_what_was_asked_is_told(store: Store) -> None:
         asked(store, split={"control": 5e-324, "new": 1e300})
 
 
+def test_the_split_asked_for_is_known_from_the_calls(store: Store) -> None:
+    world(store, {"control": (100, 60)}, arm_propensity=0.9)
+    world(store, {"new": (100, 60)}, arm_propensity=0.1)
+    found = asked(store)
+    assert found["sample_ratio"]["asked"] == {"control": 0.9, "new": 0.1}
+    assert "not split as asked" in found["warnings"][0]
+    assert asked(store, split={"control": 1, "new": 1})["warnings"] == []
+    world(store, {"new": (1, 1)}, arm_propensity=0.5)  # it was changed on the way: what was asked is not one split
+    assert asked(store)["sample_ratio"]["asked"] is None
+
+
 def test_calls_without_an_arm_or_a_unit_are_left_out_and_counted(store: Store) -> None:
     world(store)
     put(store, call(MINUTE, "1", experiment="prompt", user="u"), call(MINUTE, "1", experiment="prompt", arm="new"))
@@ -143,7 +156,7 @@ def test_without_users_sessions_or_traces_are_the_units(store: Store) -> None:
     assert (asked(store, "e")["unit"], asked(store, "e")["arms"][0]["units"]) == ("session", 3)
     assert (asked(store, "f")["unit"], asked(store, "f")["arms"][0]["units"]) == ("trace", 9)
     assert asked(store, "e", unit="trace")["arms"][0]["units"] == 9
-    with pytest.raises(BadRequest, match="unit must be one of user, session, trace, not 'team'"):
+    with pytest.raises(BadRequest, match="unit must be one of item, user, session, trace, not 'team'"):
         asked(store, "e", unit="team")
 
 
@@ -168,3 +181,40 @@ def test_a_look_takes_in_the_whole_experiment_however_short_the_window(store: St
     assert early is not None
     assert [arm["units"] for arm in early["arms"]] == [10, 10]
     assert experiment(store, Scope(Window(DAY + timedelta(days=3), DAY + timedelta(days=7))), "prompt") is None
+
+
+def test_an_evaluation_is_compared_item_by_item(store: Store) -> None:
+    # Items differ a lot, the arms hardly: paired it shows after 40 of them. The second arm costs a cent more for each.
+    rows, scores = [], []
+    for arm, gain, cost in (("large", 0.0, "0.02"), ("small", 0.1, "0.03")):
+        for n in range(40):
+            for _ in range(2 if n == 0 else 1):  # one was asked twice: it counts once
+                tags = {"evaluation_item": f"item-{n}", "evaluation_run": "r1"}
+                price = cost if n % 2 else str(Decimal(cost) * 3)
+                rows.append(call(n * MINUTE, price, experiment="exam", arm=arm, user="ann", tags=tags))
+                about = {"trace_id": rows[-1]["trace_id"], "span_id": rows[-1]["span_id"], "project": "default"}
+                value = n / 50 + gain * (0.5 if n % 2 else 1.5)
+                scores.append({**about, "name": "good", "label": "", "value": value, "at": DAY})
+    rows.append(call(MINUTE, "0.02", experiment="exam", arm="small", tags={"evaluation_item": "item-40"}))
+    put(store, *rows)
+    writer = store.writer()
+    writer.insert("scores", scores)
+    writer.close()
+    found = asked(store, "exam", control="large")
+    assert (found["unit"], found["method"].split(":")[0], found["warnings"]) == ("item", "paired by item", [])
+    score, cost, errors = found["differences"]
+    assert score["difference"] == pytest.approx(0.1)
+    # Student's t of 40 differences of 0.05 and 0.15: 0.1 ± 2.0227 · 0.05 · √(40/39) ÷ √40.
+    half = 2.0227 * 0.05 * (40 / 39) ** 0.5 / 40**0.5
+    assert (score["ci_low"], score["ci_high"]) == (
+        pytest.approx(0.1 - half, abs=1e-5),
+        pytest.approx(0.1 + half, abs=1e-5),
+    )
+    assert (score["verdict"], cost["verdict"], errors["why"]) == ("better", "worse", "all items differ by the same")
+    assert cost["difference"] == Decimal("0.02")  # half of the items cost one cent more, half three
+    by_trace = asked(store, "exam", control="large", unit="trace")["differences"][0]
+    assert by_trace["verdict"] == "not enough data"
+    whole = Scope(WEEK.window, {"experiment": ("exam",)})
+    aside = decide(store, whole, "arm", "large", "small")
+    assert (aside["unit"], aside["verdict"]) == ("item", "trade-off")
+    assert aside["differences"][0]["ci_low"] == score["ci_low"]

@@ -26,6 +26,7 @@ from outlay_analytics.query.window import BadRequest, Scope, Window
 from outlay_analytics.questions.spend import spend
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.overrides import parse_overrides
+from outlay_collector.prices.reprice import close_month, reprice
 from outlay_collector.store import Store
 from outlay_web.config import Settings
 
@@ -35,7 +36,9 @@ WEEK = Scope(Window(DAY, DAY + timedelta(days=7)))
 TABLE = list(
     csv.DictReader((Path(__file__).parents[1] / "data" / "focus-columns.csv").read_text(encoding="utf-8").splitlines())
 )
-CONTRACT = parse_overrides({"discounts": [{"provider": "openai", "discount": "0.1", "valid_from": "2020-01-01"}]})
+SINCE = {"valid_from": "2020-01-01"}
+CONTRACT = parse_overrides({"discounts": [{"provider": "openai", "discount": "0.1", **SINCE}]})
+GPT: dict[str, Any] = {"model": "gpt-4o", "request_model": "gpt-4o", "response_model": "gpt-4o-2024-08-06"}
 
 
 @pytest.fixture
@@ -45,12 +48,11 @@ def book(store: Store) -> PriceBook:
 
 def world() -> list[dict[str, Any]]:
     """Calls of three models over two days: cached input, audio, a search, a tier, an hour's cache writes."""
-    gpt: dict[str, Any] = {"model": "gpt-4o", "request_model": "gpt-4o", "response_model": "gpt-4o-2024-08-06"}
     claude: dict[str, Any] = dict.fromkeys(("model", "request_model", "response_model"), "claude-sonnet-4-5")
     return [
-        call(HOUR, feature="search", team="core", input_tokens=1001, cache_read_tokens=333, output_tokens=77, **gpt),
-        call(2 * HOUR, feature="search", team="core", input_tokens=10, output_tokens=1, tags={"plan": "pro"}, **gpt),
-        call(26 * HOUR, feature="search", input_tokens=7, output_tokens=3, service_tier="batch", **gpt),
+        call(HOUR, feature="search", team="core", input_tokens=1001, cache_read_tokens=333, output_tokens=77, **GPT),
+        call(2 * HOUR, feature="search", team="core", input_tokens=10, output_tokens=1, tags={"plan": "pro"}, **GPT),
+        call(26 * HOUR, feature="search", input_tokens=7, output_tokens=3, service_tier="batch", **GPT),
         call(
             3 * HOUR,
             provider="anthropic",
@@ -170,6 +172,27 @@ def test_who_a_charge_was_for_and_its_model_are_said(store: Store, book: PriceBo
     assert batch["ChargePeriodStart"] == DAY + timedelta(days=1)
     assert batch["ListUnitPrice"] == D("5")  # half of ten
     assert batch["ChargeDescription"] == "gpt-4o output tokens, batch tier"
+
+
+def test_region_committed_capacity_and_corrections_of_closed_books_are_said(store: Store, book: PriceBook) -> None:
+    late = {"region": "us-east5", "service_tier": "provisioned"}
+    put_priced(store, book, *world(), call(25 * HOUR, feature="f", input_tokens=10, output_tokens=1, **GPT, **late))
+    writer = store.writer()
+    close_month(book, writer, "2026-03")
+    assert {row["ChargeClass"] for row in rows_of(store, book)} == {None}
+    dearer = PriceBook(store, parse_overrides({"discounts": [{"provider": "openai", "discount": "0.05"} | SINCE]}))
+    dearer.ensure(writer)
+    reprice(dearer, writer, DAY, DAY + timedelta(days=1), dry_run=False, reopen=True)
+    writer.close()
+    rows = rows_of(store, dearer)
+    assert total(rows, "BilledCost") == spend(store, WEEK)["total"]["cost_usd"]
+    repriced = [row for row in rows if row["ProviderName"] == "OpenAI"]
+    assert {(row["ChargePeriodStart"], row["ChargeClass"]) for row in repriced} == {
+        (DAY, "Correction"),
+        (DAY + timedelta(days=1), None),
+    }
+    assert {row["ChargeClass"] for row in rows if row not in repriced} == {None}  # as dear as before
+    assert {row["RegionId"]: row["PricingCategory"] for row in rows} == {None: "Standard", "us-east5": "Committed"}
 
 
 def test_the_price_sheet_holds_the_price_of_every_charge(store: Store, book: PriceBook) -> None:

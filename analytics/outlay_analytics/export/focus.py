@@ -33,6 +33,7 @@ PERIODS = {
 }
 GROUPS_AT_ONCE = 10_000  # of some lines each
 MAX_TAGS = 50
+COMMITTED_TIERS = frozenset({"provisioned", "provisioned_throughput", "reserved", "ptu"})
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def focus(
         book.prepare(writer, source, every, version=_listed(listed))
 
     def rows() -> Iterator[dict[str, Any]]:
+        corrections = store.query(load_sql(SQL, "focus_corrections"), {"project": scope.project})
         dynamic = {version: _dynamic(store, version) for version in {one.price_version for one in stretches}}
         for stretch in stretches:
             sql = load_sql(
@@ -104,7 +106,8 @@ def focus(
             at_times = dynamic[stretch.price_version]
             for part in range(stretch.parts):
                 for row in store.query(sql, {**values, "part": part}):
-                    yield _charge(row, scope.project, stretch.price_version, length, tags, at_times)
+                    charge = _charge(row, scope.project, stretch.price_version, length, tags, at_times)
+                    yield charge | {"ChargeClass": _class(charge, stretch.price_version, corrections)}
 
     return Export(
         "focus",
@@ -147,6 +150,27 @@ def _dynamic(store: Store, version: str) -> set[int]:
     return {row["row"] for row in store.query(sql, {"version": version})}
 
 
+def _class(charge: Row, version: str, corrections: Sequence[Row]) -> str | None:
+    """`Correction` where the books of the period were closed, and a repricing since then set what it costs."""
+    return next(
+        (
+            "Correction"
+            for one in corrections
+            if one["price_version"] == version
+            and one["starts_at"] < charge["ChargePeriodEnd"]
+            and charge["ChargePeriodStart"] < one["ends_at"]
+        ),
+        None,
+    )
+
+
+def _category(row: Row, dynamic: set[int]) -> str:
+    """Of the price: by the hour of the week, for capacity that was committed to, or as anybody's."""
+    if row["price_row"] in dynamic:
+        return "Dynamic"
+    return "Committed" if row["service_tier"] in COMMITTED_TIERS else "Standard"
+
+
 def _charge(
     row: Row, project: str, version: str, length: timedelta, tags: Sequence[str], dynamic: set[int]
 ) -> dict[str, Any]:
@@ -182,7 +206,7 @@ def _charge(
         "InvoiceIssuerName": seller_name,
         "ListCost": listed,
         "ListUnitPrice": row["list_rate"],
-        "PricingCategory": "Dynamic" if row["price_row"] in dynamic else "Standard",
+        "PricingCategory": _category(row, dynamic),
         "PricingCurrency": "USD",
         "PricingCurrencyContractedUnitPrice": row["rate"],
         "PricingCurrencyEffectiveCost": cost,
@@ -191,6 +215,7 @@ def _charge(
         "PricingUnit": line.pricing_unit if unit else None,
         "ProviderName": seller_name,
         "PublisherName": facts.developer or seller_name,
+        "RegionId": row["region"] or None,
         "ResourceId": feature,
         "ResourceName": feature,
         "ResourceType": "LLM feature" if feature else None,

@@ -18,14 +18,15 @@ from typing import Any
 from outlay_analytics.query.amounts import MONTH_DAYS, PICO, days_of
 from outlay_analytics.query.window import SHOWN, BadRequest, Scope, check_dimension
 from outlay_analytics.questions import spend
+from outlay_analytics.questions.experiment_checks import ITEM_UNIT, MISMATCH, same_mix
+from outlay_analytics.questions.experiment_pairs import METHOD as PAIRED
+from outlay_analytics.questions.experiment_pairs import item_differences, paired
 from outlay_analytics.questions.experiments import (
     MARGIN,
-    MISMATCH,
     amount,
     arms_of,
     bounds,
     judge,
-    same_mix,
     unit_scores,
     units_of,
     usual_unit,
@@ -114,12 +115,16 @@ def decide(
     compare, method = _one_look, ONE_LOOK
     if arms:
         compare, method = partial(always_valid, alpha=ALPHA / (arms - 1)), METHOD + _shared(arms)
-    differences = [_p95(sides)] if chosen is None else [_compared("score", moments, first, second, margin, compare)]
-    differences += [
-        _compared(name, moments, first, second, 0.0, compare) for name in ("cost_per_call_usd", "error_rate")
-    ]
-    if chosen is not None:
-        differences.append(_p95(sides))
+    pairs = item_differences(store, narrowed, chosen, first) if unit == ITEM_UNIT else None
+    method = PAIRED if pairs is not None else method
+    differences = [_p95(sides)]
+    for name in KINDS if chosen is not None else [name for name in KINDS if name != "score"]:
+        allowed = margin if name == "score" else 0.0
+        if pairs is None:
+            differences.append(_compared(name, moments, first, second, allowed, compare))
+        else:
+            found, why = paired(pairs.get((second, KINDS[name]), Moments()))
+            differences.append(told(name, found, allowed, why))
     return {
         **about(scope, chosen, scores),
         "by": by,

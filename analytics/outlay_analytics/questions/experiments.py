@@ -17,28 +17,36 @@ from typing import Any
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import SHOWN, BadRequest, Scope, Window, expression, filter_sql
 from outlay_analytics.questions import spend
+from outlay_analytics.questions.experiment_checks import (
+    ITEM_UNIT,
+    left_out,
+    logged_split,
+    sample_ratio,
+    warnings_of,
+)
+from outlay_analytics.questions.experiment_pairs import ITEM, item_differences, more_items, paired
+from outlay_analytics.questions.experiment_pairs import METHOD as PAIRED
 from outlay_analytics.questions.quality import Sums, figures, scored_sums
 from outlay_analytics.questions.scores import SQL, Score, about, choose, list_scores, scored
-from outlay_analytics.statistics.intervals import Interval, chi_square_tail, p_text
+from outlay_analytics.statistics.intervals import Interval
 from outlay_analytics.statistics.intervals import interval as interval_of
 from outlay_analytics.statistics.moments import Moments
 from outlay_analytics.statistics.sequential import (
     ALPHA,
     METHOD,
     always_valid,
-    every_look_p,
     units_needed,
     why_too_few,
 )
 from outlay_collector.store import Store, load_sql
 
 MAX_ARMS = 1000
-UNITS = {"user": "c.`user`", "session": "c.session", "trace": "c.trace_id"}
+UNITS = {"item": ITEM, "user": "c.`user`", "session": "c.session", "trace": "c.trace_id"}
 MOSTLY = 0.99  # of the calls say it: then it is the unit
 MARGIN = 0.02
 CONTROLS = ("control", "baseline", "a", "off", "old")
-MISMATCH = 0.001  # p-value below which arms are not split as asked (Fabijan and others, KDD 2019, use 0.0005 to 0.01)
-MEASURES = ("score", "cost_per_call_usd", "error_rate")
+KINDS = {"score": "score", "cost_per_call_usd": "cost", "error_rate": "error"}
+MEASURES = tuple(KINDS)
 VERDICTS = ("better", "no worse", "worse", "not enough data")
 Row = Mapping[str, Any]
 
@@ -81,8 +89,9 @@ def experiment(
         margin: By how much the mean score may be lower and still count as no worse, in units of the score.
         control: The arm that others are compared with; by default one named control, baseline, a, off or old, else the
             one with the most units.
-        unit: `user`, `session` or `trace`; by default the first that 99 % of the calls say.
-        split: Weights of the arms as they were asked for, to check the assignment against.
+        unit: `item` (of an evaluation: then arms are compared item by item), `user`, `session` or `trace`; by default
+            the first that 99 % of the calls say.
+        split: Weights of the arms as they were asked for, to check the assignment against; by default as calls say.
 
     Returns:
         None if no call of the scope belongs to it; otherwise `window` (from its first call on), `name`, `score`,
@@ -124,25 +133,28 @@ def experiment(
     ]
     compared = [arm for arm in names if arm != control]
     alpha = ALPHA / max(1, len(compared))
+    pairs = item_differences(store, scope, chosen, control) if unit == ITEM_UNIT else None
     differences = [
         _difference(measure, control, arm, moments, margin, alpha)
+        if pairs is None
+        else _paired(measure, control, arm, pairs.get((arm, KINDS[measure]), Moments()), margin)
         for arm in compared
         for measure in MEASURES
         if measure != "score" or chosen is not None
     ]
     counts = {arm: int(row["units"]) for arm, row in units.items()}
-    ratio = sample_ratio(counts, split)
+    ratio = sample_ratio(counts, split or logged_split(there, list(counts)))
     return {
         **about(scope, chosen, scores),
         "name": name,
         "unit": unit,
         "control": control,
         "margin": margin,
-        "method": METHOD,
+        "method": METHOD if pairs is None else PAIRED,
         "arms": arms,
         "differences": differences,
         "sample_ratio": ratio,
-        "warnings": [*_left_out(there, unit), *_warnings(units, ratio, control)],
+        "warnings": [*left_out(there, unit), *warnings_of(units, ratio, control, unit)],
     }
 
 
@@ -158,52 +170,10 @@ def judge(found: Interval, margin: float, higher_is_better: bool = True) -> str:
     return "worse" if high < 0 else "not enough data"
 
 
-def sample_ratio(counts: Mapping[str, int], split: Mapping[str, float] | None) -> dict[str, Any]:
-    """Whether units fell to the arms as asked, by a test that holds at every look (`every_look_p`).
-
-    Raises:
-        BadRequest: If the split names an arm without units, leaves one out, or has no positive weights.
-    """
-    if split is None:
-        return {"asked": None, "p_value": None, "mismatch": None}
-    if set(split) != set(counts):
-        raise BadRequest(
-            f"split names {', '.join(sorted(split)) or 'nothing'}; the arms are {', '.join(sorted(counts))}"
-        )
-    if not all(1e-9 <= weight <= 1e9 for weight in split.values()):
-        raise BadRequest("split: every weight must be above 0, such as 0.1 or 1")
-    whole = sum(split.values())
-    asked = {arm: weight / whole for arm, weight in split.items()}
-    p = every_look_p([counts[arm] for arm in asked], list(asked.values()))
-    return {"asked": asked, "p_value": p, "mismatch": p < MISMATCH}
-
-
-def parse_split(text: str) -> dict[str, float] | None:
-    """`control:0.9,new:0.1` as weights, None for an empty text.
-
-    Raises:
-        BadRequest: If it cannot be read.
-    """
-    if not text:
-        return None
-    found = {}
-    for part in text.split(","):
-        arm, colon, weight = part.rpartition(":")
-        if arm.strip() in found:
-            raise BadRequest(f"split names the arm {arm.strip()[:SHOWN]!r} twice")
-        try:
-            found[arm.strip()] = float(weight)
-        except ValueError:
-            colon = ""
-        if not colon or not arm.strip():
-            raise BadRequest(f"split {text[:SHOWN]!r} cannot be read; write it as control:0.9,new:0.1")
-    return found
-
-
 def _difference(
     measure: str, control: str, arm: str, moments: Mapping[str, Mapping[str, Moments]], margin: float, alpha: float
 ) -> dict[str, Any]:
-    kind = {"score": "score", "cost_per_call_usd": "cost", "error_rate": "error"}[measure]
+    kind = KINDS[measure]
     first, second = (moments[one].get(kind, Moments()) for one in (control, arm))
     found = always_valid(first, second, alpha)
     higher = measure == "score"
@@ -218,6 +188,26 @@ def _difference(
             more = units_needed(first, second, distance, alpha)
             why = "the interval holds both" if more is not None else "no realistic number of units would do"
         why = why or ("nothing is scored" if higher else "nothing is known")
+    return _told(measure, control, arm, found, verdict, why, more)
+
+
+def _paired(measure: str, control: str, arm: str, pairs: Moments, margin: float) -> dict[str, Any]:
+    """The same of an evaluation, whose arms answer the same items."""
+    found, why = paired(pairs)
+    higher = measure == "score"
+    allowed = margin if higher else 0.0
+    verdict = judge(found, allowed, higher)
+    more = None
+    if verdict == "not enough data" and found.value is not None and not why:
+        gain = found.value if higher else -found.value
+        more = more_items(pairs, gain + allowed if gain > -allowed else -gain)
+        why = "the interval holds both" if more is not None else "no realistic number of items would do"
+    return _told(measure, control, arm, found, verdict, why, more)
+
+
+def _told(
+    measure: str, control: str, arm: str, found: Interval, verdict: str, why: str, more: int | None
+) -> dict[str, Any]:
     return {
         "arm": arm,
         "control": control,
@@ -249,59 +239,6 @@ def _arm(arm: str, units: Row, sums: Sums, measured: Row, moments: Mapping[str, 
     return found
 
 
-def _warnings(units: Mapping[str, Row], ratio: Row, control: str) -> list[str]:
-    found = []
-    if ratio["mismatch"]:
-        parts = ", ".join(f"{row['units']} in {arm or '(no arm)'}" for arm, row in units.items())
-        found.append(
-            f"units are not split as asked ({parts}; {p_text(ratio['p_value'])}): something decides who is counted; "
-            "do not trust the differences"
-        )
-    shared = max((int(row["shared_units"]) for row in units.values()), default=0)
-    total = sum(int(row["units"]) for row in units.values())
-    if shared > 0.01 * total:
-        found.append(f"{shared} units were seen in more than one arm: the assignment does not stick to them")
-    if len(units) == 1:
-        found.append("there is only one arm: nothing to compare with")
-    for arm, row in units.items():
-        if arm != control and (p := same_mix(units[control], row)) < MISMATCH:
-            found.append(f"{arm} and {control} were used for different features ({p_text(p)}): filter by feature")
-    return found
-
-
-def _left_out(there: Sequence[Row], unit: str) -> list[str]:
-    """Calls that are in no comparison: without an arm, or without a unit."""
-    found = []
-    if armless := sum(row["calls"] for row in there if not row["arm"]):
-        found.append(f"{armless} calls say no arm and are left out")
-    if unit != "trace":
-        loose = sum(row["calls"] - row[f"{unit}_calls"] for row in there if row["arm"])
-        if loose:
-            found.append(f"{loose} calls say no {unit}; units and differences leave them out")
-    return found
-
-
-def same_mix(first: Row, second: Row) -> float:
-    """p-value of both arms having the same mix of features: chi-square test of homogeneity over units."""
-    one, other = (dict(zip(*row["features"], strict=True)) for row in (first, second))
-    totals = [sum(mix.values()) for mix in (one, other)]
-    distance, kinds, rest = 0.0, 0, [0, 0]
-    for feature in {**one, **other}:
-        seen = [one.get(feature, 0), other.get(feature, 0)]
-        if min(sum(seen) * part / sum(totals) for part in totals) < 5:  # too rare for the test: together
-            rest = [a + b for a, b in zip(rest, seen, strict=True)]
-        else:
-            distance, kinds = distance + _distance(seen, totals), kinds + 1
-    if sum(rest) and min(sum(rest) * part / sum(totals) for part in totals) >= 5:
-        distance, kinds = distance + _distance(rest, totals), kinds + 1
-    return chi_square_tail(distance, kinds - 1)
-
-
-def _distance(seen: Sequence[int], totals: Sequence[int]) -> float:
-    expected = [sum(seen) * part / sum(totals) for part in totals]
-    return sum((have - want) ** 2 / want for have, want in zip(seen, expected, strict=True))
-
-
 def _control(names: Sequence[str], asked: str) -> str:
     if asked:
         if asked not in names:
@@ -313,7 +250,7 @@ def _control(names: Sequence[str], asked: str) -> str:
 def usual_unit(there: Sequence[Row]) -> str:
     """The unit of assignment: the first that nearly all calls say."""
     calls = sum(row["calls"] for row in there)
-    for name in ("user", "session"):
+    for name in ("item", "user", "session"):
         if sum(row[f"{name}_calls"] for row in there) >= MOSTLY * calls:
             return name
     return "trace"
@@ -346,7 +283,7 @@ def units_of(store: Store, scope: Scope, by: str, unit: str) -> list[dict[str, A
 
 def unit_scores(store: Store, scope: Scope, score: Score, by: str, unit: str) -> list[dict[str, Any]]:
     """Sums over units for the mean score, by a dimension; see experiment_scores.sql."""
-    relation = scored(store, scope, score, (by, unit), own={"trace": UNITS["trace"]})
+    relation = scored(store, scope, score, (by, unit), own={name: UNITS[name] for name in ("item", "trace")})
     return store.query(load_sql(SQL, "experiment_scores", scored=relation.sql), relation.params)
 
 

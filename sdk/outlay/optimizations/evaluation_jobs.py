@@ -107,7 +107,7 @@ class Jobs:
                     self._rows[job.place] = before
                 return
         facts: dict[str, Any] = {"experiment": {"name": self.header.name, "arm": job.candidate}}
-        facts["evaluation_run"] = self.header.run_id
+        facts |= {"evaluation_run": self.header.run_id, "evaluation_item": job.key}
         with track(f"evaluate {job.candidate}", feature="evaluation", **facts) as frame:
             frame.used = []
             try:

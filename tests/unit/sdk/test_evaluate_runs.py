@@ -213,6 +213,9 @@ def test_every_call_carries_the_name_of_the_run(sent: Capture) -> None:
     found = outlay.evaluate(range(2), [right], [exact], run_id="nightly-7", progress=False)
     assert found.run_id == "nightly-7"
     assert {call.attributes["outlay.tag.evaluation_run"] for call in sent.calls} == {"nightly-7"}
+    # Every candidate is asked the same, so that a server can compare them item by item.
+    items = [call.attributes["outlay.tag.evaluation_item"] for call in sent.calls]
+    assert all(items.count(item) == len(items) // len(set(items)) for item in items)
     other = outlay.evaluate(range(2), [right], [exact], progress=False).run_id
     assert other != outlay.evaluate(range(2), [right], [exact], progress=False).run_id
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from outlay_analytics.questions import decide, experiments, prompts, quality, routing, tradeoff
 from outlay_analytics.questions.decide_thresholds import decide_thresholds
+from outlay_analytics.questions.experiment_checks import parse_split
 from outlay_web.api.schema.parameters import documented
 from outlay_web.api.wire import table
 from outlay_web.http.context import Context
@@ -74,7 +75,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             margin=query.number("margin", experiments.MARGIN),
             control=query.get("control"),
             unit=query.get("unit"),
-            split=experiments.parse_split(query.get("split")),
+            split=parse_split(query.get("split")),
         )
         if found is None:
             raise Problem(404, f"no experiment {name[:80]!r} in this window")

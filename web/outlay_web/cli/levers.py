@@ -162,7 +162,7 @@ def add_commands(app: click.Group) -> None:
     @click.option("--control", metavar="ARM", help="The arm that others are compared with.")
     @fail_over_option
     @click.option(
-        "--unit", metavar="UNIT", help="user, session or trace; default: the first that nearly all calls say."
+        "--unit", metavar="UNIT", help="item, user, session or trace; default: the first that nearly all say."
     )
     @click.option("--split", metavar="WEIGHTS", help="As the arms were asked for: control:0.9,new:0.1.")
     def experiments(ask: Ask, name: str | None, fail_over: Decimal | None, **own: Any) -> None:

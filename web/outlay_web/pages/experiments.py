@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from outlay_analytics.questions import experiments
+from outlay_analytics.questions.experiment_checks import parse_split
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.pages.parts import Page, Row, Tile
@@ -33,7 +34,7 @@ def page(view: View) -> Page:
         margin=margin,
         control=view.get("control"),
         unit=view.get("unit"),
-        split=experiments.parse_split(view.get("split")),
+        split=parse_split(view.get("split")),
     )
     data: dict[str, Any] = {
         "one": one,

@@ -1,6 +1,6 @@
 -- Question: what was charged, per charge period, who it was for, and meter?
 -- Fragments: priced (price.sql with its workings over focus_source.sql). Parameters: those of the fragment.
--- Result: one row per period, service, environment, feature, team, customer, provider, model, service tier, tags, line
+-- Result: one row per period, service, environment, feature, team, customer, provider, model, service tier, region, tags, line
 -- and unit prices: quantity (units of the line, NULL where not known), cost_usd, list_cost_usd, requests (each call
 -- once, in the row of its first line), rate and list_rate (USD per million units).
 --
@@ -17,6 +17,7 @@ SELECT
     provider,
     model,
     service_tier,
+    region,
     tag_values,
     old_matched_model AS matched_model,
     if(agrees, p_row, 0) AS price_row,
@@ -93,8 +94,8 @@ FROM
 )
 ARRAY JOIN lines AS line, arrayEnumerate(lines) AS nth
 GROUP BY
-    period, service, environment, feature, team, customer, provider, model, service_tier, tag_values, matched_model,
+    period, service, environment, feature, team, customer, provider, model, service_tier, region, tag_values, matched_model,
     price_row, line_name, rate, list_rate
 ORDER BY
-    period, team, feature, customer, service, environment, provider, model, service_tier, tag_values, line_name,
+    period, team, feature, customer, service, environment, provider, model, service_tier, region, tag_values, line_name,
     price_row, rate, list_rate, matched_model

@@ -8,7 +8,7 @@ SELECT
     countIf(isNotNull(c.cost_usd)) AS priced_calls,
     countIf(isNotNull(c.cost_usd) AND c.cost_state NOT IN ('not_billed', 'cached')) AS charged,
     uniq(
-        c.service, c.environment, c.feature, c.team, c.customer, c.provider, c.model, c.service_tier,
+        c.service, c.environment, c.feature, c.team, c.customer, c.provider, c.model, c.service_tier, c.region,
         arrayMap(key -> c.tags[key], {tag_keys:Array(String)})
     ) AS groups
 FROM calls AS c FINAL
