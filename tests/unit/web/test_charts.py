@@ -307,5 +307,9 @@ def test_what_was_changed_is_a_line_an_anomaly_a_ring_and_an_incident_a_band() -
         assert figure.svg.count('<a href="/incidents/7"><title>Incident: $9 above</title>') == 1
         noted = "anomaly: spend rose; changed: deploy 43; incident: $9 above"
         assert [row[0].note for row in figure.table.rows] == ["changed: deploy 42", noted, ""]
+    both = [Stretch(0, 1, "one", "/incidents/1"), Stretch(1, 2, "other", "/incidents/2")]
+    apart = line_chart("l", "Spend", steps, [Line("a", [1.0, 2.0, 3.0], 1)], stretches=both).svg
+    tops = re.findall(r'class="stretch-head" y="([^"]+)"', apart)
+    assert len(set(tops)) == 2, "each of two that overlap can be clicked"
     pair = paired_bars("p", "Days", steps, [Series("a", [1.0, 2.0, 3.0], 1)], **happened)
     assert (pair.svg.count('class="changed"'), pair.svg.count('class="stretch"')) == (2, 1)

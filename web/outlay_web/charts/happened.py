@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from outlay_web.charts.figure import Key
+from outlay_web.charts.frame import TOP
 from outlay_web.charts.svg import el, percent
 
-HEAD_PX = 8
+HEAD_PX, LANE_PX = 5, 6  # of a strip, and from one to the next where incidents overlap
+LANES = 4
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,18 @@ def changed_lines(markers: Sequence[Marker], steps: int, tall: float) -> list[Ma
 
 
 def bands(stretches: Sequence[Stretch], steps: int, tall: float) -> tuple[list[Markup], list[Markup]]:
-    """What lies behind the plot over each incident, and the strip above it that leads to its page."""
+    """What lies behind the plot over each incident, and the strip above it that leads to its page.
+
+    Strips that would cover each other are drawn in lanes, the longest at the top.
+    """
     behind, heads = [], []
-    for one in stretches:
+    ends = [-1] * LANES  # the last step that each lane has a strip over
+    for one in sorted(stretches, key=lambda one: (one.first, -one.last)):
+        lane = next((k for k, end in enumerate(ends) if end < one.first), LANES - 1)
+        ends[lane] = max(ends[lane], one.last)
         place = {"x": percent(one.first / steps), "width": percent((one.last + 1 - one.first) / steps)}
         behind.append(el("rect", class_="stretch", y=0, height=tall, **place))
-        strip = el("rect", class_="stretch-head", y=-HEAD_PX, height=HEAD_PX, **place)
+        strip = el("rect", class_="stretch-head", y=lane * LANE_PX - TOP, height=HEAD_PX, **place)
         heads.append(el("a", el("title", f"Incident: {one.label}"), strip, href=one.href))
     return behind, heads
 

@@ -85,13 +85,15 @@ def shown(one: Row) -> Shown:
     if state != "resolved":
         badges += Markup(" ") + calls_page.badge(severity, "bad" if severity == "critical" else "warn")
     actual, expected = one["actual_usd"], one["expected_usd"]
-    amounts = f"{fmt.usd_text(actual)} against {fmt.usd_text(expected)}" if actual is not None else ""
+    known = [fmt.usd_text(usd) for usd in (actual, expected) if usd is not None]
+    reason = str(one["reason"])
+    amounts = "" if all(usd in reason for usd in known) else " against ".join(known)
     return Shown(
         str(one["id"]),
         state,
         badges,
         fmt.name_text(one["title"]),
-        str(one["reason"]),
+        reason[:1].upper() + reason[1:],
         one["started_at"],
         one["resolved_at"],
         amounts,

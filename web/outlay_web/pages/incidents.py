@@ -18,7 +18,7 @@ from outlay_analytics.query.calendar import HOUR, spend_series
 from outlay_analytics.query.text import rfc3339, usd
 from outlay_analytics.query.window import Scope, Window
 from outlay_web import format as fmt
-from outlay_web.charts import Cell, Column, Figure, Line, Marker, Table, buckets, line_chart
+from outlay_web.charts import Cell, Column, Figure, Line, Table, buckets, line_chart
 from outlay_web.http.context import Context
 from outlay_web.pages import alerts, parts
 from outlay_web.pages import calls as calls_page
@@ -34,7 +34,7 @@ AFTER = timedelta(hours=24)
 MOST_HOURS = 31 * 24
 TONES = {"open": "bad", "acknowledged": "warn", "resolved": "fine"}
 WORDS = {  # of an event, in its line of the history
-    "opened": "began",
+    "opened": "found",
     "ended": "ended",
     "reopened": "goes on again",
     "acknowledged": "taken on",
@@ -110,8 +110,6 @@ def hours_figure(view: View, one: Incident) -> Figure:
     steps = buckets(window.start, window.end, "hour", view.timezone)
     spent = hourly(view.ctx, scope)
     usual = expected_hours(view.ctx, scope, one)
-    began = next((k for k, step in enumerate(steps) if step.start <= one.started_at < step.end), None)
-    marks = [] if began is None else [Marker(began, f"began: {one.cause}")]
     around = replace(view.scope, window=window, filters=one.filters)
     beside = happened(replace(view, query=replace(view.query, scope=around)), steps, one)
     return line_chart(
@@ -122,8 +120,7 @@ def hours_figure(view: View, one: Incident) -> Figure:
             Line("spent", [spent.get(step.start) for step in steps], 1, area=True),
             Line("expected", [usual.get(step.start) for step in steps], 4, dashed=True),
         ],
-        markers=[*beside.markers, *marks],
-        stretches=beside.stretches,
+        **beside.arguments(),
         step_href=lambda step: view.between(step.start, step.end, "/calls"),
         height=240,
         timezone=view.timezone,

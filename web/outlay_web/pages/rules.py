@@ -36,7 +36,7 @@ def page(view: View) -> Page:
         "rules": [rule.name for rule in found if not rule.configured],
         "form": form,
         "editing": any(rule.name == form["name"] and not rule.configured for rule in found),
-        "kinds": [(kind, f"{kind}: {words} ({unit})") for kind, (words, unit) in KINDS.items()],
+        "kinds": [(kind, f"{words} ({unit})") for kind, (words, unit) in KINDS.items()],
         "windows": WINDOWS,
         "per": [*PER, *({form["per"]} - {"", *PER})],
         "looked": looked,

@@ -168,8 +168,8 @@ def _short(unit: str) -> str:
 
 
 def mover_table(view: View, found: Row) -> Table | None:
-    """Whose cost changed most against the window just before."""
-    if not found["movers"]:
+    """Whose cost changed most against the window just before; nothing where calls are not recorded for so long."""
+    if not found["movers"] or view.first_call is None or view.first_call > view.window.start - view.window.length:
         return None
     per = found["per"]
     columns = [

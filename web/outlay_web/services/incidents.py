@@ -49,11 +49,11 @@ def remembered(ctx: Context, scope: Scope) -> list[Incident]:
 def find_incident(ctx: Context, project: str, incident_id: str) -> Incident | None:
     """One incident with its newest figures; None if there is none of this id."""
     known = read_incidents(ctx.store, project, incident_id=incident_id)
-    now = ctx.now()
-    window = Window(known[0].started_at, max(known[0].ended_at, now)) if known else Window(now - SIGHT, now)
     if known and not known[0].ongoing:
         return known[0]
-    found = incidents_of(ctx, Scope(window, {}, project))
+    now = ctx.now()
+    since = min(known[0].started_at, now - SIGHT) if known else now - SIGHT  # as others look: found once for all
+    found = incidents_of(ctx, Scope(Window(since, now), {}, project), WAIT_S if not known else 0.0)
     return next((one for one in found if one.incident_id == incident_id), known[0] if known else None)
 
 
