@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.settle_world import NOON, World, new_world, usage
@@ -18,6 +19,7 @@ WINDOW = (NOON - timedelta(days=1), NOON + timedelta(days=1))
 GPT = usage(1000, 100) | {"gen_ai.request.model": "gpt-4o"}  # 0.0035 USD
 ROUTED = GPT | {"gen_ai.provider.name": "openrouter", "gen_ai.request.model": "openai/gpt-4o"}
 SONAR = GPT | {"gen_ai.provider.name": "perplexity", "gen_ai.request.model": "sonar"}  # 0.0061 USD
+UNKNOWN_CACHE = GPT | {"gen_ai.provider.name": "aws.bedrock", "gen_ai.request.model": "anthropic.claude-opus-4-8"}
 
 
 @pytest.fixture
@@ -41,8 +43,11 @@ def test_calls_that_report_another_cost_are_flagged_and_listed_with_the_reason(w
     }
     for n, (name, attributes) in enumerate(spans.items()):
         world.span(name, attributes, trace=name, at_ms=n)
+    botocore: dict[str, Any] = {"scope": "opentelemetry.instrumentation.botocore", "at_ms": 99}
+    world.span("cached unknown", UNKNOWN_CACHE | {"gen_ai.usage.cost": "0.05"}, trace="botocore", **botocore)
+    world.span("unknown, too", UNKNOWN_CACHE, trace="botocore 2", **botocore)
     flagged = {row["name"] for row in world.calls() if "reported_cost_differs" in row["flags"]}
-    assert flagged == set(spans) - {"agrees", "rounded", "says nothing", "no price here"}
+    assert flagged == set(spans) - {"agrees", "rounded", "says nothing", "no price here"} | {"cached unknown"}
     rows = disagreements(world.store, *WINDOW, project=world.project)
     assert {(row["model"], row["reason"]): (row["calls"], row["difference_usd"]) for row in rows} == {
         ("gpt-99", "only_reported"): (1, Decimal("0.5")),
@@ -52,11 +57,12 @@ def test_calls_that_report_another_cost_are_flagged_and_listed_with_the_reason(w
         ("gpt-4o", "reported_less"): (1, Decimal("-0.0025")),
         ("gpt-4o", "assumed_price"): (1, Decimal("0.0015")),
         ("gpt-4o", "region"): (1, Decimal("0.00035")),
+        ("anthropic.claude-opus-4-8", "cached_input_unknown"): (1, Decimal("0.04175")),
     }
     assert {row["reason"] for row in rows} <= set(REASONS)
     assert rows[0]["computed_usd"] is None
     counted = differing(world.store, *WINDOW, project=world.project)
-    assert counted == {"reported": len(spans) - 1, "differing": 8}
+    assert counted == {"reported": len(spans), "differing": 9, "cached_input_unknown": 2}
 
 
 @pytest.mark.parametrize("few", [0, 3, 1000], ids=["in statements", "both ways", "one by one"])

@@ -30,6 +30,7 @@ REASONS: Mapping[str, str] = {
     "only_reported": "no price is known here, but a cost is reported",
     "reported_nothing": "a cost of 0 is reported",
     "estimated_usage": "the tokens are an estimate",
+    "cached_input_unknown": "nobody says what of the input was cached: the computed cost leaves it out",
     "assumed_price": "a price stands in for one that is not known (`match_kind`)",
     "fee": "the provider charges more than the tokens cost",
     "region": "a tenth more or less: what a region costs",
@@ -51,9 +52,14 @@ def disagreements(
 
 
 def differing(store: Store, start: datetime, end: datetime, *, project: str = "default") -> dict[str, int]:
-    """How many calls report a cost, `reported`, and of how many it differs, `differing`."""
+    """How many calls report a cost, and of how many something is known to be amiss.
+
+    Returns:
+        `reported`; `differing`, those whose reported cost is not the computed one; `cached_input_unknown`, those of
+        which nobody says what of their input was cached, so that their cost leaves it out.
+    """
     row = store.query(load_sql(SQL, "prices_witness_count"), _params(start, end, project))[0]
-    return {name: int(row[name]) for name in ("reported", "differing")}
+    return {name: int(row[name]) for name in ("reported", "differing", "cached_input_unknown")}
 
 
 def _params(start: datetime, end: datetime, project: str) -> dict[str, Any]:

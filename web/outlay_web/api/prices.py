@@ -48,7 +48,9 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             scope, most = query.scope, query.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
             window = window_of(scope)
             differing = witness.disagreements(ctx.store, *window, project=scope.project, limit=most)
-            return table(query, {"prices": differing, "next_cursor": None}, "prices", REPORTED_COLUMNS)
+            counted = witness.differing(ctx.store, *window, project=scope.project)
+            found = {"prices": differing, "calls": counted, "next_cursor": None}
+            return table(query, found, "prices", REPORTED_COLUMNS)
         if _wants(query, "missing"):
             scope = query.scope
             page = read_page(query, "prices missing", "nnt", window_of(scope), default=DEFAULT_LIMIT)

@@ -50,7 +50,7 @@ def page(view: View) -> Page:
     moved = explained is not None and (explained["base"]["calls"] or explained["current"]["calls"])
     said = witness.differing(store, why.start, why.end, project=scope.project)
     data = {
-        "reported": said if said["differing"] else None,
+        "reported": said,
         "reported_href": view.to("/prices") + "#reported",
         "tiles": tiles(view, timed),
         "figure": spend_chart.spend_figure(

@@ -19,6 +19,7 @@ FROM
             isNull(cost_usd), 'only_reported',
             reported_cost_usd = 0, 'reported_nothing',
             cost_state = 'estimated', 'estimated_usage',
+            difference > 0 AND has(flags, 'cached_input_unknown'), 'cached_input_unknown',
             position(match_kind, '+') > 0, 'assumed_price',
             difference > 0 AND provider IN {charging:Array(String)}, 'fee',
             cost_usd > 0 AND (

@@ -75,6 +75,7 @@ REPORTED = record(
                 }
             )
         ),
+        "calls": record(each("reported differing cached_input_unknown", COUNT)),
         "next_cursor": NEXT_CURSOR,
     }
 )
