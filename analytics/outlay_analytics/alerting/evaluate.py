@@ -13,27 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import numpy as np
-
-from outlay.errors import OutlayError
-from outlay_analytics.alerting.budget_rules import (
-    LONGEST_BURN_H,
-    Explained,
-    Finding,
-    above_projection,
-    burning,
-    explained_less,
-    over_budget,
-    projected_over_budget,
-    week_profile,
-)
+from outlay_analytics.alerting.budget_rules import Explained, Finding, explained_less
 from outlay_analytics.alerting.budgets import Budget, all_budgets
 from outlay_analytics.alerting.explained import Explainer
 from outlay_analytics.alerting.groups import grouped
-from outlay_analytics.alerting.measures import fires, measure
+from outlay_analytics.alerting.judge import judge_budgets, judge_rules
+from outlay_analytics.alerting.kinds import FAILED, OF_BUDGETS, OF_RULES
 from outlay_analytics.alerting.messages import compose
 from outlay_analytics.alerting.outbox import deliver, intend
-from outlay_analytics.alerting.preview import budget_of
 from outlay_analytics.alerting.repository import (
     UNFINISHED,
     read_acknowledgements,
@@ -41,24 +28,19 @@ from outlay_analytics.alerting.repository import (
     read_silences,
     write_alerts,
 )
-from outlay_analytics.alerting.rules import KINDS, AlertRule, all_rules
+from outlay_analytics.alerting.rules import AlertRule, all_rules
 from outlay_analytics.alerting.settings import AlertSettings
 from outlay_analytics.alerting.states import Alert, advance, begin, explained, fingerprint, inhibited, why_notify
 from outlay_analytics.anomalies.incidents import FLOOR_USD, Finder, find
-from outlay_analytics.forecast.projection import LEARN, LEAST, elapsed_share, look_ahead
-from outlay_analytics.forecast.seasonal import forecast
 from outlay_analytics.incidents.incident import Incident
 from outlay_analytics.incidents.record import over, record
-from outlay_analytics.query.calendar import spend_series, start_of, with_window
 from outlay_analytics.query.text import usd
-from outlay_analytics.query.together import asked_together
 from outlay_analytics.query.window import Scope, Window
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 
 logger = logging.getLogger(__name__)
 
-RULES = ("over_budget", "projected_over_budget", "above_projection", "burn_rate", "evaluation_failed")
 FORGOTTEN = timedelta(days=2)
 
 
@@ -79,38 +61,25 @@ def evaluate(
         budgets, rules: Those of outlay.toml; the store's are added.
     """
     settings = settings or AlertSettings()
-    known, others = _known(store, lambda alert: alert.rule in RULES or alert.rule in KINDS)
+    known, others = _known(store, lambda alert: alert.rule in (*OF_BUDGETS, *OF_RULES))
     round_: list[Alert] = []
-    found = all_budgets(store, budgets)
-    with asked_together([budget.question() for budget in found]):
-        findings_of = [_findings(store, budget, settings, now) for budget in found]
-    for budget, findings in zip(found, findings_of, strict=True):
-        scope = dict(budget.scope)
-        for rule in RULES:
-            mine = known.pop(fingerprint(budget.project, rule, budget.name, scope), None)
-            if rule not in findings:  # not evaluated: what is known stays as it is
+    all_of = all_budgets(store, budgets)
+    watched = [*judge_budgets(store, all_of, settings, now)]
+    watched += judge_rules(store, all_rules(store, rules), all_of, settings, now)
+    for one in watched:
+        for rule in one.rules:
+            mine = known.pop(fingerprint(one.project, rule, one.name, one.scope), None)
+            if rule not in one.findings:  # not evaluated: what is known stays as it is
                 others += [mine] if mine is not None else []
                 continue
-            finding = findings[rule]
-            notify = budget.notify if rule != "evaluation_failed" else budget.notify or settings.notify
+            finding, notify = one.findings[rule], one.failures_to if rule in FAILED else one.notify
             if mine is not None:
                 round_.append(advance(replace(mine, notify=notify), finding, now))
             elif finding is not None:
-                round_.append(begin(budget.project, budget.name, scope, notify, finding, now))
-    for watching in all_rules(store, rules):
-        scope = dict(watching.scope)
-        mine = known.pop(fingerprint(watching.project, watching.kind, watching.name, scope), None)
-        try:
-            finding = _rule_finding(store, watching, budgets, now)
-        except OutlayError as exc:
-            logger.warning("rule %s could not be evaluated: %s", watching.name, exc)
-            others += [mine] if mine is not None else []
-            continue
-        if mine is not None:
-            round_.append(advance(replace(mine, notify=watching.notify), finding, now))
-        elif finding is not None:
-            round_.append(begin(watching.project, watching.name, scope, watching.notify, finding, now))
-    round_ += [advance(alert, None, now, gone="its budget was deleted or changed") for alert in known.values()]
+                round_.append(begin(one.project, one.name, one.scope, notify, finding, now))
+    for alert in known.values():
+        what = "rule" if alert.rule in OF_RULES else "budget"
+        round_.append(advance(alert, None, now, gone=f"its {what} was deleted or changed"))
     _notify(store, writer, round_, others, settings, now)
     return deliver(store, writer, now, settings.channels, settings.outbound)
 
@@ -221,62 +190,6 @@ def _anomaly_alert(one: Incident, known: dict[str, Alert], settings: AlertSettin
         return [advance(mine, None, now, gone=gone)]
     held = advance(replace(mine, scope=scope), finding, now)
     return [explained(held, one.window, None, one.drivers, one.sentences)]
-
-
-def _findings(store: Store, budget: Budget, settings: AlertSettings, now: datetime) -> dict[str, Finding | None]:
-    """What every rule says about a budget; an evaluation that fails is a finding of its own."""
-    try:
-        found = _rules(store, budget, settings, now)
-    except OutlayError as exc:
-        logger.warning("budget %s could not be evaluated: %s", budget.name, exc)
-        window = Window(now, now)
-        reason = f"its evaluation failed: {str(exc)[:200]}"
-        failed = Finding("evaluation_failed", "warning", False, budget.amount_usd, budget.amount_usd, reason, window)
-        return {"evaluation_failed": failed}
-    return {**found, "evaluation_failed": None}
-
-
-def _rules(store: Store, budget: Budget, settings: AlertSettings, now: datetime) -> dict[str, Finding | None]:
-    scope = budget.question()
-    projection = look_ahead(store, scope, budget.period, now)
-    floor = min(settings.floor_usd, budget.amount_usd / 100)
-    here = start_of(now, "hour", "UTC")
-    hours_of = with_window(replace(scope, timezone="UTC"), here - timedelta(days=31), here)
-    weeks = spend_series(store, hours_of, "hour").since_first()
-    learned = weeks.values[:-LONGEST_BURN_H] if len(weeks.usd) > LONGEST_BURN_H + 24 * 7 else weeks.values[:0]
-    recent = np.zeros(LONGEST_BURN_H)
-    tail = weeks.values[-LONGEST_BURN_H:]
-    recent[len(recent) - len(tail) :] = tail
-    profile = week_profile(learned, weeks.times[0] if weeks.times else here)
-    return {
-        "over_budget": over_budget(budget.amount_usd, projection, now),
-        "projected_over_budget": projected_over_budget(budget.amount_usd, projection, now),
-        "above_projection": above_projection(
-            projection, _expected_by_now(store, budget, projection.window, now), floor, now
-        ),
-        "burn_rate": burning(budget.amount_usd, projection.window, recent, profile, floor, here),
-    }
-
-
-def _rule_finding(store: Store, rule: AlertRule, budgets: Sequence[Budget], now: datetime) -> Finding | None:
-    """What a rule finds in its window that ends now; None where it does not fire or nothing can be said."""
-    found = measure(store, rule, now - max(rule.length, timedelta(hours=1)), now, budget_of(store, rule, budgets))
-    if not found or not fires(rule, found[-1]):
-        return None
-    window = Window(now - rule.length, now)
-    return Finding(rule.kind, rule.severity, False, None, None, found[-1].words, window)
-
-
-def _expected_by_now(store: Store, budget: Budget, period: Window, now: datetime) -> float | None:
-    """What the forecast made when the period began expects to be spent by now; None without two weeks of history."""
-    scope = budget.question()
-    before = spend_series(store, with_window(scope, period.start - LEARN, period.start), "day")
-    history = before.since_first().learned
-    if len(history) < max(14, LEAST):
-        return None
-    days = spend_series(store, with_window(scope, period.start, now), "day").times
-    expected = forecast(history, None, "D", len(days))["mean"]
-    return float(expected[:-1].sum() + expected[-1] * elapsed_share(store, scope, now))
 
 
 def _notify(

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from outlay_analytics.alerting.kinds import FAILED
 from outlay_analytics.alerting.states import ABOUT, PRECEDENCE, Alert, within
 
 TOGETHER = timedelta(hours=3)
@@ -55,6 +56,6 @@ def _group(alert: Alert, placed: Sequence[Alert], now: datetime) -> str:
 def _related(alert: Alert, other: Alert) -> bool:
     if alert.cause == other.cause:
         return True
-    if "evaluation_failed" in (alert.cause, other.cause):
+    if alert.rule in FAILED or other.rule in FAILED:
         return False
     return within(alert.scope, other.scope) or within(other.scope, alert.scope)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from outlay_analytics.alerting.kinds import OF_RULES, RULE_FAILED
 from outlay_analytics.alerting.messages import explain_path, title
-from outlay_analytics.alerting.repository import MOST, read_acknowledgements, read_alerts, read_silences
+from outlay_analytics.alerting.repository import FAILING, MOST, read_acknowledgements, read_alerts, read_silences
 from outlay_analytics.alerting.states import Alert
 from outlay_analytics.query.window import BadRequest
 from outlay_collector.store import Store, load_sql
@@ -49,6 +50,29 @@ def list_alerts(
     return sorted(shown, key=order)
 
 
+def not_evaluated(store: Store, project: str = "") -> list[dict[str, Any]]:
+    """Budgets and rules whose evaluation fails at present: `project`, `what`, `name`, `reason`, `since`.
+
+    Args:
+        project: Of this one only; empty for all.
+    """
+    return [
+        {
+            "project": alert.project,
+            "what": "rule" if alert.rule == RULE_FAILED else "budget",
+            "name": alert.budget,
+            "reason": alert.reason,
+            "since": alert.started_at,
+        }
+        for alert in read_alerts(store, project=project, condition=FAILING)
+    ]
+
+
+def failing_rules(store: Store, project: str) -> dict[str, str]:
+    """Why rules of a project cannot be evaluated at present, by name."""
+    return {one["name"]: one["reason"] for one in not_evaluated(store, project) if one["what"] == "rule"}
+
+
 def order(alert: Mapping[str, Any]) -> tuple[int, float]:
     """An alert's place in the list, as shown: firing, pending, resolved; then the newest."""
     return STATES.index(alert["state"]), -alert["started_at"].timestamp()
@@ -80,7 +104,8 @@ def _shown(
         "severity": alert.severity,
         "state": alert.state,
         "reason": alert.reason,
-        "budget": alert.budget or None,
+        "budget": alert.budget or None if alert.rule not in OF_RULES else None,
+        "rule_name": alert.budget if alert.rule in OF_RULES else None,
         "scope": {dim: list(values) for dim, values in alert.scope.items()},
         "group": alert.group_key,
         "window": {"start": alert.window_start, "end": alert.window_end},

@@ -1,189 +1,238 @@
-"""What rules watch, over time: the value of a rule's kind in the window that ends with each hour or day.
+"""What rules watch: the value of a rule's kind in a window.
 
-The same values decide whether a rule fires now and what it would have fired (`preview.py`), so that the two agree.
+A round asks for the windows that end now, to the microsecond, each once for all rules that it serves (`Asked`). The
+preview asks for all that end with each whole hour of the past, from one table of hours; of values of one dimension and
+of latency from one query, by the day where a window is a day or longer. What is said of sums is one function.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import accumulate
 from typing import Any
-
-import numpy as np
 
 from outlay_analytics.alerting.budgets import Budget
 from outlay_analytics.alerting.rules import AlertRule
-from outlay_analytics.query.arrays import Floats
-from outlay_analytics.query.calendar import HOUR, period_window, start_of, ticks
+from outlay_analytics.alerting.sums import SQL, ZERO, Asked, Hourly, Reader, Sums
+from outlay_analytics.query.calendar import HOUR, period_window, spend_series, spent, start_of, ticks, with_window
 from outlay_analytics.query.spend_source import spend_source
-from outlay_analytics.query.text import digits, usd
+from outlay_analytics.query.text import usd
 from outlay_analytics.query.window import Interval, Window
-from outlay_analytics.questions.spend import spend
-from outlay_collector.store import Store, load_sql
+from outlay_analytics.questions.spend import VALUE_MS, spend
+from outlay_collector.store import Row, Store, load_sql
 
 WEEKS = 3
-BEFORE_H = 28 * 24  # what a drift is measured against
+WEEK = timedelta(days=7)
+DAY = timedelta(days=1)
+BEFORE = timedelta(days=28)  # what a drift is measured against
 LEAST_CALLS = 20  # of a window: fewer say nothing about a share
 MOST_NAMED = 10
-NAMES = ("usd", "calls", "errors", "priced", "input", "cached", "retry_usd", "runs", "escalated")
-SQL = "outlay_analytics.alerting.sql"
+P95 = f"quantileExactWeightedInterpolatedIf(0.95)({VALUE_MS}, bucket_calls, bucket_calls > 0)"
+NO_ENDS = "[toUInt32(0)]"
+# The ends of the windows that an interval of the source lies in whole.
+ENDS = (
+    "arrayFilter(e -> e - {length_s:UInt32} <= toUnixTimestamp(time), arrayMap(k -> toUInt32("
+    "(intDiv(toUnixTimestamp(time) + {grain_s:UInt32} + {step_s:UInt32} - 1, {step_s:UInt32}) + k) * {step_s:UInt32}), "
+    "range(intDiv({length_s:UInt32}, {step_s:UInt32}) + 1)))"
+)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A rule's value in the window that ends at `end`; None where it says nothing, and then `words` say why."""
+    """A rule's value in a window; None where it says nothing, and then `words` say why."""
 
-    end: datetime
-    value: float | None
+    window: Window
+    value: Decimal | None
     words: str
 
 
-def measure(store: Store, rule: AlertRule, start: datetime, end: datetime, budget: Budget | None) -> list[Measured]:
-    """A rule's value in every window that ends at a whole hour (of long windows: a whole day) in (start, end]."""
+def measure(store: Store, rule: AlertRule, now: datetime, budget: Budget | None, asked: Asked) -> Measured:
+    """A rule's value in the window that ends now."""
+    window = Window(now - rule.length, now)
     if rule.kind == "entity_usd":
-        return _entities(store, rule, start, end)
+        source = spend_source(store, rule.question(window), (rule.per,))
+        params = {**source.params, "limit_usd": rule.threshold, "most": MOST_NAMED}
+        rows = store.query(load_sql(SQL, "entities", source=source.sql, ends=NO_ENDS), params)
+        return _entity(rule, window, rows[0] if rows else None)
     if rule.kind == "latency_p95_ms":
-        return _latencies(store, rule, start, end)
-    back = BEFORE_H + rule.window_hours + WEEKS * 168
-    if rule.kind == "budget_share" and budget is not None:
-        back = 32 * 24
-        rule = replace(rule, scope=budget.scope)
-    first = start_of(start, "hour", "UTC") - back * HOUR
-    times, hours = _hours(store, rule, first, start_of(end, "hour", "UTC"))
-    offset = back
+        return _latency(rule, window, spend(store, rule.question(window))["total"])
     if rule.kind == "budget_share":
-        return _budget_shares(rule, budget, times, hours["usd"], offset)
-    return [_at(rule, times[k - 1] + HOUR, hours, k) for k in range(offset + 1, len(times) + 1)]
+        if budget is None:
+            return Measured(window, None, f"there is no budget {rule.budget!r}")
+        period = Window(period_window(now, budget.period, budget.timezone).start, now)
+        return _budget_share(budget, period, spent(store, budget.question(period)))
+    return _at(rule, now, asked.of(rule))
 
 
-def _hours(store: Store, rule: AlertRule, first: datetime, end: datetime) -> tuple[list[datetime], dict[str, Floats]]:
-    times = ticks(Window(first, end), "hour", "UTC")
-    source = spend_source(store, rule.question(Window(first, end)), ("repeated", "cascade", "cascade_tier"), "hour")
-    hours = {name: np.zeros(len(times)) for name in NAMES}
-    for row in store.query(load_sql(SQL, "measures", source=source.sql), source.params):
-        k = round((row["time"] - first) / HOUR)
-        if 0 <= k < len(times):
-            for name in NAMES:
-                hours[name][k] += float(row[name])
-    return times, hours
-
-
-def _at(rule: AlertRule, end: datetime, hours: dict[str, Floats], k: int) -> Measured:
-    """The value in the hours [k − window, k)."""
-    w = rule.window_hours
-
-    def held(name: str, ago: int = 0, length: int = w) -> float:
-        return float(hours[name][max(k - ago - length, 0) : max(k - ago, 0)].sum())
-
-    calls, spent = held("calls"), held("usd")
-    span = _span(w)
-    if rule.kind == "spend_usd":
-        return Measured(end, spent, f"{_usd(spent)} in {span}")
-    if rule.kind == "retry_usd":
-        return Measured(end, held("retry_usd"), f"{_usd(held('retry_usd'))} for repeated calls in {span}")
-    if rule.kind in ("above_usual", "no_data"):
-        name = "usd" if rule.kind == "above_usual" else "calls"
-        weeks = [held(name, 168 * n) for n in range(1, WEEKS + 1) if held("calls", 168 * n) > 0]
-        if not weeks or sum(weeks) <= 0:
-            return Measured(end, None, "no calls in the same hours of the weeks before")
-        usual = sum(weeks) / len(weeks)
-        if rule.kind == "above_usual":
-            words = f"{_usd(spent)} in {span}, {spent / usual:.1f} times the usual {_usd(usual)}"
-            return Measured(end, spent / usual, words)
-        lowest = min(weeks)  # what arrived in the poorest of these weeks
-        share = max(1 - calls / lowest, 0.0) if lowest else None
-        return Measured(end, share, f"{calls:,.0f} calls in {span}, at least {lowest:,.0f} in the weeks before")
-    if rule.kind in ("error_share", "unpriced_share"):
-        if calls < LEAST_CALLS:
-            return Measured(end, None, f"only {calls:,.0f} calls in {span}")
-        number = held("errors") if rule.kind == "error_share" else calls - held("priced")
-        what = "failed" if rule.kind == "error_share" else "have no known cost"
-        return Measured(
-            end, number / calls, f"{number:,.0f} of {calls:,.0f} calls {what} in {span} ({number / calls:.1%})"
-        )
-    top, bottom = ("cached", "input") if rule.kind == "cache_hit_ratio_fall" else ("escalated", "runs")
-    base = held(bottom, w, BEFORE_H)
-    if held("calls") < LEAST_CALLS or not held(bottom) or not base:
-        return Measured(end, None, f"too little to compare in {span}")
-    now, before = held(top) / held(bottom), held(top, w, BEFORE_H) / base
-    moved = before - now if rule.kind == "cache_hit_ratio_fall" else now - before
-    what = "of input came from the cache" if rule.kind == "cache_hit_ratio_fall" else "of runs went on to a later tier"
-    return Measured(end, max(moved, 0.0), f"{now:.1%} {what} in {span}, {before:.1%} in the four weeks before")
-
-
-def _budget_shares(
-    rule: AlertRule, budget: Budget | None, times: Sequence[datetime], spent: Floats, offset: int
-) -> list[Measured]:
-    if budget is None:
-        return [Measured(times[-1] + HOUR, None, f"there is no budget {rule.budget!r}")]
-    out = []
-    sums = np.concatenate([[0.0], np.cumsum(spent)])
-    for k in range(offset + 1, len(times) + 1):
-        period = period_window(times[k - 1], budget.period, budget.timezone)
-        begun = max(round((period.start - times[0]) / HOUR), 0)
-        amount = float(sums[k] - sums[min(begun, k)])
-        share = amount / float(budget.amount_usd)
-        out.append(
-            Measured(times[k - 1] + HOUR, share, f"{_usd(amount)} of {usd(budget.amount_usd)} spent ({share:.0%})")
-        )
-    return out
-
-
-def _steps(rule: AlertRule) -> tuple[Interval, int, timedelta]:
-    """The step that a rule is looked at by, how many its window has, and a step's length."""
-    if rule.window_hours >= 24:
-        return "day", max(rule.window_hours // 24, 1), timedelta(days=1)
-    return "hour", rule.window_hours, HOUR
-
-
-def _entities(store: Store, rule: AlertRule, start: datetime, end: datetime) -> list[Measured]:
-    """How many times over the limit the largest value is; the step under way counts."""
-    interval, steps, length = _steps(rule)
-    first = start_of(start, interval, "UTC")
-    source = spend_source(store, rule.question(Window(first - steps * length, end)), (rule.per,), interval)
-    params = {
-        **source.params,
-        "step_s": round(length.total_seconds()),
-        "steps": steps,
-        "limit_usd": rule.threshold,
-        "most": MOST_NAMED,
-    }
-    rows = {row["time"]: row for row in store.query(load_sql(SQL, "entities", source=source.sql), params)}
-    out = []
-    for at in ticks(Window(first, end), interval, "UTC"):
-        row: dict[str, Any] | None = rows.get(at)
-        until = min(at + length, end)
-        if row is None:
-            out.append(Measured(until, 0.0, f"no {rule.per} over {usd(rule.threshold)} in {_span(rule.window_hours)}"))
-            continue
-        named = ", ".join(f"{name} {usd(amount)}" for name, amount in zip(row["names"], row["amounts"], strict=True))
-        more = f" and {row['over'] - len(row['names']):,} more" if row["over"] > len(row["names"]) else ""
-        many = f"{row['over']:,} {rule.per}s" if row["over"] > 1 else f"1 {rule.per}"
-        words = f"{many} over {usd(rule.threshold)} in {_span(rule.window_hours)}: {named}{more}"
-        out.append(Measured(until, float(row["amounts"][0]), words))
-    return out
-
-
-def _latencies(store: Store, rule: AlertRule, start: datetime, end: datetime) -> list[Measured]:
-    interval, _, length = _steps(rule)
-    window = Window(start_of(start, interval, "UTC"), end)
-    rows = spend(store, rule.question(window), interval=interval)["rows"]
-    return [
-        Measured(min(row["time"] + length, end), row["p95_ms"], f"95% of calls within {row['p95_ms']:,.0f} ms")
-        for row in rows
-        if row["p95_ms"] is not None and row["calls"] >= LEAST_CALLS
-    ]
+def measure_past(store: Store, rule: AlertRule, stretch: Window, budget: Budget | None) -> list[Measured]:
+    """A rule's value in every window that ends at a whole hour (or day, see above) in a stretch, the oldest first."""
+    if rule.kind == "entity_usd":
+        return _entities(store, rule, stretch)
+    if rule.kind == "latency_p95_ms":
+        return _latencies(store, rule, stretch)
+    if rule.kind == "budget_share":
+        return [] if budget is None else _budget_shares(store, budget, stretch)
+    read = Window(stretch.start - BEFORE - rule.length - WEEK - WEEKS * _stride(rule), stretch.end)
+    hours = Hourly(store, rule, read)
+    return [_at(rule, end, hours) for end in _ends(stretch, "hour")]
 
 
 def fires(rule: AlertRule, found: Measured) -> bool:
     """Whether a rule fires at a value."""
-    return found.value is not None and found.value > float(rule.threshold)
+    return found.value is not None and found.value > rule.threshold
 
 
-def _usd(amount: float) -> str:
-    return f"${digits(Decimal(f'{amount:.6f}'))}"
+def _at(rule: AlertRule, end: datetime, reader: Reader) -> Measured:
+    """The value in the window that ends there."""
+    window = Window(end - rule.length, end)
+    now, span = reader.sums(window), _span(rule.window_hours)
+    if rule.kind in ("spend_usd", "retry_usd"):
+        amount = now.usd if rule.kind == "spend_usd" else now.retry_usd
+        if now.calls and not now.priced:
+            return Measured(window, None, f"no call has a known cost in {span}")
+        what = " for repeated calls" if rule.kind == "retry_usd" else ""
+        return Measured(window, amount, f"{usd(amount)}{what} in {span}{_unpriced(now)}")
+    if rule.kind in ("above_usual", "no_data"):
+        return _against_weeks(rule, window, now, reader)
+    if rule.kind in ("error_share", "unpriced_share"):
+        if now.calls < LEAST_CALLS:
+            return Measured(window, None, f"only {now.calls:,} calls in {span}")
+        number = now.errors if rule.kind == "error_share" else now.calls - now.priced
+        what = "failed" if rule.kind == "error_share" else "have no known cost"
+        share = Decimal(number) / now.calls
+        return Measured(window, share, f"{number:,} of {now.calls:,} calls {what} in {span} ({share:.1%})")
+    return _drift(rule, window, now, reader.sums(Window(window.start - BEFORE, window.start)))
+
+
+def _against_weeks(rule: AlertRule, window: Window, now: Sums, reader: Reader) -> Measured:
+    """Spend or calls against the same hours of earlier weeks that had calls, and began after the first one."""
+    stride, span = _stride(rule), _span(rule.window_hours)
+    before = [Window(window.start - n * stride, window.end - n * stride) for n in range(1, WEEKS + 1)]
+    first = reader.first(Window(before[-1].start - WEEK, window.end))
+    weeks = [one for week in before if first and first <= week.start and (one := reader.sums(week)).calls]
+    if rule.kind == "no_data":
+        if not weeks:
+            return Measured(window, None, "no calls in the same hours of the weeks before")
+        lowest = min(week.calls for week in weeks)  # what arrived in the poorest of these weeks
+        share = max(1 - Decimal(now.calls) / lowest, ZERO)
+        return Measured(window, share, f"{now.calls:,} calls in {span}, at least {lowest:,} in the weeks before")
+    usual = sum((week.usd for week in weeks), ZERO) / max(len(weeks), 1)
+    if usual <= 0:
+        return Measured(window, None, "no spend in the same hours of the weeks before")
+    words = f"{usd(now.usd)} in {span}, {now.usd / usual:.1f} times the usual {usd(usual)}{_unpriced(now)}"
+    return Measured(window, now.usd / usual, words)
+
+
+def _drift(rule: AlertRule, window: Window, now: Sums, before: Sums) -> Measured:
+    falls = rule.kind == "cache_hit_ratio_fall"
+    top, bottom = ("cached", "input") if falls else ("escalated", "runs")
+    if now.calls < LEAST_CALLS or not getattr(now, bottom) or not getattr(before, bottom):
+        return Measured(window, None, f"too little to compare in {_span(rule.window_hours)}")
+    new, old = (Decimal(getattr(side, top)) / getattr(side, bottom) for side in (now, before))
+    moved = old - new if falls else new - old
+    what = "of input came from the cache" if falls else "of runs went on to a later tier"
+    words = f"{new:.1%} {what} in {_span(rule.window_hours)}, {old:.1%} in the four weeks before"
+    return Measured(window, max(moved, ZERO), words)
+
+
+def _budget_share(budget: Budget, period: Window, amount: Decimal) -> Measured:
+    share = amount / budget.amount_usd
+    return Measured(period, share, f"{usd(amount)} of {usd(budget.amount_usd)} spent ({share:.0%})")
+
+
+def _budget_shares(store: Store, budget: Budget, stretch: Window) -> list[Measured]:
+    """What was spent of each period by the end of each hour, by the clocks of the budget's zone."""
+    begin = period_window(stretch.start, budget.period, budget.timezone).start
+    series = spend_series(store, with_window(budget.question(), begin, stretch.end), "hour")
+    until = list(accumulate(series.usd, initial=ZERO))
+    out = []
+    for k, at in enumerate(series.times):
+        end = series.times[k + 1] if k + 1 < len(series.times) else at + HOUR
+        if stretch.start < end <= stretch.end:
+            start = period_window(at, budget.period, budget.timezone).start
+            amount = until[k + 1] - until[bisect_left(series.times, start)]
+            out.append(_budget_share(budget, Window(start, end), amount))
+    return out
+
+
+def _entities(store: Store, rule: AlertRule, stretch: Window) -> list[Measured]:
+    rows = _by_end(store, rule, stretch, "entities")
+    return [_entity(rule, one, rows.get(one.end)) for one in _windows(rule, stretch)]
+
+
+def _entity(rule: AlertRule, window: Window, row: Row | None) -> Measured:
+    span = _span(rule.window_hours)
+    if row is None:
+        return Measured(window, ZERO, f"no {rule.per} over {usd(rule.threshold)} in {span}")
+    named = ", ".join(f"{name} {usd(amount)}" for name, amount in zip(row["names"], row["amounts"], strict=True))
+    more = f" and {row['over'] - len(row['names']):,} more" if row["over"] > len(row["names"]) else ""
+    many = f"{row['over']:,} {rule.per}s" if row["over"] > 1 else f"1 {rule.per}"
+    return Measured(window, row["amounts"][0], f"{many} over {usd(rule.threshold)} in {span}: {named}{more}")
+
+
+def _latencies(store: Store, rule: AlertRule, stretch: Window) -> list[Measured]:
+    rows = _by_end(store, rule, stretch, "latencies")
+    return [_latency(rule, one, rows.get(one.end)) for one in _windows(rule, stretch)]
+
+
+def _latency(rule: AlertRule, window: Window, row: Mapping[str, Any] | None) -> Measured:
+    calls, p95_ms, span = row["calls"] if row else 0, row["p95_ms"] if row else None, _span(rule.window_hours)
+    if p95_ms is None or calls < LEAST_CALLS:
+        return Measured(window, None, f"only {calls:,} calls in {span}")
+    return Measured(window, Decimal(str(round(p95_ms, 3))), f"95% of calls within {p95_ms:,.0f} ms in {span}")
+
+
+def _by_end(store: Store, rule: AlertRule, stretch: Window, file: str) -> dict[datetime, Row]:
+    """What a statement says of each window of a stretch, by its end; windows are of whole hours or days."""
+    windows = _windows(rule, stretch)
+    if not windows:
+        return {}
+    grain: Interval = "hour" if rule.window_hours % 24 else "day"
+    scope = rule.question(Window(windows[0].start, windows[-1].end))
+    per = (rule.per,) if rule.per else ()
+    source = spend_source(store, scope, per, grain, latency=file == "latencies")
+    params = source.params | {
+        "length_s": rule.window_hours * 3600,
+        "step_s": round((DAY if _step(rule) == "day" else HOUR).total_seconds()),
+        "grain_s": round((DAY if grain == "day" else HOUR).total_seconds()),
+    }
+    fragments = {"source": source.sql, "ends": ENDS}
+    if file == "entities":
+        params |= {"limit_usd": rule.threshold, "most": MOST_NAMED}
+    else:
+        fragments["p95"] = P95
+    rows = store.query(load_sql(SQL, file, **fragments), params)
+    epoch = datetime.fromtimestamp(0, windows[0].end.tzinfo)
+    return {epoch + timedelta(seconds=row["end"]): row for row in rows}
+
+
+def _windows(rule: AlertRule, stretch: Window) -> list[Window]:
+    return [Window(end - rule.length, end) for end in _ends(stretch, _step(rule))]
+
+
+def _step(rule: AlertRule) -> Interval:
+    """How often the past is looked at."""
+    return "day" if rule.window_hours >= 24 else "hour"
+
+
+def _ends(stretch: Window, step: Interval) -> list[datetime]:
+    """Whole hours or days in (start, end] of a stretch."""
+    length = DAY if step == "day" else HOUR
+    first, last = start_of(stretch.start, step, "UTC") + length, stretch.end + timedelta(microseconds=1)
+    return ticks(Window(first, max(first, last)), step, "UTC")
+
+
+def _stride(rule: AlertRule) -> timedelta:
+    """How far one goes back to the same hours of another week, so that windows do not overlap."""
+    return WEEK * -(-rule.window_hours // 168)
+
+
+def _unpriced(now: Sums) -> str:
+    return f" ({now.calls - now.priced:,} calls have no known cost)" if now.calls > now.priced else ""
 
 
 def _span(hours: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode
 
 from outlay_analytics.alerting.groups import weight
+from outlay_analytics.alerting.kinds import BUDGET_FAILED, FAILED, OF_RULES, RULE_FAILED
 from outlay_analytics.alerting.settings import AlertSettings
 from outlay_analytics.alerting.states import ABOUT, Alert
 from outlay_analytics.explain import drivers
@@ -17,7 +18,8 @@ TITLES = {
     "projected_over_budget": "is heading over budget",
     "above_projection": "spends more than projected",
     "burn_rate": "burns its budget too fast",
-    "evaluation_failed": "could not be evaluated",
+    BUDGET_FAILED: "could not be evaluated",
+    RULE_FAILED: "could not be evaluated",
 }
 
 
@@ -54,7 +56,7 @@ def headline(alerts: Sequence[Alert]) -> str:
         return title(alerts[0])
     causes = {alert.cause for alert in alerts}
     cause = causes.pop() if len(causes) == 1 else ""
-    shared = f": {drivers.title(cause)}" if cause and cause != "evaluation_failed" else ""
+    shared = f": {drivers.title(cause)}" if cause and cause not in FAILED else ""
     return f"{title(alerts[0])}, and {len(alerts) - 1} more{shared}"
 
 
@@ -73,7 +75,9 @@ def title(alert: Alert) -> str:
 
 def entry(alert: Alert, settings: AlertSettings) -> Entry:
     """One alert of a message."""
-    labels = {"project": alert.project} | ({"budget": alert.budget} if alert.budget else {})
+    labels = {"project": alert.project}
+    if alert.budget:
+        labels["rule" if alert.rule in OF_RULES else "budget"] = alert.budget
     labels |= {dim: ",".join(values) for dim, values in alert.scope.items()}
     description = alert.reason + (f". {' '.join(alert.sentences)}" if alert.sentences else "")
     url = f"{settings.public_url}/api/v1/alerts/{quote(alert.alert_id)}/silence"

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from outlay_analytics.alerting.budgets import Budget, all_budgets
-from outlay_analytics.alerting.measures import Measured, fires, measure
+from outlay_analytics.alerting.measures import Measured, fires, measure, measure_past
 from outlay_analytics.alerting.rules import AlertRule, describe
+from outlay_analytics.alerting.sums import Asked
 from outlay_analytics.query.window import Window
 from outlay_collector.store import Store
 
@@ -26,7 +27,9 @@ def preview(store: Store, rule: AlertRule, now: datetime, budgets: Sequence[Budg
         always, would never have, or cannot be judged, and why.
     """
     start = now - SIGHT
-    found = measure(store, rule, start, now, budget_of(store, rule, budgets))
+    budget = budget_of(store, rule, budgets)
+    found = [one for one in measure_past(store, rule, Window(start, now), budget) if one.window.end < now]
+    found.append(measure(store, rule, now, budget, Asked(store, [rule])))
     fired: list[dict[str, Any]] = []
     running = False
     for one in found:
@@ -34,17 +37,18 @@ def preview(store: Store, rule: AlertRule, now: datetime, budgets: Sequence[Budg
             running = False
             continue
         if running:
-            fired[-1]["ended_at"] = one.end
+            fired[-1]["ended_at"] = one.window.end
             if one.value is not None and one.value > fired[-1]["value"]:
                 fired[-1] |= {"value": one.value, "reason": one.words}
         else:
-            fired.append({"started_at": one.end, "ended_at": one.end, "value": one.value, "reason": one.words})
+            at = {"started_at": one.window.end, "ended_at": one.window.end}
+            fired.append({**at, "value": one.value, "reason": one.words})
         running = True
     judged = [one for one in found if one.value is not None]
     return {
         "rule": describe(rule),
         "window": {"start": Window(start, now).start, "end": now},
-        "fired": fired[::-1][:MOST],
+        "fired": [{**one, "value": float(one["value"])} for one in fired[::-1][:MOST]],
         "times": len(fired),
         "judged": len(judged),
         "note": _note(rule, found, judged),
@@ -64,6 +68,6 @@ def _note(rule: AlertRule, found: Sequence[Measured], judged: Sequence[Measured]
     if over >= ALWAYS * len(judged):
         return f"it would fire nearly always: in {over:,} of {len(judged):,} windows"
     if not over:
-        most = max(judged, key=lambda one: one.value or 0.0)
+        most = max(judged, key=lambda one: one.value or 0)
         return f"it would never have fired in the last {SIGHT.days} days; at most: {most.words}"
     return ""

@@ -16,6 +16,7 @@ from outlay_collector.store.client import Writer
 
 COLUMNS = tuple(field.name for field in fields(Alert))
 UNFINISHED = "(state != 'resolved' OR startsWith(notified_state, 'firing'))"
+FAILING = "(rule IN ('evaluation_failed', 'rule_failed') AND state != 'resolved')"
 MOST = 10_000
 
 

@@ -5,7 +5,7 @@
     kind = "entity_usd"              # see KINDS
     per = "user"                     # of entity_usd: any dimension of a call
     threshold = "5"
-    window = "24h"                   # 1h to 30d; default 24h
+    window = "24h"                   # 1h to 30d; default 24h; none of budget_share
     scope = { feature = ["search"] } # filters; default all calls
     severity = "warning"             # or critical
     notify = ["oncall"]
@@ -26,6 +26,7 @@ from pydantic import BeforeValidator, StrictStr
 from pydantic.dataclasses import dataclass as table
 
 from outlay.errors import ConfigError
+from outlay_analytics.alerting.kinds import KINDS
 from outlay_analytics.alerting.written import (
     Guard,
     all_written,
@@ -45,19 +46,6 @@ from outlay_collector.prices.tables import STRICT, read_table
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 
-KINDS = {  # what is watched, in words; the unit of its threshold
-    "spend_usd": ("spend in the window", "usd"),
-    "entity_usd": ("spend of any one user, customer or session in the window", "usd"),
-    "budget_share": ("share of a budget that is spent", "ratio"),
-    "above_usual": ("spend against the same hours of the last three weeks", "times"),
-    "retry_usd": ("cost of repeated calls in the window", "usd"),
-    "error_share": ("share of calls that failed", "ratio"),
-    "unpriced_share": ("share of calls without a known cost", "ratio"),
-    "latency_p95_ms": ("95th percentile of latency", "ms"),
-    "cache_hit_ratio_fall": ("fall of the cache hit ratio against the four weeks before", "ratio"),
-    "escalation_rate_rise": ("rise of the escalation rate against the four weeks before", "ratio"),
-    "no_data": ("share of calls that usually arrive and did not", "ratio"),
-}
 SHARES = ("ratio",)
 LONGEST_H = 30 * 24
 WINDOW = re.compile(r"(\d{1,3})(h|d)")
@@ -142,7 +130,7 @@ def read_rule(
         notify = stored_notify(written.notify, kept, channels, guard)
     except ConfigError as exc:
         raise BadRequest(str(exc)) from exc
-    _check(name, written)
+    _check(name, written, "window" in body)
     rule = AlertRule(
         name=name,
         kind=written.kind,
@@ -160,7 +148,7 @@ def read_rule(
     return rule
 
 
-def _check(name: str, written: RuleTable) -> None:
+def _check(name: str, written: RuleTable, has_window: bool) -> None:
     """What fits together only for some kinds.
 
     Raises:
@@ -168,12 +156,18 @@ def _check(name: str, written: RuleTable) -> None:
     """
     if written.kind not in KINDS:
         raise BadRequest(f"rule {name!r}: kind must be one of {', '.join(KINDS)}, not {written.kind[:40]!r}")
-    if KINDS[written.kind][1] in SHARES and written.threshold > 1 and written.kind != "budget_share":
-        raise BadRequest(f"rule {name!r}: threshold of {written.kind} is a share from 0 to 1, not {written.threshold}")
+    if KINDS[written.kind][1] in SHARES and written.threshold >= 1 and written.kind != "budget_share":
+        raise BadRequest(
+            f"rule {name!r}: threshold of {written.kind} is a share from 0 to 1, not {written.threshold}; a rule fires "
+            "above it, so it has to be below 1"
+        )
     if (written.kind == "entity_usd") != bool(written.per):
         raise BadRequest(f"rule {name!r}: per belongs to entity_usd, which needs one, such as user or session")
     if (written.kind == "budget_share") != bool(written.budget):
         raise BadRequest(f"rule {name!r}: budget belongs to budget_share, which needs the name of one")
+    if written.kind == "budget_share" and (has_window or written.scope):
+        field = "window" if has_window else "scope"
+        raise BadRequest(f"rule {name!r}: budget_share has no {field} of its own; it is that of its budget")
     if written.per:
         check_dimension(written.per, "per")
 
@@ -256,8 +250,8 @@ def _write(writer: Writer, rule: AlertRule, now: datetime, *, deleted: bool) -> 
     writer.insert("alert_rules", [{**row, "updated_at": now, "is_deleted": int(deleted)}])
 
 
-def describe(rule: AlertRule) -> dict[str, Any]:
-    """A rule as the API shows it."""
+def describe(rule: AlertRule, error: str | None = None) -> dict[str, Any]:
+    """A rule as the API shows it; `error` says why it cannot be evaluated at present."""
     return {
         "name": rule.name,
         "kind": rule.kind,
@@ -271,4 +265,5 @@ def describe(rule: AlertRule) -> dict[str, Any]:
         "scope": {dim: list(values) for dim, values in rule.scope.items()},
         "notify": [masked(entry) for entry in rule.notify],
         "configured": rule.configured,
+        "error": error,
     }

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.alerting.budget_rules import Finding
+from outlay_analytics.alerting.kinds import FAILED, OF_RULES
 from outlay_analytics.query.window import Window
 
 ABOUT = ("channel", "incident")  # in the scope of an anomaly's alert: what moved and which incident, no filters
@@ -36,6 +37,7 @@ class Alert:
     """One occurrence of something that is watched; fields as the columns of `alerts`.
 
     Attributes:
+        budget: The name of the budget, or of the rule, that it is about; empty for the others.
         group_key: The alert that opened the group in which it is told; at first its own.
         explained_start, explained_end: The time that `drivers` and `sentences` speak of, None before they were made.
         base_start, base_end: What they compare it with, None where nothing comparable was recorded.
@@ -73,8 +75,9 @@ class Alert:
 
     @property
     def own_key(self) -> str:
-        """What it is about: a budget, or the thing itself."""
-        return f"{self.project}/budget:{self.budget}" if self.budget else f"{self.project}/{self.fingerprint}"
+        """What it is about: a budget, a rule, or the thing itself."""
+        what = "rule" if self.rule in OF_RULES else "budget"
+        return f"{self.project}/{what}:{self.budget}" if self.budget else f"{self.project}/{self.fingerprint}"
 
     @property
     def incident(self) -> str:
@@ -97,7 +100,7 @@ class Alert:
     @property
     def cause(self) -> str:
         """What raised its spend most: a driver's name, empty where it is not known."""
-        if self.rule == "evaluation_failed":
+        if self.rule in FAILED:
             return self.rule
         return next((str(driver["driver"]) for driver in self.drivers if driver["usd"] > 0), "")
 

@@ -18,6 +18,7 @@ from outlay_analytics.explain.drivers import title
 from outlay_analytics.query.text import rfc3339, usd
 
 MOST = 20  # entries in full, where a receiver limits what it takes (Slack: 50 blocks)
+GROUP_LABELS = ("budget", "rule", "project")
 OPEN_END = "0001-01-01T00:00:00Z"
 _PAGERDUTY_SEVERITY = {"critical": "critical", "warning": "warning"}
 
@@ -99,7 +100,7 @@ def alertmanager_v4(message: Message, receiver: str) -> dict[str, Any]:
         "truncatedAlerts": 0,
         "status": status,
         "receiver": receiver,
-        "groupLabels": _shared([{k: v for k, v in a["labels"].items() if k in ("budget", "project")} for a in alerts]),
+        "groupLabels": _shared([{k: v for k, v in a["labels"].items() if k in GROUP_LABELS} for a in alerts]),
         "commonLabels": _shared([a["labels"] for a in alerts]),
         "commonAnnotations": _shared([a["annotations"] for a in alerts]),
         "externalURL": message.sent_by,
@@ -200,7 +201,7 @@ def pagerduty_event(message: Message, routing_key: str) -> dict[str, Any]:
             "source": "outlay",
             "severity": _PAGERDUTY_SEVERITY.get(lead.severity, "info"),
             "timestamp": lead.starts_at,
-            "component": lead.labels.get("budget", ""),
+            "component": lead.labels.get("budget") or lead.labels.get("rule", ""),
             "group": message.group_key,
             "class": lead.rule,
             "custom_details": {

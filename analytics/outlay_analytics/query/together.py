@@ -8,7 +8,7 @@ too. Windows and steps are the callers' own.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -19,12 +19,27 @@ from outlay_analytics.query.window import Interval, Scope, Window, is_of_records
 from outlay_collector.store import Row, Store, load_sql
 
 Kind = tuple[str, str, tuple[str, ...]]  # project, time zone, dimensions
+Look = Callable[[Store, Scope, tuple[str, ...], Interval], list[Row]]
+"""Reads a scope by the values of some dimensions: rows with `value`, a text of each in order."""
+
+
+def _spend(store: Store, scope: Scope, names: tuple[str, ...], interval: Interval) -> list[Row]:
+    source = spend_source(store, scope, names, interval)
+    keys = ", ".join(f"d{number}" for number in range(len(names)))
+    return store.query(
+        load_sql("outlay_analytics.query.sql", "history_together", source=source.sql, keys=keys), source.params
+    )
 
 
 class Together:
-    """Scopes by what they filter by, and the spend of each of their values as far as it was read."""
+    """Scopes by what they filter by, and what was read of each of their values.
 
-    def __init__(self, scopes: Sequence[Scope]) -> None:
+    Args:
+        look: What is read of them; spend and calls unless it says otherwise.
+    """
+
+    def __init__(self, scopes: Sequence[Scope], look: Look = _spend) -> None:
+        self._look_at = look
         self._values: dict[Kind, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._members: set[tuple[Kind, tuple[tuple[str, ...], ...]]] = set()
         self._read: dict[tuple[Kind, Interval, Window], dict[tuple[str, ...], list[Row]]] = {}
@@ -35,7 +50,7 @@ class Together:
                 self._values[kind][name].update(values)
 
     def rows(self, store: Store, scope: Scope, interval: Interval) -> list[Row] | None:
-        """`time`, `usd` and `calls` of each interval and value; None for a scope that is not one of these."""
+        """What is read, of each interval and value; None for a scope that is not one of these."""
         kind = _kind(scope)
         if (kind, _filters(scope)) not in self._members or any(map(is_of_records, scope.filters)):
             return None
@@ -47,13 +62,9 @@ class Together:
 
     def _look(self, store: Store, scope: Scope, interval: Interval) -> dict[tuple[str, ...], list[Row]]:
         kind = _kind(scope)
-        names = kind[2]
         wider = {name: tuple(sorted(values)) for name, values in self._values[kind].items()}
-        source = spend_source(store, replace(scope, filters=wider), names, interval)
-        keys = ", ".join(f"d{number}" for number in range(len(names)))
-        sql = load_sql("outlay_analytics.query.sql", "history_together", source=source.sql, keys=keys)
         found: dict[tuple[str, ...], list[Row]] = defaultdict(list)
-        for row in store.query(sql, source.params):
+        for row in self._look_at(store, replace(scope, filters=wider), kind[2], interval):
             found[tuple(row["value"])].append(row)
         return found
 

@@ -52,7 +52,8 @@ def _add_rules(routes: APIRouter, ctx: Context) -> None:
         """Every rule that watches something else than a budget."""
         project = read_query(ctx, request, filters=False, window=False).scope.project
         found = alert_rules.all_rules(ctx.store, configured, project)
-        return answer({"rules": [alert_rules.describe(rule) for rule in found]})
+        failing = listing.failing_rules(ctx.store, project)
+        return answer({"rules": [alert_rules.describe(rule, failing.get(rule.name)) for rule in found]})
 
     @routes.put("/rules/{name}", openapi_extra=PLAIN, tags=TAGS)
     def put_rule(request: Request, name: str, body: RuleBody) -> Response:

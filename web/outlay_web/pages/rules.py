@@ -8,8 +8,10 @@ from typing import Any
 from starlette.requests import Request
 
 from outlay_analytics.alerting import rules as alert_rules
+from outlay_analytics.alerting.kinds import KINDS
+from outlay_analytics.alerting.listing import failing_rules
 from outlay_analytics.alerting.preview import preview
-from outlay_analytics.alerting.rules import KINDS, AlertRule
+from outlay_analytics.alerting.rules import AlertRule
 from outlay_analytics.notify.guarded_http import RefusedAddress
 from outlay_analytics.query.text import exact
 from outlay_analytics.query.window import BadRequest
@@ -40,6 +42,7 @@ def page(view: View) -> Page:
         "windows": WINDOWS,
         "per": [*PER, *({form["per"]} - {"", *PER})],
         "looked": looked,
+        "failing": failing_rules(view.ctx.store, view.scope.project),
         "wrong": wrong,
         "fired": fired_table(view, looked["fired"]) if looked and looked["fired"] else None,
         "project": view.scope.project,
@@ -104,11 +107,12 @@ def body_of(form: Mapping[str, str]) -> dict[str, Any]:
     body: dict[str, Any] = {
         "kind": form.get("kind", ""),
         "threshold": form.get("threshold", "").strip(),
-        "window": form.get("window") or "24h",
         "severity": form.get("severity") or "warning",
         "scope": clauses.scope_of(form),
         "notify": channel_lines(form.get("notify", "")),
     }
+    if body["kind"] != "budget_share":  # a budget has its own period
+        body["window"] = form.get("window") or "24h"
     return body | {name: form[name].strip() for name in ("per", "budget") if form.get(name)}
 
 
@@ -129,7 +133,7 @@ def rules_table(view: View, found: Sequence[AlertRule]) -> Table:
                 Cell(rule.name, None if rule.configured else view.here(edit=rule.name) + "#form"),
                 Cell(about),
                 Cell(f"{exact(rule.threshold)} {rule.unit}"),
-                Cell(f"{rule.window_hours} h"),
+                Cell("its period" if rule.budget else f"{rule.window_hours} h"),
                 Cell(where_text(rule.scope) or "everything"),
                 Cell(rule.severity),
             ]

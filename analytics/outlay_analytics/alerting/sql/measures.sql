@@ -1,18 +1,18 @@
--- Question: what do rules watch, hour by hour?
--- Fragments: source (see spend_source.py, by the hour) with d0 repeated, d1 cascade, d2 cascade tier. Parameters: those of
--- the source. Result: time (hour), usd, calls, errors, priced, input, cached (tokens), retry_usd, runs (first attempts of
--- cascades), escalated (calls at a later tier).
+-- Question: what do rules watch, in each interval of a window, by the values of some dimensions?
+-- Fragments: source (see spend_source.py), keys (d0, d1, …, or nothing), repeated (the dimension of that name).
+-- Parameters: those of the source.
+-- Result: time (start of the interval), value (Array(String), of the dimensions in order), usd, calls, errors, priced, input,
+-- cached (tokens), retry_usd.
 SELECT
     time,
+    CAST([$keys] AS Array(String)) AS value,
     sum(source.cost_usd) AS usd,
     sum(source.calls) AS calls,
     sum(source.errors) AS errors,
     sum(source.priced_calls) AS priced,
     sum(source.input_tokens) AS input,
     sum(source.cache_read_tokens) AS cached,
-    sumIf(source.cost_usd, d0 = '1') AS retry_usd,
-    sumIf(source.calls, d1 != '' AND d2 IN ('', '0')) AS runs,
-    sumIf(source.calls, d1 != '' AND d2 NOT IN ('', '0')) AS escalated
+    sumIf(source.cost_usd, $repeated = '1') AS retry_usd
 FROM $source AS source
-GROUP BY time
-ORDER BY time
+GROUP BY time, value
+ORDER BY time, value

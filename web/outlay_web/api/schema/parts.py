@@ -153,6 +153,7 @@ RULE: dict[str, Schema] = {
     "scope": by_key(listed(TEXT)),
     "notify": listed({"type": ["string", "object"], "description": "A channel; its credentials as `***`."}),
     "configured": YES_NO,
+    "error": maybe(TEXT) | {"description": "Why it cannot be evaluated at present."},
 }
 
 HEALS: dict[str, Schema] = {

@@ -28,7 +28,7 @@ ALERT = record(
         **each("id fingerprint rule title reason group explain", TEXT),
         "severity": one_of(("warning", "critical")),
         "state": one_of(STATES),
-        "budget": maybe(TEXT),
+        **each("budget rule_name", maybe(TEXT)),
         "scope": by_key(listed(TEXT)),
         "window": part("Window"),
         "base": maybe(part("Window")),
