@@ -1,4 +1,4 @@
-"""The daily cost report: a day by model, feature and team, against yesterday, the forecast and the budgets."""
+"""The cost report of a day or a week: by model, feature and team, against the one before, forecast and budgets."""
 
 from __future__ import annotations
 
@@ -45,8 +45,23 @@ def daily_report(
         rows with the day before, all others in one with `remainder`), `budgets`, `anomalies` (None where they could
         not be looked for), `notes` (what of them could not be judged, and why), `text` (the same to read).
     """
-    window = _day_window(day, timezone)
-    before = _day_window(day - timedelta(days=1), timezone)
+    return period_report(store, project, day, 1, now=now, timezone=timezone, budgets=budgets, finder=finder)
+
+
+def period_report(
+    store: Store,
+    project: str,
+    day: date,
+    days: int,
+    *,
+    now: datetime | None = None,
+    timezone: str = "UTC",
+    budgets: Sequence[Budget] = (),
+    finder: Finder = find,
+) -> dict[str, Any]:
+    """As `daily_report`, of so many days until `day`; `yesterday` is then as many days before."""
+    window = _days_window(day, days, timezone)
+    before = _days_window(day - timedelta(days=days), days, timezone)
     as_of = min(now or datetime.now(UTC), window.end)
     if as_of <= window.start:
         raise BadRequest(f"day {day.isoformat()} has not begun")
@@ -62,18 +77,19 @@ def daily_report(
         "total": total,
         "yesterday": yesterday,
         **{name: moved[name] for name in ("change_usd", "drivers", "sentences")},
-        "forecast": _expected(store, scope, window),
+        "forecast": _expected(store, scope, window) if days == 1 else None,
         "groups": {name: _rows(store, scope, before, name) for name in GROUPS},
         "budgets": list_budgets(store, project, as_of - timedelta(microseconds=1), budgets),
         "anomalies": anomalies,
         "notes": notes,
     }
-    return report | {"text": report_text(report)}
+    return report | {"text": report_text(report, days)}
 
 
-def _day_window(day: date, timezone: str) -> Window:
+def _days_window(last: date, days: int, timezone: str) -> Window:
     zone = parse_timezone(timezone)
-    start, end = (datetime.combine(d, time(), zone).astimezone(UTC) for d in (day, day + timedelta(days=1)))
+    ends = (last - timedelta(days=days - 1), last + timedelta(days=1))
+    start, end = (datetime.combine(day, time(), zone).astimezone(UTC) for day in ends)
     return Window(start, end)
 
 
@@ -116,11 +132,14 @@ def _rows(store: Store, scope: Scope, before: Window, name: str) -> list[dict[st
     ]
 
 
-def report_text(report: dict[str, Any]) -> str:
-    """The report as plain text, for the terminal and for e-mail."""
+def report_text(report: dict[str, Any], days: int = 1) -> str:
+    """The report as plain text, for the terminal and for e-mail; of a day, or of so many until it."""
     day: date = report["day"]
     total = report["total"]
-    lines = [f"Outlay, {day:%A} {day.day} {day:%B %Y}" + ("" if report["complete"] else " (so far)"), ""]
+    first = day - timedelta(days=days - 1)
+    whole = f"{day:%A} {day.day} {day:%B %Y}" if days == 1 else f"{_short(first)} to {day.day} {day:%B %Y}"
+    heads = (_short(day), _short(day - timedelta(days=1))) if days == 1 else ("this week", "the week before")
+    lines = [f"Outlay, {whole}" + ("" if report["complete"] else " (so far)"), ""]
     lines.append(f"Spent {usd(total['cost_usd'])} in {total['calls']:,} calls, {total['errors']:,} of them failed.")
     if report["forecast"]:
         expected = report["forecast"]
@@ -128,10 +147,10 @@ def report_text(report: dict[str, Any]) -> str:
         lines.append(f"Expected were {usd(expected['mean_usd'])} (80%: {bounds}).")
     lines += report["sentences"]
     for name in GROUPS:
-        lines += ["", f"By {name}".ljust(34) + _short(day).rjust(14) + _short(day - timedelta(days=1)).rjust(14)]
+        lines += ["", f"By {name}".ljust(34) + "".join(head.rjust(16 if days > 1 else 14) for head in heads)]
         for row in report["groups"][name]:
             shown = "(all others)" if row.get("remainder") else str(row[name] or f"(no {name})")[:32]
-            lines.append(f"  {shown}".ljust(34) + _cell(row["cost_usd"]) + _cell(row["yesterday_usd"]))
+            lines.append(f"  {shown}".ljust(34) + _cell(row["cost_usd"], days) + _cell(row["yesterday_usd"], days))
     if report["budgets"]:
         lines += ["", "Budgets"]
         lines += [f"  {_budget_line(budget)}" for budget in report["budgets"]]
@@ -149,8 +168,8 @@ def _short(at: date) -> str:
     return f"{at.day} {at:%b}"
 
 
-def _cell(amount: Decimal | None) -> str:
-    return ("unpriced" if amount is None else usd(amount)).rjust(14)
+def _cell(amount: Decimal | None, days: int) -> str:
+    return ("unpriced" if amount is None else usd(amount)).rjust(14 if days == 1 else 16)
 
 
 def _budget_line(budget: dict[str, Any]) -> str:

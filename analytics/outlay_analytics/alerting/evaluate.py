@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from outlay_analytics.alerting.advice import advice
 from outlay_analytics.alerting.budget_rules import Explained, Finding, explained_less
 from outlay_analytics.alerting.budgets import Budget, all_budgets
 from outlay_analytics.alerting.explained import Explainer
-from outlay_analytics.alerting.groups import grouped
+from outlay_analytics.alerting.groups import grouped, weight
 from outlay_analytics.alerting.judge import judge_budgets, judge_rules
 from outlay_analytics.alerting.kinds import FAILED, OF_BUDGETS, OF_RULES
-from outlay_analytics.alerting.messages import compose
+from outlay_analytics.alerting.messages import NO_ADVICE, compose
 from outlay_analytics.alerting.outbox import deliver, intend
 from outlay_analytics.alerting.repository import (
     UNFINISHED,
@@ -230,7 +231,9 @@ def _notify(
             said = [explainer.explain(alert) if alert.state == "firing" else alert for alert in speaking]
             for channels, parts in _audiences(said, reasons):
                 if channels:
-                    intend(writer, project, compose(key, parts, reasons, settings), channels, now)
+                    lead = min(parts, key=weight)
+                    more = advice(store, lead, now) if lead.state == "firing" else NO_ADVICE
+                    intend(writer, project, compose(key, parts, reasons, settings, more), channels, now)
                 told |= {alert.alert_id: _told(alert, now) for alert in parts}
         after = [told.get(alert.alert_id, alert) for alert in group]
         write_alerts(writer, [alert for alert in after if before.get(alert.alert_id) != alert])

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode
 
+from outlay_analytics.alerting.advice import Advice
 from outlay_analytics.alerting.groups import weight
 from outlay_analytics.alerting.kinds import BUDGET_FAILED, FAILED, OF_RULES, RULE_FAILED
 from outlay_analytics.alerting.settings import AlertSettings
@@ -13,6 +14,7 @@ from outlay_analytics.alerting.states import ABOUT, Alert
 from outlay_analytics.explain import drivers
 from outlay_analytics.notify.messages import Entry, Message, instant
 
+NO_ADVICE = Advice()
 TITLES = {
     "over_budget": "is over budget",
     "projected_over_budget": "is heading over budget",
@@ -23,7 +25,13 @@ TITLES = {
 }
 
 
-def compose(key: str, alerts: Sequence[Alert], reasons: Mapping[str, str], settings: AlertSettings) -> Message:
+def compose(
+    key: str,
+    alerts: Sequence[Alert],
+    reasons: Mapping[str, str],
+    settings: AlertSettings,
+    advice: Advice = NO_ADVICE,
+) -> Message:
     """What is said about the alerts of a group.
 
     Args:
@@ -31,6 +39,7 @@ def compose(key: str, alerts: Sequence[Alert], reasons: Mapping[str, str], setti
         alerts: Those that fire or have just ended; none of them needs to be new.
         reasons: By alert id, why it is told now; the message's id changes with them.
         settings: For addresses.
+        advice: About the alert that it leads with.
     """
     status = "firing" if any(alert.state == "firing" for alert in alerts) else "resolved"
     ordered = sorted(alerts, key=weight)
@@ -47,6 +56,9 @@ def compose(key: str, alerts: Sequence[Alert], reasons: Mapping[str, str], setti
         entries=tuple(entry(alert, settings) for alert in ordered),
         link=link(ordered[0], settings),
         sent_by=settings.public_url,
+        lever=advice.lever,
+        month_end=advice.month_end,
+        chart=advice.chart,
     )
 
 

@@ -37,11 +37,10 @@ def intend(
     """Write down that `message` must reach each channel. The same message is written once, however often intended."""
     rows = []
     for channel in dict.fromkeys(channels):
-        key = f"{message.message_id}|{channel}"
         rows.append(
             {
                 "project": project,
-                "notification_id": hashlib.sha256(key.encode()).hexdigest()[:32],
+                "notification_id": notification_id(message.message_id, channel),
                 "group_key": message.group_key,
                 "channel": channel,
                 "message": message.to_json(),
@@ -56,6 +55,17 @@ def intend(
         )
     writer.insert("notifications", rows)
     return rows
+
+
+def notification_id(message_id: str, channel: str) -> str:
+    """Of a message to a channel: the same for every try, and after every crash."""
+    return hashlib.sha256(f"{message_id}|{channel}".encode()).hexdigest()[:32]
+
+
+def known_ids(store: Store, ids: Sequence[str]) -> set[str]:
+    """Those of these notifications that were written down before, sent or not."""
+    rows = store.query(load_sql("outlay_analytics.alerting.sql", "notifications_known"), {"ids": list(ids)})
+    return {row["notification_id"] for row in rows}
 
 
 def deliver(

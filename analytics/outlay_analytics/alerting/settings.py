@@ -7,13 +7,17 @@ anomalies = true
 anomaly_floor_usd = "5"        # smaller anomalies raise no alert
 floor_usd = "1"                # least excess of the burn-rate and above-projection rules
 repeat_hours = 24
+daily = ["oncall"]             # who gets yesterday's report each day
+weekly = ["oncall"]            # who gets last week's on Mondays
+digest_hour = 8                # from which hour on
+digest_timezone = "UTC"        # of days, weeks and that hour
 smtp = "smtp://user:password@mail.example.com:587"
 smtp_from = "outlay@example.com"
 smtp_tls = true                # false: also send where the server offers no encryption
 
 [[alerts.channels]]
 name = "oncall"
-kind = "webhook"               # webhook, slack, pagerduty, alertmanager or email
+kind = "webhook"               # webhook, slack, pagerduty, alertmanager, email or apprise
 url = "https://hooks.example.com/outlay"
 secret = "signs every message"
 """
@@ -31,9 +35,11 @@ from pydantic import BeforeValidator, StrictBool, StrictStr, model_validator
 from pydantic.dataclasses import dataclass as table
 
 from outlay.errors import ConfigError
+from outlay_analytics.notify.apprise import open_url
 from outlay_analytics.notify.channels import Channel, parse_channel, refuse_address
 from outlay_analytics.notify.guarded_http import Allowed, RefusedAddress, check_numeric, check_soon
 from outlay_analytics.notify.send import Mail, Outbound
+from outlay_analytics.query.window import BadRequest, parse_timezone
 from outlay_collector.prices.tables import STRICT, Slips, read_table
 
 
@@ -51,6 +57,20 @@ def _hours(value: object) -> timedelta:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 24 * 365:
         raise ValueError("must be a number of hours from 0.1 to 8760")
     return timedelta(hours=float(value))
+
+
+def _hour(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 23:
+        raise ValueError("must be a whole hour from 0 to 23")
+    return value
+
+
+def _zone(value: object) -> str:
+    try:
+        parse_timezone(value if isinstance(value, str) else "")
+    except BadRequest as exc:
+        raise ValueError(f"is no time zone such as Europe/Berlin: {exc}") from None
+    return str(value)
 
 
 def _smtp(value: object) -> str:
@@ -75,6 +95,10 @@ class AlertsTable:
     anomaly_floor_usd: Usd = Decimal(5)
     floor_usd: Usd = Decimal(1)
     repeat_hours: Annotated[timedelta, BeforeValidator(_hours)] = timedelta(hours=24)
+    daily: tuple[StrictStr, ...] = ()
+    weekly: tuple[StrictStr, ...] = ()
+    digest_hour: Annotated[int, BeforeValidator(_hour)] = 8
+    digest_timezone: Annotated[str, BeforeValidator(_zone)] = "UTC"
     smtp: Annotated[str, BeforeValidator(_smtp)] = field(default="", repr=False)
     smtp_from: StrictStr = ""
     smtp_tls: StrictBool = True
@@ -97,6 +121,8 @@ class AlertSettings:
         anomalies: Whether anomalies raise alerts.
         anomaly_floor_usd: Least impact of an anomaly that raises one.
         floor_usd: Least excess of the burn-rate and above-projection rules.
+        daily, weekly: Who gets the report of yesterday each day, and of last week on Mondays.
+        digest_hour, digest_timezone: From which hour on, and of which zone it and the days are.
         repeat: How often a firing alert is told again.
         public_url: Where people reach the pages, for links; set by start-up.
     """
@@ -108,6 +134,10 @@ class AlertSettings:
     anomaly_floor_usd: Decimal = Decimal(5)
     floor_usd: Decimal = Decimal(1)
     repeat: timedelta = timedelta(hours=24)
+    daily: tuple[str, ...] = ()
+    weekly: tuple[str, ...] = ()
+    digest_hour: int = 8
+    digest_timezone: str = "UTC"
     public_url: str = "http://127.0.0.1:4318"
 
     def guard(self, url: str) -> None:
@@ -133,15 +163,17 @@ def parse_alerts(section: Mapping[str, Any]) -> AlertSettings:
             name = str(channel.get("name", ""))
             if not name or name in channels:
                 raise ConfigError(f"[[alerts.channels]] name {name!r} must be given, once")
-            channels[name] = parse_channel(channel)
+            channels[name] = parse_channel(channel, operator=True)
     slips.raise_all()  # who is told may be one of them
     allowed = Allowed()
     with slips.gathered():
         allowed = Allowed.parse(list(written.allow))
     named = dict(channels)
-    for entry in written.notify:
+    for entry in (*written.notify, *written.daily, *written.weekly):
         with slips.gathered():
             named[entry] = parse_channel(entry, channels)
+            if entry in (*written.daily, *written.weekly) and named[entry].kind == "alertmanager":
+                raise ConfigError(f"[alerts] {entry!r}: an Alertmanager takes alerts, no digest")
     slips.raise_all()
     for one in named.values():
         with slips.gathered():
@@ -155,12 +187,18 @@ def parse_alerts(section: Mapping[str, Any]) -> AlertSettings:
         anomaly_floor_usd=written.anomaly_floor_usd,
         floor_usd=written.floor_usd,
         repeat=written.repeat_hours,
+        daily=written.daily,
+        weekly=written.weekly,
+        digest_hour=written.digest_hour,
+        digest_timezone=written.digest_timezone,
     )
 
 
 def _refuse_unreachable(channel: Channel, allowed: Allowed) -> None:
     try:
-        if channel.url:
+        if channel.kind == "apprise":
+            open_url(channel.url)
+        elif channel.url:
             refuse_address(channel.url, lambda url: check_numeric(url, allowed))
     except RefusedAddress as exc:
         raise ConfigError(f"[alerts] {channel.name!r}: {exc}") from exc

@@ -1,7 +1,8 @@
 """Where alerts can be sent, and how an address in a budget's `notify` is read.
 
 A channel is a name from `[[alerts.channels]]` of outlay.toml, an address (`https://…`, `mailto:a@b.example`), or a
-table with `kind` and what that kind needs. An address on hooks.slack.com is a Slack channel, any other URL a webhook.
+table with `kind` and what that kind needs; one of kind `apprise` stands in outlay.toml alone. An address on
+hooks.slack.com is a Slack channel, any other URL a webhook.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 from outlay.errors import ConfigError
 from outlay_analytics.notify.guarded_http import RefusedAddress, check_form
 
-KINDS = ("webhook", "slack", "pagerduty", "alertmanager", "email")
+KINDS = ("webhook", "slack", "pagerduty", "alertmanager", "email", "apprise")
 PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
 _KEYS = {
     "webhook": {"url", "secret"},
@@ -24,6 +25,7 @@ _KEYS = {
     "pagerduty": {"routing_key", "url"},
     "alertmanager": {"url"},
     "email": {"to"},
+    "apprise": {"url"},
 }
 _ADDRESS = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
 
@@ -49,8 +51,12 @@ class Channel:
     to: tuple[str, ...] = ()
 
 
-def parse_channel(entry: object, named: Mapping[str, Channel] | None = None) -> Channel:
+def parse_channel(entry: object, named: Mapping[str, Channel] | None = None, *, operator: bool = False) -> Channel:
     """Read one entry of `notify`: a channel's name, an address, or a table.
+
+    Args:
+        named: The channels of outlay.toml.
+        operator: Whether it is one of them: only there may one be sent to by Apprise, which checks no address.
 
     Raises:
         ConfigError: Says what is wrong and what is allowed.
@@ -79,12 +85,14 @@ def parse_channel(entry: object, named: Mapping[str, Channel] | None = None) -> 
         table = dict(entry)
         name = str(table.pop("name", "")) or json.dumps(entry, sort_keys=True)
         kind = table.pop("kind", None) or table.pop("type", None) or next((k for k in KINDS if k in table), None)
-        if kind in table and kind in ("webhook", "slack", "alertmanager"):
+        if kind in table and kind in ("webhook", "slack", "alertmanager", "apprise"):
             table["url"] = table.pop(kind)
         elif kind in table and kind in ("pagerduty", "email"):
             table["routing_key" if kind == "pagerduty" else "to"] = table.pop(kind)
         if kind not in KINDS:
             raise ConfigError(f"notify: kind {kind!r} is not one of {', '.join(KINDS)}")
+        if kind == "apprise" and not operator:
+            raise ConfigError("notify: a channel of kind apprise stands in [[alerts.channels]]; give its name here")
         return _build(name, str(kind), table)
     raise ConfigError(f"notify: {entry!r} is neither a text nor a table")
 
@@ -102,7 +110,10 @@ def _build(name: str, kind: str, table: Mapping[str, Any]) -> Channel:
         raise ConfigError("notify: pagerduty needs a routing_key")
     to = table.get("to", ())
     to = (to,) if isinstance(to, str) else tuple(str(address).strip() for address in to)
-    if kind == "email":
+    if kind == "apprise":
+        if "://" not in url:
+            raise ConfigError("notify: apprise needs a url such as msteams://…")
+    elif kind == "email":
         bad = [address for address in to if not _ADDRESS.fullmatch(address)]
         if bad or not to:
             raise ConfigError(f"notify: {bad[0] if bad else ''!r} is not an e-mail address")

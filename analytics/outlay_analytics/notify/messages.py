@@ -19,6 +19,7 @@ from outlay_analytics.query.text import rfc3339, usd
 
 MOST = 20  # entries in full, where a receiver limits what it takes (Slack: 50 blocks)
 GROUP_LABELS = ("budget", "rule", "project")
+ADVICE_WORDS = {"lever": "cheapest lever", "month_end": "this month"}
 OPEN_END = "0001-01-01T00:00:00Z"
 _PAGERDUTY_SEVERITY = {"critical": "critical", "warning": "warning"}
 
@@ -56,6 +57,10 @@ class Message:
         entries: The alerts, most severe first.
         link: The page that explains it.
         sent_by: The public address of this Outlay.
+        lever: What would stop it at the least cost; empty where that is not known.
+        month_end: What the month is heading for.
+        chart: (day, USD) of what was spent, the oldest first; for letters.
+        text: What a digest says; it has no entries.
     """
 
     message_id: str
@@ -65,6 +70,10 @@ class Message:
     entries: tuple[Entry, ...]
     link: str
     sent_by: str
+    lever: str = ""
+    month_end: str = ""
+    chart: tuple[tuple[str, str], ...] = ()
+    text: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -73,6 +82,7 @@ class Message:
     def from_json(cls, text: str) -> Message:
         table = json.loads(text)
         table["entries"] = tuple(Entry(**entry) for entry in table["entries"])
+        table["chart"] = tuple((day, usd_) for day, usd_ in table.get("chart", ()))
         return cls(**table)
 
 
@@ -93,7 +103,8 @@ def driver_words(drivers: Sequence[Mapping[str, Any]], limit: int = 3) -> str:
 def alertmanager_v4(message: Message, receiver: str) -> dict[str, Any]:
     """The body of a webhook: Alertmanager's webhook format, version 4."""
     status = "resolved" if message.status == "resolved" else "firing"
-    alerts = [_alertmanager_alert(entry) for entry in message.entries]
+    alerts = [_alertmanager_alert(entry, message) for entry in message.entries]
+    shared = _shared([a["annotations"] for a in alerts])
     return {
         "version": "4",
         "groupKey": message.group_key,
@@ -102,7 +113,7 @@ def alertmanager_v4(message: Message, receiver: str) -> dict[str, Any]:
         "receiver": receiver,
         "groupLabels": _shared([{k: v for k, v in a["labels"].items() if k in GROUP_LABELS} for a in alerts]),
         "commonLabels": _shared([a["labels"] for a in alerts]),
-        "commonAnnotations": _shared([a["annotations"] for a in alerts]),
+        "commonAnnotations": shared if alerts else {"summary": message.title, "description": message.text},
         "externalURL": message.sent_by,
         "alerts": alerts,
     }
@@ -111,13 +122,13 @@ def alertmanager_v4(message: Message, receiver: str) -> dict[str, Any]:
 def alertmanager_api(message: Message) -> list[dict[str, Any]]:
     """The body of `POST /api/v2/alerts` of an Alertmanager."""
     out = []
-    for alert in (_alertmanager_alert(entry) for entry in message.entries):
+    for alert in (_alertmanager_alert(entry, message) for entry in message.entries):
         kept = {key: alert[key] for key in ("labels", "annotations", "startsAt", "generatorURL")}
         out.append(kept if alert["endsAt"] == OPEN_END else {**kept, "endsAt": alert["endsAt"]})
     return out
 
 
-def _alertmanager_alert(entry: Entry) -> dict[str, Any]:
+def _alertmanager_alert(entry: Entry, message: Message) -> dict[str, Any]:
     annotations = {
         "summary": entry.summary,
         "description": entry.description,
@@ -125,6 +136,7 @@ def _alertmanager_alert(entry: Entry) -> dict[str, Any]:
         "since": entry.starts_at,
         "silence": entry.silence,
     }
+    annotations |= {name: text for name, text in advice_of(message).items() if entry.status == "firing"}
     for name in ("actual_usd", "expected_usd"):
         if getattr(entry, name) is not None:
             annotations[name] = getattr(entry, name)
@@ -139,6 +151,12 @@ def _alertmanager_alert(entry: Entry) -> dict[str, Any]:
     }
 
 
+def advice_of(message: Message) -> dict[str, str]:
+    """What would stop it and where the month is heading, as far as that is known."""
+    found = {"lever": message.lever, "month_end": message.month_end}
+    return {name: text for name, text in found.items() if text}
+
+
 def _shared(tables: Sequence[Mapping[str, str]]) -> dict[str, str]:
     if not tables:
         return {}
@@ -148,6 +166,11 @@ def _shared(tables: Sequence[Mapping[str, str]]) -> dict[str, str]:
 def plain_text(message: Message) -> str:
     """The message for e-mail and for Slack's fallback."""
     lines = [message.title, ""]
+    lines += [f"{ADVICE_WORDS[name]}: {text}" for name, text in advice_of(message).items()]
+    if len(lines) > 2:
+        lines.append("")
+    if message.text:
+        lines += [message.text, f"look: {message.link}", ""]
     for entry in message.entries:
         lines += [
             f"{entry.summary}",
@@ -176,6 +199,14 @@ def slack_blocks(message: Message) -> dict[str, Any]:
         )
         words = f"{_slack_escape(entry.description)}\n<{entry.link}|Look> · {_slack_escape(entry.silence)}"
         blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": words[:2000]}]})
+    lines = [f"*{ADVICE_WORDS[name].capitalize()}*\n{text}" for name, text in advice_of(message).items()]
+    if lines:
+        said = [{"type": "mrkdwn", "text": _slack_escape(text)[:2000]} for text in lines]
+        blocks.append({"type": "section", "fields": said})
+    if message.text:
+        words = f"```{_slack_escape(message.text)[:2900]}```"
+        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": words}})
+        blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": f"<{message.link}|Look>"}]})
     if more(message):
         blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": _slack_escape(more(message))}]})
     return {"text": _slack_escape(message.title), "blocks": blocks}
@@ -187,6 +218,8 @@ def _slack_escape(text: str) -> str:
 
 def pagerduty_event(message: Message, routing_key: str) -> dict[str, Any]:
     """One PagerDuty event (Events API v2) for a message; the key of its group joins trigger and resolve."""
+    if not message.entries:
+        return _pagerduty_change(message, routing_key)
     lead = message.entries[0]
     alone = len(message.entries) == 1
     return {
@@ -210,10 +243,20 @@ def pagerduty_event(message: Message, routing_key: str) -> dict[str, Any]:
                 "expected_usd": lead.expected_usd,
                 "drivers": lead.drivers,
                 "silence": lead.silence,
+                **advice_of(message),
                 "parts": [f"{entry.status}: {entry.description}" for entry in message.entries[1 : 1 + MOST]],
                 "more": more(message),
             },
         },
+    }
+
+
+def _pagerduty_change(message: Message, routing_key: str) -> dict[str, Any]:
+    """A change event, which opens no incident."""
+    return {
+        "routing_key": routing_key,
+        "payload": {"summary": message.title[:1024], "source": "outlay", "custom_details": {"text": message.text}},
+        "links": [{"href": message.link, "text": "Look"}],
     }
 
 

@@ -14,21 +14,20 @@ import json
 import smtplib
 import ssl
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.utils import format_datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from outlay.errors import ConfigError
+from outlay_analytics.notify.apprise import send_by
 from outlay_analytics.notify.channels import Channel
 from outlay_analytics.notify.guarded_http import TIMEOUT_S, Allowed, RefusedAddress, check_url, post
+from outlay_analytics.notify.letters import letter
 from outlay_analytics.notify.messages import (
     Message,
     alertmanager_api,
     alertmanager_v4,
     pagerduty_event,
-    plain_text,
     slack_blocks,
 )
 
@@ -80,8 +79,11 @@ def send(channel: Channel, message: Message, *, now: datetime, outbound: Outboun
     try:
         if channel.kind == "email":
             return _mail(channel, message, outbound.mail, now)
+        if channel.kind == "apprise":
+            taken = send_by(channel.url, message)
+            return Delivery(taken, not taken, "" if taken else "Apprise could not send it; the server's log says why")
         bodies = _bodies(channel, message)
-        target = check_url(channel.url, outbound.allowed)
+        target = check_url(_address(channel, message), outbound.allowed)
         for body in bodies:
             status = post(target, body, _headers(channel, message, body, now))
             if not 200 <= status < 300:
@@ -93,6 +95,12 @@ def send(channel: Channel, message: Message, *, now: datetime, outbound: Outboun
         return Delivery(False, True, f"the certificate is not trusted: {exc.verify_message}")
     except (OSError, http.client.HTTPException, smtplib.SMTPException) as exc:
         return Delivery(False, True, f"{type(exc).__name__}: {_short(exc)}")
+
+
+def _address(channel: Channel, message: Message) -> str:
+    """Where a channel takes a message; PagerDuty has a place of its own for what is no incident, such as a digest."""
+    is_change = channel.kind == "pagerduty" and not message.entries
+    return channel.url.replace("/v2/enqueue", "/v2/change/enqueue") if is_change else channel.url
 
 
 def _bodies(channel: Channel, message: Message) -> list[bytes]:
@@ -136,13 +144,6 @@ def _refused(status: int) -> Delivery:
 def _mail(channel: Channel, message: Message, mail: Mail, now: datetime) -> Delivery:
     if not mail.url or not mail.sender:
         return Delivery(False, False, "e-mail needs alerts.smtp and alerts.smtp_from in outlay.toml")
-    letter = EmailMessage()
-    letter["Subject"] = " ".join(message.title.split())[:200]
-    letter["From"] = mail.sender
-    letter["To"] = ", ".join(channel.to)
-    letter["Date"] = format_datetime(now.astimezone(UTC))
-    letter["Message-ID"] = f"<{message.message_id}@{mail.sender.rpartition('@')[2].strip('<> ')}>"
-    letter.set_content(plain_text(message))
     parts = urlsplit(mail.url)
     host, secure = parts.hostname or "", parts.scheme == "smtps"
     server: smtplib.SMTP
@@ -159,7 +160,7 @@ def _mail(channel: Channel, message: Message, mail: Mail, now: datetime) -> Deli
             return Delivery(False, True, f"{host}: {NO_TLS}")
         if parts.username:
             server.login(unquote(parts.username), unquote(parts.password or ""))
-        server.send_message(letter)
+        server.send_message(letter(message, mail.sender, channel.to, now))
     return Delivery(True)
 
 

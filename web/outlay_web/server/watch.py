@@ -9,6 +9,7 @@ from outlay_analytics.alerting import evaluate
 from outlay_analytics.alerting.outbox import deliver
 from outlay_analytics.alerting.rounds import Rounds
 from outlay_analytics.alerting.settings import AlertSettings
+from outlay_analytics.digest import send_digests
 from outlay_collector.jobs import WorkerThread
 from outlay_collector.store import Store
 from outlay_collector.store.lease import Fence
@@ -20,6 +21,7 @@ KEYS_S = 5.0
 LAST_USED_S = 60.0
 BUDGETS_S = 60.0
 ANOMALIES_S = 900.0
+DIGESTS_S = 300.0
 BILLS_S = 300.0
 PATIENCE_S = 300.0
 
@@ -61,6 +63,8 @@ class Alerts:
         """Judge on `thread` from now on."""
         thread.add("alerts", BUDGETS_S, self.judge_budgets)
         thread.add("anomalies", ANOMALIES_S, self.judge_anomalies)
+        if self._configured.daily or self._configured.weekly:
+            thread.add("digests", DIGESTS_S, self.send_digests)
         if self._ctx.config.get("bills"):
             thread.add("explained bills", BILLS_S, self.judge_bills)
 
@@ -85,6 +89,15 @@ class Alerts:
         find = finder(ctx, PATIENCE_S)
         projects = status.projects(ctx)
         evaluate.evaluate_anomalies(ctx.store, self._writer, ctx.now(), self._settings(), projects, find)
+
+    def send_digests(self) -> None:
+        """Yesterday's report, or last week's, to those who want it and have not had it."""
+        if not self._lease.held():
+            return
+        self._catch_up()
+        ctx, now = self._ctx, self._ctx.now()
+        find = finder(ctx, PATIENCE_S)
+        send_digests(ctx.store, self._writer, now, self._settings(), status.projects(ctx), ctx.config["budgets"], find)
 
     def judge_bills(self) -> None:
         """How much of each project's bills is explained."""
