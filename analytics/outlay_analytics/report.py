@@ -15,7 +15,8 @@ from outlay_analytics.explain.change import outline
 from outlay_analytics.forecast.projection import LEARN, LEAST
 from outlay_analytics.forecast.seasonal import forecast
 from outlay_analytics.forecast.spend import money
-from outlay_analytics.query.calendar import spend_series, with_window
+from outlay_analytics.query.calendar import with_window
+from outlay_analytics.query.incident_excess import learned_series
 from outlay_analytics.query.text import usd
 from outlay_analytics.query.window import BadRequest, Scope, Window, parse_timezone
 from outlay_analytics.questions.spend import spend
@@ -110,7 +111,7 @@ def _unusual(
 
 def _expected(store: Store, scope: Scope, window: Window) -> dict[str, Decimal] | None:
     """What the days before let one expect of this one."""
-    series = spend_series(store, with_window(scope, window.start - LEARN, window.start), "day").since_first()
+    series = learned_series(store, with_window(scope, window.start - LEARN, window.start), "day").since_first()
     if len(series.usd) < LEAST:
         return None
     found = forecast(series.learned, None, "D", 1)

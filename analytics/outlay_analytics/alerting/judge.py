@@ -28,6 +28,7 @@ from outlay_analytics.alerting.sums import Asked
 from outlay_analytics.forecast.projection import LEARN, LEAST, elapsed_share, look_ahead
 from outlay_analytics.forecast.seasonal import forecast
 from outlay_analytics.query.calendar import spend_series, start_of, with_window
+from outlay_analytics.query.incident_excess import learned_series
 from outlay_analytics.query.spend_source import one_look
 from outlay_analytics.query.together import asked_together
 from outlay_analytics.query.window import Window
@@ -141,7 +142,7 @@ def _rules(store: Store, budget: Budget, settings: AlertSettings, now: datetime)
 def _expected_by_now(store: Store, budget: Budget, period: Window, now: datetime) -> float | None:
     """What the forecast made when the period began expects to be spent by now; None without two weeks of history."""
     scope = budget.question()
-    before = spend_series(store, with_window(scope, period.start - LEARN, period.start), "day")
+    before = learned_series(store, with_window(scope, period.start - LEARN, period.start), "day")
     history = before.since_first().learned
     if len(history) < max(14, LEAST):
         return None

@@ -18,6 +18,7 @@ import numpy as np
 from outlay_analytics.forecast.seasonal import forecast
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.calendar import period_window, spend_series, spent, start_of, with_window
+from outlay_analytics.query.incident_excess import learned_series
 from outlay_analytics.query.window import Scope, Window, parse_timezone
 from outlay_collector.store import Store
 
@@ -59,7 +60,7 @@ def look_ahead(store: Store, scope: Scope, period: Literal["day", "week", "month
     step: Literal["hour", "day"] = "hour" if period == "day" else "day"
     here = start_of(now, step, scope.timezone)
     learn_from = min(window.start, here - (LEARN_HOURS if step == "hour" else LEARN))
-    series = spend_series(store, with_window(scope, start_of(learn_from, step, scope.timezone), now), step)
+    series = learned_series(store, with_window(scope, start_of(learn_from, step, scope.timezone), now), step)
     so_far = spent(store, with_window(scope, window.start, now))
     complete = series.until(here).since_first()
     if len(complete.usd) < LEAST:
@@ -71,7 +72,7 @@ def look_ahead(store: Store, scope: Scope, period: Literal["day", "week", "month
     left = 1.0 - elapsed_share(store, scope, now) if step == "day" else 1.0 - (now - here) / timedelta(hours=1)
     rest = rest_of(found["total"], float(found["mean"][0]), left)
     total = {name: float(so_far) + rest[name] for name in NAMES}
-    note = complete.gap_note(scope.timezone)
+    note = "; ".join(note for note in (complete.gap_note(scope.timezone), complete.excess_note()) if note)
     if len(complete.usd) < 14:
         note = f"only {len(complete.usd)} complete intervals to learn from"
     return Projection(window, so_far, total, note)

@@ -6,17 +6,19 @@ the intervals really are and whether the forecast beats repeating last week; whe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-from outlay_analytics.forecast.projection import LEARN, LEARN_HOURS, LEAST, NAMES, look_ahead
+from outlay_analytics.forecast.overlays import laid_over, parse_overlays, shown
+from outlay_analytics.forecast.projection import LEARN, LEARN_HOURS, LEAST, NAMES, Projection, look_ahead
 from outlay_analytics.forecast.seasonal import filled, forecast
 from outlay_analytics.query.arrays import Floats
-from outlay_analytics.query.calendar import Series, next_start, spend_series, start_of, with_window
+from outlay_analytics.query.calendar import Series, next_start, start_of, with_window
+from outlay_analytics.query.incident_excess import learned_series
 from outlay_analytics.query.window import BadRequest, Scope
 from outlay_collector.store import Store
 
@@ -34,6 +36,7 @@ def spend_forecast(
     interval: str = "day",
     budget_usd: Decimal | None = None,
     now: datetime | None = None,
+    overlays: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Forecast the spend of a scope.
 
@@ -43,11 +46,13 @@ def spend_forecast(
         horizon_days: How far ahead, in days.
         interval: `hour` or `day`.
         budget_usd: What `probability_over` is about; none: unknown.
+        overlays: What is planned, see `overlays.py`.
         now: The present; a window that ends before it is forecast from its end, as of then.
 
     Returns:
         `history`, `forecast` (`time`, `mean_usd`, `lo80_usd` …, None where history is too short), `month_end`,
-        `backtest`, `notes` (what cannot be said, and why).
+        `backtest`, `overlays` and `scenario` (the forecast's rows with them; empty without), `notes` (what cannot be
+        said, and why). `month_end` has `scenario_mean_usd`, None without overlays or where the horizon ends before it.
 
     Raises:
         BadRequest: If the interval or horizon is not allowed.
@@ -62,32 +67,51 @@ def spend_forecast(
     step = "hour" if interval == "hour" else "day"
     here = start_of(as_of, step, scope.timezone)
     learned = _complete(store, scope, step, here, as_of)
-    shown = [at for at in learned.times if at >= scope.window.start]
+    visible = [at for at in learned.times if at >= scope.window.start]
     known = dict(zip(learned.times, learned.usd, strict=True))
     series = learned.since_first()
     notes: list[str] = []
     rows = _ahead(series, here, step, steps, scope.timezone, notes)
     projection = look_ahead(store, scope, "month", as_of)
+    planned = parse_overlays(overlays, as_of, scope.timezone)
+    scenario = laid_over(rows, planned, step, scope.timezone) if planned else []
     tested = backtest(series.learned, "h" if step == "hour" else "D")
-    notes += [note for note in (series.gap_note(scope.timezone),) if note]
+    notes += [note for note in (series.gap_note(scope.timezone), series.excess_note()) if note]
     if tested["cases"] and not tested["beats_seasonal_naive"]:
         notes.append("on this series the forecast has not been better than repeating last week")
-    if projection.note and projection.note not in notes:
+    if projection.note and projection.note not in "; ".join(notes):
         notes.append(projection.note)
     return {
         "as_of": as_of,
-        "history": [{"time": at, "cost_usd": known[at]} for at in shown],
+        "history": [{"time": at, "cost_usd": known[at]} for at in visible],
         "forecast": rows,
         "month_end": {
             "window": {"start": projection.window.start, "end": projection.window.end},
             "spent_usd": projection.spent_usd,
             **{f"{name}_usd": money(projection.total[name]) if projection.total else None for name in NAMES},
+            "scenario_mean_usd": _month_with(rows, scenario, projection),
             "budget_usd": budget_usd,
             "probability_over": None if budget_usd is None else projection.probability_over(budget_usd),
         },
+        "overlays": [shown(one) for one in planned],
+        "scenario": scenario,
         "backtest": tested,
         "notes": notes,
     }
+
+
+def _month_with(
+    rows: Sequence[Mapping[str, Any]], scenario: Sequence[Mapping[str, Any]], projection: Projection
+) -> Decimal | None:
+    """The month's expected end with what is planned, None where that cannot be said."""
+    end = projection.window.end
+    if not scenario or not projection.total or next_start(rows[-1]["time"], "day", "UTC") < end:
+        return None
+    pairs = [(row, other) for row, other in zip(rows, scenario, strict=True) if row["time"] < end]
+    if any(row["mean_usd"] is None for row, _ in pairs):
+        return None
+    more = sum((other["mean_usd"] - row["mean_usd"] for row, other in pairs), Decimal(0))
+    return money(projection.total["mean"]) + more
 
 
 def _complete(store: Store, scope: Scope, step: str, here: datetime, as_of: datetime) -> Series:
@@ -96,7 +120,7 @@ def _complete(store: Store, scope: Scope, step: str, here: datetime, as_of: date
     first = start_of(min(scope.window.start, here - back), step, scope.timezone)
     if step == "hour":
         first = max(first, start_of(here - timedelta(days=92), step, scope.timezone))
-    return spend_series(store, with_window(scope, first, as_of), "hour" if step == "hour" else "day").until(here)
+    return learned_series(store, with_window(scope, first, as_of), "hour" if step == "hour" else "day").until(here)
 
 
 def _ahead(

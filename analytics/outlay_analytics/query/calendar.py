@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -12,6 +13,7 @@ import numpy as np
 
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.spend_source import spend_source
+from outlay_analytics.query.text import usd as in_words
 from outlay_analytics.query.together import rows_together
 from outlay_analytics.query.window import Interval, Scope, Window, parse_timezone
 from outlay_collector.store import Row, Store, load_sql
@@ -32,12 +34,14 @@ class Series:
     Attributes:
         times: Their starts.
         usd: What was spent in each.
+        excess: What recorded incidents added, by start (see incident_excess.py).
         gaps: Those in which nothing arrived from the whole project though something usually does.
     """
 
     times: list[datetime]
     usd: list[Decimal]
     gaps: frozenset[datetime] = frozenset()
+    excess: Mapping[datetime, Decimal] = field(default_factory=dict)
 
     @property
     def values(self) -> Floats:
@@ -45,20 +49,30 @@ class Series:
 
     @property
     def learned(self) -> Floats:
-        """As `values`, but unknown (NaN) in gaps: what did not arrive did not cost nothing."""
+        """As `values` without what incidents added, and unknown (NaN) in gaps: what did not arrive was not free."""
         return np.array(
-            [np.nan if at in self.gaps else float(usd) for at, usd in zip(self.times, self.usd, strict=True)]
+            [
+                np.nan if at in self.gaps else float(max(usd - self.excess.get(at, ZERO), ZERO))
+                for at, usd in zip(self.times, self.usd, strict=True)
+            ]
         )
 
     def since_first(self) -> Series:
         """Without the intervals before anything was spent."""
         first = next((k for k, amount in enumerate(self.usd) if amount), len(self.usd))
-        return Series(self.times[first:], self.usd[first:], self.gaps)
+        return replace(self, times=self.times[first:], usd=self.usd[first:])
 
     def until(self, end: datetime) -> Series:
         """The intervals that begin before `end`."""
         count = bisect_left(self.times, end)
-        return Series(self.times[:count], self.usd[:count], self.gaps)
+        return replace(self, times=self.times[:count], usd=self.usd[:count])
+
+    def excess_note(self) -> str:
+        """How much of incidents is not learned from, empty if there is none."""
+        held = [self.excess[at] for at in self.times if at in self.excess]
+        if not held:
+            return ""
+        return f"{in_words(sum(held, ZERO))} that incidents added are not learned from"
 
     def gap_note(self, timezone: str) -> str:
         """Which days with gaps are not learned from, empty if there are none."""

@@ -43,7 +43,7 @@ DAY = 24 * HOUR
 INTERNAL = {"repeated": Dimension("if(c.attempt > 1, '1', '')", "if(h.repeated, '1', '')")}
 
 Hours = tuple[list[int], ...]  # clean, open, …
-_seen: ContextVar[dict[tuple[Store, str, str], Hours] | None] = ContextVar("outlay_hours_seen", default=None)
+_seen: ContextVar[dict[tuple[Store, str, str], Any] | None] = ContextVar("outlay_hours_seen", default=None)
 
 
 @contextmanager
@@ -367,16 +367,24 @@ def _clean_hours(store: Store, project: str, first: int, last: int) -> Hours:
     return _looked_up(store, "source_clean_hours", params, ("clean", "open", "latency_days"))
 
 
+def once(key: tuple[Store, str, str], look: Callable[[], Any]) -> Any:
+    """What `look` answers; within `one_look` it is asked once for a key."""
+    seen = _seen.get()
+    if seen is None:
+        return look()
+    if key not in seen:
+        seen[key] = look()
+    return seen[key]
+
+
 def _looked_up(store: Store, file: str, params: Mapping[str, Any], columns: tuple[str, ...]) -> Hours:
     """Lists of instants that a statement gives in one row; within `one_look` it is asked once."""
-    seen = _seen.get()
-    key = (store, file, repr(params))
-    if seen is not None and key in seen:
-        return seen[key]
-    rows = store.query(load_sql(SQL, file), params)
-    found = tuple(list(rows[0][name]) if rows else [] for name in columns)
-    if seen is not None:
-        seen[key] = found
+
+    def look() -> Hours:
+        rows = store.query(load_sql(SQL, file), params)
+        return tuple(list(rows[0][name]) if rows else [] for name in columns)
+
+    found: Hours = once((store, file, repr(params)), look)
     return found
 
 

@@ -146,7 +146,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             raise Problem(404, f"no cascade {name[:80]!r} in this window")
         return table(query, found, "rows", ["threshold", "escalation_rate", "cost_per_run_usd", "quality"])
 
-    own = ("horizon", "interval", "budget_usd", "format")
+    own = ("horizon", "interval", "budget_usd", "overlay", "format")
 
     @routes.get("/forecast", openapi_extra=documented(*own, interval=tuple(forecast.MOST_STEPS)), tags=["answers"])
     def get_forecast(request: Request) -> Response:
@@ -159,6 +159,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             interval=query.get("interval", "day"),
             budget_usd=_usd(query.get("budget_usd")),
             now=ctx.now(),
+            overlays=query.names("overlay"),
         )
         return table(query, found, "forecast", FORECAST_COLUMNS)
 

@@ -149,19 +149,28 @@ def add_commands(app: click.Group) -> None:
     @click.option("--horizon", metavar="DAYS", help="How far ahead: 30d.")
     @interval_option
     @click.option("--budget-usd", metavar="USD", help="Budget of the month.")
+    @click.option("--overlay", metavar="PLAN", multiple=True, help="What is planned: 2026-12-01:+25%:launch.")
     @fail_over_option
     def forecast(
-        ask: Ask, horizon: str | None, interval: str | None, budget_usd: str | None, fail_over: Decimal | None
+        ask: Ask,
+        horizon: str | None,
+        interval: str | None,
+        budget_usd: str | None,
+        overlay: tuple[str, ...],
+        fail_over: Decimal | None,
     ) -> None:
         """Spend to come, with intervals."""
         own: dict[str, Any] = {"horizon": horizon, "interval": interval, "budget_usd": budget_usd}
-        found = ask.show("/forecast", "forecast", FORECAST, **own)
+        own["overlay"] = ",".join(overlay) or None
+        found = ask.show("/forecast", "scenario" if overlay else "forecast", FORECAST, **own)
         if ask.form == "text":
             if not any(Decimal(row["cost_usd"] or 0) for row in found["history"]):
                 warn_unknown_filter(ask)
             if found.get("month_end"):
                 mean, low, high = (cell(found["month_end"][f"{name}_usd"], "_usd") for name in ("mean", "lo80", "hi80"))
                 print(f"month's end {mean} USD (80%: {low} to {high})")
+                if found["month_end"]["scenario_mean_usd"] is not None:
+                    print(f"as planned {cell(found['month_end']['scenario_mean_usd'], '_usd')} USD")
         if fail_over is not None:
             found = found or ask.get("/forecast", **own)
             why = unknown_filter(ask) or "there is too little past to tell"

@@ -22,7 +22,7 @@ from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import View
 from outlay_web.services import anomalies as unusual
 
-ALLOWED = ("horizon", "budget_usd")
+ALLOWED = ("horizon", "budget_usd", "overlay")
 HORIZONS = (("7d", "7 days"), ("14d", "14 days"), ("30d", "30 days"), ("60d", "60 days"))
 WAIT_S = 0.3
 
@@ -46,6 +46,7 @@ def page(view: View) -> Page:
         interval="day",
         budget_usd=given if given is not None else budgeted(view),
         now=view.now,
+        overlays=[one.strip() for one in view.get("overlay").split(",") if one.strip()],
     )
     question = "What will the month cost?"
     if not any(row["cost_usd"] for row in found["history"]) and not found["month_end"]["spent_usd"]:
@@ -62,6 +63,7 @@ def page(view: View) -> Page:
         "horizon": horizon,
         "horizons": HORIZONS,
         "budget": view.get("budget_usd"),
+        "overlay": view.get("overlay"),
     }
     return Page("forecast.html", "Forecast", question, data)
 
@@ -197,6 +199,9 @@ def daily_figure(view: View, found: Row, odd: Sequence[Row]) -> Figure:
     joint = max((i for i, value in enumerate(spent) if value is not None), default=None)
     if joint is not None and mean[joint] is None:
         mean[joint] = spent[joint]  # the future begins where the past ends
+    planned = []
+    if found["scenario"]:
+        planned.append(Line("as planned", _spread(steps, index, found["scenario"], "mean_usd"), 2, dashed=True))
     marks: dict[int, Marker] = {}
     for one in odd:
         i = index.get(floor(one["started_at"], "day", view.timezone))
@@ -207,7 +212,7 @@ def daily_figure(view: View, found: Row, odd: Sequence[Row]) -> Figure:
         "forecast",
         "Spend per day, and what to expect",
         steps,
-        [Line("spent", spent, 1, area=True), Line("expected", mean, 4, dashed=True)],
+        [Line("spent", spent, 1, area=True), Line("expected", mean, 4, dashed=True), *planned],
         bands=bands,
         markers=[*around.markers, *marks.values()],
         stretches=around.stretches,

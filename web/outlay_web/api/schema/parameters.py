@@ -17,7 +17,7 @@ from outlay_web.api.schema.shapes import SCORE, TAG, TEXT, USD, Schema, either, 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
 ORIGINS = ("catalogue", "correction", "overlay", "discount")
-COMMAS = ("group_by", "shared", "tags")
+COMMAS = ("group_by", "overlay", "shared", "tags")
 KEY: Schema = {"type": "string", "minLength": 1}
 DIMENSION = either(one_of(DIMENSIONS), {"type": "string", "pattern": TAG})
 SCOPE: dict[str, tuple[str, Schema]] = {
@@ -59,6 +59,7 @@ OWN: dict[str, tuple[str, Schema]] = {
     "focus": ("Version of FOCUS; default 1.2.", one_of(FOCUS_VERSIONS)),
     "format": ("json or csv; default json.", one_of(("json", "csv"))),
     "group_by": ("Dimensions with commas.", listed(DIMENSION) | {"maxItems": MAX_GROUPS, "uniqueItems": True}),
+    "overlay": ("What is planned, with commas: 2026-12-01:+25%:launch or 2026-12-01..2026-12-15:-40usd.", listed(TEXT)),
     "horizon": ("How far ahead, in days: 30d.", {"type": "string", "pattern": r"^\d{1,4}[dw]?$"}),
     "interval": ("Step of the rows.", one_of(INTERVALS)),
     "limit": (

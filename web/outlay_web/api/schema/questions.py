@@ -163,10 +163,14 @@ FORECAST = record(
                 "window": part("Window"),
                 "spent_usd": USD,
                 **BOUNDS_USD,
-                "budget_usd": maybe(USD),
+                **each("scenario_mean_usd budget_usd", maybe(USD)),
                 "probability_over": maybe(RATIO),
             }
         ),
+        "overlays": listed(
+            record({"name": TEXT, "first": DAY, "last": maybe(DAY), "share": maybe(NUMBER), "usd_per_day": maybe(USD)})
+        ),
+        "scenario": listed(record({"time": INSTANT, **BOUNDS_USD})),
         "backtest": record(
             {
                 "mase": maybe(NUMBER),
