@@ -2,7 +2,7 @@
 # make check  lint and types                                make lock   refresh the locked dependencies
 # make docs   print docs/ pages that come from the code     make prices compile the price list that ships
 # make prices-audit   compare that list with another one (ARGS="--package litellm --json")
-# make clients  the SDK's tests with client libraries that share no environment with the others
+# make clients  the SDK's tests with client libraries that share no environment with the others, and examples/node
 
 PY ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell command -v $(p) 2>/dev/null)))
 VENV := .venv
@@ -13,7 +13,7 @@ DEV := $(VENV)/.dev-installed
 # Bytecode is kept whatever the shell says: the tests start hundreds of programs, and each would compile all it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test clients check lint types lock prices prices-audit docs browser redis clean
+.PHONY: demo test clients node check lint types lock prices prices-audit docs browser redis clean
 
 demo: $(SERVER)
 	@$(BIN)/outlay demo
@@ -28,6 +28,12 @@ clients: $(BIN)/python
 	$(call CLIENT,litellm>=1.106,litellm)
 	$(call CLIENT,llama-index-llms-openai>=0.7,llama_index)
 	$(call CLIENT,instructor>=1.17,instructor)
+	$(MAKE) node
+
+# The examples in JavaScript, each with what npm installs for it, against the fake provider.
+node: $(DEV)
+	for example in examples/node/*/; do (cd $$example && npm install --no-audit --no-fund --no-package-lock) || exit 1; done
+	$(BIN)/python -m pytest -q tests/integration/test_node_examples.py
 
 check: lint types
 

@@ -43,17 +43,20 @@ def test_the_first_of_the_documented_order_counts_wherever_it_stands(world: Worl
 
 
 def test_a_root_span_s_name_is_a_feature_where_its_library_s_users_name_it(world: World) -> None:
-    for scope in ("langfuse-sdk", "langsmith", "logfire", "mlflow.tracing"):
+    langchain = ("openinference.instrumentation.langchain", "@arizeai/openinference-instrumentation-langchain")
+    for scope in ("langfuse-sdk", "langsmith", "logfire", "mlflow.tracing", *langchain):
         world.span(f"answer {scope}", {}, trace=scope, scope=scope)
         world.span(f"step {scope}", {}, parent=f"answer {scope}", trace=scope, scope=scope)
         world.span(f"call {scope}", usage(10, 1), parent=f"step {scope}", trace=scope, scope=scope)
         world.span(f"alone {scope}", usage(20, 1), trace=f"alone {scope}", scope=scope)
+    world.span("RunnableSequence", {}, trace="nameless", scope=langchain[0])  # as LangChain names it
+    world.span("call nameless", usage(10, 1), parent="RunnableSequence", trace="nameless", scope=langchain[0])
     world.span("job", {}, trace="other", scope="my.app")
     world.span("call other", usage(10, 1), parent="job", trace="other")
     found = features(world)
-    for scope in ("langfuse-sdk", "langsmith", "logfire", "mlflow.tracing"):
+    for scope in ("langfuse-sdk", "langsmith", "logfire", "mlflow.tracing", *langchain):
         assert (found[f"call {scope}"], found[f"alone {scope}"]) == (f"answer {scope}", "shop")
-    assert found["call other"] == "shop"
+    assert (found["call other"], found["call nameless"]) == ("shop", "shop")
 
 
 def test_a_route_counts_where_a_server_says_it_and_a_service_where_somebody_named_it(world: World) -> None:

@@ -52,6 +52,7 @@ DIALECTS: tuple[Dialect, ...] = (
     openinference.PROVIDER,
     openinference.ANTHROPIC_OLD,
     openinference.FRAMEWORK,
+    openinference.LANGCHAIN,
     openinference.LANGCHAIN_OLD,
     openinference.HAYSTACK,
     langfuse.TABLE,

@@ -68,6 +68,16 @@ FEATURE: tuple[Source, ...] = (
     Source("agent_name"),
     Source("gen_ai.workflow.name"),
     Source(dialects=("logfire", "mlflow"), outermost=True),
+    Source(
+        dialects=("openinference_langchain", "openinference_langchain_old"),
+        outermost=True,
+        not_a_name=(  # LangChain's own classes, where no run was named
+            *("RunnableSequence", "RunnableParallel", "RunnableMap", "RunnableLambda", "RunnableBranch"),
+            *("RunnableAssign", "RunnablePassthrough", "RunnableRetry", "RunnableWithFallbacks", "RunnableAgent"),
+            *("RunnableWithMessageHistory", "AgentExecutor", "LangGraph", "CompiledStateGraph", "LLMChain"),
+            *("ChatPromptTemplate", "PromptTemplate", "StrOutputParser", "StringOutputParser", "JsonOutputParser"),
+        ),
+    ),
     Source("http.route", server_only=True),
 )
 """Ways to say a feature, in order. After them all the service's name, where the span is not Outlay's own."""

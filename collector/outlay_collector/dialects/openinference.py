@@ -75,7 +75,7 @@ ANTHROPIC_OLD = replace(
 
 FRAMEWORK = Dialect(
     name="openinference_framework",
-    title="OpenInference for frameworks (LangChain, LlamaIndex, CrewAI, OpenAI Agents …)",
+    title="OpenInference for frameworks (LlamaIndex, CrewAI, OpenAI Agents …)",
     scopes=("openinference.", "@arizeai/openinference"),
     marks=("openinference.span.kind",),
     rank=40,
@@ -83,12 +83,19 @@ FRAMEWORK = Dialect(
     usage=_RESPONSE,
 )
 
-LANGCHAIN_OLD = replace(
+LANGCHAIN = replace(
     FRAMEWORK,
+    name="openinference_langchain",
+    title="OpenInference for LangChain",
+    scopes=("openinference.instrumentation.langchain", "@arizeai/openinference-instrumentation-langchain"),
+    marks=(),
+)
+
+LANGCHAIN_OLD = replace(
+    LANGCHAIN,
     name="openinference_langchain_old",
     title="OpenInference for LangChain before 0.1.52",
     scopes=("openinference.instrumentation.langchain@<0.1.52",),
-    marks=(),
     input_excludes_cached=("anthropic",),
     notes=("Prompt counts of Anthropic's models leave cached tokens out where these are told.",),
 )

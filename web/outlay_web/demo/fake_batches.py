@@ -104,7 +104,7 @@ def _openai_lines(identity: str, batch: Batch, url: str) -> bytes:
         if answer.status >= 400:
             body: Json = {"error": {"message": answer.error, "type": answer.error, "code": answer.error}}
         elif batch.endpoint.endswith("/embeddings"):
-            body = formats.openai_embeddings(answer, 1)
+            body = formats.openai_embeddings(answer, 1, "base64")
         elif batch.endpoint.endswith("/responses"):
             body = {**formats.openai_response(answer), "created_at": batch.created_s + 60}
         else:

@@ -196,7 +196,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(iter([b"ID3" + bytes(2000)]), answer, "audio/mpeg")
         elif path.endswith("/embeddings") and "/api/" not in path:
             given = body.get("input")
-            self._json(formats.openai_embeddings(answer, len(given) if isinstance(given, list) else 1), answer)
+            count, encoding = len(given) if isinstance(given, list) else 1, str(body.get("encoding_format"))
+            self._json(formats.openai_embeddings(answer, count, encoding), answer)
         elif path.endswith("/messages") or last.lower().endswith("rawpredict"):
             if stream:
                 self._stream(formats.sse(formats.anthropic_events(answer), names=True), answer)

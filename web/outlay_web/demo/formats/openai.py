@@ -202,10 +202,12 @@ def openai_transcription_events(answer: Answer) -> Iterator[Json | str]:
     yield {"type": "transcript.text.done", **openai_transcription(answer)}
 
 
-def openai_embeddings(answer: Answer, count: int) -> Json:
-    """Embeddings: `count` vectors."""
+def openai_embeddings(answer: Answer, count: int, encoding: str) -> Json:
+    """Embeddings: `count` vectors, as numbers where `encoding` is float."""
     vector = [0.5] * answer.vectors
-    encoded = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+    encoded: str | list[float] = vector
+    if encoding != "float":
+        encoded = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
     body: Json = {
         "object": "list",
         "data": [{"object": "embedding", "index": n, "embedding": encoded} for n in range(count)],
