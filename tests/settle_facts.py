@@ -18,7 +18,10 @@ S = 1_000 * MS
 FRAMEWORK, CLIENT = 20, 10
 DTYPES: dict[str, Any] = {
     **dict.fromkeys(
-        ("id", "parent_id", "trace", "trace_high", "trace_low", "span_low", "response_key", "fingerprint", "stream"),
+        (
+            *("id", "parent_id", "trace", "trace_high", "trace_low", "span_low"),
+            *("response_key", "request_key", "fingerprint", "stream"),
+        ),
         np.uint64,
     ),
     **dict.fromkeys(("role", "rank"), np.uint8),
@@ -38,6 +41,7 @@ class Given:
     role: Role = Role.CALL
     rank: int = FRAMEWORK
     response: str = ""
+    requested: str = ""
     model: str = "gpt-4o"
     answered_by: str = ""
     provider: str = ""
@@ -95,6 +99,7 @@ def facts_of(*spans: Given) -> Facts:
         "is_lookup": [s.is_lookup for s in spans],
         "attempt": [s.attempt for s in spans],
         "response_key": [code(s.response) for s in spans],
+        "request_key": [code(s.requested) for s in spans],
         "fingerprint": [code(s.same_counts) for s in spans],
         "stream": [code(s.stream) for s in spans],
         "project": [0 for _ in spans],
@@ -208,6 +213,7 @@ def random_facts(seed: int, most: int = 16) -> Facts:
         is_lookup=chance(0.1),
         attempt=rng.integers(1, 3, n).astype(np.uint16),
         response_key=np.where((role != Role.NONE) & chance(0.5), rng.integers(1, 4, n), 0).astype(np.uint64),
+        request_key=np.where((role != Role.NONE) & chance(0.2), rng.integers(51, 54, n), 0).astype(np.uint64),
         fingerprint=np.where(countable, 100 + input_ * 7 + output, 0).astype(np.uint64),
         stream=np.where(opens & chance(0.7), rng.integers(1, 3, n), 0).astype(np.uint64),
         project=np.zeros(n, np.int64),

@@ -44,6 +44,7 @@ class Span:
     is_lookup: bool
     attempt: int
     response_key: int
+    request_key: int
     fingerprint: int
     stream: int
     project: int
@@ -261,8 +262,7 @@ def head_of(span: Span) -> Span:
 @dataclass(slots=True, eq=False)
 class Chain:
     spans: list[Span]
-    id_key: int
-    counts_key: int
+    keys: dict[str, int]  # by the name of what its spans say: request_key, response_key, fingerprint
     with_id: bool
     scope: int
     counts: tuple[int | None, int | None]
@@ -271,10 +271,9 @@ class Chain:
     winner: Chain | None = None
     conflict: bool = False
 
-    def time(self, by_counts: bool) -> tuple[int, int]:
+    def time(self, by: str) -> tuple[int, int]:
         """From the first to the last of its spans that have the key by which it is looked at."""
-        live = [s for s in self.spans if not s.cached]
-        has = [s for s in live if (s.fingerprint == self.counts_key if by_counts else s.response_key == self.id_key)]
+        has = [s for s in self.spans if not s.cached and getattr(s, by) == self.keys[by]]
         return min(s.began for s in has), max(s.ended for s in has)
 
 
@@ -288,8 +287,11 @@ def chain_of(head: Span, spans: list[Span]) -> Chain:
     models = [next((s.models[n] for s in by_rank if s.models[n]), b"") for n in (0, 1)]
     return Chain(
         spans=spans,
-        id_key=next((s.response_key for s in by_rank if s.response_key), 0),
-        counts_key=0 if with_id and not own else next((s.fingerprint for s in by_rank if s.fingerprint), 0),
+        keys={
+            "request_key": next((s.request_key for s in by_rank if s.request_key), 0),
+            "response_key": next((s.response_key for s in by_rank if s.response_key), 0),
+            "fingerprint": 0 if with_id and not own else next((s.fingerprint for s in by_rank if s.fingerprint), 0),
+        },
         with_id=with_id,
         scope=(by_rank[0] if head.cached else head).scope,
         counts=(said[0], said[1]),
@@ -299,36 +301,42 @@ def chain_of(head: Span, spans: list[Span]) -> Chain:
 
 
 def join(chains: dict[Span, list[Span]]) -> list[tuple[list[Span], bool]]:
-    """Chains that share a response id, or failing that their counts, are one request."""
+    """Chains that share the id of a request or a response, or failing that their counts, are one request."""
     by_key: dict[int, set[Span]] = defaultdict(set)
     for head, spans in chains.items():
         for s in spans:
-            for key in (s.response_key, s.fingerprint):
+            for key in (s.request_key, s.response_key, s.fingerprint):
                 if key:
                     by_key[key].add(head)
     shared = {head for heads in by_key.values() if len(heads) > 1 for head in heads}
     found = {h: chain_of(h, chains[h]) for h in shared if any(not s.cached for s in chains[h])}
-    for by_counts, slack in ((False, 5 * SECOND), (True, SECOND)):
+    for by, slack in (("request_key", 5 * SECOND), ("response_key", 5 * SECOND), ("fingerprint", SECOND)):
         groups: dict[int, list[Chain]] = defaultdict(list)
         for chain in found.values():
-            key = chain.counts_key if by_counts else chain.id_key
-            if key and chain.winner is None:
-                groups[key].append(chain)
+            if chain.keys[by] and chain.winner is None:
+                groups[chain.keys[by]].append(chain)
         for group in groups.values():
             if len(group) > 1:
-                join_group(group, slack, by_counts)
+                join_group(group, slack, by)
     together: dict[Span | Chain, list[Span]] = defaultdict(list)
     conflicts: set[Chain] = set()
     for head, spans in chains.items():
         one = found.get(head)
-        whose = head if one is None else one.winner or one
+        whose = head if one is None else last(one)
         together[whose] += spans
         if one is not None and one.conflict:
             conflicts.add(whose)  # type: ignore[arg-type]
     return [(spans, whose in conflicts) for whose, spans in together.items()]
 
 
-def join_group(group: list[Chain], slack: int, by_counts: bool) -> None:
+def last(chain: Chain) -> Chain:
+    """The winner; of one that lost to another by another key, that one's."""
+    while chain.winner is not None and chain.winner is not chain:
+        chain = chain.winner
+    return chain
+
+
+def join_group(group: list[Chain], slack: int, by: str) -> None:
     """Clusters in time; the n-th of each instrumentation there belong together, if nothing contradicts.
 
     The same instrumentation twice is two requests: gateways repeat ids.
@@ -336,8 +344,8 @@ def join_group(group: list[Chain], slack: int, by_counts: bool) -> None:
     numbered: dict[tuple[int, int], list[Chain]] = defaultdict(list)
     seen: dict[tuple[int, int], int] = defaultdict(int)
     cluster, last = 0, None
-    for chain in sorted(group, key=lambda c: (c.time(by_counts)[0], c.precedence)):
-        began, ended = chain.time(by_counts)
+    for chain in sorted(group, key=lambda c: (c.time(by)[0], c.precedence)):
+        began, ended = chain.time(by)
         if last is not None and began > last + slack:
             cluster += 1
         last = ended if last is None else max(last, ended)
@@ -347,20 +355,23 @@ def join_group(group: list[Chain], slack: int, by_counts: bool) -> None:
         if len(chains) < 2:
             continue
         winner = min(chains, key=lambda c: c.precedence)
-        fit = [fits(chain, winner, slack, by_counts) for chain in chains]
+        fit = [fits(chain, winner, slack, by) for chain in chains]
         for chain, ok in zip(chains, fit, strict=True):
+            if by == "request_key":  # together they may meet others
+                chain.winner = winner if ok and chain is not winner else None
+                continue
             chain.winner = winner if ok else chain
-            chain.conflict = not by_counts and not all(fit)
+            chain.conflict = by == "response_key" and not all(fit)
 
 
-def fits(a: Chain, w: Chain, slack: int, by_counts: bool) -> bool:
+def fits(a: Chain, w: Chain, slack: int, by: str) -> bool:
     """Whether a chain may be the winner's request. Of equal counts without ids one lies within the other."""
-    (a_began, a_ended), (w_began, w_ended) = a.time(by_counts), w.time(by_counts)
+    (a_began, a_ended), (w_began, w_ended) = a.time(by), w.time(by)
     if a_began > w_ended + slack or w_began > a_ended + slack or not agree(a.models, w.models):
         return False
     if all(x is not None and y is not None and x != y for x, y in zip(a.counts, w.counts, strict=True)):
         return False
-    if not by_counts or a is w or a.with_id != w.with_id:
+    if by != "fingerprint" or a is w or a.with_id != w.with_id:
         return True
     within = (a_began < w_began and a_ended >= w_ended) or (w_began < a_began and w_ended >= a_ended)
     return within and not a.with_id
@@ -597,6 +608,7 @@ def spans_of(f: Facts) -> list[Span]:
             is_lookup=bool(f.is_lookup[row]),
             attempt=int(f.attempt[row]),
             response_key=int(f.response_key[row]),
+            request_key=int(f.request_key[row]),
             fingerprint=int(f.fingerprint[row]),
             stream=int(f.stream[row]),
             project=int(f.project[row]),

@@ -111,6 +111,23 @@ def test_the_providers_own_span_is_the_clients_request(world: World) -> None:
     assert world.call()["name"] == "client"
 
 
+def test_the_providers_own_span_is_found_by_the_number_of_the_request(world: World) -> None:
+    request = {"anthropic.request.id": "req_1"}
+    client = usage(100, 10, gen_ai__response__id="msg_1") | SONNET | request
+    world.span("client", client, scope="com.anthropic.sdk")
+    server = usage(130, 10) | SONNET | request  # without the response's id, and it counts otherwise
+    world.span("server", server, trace="u", at_ms=1, scope="com.anthropic.claude-platform")
+    framework = usage(100, 10, gen_ai__response__id="msg_1") | SONNET
+    world.span("framework", framework, trace="v", at_ms=2, scope="langfuse-sdk")
+    world.span(
+        "another", server | {"anthropic.request.id": "req_2"}, trace="w", at_ms=3, scope="com.anthropic.claude-platform"
+    )
+    assert sorted(row["name"] for row in world.calls()) == ["another", "client"]
+    late = server | {"anthropic.request.id": "req_2"}
+    world.span("its client", late, trace="x", at_ms=4, scope="com.anthropic.sdk")
+    assert sorted(row["name"] for row in world.calls()) == ["client", "its client"]
+
+
 def test_input_of_which_nobody_says_what_was_cached_is_marked(world: World) -> None:
     bedrock = usage(100, 10) | {
         "gen_ai.provider.name": "aws.bedrock",

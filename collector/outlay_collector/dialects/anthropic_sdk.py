@@ -9,7 +9,7 @@ PLATFORM = Dialect(
     rank=12,
     notes=(
         "Written by the provider at its side of a request, which the client's span describes too: they share the",
-        "response's id, and the client's is the call.",
+        "response's id or the request's, and the client's is the call.",
     ),
 )
 

@@ -143,6 +143,16 @@ FIELDS: dict[str, tuple[str, ...]] = {
     ),
     "response_model": ("gen_ai.response.model", "llm.response.model_name", "llm.response.model"),
     "response_id": ("gen_ai.response.id", "llm.response.id", "gen_ai.openai.response.id"),
+    # The provider's own number of a request, in its answer's headers: not the application's, which retries share.
+    "provider_request_id": (
+        "anthropic.request.id",
+        "anthropic.request_id",
+        "anthropic.response.request_id",
+        "openai.request.id",
+        "aws.request_id",
+        "http.response.header.request-id",
+        "http.response.header.x-request-id",
+    ),
     "service_tier": (
         "gen_ai.response.service_tier",
         "gen_ai.openai.response.service_tier",

@@ -19,6 +19,7 @@ TEXT_FIELDS = (
     "request_model",
     "response_model",
     "response_id",
+    "provider_request_id",
     "service_tier",
     "request_tier",
     "region",

@@ -132,6 +132,7 @@ COLUMNS: dict[str, str] = {
     "flags": "Array(String)",  # what was odd about it: zero_usage, implausible_count …
     # By what spans of one request find each other; 0 = by nothing.
     "response_key": "UInt64",  # sipHash64(concat(project, '\0', response_id)), where role is not NONE
+    "request_key": "UInt64",  # hash of project and the provider's id of the request, where role is not NONE
     "fingerprint": "UInt64",  # hash of project, service, input and output, for calls that may lack the response's id
     "stream": "UInt64",  # hash of project, service, scope and request model, for streams whose usage comes in a TAIL
 }
@@ -209,6 +210,8 @@ class Facts:
     """Which attempt it says it is, from 1."""
     response_key: Ids
     """The provider's id of the response, in its project."""
+    request_key: Ids
+    """The provider's id of the request, in its project."""
     fingerprint: Ids
     """Its counts, project and service: stands in for a response's id that was not passed on."""
     stream: Ids
@@ -266,6 +269,7 @@ def facts_of(spans: pa.Table) -> Facts:
         is_lookup=_is_said(spans["cache_kind"]),
         attempt=_numbers(spans["attempt"], np.uint16),
         response_key=_numbers(spans["response_key"], np.uint64),
+        request_key=_numbers(spans["request_key"], np.uint64),
         fingerprint=_numbers(spans["fingerprint"], np.uint64),
         stream=_numbers(spans["stream"], np.uint64),
         project=_codes(spans["project"])[0],

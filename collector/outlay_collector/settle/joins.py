@@ -1,4 +1,4 @@
-"""Which chains, of one trace or several, are one request: by the response's id, failing that by equal counts.
+"""Which chains, of one trace or several, are one request: by its id, the response's, failing these by equal counts.
 
 Two instrumentations see a request at the same time; the same one twice is two requests, since gateways repeat ids. So
 chains that share a key are parted where nothing of the key happened for a while, and there the n-th chain of each
@@ -59,8 +59,10 @@ class Chains:
     response_model: Ints
     precedence: Ints
     """Its place among all chains by rank, then ids: which of two is rather the call."""
+    requested: Keyed
+    """The provider's id of its request, and when its spans speak of that."""
     response: Keyed
-    """Its response id, and when its spans speak of that."""
+    """Its response id, likewise."""
     counted: Keyed
     """Its counts, where they may stand in for an id."""
 
@@ -89,26 +91,28 @@ def join(facts: Facts, tree: Tree, links: Links, rows: Ints) -> Joined:
     chains = chains_of(facts, tree, live, heads)
     target = np.arange(len(facts))
     free = np.ones(len(chains.head), bool)
-    for keyed, apart_ns, by_counts in (
-        (chains.response, BY_ID_APART_NS, False),
-        (chains.counted, BY_COUNTS_APART_NS, True),
+    for keyed, apart_ns in (
+        (chains.requested, BY_ID_APART_NS),
+        (chains.response, BY_ID_APART_NS),
+        (chains.counted, BY_COUNTS_APART_NS),
     ):
         chain, winner = _meet(chains, keyed, np.flatnonzero(free & (keyed.key != 0)), apart_ns)
         fit = _near(keyed, chain, winner, apart_ns) & _agree(facts.models, chains, chain, winner)
-        if by_counts:
+        if keyed is chains.counted:
             fit &= _not_chance(chains, keyed, chain, winner)
         target[chains.head[chain]] = chains.head[np.where(fit, winner, chain)]
-        free[chain] = False
-        if not by_counts:
+        # What is one request by that may meet others by the response's id, as one.
+        free[chain] = (chain == winner) | ~fit if keyed is chains.requested else False
+        if keyed is chains.response:
             broken = np.isin(winner, winner[~fit])
             conflict[chains.head[chain[broken]]] = True
-    return Joined(target[into], conflict)
+    return Joined(target[target[into]], conflict)  # who won by the request's id may have lost by another
 
 
 def _sharing(facts: Facts, rows: Ints, heads: Ints) -> Ints:
     """Heads of the chains that have a key in common with another chain."""
-    keys = np.concatenate([facts.response_key[rows], facts.fingerprint[rows]])
-    head = np.concatenate([heads[rows], heads[rows]])
+    keys = np.concatenate([facts.request_key[rows], facts.response_key[rows], facts.fingerprint[rows]])
+    head = np.tile(heads[rows], 3)
     order = np.flatnonzero(keys)
     order = order[np.lexsort((head[order], keys[order]))]
     keys, head = keys[order], head[order]
@@ -161,6 +165,7 @@ def chains_of(facts: Facts, tree: Tree, rows: Ints, heads: Ints) -> Chains:
         request_model=said(facts.request_model, facts.request_model != 0, 0),
         response_model=said(facts.response_model, facts.response_model != 0, 0),
         precedence=by_chain[starts],
+        requested=keyed(facts.request_key, said(facts.request_key, facts.request_key != 0, 0)),
         response=keyed(facts.response_key, response_key),
         counted=keyed(facts.fingerprint, fingerprint),
     )

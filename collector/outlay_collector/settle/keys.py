@@ -1,7 +1,7 @@
 """By what spans of one request in different traces find each other, and when: the rows of `response_ids`.
 
-A response's id is a key by itself. What stands in for one (equal counts, a stream's opening) is common: with the minute
-in the key a look-up reads no more than that minute's, and those before and after it.
+The provider's id of a request or of its response is a key by itself. What stands in for one (equal counts, a stream's
+opening) is common: with the minute in the key a look-up reads no more than that minute's and those around it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def of(facts: Facts, minutes: tuple[int, ...] = (-1, 0, 1)) -> Keys:
     """The keys by which these spans are looked up; with `minutes=(0,)` those under which they are noted."""
     live = np.flatnonzero((facts.role != Role.NONE) & ~facts.cached)
     minute = facts.began_ns[live] // MINUTE_NS
-    rows, found = [live], [facts.response_key[live]]
+    rows, found = [live, live], [facts.response_key[live], facts.request_key[live]]
     # Streams of roots may meet across traces, others only in their own, of which not all may be read (`giants`).
     stream = np.where(facts.rooted | (facts.stream == 0), facts.stream, sip_hash(facts.stream, facts.trace))
     for stand_in in (facts.fingerprint, stream):

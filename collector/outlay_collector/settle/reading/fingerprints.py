@@ -20,6 +20,11 @@ def response_keys(spans: pa.Table, response_id: Any, speaks: Bools) -> Ids:
     return _hashed(speaks, lambda rows: [_plain(spans["project"], rows), response_id.take(rows)])
 
 
+def request_keys(spans: pa.Table, request_id: Any, speaks: Bools) -> Ids:
+    """The same of the provider's id of the request."""
+    return _hashed(speaks, lambda rows: [_prefixed(b"request", _plain(spans["project"], rows)), request_id.take(rows)])
+
+
 def fingerprints(spans: pa.Table, counted_in: Ints, counted_out: Ints, which: Bools) -> Ids:
     """What stands in for a response's id: equal counts of one service; 0 where it does not."""
     return _hashed(

@@ -20,7 +20,7 @@ from outlay_collector.settle.reading.attributes import Attributes
 from outlay_collector.settle.reading.chosen import other_usage_of, prompt_parts_of
 from outlay_collector.settle.reading.contexts import Places, contexts_of
 from outlay_collector.settle.reading.documents import Objects
-from outlay_collector.settle.reading.fingerprints import fingerprints, response_keys, streams
+from outlay_collector.settle.reading.fingerprints import fingerprints, request_keys, response_keys, streams
 from outlay_collector.settle.reading.identity import Identity, identity_of
 from outlay_collector.settle.reading.roles import Kinds, has_dialect, kinds_of, lacks_proof, role_of
 from outlay_collector.settle.reading.said import MOST_COUNTED, Said
@@ -130,6 +130,7 @@ def _columns(read: _Read) -> dict[str, Any]:
     in_vain = read.failed & ~has_counts & ~has_response
     asked_at = np.where(in_vain & ~has_request, identity.response_model, identity.request_model)
     request_model, response_id = pool.column(asked_at), pool.column(identity.response_id)
+    requested = said.field("provider_request_id")
     started = spans["started_at"].cast(pa.int64()).to_numpy()
     may_stream = (streamed == 1) | (
         (streamed == UNKNOWN) & has_dialect(read.dialect, lambda table: not table.tells_streams)
@@ -186,6 +187,7 @@ def _columns(read: _Read) -> dict[str, Any]:
             cached_input_unknown=has_usage & is_call & usage.cached_unknown,
         ),
         "response_key": response_keys(spans, response_id, has_response & speaks),
+        "request_key": request_keys(spans, pool.column(requested), pool.said(requested) & speaks),
         "fingerprint": fingerprints(spans, usage.input, usage.output, is_call & has_usage & counted & may_lack_id),
         "stream": streams(spans, request_model, opens_stream & has_dialect(read.dialect, lambda table: table.tail[0])),
     }
