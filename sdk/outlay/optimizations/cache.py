@@ -150,9 +150,7 @@ class _Exact(Wrapped):
         if self._key is not None:
             asked = self._identity.of_value(self._key(*args, **kwargs))
         else:
-            bound = self._signature.bind(*args, **kwargs)
-            bound.apply_defaults()
-            asked = self._identity.of_arguments(bound.arguments, self._defaults)
+            asked = self._identity.of_arguments(self.bound(args, kwargs), self._defaults)
         return Place(f"{self._name}:{self._identity.of_function()}:{self._rules.prefix()}{asked}")
 
     def find(self, place: Place, awaits: bool) -> Generator[Any, Any, tuple[Found | None, float | None]]:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from outlay.optimizations.held import Held
-from outlay.optimizations.values import BY_REPR, Values, digest
+from outlay.optimizations.values import BY_REPR, Values, digest, text_of
 from outlay.optimizations.which import Untold, join
 
 _ATOMS = BY_REPR | {str, bytes}
@@ -76,7 +76,7 @@ class Identity:
                 if place == 0 and name in ("self", "cls"):
                     told = Held(self._lasting, self._name, self).held(value, name, None)
                 else:
-                    told = Values(self._lasting).value(value, name)
+                    told = text_of(value) if type(value) is str else Values(self._lasting).value(value, name)
             except Untold as inner:
                 if name in defaults and value is defaults[name]:
                     continue

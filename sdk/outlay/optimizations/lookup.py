@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from outlay import semconv
 from outlay.optimizations.stores import Entry
 from outlay.tracing.frame import Frame
-from outlay.tracing.track import track
+from outlay.tracing.track import Tracker
 
 
 class Found(NamedTuple):
@@ -38,7 +38,7 @@ class Lookup:
     """The span of one lookup. It may go on in a coroutine, where the answer turns out to be an awaitable."""
 
     def __init__(self, title: str) -> None:
-        self._tracker = track(title)
+        self._tracker = Tracker(title, {}, False, None, None)
         self._goes_on = False
         self.frame: Frame
 
@@ -77,18 +77,18 @@ def miss(frame: Frame, kind: str, similarity: float | None = None) -> None:
 
 def hit(frame: Frame, kind: str, entry: Entry, similarity: float | None = None) -> None:
     facts = entry.facts
-    frame.set(
-        cache={
-            "kind": kind,
-            "hit": True,
-            "similarity": similarity,
-            "avoided_input_tokens": facts.get("input_tokens"),
-            "avoided_output_tokens": facts.get("output_tokens"),
-        },
-        model=facts.get("model"),
-        provider=facts.get("provider"),
-        attributes={semconv.OPERATION: facts.get("operation") or "chat"},
-    )
+    attributes: dict[str, Any] = {semconv.CACHE_KIND: kind, semconv.CACHE_HIT: True}
+    for key, value in (
+        (semconv.CACHE_SIMILARITY, similarity),
+        (semconv.CACHE_AVOIDED_INPUT_TOKENS, facts.get("input_tokens")),
+        (semconv.CACHE_AVOIDED_OUTPUT_TOKENS, facts.get("output_tokens")),
+        (semconv.REQUEST_MODEL, facts.get("model")),
+        (semconv.PROVIDER, facts.get("provider")),
+        (semconv.OPERATION, facts.get("operation") or "chat"),
+    ):
+        if value is not None:
+            attributes[key] = value
+    frame.add(attributes)
 
 
 def used(frame: Frame) -> dict[str, Any]:

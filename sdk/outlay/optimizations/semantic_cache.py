@@ -186,9 +186,7 @@ class _Semantic(Wrapped):
                 raise TypeError(f"{self._name} is not async, but {what} is: make both the same")
 
     def place_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Question:
-        bound = self._signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        rest = dict(bound.arguments)
+        rest = self.bound(args, kwargs)
         text = rest[self._text]
         if isinstance(text, str):
             del rest[self._text]  # else what its text does not say tells it apart, too

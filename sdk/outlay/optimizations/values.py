@@ -43,7 +43,8 @@ def digest(told: bytes) -> str:
     return hashlib.blake2b(told, digest_size=16).hexdigest()
 
 
-def _text(value: str) -> bytes:
+def text_of(value: str) -> bytes:
+    """A text as bytes."""
     try:
         return b"str:" + value.encode()
     except UnicodeEncodeError:
@@ -66,7 +67,7 @@ class Values:
         """
         kind = type(value)
         if kind is str:
-            return _text(value)
+            return text_of(value)
         if kind in BY_REPR:
             return b"%s:%s" % (kind.__name__.encode(), repr(value).encode())
         if kind is bytes:
@@ -87,13 +88,13 @@ class Values:
 
     def _part(self, value: Any, kind: type, where: str) -> bytes:
         if kind is tuple or kind is list:
-            told = [_text(part) if type(part) is str else self.value(part, where) for part in value]
+            told = [text_of(part) if type(part) is str else self.value(part, where) for part in value]
             return join(b"list" if kind is list else b"tuple", told)
         if kind is dict:
             pairs = [
                 (
-                    _text(key) if type(key) is str else self.value(key, where),
-                    _text(part) if type(part) is str else self.value(part, where),
+                    text_of(key) if type(key) is str else self.value(key, where),
+                    text_of(part) if type(part) is str else self.value(part, where),
                 )
                 for key, part in value.items()
             ]

@@ -68,6 +68,11 @@ class Frame(Tally):
         """Add facts that are known only now: tags, `usage`, `model`, `provider`, `cascade`, `cache`, `attributes` …"""
         self.span.set_attributes(facts_attributes(facts))
 
+    @_safely.safely()
+    def add(self, attributes: Mapping[str, Any]) -> None:
+        """As `set`, by the attributes themselves."""
+        self.span.set_attributes(attributes)
+
     def result(self, value: object, arguments: tuple[Any, ...] = (), keywords: Mapping[str, Any] | None = None) -> None:
         """Read usage from what the function returned, if nothing inside was metered."""
         if self.call_count or value is None or isinstance(value, (str, bytes, int, float, bool)):
@@ -122,6 +127,9 @@ class Off:
     call_count = 0
 
     def set(self, **facts: Any) -> None:
+        """Nothing to add to."""
+
+    def add(self, attributes: Mapping[str, Any]) -> None:
         """Nothing to add to."""
 
 

@@ -25,6 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import outlay
+from outlay.optimizations.copies import copied
 from outlay.optimizations.identity import Identity
 from outlay.testing import Capture, capture
 
@@ -621,3 +622,42 @@ def test_threads_that_change_what_a_function_holds_never_have_each_others_key() 
                     tenant = name
                     assert identity.of_function() == keys[name], f"another came before line {line}"
             assert line > 4
+
+
+@pytest.mark.parametrize("is_exact", [True, False])
+def test_arguments_are_told_however_they_are_passed_and_wrong_ones_are_the_functions_error(is_exact: bool) -> None:
+    made: list[tuple[Any, ...]] = []
+
+    def plain(a: str, b: int = 2, c: Any = None) -> tuple[Any, ...]:
+        made.append((a, b, c))
+        return a, b, c
+
+    def odd(a: str, /, *rest: int, b: int = 2, **more: Any) -> tuple[Any, ...]:
+        made.append((a, *rest, b, more))
+        return a, rest, b
+
+    cache: Any = outlay.cached if is_exact else outlay.SemanticCache(lambda text: [1.0, 0.0])
+    ask: Any = cache(plain)
+    for args, kwargs in ((("x",), {}), (("x", 2), {}), (("x",), {"b": 2}), ((), {"c": None, "a": "x"})):
+        assert ask(*args, **kwargs) == ("x", 2, None)
+    assert len(made) == 1
+    assert ask("x", c=3) == ("x", 2, 3)
+    for args, kwargs in (((), {}), (("x",), {"a": "y"}), (("x",), {"z": 1}), ((1, 2, 3, 4), {})):
+        with pytest.raises(TypeError, match="argument"):
+            ask(*args, **kwargs)
+    made.clear()
+    strange: Any = cache(odd)
+    assert [strange("x", 1, b=2), strange("x", 1), strange("x", 1, d=3)] == [("x", (1,), 2)] * 3
+    assert len(made) == 2
+
+
+def test_a_copy_of_an_answer_has_its_shape() -> None:
+    shared: list[Any] = [1, Decimal("2")]
+    value: dict[str, Any] = {"a": shared, "b": shared, "c": (shared, {1, 2}), "d": [[]]}
+    value["self"] = value
+    found = copied(value, "name")
+    assert found["a"] is found["b"]
+    assert found["a"] is found["c"][0]
+    assert found["a"] is not shared
+    assert found["self"] is found
+    assert (found["a"], found["c"][1], found["d"]) == ([1, Decimal("2")], {1, 2}, [[]])
