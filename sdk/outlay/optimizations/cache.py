@@ -150,7 +150,7 @@ class _Exact(Wrapped):
         if self._key is not None:
             asked = self._identity.of_value(self._key(*args, **kwargs))
         else:
-            asked = self._identity.of_arguments(self.bound(args, kwargs), self._defaults)
+            asked = self._identity.of_arguments(self._parameters.bind(args, kwargs), self._parameters.defaults)
         return Place(f"{self._name}:{self._identity.of_function()}:{self._rules.prefix()}{asked}")
 
     def find(self, place: Place, awaits: bool) -> Generator[Any, Any, tuple[Found | None, float | None]]:

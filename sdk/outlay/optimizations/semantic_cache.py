@@ -46,7 +46,8 @@ class SemanticCache:
         threshold: Cosine similarity from which two texts mean the same. Measure it: too low answers wrongly.
         ttl_s: Seconds an answer stays good.
         max_entries: Answers that are kept; the oldest go first. A lookup compares with each, exactly: with numpy
-            (`outlay[semantic]`) up to a hundred thousand in some ten milliseconds. For more, give a store of yours.
+            (`outlay[semantic]`) up to a hundred thousand in some ten milliseconds. Where more are to be kept, a graph
+            finds one of the nearest in a millisecond or so.
         store: Where they are kept: any mutable mapping, or something in front of a vector database with
             `add(vector, scope, entry)` and `nearest(vector, scope)`, which returns (entry, cosine) or None; default is
             memory of this process.
@@ -177,7 +178,7 @@ class _Semantic(Wrapped):
         super().__init__(function, "SemanticCache", cache._flights, is_lasting, name, cache._rules)
         self._cache = cache
         self.joins = not cache._shadow
-        names = [name for name in self._signature.parameters if name not in ("self", "cls")]
+        names = [name for name in self._parameters.names if name not in ("self", "cls")]
         if not names:
             raise TypeError(f"{self._name} has no argument that could be the text")
         self._text = names[0]
@@ -186,11 +187,11 @@ class _Semantic(Wrapped):
                 raise TypeError(f"{self._name} is not async, but {what} is: make both the same")
 
     def place_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Question:
-        rest = self.bound(args, kwargs)
+        rest = self._parameters.bind(args, kwargs)
         text = rest[self._text]
         if isinstance(text, str):
             del rest[self._text]  # else what its text does not say tells it apart, too
-        asked = self._identity.of_arguments(rest, self._defaults)
+        asked = self._identity.of_arguments(rest, self._parameters.defaults)
         scope = f"{self._name}:{self._identity.of_function()}:{self._rules.prefix()}{asked}"
         return _Question(text if isinstance(text, str) else str(text), scope)
 

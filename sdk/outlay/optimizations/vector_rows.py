@@ -1,5 +1,7 @@
 """Vectors in memory, the nearest one found exactly: one by one while they are few, else by one product of matrices.
 
+A store that is to hold more than a hundred thousand finds it by a graph instead (`vector_graph.py`).
+
 From some hundred vectors of one kind on they lie in a matrix of float32, where numpy is installed (`outlay[semantic]`):
 a hundred thousand of 1,536 numbers take 0.6 GB and some ten milliseconds, a tenth of what plain Python takes for one
 thousand. The cosine of the one that is found is then right to 1e-6, and given with so many digits.
@@ -14,10 +16,13 @@ from typing import Any
 
 from outlay import _fork
 from outlay.optimizations.stores import Entry
+from outlay.optimizations.vector_graph import Graph, graph
 from outlay.optimizations.vectors import dot
 
 _TRIES = 3
 FEW = 256  # vectors that are compared one by one
+MANY = 512  # vectors of one kind from which they lie in a graph, in a store that is to hold
+VERY_MANY = 100_000  # more than that
 
 
 class MemoryVectors:
@@ -26,8 +31,9 @@ class MemoryVectors:
     def __init__(self, max_entries: int) -> None:
         self._max_entries = max_entries
         self._numbers = itertools.count()
-        self._oldest: dict[int, _Rows] = {}  # number → where it is; in order of age
-        self._rows: dict[tuple[str, int], _Rows] = {}
+        self._takes_graphs = max_entries > VERY_MANY
+        self._oldest: dict[int, _Rows | Graph] = {}  # number → where it is; in order of age
+        self._rows: dict[tuple[str, int], _Rows | Graph] = {}
         self.after_fork()
         _fork.renew(self)
 
@@ -46,6 +52,7 @@ class MemoryVectors:
                 rows = self._living(kind)
                 if rows is None or rows.matrix is None:
                     return None if rows is None else rows.nearest(vector)
+                assert isinstance(rows, _Rows)
                 matrix, count, version = rows.matrix, len(rows.entries), rows.version
             place, similarity = _best(matrix, vector, count)  # threads may compute at the same time
             with self._lock:
@@ -55,7 +62,7 @@ class MemoryVectors:
             rows = self._living(kind)
             return None if rows is None else rows.nearest(vector)
 
-    def _living(self, kind: tuple[str, int]) -> _Rows | None:
+    def _living(self, kind: tuple[str, int]) -> _Rows | Graph | None:
         """The rows of a kind that are not stale, if there are any; the lock is held."""
         rows = self._rows.get(kind)
         if rows is not None:
@@ -70,12 +77,26 @@ class MemoryVectors:
             if rows is None:
                 rows = self._rows[kind] = _Rows(kind)
             number = next(self._numbers)
+            if self._takes_graphs and isinstance(rows, _Rows) and len(rows.entries) >= MANY:
+                rows = self._linked(rows)
             rows.add(number, vector, entry)
             self._oldest[number] = rows
             while len(self._oldest) > self._max_entries:
                 self._forget(next(iter(self._oldest)))
 
-    def _forget_stale(self, rows: _Rows) -> None:
+    def _linked(self, rows: _Rows) -> _Rows | Graph:
+        """These vectors in a graph, from now on."""
+        found = graph(rows.kind)
+        if found is None:
+            self._takes_graphs = False
+            return rows
+        for number, place in rows.places.items():
+            found.add(number, rows.vector(place), rows.entries[place])
+            self._oldest[number] = found
+        self._rows[rows.kind] = found
+        return found
+
+    def _forget_stale(self, rows: _Rows | Graph) -> None:
         """Those that were added first end first."""
         while rows.places:
             number, place = next(iter(rows.places.items()))
@@ -118,6 +139,10 @@ class _Rows:
             similarity = max(cosines)
             place = cosines.index(similarity)
         return self.entries[place], similarity
+
+    def vector(self, place: int) -> Any:
+        """The vector at a place."""
+        return self._plain[place] if self.matrix is None else self.matrix[place]
 
     def add(self, number: int, vector: list[float], entry: Entry) -> None:
         place = len(self.entries)

@@ -19,6 +19,7 @@ from outlay._kinds import is_async, is_read_once, name_of, title_of
 from outlay.optimizations.checks import identity_of
 from outlay.optimizations.copies import copied
 from outlay.optimizations.lookup import Found, Lookup, Place, hit, miss, used
+from outlay.optimizations.parameters import Parameters
 from outlay.optimizations.rules import Rules, is_bypassed
 from outlay.optimizations.single_flight import Flight, Flights
 from outlay.optimizations.stores import Entry
@@ -78,36 +79,8 @@ class Wrapped:
         self._name = name or name_of(function)
         self._title = f"cache {title_of(function)}"
         self._identity = identity_of(function, what, is_lasting, name, is_keyed)
-        self._signature = inspect.signature(function)
-        self._defaults = {
-            name: one.default for name, one in self._signature.parameters.items() if one.default is not one.empty
-        }
+        self._parameters = Parameters(function)
         self._is_async = is_async(function)
-        parameters = self._signature.parameters
-        is_plain = all(one.kind is one.POSITIONAL_OR_KEYWORD for one in parameters.values())
-        self._names = tuple(parameters) if is_plain else ()
-
-    def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """All arguments of a call by name, in the order of the parameters.
-
-        Raises:
-            TypeError: If the function does not take them.
-        """
-        given = dict(zip(self._names, args, strict=False))
-        taken = 0
-        for name in self._names[len(args) :]:
-            if name in kwargs:
-                given[name] = kwargs[name]
-                taken += 1
-            elif name in self._defaults:
-                given[name] = self._defaults[name]
-            else:
-                break
-        if len(given) == len(self._names) >= len(args) and taken == len(kwargs) and given:
-            return given
-        bound = self._signature.bind(*args, **kwargs)  # ten times slower; it also says what is wrong
-        bound.apply_defaults()
-        return bound.arguments
 
     def place_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Place:
         """Where the answer to a call with these arguments belongs."""

@@ -642,9 +642,10 @@ def test_arguments_are_told_however_they_are_passed_and_wrong_ones_are_the_funct
         assert ask(*args, **kwargs) == ("x", 2, None)
     assert len(made) == 1
     assert ask("x", c=3) == ("x", 2, 3)
-    for args, kwargs in (((), {}), (("x",), {"a": "y"}), (("x",), {"z": 1}), ((1, 2, 3, 4), {})):
+    wrong: list[tuple[tuple[Any, ...], dict[str, Any]]] = [((), {}), (("x",), {"a": "y"}), (("x",), {"z": 1})]
+    for some, named in [*wrong, ((1, 2, 3, 4), {})]:
         with pytest.raises(TypeError, match="argument"):
-            ask(*args, **kwargs)
+            ask(*some, **named)
     made.clear()
     strange: Any = cache(odd)
     assert [strange("x", 1, b=2), strange("x", 1), strange("x", 1, d=3)] == [("x", (1,), 2)] * 3

@@ -7,7 +7,7 @@ import operator
 import random
 import sys
 import threading
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ import pytest
 import outlay
 from outlay.optimizations.learning import Judged
 from outlay.optimizations.stores import Entry
-from outlay.optimizations.vector_rows import FEW, MemoryVectors
+from outlay.optimizations.vector_rows import FEW, MemoryVectors, _Rows
 from outlay.testing import capture
 
 
@@ -38,7 +38,7 @@ def test_the_nearest_is_found_exactly_before_and_after_rows_become_a_matrix(
         store.add(vector.tolist(), "other", Entry("other")) if number % 50 == 0 else None
         live.append(number)
         if number in (10, FEW - 1, FEW, FEW + 1, 2 * FEW, 3 * FEW - 1):
-            held = {entry.value for rows in store._rows.values() for entry in rows.entries} - {"other"}
+            held = {entry.value for rows in store._rows.values() for entry in cast(_Rows, rows).entries} - {"other"}
             assert held == set(live[-len(held) :])  # the oldest went
             for vector in asked:
                 found = store.nearest(vector.tolist(), "s")
@@ -94,6 +94,7 @@ def test_many_vectors_are_searched_by_one_product() -> None:
     for number, vector in enumerate(vectors(5_000, size=8).tolist()):
         store.add(vector, "s", Entry(number))
     [rows] = store._rows.values()
+    assert isinstance(rows, _Rows)
     assert rows.matrix.dtype == np.float32
     assert rows._plain == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 import outlay
 from outlay.optimizations import vector_rows
 from outlay.optimizations.stores import Entry
+from outlay.optimizations.vector_graph import Graph
 from outlay.optimizations.vector_rows import MemoryVectors
 from outlay.optimizations.vectors import unit
 from outlay.testing import capture
@@ -216,3 +218,46 @@ def test_what_moves_elsewhere_disturbs_no_look_up(monkeypatch: pytest.MonkeyPatc
     assert found is not None
     assert (found[0].value, found[1]) == ("mine", 1.0)
     assert len(products) <= 2
+
+
+def test_very_many_vectors_are_found_by_a_graph_and_forgotten_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vector_rows, "VERY_MANY", 500)
+    draws = np.random.default_rng(0)
+    rows = draws.standard_normal((1_200, 8))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    vectors = MemoryVectors(600)
+    monkeypatch.setattr(vector_rows, "MANY", 300)
+    for n, row in enumerate(rows):
+        vectors.add([*map(float, row)], "scope", Entry(n))
+        vectors.add([1.0, 0.0], "other", Entry("other"))
+    assert {type(found) for found in vectors._rows.values()} == {Graph}
+    assert len(vectors) == 600
+    found = [vectors.nearest([*map(float, row)], "scope") for row in rows]
+    assert all(one is not None and one[0].value >= 900 for one in found)  # the older half is forgotten
+    for n in range(900, 1_200):
+        one = found[n]
+        assert one is not None
+        assert one[0].value == n
+        assert one[1] == pytest.approx(1, abs=1e-6)
+    other = vectors.nearest([0.6, 0.8], "other")
+    assert other is not None
+    assert other[1] == pytest.approx(0.6, abs=1e-6)
+    assert vectors.nearest([1.0, 0.0], "strange") is None
+    for entry in [*next(iter(vectors._rows.values())).entries.values()]:  # type: ignore[union-attr]
+        entry.expires_at = 0
+    assert vectors.nearest([*map(float, rows[0])], "scope") is None
+
+
+def test_without_an_index_very_many_are_compared_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(vector_rows, "VERY_MANY", 5)
+    monkeypatch.setattr(vector_rows, "MANY", 5)
+    monkeypatch.setitem(sys.modules, "usearch.index", None)
+    vectors = MemoryVectors(50)
+    for n in range(20):
+        vectors.add([1.0, float(n)], "scope", Entry(n))
+    found = vectors.nearest([0.0, 1.0], "scope")
+    assert found is not None
+    assert found[0].value == 19
+    assert caplog.text.count("pip install 'outlay[semantic]'") == 1
