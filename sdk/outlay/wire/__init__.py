@@ -86,9 +86,8 @@ def hooked() -> list[str]:
 def forget() -> None:
     """Forget what earlier requests have said: failed attempts, requests in the background, ages of batches."""
     for name in ("attempts", "background", "batches"):
-        module = sys.modules.get(f"outlay.wire.{name}")
-        if module is not None:
-            module.forget()
+        if f"outlay.wire.{name}" in sys.modules:
+            import_module(f"outlay.wire.{name}").forget()  # another thread may be importing it just now
 
 
 def _hook(name: str, module: ModuleType) -> None:
