@@ -99,3 +99,35 @@ def test_versions_are_in_order_of_their_first_appearance_in_every_window(store: 
     rows = {row["prompt_version"]: row["change"] for row in prompts(store, late)["rows"]}
     assert rows["9"] is None
     assert rows["10"]["from_version"] == "9"
+
+
+def test_what_could_be_sent_less_of_is_told_from_counts(store: Store) -> None:
+    parts = {"system": 100, "tools": 100, "tools.search": 50, "tools.mail": 50, "context": 400, "history": 200}
+    used = said(1, "1", parts, 1000, tags={"top_k": "8"}, cache_read_tokens=400)  # 100 of it is history
+    idle = said(2, "1", parts, 1000, tags={"top_k": "8"})
+    put(store, used, idle)
+    tool = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"}
+    span = {"project": "default", "trace_id": used["trace_id"], "span_id": "f" * 16, "started_at": used["started_at"]}
+    writer = store.writer()
+    writer.insert("spans", [{**span, "name": "execute_tool search", "attributes": tool, "version": 1}])
+    writer.close()
+    found = {row["part"]: row for row in prompts(store, WEEK)["savings"]}
+    month = D("365.25") / 12  # two hours count as a day
+    assert {part: row["saving_monthly_usd"] / month for part, row in found.items()} == {
+        "context": D("0.4"),  # half of 0.8
+        "history": D("0.3"),  # 100 of one call, 200 of the other
+        "tools": D("0.1"),  # the call whose trace called none
+        "tools.mail": D("0.1"),
+        "tools.search": D(0),
+    }
+    assert found["context"]["each_monthly_usd"] / month == D("0.1")  # eight documents for 0.8
+    assert (found["context"]["per_call"], found["context"]["share"]) == (8, 0.4)
+    assert found["history"]["tokens_per_call"] == 200
+    assert found["history"]["reason"] == "75% of what was sent again came from no cache"
+    assert found["tools.mail"]["reason"] == "no trace called mail"
+    put(store, said(3, "1", {"tools": 10}, 100, prompt="other"))
+    [unknown] = [row for row in prompts(store, WEEK)["savings"] if row["prompt"] == "other"]
+    assert unknown["saving_monthly_usd"] is None
+    assert "none is traced" in unknown["reason"]
+    put(store, said(3, "1", {"user": 10}, 100, prompt="plain"))
+    assert prompts(store, Scope(WEEK.window, {"prompt": ("plain",)}))["savings"] == []

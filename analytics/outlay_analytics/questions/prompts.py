@@ -20,6 +20,7 @@ from outlay_analytics.query.amounts import MONTH_DAYS, PICO, days_of, per
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import NOT_ANSWERS, Scope, filter_sql
 from outlay_analytics.questions.cache_breaks import cache_breaks
+from outlay_analytics.questions.prompt_savings import savings
 from outlay_analytics.questions.scores import SQL
 from outlay_collector.store import Store, load_sql
 
@@ -37,7 +38,7 @@ def prompts(store: Store, scope: Scope) -> Row:
         `part`, `tokens_per_call`, `share`, `usd`; empty where no call says any), and `change` against the version that
         began before it (ever, not in the window): `from_version`, the differences per call, of each part, and
         `monthly_usd` at this version's calls; None for the first. At most 1,000 rows; `rows_left_out` says
-        whether there are more. `cache_breaks`: see `cache_breaks.py`.
+        whether there are more. `savings`: see `prompt_savings.py`; `cache_breaks`: see `cache_breaks.py`.
     """
     params: dict[str, Any] = {
         "project": scope.project,
@@ -60,6 +61,9 @@ def prompts(store: Store, scope: Scope) -> Row:
         "currency": "USD",
         "rows": rows,
         "rows_left_out": len(found) > MAX_ROWS,
+        "savings": savings(
+            store, scope, [row["prompt"] for row in rows], [part["part"] for row in rows for part in row["parts"]]
+        ),
         "cache_breaks": cache_breaks(store, scope),
     }
 

@@ -34,6 +34,7 @@ SIDES = columns(
     "value calls n mean ci_low ci_high cost_per_call_usd cost_ci_low_usd cost_ci_high_usd p95_ms error_rate monthly_usd"
 )
 CHANGES = columns("measure difference ci_low ci_high verdict why")
+SAVINGS = columns("prompt part tokens_per_call share monthly_usd saving_monthly_usd each_monthly_usd reason")
 BREAKS = columns("prompt model began_at ended_at hit_ratio_before hit_ratio_after usd_per_day lost_usd")
 NO_SCORE = 'no call in this window is scored; send one: outlay.score("correct", 1), or POST /api/v1/scores'
 
@@ -143,6 +144,9 @@ def add_commands(app: click.Group) -> None:
         --fail-over is about what a new version costs more a month than the one before.
         """
         found = ask.show("/prompts", "rows", PROMPTS)
+        if ask.form == "text" and found["savings"]:
+            print()
+            print_table(found["savings"], SAVINGS)
         if ask.form == "text" and found["cache_breaks"]:
             print()
             print_table(found["cache_breaks"], BREAKS)

@@ -24,6 +24,7 @@ def page(view: View) -> Page:
         "table": prompt_table(view, rows),
         "changes": change_table(view, rows),
         "breaks": break_table(view, found["cache_breaks"]),
+        "savings": saving_table(view, found["savings"]),
         "parted": parted,
         "left_out": found["rows_left_out"],
     }
@@ -159,3 +160,35 @@ def part_table(view: View, rows: Sequence[Row]) -> Table | None:
 
 def _tokens(value: float | None) -> str:
     return "–" if value is None else f"{value:+,.0f}".replace("-", "\u2212")
+
+
+def saving_table(view: View, savings: Sequence[Row]) -> Table | None:
+    """What prompts could do without, the most first."""
+    if not savings:
+        return None
+    columns = [
+        Column("Prompt", "name", "prompt"),
+        Column("Part", "name", "part"),
+        Column("Tokens", "tokens", "tokens_per_call", "Of a call on average"),
+        Column("Of the input", "ratio", "share"),
+        Column("Costs a month", "usd", "monthly_usd"),
+        Column("Could save", "usd", "saving_monthly_usd", "A month"),
+        Column("Documents", "number", "per_call", "That a call asks for: tag top_k", wide_only=True),
+        Column("Each a month", "usd", "each_monthly_usd", "What one document more or less in every call costs"),
+        Column("How", "text", "reason"),
+    ]
+    lines = [
+        [
+            Cell(one["prompt"], view.here(prompt=one["prompt"])),
+            Cell(one["part"]),
+            Cell(one["tokens_per_call"]),
+            Cell(one["share"]),
+            Cell(one["monthly_usd"]),
+            Cell(one["saving_monthly_usd"]),
+            Cell(one["per_call"]),
+            Cell(one["each_monthly_usd"]),
+            Cell(one["reason"]),
+        ]
+        for one in savings
+    ]
+    return Table("savings", "What prompts could do without", columns, lines)

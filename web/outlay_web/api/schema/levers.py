@@ -5,6 +5,7 @@ from __future__ import annotations
 from outlay_analytics.questions.decide import CHOICES
 from outlay_analytics.questions.decide import MEASURES as CHOSEN_BY
 from outlay_analytics.questions.experiments import MEASURES, UNITS, VERDICTS
+from outlay_analytics.questions.prompt_savings import KINDS as SAVINGS
 from outlay_web.api.schema.answer import Answer, Answers
 from outlay_web.api.schema.parts import REMAINDER, VALUES
 from outlay_web.api.schema.questions import ASKED
@@ -223,6 +224,20 @@ PROMPTS = record(
             )
         ),
         "rows_left_out": YES_NO,
+        "savings": listed(
+            record(
+                {
+                    "prompt": TEXT,
+                    "kind": one_of(SAVINGS),
+                    "part": TEXT,
+                    "tokens_per_call": NUMBER,
+                    "share": RATIO,
+                    **each("monthly_usd saving_monthly_usd each_monthly_usd", maybe(USD)),
+                    "per_call": maybe(NUMBER) | {"description": "Documents that a call asks for: its tag top_k."},
+                    "reason": TEXT,
+                }
+            )
+        ),
         "cache_breaks": listed(
             record(
                 {
