@@ -11,7 +11,7 @@ from tests.hand_calls import DAY, call, lookup, put, roll_up
 
 from outlay_analytics.query.window import BadRequest, Scope, Window
 from outlay_analytics.questions.caching import caching
-from outlay_collector.store import Store
+from outlay_collector.store import Row, Store
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -217,3 +217,21 @@ def test_rows_and_the_remainder_add_up_whatever_the_limit(store: Store) -> None:
                 for kind, figures in answer["total"].items():
                     for name in set(figures) - {"hit_ratio"}:
                         assert sum(row[kind][name] or 0 for row in answer["rows"]) == figures[name], (kind, name)
+
+
+def test_what_is_read_is_read_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which hours are clean, and the lookups of all groups where none is left out."""
+    asked: list[str] = []
+    query = Store.query
+
+    def noted(self: Store, sql: str, *rest: Any) -> list[Row]:
+        asked.append(sql)
+        return query(self, sql, *rest)
+
+    monkeypatch.setattr(Store, "query", noted)
+    put(store, call(HOUR, "1", feature="chat"), lookup(HOUR, feature="chat", hit=True))
+    roll_up(store)
+    assert rows_of(caching(store, WEEK))["chat"]["exact"]["lookups"] == 1
+    assert sum("FROM lookups" in sql for sql in asked) == 1
+    assert sum("FROM rolled_hours" in sql for sql in asked) == 1
+    assert caching(store, WEEK, interval="day")["rows"][0]["exact"]["lookups"] == 1

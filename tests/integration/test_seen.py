@@ -34,6 +34,14 @@ def test_added_keys_are_always_found_and_new_ones_hardly_ever(store: Store) -> N
     assert seen.maybe("other", old) == b""
 
 
+def test_ids_that_count_up_are_ruled_out_as_well_as_random_ones(store: Store) -> None:
+    counted = [KEY.pack(HOUR, number.to_bytes(16, "big"), number.to_bytes(8, "big")) for number in range(6_000)]
+    seen = Seen(store)
+    seen.maybe("p", counted[0])
+    seen.add("p", b"".join(counted[:3_000]))
+    assert len(seen.maybe("p", b"".join(counted[3_000:]))) // 28 < 20
+
+
 @pytest.mark.parametrize("slices", [False, True])
 def test_what_is_stored_is_found_after_a_restart(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slices: bool

@@ -48,7 +48,10 @@ _seen: ContextVar[dict[tuple[Store, str, str], Any] | None] = ContextVar("outlay
 
 @contextmanager
 def one_look() -> Iterator[None]:
-    """Within the block a window's clean hours are looked up once, so that a page's figures speak of one state."""
+    """Within the block and those in it a window's clean hours are looked up once: all figures speak of one state."""
+    if _seen.get() is not None:
+        yield
+        return
     token = _seen.set({})
     try:
         yield

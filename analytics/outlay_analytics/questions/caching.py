@@ -21,7 +21,7 @@ from outlay_analytics.query.groups import (
     look_at,
     top_groups,
 )
-from outlay_analytics.query.spend_source import spend_source
+from outlay_analytics.query.spend_source import one_look, spend_source
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import (
     Interval,
@@ -42,6 +42,8 @@ SUMS = ("calls", "priced_calls", "no_usage_calls", "input_tokens", "cache_read_t
 LOOKUP_SUMS = ("lookups", "hits", "known_hits", "avoided_usd")
 Key = tuple[Any, ...]
 Sums = dict[str, Any]
+Ids = list[int] | None
+Known = list[Sums] | None
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,10 @@ def caching(
     """
     names = check_groups(group_by)
     step = check_interval(interval)
-    shown = _shown(store, scope, names, step, limit)
-    providers = _providers(store, scope, names, step, shown)
-    lookups = _lookups(store, scope, names, step, shown)
+    with one_look():
+        shown, looked_up = _shown(store, scope, names, step, limit)
+        providers = _providers(store, scope, names, step, shown)
+        lookups = _lookups(store, scope, names, step, shown, looked_up)
     entries = []
     for key in {**providers, **(lookups or {})}:
         time = key[0] if step != "total" else scope.window.start
@@ -131,16 +134,19 @@ def _cut(entries: Sequence[tuple[dict[str, Any], Sums, Any]], names: Sequence[st
     return {"rows": rows, "next": page.key(shown[-1][0]) if len(following) > page.limit else None}
 
 
-def _shown(store: Store, scope: Scope, names: Sequence[str], step: Interval, limit: int) -> list[int] | None:
-    """Ids of the groups to show, None where all fit."""
+def _shown(store: Store, scope: Scope, names: Sequence[str], step: Interval, limit: int) -> tuple[Ids, Known]:
+    """Ids of the groups to show, None where all fit; and what the lookups say of them, where that was found here."""
     if not names:
-        return None
+        return None, None
     look = look_at(store, spend_source(store, scope, names, step, exact=False))
     ids = top_groups(store, spend_source(store, scope, names), limit, "input_tokens")
-    looked_up = _look(store, scope, names, "total", None, 2 * (limit + 1)) or []
+    most_rows = 2 * (limit + 1)
+    looked_up = _look(store, scope, names, "total", None, most_rows) or []
     others = list(dict.fromkeys(row["id"] for row in looked_up))
     most = fitting(limit, check_steps(step, look.steps))
-    return chosen(ids, others, limit=most) if len({*ids, *others}) > most else None
+    if len({*ids, *others}) > most:
+        return chosen(ids, others, limit=most), None
+    return None, looked_up if step == "total" and len(looked_up) < most_rows else None
 
 
 def _providers(
@@ -168,10 +174,10 @@ def _providers(
 
 
 def _lookups(
-    store: Store, scope: Scope, names: Sequence[str], step: Interval, shown: Sequence[int] | None
+    store: Store, scope: Scope, names: Sequence[str], step: Interval, shown: Sequence[int] | None, known: Known = None
 ) -> dict[Key, dict[str, Sums]] | None:
     """Sums by (time, whether it is the remainder, dimension values) and kind; None where lookups cannot tell."""
-    rows = _look(store, scope, names, step, shown, 6 * MAX_ROWS)
+    rows = known or _look(store, scope, names, step, shown, 6 * MAX_ROWS)
     if rows is None:
         return None
     found: dict[Key, dict[str, Sums]] = {}

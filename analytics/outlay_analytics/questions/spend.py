@@ -23,7 +23,7 @@ from outlay_analytics.query.groups import (
     look_at,
     top_groups,
 )
-from outlay_analytics.query.spend_source import spend_source
+from outlay_analytics.query.spend_source import one_look, spend_source
 from outlay_analytics.query.window import (
     SHOWN,
     BadRequest,
@@ -110,9 +110,10 @@ def spend(
     windows = [(scope, timedelta(0))]
     if against is not None:
         windows.append((replace(scope, window=against), scope.window.start - against.start))
-    found, shown = _largest(ask, windows, limit, rank)
-    if shown is not None:
-        found = [ask.measure(*window, shown=shown) for window in windows]
+    with one_look():
+        found, shown = _largest(ask, windows, limit, rank)
+        if shown is not None:
+            found = [ask.measure(*window, shown=shown) for window in windows]
     return _answer(ask, scope, found, against is not None)
 
 

@@ -120,12 +120,18 @@ class Seen:
 
 
 def _hashed(packed: bytes) -> tuple[Keys, Hashes]:
+    """Keys and a hash of each, in which every bit of the ids tells: they may be numbers that count up.
+
+    Source: G. Steele et al., "Fast splittable pseudorandom number generators", 2014 (the finalizer of SplitMix64).
+    """
     keys = np.frombuffer(packed, dtype=KEY_TYPE)
-    mixed = keys["a"] * np.uint64(0x9E3779B97F4A7C15) ^ keys["b"] * np.uint64(0xC2B2AE3D27D4EB4F)
-    mixed ^= keys["c"] * np.uint64(0x165667B19E3779F9)
-    mixed ^= mixed >> np.uint64(32)
-    mixed *= np.uint64(0xD6E8FEB86659FD93)
-    return keys, mixed ^ (mixed >> np.uint64(29))
+    mixed: Hashes = np.zeros(len(keys), dtype=np.uint64)
+    for word in ("a", "b", "c"):
+        mixed = (mixed ^ keys[word]) + np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+    return keys, mixed
 
 
 def _probes(hashes: Hashes, size_bytes: int) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint8]]]:

@@ -184,6 +184,7 @@ class Writer:
         self.store = store
         self.database = store.database
         self._within_s = within_s
+        self._types: dict[tuple[str, tuple[str, ...]], Any] = {}  # of columns that rows were inserted into
         self._client: Client | None = None
         self._pool: Pool | None = None
         if within_s is None:
@@ -207,16 +208,26 @@ class Writer:
         """Insert dicts with the same keys, in one block. For small tables; spans go through `load`."""
         if not rows:
             return
-        names = list(rows[0])
+        names = tuple(rows[0])
         data, given = [[row[name] for name in names] for row in rows], dict(settings or {})
-        self._do(lambda client: run(client.insert, table, data, column_names=names, settings=given))
+
+        def insert(client: Client) -> None:
+            types = self._types.get((table, names))
+            if types is None:
+                types = run(client.create_insert_context, table, names).column_types
+                self._types[table, names] = types
+            run(client.insert, table, data, column_names=names, column_types=types, settings=given)
+
+        self._do(insert)
 
     def arrow(self, sql: str, params: Params | None = None) -> pa.Table:
         """As `query`, as an Arrow table: for many rows. Texts are bytes."""
         import pyarrow as pa
 
         values = dict(params or {})
-        found = self._do(lambda client: run(client.raw_query, sql, parameters=values, fmt="ArrowStream"))
+        # The format stands in the text: given beside it, the client would parse the statement to see where it ends.
+        text = f"{sql}\nFORMAT ArrowStream"
+        found = self._do(lambda client: run(client.raw_query, text, parameters=values))
         return pa.ipc.open_stream(found).read_all()
 
     def insert_arrow(self, table: str, rows: pa.Table) -> None:

@@ -18,11 +18,13 @@ Params = Mapping[str, Any]
 
 @cache
 def _template(package: str, name: str) -> Template:
-    return Template(files(package).joinpath(f"{name}.sql").read_text(encoding="utf-8"))
+    """A file without the lines that only comment: the client reads a statement letter by letter before it sends it."""
+    lines = files(package).joinpath(f"{name}.sql").read_text(encoding="utf-8").splitlines()
+    return Template("\n".join(line for line in lines if not line.lstrip().startswith("--")))
 
 
 def load_sql(package: str, name: str, **fragments: str) -> str:
-    """Return the text of `<package>/<name>.sql` with every `$fragment` filled in.
+    """Return the text of `<package>/<name>.sql`, comments left out, with every `$fragment` filled in.
 
     Args:
         package: Import path of the folder, written out: `"outlay_analytics.questions.sql"`.
