@@ -9,13 +9,14 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.browser import demo_world, world
+from tests.hand_incidents import put_incident
 from tests.web_server import running
 
 from outlay_collector.store import Store
@@ -109,6 +110,7 @@ def site(start_site: StartSite) -> Site:
     def fill(store: Store) -> str:
         world.fill(store, NOW, scale=0.5)
         world.fill_bill(store)
+        put_incident(store, 1, "code-review", NOW.replace(minute=0) - timedelta(days=3), hours=20)
         return world.fill_trace(store, NOW)
 
     return start_site(fill)

@@ -12,18 +12,17 @@ from urllib.parse import urlencode
 
 import pytest
 from tests.hand_calls import call, put
+from tests.hand_incidents import incident_id, put_incident
 from tests.receiver import Received, receiver
 from tests.web_server import Answer, Running, own_store, running
 
 from outlay_analytics.alerting.rules import all_rules
-from outlay_analytics.incidents.incident import Event, Incident
-from outlay_analytics.incidents.record import fingerprint
-from outlay_analytics.incidents.repository import write_events, write_incidents
 from outlay_collector.store import Store
 from outlay_web.config import Settings
 
 NOW = datetime(2026, 3, 20, 18, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+ONE = incident_id(1)
 HOOK = "https://hooks.example.com/T00/secret?token=abc"
 SCOPE = {"team": ("a, b", ""), "tag.plan": ("pro",), "feature": ("search",), "model": ("gpt-5",)}
 
@@ -42,25 +41,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, hook: Received) -> Iterator
     with running(settings, sections, lambda: NOW) as found:
         store = found.assembly.context.store
         put(store, *(call(NOW - hours * HOUR, "0.5", feature="search") for hours in range(1, 60)))
-        with found.assembly.context.own_writer() as writer:
-            for number, feature in enumerate(("search", "mail"), 1):
-                one = incident(number, feature)
-                write_incidents(writer, [one])
-                write_events(writer, one, [Event(one.started_at, "opened")])
+        for number, feature in enumerate(("search", "mail"), 1):
+            put_incident(store, number, feature, NOW.replace(minute=0) - 2 * number * HOUR)
         assert found.post("/api/v1/markers", {"name": "deploy 42", "at": (NOW - 3 * HOUR).isoformat()}).status == 201
         yield found
-
-
-def incident(number: int, feature: str) -> Incident:
-    began = NOW.replace(minute=0) - 2 * number * HOUR
-    usd = Decimal(number)
-    scope = {"feature": feature}
-    watched = fingerprint("default", scope, "spend")
-    amounts: Any = {"actual_usd": 10 * usd, "expected_usd": 3 * usd, "impact_lo_usd": 5 * usd, "impact_hi_usd": 9 * usd}
-    return Incident(
-        "default", f"{number:016x}", scope, "spend", watched, began, began + HOUR, ongoing=False, score=0.9,
-        cause="each call wrote more tokens", seen_at=NOW, updated_at=NOW, **amounts,
-    )  # fmt: skip
 
 
 def posted(server: Running, path: str, **fields: str) -> Answer:
@@ -127,17 +111,18 @@ def test_incidents_are_listed_with_the_figures_of_their_pages_and_by_state(serve
     assert "None in this state" in server.get("/incidents", ("state", "resolved")).text
     assert server.get("/incidents", ("state", "new")).status == 400
     assert "feature mail" not in server.get("/incidents", ("feature", "search")).text
-    assert server.get("/incidents", ("csv", "incidents")).text.startswith("state,cause,scope")
+    assert server.get("/incidents", ("csv", "incidents")).text.startswith("state,impact_usd,cause")
     window = ("start", "2026-03-01"), ("end", "2026-03-02")
     server.wait(lambda: "Too early to tell" in server.get("/incidents", *window).text, "looked through the hours")
     assert "Send your first span" in server.get("/incidents", ("project", "empty")).text
     assert '<a href="/incidents">' in server.get("/").text
 
 
-@pytest.mark.parametrize("path", ["/", "/spend", "/forecast", "/unit-costs", "/caching", f"/incidents/{1:016x}"])
+@pytest.mark.parametrize("path", ["/", "/spend", "/forecast", "/unit-costs", "/caching", f"/incidents/{ONE}"])
 def test_charts_show_incidents_and_markers_with_their_figures(server: Running, path: str) -> None:
     page = server.get(path).text
-    band = rf'<a href="/incidents/{1:016x}"><title>Incident: each call wrote more tokens: feature search, \$7.00 above'
+    words = r"Incident: each call wrote more tokens: feature search, \$7.00 above"
+    band = rf'<a href="/incidents/{ONE}"><title>{words}'
     assert re.search(band, page)
     assert '<g class="changed"><title>deploy 42</title>' in page
 
@@ -157,7 +142,7 @@ def test_alerts_of_many_incidents_are_read_once(server: Running, monkeypatch: py
 
 
 def test_an_incident_is_taken_on_and_silenced_but_never_without_end(server: Running) -> None:
-    where = f"/incidents/{1:016x}"
+    where = f"/incidents/{ONE}"
     assert posted(server, f"{where}/silence", **{"for": "forever"}).status == 400
     far = server.post(f"/api/v1{where}/silence", {"until": "2099-01-01T00:00:00Z"})
     assert (far.status, "within 90 days" in far.error[2]) == (400, True)
@@ -171,7 +156,7 @@ def test_an_incident_is_taken_on_and_silenced_but_never_without_end(server: Runn
 
 
 def test_hours_of_an_incident_have_figures_where_hours_begin_at_half_past(server: Running) -> None:
-    table = server.get(f"/incidents/{1:016x}", ("timezone", "Asia/Kolkata"), ("csv", "hours")).text
+    table = server.get(f"/incidents/{ONE}", ("timezone", "Asia/Kolkata"), ("csv", "hours")).text
     spent = [line.split(",")[1] for line in table.splitlines()[1:]]
     assert sum(Decimal(usd or 0) for usd in spent) > 20
 

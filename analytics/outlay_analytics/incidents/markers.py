@@ -54,13 +54,19 @@ def put_marker(
 
 def list_markers(store: Store, scope: Scope, limit: int = MOST) -> list[dict[str, Any]]:
     """What happened in the scope's window: markers that were put, and values that appeared; newest first."""
+    found = [*told(store, scope, limit), *new_values(store, scope)]
+    return sorted(found, key=lambda one: (-one["at"].timestamp(), one["name"]))[:limit]
+
+
+def told(store: Store, scope: Scope, limit: int = MOST) -> list[dict[str, Any]]:
+    """The markers that were put in the scope's window, newest first."""
     params = {
         "project": scope.project,
         "start": sql_instant(scope.window.start),
         "end": sql_instant(scope.window.end),
         "max_rows": limit,
     }
-    put = [
+    return [
         {
             "id": row["marker_id"],
             "at": row["at"],
@@ -72,8 +78,11 @@ def list_markers(store: Store, scope: Scope, limit: int = MOST) -> list[dict[str
         for row in store.query(load_sql(SQL, "markers"), params)
         if _concerns(row["scope"], scope)
     ]
-    found = [*put, *(one for name in NEW for one in appeared(store, scope, name))]
-    return sorted(found, key=lambda one: (-one["at"].timestamp(), one["name"]))[:limit]
+
+
+def new_values(store: Store, scope: Scope) -> list[dict[str, Any]]:
+    """The prompt versions and models that calls have for the first time in the scope's window."""
+    return [one for name in NEW for one in appeared(store, scope, name)]
 
 
 def appeared(store: Store, scope: Scope, dimension: str) -> list[dict[str, Any]]:

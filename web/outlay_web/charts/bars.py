@@ -105,7 +105,7 @@ def stacked_bars(
     return Figure(
         name,
         title,
-        canvas(title, desc, height, plot, data_zoom=str(len(steps)) if step_href else "0"),
+        canvas(title, desc, height, plot, linked=bool(stretches), data_zoom=str(len(steps)) if step_href else "0"),
         twin(name, title, steps, series, kind, step_href, notes, timezone, step_title),
         legend,
     )

@@ -37,9 +37,19 @@ class Figure:
 
 
 def canvas(
-    title: str, desc: str, height: float, *children: Child, class_: str = "chart framed", **attributes: str
+    title: str,
+    desc: str,
+    height: float,
+    *children: Child,
+    class_: str = "chart framed",
+    linked: bool = False,
+    **attributes: str,
 ) -> Markup:
-    """The outer element: full width, fixed height, so that text keeps its size on every screen."""
+    """The outer element: full width, fixed height, so that text keeps its size on every screen.
+
+    Args:
+        linked: Whether links are in it: then it is no picture, whose inside is hidden from who cannot see it.
+    """
     title_id, desc_id = unique("t"), unique("d")
     return el(
         "svg",
@@ -47,7 +57,7 @@ def canvas(
         el("desc", desc, id=desc_id),
         *children,
         class_=class_,
-        role="img",
+        role="group" if linked else "img",
         aria_labelledby=title_id,
         aria_describedby=desc_id,
         width="100%",

@@ -52,7 +52,7 @@ def changed_lines(markers: Sequence[Marker], steps: int, tall: float) -> list[Ma
 def bands(stretches: Sequence[Stretch], steps: int, tall: float) -> tuple[list[Markup], list[Markup]]:
     """What lies behind the plot over each incident, and the strip above it that leads to its page.
 
-    Strips that would cover each other are drawn in lanes, the longest at the top.
+    Strips that would cover each other are drawn in lanes, what began first at the top.
     """
     behind, heads = [], []
     ends = [-1] * LANES  # the last step that each lane has a strip over

@@ -126,7 +126,7 @@ def line_chart(
         cells += [Cell(side[i], slot=band.slot) for band in bands for side in (band.low, band.high)]
         rows.append(cells)
     table = Table(name, title, columns, rows, light=True, timezone=timezone)
-    drawing = canvas(title, desc, height, plot, data_zoom=str(len(steps)) if step_href else "0")
+    drawing = canvas(title, desc, height, plot, linked=bool(stretches), data_zoom=str(len(steps)) if step_href else "0")
     return Figure(name, title, drawing, table, legend)
 
 

@@ -69,7 +69,7 @@ def paired_bars(
     return Figure(
         name,
         title,
-        canvas(title, desc, height, plot, data_zoom="0"),
+        canvas(title, desc, height, plot, linked=bool(stretches), data_zoom="0"),
         twin(
             name,
             title,

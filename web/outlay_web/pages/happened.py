@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from outlay_analytics.incidents import markers
 from outlay_analytics.incidents.incident import Incident
-from outlay_analytics.incidents.markers import list_markers
 from outlay_analytics.incidents.repository import scope_text
-from outlay_analytics.query.window import Window
+from outlay_analytics.query.freshness import hours_changed
+from outlay_analytics.query.window import EARLIEST, Scope, Window
 from outlay_web import format as fmt
 from outlay_web.charts import Bucket, Marker, Stretch
+from outlay_web.http.context import Context
 from outlay_web.pages.view import View
 from outlay_web.services.incidents import incidents_of, remembered
+
+WAIT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -47,15 +51,16 @@ def happened(view: View, steps: Sequence[Bucket], newest: Incident | None = None
     if key not in view.memory:
         fresh = [newest] if newest else incidents_of(ctx, view.scope, wait_s=0.0)
         by_id = {one.incident_id: one for one in (*remembered(ctx, scope), *fresh)}
-        view.memory[key] = list_markers(ctx.store, scope), list(by_id.values())
-    changes, incidents = view.memory[key]
+        changes = [*markers.told(ctx.store, scope), *_new_values(ctx, scope)]
+        view.memory[key] = changes, list(by_id.values())
+    changes, found = view.memory[key]
     placed: dict[int, list[str]] = {}
     for one in changes:
         i = step_at(steps, one["at"])
         if i is not None:
             placed.setdefault(i, []).append(fmt.name_text(one["name"]))
-    markers = [Marker(i, "; ".join(names), changed=True) for i, names in sorted(placed.items())]
-    return Happened(markers, [stretch for one in incidents if (stretch := _stretch(view, steps, one)) is not None])
+    lines = [Marker(i, "; ".join(names), changed=True) for i, names in sorted(placed.items())]
+    return Happened(lines, [stretch for one in found if (stretch := _stretch(view, steps, one)) is not None])
 
 
 def incident_text(one: Incident) -> str:
@@ -69,6 +74,16 @@ def incident_href(view: View, one: Incident) -> str:
 
 def step_at(steps: Sequence[Bucket], at: Any) -> int | None:
     return next((i for i, step in enumerate(steps) if step.start <= at < step.end), None)
+
+
+def _new_values(ctx: Context, scope: Scope) -> list[dict[str, Any]]:
+    """As `markers.new_values`, from the one cache: the same for all charts of the same steps."""
+    start, end = max(scope.window.start - markers.LEARNED, EARLIEST), scope.window.end
+    key = ("new values", scope.project, tuple(sorted(scope.filters.items())), start, end)
+    version = hours_changed(ctx.store, scope.project, start, end)
+    found: list[dict[str, Any]] | None
+    found = ctx.cache.get(key, version, lambda: markers.new_values(ctx.store, scope), WAIT_S, old=True)
+    return found or []
 
 
 def _stretch(view: View, steps: Sequence[Bucket], one: Incident) -> Stretch | None:

@@ -62,10 +62,10 @@ def said(found: Sequence[Incident]) -> str:
 def table(view: View, found: Sequence[Incident]) -> Table:
     columns = [
         Column("State", "text", "state"),
+        Column("Above expected", "delta_usd", "impact_usd"),
         Column("What", "text", "cause"),
         Column("Where", "text", "scope"),
-        Column("Above expected", "delta_usd", "impact_usd"),
-        Column("80% interval", "text", "interval", desk_only=True),
+        Column("80% interval", "text", "interval", "Of what is above expected", desk_only=True),
         Column("Began", "time", "started_at"),
         Column("Ended", "time", "ended_at", desk_only=True),
         Column("Owner", "text", "owner"),
@@ -76,9 +76,9 @@ def table(view: View, found: Sequence[Incident]) -> Table:
         rows.append(
             [
                 Cell(one.state, label=calls_page.badge(one.state, TONES[one.state])),
+                Cell(one.impact_usd, href),
                 Cell(one.cause, href, label=one.cause[:1].upper() + one.cause[1:]),
                 Cell(scope_text(one.scope)),
-                Cell(one.impact_usd, href),
                 Cell(f"{usd(one.impact_lo_usd)} \u2013 {usd(one.impact_hi_usd)}"),
                 Cell(one.started_at),
                 Cell(one.ended_at, label="goes on" if one.ongoing else None),
