@@ -128,6 +128,56 @@ def test_the_providers_own_span_is_found_by_the_number_of_the_request(world: Wor
     assert sorted(row["name"] for row in world.calls()) == ["client", "its client"]
 
 
+def test_envoys_gateway_writes_what_was_cached_and_counts_tokens_without_a_call(world: World) -> None:
+    told = {"openinference.span.kind": "LLM", "llm.system": "openai", "llm.model_name": "claude-sonnet-4-6"}
+    counts = {"prompt": 1000, "completion": 100, "total": 1100}
+    counts |= {"prompt_details.cache_read": 400, "prompt_details.cache_creation": 300}
+    told |= {f"llm.token_count.{name}": str(count) for name, count in counts.items()}
+    scope = "envoyproxy/ai-gateway"
+    world.span("POST", {"http.route": "/v1/messages"}, kind="server", scope="envoy", service="gateway")
+    world.span("Message", told | {"llm.system": "anthropic"}, parent="POST", scope=scope, service="gateway", at_ms=1)
+    counting = {"openinference.span.kind": "TOKEN_COUNTER", "llm.token_count.prompt": "900"}
+    world.span("CountTokens", counting | {"llm.model_name": "claude-sonnet-4-6"}, trace="u", scope=scope, at_ms=2)
+    call = world.call()
+    assert (call["dialect"], call["provider"], call["feature"]) == ("envoy_ai_gateway", "anthropic", "gateway")
+    assert (call["input_tokens"], call["cache_read_tokens"], call["cache_write_tokens"]) == (1000, 400, 300)
+    assert call["cost_usd"] == Decimal("0.003645")  # 300 at 3, 400 at 0.3, 300 at 3.75, 100 at 15 dollars a million
+
+
+def test_what_openrouter_broadcasts_is_billed_by_openrouter_at_what_it_charges(world: World) -> None:
+    told = usage(1000, 100, gen_ai__response__model="anthropic/claude-sonnet-4.6") | {
+        "gen_ai.request.model": "anthropic/claude-sonnet-4.6",
+        "gen_ai.provider.name": "Google AI Studio",
+        "gen_ai.usage.input_tokens.cached": "400",
+        "gen_ai.usage.output_tokens.reasoning": "30",
+        "gen_ai.usage.total_cost": "0.00342",
+        "trace.name": "triage",
+        "trace.metadata.team": "support",
+        "trace.metadata.openrouter.provider_slug": "google-ai-studio",
+        "user.id": "u1",
+        "session.id": "s1",
+    }
+    world.span("generation", told, scope="", service="openrouter")
+    call = world.call()
+    assert (call["dialect"], call["provider"], call["feature"]) == ("openrouter_broadcast", "openrouter", "triage")
+    assert (call["team"], call["user"], call["session"]) == ("support", "u1", "s1")
+    assert (call["cache_read_tokens"], call["reasoning_tokens"]) == (400, 30)
+    assert (call["cost_usd"], call["reported_cost_usd"]) == (Decimal("0.00342"), Decimal("0.00342"))
+    assert "reported_cost_differs" not in call["flags"]
+
+
+def test_litellms_proxy_writes_a_call_onto_the_span_of_the_request_it_serves(world: World) -> None:
+    """Since 1.81 there is no span of the call by itself; its version 2 has one below the request's."""
+    told = usage(1000, 100, gen_ai__response__id="chatcmpl-1", http__route="/chat/completions")
+    told |= {"metadata.user_api_key_team_alias": "support", "metadata.user_api_key_end_user_id": "acme"}
+    world.span("Received Proxy Server Request", told, scope="litellm", kind="server", service="litellm-proxy")
+    world.span("POST /v1/chat/completions", {"http.route": "/v1/chat/completions"}, trace="v", kind="server")
+    second = usage(2000, 200, gen_ai__response__id="chatcmpl-2")
+    world.span("chat gpt-4o-mini", second, parent="POST /v1/chat/completions", trace="v", scope="litellm", at_ms=1)
+    found = [(row["input_tokens"], row["feature"], row["team"], row["customer"]) for row in world.calls()]
+    assert found == [(1000, "litellm-proxy", "support", "acme"), (2000, "shop", "", "")]
+
+
 def test_input_of_which_nobody_says_what_was_cached_is_marked(world: World) -> None:
     bedrock = usage(100, 10) | {
         "gen_ai.provider.name": "aws.bedrock",

@@ -73,6 +73,7 @@ KINDS: tuple[Kind, ...] = (
             "embedding": (CALL, "embeddings"),
             "reranker": (CALL, "rerank"),
             "evaluator": (PLAIN, ""),
+            "token_counter": (PLAIN, ""),
         },
         otherwise=AGGREGATE,
     ),
@@ -231,6 +232,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "gen_ai.usage.cache_write_tokens",
         "gen_ai.usage.cache_creation_tokens",
         "llm.token_count.prompt_details.cache_write",
+        "llm.token_count.prompt_details.cache_creation",
         "llm.usage.cache_creation_input_tokens",
     ),
     "cache_write_5m_tokens": (

@@ -20,6 +20,7 @@ _METADATA = (
     "langsmith.metadata.",
     "traceloop.association.properties.",
     "ai.telemetry.metadata.",
+    "trace.metadata.",
     "lmnr.association.properties.",
     "metadata.",
 )
@@ -60,6 +61,7 @@ FEATURE: tuple[Source, ...] = (
     Source("ai.telemetry.functionId"),
     Source("langfuse.trace.name"),
     Source(dialects=("langfuse",), outermost=True),
+    Source("trace.name"),
     Source("langfuse.trace.tags"),
     Source(dialects=("langsmith",), outermost=True),
     Source("langsmith.trace.session_name", not_a_name=("default",)),
@@ -78,7 +80,14 @@ FEATURE: tuple[Source, ...] = (
             *("ChatPromptTemplate", "PromptTemplate", "StrOutputParser", "StringOutputParser", "JsonOutputParser"),
         ),
     ),
-    Source("http.route", server_only=True),
+    Source(
+        "http.route",
+        server_only=True,
+        not_a_name=(  # of a gateway every call has one of these
+            *("/v1/chat/completions", "/chat/completions", "/v1/completions", "/completions", "/v1/responses"),
+            *("/responses", "/v1/messages", "/v1/embeddings", "/embeddings", "/v1/images/generations", "/v1/rerank"),
+        ),
+    ),
 )
 """Ways to say a feature, in order. After them all the service's name, where the span is not Outlay's own."""
 UNNAMED_SERVICE = "unknown_service"

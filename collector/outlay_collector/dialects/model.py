@@ -117,4 +117,5 @@ class Dialect:
     tells_streams: bool = True  # or any call may be a streamed one, unless the application says so on the span
     # Costs that the provider's answer or the application says; others a library worked out from a list of its own.
     charged_costs: tuple[str, ...] = ("outlay.cost.usd", "gen_ai.usage.cost")
+    sold_by: str = ""  # who bills these calls, whoever the spans name: a gateway that charges for itself
     notes: tuple[str, ...] = ()

@@ -60,11 +60,14 @@ class Identity:
         return found
 
 
-def identity_of(said: Said, tier_in_object: Ints, region_in_object: Ints, failed: Bools, exception: Ints) -> Identity:
+def identity_of(
+    said: Said, dialect: Ints, tier_in_object: Ints, region_in_object: Ints, failed: Bools, exception: Ints
+) -> Identity:
     """Who answered.
 
     Args:
         said: What spans say.
+        dialect: In which dialect.
         tier_in_object: Where the tier that a usage object names stands.
         region_in_object: The same of the region.
         failed: Which spans ended in an error.
@@ -73,6 +76,10 @@ def identity_of(said: Said, tier_in_object: Ints, region_in_object: Ints, failed
     pool = said.pool
     request, response = said.field("request_model"), said.field("response_model")
     provider, providers = _providers(said, pool.first_of(request, response))
+    for number in distinct(dialect)[0]:
+        if seller := DIALECTS[number].sold_by:
+            provider = np.where(dialect == number, len(providers), provider)
+            providers.append(encoded(seller))
     region, regions = _regions(said, pool.first_of(said.field("region"), region_in_object), request)
     asked = said.field("request_tier")
     leaves_it = pool.judged(asked, lambda word: word.lower() in _USUAL_TIERS, bool)

@@ -89,7 +89,7 @@ def meaning_of(
     """The columns of `facts.COLUMNS`, a row per span."""
     failed = _failed(spans, said)
     exception = np.where(failed, np.arange(len(spans)) + said.pool.add(flat(spans["exception_type"])), EMPTY)
-    identity = identity_of(said, objects.service_tier, objects.region, failed, exception)
+    identity = identity_of(said, dialect, objects.service_tier, objects.region, failed, exception)
     kinds, usage = kinds_of(spans, attributes, dialect, said), _usage(said, objects, identity, dialect)
     said.put_whole(kinds.operations, kinds.operation, {"input": usage.input, "output": usage.output})
     said.put_cached(usage.cache_read)
