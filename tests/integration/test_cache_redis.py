@@ -9,12 +9,15 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 import redis.asyncio
+from cryptography.fernet import Fernet
 from tests.waiting import until
 
 import outlay
@@ -128,3 +131,56 @@ def test_an_async_redis_serves_tasks_at_once_with_one_call(server: Redis) -> Non
 
     with capture(raise_errors=False):
         asyncio.run(main())
+
+
+def test_encrypted_answers_in_a_redis_are_read_by_who_has_the_key_alone(server: Redis) -> None:
+    key, other = Fernet.generate_key(), Fernet.generate_key()
+    made: list[str] = []
+
+    async def ask_async(question: str) -> str:
+        return bot("A", made)(question)
+
+    async def main(name: str) -> list[str]:
+        async with redis.asyncio.Redis(port=server.port) as client:
+            cached = outlay.cached(store=client, ttl_s=600, encryption_key=key, name=name, key=str)(ask_async)
+            return [await cached("secret"), await cached("secret")]
+
+    with capture(raise_errors=False), redis.Redis(port=server.port) as client:
+
+        def asked(encryption_key: Any, **more: Any) -> Any:
+            cached = outlay.cached(store=client, encryption_key=encryption_key, name="bot", key=str, **more)
+            return cached(bot("A", made))
+
+        assert [asked(key, ttl_s=600)("secret"), asked(key)("secret")] == ["A: secret"] * 2
+        assert asked([other, key])("secret") == "A: secret"  # a key that was changed
+        assert asyncio.run(main("bot")) == ["A: secret"] * 2  # sync and async share answers
+        assert made == ["secret"]
+        [raw] = [client.get(name) for name in client.scan_iter()]
+        assert b"secret" not in raw
+        assert b"secret" not in b"".join(client.scan_iter())
+        assert asked(other, version=1)("secret") == asked(key, version=1)("secret") == "A: secret"
+        assert made == ["secret"] * 3  # what cannot be read is made anew
+
+
+def test_a_redis_that_is_killed_while_a_hundred_threads_ask_costs_no_answer(server: Redis) -> None:
+    made: list[str] = []
+    said: list[list[str]] = []
+    killed = threading.Event()
+    with capture(raise_errors=False), redis.Redis(port=server.port) as client:
+        ask = outlay.cached(store=client, max_wait_s=60)(bot("A", made))
+
+        def run() -> None:
+            before = [ask(str(n)) for n in range(3)]
+            killed.wait(120)
+            said.append([*before, *(ask(str(n)) for n in range(3))])
+
+        threads = [threading.Thread(target=run, daemon=True) for _ in range(100)]
+        for thread in threads:
+            thread.start()
+        until(lambda: len(made) >= 2, "made")
+        server.stop()
+        killed.set()
+        for thread in threads:
+            thread.join(120)
+        assert not any(thread.is_alive() for thread in threads), "deadlocked"
+    assert said == [[f"A: {n}" for n in range(3)] * 2] * 100

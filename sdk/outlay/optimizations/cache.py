@@ -17,6 +17,7 @@ from outlay.optimizations.rules import Rules
 from outlay.optimizations.sealing import Keys, Seal
 from outlay.optimizations.single_flight import Flights
 from outlay.optimizations.stores import Entry, Keeper, MemoryStore
+from outlay.optimizations.values import digest
 from outlay.optimizations.wrapping import Wrapped, cache_of
 
 __all__ = ["Entry", "MemoryStore", "cached", "invalidate"]
@@ -149,6 +150,8 @@ class _Exact(Wrapped):
     def place_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Place:
         if self._key is not None:
             asked = self._identity.of_value(self._key(*args, **kwargs))
+            if self._keeper.is_sealed:
+                asked = digest(asked.encode("utf-8", "surrogatepass"))
         else:
             asked = self._identity.of_arguments(self._parameters.bind(args, kwargs), self._parameters.defaults)
         return Place(f"{self._name}:{self._identity.of_function()}:{self._rules.prefix()}{asked}")

@@ -18,6 +18,7 @@ from outlay.optimizations.checks import check_function, check_limits, check_name
 from outlay.optimizations.copies import copied
 from outlay.optimizations.learning import Judged, LearnedThreshold
 from outlay.optimizations.lookup import Found, Place
+from outlay.optimizations.pause import Pause
 from outlay.optimizations.rules import Rules
 from outlay.optimizations.single_flight import Flights
 from outlay.optimizations.stores import Entry
@@ -104,6 +105,8 @@ class SemanticCache:
         elif not (hasattr(store, "nearest") and hasattr(store, "add")):
             raise TypeError(f"a store is a mutable mapping, or has nearest() and add(), unlike {store!r}")
         self._store: VectorStore = store
+        self._pause = Pause("semantic cache store")
+        self._embedder = Pause("embedding for the semantic cache")
         self._flights = Flights(max_wait_s)
         self._rules = Rules.of("SemanticCache", when, version, scope)
 
@@ -196,9 +199,9 @@ class _Semantic(Wrapped):
         return _Question(text if isinstance(text, str) else str(text), scope)
 
     def ready(self, place: _Question, awaits: bool) -> Generator[Any, Any, None]:
-        if place.vector is not None:
+        if place.vector is not None or self._cache._embedder.is_on:
             return
-        try:
+        with self._cache._embedder.watching():
             raw = self._cache._embed(place.text)
             if inspect.isawaitable(raw):
                 if not awaits:
@@ -206,20 +209,17 @@ class _Semantic(Wrapped):
                     raise TypeError("embed is async, but the function is not: make both the same")
                 raw = yield raw
             place.vector = unit(raw)
-        except Exception:
-            _safely.report("embedding for the semantic cache")
 
     def find(self, place: _Question, awaits: bool) -> Generator[Any, Any, tuple[Found | None, float | None]]:
         yield from self.ready(place, awaits)
         if place.vector is None:
             return None, None
-        try:
-            nearest = self._cache._store.nearest(place.vector, place.scope)
-            if nearest is None:
-                return None, None
-            similarity = min(float(nearest[1]), 1.0)
-        except Exception:
-            _safely.report("semantic cache store")
+        nearest: tuple[Entry, float] | None = None
+        if not self._cache._pause.is_on:
+            with self._cache._pause.watching():
+                nearest = self._cache._store.nearest(place.vector, place.scope)
+                similarity = 0.0 if nearest is None else min(float(nearest[1]), 1.0)
+        if nearest is None:
             return None, None
         if self._cache._shadow:
             place.shadowed = Found(nearest[0], similarity)
@@ -244,11 +244,9 @@ class _Semantic(Wrapped):
             _safely.report("same of the semantic cache")
 
     def keep(self, place: _Question, entry: Entry, awaits: bool) -> Generator[Any, Any, None]:
-        if place.vector is not None:
-            try:
+        if place.vector is not None and not self._cache._pause.is_on:
+            with self._cache._pause.watching():
                 entry.expires_in(self._cache._ttl_s)
                 self._cache._store.add(place.vector, place.scope, entry)
-            except Exception:
-                _safely.report("semantic cache store")
         return
         yield  # nothing to await, but a walk all the same

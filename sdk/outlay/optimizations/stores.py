@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from outlay import _fork, _safely
+from outlay.optimizations.pause import Pause
 from outlay.optimizations.sealing import Seal
 
 
@@ -79,7 +80,7 @@ class MemoryStore(MutableMapping[str, Entry]):
 class Keeper:
     """Reads and writes entries in a mapping, or in a Redis client, sync or async, or what has its methods: as JSON.
 
-    A store that fails costs a lookup, never an answer.
+    A store that fails costs a lookup, never an answer; one that fails slowly is left alone for a while.
     """
 
     def __init__(
@@ -92,7 +93,9 @@ class Keeper:
         seal: Seal | None = None,
     ) -> None:
         self._store = store
+        self._pause = Pause("cache store")
         self._seal = seal
+        self.is_sealed = seal is not None
         self._ttl_s = ttl_s
         self._stale_s = stale_s
         self.is_remote = hasattr(store, "setex")
@@ -108,56 +111,56 @@ class Keeper:
 
     def get(self, key: str) -> Entry | None:
         """The entry, unless there is none or its time is over; one that may be given where nothing newer is, too."""
-        try:
-            found = self._store.get(key)
-            if self.is_remote:
-                return self._read(key, found)
-            if found is not None and found.is_over(self._stale_s):
-                self._store.pop(key, None)
-                return None
-            return found  # type: ignore[no-any-return]
-        except Exception:
-            _safely.report("cache store")
+        if self._pause.is_on:
             return None
+        found: Any = None
+        with self._pause.watching():
+            found = self._store.get(key)
+            if not self.is_remote and found is not None and found.is_over(self._stale_s):
+                self._store.pop(key, None)
+                found = None
+        return self._read(key, found) if self.is_remote else found
 
     def put(self, key: str, entry: Entry) -> None:
         """Keep an entry."""
-        try:
+        if self._pause.is_on:
+            return
+        with self._pause.watching():
             if self.is_remote:
                 self._write(key, entry)
             else:
                 entry.expires_in(self._ttl_s)
                 self._store[key] = entry
-        except Exception:
-            _safely.report("cache store")
 
     async def aget(self, key: str) -> Entry | None:
         """As `get`; waits for an async client."""
         if not self.is_async:
             return self.get(key)
-        try:
-            return self._read(key, await self._store.get(key))
-        except Exception:
-            _safely.report("cache store")
-            return None
+        found: Any = None
+        if not self._pause.is_on:
+            with self._pause.watching():
+                found = await self._store.get(key)
+        return self._read(key, found)
 
     async def aput(self, key: str, entry: Entry) -> None:
         """As `put`; waits for an async client."""
         if not self.is_async:
             self.put(key, entry)
-            return
-        try:
-            await self._write(key, entry)
-        except Exception:
-            _safely.report("cache store")
+        elif not self._pause.is_on:
+            with self._pause.watching():
+                await self._write(key, entry)
 
     def _read(self, key: str, raw: Any) -> Entry | None:
         if raw is None:
             return None
-        stored = json.loads(raw if self._seal is None else self._seal.open(raw))
-        if self._seal is not None and stored.get("key") != key:
-            raise ValueError("an answer in the store lies under another one's key")
-        entry = Entry(self._loads(stored["value"]), stored["facts"], stored.get("expires_at"))
+        try:
+            stored = json.loads(raw if self._seal is None else self._seal.open(raw))
+            if self._seal is not None and stored.get("key") != key:
+                raise ValueError("an answer in the store lies under another one's key")
+            entry = Entry(self._loads(stored["value"]), stored["facts"], stored.get("expires_at"))
+        except Exception:
+            _safely.report("cache store")
+            return None
         return None if entry.is_over(self._stale_s) else entry
 
     def _write(self, key: str, entry: Entry) -> Any:
