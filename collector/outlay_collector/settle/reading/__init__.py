@@ -1,6 +1,6 @@
 """Read spans through the dialect tables: spans as they are in, a table with the columns of `facts.COLUMNS` out.
 
-1. `attributes`  names become numbers, once per batch
+1. `attributes`  names become numbers, once per batch; `events` adds what an event counts
 2. `said`        what each dialect looks up: of several spellings the preferred one; `chosen` what people named;
                  `contexts` what calls below inherit
 3. `documents`   JSON texts, of the few spans that say something nowhere else
@@ -30,6 +30,7 @@ from outlay_collector.settle.facts import Ints, flat
 from outlay_collector.settle.reading.attributes import attributes_of
 from outlay_collector.settle.reading.contexts import Places
 from outlay_collector.settle.reading.documents import NAMES, Texts, open_all, opening
+from outlay_collector.settle.reading.events import with_events
 from outlay_collector.settle.reading.meaning import meaning_of
 from outlay_collector.settle.reading.roles import dialects_of
 from outlay_collector.settle.reading.said import Said
@@ -75,7 +76,7 @@ class Reader:
             asked["resource_names"] = self._resources
         sql = load_sql(SQL, "spans", which=which, resource=ASKED_OF_RESOURCES if self._resources else "")
         newest, moved = _newest(self._writer.arrow(sql, asked))
-        judged = [judge(batch, self._contents, self._places) for batch in _batches(newest)]
+        judged = [judge(with_events(batch), self._contents, self._places) for batch in _batches(newest)]
         return Spans(pa.concat_tables(judged), moved)
 
     def _contents(self, spans: pa.Table, rows: Ints) -> Texts:

@@ -18,21 +18,11 @@ SELECT
     scope_name,
     scope_version,
     status,
-    -- Some conventions say what a span counts in one of its events; of several the last, and what the span says itself goes
-    -- before.
+    attributes,
+    -- Some conventions say what a span counts in one of its events; of several the last.
     arrayLast(
         event -> arrayExists(key -> startsWith(key, 'gen_ai.usage.'), mapKeys(event)), events.attributes
     ) AS counting,
-    if(
-        empty(counting),
-        attributes,
-        mapUpdate(
-            mapFilter(
-                (key, value) -> match(key, '^gen_ai\\.(usage|request|response|provider|operation)\\.'), counting
-            ),
-            attributes
-        )
-    ) AS attributes,
     $resource
     arrayFirst(x -> x != '', arrayMap(x -> x['exception.type'], events.attributes)) AS exception_type,
     hasAny(texts.keys, {documents:Array(String)}) AS has_document,
