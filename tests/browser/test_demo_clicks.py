@@ -42,6 +42,9 @@ def test_what_the_month_holds_is_found_by_clicking(open_tab: OpenTab, demo_site:
     # A router tried both, and says the same of the cheap tier.
     page.click("nav >> text=Routing")
     assert "cheap" in row_of(page, "What would do", "translate")
+    page.locator("section[aria-label='What would do'] tbody a").first.click()
+    assert page.locator("h1").inner_text() == "Calls"
+    assert page.locator("tbody tr").count() > 1
 
     # A release of a prompt brought far more context.
     page.click("nav >> text=Prompts")

@@ -75,6 +75,7 @@ def test_what_a_tier_would_bring_is_reckoned_by_the_probabilities(store: Store) 
     assert float(task["monthly_saving_usd"]) == pytest.approx(float(now - D("0.015")) * 800 * a_month)
     assert "cheaper" in task["reason"]
     assert task["assumption"]
+    assert (cheap["said_as"], task["said_as"]) == ("task", "task")
     assert (cheap["reach_ratio"], task["explorable_ratio"], frontier["models"]) == (1.0, 1.0, ["large"])
 
 
@@ -104,8 +105,9 @@ def test_what_was_chosen_for_certain_says_nothing_of_other_tiers(store: Store) -
 
 
 def test_routes_without_a_probability_or_a_score_or_a_price_are_said_to_be_so(store: Store) -> None:
-    routed(store, "frontier", 5, 5, "0.1", None)
+    routed(store, "frontier", 5, 5, "0.1", None, task="", feature="triage")
     [task] = routing(store, WEEK)["tasks"]
+    assert (task["task"], task["said_as"]) == ("triage", "feature")
     assert task["reason"] == "no call says with which probability its tier was chosen"
     assert task["proposal"]["requests"] is None
     routed(store, "frontier", 200, 0, "0.1", 0.5, scores=False, task="other")

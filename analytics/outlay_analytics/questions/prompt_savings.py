@@ -27,7 +27,7 @@ from outlay_collector.store import Store, load_sql
 DOCUMENTS = ("context", "documents", "retrieval")
 HISTORY = ("history",)
 TOOLS = "tools"
-STABLE = ("system", TOOLS)  # parts that stand before the history
+STABLE = ("system",)  # parts that stand before the history, as tools do
 KINDS = ("documents", "history", "tools")
 UNTRACED = "no trace has a span of an executed tool: none is called, or none is traced"
 MAX_ROWS = 1000
@@ -70,7 +70,7 @@ def savings(store: Store, scope: Scope, prompts: Sequence[str], parts: Sequence[
         not_answers=NOT_ANSWERS,
         called=load_sql(SQL, "prompt_tool_traces") if called else "0",
     )
-    own = {"history": list(HISTORY), "stable": list(STABLE)}
+    own = {"documents": list(DOCUMENTS), "history": list(HISTORY), "stable": list(STABLE)}
     found: list[Row] = []
     for raw in store.query(sql, params | own):
         found += _rows(raw, called.get(raw["prompt"], set()))
@@ -78,7 +78,9 @@ def savings(store: Store, scope: Scope, prompts: Sequence[str], parts: Sequence[
 
 
 def _rows(raw: Mapping[str, Any], called: set[str]) -> list[Row]:
-    tokens, usd, idle = dict(raw["tokens"]), dict(raw["usd"]), dict(raw["idle_usd"])
+    names, counts, amounts = raw["parts"]
+    tokens, usd = dict(zip(names, counts, strict=True)), dict(zip(names, amounts, strict=True))
+    idle = dict(zip(raw["idle"][0], raw["idle"][2], strict=True))
     months = days_of(raw["first_at"], raw["last_at"]) / MONTH_DAYS
 
     def row(kind: str, part: str, saving: float | None, reason: str) -> Row:

@@ -43,10 +43,11 @@ def routing(store: Store, scope: Scope, score: str = "", success: str = "", marg
         margin: By how much the mean score may be lower than now and still be no worse.
 
     Returns:
-        `score`, `scores`, `margin`; `rows` per task and tier: what was sent there (`requests`, `share`, `models`), what
-        sending all there would be (`mean`, `cost_per_request_usd`), its difference to now, each with a 95 % interval,
-        `monthly_saving_usd`, the effective samples, `reach_ratio` (share of the task's requests that it holds for),
-        `verdict` and `reason`; `tasks` with what is done now, `recommended`, and the `proposal` of an exploration.
+        `score`, `scores`, `margin`; `rows` per task and tier: `said_as` (`task` or `feature`), what was sent there
+        (`requests`, `share`, `models`), what sending all there would be (`mean`, `cost_per_request_usd`), its
+        difference to now, each with a 95 % interval, `monthly_saving_usd`, the effective samples, `reach_ratio` (share
+        of the task's requests that it holds for), `verdict` and `reason`; `tasks` with what is done now, `recommended`,
+        and the `proposal` of an exploration.
 
     Raises:
         BadRequest: For an unknown score or an impossible margin.
@@ -90,6 +91,7 @@ class _Task:
     ) -> None:
         self._task, self._margin = task, margin
         self._values, self._costs = values, costs
+        self._said_as = "task" if any(one["is_task"] for one in seen) else "feature"
         self._requests = sum(one["requests"] for one in seen)
         self._told = sum(one["told_requests"] for one in seen)
         self._open = sum(one["open_requests"] for one in seen)
@@ -110,6 +112,7 @@ class _Task:
             saving = Interval(-cost.difference.value, None if high is None else -high, None if low is None else -low)
         return {
             "task": self._task or None,
+            "said_as": self._said_as,
             "tier": tier,
             "models": list(seen["models"]),
             "calls": seen["calls"],
@@ -184,6 +187,7 @@ class _Task:
         )
         return {
             "task": self._task or None,
+            "said_as": self._said_as,
             "requests": self._requests,
             "told_ratio": self._told / self._requests if self._requests else None,
             "explorable_ratio": self._open / self._told if self._told else None,

@@ -52,7 +52,7 @@ def task_table(view: View, tasks: Sequence[Row], kinds: Mapping[str, str]) -> Ta
     ]
     lines = [
         [
-            Cell(task["task"], view.narrowed("task", task["task"], "/calls")),
+            Cell(task["task"], view.narrowed(task["said_as"], task["task"], "/calls")),
             Cell(task["requests"]),
             Cell(task["explorable_ratio"]),
             Cell(task["mean"], label=score_text(task["mean"], kinds.get(task["score"] or "", "number"))),
@@ -103,12 +103,13 @@ def tier_table(view: View, rows: Sequence[Row], kinds: Mapping[str, str]) -> Tab
     lines = []
     for row in rows:
         kind = kinds.get(row["score"] or "", "number")
+        of_task = {row["said_as"]: row["task"] or ""}
         lines.append(
             [
-                Cell(row["task"], view.narrowed("task", row["task"], "/routing")),
+                Cell(row["task"], view.narrowed(row["said_as"], row["task"], "/routing")),
                 Cell(row["tier"]),
                 Cell(", ".join(row["models"])),
-                Cell(row["requests"], view.narrowed("route_tier", row["tier"], "/calls")),
+                Cell(row["requests"], view.to("/calls", **of_task, route_tier=row["tier"])),
                 Cell(row["mean"], label=score_text(row["mean"], kind)),
                 Cell(difference_text(row["difference"], kind) if row["difference"] is not None else ""),
                 Cell(_between(row["difference_ci_low"], row["difference_ci_high"], kind)),

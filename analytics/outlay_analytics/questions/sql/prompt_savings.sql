@@ -1,22 +1,18 @@
 -- Question: what do the parts of each prompt cost that could be sent less of: documents, what was said before, tools?
 -- Fragments: called (condition on c: its trace called a tool; 0 where none is known), filters (conditions on c), not_answers.
 -- Parameters: project, start, end, prompts, documents, history, stable (names of parts), max_rows.
--- Result: one row per prompt: calls that say their parts, their input tokens, first and last; by part its tokens and USD, at
--- its share of each call's input; the same of history that the provider's cache did not give (what it gave beyond the parts
--- that stand before, is history), and of tools in traces that called none; documents a call asked for (tag top_k).
+-- Result: one row per prompt: calls that say their parts, their input tokens, first and last; sums as (parts, tokens, USD), USD
+-- at a part's share of each call's input, of these parts, and of tools in traces that called none; tokens and USD of history
+-- that the provider's cache did not give (what it gave beyond the parts that stand before, is history); documents a call asked
+-- for (tag top_k).
 SELECT
     prompt,
     count() AS parted_calls,
     sum(input) AS input_tokens,
-    sumMap(parts) AS tokens,
-    sumMap(mapApply((part, n) -> (part, n * rate), parts)) AS usd,
+    sumMap(names, counts, arrayMap(n -> n * rate, counts)) AS parts,
+    sumMapIf(names, counts, arrayMap(n -> n * rate, counts), NOT called) AS idle,
     sum(unread) AS unread_tokens,
     sum(unread * rate) AS unread_usd,
-    sumMapIf(mapFilter((part, n) -> part = 'tools' OR startsWith(part, 'tools.'), parts), NOT called) AS idle_tokens,
-    sumMapIf(
-        mapApply((part, n) -> (part, n * rate), mapFilter((part, n) -> part = 'tools' OR startsWith(part, 'tools.'), parts)),
-        NOT called
-    ) AS idle_usd,
     countIf(called) AS calling_calls,
     avgIf(top_k, top_k > 0) AS documents_per_call,
     min(at) AS first_at,
@@ -26,13 +22,18 @@ FROM
     SELECT
         c.prompt AS prompt,
         c.started_at AS at,
-        mapApply((part, n) -> (part, toFloat64(n)), c.prompt_parts) AS parts,
+        arrayFilter(
+            part -> has({documents:Array(String)}, part) OR has({history:Array(String)}, part) OR startsWith(part, 'tools'),
+            mapKeys(c.prompt_parts)
+        ) AS names,
+        arrayMap(part -> toFloat64(c.prompt_parts[part]), names) AS counts,
         toFloat64(assumeNotNull(c.input_tokens)) AS input,
         toFloat64(
             c.cost_lines['input'] + c.cost_lines['cache_read'] + c.cost_lines['cache_write'] + c.cost_lines['cache_write_1h']
-        ) / greatest(input, arraySum(mapValues(parts))) AS rate,
-        arraySum(arrayMap(part -> parts[part], {history:Array(String)})) AS history,
-        arraySum(mapValues(mapFilter((part, n) -> has({stable:Array(String)}, part) OR startsWith(part, 'tools.'), parts))) AS before,
+        ) / greatest(input, toFloat64(arraySum(mapValues(c.prompt_parts)))) AS rate,
+        arraySum((part, n) -> if(has({history:Array(String)}, part), n, 0.), names, counts) AS history,
+        arraySum(arrayMap(part -> toFloat64(c.prompt_parts[part]), {stable:Array(String)}))
+            + arraySum((part, n) -> if(startsWith(part, 'tools'), n, 0.), names, counts) AS before,
         history - least(greatest(toFloat64(ifNull(c.cache_read_tokens, 0)) - before, 0), history) AS unread,
         toFloat64OrZero(c.tags['top_k']) AS top_k,
         $called AS called

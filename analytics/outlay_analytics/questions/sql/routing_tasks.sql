@@ -1,10 +1,11 @@
 -- Question: which tiers did routers choose for which tasks?
 -- Fragments: task (text on c), not_answers (operations), filters (conditions on c). Parameters: project, start, end, max_rows.
--- Result: one row per task and tier: calls, requests (retries are none of their own), those that say with which probability
+-- Result: one row per task and tier: is_task (calls say it as their task, else as their feature), calls, requests (retries are none of their own), those that say with which probability
 -- they were chosen, those of them that could have been chosen otherwise; models; cost of the priced calls; first and last call.
 SELECT
     $task AS task,
     toString(c.route_tier) AS tier,
+    max(c.task != '') AS is_task,
     count() AS calls,
     countIf(c.attempt <= 1) AS requests,
     countIf(c.attempt <= 1 AND isNotNull(c.route_propensity)) AS told_requests,

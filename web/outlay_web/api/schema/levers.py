@@ -146,6 +146,7 @@ ROUTING = record(
             record(
                 {
                     "task": maybe(TEXT),
+                    "said_as": one_of(("task", "feature")),
                     "tier": TEXT,
                     "models": listed(TEXT),
                     **each("calls requests", COUNT),
@@ -168,6 +169,7 @@ ROUTING = record(
             record(
                 {
                     **each("task score", maybe(TEXT)),
+                    "said_as": one_of(("task", "feature")),
                     "requests": COUNT,
                     **each("told_ratio explorable_ratio", maybe(RATIO)),
                     "mean": maybe(NUMBER),
