@@ -28,6 +28,8 @@ clients: $(BIN)/python
 	$(call CLIENT,litellm>=1.106,litellm)
 	$(call CLIENT,llama-index-llms-openai>=0.7,llama_index)
 	$(call CLIENT,instructor>=1.17,instructor)
+	$(BIN)/uv run -q --isolated --no-project --with . --with pytest --with nbclient --with ipykernel \
+		python -m pytest -q --noconftest tests/integration/test_notebook.py
 	$(MAKE) node
 
 # The examples in JavaScript, each with what npm installs for it, against the fake provider.

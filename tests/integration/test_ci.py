@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -78,7 +79,7 @@ def test_a_change_that_costs_more_and_is_worse_exits_with_3_and_a_table_says_why
     assert done.stderr.count("evaluated") == 2
     lines = done.stdout.splitlines()
     assert lines[0] == MARK
-    assert lines[1].startswith("**Model calls: main (")
+    assert re.fullmatch(r"\*\*Model calls: main \((\w{7})\) → working tree \(\1, with changes\)\*\*", lines[1])
     rows = [line for line in lines if line.startswith("| ")]
     assert rows[1:] == [
         "| answers | 40 | 40,000 → 60,000 (+50.0%) | 400 | 0.104000 → 0.154000 (+48.1%) |",
@@ -176,6 +177,13 @@ def test_the_limit_holds_for_money_and_where_there_is_no_price_for_tokens(
     found = Comparison(Measure("a", 0, {"f": base}), Measure("b", 0, {"f": head}), "feature", Decimal(10))
     assert found.is_over is over
     assert ("over the limit of 10 %" in markdown_text(found)) is over
+
+
+def test_costs_are_shown_to_their_last_digit() -> None:
+    rows = {"tiny": totals("0.000000142500"), "round": totals("2"), "long": totals("1.2345678")}
+    found = Comparison(Measure("a", 0, rows), Measure("b", 0, rows), "feature")
+    shown = [line.split(" | ")[-1] for line in markdown_text(found).splitlines() if line.startswith("| ")]
+    assert shown[1:] == ["2.000000 |", "1.2345678 |", "0.0000001425 |", "3.2345679425 |"]
 
 
 def test_the_templates_for_github_and_gitlab_run_the_command() -> None:

@@ -59,3 +59,14 @@ def test_the_command_says_what_to_install(tmp_path: Path, hidden: list[str], wor
     assert "pip install 'outlay[server]'" in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == 2
+
+
+def test_what_is_the_sdks_needs_none_of_the_servers_packages(tmp_path: Path) -> None:
+    project = str(Path(__file__).parents[2] / "pyproject.toml")
+    for words, said in ((["ci", "--help"], "outlay ci --base REF"), (["doctor", "--sdk"], "spans go to")):
+        code = HIDE.format(hidden=SERVER, words=words, project=project)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, env=environment(tmp_path)
+        )
+        assert said in done.stdout, done
+        assert "pip install" not in done.stderr

@@ -236,19 +236,28 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("distro", ["outlay", ""])
+@pytest.mark.parametrize(("distro", "exporter"), [("outlay", ""), ("", "none"), ("", "outlay")])
 def test_opentelemetrys_launcher_finds_outlay(
-    tmp_path: Path, installed: Path, server: Received, provider: FakeProvider, distro: str
+    tmp_path: Path, installed: Path, server: Received, provider: FakeProvider, distro: str, exporter: str
 ) -> None:
-    (tmp_path / "app.py").write_text(ASK + "print(ask() != '')\n")
+    theirs = "from opentelemetry import trace\ntrace.get_tracer('theirs').start_span('theirs').end()\n"
+    (tmp_path / "app.py").write_text(ASK + "print(ask() != '')\n" + theirs * (exporter == "outlay"))
     launcher = "from opentelemetry.instrumentation.auto_instrumentation import run; run()"
     more = {"OTEL_PYTHON_DISTRO": distro} if distro else {}
-    off = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")} if not distro else {}
+    if exporter:
+        more |= {"OTEL_TRACES_EXPORTER": exporter, "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
     paths = os.pathsep.join([str(installed), str(tmp_path), *(entry for entry in sys.path if entry)])
     command = (sys.executable, "-W", "ignore", "-c", launcher, sys.executable, "app.py")
     code, out, err = start(
-        tmp_path, *command, server=server, provider=provider, PYTHONPATH=paths, OTEL_SERVICE_NAME="shop", **more, **off
+        tmp_path,
+        *command,
+        server=server,
+        provider=provider,
+        PYTHONPATH=paths,
+        OTEL_SERVICE_NAME="shop",
+        **more,
     )
     assert (code, out) == (0, "True\n"), err
-    assert [span.name for span in spans(server)] == ["chat gpt-4o"]
+    # What the exporter gets beside the processor is queued once.
+    assert sorted(span.name for span in spans(server)) == ["chat gpt-4o", *["theirs"] * (exporter == "outlay")]
     assert spans(server)[0].resource["service.name"] == "shop"

@@ -14,7 +14,7 @@ from pathlib import Path
 from outlay import semconv
 from outlay.ci.measure import Measure, measure
 from outlay.ci.report import Comparison, json_text, markdown_text
-from outlay.ci.tree import NoRevision, checked_out, name_of, top
+from outlay.ci.tree import NoRevision, checked_out, name_of, name_of_here, top
 from outlay.optimizations.evaluation import Evaluation
 
 EXIT_WRONG, EXIT_OVER = 1, 3
@@ -73,7 +73,7 @@ def _compare(given: argparse.Namespace, command: list[str]) -> Comparison:
                 earlier = Evaluation.load(there / given.results)
     if given.results:
         Path(given.results).unlink(missing_ok=True)  # or the evaluation would go on where an earlier one stopped
-    head = measure(command, folder, root, name_of("HEAD"), BY[given.by])
+    head = measure(command, folder, root, name_of_here(), BY[given.by])
     if given.save:
         Path(given.save).write_text(json.dumps(head.as_json()) + "\n", encoding="utf-8")
     found = Comparison(base, head, given.by, given.max_increase)

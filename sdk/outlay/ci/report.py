@@ -162,13 +162,19 @@ def _verdict(found: Comparison) -> str:
 
 def _row(name: str, base: Totals, head: Totals) -> str:
     money = [one.cost_usd for one in (base, head)]
-    told = " → ".join("–" if usd is None else f"{usd:.6f}" for usd in money)
+    told = " → ".join("–" if usd is None else _usd(usd) for usd in money)
     if money[0] == money[1]:
         told = told.split(" → ", maxsplit=1)[0]
     elif None not in money:
         told += _change(*(Decimal(usd or 0) for usd in money))
     cells = [_cell(name), _pair(base.calls, head.calls), _pair(base.input_tokens, head.input_tokens)]
     return "| " + " | ".join([*cells, _pair(base.output_tokens, head.output_tokens), told]) + " |"
+
+
+def _usd(usd: Decimal) -> str:
+    """Six digits after the point, more where there is more: the cost of a call may be less than a millionth."""
+    whole, _, parts = f"{usd:.12f}".rstrip("0").partition(".")
+    return f"{whole}.{parts:0<6}"
 
 
 def _pair(base: int, head: int) -> str:

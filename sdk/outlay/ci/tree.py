@@ -43,6 +43,12 @@ def name_of(revision: str) -> str:
     return commit if commit.startswith(revision) or revision.startswith(commit) else f"{revision} ({commit})"
 
 
+def name_of_here() -> str:
+    """The working tree, with what it is based on."""
+    changes = ", with changes" if git("status", "--porcelain", "--untracked-files=no") else ""
+    return f"working tree ({git('rev-parse', '--short=7', 'HEAD')}{changes})"
+
+
 @contextmanager
 def checked_out(revision: str) -> Iterator[Path]:
     """A revision in a folder of its own, for the time of the block."""
