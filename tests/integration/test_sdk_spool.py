@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import signal
 import struct
 import subprocess
 import sys
-import tracemalloc
 from collections import Counter
 from pathlib import Path
 
@@ -17,8 +15,6 @@ import pytest
 from tests.fake_provider import FakeProvider
 from tests.receiver import receiver
 from tests.sdk_programs import calls, spans
-
-from outlay.export.spool import Spool
 
 NOBODY = "http://127.0.0.1:9"
 PROGRAM = """
@@ -40,9 +36,7 @@ def ask(number):
 """
 
 
-def start(
-    folder: Path, code: str, endpoint: str, program: str = PROGRAM, **more: str
-) -> subprocess.CompletedProcess[str]:
+def start(folder: Path, code: str, endpoint: str, **more: str) -> subprocess.CompletedProcess[str]:
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("OUTLAY_", "OTEL_"))},
         "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
@@ -51,7 +45,7 @@ def start(
         "OUTLAY_EXIT_TIMEOUT_S": "60",
         **more,
     }
-    command = [sys.executable, "-W", "ignore", "-c", program + code]
+    command = [sys.executable, "-W", "ignore", "-c", PROGRAM + code]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environ)
 
 
@@ -154,7 +148,6 @@ for n in range(300):
         assert len({span.span_id for span in spans(server)}) == 300
 
 
-LATE = PROGRAM.replace('outlay.init("app")\n', "")  # whose settings come after the first span
 RECORDS = """
 def record(times):
     for n in range(times):
@@ -190,60 +183,6 @@ print(stats["spooled"], stats["dropped"])
     assert (spooled + dropped, sent) == (1000, spooled)
     assert dropped > 0
     assert away.stderr.count("queue is full") == 1
-
-
-def test_files_that_made_room_hold_nothing_in_memory(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, "target", 1 << 30)
-    for _ in range(4):
-        assert spool.append("traces", 1, os.urandom(1 << 20))
-    tracemalloc.start()
-    try:
-        left = spool.rotate()
-        assert left is not None
-        assert tracemalloc.get_traced_memory()[0] < 1 << 20
-        assert [len(left.body(record)) for record in left.records] == [1 << 20] * 4
-    finally:
-        tracemalloc.stop()
-    spool.done(left, 1)  # the last is still to be sent
-    (found,) = Spool(tmp_path, "target", 1 << 30).left_behind()
-    assert (len(found.records), found.rest, found.at_risk) == (1, 0, 0)
-    spool.done(found, 0)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("names", ["spool_dir='off'", "spool_file={file!r}", "endpoint='http://127.0.0.1:10'"])
-def test_what_was_recorded_before_the_settings_came_is_counted_under_them(tmp_path: Path, names: str) -> None:
-    file = tmp_path / "unsent.otlp"
-    code = (
-        RECORDS
-        + f"""
-record(3)
-rest()
-outlay.init("app", {names.format(file=str(file))})
-outlay.shutdown(30)
-stats = outlay.stats()
-print(stats["spooled"], stats["dropped"])
-"""
-    )
-    done = start(tmp_path, code, NOBODY, LATE, OUTLAY_FLUSH_INTERVAL_MS="600000")
-    assert done.stdout.split() == (["0", "3"] if "off" in names else ["3", "0"]), done.stderr
-    assert len(files(tmp_path)) == ("endpoint" in names)
-    assert file.exists() == ("file" in names)
-
-
-def test_files_that_made_room_stay_for_the_next_start_where_the_new_settings_have_no_spool(tmp_path: Path) -> None:
-    late = "rest()\noutlay.init('app', spool_dir='off')\noutlay.shutdown(30)\nprint(outlay.stats())"
-    code = f"{RECORDS}record(120)\n{late}"
-    with receiver() as server:
-        server.status = 503
-        url = server.url.removesuffix("/hook")
-        done = start(tmp_path, code, url, LATE, OUTLAY_QUEUE_SPANS="50")
-        stats = ast.literal_eval(done.stdout)
-        assert stats["spooled"] > 0, done.stderr
-        server.bodies.clear()
-        server.status = 200
-        start(tmp_path, "outlay.flush(60)", url)
-        assert len({span.span_id for span in spans(server)}) == stats["spooled"]
 
 
 def test_a_forked_child_has_a_file_of_its_own(tmp_path: Path) -> None:

@@ -38,7 +38,9 @@ class Delivery:
         self._filing = filing
         self.hand_on: Callable[[str, bytes, int], None] | None = None
 
-    def deliver(self, signal: str, body: bytes, count: int, filed: int = 0, *, kept: bool = False) -> bool:
+    def deliver(
+        self, signal: str, body: bytes, count: int, filed: int = 0, file: int = 0, *, kept: bool = False
+    ) -> bool:
         """Send a request; whether it, or what stands for it, is where it belongs.
 
         Args:
@@ -46,11 +48,12 @@ class Delivery:
             body: The request.
             count: How many spans or scores are in it.
             filed: How many of them are in the spool's file.
+            file: Which of its files that is.
             kept: It is of a file that is put aside, and stays there until it is taken.
         """
         if not count:
             return True
-        attempt, file = 0, self._filing.file
+        attempt = 0
         while True:
             deadline = self._progress.deadline
             timeout_s = self._settings.export_timeout_s
@@ -70,8 +73,10 @@ class Delivery:
                 return kept
             attempt += 1
             if self.hand_on is not None:
-                landed = self._progress.landed(count)
-                if not kept and landed:
+                with self._progress.lock:
+                    is_aside = self._progress.aside > 0
+                    landed = self._progress.landed(count)
+                if landed and not is_aside:
                     self.hand_on(signal, body, count)
                 return False
             if self._progress.deadline is not None and attempt > 1:
@@ -98,8 +103,9 @@ class Delivery:
         if not kept and not filed:
             return self._drop(signal, body, count, why)
         landed = self._progress.landed(count)
-        if not kept and self._filing.leave_filed(filed, file):  # otherwise it is counted with the file
-            self._progress.counts.add(spooled=min(landed, filed), dropped=max(landed - filed, 0))
+        if not kept:
+            is_own = self._filing.leave_filed(filed, file)  # otherwise it is counted with the file
+            self._progress.counts.add(spooled=min(landed, filed) if is_own else 0, dropped=max(landed - filed, 0))
         return False
 
     def _drop(self, signal: str, body: bytes, count: int, why: str) -> bool:

@@ -70,8 +70,9 @@ class Filing:
         self.begun = max(self.begun - 1, 0)
 
     def took(self, things: Sequence[Any]) -> None:
-        """These are being sent; what is not encoded never will be in the file. The lock is held."""
+        """These are being sent; what is not encoded never will be in the file. Both locks are held."""
         self.unfiled = max(self.unfiled - sum(type(thing) is not Written for thing in things), 0)
+        self._progress.in_file = sum(thing.total for thing in things if type(thing) is Written and thing.is_filed)
 
     def tell(self) -> None:
         """Something came."""
@@ -157,6 +158,8 @@ class Filing:
             if left is not None:
                 self._waiting.forget_filed()
                 self._filed = 0
+                self._progress.aside += self._progress.in_file
+                self._progress.in_file = 0
                 self.file += 1
                 self.left.append(left)
 
@@ -224,9 +227,8 @@ class Filing:
                         count += record.count
                         bodies.append(left.body(record))
                 with self._progress.lock:
-                    self._progress.in_flight, self._progress.is_left_in_flight = count, True
+                    self._progress.in_flight = self._progress.aside = count
                 taken = deliver(signal, b"".join(bodies), count)
-                self._progress.is_left_in_flight = False
                 if not taken:
                     break
                 del unsent[: len(bodies)]

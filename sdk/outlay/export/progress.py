@@ -27,7 +27,8 @@ class Progress:
 
     Attributes:
         in_flight: How many spans and scores are being sent.
-        is_left_in_flight: They are of a file that is put aside, and stay in it until they are taken.
+        in_file: How many of these are in the spool's file that is written to.
+        aside: How many of these are in a file that is put aside, where they stay until that is sent.
         failures: Batches that were given up, for `flush` to notice.
         flushes: Callers that wait in `flush`.
         deadline: When the process ends, on the monotonic clock; None while nothing ends.
@@ -38,7 +39,8 @@ class Progress:
         self.lock = threading.RLock()
         self.counts = Counts()
         self.in_flight = 0
-        self.is_left_in_flight = False
+        self.in_file = 0
+        self.aside = 0
         self.failures = 0
         self.flushes = 0
         self.deadline: float | None = None
@@ -59,4 +61,13 @@ class Progress:
         with self.lock:
             count = min(count, self.in_flight)
             self.in_flight -= count
+            if not self.in_flight:
+                self.in_file = self.aside = 0
             return count
+
+    def lose(self) -> int:
+        """Take everything off what is in flight; how much of it is in no file that is put aside."""
+        with self.lock:
+            lost = max(self.in_flight - self.aside, 0)
+            self.landed(self.in_flight)
+            return lost

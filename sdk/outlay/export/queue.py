@@ -291,7 +291,7 @@ class Pipeline:
         if thread is not None and thread is not threading.current_thread():
             thread.join(max(end - time.monotonic(), 0.0))
         with self._lock:
-            self._progress.counts.add(dropped=self._progress.landed(self._progress.in_flight))
+            self._progress.counts.add(dropped=self._progress.lose())
 
     def exit(self) -> None:
         """The process ends: send what is queued, and what threads that outlive this still record as they record it."""

@@ -83,18 +83,17 @@ class Worker:
         while self.thread is me and self._progress.deadline is None:
             self._sleep()
             try:
-                self._drain()
+                self._drain(me)
             except Exception:
                 _safely.report("export")
                 with self._lock:
                     self._progress.failures += 1
-                    self._progress.counts.add(dropped=self._progress.in_flight)
-                    self._progress.in_flight = 0
+                    self._progress.counts.add(dropped=self._progress.lose())
             with self._lock:
                 if not self._waiting:
                     self.idle.notify_all()
         try:
-            self._drain()
+            self._drain(me)
         except Exception:
             _safely.report("export")
 
@@ -107,12 +106,13 @@ class Worker:
         except Empty:
             pass
 
-    def _drain(self) -> None:
-        """Send batch after batch until nothing waits."""
-        while True:
+    def _drain(self, me: threading.Thread | None = None) -> None:
+        """Send batch after batch until nothing waits, or until another thread has taken the place of this one."""
+        while me is None or self.thread is me:
             self._filing.write_all()
             limit = self.batch * (_EXIT_BATCH if self._progress.deadline is not None else 1)
-            with self._lock:
+            with self._filing.writing, self._lock:
+                file = self._filing.file
                 spans = self._waiting.take(limit, only_written=self._filing.spool is not None)
                 self._filing.took(spans)
                 scores = self._waiting.take_scores()
@@ -124,7 +124,7 @@ class Worker:
             if spans:
                 with self._filing.writing:
                     body, count, filed = self._requests.of_things(spans)
-                is_done = self._delivery.deliver("traces", body, count, filed)
+                is_done = self._delivery.deliver("traces", body, count, filed, file)
             if scores:
                 is_done = self._delivery.deliver("logs", *self._requests.of_scores(scores)) and is_done
             if not is_done and self._progress.deadline is not None:
@@ -180,10 +180,9 @@ class Worker:
             spans, scores = self._waiting.take_all()
             # What is in flight now is counted here; a thread that is still at it finds it gone and counts nothing.
             lost = sum(count_of(thing) for thing, _ in spans) + sum(map(count_of, scores))
-            lost += 0 if self._progress.is_left_in_flight else self._progress.in_flight
+            lost += self._progress.lose()
             kept = self._filing.stop(lost)
             self._progress.counts.add(spooled=kept, dropped=lost - kept)
-            self._progress.in_flight = 0
             self.thread = None
             self._progress.deadline = None
             return True

@@ -111,3 +111,32 @@ def test_a_score_that_cannot_be_encoded_takes_no_other_with_it() -> None:
     assert not pipeline.flush(60)
     assert (pipeline.exported, pipeline.dropped) == (2, 1)
     pipeline.shutdown(10)
+
+
+def test_a_thread_that_was_given_up_takes_nothing_from_the_next() -> None:
+    """It comes back from a server that hung, and whoever ends then waits for its own thread alone."""
+    asked, may = threading.Event(), threading.Event()
+    threads: list[threading.Thread] = []
+
+    class Hanging(Sender):
+        def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
+            threads.append(threading.current_thread())
+            if len(threads) == 1:
+                asked.set()
+                may.wait(60)
+            return 200, 0.0
+
+    pipeline = Pipeline(SETTINGS, Hanging(SETTINGS), encoded, encoded)
+    pipeline.put(span(1), 1)
+    pipeline.wake()
+    asked.wait(60)
+    pipeline.shutdown(0)
+    assert (pipeline.exported, pipeline.dropped) == (0, 1)
+    with pipeline._filing.writing:  # the next thread cannot take anything yet, nor could the first one
+        pipeline.put(span(2), 2)
+        may.set()
+        threads[0].join(0.05)
+    threads[0].join(60)
+    pipeline.shutdown(60)
+    assert (pipeline.exported, pipeline.dropped) == (1, 1)
+    assert [thread is threads[0] for thread in threads] == [True, False]

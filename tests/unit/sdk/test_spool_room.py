@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -92,12 +93,64 @@ def test_files_that_made_room_go_where_the_settings_send_to_and_those_of_others_
     late = started(Spool(folder, "two", 64_000))
     pipeline.hand_over(late)
     late.shutdown(0)
-    assert late.spooled == 60
+    assert (late.spooled, late.dropped) == (60, 0)
     names = sorted(path.name.partition("-")[0] for path in folder.iterdir())
     assert names.count("one") == 1
     assert set(names) == {"one", "two"}
     found = [*Spool(folder, "two", 1).left_behind()]
     assert sum(record.count for left in found for record in left.records) == 60
+    for left in found:
+        left.close()
+
+
+def test_files_that_made_room_hold_nothing_in_memory(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "target", 1 << 30)
+    for _ in range(4):
+        assert spool.append("traces", 1, os.urandom(1 << 20))
+    tracemalloc.start()
+    try:
+        left = spool.rotate()
+        assert left is not None
+        assert tracemalloc.get_traced_memory()[0] < 1 << 20
+        assert [len(left.body(record)) for record in left.records] == [1 << 20] * 4
+    finally:
+        tracemalloc.stop()
+    spool.done(left, 1)  # the last is still to be sent
+    (found,) = Spool(tmp_path, "target", 1 << 30).left_behind()
+    assert (len(found.records), found.rest, found.at_risk) == (1, 0, 0)
+    spool.done(found, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("to", ["off", "file", "other"])
+def test_what_was_recorded_before_the_settings_came_is_counted_under_them(
+    pipeline: Pipeline, tmp_path: Path, to: str
+) -> None:
+    file = tmp_path / "unsent.otlp"
+    settings = Settings.from_env({"OUTLAY_SPOOL_FILE": str(file)} if to == "file" else {})
+    spool = Spool(tmp_path / "spool", "two", 64_000) if to == "other" else None
+    late = Pipeline(settings, Away(settings), encoded, lambda scores: b"score", spool=spool)
+    for number in range(3):
+        put(pipeline, number)
+    pipeline._filing.write_all()  # or its thread does
+    pipeline.hand_over(late)
+    late.shutdown(30)
+    assert (late.spooled, late.dropped) == ((0, 3) if to == "off" else (3, 0))
+    assert [path.name.partition("-")[0] for path in (tmp_path / "spool").iterdir()] == ["two"] * (to == "other")
+    assert file.exists() == (to == "file")
+
+
+def test_files_that_made_room_stay_for_the_next_start_where_the_new_settings_have_no_spool(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    for number in range(60):
+        put(pipeline, number)
+    late = started(None)
+    pipeline.hand_over(late)
+    late.shutdown(30)
+    assert (late.spooled > 0, late.spooled + late.dropped) == (True, 60)
+    found = [*Spool(tmp_path / "spool", "one", 1).left_behind()]
+    assert sum(record.count for left in found for record in left.records) == late.spooled
     for left in found:
         left.close()
 
