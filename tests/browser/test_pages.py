@@ -260,7 +260,7 @@ def test_every_chart_and_table_downloads_as_csv(open_tab: OpenTab, site: Site) -
     for path in PATHS:
         page = tab.go(where(site, path))
         links = page.eval_on_selector_all("a[href*='csv=']", "links => links.map(link => link.href)")
-        assert links or path in ("/budgets", "/rules", "/alerts"), path
+        assert links or page.locator("main .card.empty").count(), path
         for link in links[:: max(1, len(links) // 2)]:
             answer = page.request.get(link)
             assert answer.status == 200, link
@@ -324,7 +324,9 @@ def test_a_bad_address_is_answered_with_a_page_that_says_why(open_tab: OpenTab, 
 
 def test_a_posted_form_of_another_origin_is_refused(open_tab: OpenTab, site: Site) -> None:
     page = open_tab(site).go("/budgets")
-    for path in ("/budgets", "/budgets/delete", "/alerts/ack", "/alerts/silence"):
+    incident = f"/incidents/{incident_id(1)}"
+    alerts = ("/alerts/ack", "/alerts/silence", "/alerts/test", f"{incident}/events", f"{incident}/silence")
+    for path in ("/budgets", "/budgets/delete", "/rules", "/rules/preview", *alerts):
         answer = page.request.post(
             site.url + path, form={"name": "x", "amount_usd": "1", "id": "x"}, headers={"origin": "http://evil.example"}
         )

@@ -19,7 +19,7 @@ from outlay_web.services.bills import accounts, compare_pulled
 from outlay_web.services.reconcile import compare_bill
 
 KIND = "compared bill"
-WAIT_S = 10.0
+WAIT_S = 300.0  # as long as the comparison itself may take; who uploads a bill wants to see it
 Compared = dict[str, Any]
 
 
