@@ -154,22 +154,23 @@ MIXED: tuple[dict[str, tuple[str, ...]], ...] = (
 )
 
 
-def of_mixed(store: Store, filters: dict[str, tuple[str, ...]]) -> list[Any]:
-    scope = Scope(WINDOW, filters)
-    return [whole_and_timed(store, scope, "hour"), thresholds(store, scope, "c1")]
+def of_mixed(store: Store, number: int) -> list[Any]:
+    scope = Scope(WINDOW, MIXED[number])
+    steps = [thresholds(store, scope, "c1")] if number < 3 else []
+    return [whole_and_timed(store, scope, "hour"), *steps]
 
 
 def test_runs_of_several_values_are_summed_up_whole_and_by_each_value(store: Store) -> None:
     """Parts are read only where a filter names several values of what a run differs in."""
     settle(store, *mixed_runs(random.Random(5), 40))
-    of_calls = [of_mixed(store, filters) for filters in MIXED]
+    of_calls = [of_mixed(store, number) for number in range(len(MIXED))]
     roll(store)
-    assert [of_mixed(store, filters) for filters in MIXED] == of_calls
-    assert all(whole[0] and steps["runs"] for (whole, _), steps in of_calls)
+    assert [of_mixed(store, number) for number in range(len(MIXED))] == of_calls
+    assert all(whole[0] and all(one["runs"] for one in steps) for whole, *steps in of_calls)
     for table in ("calls", "cascade_mixed"):
         store.writer().run(f"TRUNCATE TABLE {table}")
-    told = [of_mixed(store, filters) == expected for filters, expected in zip(MIXED, of_calls, strict=True)]
-    assert told == [True, True, False, True, True, False]
+    told = {number: of_mixed(store, number) == of_calls[number] for number in (1, 2, 4)}
+    assert told == {1: True, 2: False, 4: True}
 
 
 def test_a_late_attempt_in_the_next_hour_takes_the_run_out_of_the_first(store: Store) -> None:
