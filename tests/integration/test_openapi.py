@@ -243,6 +243,7 @@ QUESTIONS: list[tuple[str, Pairs, str]] = [
     ("/cascades", (("interval", "day"), ("limit", "1")), "cascades"),
     ("/forecast", (("budget_usd", "10"),), "forecast"),
     ("/forecast", (("interval", "hour"), ("horizon", "2d")), "forecast"),
+    ("/forecast", (("overlay", "2090-01-01:+25%:launch,2090-01-01..2090-02-01:-4usd"),), "scenario"),
     ("/anomalies", (), "anomalies"),
     ("/anomalies", (("limit", "1"),), "anomalies"),
     ("/incidents", (), "incidents"),
