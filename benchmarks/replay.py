@@ -1,0 +1,257 @@
+"""Ninety days in simulated time: what is told of twenty injected incidents, and of the same days without them.
+
+    python benchmarks/replay.py --every 6
+
+A real `outlay serve` gets 36 days to learn from and 90 to watch over OTLP/HTTP, as four features call two models with
+the hours of a working week: it receives, settles and rolls them up. Then the rounds that a server makes over its
+incidents are made over the same store, one every `--every` hours of those days, each with its own present; what goes
+out is counted by a real receiver on loopback. An incident is found where a message names its feature between its
+beginning and a day after its end; its cause is right where the message's first sentence has the words of the driver
+that was injected. The twin is the same traffic without incidents: whatever is told of it is false.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / name) for name in ("sdk", "collector", "analytics", "web", "benchmarks")]
+
+from trickle import serving, value  # noqa: E402
+
+from outlay_analytics.alerting import evaluate  # noqa: E402
+from outlay_analytics.alerting.settings import parse_alerts  # noqa: E402
+from outlay_analytics.explain.drivers import RISES  # noqa: E402
+from outlay_collector.store import open_store  # noqa: E402
+
+LEARN_DAYS, WATCH_DAYS, INCIDENTS = 36, 90, 20
+HOUR = timedelta(hours=1)
+FEATURES = {"chat": (14, 1400, 160), "search": (9, 900, 60), "digest": (5, 5200, 380), "extract": (4, 2100, 40)}
+HOURS = (8, 6, 5, 5, 7, 12, 26, 52, 84, 100, 104, 96, 82, 92, 102, 98, 88, 70, 50, 38, 30, 24, 17, 12)
+WEEKEND = 0.4
+KINDS = {  # what is injected: the driver that it is, and for how many hours
+    "three times the requests": ("requests", 24),
+    "every second call is tried thrice": ("retries", 12),
+    "twice the prompt": ("input_tokens", 48),
+    "thrice the answer": ("output_tokens", 36),
+    "no cache": ("cache_share", 36),
+    "a dearer model": ("model_mix", 24),
+}
+PATIENCE_S = 1800.0
+
+
+@dataclass(frozen=True)
+class Injected:
+    """What happens to one feature for some hours."""
+
+    kind: str
+    feature: str
+    begin: datetime
+    end: datetime
+
+
+def injected(first: datetime, chance: random.Random) -> list[Injected]:
+    """Twenty, each in its part of the ninety days, in working hours."""
+    out = []
+    for number in range(INCIDENTS):
+        day = first + timedelta(days=LEARN_DAYS + number * WATCH_DAYS / INCIDENTS)
+        begin = day.replace(hour=9, minute=0) + chance.randrange(6) * HOUR
+        while begin.weekday() >= 5:
+            begin += timedelta(days=1)
+        kind = list(KINDS)[number % len(KINDS)]
+        feature = list(FEATURES)[(number + number // len(FEATURES)) % len(FEATURES)]
+        out.append(Injected(kind, feature, begin, begin + KINDS[kind][1] * HOUR))
+    return out
+
+
+def spans(first: datetime, incidents: list[Injected], seed: int) -> Iterator[dict[str, Any]]:
+    """Every call as OTLP/JSON, the oldest first; the same seed draws the same traffic with incidents or without."""
+    number = 0
+    for hour in range((LEARN_DAYS + WATCH_DAYS) * 24):
+        at = first + hour * HOUR
+        chance = random.Random(f"{seed}/{hour}")
+        for feature, (rate, read, written) in FEATURES.items():
+            here = next((one for one in incidents if one.feature == feature and one.begin <= at < one.end), None)
+            kind = here.kind if here else ""
+            busy = rate * HOURS[at.hour] / 100 * (WEEKEND if at.weekday() >= 5 else 1.0)
+            count = sum(chance.expovariate(1) < busy / 40 for _ in range(40))
+            for _ in range(count * (3 if kind == "three times the requests" else 1)):
+                tokens = read * chance.lognormvariate(0, 0.4), written * chance.lognormvariate(0, 0.5)
+                factor = (2 if kind == "twice the prompt" else 1, 3 if kind == "thrice the answer" else 1)
+                said = [max(1, round(one * times)) for one, times in zip(tokens, factor, strict=True)]
+                cached = 0 if kind == "no cache" else round(said[0] * 0.6)
+                model = "gpt-4o" if kind == "a dearer model" or chance.random() < 0.1 else "gpt-4o-mini"
+                tries = 3 if kind == "every second call is tried thrice" and chance.random() < 0.5 else 1
+                start = at + timedelta(seconds=chance.uniform(0, 3590))
+                for attempt in range(1, tries + 1):
+                    number += 1
+                    yield span(number, start, feature, model, said, cached, attempt)
+
+
+def span(
+    number: int, at: datetime, feature: str, model: str, tokens: list[int], cached: int, attempt: int
+) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": model,
+        "gen_ai.response.model": model,
+        "gen_ai.response.id": f"r-{number}",
+        "gen_ai.usage.input_tokens": tokens[0],
+        "gen_ai.usage.cache_read.input_tokens": cached,
+        "gen_ai.usage.output_tokens": tokens[1],
+        "outlay.feature": feature,
+        "outlay.attempt": attempt,
+    }
+    start = int(at.timestamp() * 1e9)
+    return {
+        "traceId": f"{number:032x}",
+        "spanId": f"{number:016x}",
+        "name": f"chat {model}",
+        "kind": 3,
+        "startTimeUnixNano": str(start),
+        "endTimeUnixNano": str(start + 900_000_000),
+        "attributes": [{"key": key, "value": value(held)} for key, held in given.items()],
+        "status": {},
+    }
+
+
+def send(port: int, first: datetime, incidents: list[Injected], seed: int) -> int:
+    """Everything through the door, and wait until it is settled and rolled up. Returns how many calls there are."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=120)
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
+    batch, sent = [], 0
+
+    def post() -> None:
+        scope = [{"scope": {"name": "replay"}, "spans": batch}]
+        body = json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": scope}]})
+        connection.request("POST", "/v1/traces", body, {"content-type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 200, answer.status
+        batch.clear()
+
+    for one in spans(first, incidents, seed):
+        batch.append(one)
+        sent += 1
+        if len(batch) == 2000:
+            post()
+    post()
+    came = time.monotonic()
+    while time.monotonic() < came + PATIENCE_S:
+        connection.request("GET", "/api/v1/status")
+        state = json.loads(connection.getresponse().read())
+        if state["pending"] == state["unsettled_traces"] == 0 and state["calls"] == sent:
+            time.sleep(30)  # and the rollups
+            return sent
+        time.sleep(2)
+    raise SystemExit(f"not settled after {PATIENCE_S:.0f} s: {state}")
+
+
+def replay(folder: Path, first: datetime, every_h: int) -> list[tuple[datetime, dict[str, Any]]]:
+    """Every message with the simulated instant at which it went out."""
+    inbox: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            inbox.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    hook = f"http://127.0.0.1:{server.server_port}/hook"
+    settings = parse_alerts({"allow": ["127.0.0.1"], "notify": [hook], "anomaly_floor_usd": "0.5"})
+    told = []
+    store = open_store(f"chdb://{folder}/data/db")
+    writer = store.writer()
+    for hour in range(0, WATCH_DAYS * 24, every_h):
+        now = first + timedelta(days=LEARN_DAYS) + hour * HOUR + timedelta(minutes=5)
+        evaluate.evaluate_anomalies(store, writer, now, settings)
+        told += [(now, message) for message in inbox]
+        inbox.clear()
+    store.close()
+    server.shutdown()
+    return told
+
+
+def judge(incidents: list[Injected], told: list[tuple[datetime, dict[str, Any]]]) -> dict[str, Any]:
+    """Delay, messages and causes per incident; what belongs to none is false."""
+    beginnings = [(at, message) for at, message in told if message["status"] == "firing"]
+    owner: dict[int, list[int]] = {number: [] for number in range(len(incidents))}
+    false = 0
+    for k, (at, message) in enumerate(beginnings):
+        mine = [
+            number
+            for number, one in enumerate(incidents)
+            if one.begin <= at <= one.end + timedelta(days=1)
+            and any(alert["labels"].get("feature", one.feature) == one.feature for alert in message["alerts"])
+        ]
+        false += not mine
+        for number in mine[:1]:
+            owner[number].append(k)
+    found = [number for number, mine in owner.items() if mine]
+    delays = [(beginnings[owner[n][0]][0] - incidents[n].begin) / HOUR for n in found]
+    right = {
+        n: RISES[KINDS[incidents[n].kind][0]]
+        in beginnings[owner[n][0]][1]["alerts"][0]["annotations"]["description"].partition(". ")[0]
+        for n in found
+    }
+    return {
+        "incidents": len(incidents),
+        "found": len(found),
+        "missed": [incidents[n].kind for n in owner if n not in found],
+        "delay_h_median": round(statistics.median(delays), 1) if delays else None,
+        "delay_h_worst": round(max(delays), 1) if delays else None,
+        "beginnings_per_found": round(sum(len(owner[n]) for n in found) / len(found), 2) if found else None,
+        "messages": len(told),
+        "right_cause": round(sum(right.values()) / len(right), 2) if right else None,
+        "wrong_cause": [incidents[n].kind for n, good in right.items() if not good],
+        "false": false,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--every", type=int, default=1, help="hours between two rounds")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=("incidents", "twin"))
+    options = parser.parse_args()
+    first = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    first -= timedelta(days=LEARN_DAYS + WATCH_DAYS)
+    for name in ("incidents", "twin"):
+        if options.only not in (None, name):
+            continue
+        incidents = injected(first, random.Random(options.seed)) if name == "incidents" else []
+        with tempfile.TemporaryDirectory(prefix="outlay-bench-") as folder:
+            with serving(Path(folder)) as server:
+                calls = send(server.port, first, incidents, options.seed)
+            began = time.process_time()
+            told = replay(Path(folder), first, options.every)
+        figures = judge(incidents, told)
+        print(
+            json.dumps({"world": name, "calls": calls, "cpu_s": round(time.process_time() - began), **figures}),
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
