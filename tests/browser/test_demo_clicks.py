@@ -27,6 +27,7 @@ def test_what_the_month_holds_is_found_by_clicking(open_tab: OpenTab, demo_site:
     # The experiment's result is known: the small model's summaries are accepted less often, at lower cost.
     page.click("nav >> text=Experiments")
     page.click("tbody a:has-text('summary-model')")
+    page.goto(f"{page.url}&control=large")  # both have about as many users: which has more changes with the day
     assert page.locator(".tile", has_text="small is").inner_text().split("\n")[1] == "worse"
     page.locator("section[aria-label^='Against'] tbody a").first.click()
     assert page.locator("h1").inner_text() == "Decide"
@@ -45,6 +46,7 @@ def test_what_the_month_holds_is_found_by_clicking(open_tab: OpenTab, demo_site:
     page.locator("section[aria-label='What would do'] tbody a").first.click()
     assert page.locator("h1").inner_text() == "Calls"
     assert page.locator("tbody tr").count() > 1
+    page.go_back()  # filters stay on the way through the menu
 
     # A release of a prompt brought far more context.
     page.click("nav >> text=Prompts")
