@@ -112,7 +112,7 @@ def test_a_message_says_what_would_stop_it_where_the_month_is_heading_and_draws_
             "$120.00 spent so far; 0 complete days of spend are too few to forecast from; 4 are needed"
         )
         [letter] = box.letters
-        text, page = (part_text(part) for part in letter.get_payload())  # type: ignore[union-attr, arg-type]
+        text, page = (part_text(part) for part in letter.get_payload())  # type: ignore[arg-type]
         assert f"this month: {said['month_end']}" in text
         assert "<b>This month:</b> $120.00 spent so far" in page
         assert '<td align="right">20 Mar</td>' in page
