@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / part) for part in ("sdk", "collector", "analytics")]
 
 from outlay_analytics.export.focus import focus  # noqa: E402
-from outlay_analytics.query.window import EVERYTHING, Scope, Window  # noqa: E402
+from outlay_analytics.query.scope import Scope  # noqa: E402
+from outlay_analytics.query.window import EVERYTHING, Window  # noqa: E402
 from outlay_analytics.questions.cache_thresholds import cache_thresholds  # noqa: E402
 from outlay_analytics.questions.caching import caching  # noqa: E402
 from outlay_analytics.questions.calls import list_calls  # noqa: E402

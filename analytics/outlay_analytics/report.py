@@ -16,9 +16,11 @@ from outlay_analytics.forecast.projection import LEARN, LEAST
 from outlay_analytics.forecast.seasonal import forecast
 from outlay_analytics.forecast.spend import money
 from outlay_analytics.query.calendar import with_window
+from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.incident_excess import learned_series
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.text import usd
-from outlay_analytics.query.window import BadRequest, Scope, Window, parse_timezone
+from outlay_analytics.query.window import Window, parse_timezone
 from outlay_analytics.questions.spend import spend
 from outlay_collector.store import Store
 

@@ -21,8 +21,9 @@ from outlay_analytics.alerting.preview import preview
 from outlay_analytics.alerting.rules import AlertRule, all_rules, delete_rule, parse_rules, put_rule, read_rule
 from outlay_analytics.alerting.settings import parse_alerts
 from outlay_analytics.alerting.sums import Asked
+from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.spend_source import one_look
-from outlay_analytics.query.window import BadRequest, Window
+from outlay_analytics.query.window import Window
 from outlay_collector.store import Store, migrate, open_store
 
 NOW = datetime(2026, 3, 20, 12, 30, tzinfo=UTC)

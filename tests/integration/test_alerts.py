@@ -31,7 +31,7 @@ from outlay_analytics.alerting.trial import try_channels
 from outlay_analytics.notify.channels import Channel, parse_channel
 from outlay_analytics.notify.guarded_http import Allowed, check_numeric
 from outlay_analytics.notify.send import send
-from outlay_analytics.query.window import BadRequest
+from outlay_analytics.query.errors import BadRequest
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 

@@ -19,7 +19,9 @@ from outlay_analytics.alerting.settings import parse_alerts
 from outlay_analytics.anomalies.detector import LEARN_H
 from outlay_analytics.anomalies.incidents import CHANNEL_WORDS, CHANNELS, _cause, find, score
 from outlay_analytics.explain.drivers import DRIVER_WORDS, RISES
-from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_analytics.report import daily_report
 from outlay_collector.store import Store
 

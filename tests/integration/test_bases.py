@@ -18,7 +18,8 @@ from outlay_analytics.alerting import evaluate
 from outlay_analytics.alerting.budgets import put_budget
 from outlay_analytics.alerting.settings import parse_alerts
 from outlay_analytics.explain.bases import against, comparable, too_little
-from outlay_analytics.query.window import EVERYTHING, Scope, Window
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import EVERYTHING, Window
 from outlay_collector.store import Store
 from outlay_web.config import Settings
 

@@ -10,7 +10,8 @@ import pytest
 from tests.hand_calls import DAY, call, lookup, put
 from tests.integration.test_quality import WEEK
 
-from outlay_analytics.query.window import BadRequest, Scope
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.questions.cache_thresholds import cache_thresholds
 from outlay_collector.store import Store
 

@@ -13,7 +13,8 @@ from tests.hand_calls import call, put, roll_up
 
 from outlay_analytics.forecast.projection import look_ahead
 from outlay_analytics.query.calendar import PERIODS, next_start, spend_series, start_of, ticks
-from outlay_analytics.query.window import Scope, Window, bucket_sql
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window, bucket_sql
 from outlay_analytics.questions.spend import spend
 from outlay_collector.store import Store
 from outlay_web.charts import buckets

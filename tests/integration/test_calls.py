@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from tests.hand_calls import DAY, call, put
 
-from outlay_analytics.query.window import EVERYTHING, BadRequest, Scope, Window
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import EVERYTHING, Window
 from outlay_analytics.questions.calls import list_calls, read_cursor, write_cursor
 from outlay_collector.store import Store
 

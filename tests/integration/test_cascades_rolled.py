@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from tests.hand_calls import DAY, call, put
 
-from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_analytics.questions.cascades import thresholds, whole_and_timed
 from outlay_collector.rollup.hours import Rollup
 from outlay_collector.store import Store

@@ -18,7 +18,8 @@ from tests.hand_calls import mark
 from tests.web_server import Running, llm_span, own_store, running
 
 from outlay_analytics.anomalies.incidents import find
-from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_collector.store import Store
 from outlay_web.config import Settings
 

@@ -11,7 +11,8 @@ from tests.hand_calls import DAY, call, put
 from tests.integration.test_experiments import world as experiment_world
 from tests.integration.test_quality import WEEK
 
-from outlay_analytics.query.window import BadRequest, Scope
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.questions.decide import decide
 from outlay_analytics.questions.decide_thresholds import decide_thresholds
 from outlay_analytics.questions.experiments import experiment

@@ -14,7 +14,7 @@ from tests.waiting import until
 from tests.web_server import Answer, Running, own_store, running
 
 from outlay_analytics.alerting.budgets import put_budget
-from outlay_analytics.query.window import DIMENSIONS, MAX_GROUPS
+from outlay_analytics.query.dimensions import DIMENSIONS, MAX_GROUPS
 from outlay_analytics.questions.caching import group_value
 from outlay_collector.rollup.hours import Rollup
 from outlay_web.config import Settings

@@ -10,7 +10,9 @@ import pytest
 from tests.hand_calls import DAY, call, put
 from tests.integration.test_quality import WEEK
 
-from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_analytics.questions.decide import decide
 from outlay_analytics.questions.experiment_checks import parse_split
 from outlay_analytics.questions.experiments import experiment, list_experiments

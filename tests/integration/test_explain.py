@@ -16,7 +16,9 @@ from outlay_analytics.explain.change import changes, explain
 from outlay_analytics.explain.contributions import contributions_of
 from outlay_analytics.explain.segments import build
 from outlay_analytics.explain.shapley import DRIVERS
-from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_collector.store import Store
 
 HOUR = timedelta(hours=1)

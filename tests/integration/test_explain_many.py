@@ -16,7 +16,8 @@ from outlay_analytics.anomalies.incidents import series_of
 from outlay_analytics.explain import segments
 from outlay_analytics.explain.change import explain
 from outlay_analytics.query.arrays import Floats
-from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_analytics.report import daily_report
 from outlay_collector.store import Store
 

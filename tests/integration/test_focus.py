@@ -21,8 +21,10 @@ from outlay_analytics.export import focus as focus_export
 from outlay_analytics.export.focus import focus
 from outlay_analytics.export.focus_columns import focus_columns
 from outlay_analytics.export.price_sheet import price_sheet
+from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.model_facts import ModelFacts, model_facts
-from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_analytics.questions.spend import spend
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.overrides import parse_overrides

@@ -11,7 +11,8 @@ from tests.hand_calls import call, put
 from outlay_analytics.forecast.projection import look_ahead
 from outlay_analytics.incidents.incident import Incident
 from outlay_analytics.incidents.repository import write_incidents
-from outlay_analytics.query.window import EVERYTHING, Scope
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import EVERYTHING
 from outlay_collector.store import Store
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)

@@ -15,7 +15,8 @@ from tests.many_values import fill
 
 from outlay_analytics.anomalies import detector, incidents
 from outlay_analytics.explain.change import explain, outline
-from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_analytics.questions.caching import caching
 from outlay_analytics.questions.spend import spend
 from outlay_analytics.report import daily_report

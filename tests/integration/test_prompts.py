@@ -11,7 +11,7 @@ import pytest
 from tests.hand_calls import call, put
 from tests.integration.test_quality import WEEK
 
-from outlay_analytics.query.window import Scope
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.questions.prompts import prompts
 from outlay_collector.store import Store
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from tests.hand_calls import DAY, call, put, roll_up
 
-from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_analytics.questions import scores
 from outlay_analytics.questions.quality import quality
 from outlay_collector.store import Store

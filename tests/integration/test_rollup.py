@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_analytics.questions.spend import spend
 from outlay_collector.rollup import hours as rollup_module
 from outlay_collector.rollup.hours import Rollup

@@ -11,7 +11,9 @@ from tests.hand_calls import call, lookup, put, roll_up
 from tests.integration.test_quality import HOUR, WEEK, score
 
 from outlay_analytics.explain.change import explain
-from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_analytics.questions.caching import caching
 from outlay_analytics.questions.calls import list_calls
 from outlay_analytics.questions.quality import quality

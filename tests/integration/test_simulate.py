@@ -11,7 +11,9 @@ import pytest
 from tests.hand_calls import DAY, call, put, roll_up
 from tests.priced_calls import put_priced
 
-from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_analytics.questions.changes import parse_changes
 from outlay_analytics.questions.simulate import simulate
 from outlay_analytics.questions.spend import spend

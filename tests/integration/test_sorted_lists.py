@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from tests.hand_calls import DAY, call, put
 
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.sorting import ORDERS, SORTS
-from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.query.window import Window
 from outlay_analytics.questions.calls import list_calls
 from outlay_analytics.questions.traces import list_traces
 from outlay_collector.store import Store

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from tests.hand_calls import DAY, call, put, roll_up
 
-from outlay_analytics.query.window import DIMENSIONS, BadRequest, Scope, Window
+from outlay_analytics.query.dimensions import DIMENSIONS
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_analytics.questions.spend import spend, spend_page
 from outlay_collector.store import Store
 

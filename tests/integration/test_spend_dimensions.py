@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from tests.hand_calls import DAY, call, put
 
+from outlay_analytics.query.dimensions import DIMENSIONS
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.spend_source import spend_source
-from outlay_analytics.query.window import DIMENSIONS, Scope, Window
+from outlay_analytics.query.window import Window
 from outlay_analytics.questions.spend import spend
 from outlay_collector.rollup import dimensions as rollup_dimensions
 from outlay_collector.rollup.dimensions import COLUMNS, MAX_TAGS, Found, grains_of

@@ -10,7 +10,9 @@ import pytest
 from tests.hand_calls import call, put
 
 from outlay_analytics.forecast.spend import spend_forecast
-from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_collector.store import Store
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)

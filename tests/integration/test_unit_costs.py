@@ -10,7 +10,9 @@ import pytest
 from tests.hand_calls import DAY, call, put, roll_up
 
 from outlay.errors import ConfigError
-from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_analytics.questions.revenue import Revenue, earned, parse_revenue
 from outlay_analytics.questions.revenue_store import all_revenue, delete_revenue, list_revenue, put_revenue
 from outlay_analytics.questions.showback import share_out, showback

@@ -16,7 +16,8 @@ from tests.scrape import value
 from tests.web_server import llm_span, own_store, running
 
 from outlay_analytics.anomalies import incidents
-from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.overrides import parse_overrides
 from outlay_collector.store import Store

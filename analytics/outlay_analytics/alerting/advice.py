@@ -16,8 +16,9 @@ from outlay_analytics.forecast.projection import look_ahead
 from outlay_analytics.incidents.markers import list_markers
 from outlay_analytics.incidents.repository import read_incidents
 from outlay_analytics.query.calendar import spend_series, start_of, with_window
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.text import exact, usd
-from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.query.window import Window
 from outlay_analytics.questions.cache_breaks import cache_breaks
 from outlay_collector.store import Store
 

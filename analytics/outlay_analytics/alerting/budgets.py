@@ -40,9 +40,11 @@ from outlay_analytics.alerting.written import (
 from outlay_analytics.forecast.projection import Projection, look_ahead
 from outlay_analytics.notify.channels import Channel
 from outlay_analytics.notify.masks import masked
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.together import asked_together
-from outlay_analytics.query.window import EVERYTHING, BadRequest, Scope, Window
+from outlay_analytics.query.window import EVERYTHING, Window
 from outlay_collector.prices.tables import STRICT, read_table
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer

@@ -35,8 +35,9 @@ from outlay_analytics.alerting.states import Alert, advance, begin, explained, f
 from outlay_analytics.anomalies.incidents import FLOOR_USD, Finder, find
 from outlay_analytics.incidents.incident import Incident
 from outlay_analytics.incidents.record import over, record
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.text import usd
-from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.query.window import Window
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 

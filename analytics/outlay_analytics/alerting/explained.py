@@ -7,7 +7,8 @@ from typing import Any
 from outlay_analytics.alerting.states import Alert, explained
 from outlay_analytics.explain.bases import comparable
 from outlay_analytics.explain.change import changes
-from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_collector.store import Store
 
 Found = tuple[Window | None, list[dict[str, Any]], list[str]]

@@ -10,7 +10,7 @@ from outlay_analytics.alerting.kinds import OF_RULES, RULE_FAILED
 from outlay_analytics.alerting.messages import explain_path, title
 from outlay_analytics.alerting.repository import FAILING, MOST, read_acknowledgements, read_alerts, read_silences
 from outlay_analytics.alerting.states import Alert
-from outlay_analytics.query.window import BadRequest
+from outlay_analytics.query.errors import BadRequest
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 

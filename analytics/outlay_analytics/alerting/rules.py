@@ -41,7 +41,10 @@ from outlay_analytics.alerting.written import (
 )
 from outlay_analytics.notify.channels import Channel
 from outlay_analytics.notify.masks import masked
-from outlay_analytics.query.window import EVERYTHING, BadRequest, Scope, Window, check_dimension
+from outlay_analytics.query.dimensions import check_dimension
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import EVERYTHING, Window
 from outlay_collector.prices.tables import STRICT, read_table
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer

@@ -39,7 +39,8 @@ from outlay_analytics.notify.apprise import open_url
 from outlay_analytics.notify.channels import Channel, parse_channel, refuse_address
 from outlay_analytics.notify.guarded_http import Allowed, RefusedAddress, check_numeric, check_soon
 from outlay_analytics.notify.send import Mail, Outbound
-from outlay_analytics.query.window import BadRequest, parse_timezone
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.window import parse_timezone
 from outlay_collector.prices.tables import STRICT, Slips, read_table
 
 

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 from outlay_analytics.alerting.rules import AlertRule
 from outlay_analytics.query.calendar import start_of, ticks
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.together import Together
-from outlay_analytics.query.window import Interval, Scope, Window
+from outlay_analytics.query.window import Interval, Window
 from outlay_analytics.questions.cascade_attempts import sums_sql
 from outlay_collector.store import Row, Store, load_sql
 

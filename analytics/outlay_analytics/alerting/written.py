@@ -11,7 +11,7 @@ from outlay.errors import ConfigError
 from outlay_analytics.notify.channels import Channel, parse_channel, refuse_address, stored_form
 from outlay_analytics.notify.guarded_http import RefusedAddress
 from outlay_analytics.notify.masks import unmasked
-from outlay_analytics.query.window import BadRequest
+from outlay_analytics.query.errors import BadRequest
 from outlay_collector.prices.tables import Slips, list_of_tables
 
 NAME = re.compile(r"[^\x00-\x1f\x7f/]{1,100}")

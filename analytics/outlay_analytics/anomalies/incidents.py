@@ -27,9 +27,10 @@ from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.calendar import HOUR, start_of, ticks, with_window
 from outlay_analytics.query.folding import Kept, folded, largest
 from outlay_analytics.query.freshness import hours_changed
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.text import usd
-from outlay_analytics.query.window import EARLIEST, Scope, Window
+from outlay_analytics.query.window import EARLIEST, Window
 from outlay_collector.store import Store, load_sql
 
 __all__ = ["CHANNELS", "as_of", "find", "lookback", "score", "usual_window", "watch"]

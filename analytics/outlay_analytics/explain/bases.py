@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.spend_source import spend_source
-from outlay_analytics.query.window import EARLIEST, Interval, Scope, Window
+from outlay_analytics.query.window import EARLIEST, Interval, Window
 from outlay_collector.store import Store, load_sql
 
 WEEK = timedelta(weeks=1)

@@ -21,7 +21,10 @@ from outlay_analytics.explain.expected import Expected, measures_of, scopes_of
 from outlay_analytics.explain.narrative import Sums, sentences
 from outlay_analytics.explain.segments import Segments, read_segments
 from outlay_analytics.explain.slices import find_slices
-from outlay_analytics.query.window import BadRequest, Scope, Window, check_dimension
+from outlay_analytics.query.dimensions import check_dimension
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_analytics.questions.spend import spend
 from outlay_collector.store import Row, Store
 

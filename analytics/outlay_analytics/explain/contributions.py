@@ -18,7 +18,7 @@ import numpy as np
 from outlay_analytics.explain.segments import Segments, merged
 from outlay_analytics.explain.shapley import DRIVERS, PICODOLLARS, apportion, contributions
 from outlay_analytics.query.arrays import Floats
-from outlay_analytics.query.window import dimension_value
+from outlay_analytics.query.dimensions import dimension_value
 
 UNEXPLAINED = "unexplained"
 NAMES = (*DRIVERS, UNEXPLAINED)

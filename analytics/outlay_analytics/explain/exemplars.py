@@ -7,8 +7,10 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope, filter_sql
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import BadRequest, Scope, Window, filter_sql
+from outlay_analytics.query.window import Window
 from outlay_collector.store import Store, load_sql
 
 COUNT = 5

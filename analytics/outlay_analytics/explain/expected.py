@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.explain.bases import LOOKBACK_WEEKS, WEEK, too_little
-from outlay_analytics.query.window import EARLIEST, Scope, Window
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import EARLIEST, Window
 from outlay_collector.store import Row, Store
 
 MOST_WEEKS = 3

@@ -11,8 +11,9 @@ from outlay_analytics.explain.drivers import title
 from outlay_analytics.explain.expected import Expected
 from outlay_analytics.explain.segments import OTHER_MODELS, Segments
 from outlay_analytics.explain.shapley import ESCALATION, PRIMARY, RETRY
+from outlay_analytics.query.dimensions import dimension_value
 from outlay_analytics.query.text import usd
-from outlay_analytics.query.window import Window, dimension_value
+from outlay_analytics.query.window import Window
 from outlay_collector.store import Row
 
 ZERO = Decimal(0)

@@ -26,8 +26,9 @@ from outlay_analytics.explain.shapley import Window as Side
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.folding import Kept, folded, largest
 from outlay_analytics.query.groups import look_at
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.spend_source import spend_source
-from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.query.window import Window
 from outlay_collector.store import Row, Store, load_sql
 
 SERVED = frozenset(

@@ -17,10 +17,12 @@ import numpy as np
 
 from outlay_analytics.explain.drilldown import drill
 from outlay_analytics.explain.expected import Expected, scopes_of
+from outlay_analytics.query.dimensions import DIMENSIONS, dimension_value
 from outlay_analytics.query.folding import Kept, folded
 from outlay_analytics.query.groups import Groups, look_at
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.spend_source import Source, spend_source
-from outlay_analytics.query.window import DIMENSIONS, Scope, Window, dimension_value
+from outlay_analytics.query.window import Window
 from outlay_collector.store import Row, Store, load_sql
 
 DIMS = ("feature", "model", "team", "customer", "user", "environment", "service", "prompt", "prompt_version")

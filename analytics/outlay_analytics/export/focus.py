@@ -19,9 +19,10 @@ from typing import Any
 from outlay_analytics.export.focus_columns import VERSIONS, focus_columns
 from outlay_analytics.export.meters import PER, Meter, meter
 from outlay_analytics.export.rows import Export
+from outlay_analytics.query.errors import SHOWN, BadRequest
 from outlay_analytics.query.model_facts import model_facts, seller
+from outlay_analytics.query.scope import Scope, filter_sql
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import SHOWN, BadRequest, Scope, filter_sql
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.store import Row, Store, load_sql
 from outlay_collector.store.client import Writer

@@ -16,7 +16,8 @@ from typing import Any
 
 from outlay_analytics.forecast.projection import NAMES
 from outlay_analytics.query.amounts import PICO
-from outlay_analytics.query.window import SHOWN, BadRequest, parse_timezone
+from outlay_analytics.query.errors import SHOWN, BadRequest
+from outlay_analytics.query.window import parse_timezone
 
 FORM = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?:([+-]\d{1,12}(?:\.\d{1,6})?)(%|usd)(?::([^:,]{1,80}))?", re.ASCII

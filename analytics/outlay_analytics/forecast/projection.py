@@ -19,7 +19,8 @@ from outlay_analytics.forecast.seasonal import forecast
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.calendar import period_window, spend_series, spent, start_of, with_window
 from outlay_analytics.query.incident_excess import learned_series
-from outlay_analytics.query.window import Scope, Window, parse_timezone
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window, parse_timezone
 from outlay_collector.store import Store
 
 LEARN = timedelta(days=182)

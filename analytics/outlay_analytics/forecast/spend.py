@@ -18,8 +18,9 @@ from outlay_analytics.forecast.projection import LEARN, LEARN_HOURS, LEAST, NAME
 from outlay_analytics.forecast.seasonal import filled, forecast
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.calendar import Series, next_start, start_of, with_window
+from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.incident_excess import learned_series
-from outlay_analytics.query.window import BadRequest, Scope
+from outlay_analytics.query.scope import Scope
 from outlay_collector.store import Store
 
 __all__ = ["backtest", "forecast", "spend_forecast"]

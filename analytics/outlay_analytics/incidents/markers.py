@@ -12,9 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from outlay_analytics.incidents.repository import SQL
+from outlay_analytics.query.dimensions import check_dimension
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import EARLIEST, BadRequest, Scope, Window, check_dimension
+from outlay_analytics.query.window import EARLIEST, Window
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 

@@ -18,8 +18,10 @@ from outlay_analytics.explain.expected import expected_of
 from outlay_analytics.incidents.incident import BY_PEOPLE, Event, Incident
 from outlay_analytics.incidents.markers import list_markers
 from outlay_analytics.incidents.repository import read_incidents, write_events, write_incidents
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.text import usd
-from outlay_analytics.query.window import BadRequest, Scope, Window
+from outlay_analytics.query.window import Window
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 

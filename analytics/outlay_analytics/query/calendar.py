@@ -12,10 +12,11 @@ from itertools import pairwise
 import numpy as np
 
 from outlay_analytics.query.arrays import Floats
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.text import usd as in_words
 from outlay_analytics.query.together import rows_together
-from outlay_analytics.query.window import Interval, Scope, Window, parse_timezone
+from outlay_analytics.query.window import Interval, Window, parse_timezone
 from outlay_collector.store import Row, Store, load_sql
 
 HOUR = timedelta(hours=1)

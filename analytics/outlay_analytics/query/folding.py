@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from outlay_analytics.query.groups import Groups
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.spend_source import Source, spend_source
-from outlay_analytics.query.window import Scope
 from outlay_collector.store import Store, load_sql
 
 

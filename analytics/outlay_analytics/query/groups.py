@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.spend_source import Source
-from outlay_analytics.query.window import BadRequest
 from outlay_collector.store import Store, load_sql
 
 MAX_GROUPS = 1000

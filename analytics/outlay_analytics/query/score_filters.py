@@ -10,17 +10,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from outlay.errors import OutlayError
+from outlay_analytics.query.errors import SHOWN, BadRequest
 from outlay_collector.store import load_sql
 
 PREFIX = "score."
 ANY = "*"
 COMPARED = re.compile(r"(<=|>=|<|>)(.*)", re.DOTALL)
-SHOWN = 80
-
-
-class BadScoreFilter(OutlayError):
-    """A comparison with something that is no number."""
 
 
 def score_name(name: str) -> str | None:
@@ -32,12 +27,12 @@ def check_values(name: str, values: Sequence[str]) -> None:
     """Refuse a comparison with something that is no number.
 
     Raises:
-        BadScoreFilter: Naming it and what can be asked.
+        BadRequest: Naming it and what can be asked.
     """
     for value in values:
         compared = COMPARED.fullmatch(value)
         if compared and _number(compared[2]) is None:
-            raise BadScoreFilter(
+            raise BadRequest(
                 f"{name}: {value[:SHOWN]!r} compares with no number; use a value (0, pass), a comparison (<0.5, >=4), "
                 "* for any, or nothing for not scored"
             )

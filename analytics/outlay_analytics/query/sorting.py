@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics.query.window import SHOWN, BadRequest
+from outlay_analytics.query.errors import SHOWN, BadRequest
 
 SORTS = ("started_at", "cost_usd", "duration_ms", "input_tokens", "output_tokens")
 ORDERS = ("asc", "desc")

@@ -19,21 +19,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from outlay_analytics.query.dimensions import DIMENSIONS, Dimension, tag_key
+from outlay_analytics.query.scope import NO_OTHERS, Scope, expression, filter_sql, is_of_records
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import (
-    DIMENSIONS,
-    NO_OTHERS,
-    Dimension,
-    Interval,
-    Scope,
-    Window,
-    bucket_sql,
-    expression,
-    filter_sql,
-    is_of_records,
-    parse_timezone,
-    tag_key,
-)
+from outlay_analytics.query.window import Interval, Window, bucket_sql, parse_timezone
 from outlay_collector.store import Store, load_sql
 
 SQL = "outlay_analytics.query.sql"

@@ -25,8 +25,9 @@ import numpy as np
 
 from outlay_analytics.query.amounts import PICO
 from outlay_analytics.query.arrays import Floats
+from outlay_analytics.query.dimensions import NOT_ANSWERS
+from outlay_analytics.query.scope import Scope, filter_sql
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import NOT_ANSWERS, Scope, filter_sql
 from outlay_analytics.statistics.intervals import difference
 from outlay_analytics.statistics.moments import Moments
 from outlay_collector.store import Store, load_sql

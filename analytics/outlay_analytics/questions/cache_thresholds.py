@@ -14,8 +14,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from outlay_analytics.query.amounts import PICO
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope, filter_sql
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import BadRequest, Scope, filter_sql
 from outlay_analytics.questions.guaranteed import CONFIDENCE, ERROR, check, guaranteed
 from outlay_analytics.questions.scores import SQL, Score, choose, list_scores, scored
 from outlay_collector.store import Row, Store, load_sql

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.query.dimensions import check_groups, dimension_value
 from outlay_analytics.query.groups import (
     MAX_GROUPS,
     MAX_ROWS,
@@ -21,18 +22,10 @@ from outlay_analytics.query.groups import (
     look_at,
     top_groups,
 )
+from outlay_analytics.query.scope import Scope, expression, filter_sql
 from outlay_analytics.query.spend_source import one_look, spend_source
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import (
-    Interval,
-    Scope,
-    bucket_sql,
-    check_groups,
-    check_interval,
-    dimension_value,
-    expression,
-    filter_sql,
-)
+from outlay_analytics.query.window import Interval, bucket_sql, check_interval
 from outlay_analytics.questions.opportunities import opportunities
 from outlay_collector.store import Store, load_sql
 

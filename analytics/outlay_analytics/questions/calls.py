@@ -14,8 +14,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from outlay_analytics.query.errors import SHOWN, BadRequest
+from outlay_analytics.query.scope import ID_FILTERS, Scope, filter_sql
 from outlay_analytics.query.sorting import Sort, check_sort
-from outlay_analytics.query.window import ID_FILTERS, SHOWN, BadRequest, Scope, Window, filter_sql
+from outlay_analytics.query.window import Window
 from outlay_collector.store import Params, Row, Store, load_sql
 
 MAX_LIMIT = 1000

@@ -14,8 +14,9 @@ from fractions import Fraction
 from typing import Any
 
 from outlay_analytics.query.amounts import PICO, per
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import Interval, Scope, check_interval
+from outlay_analytics.query.window import Interval, check_interval
 from outlay_analytics.questions.cascade_attempts import MAX_ROWS, sums_sql
 from outlay_analytics.questions.thresholds import thresholds
 from outlay_collector.store import Row, Store, load_sql

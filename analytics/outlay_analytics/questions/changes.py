@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from outlay_analytics.query.window import SHOWN, BadRequest
+from outlay_analytics.query.errors import SHOWN, BadRequest
 
 MAX_CHANGES = 10
 MAX_TOKENS = 1 << 40

@@ -16,7 +16,9 @@ from functools import partial
 from typing import Any
 
 from outlay_analytics.query.amounts import MONTH_DAYS, PICO, days_of
-from outlay_analytics.query.window import SHOWN, BadRequest, Scope, check_dimension
+from outlay_analytics.query.dimensions import check_dimension
+from outlay_analytics.query.errors import SHOWN, BadRequest
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.questions import spend
 from outlay_analytics.questions.experiment_checks import ITEM_UNIT, MISMATCH, same_mix
 from outlay_analytics.questions.experiment_pairs import METHOD as PAIRED

@@ -16,7 +16,8 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.query.amounts import MONTH_DAYS, PICO, days_of
-from outlay_analytics.query.window import SHOWN, BadRequest, Scope
+from outlay_analytics.query.errors import SHOWN, BadRequest
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.questions.decide import LEAST_UNITS, monthly_of, told, weigh
 from outlay_analytics.questions.experiments import MARGIN, units_of
 from outlay_analytics.questions.thresholds import Sweep, mean_usd, read_sweep, sweep

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from outlay_analytics.query.window import SHOWN, BadRequest
+from outlay_analytics.query.errors import SHOWN, BadRequest
 from outlay_analytics.statistics.intervals import chi_square_tail, p_text
 from outlay_analytics.statistics.sequential import every_look_p
 

@@ -12,8 +12,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from outlay_analytics.query.scope import Scope, filter_sql
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import Scope, filter_sql
 from outlay_analytics.questions.scores import SQL, Score, scored
 from outlay_analytics.statistics.intervals import Interval, interval
 from outlay_analytics.statistics.moments import Moments

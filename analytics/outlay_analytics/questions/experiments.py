@@ -14,8 +14,10 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.query.errors import SHOWN, BadRequest
+from outlay_analytics.query.scope import Scope, expression, filter_sql
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import SHOWN, BadRequest, Scope, Window, expression, filter_sql
+from outlay_analytics.query.window import Window
 from outlay_analytics.questions import spend
 from outlay_analytics.questions.experiment_checks import (
     ITEM_UNIT,

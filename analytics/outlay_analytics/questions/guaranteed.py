@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from outlay_analytics.query.amounts import PICO
-from outlay_analytics.query.window import BadRequest
+from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.statistics.guarantee import Step, certify
 from outlay_analytics.statistics.intervals import wilson
 

@@ -13,9 +13,10 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.query.amounts import PICO
+from outlay_analytics.query.scope import Scope, filter_sql
 from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import Scope, Window, filter_sql
+from outlay_analytics.query.window import Window
 from outlay_collector.store import Store, load_sql
 
 SHOWN = 20

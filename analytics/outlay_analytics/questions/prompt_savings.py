@@ -19,8 +19,9 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.query.amounts import MONTH_DAYS, days_of, per
+from outlay_analytics.query.dimensions import NOT_ANSWERS
+from outlay_analytics.query.scope import Scope, filter_sql
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import NOT_ANSWERS, Scope, filter_sql
 from outlay_analytics.questions.scores import SQL
 from outlay_collector.store import Store, load_sql
 

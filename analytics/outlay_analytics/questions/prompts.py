@@ -17,8 +17,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from outlay_analytics.query.amounts import MONTH_DAYS, PICO, days_of, per
+from outlay_analytics.query.dimensions import NOT_ANSWERS
+from outlay_analytics.query.scope import Scope, filter_sql
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import NOT_ANSWERS, Scope, filter_sql
 from outlay_analytics.questions.cache_breaks import cache_breaks
 from outlay_analytics.questions.prompt_savings import savings
 from outlay_analytics.questions.scores import SQL

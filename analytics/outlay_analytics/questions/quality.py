@@ -15,8 +15,10 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.query.amounts import per
+from outlay_analytics.query.dimensions import check_groups, dimension_value
 from outlay_analytics.query.groups import MAX_GROUPS, MAX_ROWS
-from outlay_analytics.query.window import Interval, Scope, check_groups, check_interval, dimension_value
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Interval, check_interval
 from outlay_analytics.questions import spend
 from outlay_analytics.questions.scores import SQL, Score, about, choose, list_scores, scored
 from outlay_analytics.statistics.intervals import interval as interval_of

@@ -20,7 +20,8 @@ from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass as table
 
 from outlay.errors import ConfigError
-from outlay_analytics.query.window import Scope, parse_timezone
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import parse_timezone
 from outlay_collector.prices.tables import STRICT, read_tables
 
 MOST_USD = Decimal(10) ** 15

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from outlay.errors import ConfigError
-from outlay_analytics.query.window import SHOWN, BadRequest
+from outlay_analytics.query.errors import SHOWN, BadRequest
 from outlay_analytics.questions.revenue import Revenue, parse_revenue
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer

@@ -15,8 +15,10 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.query.amounts import MONTH_DAYS, days_of, per
+from outlay_analytics.query.dimensions import NOT_ANSWERS
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope, filter_sql
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import NOT_ANSWERS, BadRequest, Scope, filter_sql
 from outlay_analytics.questions.experiments import MARGIN, amount, judge
 from outlay_analytics.questions.routing_proposal import propose
 from outlay_analytics.questions.scored_models import MAX_SCORES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from outlay_analytics.query.window import Scope
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.questions.quality import Sums
 from outlay_analytics.questions.scores import SQL, Score, scored
 from outlay_collector.store import Store, load_sql

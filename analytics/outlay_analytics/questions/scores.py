@@ -8,19 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from outlay_analytics.query.errors import SHOWN, BadRequest
+from outlay_analytics.query.scope import NO_OTHERS, Scope, expression, filter_sql
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import (
-    EARLIEST,
-    LATEST,
-    NO_OTHERS,
-    SHOWN,
-    BadRequest,
-    Interval,
-    Scope,
-    bucket_sql,
-    expression,
-    filter_sql,
-)
+from outlay_analytics.query.window import EARLIEST, LATEST, Interval, bucket_sql
 from outlay_collector.store import Store, load_sql
 
 SQL = "outlay_analytics.questions.sql"

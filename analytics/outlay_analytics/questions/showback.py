@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.query.dimensions import check_dimension, dimension_value
+from outlay_analytics.query.errors import SHOWN, BadRequest
 from outlay_analytics.query.groups import MAX_ROWS
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.spend_source import spend_source
-from outlay_analytics.query.window import SHOWN, BadRequest, Scope, check_dimension, dimension_value
 from outlay_collector.store import Store, load_sql
 
 KEYS = ("even", "calls", "cost")

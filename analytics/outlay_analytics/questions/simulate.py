@@ -21,10 +21,12 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.query.amounts import MONTH_DAYS
+from outlay_analytics.query.dimensions import NOT_ANSWERS
+from outlay_analytics.query.errors import SHOWN, BadRequest
 from outlay_analytics.query.model_facts import model_facts
+from outlay_analytics.query.scope import Scope, filter_sql
 from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import NOT_ANSWERS, SHOWN, BadRequest, Scope, filter_sql
 from outlay_analytics.questions.changes import (
     BatchShare,
     CacheHitRatio,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from outlay_analytics.query.window import Scope
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.questions.experiments import MARGIN, judge
 from outlay_analytics.questions.scored_models import MAX_SCORES, sums_by_model
 from outlay_analytics.questions.scores import list_scores

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.query.dimensions import check_groups, dimension_value
+from outlay_analytics.query.errors import SHOWN, BadRequest
 from outlay_analytics.query.groups import (
     MAX_GROUPS,
     MAX_ROWS,
@@ -23,17 +25,9 @@ from outlay_analytics.query.groups import (
     look_at,
     top_groups,
 )
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.spend_source import one_look, spend_source
-from outlay_analytics.query.window import (
-    SHOWN,
-    BadRequest,
-    Interval,
-    Scope,
-    Window,
-    check_groups,
-    check_interval,
-    dimension_value,
-)
+from outlay_analytics.query.window import Interval, Window, check_interval
 from outlay_analytics.statistics.durations import p95_interval_ms
 from outlay_collector.store import Store, load_sql
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from outlay_analytics.query.scope import Scope, filter_sql
 from outlay_analytics.query.sorting import Sort, check_sort
-from outlay_analytics.query.window import Scope, filter_sql
 from outlay_analytics.questions.calls import (
     HOUR,
     NS,

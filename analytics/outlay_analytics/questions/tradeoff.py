@@ -16,8 +16,10 @@ from typing import Any
 
 from outlay.optimizations.router import MATRIX
 from outlay_analytics.query.amounts import MONTH_DAYS, days_of, per
+from outlay_analytics.query.dimensions import NOT_ANSWERS
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope, expression, filter_sql
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import NOT_ANSWERS, BadRequest, Scope, expression, filter_sql
 from outlay_analytics.questions.experiments import MARGIN
 from outlay_analytics.questions.quality import Sums
 from outlay_analytics.questions.scored_models import MAX_SCORES, sums_by_model

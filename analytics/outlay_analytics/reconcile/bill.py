@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics.query.window import BadRequest
+from outlay_analytics.query.errors import BadRequest
 
 SHOWN_PROBLEMS = 10
 

@@ -11,8 +11,9 @@ import pytest
 from outlay_analytics.forecast.overlays import laid_over, parse_overlays
 from outlay_analytics.forecast.projection import NAMES
 from outlay_analytics.query.calendar import Series
+from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.incident_excess import Added, excess_in
-from outlay_analytics.query.window import BadRequest, Window
+from outlay_analytics.query.window import Window
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -9,17 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlay_analytics.query.window import (
-    DIMENSIONS,
-    BadRequest,
-    Scope,
-    Window,
-    check_groups,
-    check_interval,
-    dimension_value,
-    filter_sql,
-    parse_window,
-)
+from outlay_analytics.query.dimensions import DIMENSIONS, check_groups, dimension_value
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope, filter_sql
+from outlay_analytics.query.window import Window, check_interval, parse_window
 
 NOW = datetime(2026, 3, 20, 12, 30, tzinfo=UTC)
 DAY = timedelta(days=1)

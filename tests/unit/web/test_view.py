@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from starlette.requests import Request
 
-from outlay_analytics.query.window import BadRequest
+from outlay_analytics.query.errors import BadRequest
 from outlay_web.http.context import Context
 from outlay_web.pages.address import canonical
 from outlay_web.pages.parts import trace_href

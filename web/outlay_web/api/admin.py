@@ -8,7 +8,8 @@ import anyio
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics.query.window import Scope, parse_window
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import parse_window
 from outlay_analytics.questions import spend
 from outlay_collector.otlp.decompress import TooLarge
 from outlay_collector.prices.reprice import close_month, closed_months, reopen_month

@@ -16,7 +16,8 @@ from outlay_analytics.explain import change
 from outlay_analytics.explain.bases import usual_window
 from outlay_analytics.explain.expected import Expected
 from outlay_analytics.forecast import spend as forecast
-from outlay_analytics.query.window import BadRequest, Window, parse_timezone, parse_window
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.window import Window, parse_timezone, parse_window
 from outlay_analytics.questions import caching, cascades, spend
 from outlay_analytics.questions.cache_thresholds import cache_thresholds
 from outlay_analytics.questions.guaranteed import CONFIDENCE, ERROR

@@ -13,7 +13,7 @@ from outlay_analytics.export.calls import exported_calls
 from outlay_analytics.export.focus import focus
 from outlay_analytics.export.price_sheet import price_sheet
 from outlay_analytics.export.rows import Export
-from outlay_analytics.query.window import BadRequest
+from outlay_analytics.query.errors import BadRequest
 from outlay_web import csv_text
 from outlay_web.api.schema.parameters import documented
 from outlay_web.http.context import Context

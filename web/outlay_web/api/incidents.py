@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from outlay_analytics.incidents import markers
 from outlay_analytics.incidents.incident import STATES
-from outlay_analytics.query.window import BadRequest, parse_instant
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.window import parse_instant
 from outlay_web.api.paging import read_page, tie, window_of
 from outlay_web.api.schema.parameters import DEFAULT_LIMIT, documented
 from outlay_web.api.wire import answer, table

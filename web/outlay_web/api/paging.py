@@ -16,7 +16,9 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from outlay_analytics.query.window import SHOWN, BadRequest, Scope, Window
+from outlay_analytics.query.errors import SHOWN, BadRequest
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_web.api.schema.parameters import DEFAULT_LIMIT, MAX_LIMIT
 from outlay_web.http.parameters import Query
 

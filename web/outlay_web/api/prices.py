@@ -9,7 +9,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics.query.window import BadRequest, parse_instant, parse_window
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.window import parse_instant, parse_window
 from outlay_collector.prices import lists, reprice, witness
 from outlay_collector.prices.periods import BooksClosed
 from outlay_web.api.paging import Key, read_page, tie, window_of

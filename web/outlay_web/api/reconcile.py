@@ -8,7 +8,7 @@ import anyio
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics.query.window import BadRequest
+from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.reconcile.bills import drop_bill, list_bills
 from outlay_web.api.schema.parameters import documented
 from outlay_web.api.wire import answer, table

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from outlay_analytics.query.window import Scope, check_filter, parse_window
+from outlay_analytics.query.scope import Scope, check_filter
+from outlay_analytics.query.window import parse_window
 from outlay_analytics.questions.changes import parse_changes
 from outlay_analytics.questions.simulate import simulate
 from outlay_web.api.schema.parameters import documented

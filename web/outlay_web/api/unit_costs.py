@@ -12,8 +12,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.text import rfc3339
-from outlay_analytics.query.window import BadRequest, Scope, Window, parse_timezone
+from outlay_analytics.query.window import Window, parse_timezone
 from outlay_analytics.questions import showback, unit_costs
 from outlay_analytics.questions.revenue import Revenue
 from outlay_analytics.questions.revenue_store import all_revenue, delete_revenue, list_revenue, put_revenue

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from outlay_analytics.query.window import BadRequest
+from outlay_analytics.query.errors import BadRequest
 from outlay_web.http.encoding import to_csv, to_json
 from outlay_web.http.parameters import Query
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from outlay_analytics.query.window import DIMENSIONS, ID_FILTERS
+from outlay_analytics.query.dimensions import DIMENSIONS
+from outlay_analytics.query.scope import ID_FILTERS
 from outlay_web.cli.ask import Ask
 
 PROJECT = ("project",)

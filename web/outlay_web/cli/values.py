@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 
-from outlay_analytics.query.window import DIMENSIONS
+from outlay_analytics.query.dimensions import DIMENSIONS
 from outlay_web.cli.ask import Ask, Refused
 
 EVER = "-400d"  # as far back as spans are taken

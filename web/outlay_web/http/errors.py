@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from outlay.errors import ConfigError, DecodeError, OutlayError, PriceNotFound, StoreError
 from outlay_analytics.notify.guarded_http import RefusedAddress
-from outlay_analytics.query.window import BadRequest
+from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.reconcile.bills import NoSuchBill
 from outlay_web.http.encoding import to_json
 

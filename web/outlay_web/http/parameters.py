@@ -11,17 +11,11 @@ from dataclasses import dataclass
 from starlette.datastructures import URL
 from starlette.requests import Request
 
+from outlay_analytics.query.dimensions import DIMENSIONS
+from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.model_tiers import DEFAULT_TIERS
-from outlay_analytics.query.window import (
-    DIMENSIONS,
-    EVERYTHING,
-    ID_FILTERS,
-    BadRequest,
-    Scope,
-    Window,
-    is_filter,
-    parse_window,
-)
+from outlay_analytics.query.scope import ID_FILTERS, Scope, is_filter
+from outlay_analytics.query.window import EVERYTHING, Window, parse_window
 from outlay_web.http.context import Context
 
 NO_WINDOW = ("project", "timezone")

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
+from outlay_analytics.query.scope import is_filter
 from outlay_analytics.query.text import rfc3339
-from outlay_analytics.query.window import is_filter
 
 Change = str | Sequence[str] | None
 

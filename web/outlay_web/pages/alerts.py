@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from outlay_analytics.alerting import listing
-from outlay_analytics.query.window import BadRequest
+from outlay_analytics.query.errors import BadRequest
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.http.context import Context

@@ -14,8 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from outlay_analytics.alerting import budgets
+from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.text import exact, rfc3339
-from outlay_analytics.query.window import BadRequest
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table, budget_bar
 from outlay_web.http.context import Context

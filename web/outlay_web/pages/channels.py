@@ -14,7 +14,7 @@ from outlay_analytics.alerting import budgets, rules
 from outlay_analytics.alerting.settings import AlertSettings
 from outlay_analytics.alerting.trial import try_channels
 from outlay_analytics.notify.masks import masked
-from outlay_analytics.query.window import BadRequest
+from outlay_analytics.query.errors import BadRequest
 from outlay_web.http.context import Context
 from outlay_web.pages.budgets import channel_text
 

@@ -10,7 +10,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
-from outlay_analytics.query.window import BadRequest
+from outlay_analytics.query.errors import BadRequest
 from outlay_web.pages.view import GROUPS
 
 LEAST, MOST = 3, 20

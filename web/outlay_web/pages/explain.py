@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.explain import bases, change, drivers
-from outlay_analytics.query.window import BadRequest, Window, parse_window
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.window import Window, parse_window
 from outlay_analytics.questions import spend
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Step, Table, delta, driver_waterfall

@@ -11,8 +11,9 @@ from typing import Any
 from outlay_analytics.alerting import budgets
 from outlay_analytics.forecast import spend
 from outlay_analytics.forecast.projection import look_ahead
+from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.text import rfc3339
-from outlay_analytics.query.window import EVERYTHING, BadRequest
+from outlay_analytics.query.window import EVERYTHING
 from outlay_web import format as fmt
 from outlay_web.charts import Band, Bucket, Cell, Column, Figure, Limit, Line, Marker, Table, buckets, line_chart
 from outlay_web.charts.scale import floor, following

@@ -10,7 +10,8 @@ from outlay_analytics.incidents import markers
 from outlay_analytics.incidents.incident import Incident
 from outlay_analytics.incidents.repository import scope_text
 from outlay_analytics.query.freshness import hours_changed
-from outlay_analytics.query.window import EARLIEST, Scope, Window
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import EARLIEST, Window
 from outlay_web import format as fmt
 from outlay_web.charts import Bucket, Marker, Stretch
 from outlay_web.http.context import Context

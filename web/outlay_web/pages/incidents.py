@@ -15,8 +15,9 @@ from outlay_analytics.explain.expected import same_hours
 from outlay_analytics.incidents.incident import Incident
 from outlay_analytics.incidents.repository import scope_text
 from outlay_analytics.query.calendar import HOUR, spend_series
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.text import rfc3339, usd
-from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.query.window import Window
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Table, buckets, line_chart
 from outlay_web.http.context import Context

@@ -10,8 +10,9 @@ from typing import Any
 from markupsafe import Markup
 
 from outlay.pricing.regions import ANY_REGION
+from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.text import rfc3339
-from outlay_analytics.query.window import BadRequest, parse_instant
+from outlay_analytics.query.window import parse_instant
 from outlay_collector.prices import lists, reprice, witness
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table

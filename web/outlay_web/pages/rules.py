@@ -13,8 +13,8 @@ from outlay_analytics.alerting.listing import failing_rules
 from outlay_analytics.alerting.preview import preview
 from outlay_analytics.alerting.rules import AlertRule
 from outlay_analytics.notify.guarded_http import RefusedAddress
+from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.text import exact
-from outlay_analytics.query.window import BadRequest
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.http.context import Context
 from outlay_web.pages import clauses

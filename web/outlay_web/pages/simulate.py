@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from outlay_analytics.query.window import SHOWN, BadRequest
+from outlay_analytics.query.errors import SHOWN, BadRequest
 from outlay_analytics.questions import spend
 from outlay_analytics.questions.changes import parse_changes
 from outlay_analytics.questions.simulate import simulate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from outlay_analytics.query.window import check_dimension
+from outlay_analytics.query.dimensions import check_dimension
 from outlay_analytics.questions import showback, unit_costs
 from outlay_analytics.questions.revenue_store import all_revenue
 from outlay_web import format as fmt

@@ -12,8 +12,11 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 
 from outlay_analytics.explain import bases
+from outlay_analytics.query.dimensions import check_groups
+from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.scope import Scope, is_filter
 from outlay_analytics.query.text import rfc3339
-from outlay_analytics.query.window import EVERYTHING, BadRequest, Scope, Window, check_groups, is_filter
+from outlay_analytics.query.window import EVERYTHING, Window
 from outlay_web import format as fmt
 from outlay_web.charts import Bucket, buckets
 from outlay_web.http.context import Context

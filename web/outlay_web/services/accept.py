@@ -14,8 +14,8 @@ from typing import Any
 from outlay.pricing.units import PRICE_KEYS
 from outlay_analytics.bills.pull import DAYS_BACK
 from outlay_analytics.bills.pulled import midnight
+from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.text import rfc3339
-from outlay_analytics.query.window import BadRequest
 from outlay_analytics.reconcile.models import unplaced
 from outlay_collector.prices import periods
 from outlay_collector.prices.lists import list_prices

@@ -13,7 +13,8 @@ from outlay_analytics.anomalies import incidents
 from outlay_analytics.anomalies.incidents import Finder
 from outlay_analytics.incidents.record import merged
 from outlay_analytics.incidents.repository import read_incidents
-from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_collector.store import Store
 from outlay_web.cache import Failure
 from outlay_web.http.context import Context

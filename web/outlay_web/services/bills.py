@@ -18,8 +18,9 @@ from outlay_analytics.bills.fetch import STOPS
 from outlay_analytics.bills.keep import last_checks, pulled_charges, states
 from outlay_analytics.bills.pull import DAYS_BACK, Tools, due, pull
 from outlay_analytics.bills.pulled import midnight
+from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import BadRequest, Window
+from outlay_analytics.query.window import Window
 from outlay_analytics.reconcile.models import ModelNames
 from outlay_analytics.reconcile.reasons import UNEXPLAINED
 from outlay_analytics.reconcile.reconcile import Beside

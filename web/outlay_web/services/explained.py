@@ -5,7 +5,8 @@ from __future__ import annotations
 from outlay_analytics.explain.bases import WEEK
 from outlay_analytics.explain.expected import Looked, expected_of
 from outlay_analytics.incidents.repository import read_incidents
-from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_web.http.context import Context
 
 LOOKBACK = 5  # lengths of a window, or weeks, in which other incidents are no part of what is usual

@@ -12,7 +12,8 @@ from outlay_analytics.alerting.repository import read_alerts, read_silences
 from outlay_analytics.incidents import record
 from outlay_analytics.incidents.incident import Incident, shown
 from outlay_analytics.incidents.repository import read_incidents
-from outlay_analytics.query.window import Scope, Window
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
 from outlay_web.http.context import Context
 from outlay_web.services.anomalies import WHERE, NotFound, look
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from outlay.errors import StoreError
 from outlay_analytics.alerting.listing import not_evaluated
-from outlay_analytics.query.window import EVERYTHING, Scope
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import EVERYTHING
 from outlay_analytics.questions import spend
 from outlay_collector.prices.lists import catalogue_warning
 from outlay_collector.store import load_sql

@@ -8,8 +8,10 @@ from typing import Any
 from outlay_analytics.alerting.listing import STATES
 from outlay_analytics.export.focus import MAX_TAGS
 from outlay_analytics.export.focus_columns import VERSIONS as FOCUS_VERSIONS
+from outlay_analytics.query.dimensions import DIMENSIONS, MAX_GROUPS
+from outlay_analytics.query.scope import ID_FILTERS
 from outlay_analytics.query.sorting import ORDERS, SORTS
-from outlay_analytics.query.window import DIMENSIONS, ID_FILTERS, INTERVALS, MAX_GROUPS
+from outlay_analytics.query.window import INTERVALS
 from outlay_analytics.questions.experiments import UNITS
 from outlay_analytics.questions.unit_costs import PER
 from outlay_web.api.schema.shapes import SCORE, TAG, TEXT, USD, Schema, either, listed, one_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from outlay_analytics.anomalies.incidents import CHANNELS
 from outlay_analytics.explain.contributions import NAMES as DRIVERS
 from outlay_analytics.query.calendar import PERIODS
-from outlay_analytics.query.window import DIMENSIONS
+from outlay_analytics.query.dimensions import DIMENSIONS
 from outlay_web.api.schema.shapes import (
     COUNT,
     DAY,
