@@ -20,6 +20,7 @@ class Received:
     headers: list[dict[str, str]] = field(default_factory=list)
     status: int = 200
     location: str = ""
+    answer: bytes = b""
     release: threading.Event | None = None
 
     @property
@@ -45,8 +46,9 @@ def receiver() -> Iterator[Received]:
             self.send_response(received.status)
             if received.location:
                 self.send_header("Location", received.location)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(received.answer)))
             self.end_headers()
+            self.wfile.write(received.answer)
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

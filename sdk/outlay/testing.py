@@ -20,7 +20,7 @@ from typing import Any
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from outlay import _safely, semconv
-from outlay.export.sender import Sender
+from outlay.export.sender import Answer, Sender
 from outlay.optimizations.experiment import forced as forced_arms
 from outlay.settings import Settings
 from outlay.tracing import lifecycle
@@ -98,17 +98,17 @@ class FakeClock:
 class MemorySender(Sender):
     """Keeps the requests instead of sending them; `answers` are given in order, then 200."""
 
-    def __init__(self, *answers: tuple[int, float]) -> None:
+    def __init__(self, *answers: tuple[int, float] | Answer) -> None:
         self.requests: list[tuple[str, bytes]] = []
         self.answers = list(answers)
 
     def prepare(self) -> None:
         """Nothing is needed."""
 
-    def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
+    def send(self, signal: str, body: bytes, timeout_s: float) -> Answer:
         """Keep one request if the answer is 200."""
-        answer = self.answers.pop(0) if self.answers else (200, 0.0)
-        if answer[0] == 200:
+        answer = Answer(*self.answers.pop(0)) if self.answers else Answer(200)
+        if answer.status == 200:
             self.requests.append((signal, body))
         return answer
 

@@ -25,7 +25,7 @@ from tests.waiting import until
 
 import outlay
 from outlay import _safely
-from outlay.export.sender import Sender
+from outlay.export.sender import Answer, Sender
 from outlay.settings import Settings
 from outlay.testing import MemorySender, capture
 from outlay.tracing.lifecycle import get_client
@@ -296,7 +296,7 @@ def test_instrumentations_of_http_do_not_see_the_export() -> None:
     """Or each export would make a span, and that another export."""
 
     class Watching(MemorySender):
-        def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
+        def send(self, signal: str, body: bytes, timeout_s: float) -> Answer:
             seen.append(otel_context.get_value(otel_context._SUPPRESS_INSTRUMENTATION_KEY))
             return super().send(signal, body, timeout_s)
 

@@ -27,6 +27,7 @@ from tests.receiver import Received, receiver
 
 import outlay
 from outlay import semconv
+from outlay.export.sender import Answer
 from outlay.testing import MemorySender, capture
 from outlay.tracing.lifecycle import get_client
 
@@ -132,8 +133,8 @@ def test_a_full_queue_drops_and_counts(bound: dict[str, Any]) -> None:
     class Away(MemorySender):
         status = 0
 
-        def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
-            return self.status, 0.0
+        def send(self, signal: str, body: bytes, timeout_s: float) -> Answer:
+            return Answer(self.status)
 
     sender = Away()
     with capture(sender=sender, raise_errors=False, **bound):

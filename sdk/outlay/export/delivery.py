@@ -1,7 +1,7 @@
 """Sends one request until it is taken, refused for good, or time is up.
 
 Retryable answers (429, 502, 503, 504 and connection errors, as in the OTLP specification) are retried with backoff and
-jitter, anything else is dropped and counted.
+jitter, anything else is dropped and counted; so is what an answer says was rejected of a request that it takes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from outlay import _safely
 from outlay.export.filing import Filing
 from outlay.export.progress import Progress
-from outlay.export.sender import Sender, unseen
+from outlay.export.sender import Answer, Sender, unseen
 from outlay.export.unsent_file import appended
 from outlay.settings import Settings
 
@@ -62,9 +62,10 @@ class Delivery:
                 if timeout_s <= 0:
                     return self._keep_or_drop(signal, body, count, "time is up", kept, filed, file)
             with unseen():
-                status, wait_s = self._sender.send(signal, body, timeout_s)
+                answer = self._sender.send(signal, body, timeout_s)
+            status = answer.status
             if 200 <= status < 300:
-                self._progress.counts.add(exported=self._progress.landed(count))
+                self._count(count, answer)
                 self._filing.sent(filed, file)
                 return True
             if status and status not in RETRYABLE:
@@ -87,8 +88,17 @@ class Delivery:
                 _safely.warn(
                     "endpoint", "%s does not take spans (status %d); retrying", self._settings.endpoint, status
                 )
-            pause = max(_BACKOFF_S[min(attempt, len(_BACKOFF_S)) - 1], min(wait_s, _MAX_RETRY_AFTER_S))
+            pause = max(_BACKOFF_S[min(attempt, len(_BACKOFF_S)) - 1], min(answer.wait_s, _MAX_RETRY_AFTER_S))
             self._pause(pause * random.uniform(0.8, 1.2))
+
+    def _count(self, count: int, answer: Answer) -> None:
+        """A request was taken, but for what the answer says was rejected: that is lost, and told."""
+        with self._progress.lock:
+            landed = self._progress.landed(count)
+            rejected = min(answer.rejected, landed)
+            self._progress.counts.add(exported=landed - rejected, dropped=rejected)
+        if answer.rejected:
+            _safely.warn("rejected", "%d of %d spans were rejected: %s", answer.rejected, count, answer.reason)
 
     def _pause(self, seconds: float) -> None:
         """Back off; the end of the process, a pipeline that takes over and a waiting flush cut it short."""

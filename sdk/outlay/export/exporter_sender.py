@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from outlay import _safely
 from outlay.export.decode import spans_of
-from outlay.export.sender import Sender
+from outlay.export.sender import Answer, Sender
 from outlay.settings import Settings
 
 TRIES = 10
@@ -32,11 +32,11 @@ class ExporterSender(Sender):
     def prepare(self) -> None:
         """It is made."""
 
-    def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
+    def send(self, signal: str, body: bytes, timeout_s: float) -> Answer:
         """Export the spans of one request; a failure counts as a server that is away, the tenth of one as a refusal."""
         if signal != "traces":
             _safely.warn("scores", "scores are not sent: a span exporter takes none")
-            return 400, 0.0
+            return Answer(400)
         try:
             result: Any = self._exporter.export(spans_of(body))
         except Exception:
@@ -44,11 +44,11 @@ class ExporterSender(Sender):
             result = SpanExportResult.FAILURE
         if result is SpanExportResult.SUCCESS:
             self._failed = b"", 0
-            return 200, 0.0
+            return Answer(200)
         last, failures = self._failed
         failures = failures + 1 if last == body else 1
         self._failed = body, failures
-        return (400 if failures >= TRIES else 503), 0.0
+        return Answer(400 if failures >= TRIES else 503)
 
     def close(self) -> None:
         """Its connections are the exporter's own."""

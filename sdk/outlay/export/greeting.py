@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from outlay.export.sender import Sender
+from outlay.export.sender import Answer, Sender
 from outlay.settings import Settings
 
 
@@ -35,14 +35,14 @@ class Greeting(Sender):
         """As the other does."""
         self._inner.prepare()
 
-    def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
+    def send(self, signal: str, body: bytes, timeout_s: float) -> Answer:
         """Send; after the first success, say so."""
-        status, wait_s = self._inner.send(signal, body, timeout_s)
-        if 200 <= status < 300 and not self._is_said:
+        answer = self._inner.send(signal, body, timeout_s)
+        if 200 <= answer.status < 300 and not self._is_said:
             self._is_said = True
             if os.getpid() == self._process:
                 self._say()
-        return status, wait_s
+        return answer
 
     def _say(self) -> None:
         settings = self._settings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from outlay import _safely
-from outlay.export.sender import Sender
+from outlay.export.sender import Answer, Sender, rejected_in
 from outlay.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,19 +50,19 @@ class GrpcSender(Sender):
     def prepare(self) -> None:
         """It is imported."""
 
-    def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
+    def send(self, signal: str, body: bytes, timeout_s: float) -> Answer:
         """Make one call and wait for the answer."""
         url = self._settings.logs_url if signal == "logs" else self._settings.traces_url
         try:
             export = self._channel(url).unary_unary(_METHODS[signal])
-            export(body, timeout=timeout_s, metadata=tuple((self._settings.headers or {}).items()))
+            answer = export(body, timeout=timeout_s, metadata=tuple((self._settings.headers or {}).items()))
         except self._grpc.RpcError as error:
             code = error.code().name
-            return (503 if code in _RETRYABLE else 401 if code in _UNAUTHORIZED else 400), 0.0
+            return Answer(503 if code in _RETRYABLE else 401 if code in _UNAUTHORIZED else 400)
         except OSError as error:
             _safely.warn("certificate", "%s", error)
-            return 0, 0.0
-        return 200, 0.0
+            return Answer(0)
+        return Answer(200, 0.0, *rejected_in(signal, answer)) if answer else Answer(200)
 
     def _channel(self, url: str) -> grpc.Channel:
         settings, grpc = self._settings, self._grpc

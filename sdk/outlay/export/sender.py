@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from opentelemetry import context as otel_context
 
@@ -26,11 +26,24 @@ def unseen() -> Iterator[None]:
         otel_context.detach(token)
 
 
-class Sender:
-    """Puts encoded requests on the wire. Tests and other transports replace it.
+class Answer(NamedTuple):
+    """What came back for one request.
 
-    `send` returns (HTTP status, seconds to wait); status 0 means that nobody answered.
+    Attributes:
+        status: Of HTTP; 0 where nobody answered.
+        wait_s: How long to wait before it is tried again, where the server says so.
+        rejected: How many spans or scores of a request that was taken were not (`partial_success` in OTLP).
+        reason: Why.
     """
+
+    status: int
+    wait_s: float = 0.0
+    rejected: int = 0
+    reason: str = ""
+
+
+class Sender:
+    """Puts encoded requests on the wire. Tests and other transports replace it."""
 
     target = ""
     """What tells one place that spans go to from another, beyond the server's URL and the key."""
@@ -45,7 +58,7 @@ class Sender:
 
         import requests  # noqa: F401
 
-    def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
+    def send(self, signal: str, body: bytes, timeout_s: float) -> Answer:
         """POST one request and wait for the answer."""
         import gzip
 
@@ -70,12 +83,14 @@ class Sender:
         except (requests.RequestException, OSError) as error:
             if settings.certificate and "TLS CA certificate" in str(error):
                 _safely.warn("certificate", "%s", error)
-            return 0, 0.0
+            return Answer(0)
         try:
             wait_s = float(response.headers.get("retry-after") or 0)
         except ValueError:
             wait_s = 0.0
-        return response.status_code, wait_s
+        if response.status_code == 200 and response.content:
+            return Answer(200, wait_s, *rejected_in(signal, response.content))
+        return Answer(response.status_code, wait_s)
 
     def close(self) -> None:
         """Forget the connections; a forked child must not use its parent's."""
@@ -83,3 +98,19 @@ class Sender:
 
     def end(self) -> None:
         """The process ends, and everything is sent."""
+
+
+def rejected_in(signal: str, answer: bytes) -> tuple[int, str]:
+    """How many spans or scores an OTLP response says were not taken, and why; none where it cannot be read."""
+    from google.protobuf.message import DecodeError
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+    try:
+        if signal == "logs":
+            scores = ExportLogsServiceResponse.FromString(answer).partial_success
+            return max(scores.rejected_log_records, 0), scores.error_message
+        spans = ExportTraceServiceResponse.FromString(answer).partial_success
+        return max(spans.rejected_spans, 0), spans.error_message
+    except DecodeError:
+        return 0, ""

@@ -97,7 +97,7 @@ def _target(settings: Settings) -> Finding:
     sender = sender_for(settings)
     try:
         with unseen():
-            status, _ = sender.send("traces", b"", min(settings.export_timeout_s, 5.0))
+            status = sender.send("traces", b"", min(settings.export_timeout_s, 5.0)).status
     finally:
         sender.end()
     if 200 <= status < 300:

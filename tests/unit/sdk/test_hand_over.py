@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext
 
 from outlay.export.queue import Pipeline
-from outlay.export.sender import Sender
+from outlay.export.sender import Answer, Sender
 from outlay.settings import Settings
 
 SETTINGS = Settings.from_env({"OUTLAY_EXIT_TIMEOUT_S": "60", "OUTLAY_FLUSH_INTERVAL_MS": "600000"})
@@ -24,10 +24,10 @@ class Held(Sender):
         super().__init__(SETTINGS)
         self.asked, self.may = threading.Event(), threading.Event()
 
-    def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
+    def send(self, signal: str, body: bytes, timeout_s: float) -> Answer:
         self.asked.set()
         self.may.wait(60)
-        return 0, 0.0
+        return Answer(0)
 
 
 class Taking(Sender):
@@ -37,9 +37,9 @@ class Taking(Sender):
         super().__init__(SETTINGS)
         self.bodies: dict[str, bytes] = {}
 
-    def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
+    def send(self, signal: str, body: bytes, timeout_s: float) -> Answer:
         self.bodies[signal] = self.bodies.get(signal, b"") + body
-        return 200, 0.0
+        return Answer(200)
 
 
 def encoded(things: Sequence[Any], late: Any = None) -> bytes:

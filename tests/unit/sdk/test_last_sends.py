@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext
 
 from outlay.export.queue import Pipeline
-from outlay.export.sender import Sender
+from outlay.export.sender import Answer, Sender
 from outlay.settings import Settings
 
 SETTINGS = Settings.from_env({"OUTLAY_EXIT_TIMEOUT_S": "10"})
@@ -27,13 +27,13 @@ class Reentrant(Sender):
         self.threads: list[str] = []
         self._statuses = list(statuses)
 
-    def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
+    def send(self, signal: str, body: bytes, timeout_s: float) -> Answer:
         """The next status; nothing is recorded once they are used up."""
         self.threads.append(threading.current_thread().name)
         assert len(self.threads) < 8, "the process never ends"
         if len(self.threads) == 1:
             self.record()
-        return self._statuses.pop(0) if self._statuses else 200, 0.0
+        return Answer(self._statuses.pop(0) if self._statuses else 200)
 
 
 def span(number: int) -> ReadableSpan:
@@ -119,12 +119,12 @@ def test_a_thread_that_was_given_up_takes_nothing_from_the_next() -> None:
     threads: list[threading.Thread] = []
 
     class Hanging(Sender):
-        def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
+        def send(self, signal: str, body: bytes, timeout_s: float) -> Answer:
             threads.append(threading.current_thread())
             if len(threads) == 1:
                 asked.set()
                 may.wait(60)
-            return 200, 0.0
+            return Answer(200)
 
     pipeline = Pipeline(SETTINGS, Hanging(SETTINGS), encoded, encoded)
     pipeline.put(span(1), 1)

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext
 
 from outlay.export.queue import Pipeline
-from outlay.export.sender import Sender
+from outlay.export.sender import Answer, Sender
 from outlay.export.spool import Spool
 from outlay.export.spool_format import Left
 from outlay.settings import Settings
@@ -29,8 +29,8 @@ class Away(Sender):
     def prepare(self) -> None:
         """Nothing is needed."""
 
-    def send(self, signal: str, body: bytes, timeout_s: float) -> tuple[int, float]:
-        return 0, 0.0
+    def send(self, signal: str, body: bytes, timeout_s: float) -> Answer:
+        return Answer(0)
 
 
 def encoded(spans: Sequence[Any], late: object) -> bytes:
