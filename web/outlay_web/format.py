@@ -147,6 +147,24 @@ def duration(ms: float | None) -> Markup:
     return _titled(duration_text(ms), "unknown" if ms is None else f"{float(ms):.3f} ms", ms)
 
 
+def signed_score(value: float | None, kind: str) -> str:
+    """A difference of scores with its sign: of a `ratio` in percentage points, of numbers to three digits."""
+    if value is None:
+        return UNKNOWN
+    if kind != "ratio":
+        return f"{value:+.3g}".replace("-", MINUS)
+    points = f"{value * 100:+.1f}"
+    return f"{'0.0' if points[1:] == '0.0' else points} pp".replace("-", MINUS)
+
+
+def difference_text(value: float | Decimal | None, kind: str) -> str:
+    """A difference with its sign, in the words of its kind: usd, duration, ratio, number."""
+    if value is None or kind not in ("usd", "duration"):
+        return signed_score(None if value is None else float(value), kind)
+    size = f"${abs(value):.3g}" if kind == "usd" else duration_text(abs(float(value)))
+    return f"{MINUS if value < 0 else '+'}{size}"
+
+
 def ratio_text(value: float | Decimal | None, *, signed: bool = False, column: bool = False) -> str:
     """A ratio 0–1 as percent: `0.4%`, `12%`, `99.2%`. Never rounds up to 100% or down to 0%; `12.0%` in a column."""
     if value is None:

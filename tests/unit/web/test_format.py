@@ -122,6 +122,23 @@ def test_axis_labels_are_short(value: float, shown: str) -> None:
     assert fmt.usd_short(value) == shown
 
 
+@pytest.mark.parametrize(
+    ("value", "kind", "shown"),
+    [
+        (0.1239, "ratio", "+12.4 pp"),
+        (-0.006, "ratio", "\u22120.6 pp"),
+        (-0.0004, "ratio", "0.0 pp"),
+        (0.0, "ratio", "0.0 pp"),
+        (-1.2345, "number", "\u22121.23"),
+        (None, "ratio", "–"),
+    ],
+)
+def test_a_difference_of_scores_has_a_sign_unless_it_rounds_to_nothing(
+    value: float | None, kind: str, shown: str
+) -> None:
+    assert fmt.signed_score(value, kind) == shown
+
+
 def test_a_hostile_name_is_text_of_its_own_direction() -> None:
     shown = fmt.name("<script>x()</script>\u202e\x07")
     assert "<script>" not in shown

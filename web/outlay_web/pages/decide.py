@@ -10,7 +10,6 @@ from outlay_analytics.questions import cascades, decide, experiments, spend
 from outlay_analytics.questions.decide_thresholds import decide_thresholds
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
-from outlay_web.pages.experiments import difference_text
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.quality import bounds_text, p95_bounds, score_text, value_kinds
 from outlay_web.pages.view import Link, View
@@ -104,7 +103,7 @@ def tiles(found: Row, kind: str) -> list[Tile]:
     change, low, high = (monthly[name] for name in ("change_usd", "change_lo_usd", "change_hi_usd"))
     note = f"{fmt.count_text(monthly['calls'])} calls of both"
     if low is not None:
-        note = f"{difference_text(low, 'usd')} to {difference_text(high, 'usd')}; {note}"
+        note = f"{fmt.difference_text(low, 'usd')} to {fmt.difference_text(high, 'usd')}; {note}"
     own = {one["measure"]: one for one in found["differences"]}
     shown = [
         Tile(
@@ -113,7 +112,7 @@ def tiles(found: Row, kind: str) -> list[Tile]:
             None,
             found["reason"],
         ),
-        Tile(f"A month with {fmt.name_text(second['value'])}", difference_text(change, "usd"), "/simulate", note),
+        Tile(f"A month with {fmt.name_text(second['value'])}", fmt.difference_text(change, "usd"), "/simulate", note),
     ]
     for measure, of in (("score", kind), ("p95_ms", "duration")):
         if measure in own:
@@ -121,10 +120,10 @@ def tiles(found: Row, kind: str) -> list[Tile]:
             bounds = (
                 ""
                 if one["ci_low"] is None
-                else " to ".join(difference_text(one[name], of) for name in ("ci_low", "ci_high"))
+                else " to ".join(fmt.difference_text(one[name], of) for name in ("ci_low", "ci_high"))
             )
             label = f"{MEASURES[measure]}, difference"
-            shown.append(Tile(label, difference_text(one["difference"], of), None, bounds or str(one["why"] or "")))
+            shown.append(Tile(label, fmt.difference_text(one["difference"], of), None, bounds or str(one["why"] or "")))
     return shown
 
 
@@ -136,12 +135,12 @@ def side_table(view: View, found: Row, kind: str) -> Table:
         Column(fmt.name_text(first["value"]), "text", "first"),
         Column(fmt.name_text(second["value"]), "text", "second"),
         Column("Difference", "text", "difference"),
-        Column("Interval", "text", "interval", found["method"]),
+        Column("Interval", "interval", "interval", found["method"]),
         Column("The second is", "text", "verdict"),
         Column("Why", "text", "why"),
     ]
     lines = [_line(view, found, one, kind) for one in found["differences"]]
-    monthly = difference_text(found["monthly"]["change_usd"], "usd")
+    monthly = fmt.difference_text(found["monthly"]["change_usd"], "usd")
     counted = "Runs" if found["unit"] == "run" else "Calls"
     for title, name, change in (("A month", "monthly_usd", monthly), (counted, "calls", ""), ("Scores", "n", "")):
         text = fmt.usd_text if name == "monthly_usd" else fmt.count_text
@@ -157,11 +156,11 @@ def _line(view: View, found: Row, one: Row, kind: str) -> list[Cell]:
     if measure == "cost_per_call_usd":
         title = "Cost per run" if found["unit"] == "run" else title
         verdict = {"better": "cheaper", "worse": "dearer"}.get(verdict, verdict)
-    bounds = [difference_text(one[name], of) for name in ("ci_low", "ci_high") if one[name] is not None]
+    bounds = [fmt.difference_text(one[name], of) for name in ("ci_low", "ci_high") if one[name] is not None]
     return [
         Cell(title),
         *(Cell(_shown(side, measure, kind), _leads(view, found, side)) for side in found["sides"]),
-        _signed(difference_text(one["difference"], of)),
+        _signed(fmt.difference_text(one["difference"], of)),
         _signed(" to ".join(bounds)),
         Cell(verdict),
         Cell(one["why"] or ""),

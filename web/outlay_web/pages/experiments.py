@@ -86,18 +86,10 @@ def verdict_tile(found: Row, kind: str) -> Tile:
     value, low, high = found["difference"], found["ci_low"], found["ci_high"]
     note = f"needs {found['more_units']:,} more units" if found["more_units"] else found["why"] or ""
     if low is not None:
-        interval = f"{signed(value, kind)} ({signed(low, kind)} to {signed(high, kind)})"
+        interval = f"{fmt.signed_score(value, kind)} ({fmt.signed_score(low, kind)} to {fmt.signed_score(high, kind)})"
         note = f"{interval}; {note}" if note else interval
     tone = "warn" if found["verdict"] == "worse" else ""
     return Tile(f"{fmt.name_text(found['arm'])} is", found["verdict"], None, note, tone=tone)
-
-
-def signed(value: float | None, kind: str) -> str:
-    """A difference with its sign; of shares in percentage points."""
-    if value is None:
-        return "–"
-    text = f"{value * 100:+.1f} pp" if kind == "ratio" else f"{value:+.3g}"
-    return text.replace("-", "\u2212")
 
 
 def arm_table(view: View, one: Row, kind: str) -> Table:
@@ -123,7 +115,7 @@ def difference_table(view: View, one: Row, kind: str) -> Table:
         Column("Arm", "name", "arm"),
         Column("Measure", "text", "measure"),
         Column("Difference", "text", "difference"),
-        Column("Interval", "text", "interval", one["method"]),
+        Column("Interval", "interval", "interval", one["method"]),
         Column("Verdict", "text", "verdict"),
         Column("Why", "text", "why"),
         Column("More units", "count", "more_units", "Until it could be told, if the difference stays"),
@@ -131,7 +123,7 @@ def difference_table(view: View, one: Row, kind: str) -> Table:
     lines = []
     for found in one["differences"]:
         shown = {"score": kind, "error_rate": "ratio"}.get(found["measure"], "usd")
-        values = [difference_text(found[name], shown) for name in ("difference", "ci_low", "ci_high")]
+        values = [fmt.difference_text(found[name], shown) for name in ("difference", "ci_low", "ci_high")]
         lines.append(
             [
                 Cell(found["arm"], _decide(view, one, found["arm"])),
@@ -148,12 +140,3 @@ def difference_table(view: View, one: Row, kind: str) -> Table:
 
 def _decide(view: View, one: Row, arm: str) -> str:
     return view.to("/decide", experiment=one["name"], by="arm", first=one["control"], second=arm)
-
-
-def difference_text(value: Any, kind: str) -> str:
-    """A difference with its sign, in the words of its kind: usd, duration, ratio, number."""
-    if value is not None and kind == "duration":
-        return f"{chr(0x2212) if value < 0 else '+'}{fmt.duration_text(abs(value))}"
-    if value is None or kind != "usd":
-        return signed(value, kind)
-    return f"{chr(0x2212) if value < 0 else '+'}${abs(value):.3g}"

@@ -123,7 +123,7 @@ def quality_columns(kind: str) -> list[Column]:
     """Mean, interval and what it costs; shared with the arms of an experiment."""
     return [
         Column("Mean", kind, "mean", "Mean score"),
-        Column("95 %", "text", "interval", "Interval of the mean"),
+        Column("95 %", "interval", "interval", "Interval of the mean"),
         Column("Scores", "count", "n"),
         Column("Success", "ratio", "success_ratio", "Successes of the scored answers", wide_only=True),
         Column("Per success", "each", "cost_per_success_usd", "Cost of the scored answers by successes among them"),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from outlay_analytics.questions import routing
 from outlay_analytics.questions.experiments import MARGIN
 from outlay_analytics.statistics.off_policy import LEAST_EFFECTIVE
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
-from outlay_web.pages.experiments import difference_text
 from outlay_web.pages.parts import Page, Row
 from outlay_web.pages.quality import score_text, value_kinds
 from outlay_web.pages.view import View
@@ -86,12 +86,12 @@ def tier_table(view: View, rows: Sequence[Row], kinds: Mapping[str, str]) -> Tab
         Column("Models", "text", "models", csv_only=True),
         Column("Sent there", "count", "requests"),
         Column("Mean if all", "number", "mean", "Mean score if every request of the task went there"),
-        Column("To now", "text", "difference", "Difference of the mean to how it is routed now"),
-        Column("95 %", "text", "interval", "Interval of that difference"),
+        Column("To now", "interval", "difference", "Difference of the mean to how it is routed now"),
+        Column("95 %", "interval", "interval", "Interval of that difference"),
         Column("Per request if all", "each", "cost_per_request_usd"),
-        Column("95 %", "text", "cost_interval", "Interval of the cost per request", csv_only=True),
+        Column("95 %", "interval", "cost_interval", "Interval of the cost per request", csv_only=True),
         Column("Saves a month", "usd", "monthly_saving_usd"),
-        Column("95 %", "text", "saving_interval", "Interval of what it saves"),
+        Column("95 %", "interval", "saving_interval", "Interval of what it saves", wide_only=True),
         Column("Evidence", "count", "effective_scores", "Effective sample of scored answers"),
         Column("Requests", "count", "effective_requests", "Effective sample of requests", csv_only=True),
         Column("Reach", "ratio", "reach_ratio", "Share of the task's requests that this holds for", wide_only=True),
@@ -111,7 +111,7 @@ def tier_table(view: View, rows: Sequence[Row], kinds: Mapping[str, str]) -> Tab
                 Cell(", ".join(row["models"])),
                 Cell(row["requests"], view.to("/calls", **of_task, route_tier=row["tier"])),
                 Cell(row["mean"], label=score_text(row["mean"], kind)),
-                Cell(difference_text(row["difference"], kind) if row["difference"] is not None else ""),
+                Cell(fmt.difference_text(row["difference"], kind) if row["difference"] is not None else ""),
                 Cell(_between(row["difference_ci_low"], row["difference_ci_high"], kind)),
                 Cell(row["cost_per_request_usd"]),
                 Cell(_between(row["cost_ci_low_usd"], row["cost_ci_high_usd"], "money")),
@@ -129,9 +129,9 @@ def tier_table(view: View, rows: Sequence[Row], kinds: Mapping[str, str]) -> Tab
     return Table("tiers", "What sending everything to one tier would be", columns, lines)
 
 
-def _between(low: object, high: object, kind: str) -> str:
+def _between(low: Any, high: Any, kind: str) -> str:
     if low is None or high is None:
         return ""
     if kind == "money":
-        return f"{fmt.usd_text(low)} to {fmt.usd_text(high)}"  # type: ignore[arg-type]
-    return f"{difference_text(low, kind)} to {difference_text(high, kind)}"
+        return f"{fmt.usd_text(low)} to {fmt.usd_text(high)}"
+    return f"{fmt.difference_text(low, kind)} to {fmt.difference_text(high, kind)}"

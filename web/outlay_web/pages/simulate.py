@@ -14,7 +14,6 @@ from outlay_analytics.questions.simulate import simulate
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.pages import parts
-from outlay_web.pages.experiments import signed
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import View
 
@@ -178,7 +177,7 @@ def quality_table(view: View, found: Row) -> Table:
         Column("Mean there", "number", "to_mean", "Mean score of the other model"),
         Column("Scores", "count", "to_n"),
         Column("Difference", "text", "difference"),
-        Column("95 %", "text", "interval"),
+        Column("95 %", "interval", "interval"),
         Column("Verdict", "text", "verdict", "No worse: within 0.02"),
     ]
     lines = []
@@ -194,8 +193,12 @@ def quality_table(view: View, found: Row) -> Table:
                 Cell(row["from_n"]),
                 Cell(row["to_mean"]),
                 Cell(row["to_n"]),
-                Cell(signed(row["difference"], "number") if row["difference"] is not None else "unknown"),
-                Cell(f"{signed(row['ci_low'], 'number')} to {signed(row['ci_high'], 'number')}" if known else ""),
+                Cell(fmt.signed_score(row["difference"], "number") if row["difference"] is not None else "unknown"),
+                Cell(
+                    f"{fmt.signed_score(row['ci_low'], 'number')} to {fmt.signed_score(row['ci_high'], 'number')}"
+                    if known
+                    else ""
+                ),
                 Cell(row["verdict"]),
             ]
         )
