@@ -61,11 +61,11 @@ def said(found: Sequence[Incident]) -> str:
 
 def table(view: View, found: Sequence[Incident]) -> Table:
     columns = [
+        Column("What", "text", "cause"),
         Column("State", "text", "state"),
         Column("Above expected", "delta_usd", "impact_usd"),
-        Column("What", "text", "cause"),
         Column("Where", "text", "scope"),
-        Column("80% interval", "text", "interval", "Of what is above expected", desk_only=True),
+        Column("80% interval", "interval", "interval", "Of what is above expected", desk_only=True),
         Column("Began", "time", "started_at"),
         Column("Ended", "time", "ended_at", desk_only=True),
         Column("Owner", "text", "owner"),
@@ -75,9 +75,9 @@ def table(view: View, found: Sequence[Incident]) -> Table:
         href = incident_href(view, one)
         rows.append(
             [
+                Cell(one.cause, href, label=one.cause[:1].upper() + one.cause[1:]),
                 Cell(one.state, label=calls_page.badge(one.state, TONES[one.state])),
                 Cell(one.impact_usd, href),
-                Cell(one.cause, href, label=one.cause[:1].upper() + one.cause[1:]),
                 Cell(scope_text(one.scope)),
                 Cell(f"{usd(one.impact_lo_usd)} \u2013 {usd(one.impact_hi_usd)}"),
                 Cell(one.started_at),
