@@ -83,6 +83,7 @@ def tier_table(view: View, rows: Sequence[Row], kinds: Mapping[str, str]) -> Tab
     columns = [
         Column("Task", "name", "task"),
         Column("Tier", "name", "tier"),
+        Column("Quality is", "interval", "verdict"),
         Column("Models", "text", "models", csv_only=True),
         Column("Sent there", "count", "requests"),
         Column("Mean if all", "number", "mean", "Mean score if every request of the task went there"),
@@ -91,13 +92,12 @@ def tier_table(view: View, rows: Sequence[Row], kinds: Mapping[str, str]) -> Tab
         Column("Per request if all", "each", "cost_per_request_usd"),
         Column("95 %", "interval", "cost_interval", "Interval of the cost per request", csv_only=True),
         Column("Saves a month", "usd", "monthly_saving_usd"),
-        Column("95 %", "interval", "saving_interval", "Interval of what it saves", wide_only=True),
+        Column("95 %", "interval", "saving_interval", "Interval of what it saves", csv_only=True),
         Column("Evidence", "count", "effective_scores", "Effective sample of scored answers"),
         Column("Requests", "count", "effective_requests", "Effective sample of requests", csv_only=True),
-        Column("Reach", "ratio", "reach_ratio", "Share of the task's requests that this holds for", wide_only=True),
+        Column("Reach", "ratio", "reach_ratio", "Share of the task's requests that this holds for", csv_only=True),
         Column("IPS", "number", "ips", "The mean by inverse propensity scoring", csv_only=True),
         Column("SNIPS", "number", "snips", "The mean by its self-normalized form", csv_only=True),
-        Column("Quality is", "text", "verdict"),
         Column("Why", "text", "reason"),
     ]
     lines = []
@@ -108,6 +108,7 @@ def tier_table(view: View, rows: Sequence[Row], kinds: Mapping[str, str]) -> Tab
             [
                 Cell(row["task"], view.narrowed(row["said_as"], row["task"], "/routing")),
                 Cell(row["tier"]),
+                Cell(row["verdict"]),
                 Cell(", ".join(row["models"])),
                 Cell(row["requests"], view.to("/calls", **of_task, route_tier=row["tier"])),
                 Cell(row["mean"], label=score_text(row["mean"], kind)),
@@ -122,7 +123,6 @@ def tier_table(view: View, rows: Sequence[Row], kinds: Mapping[str, str]) -> Tab
                 Cell(row["reach_ratio"]),
                 Cell(row["ips"]),
                 Cell(row["snips"]),
-                Cell(row["verdict"]),
                 Cell(row["reason"]),
             ]
         )
