@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from outlay_analytics.query.errors import BadRequest
 from outlay_web.http.context import Context
 from outlay_web.pages.address import canonical
+from outlay_web.pages.explain import slices_table
 from outlay_web.pages.parts import trace_href
 from outlay_web.pages.view import View, read_view
 
@@ -163,3 +165,12 @@ def test_an_instant_with_an_offset_of_its_own_is_not_taken_for_local_time(start:
     query = f"start={start}&end=now&timezone=Asia/Tokyo"
     assert canonical(request(query)) is None
     assert view(query).window.start == datetime(2026, 11, 1, 5, tzinfo=UTC)
+
+
+def test_no_share_of_a_change_is_more_than_all_of_it() -> None:
+    slices = [{"where": {"model": "m"}, "change_usd": Decimal(-3), "share": share} for share in (3.06, 0.4, -0.2)]
+    table = slices_table(view(""), slices)
+    assert table is not None
+    html = table.html()
+    assert "306" not in html
+    assert [text in html for text in ("all of it; other parts went against it", "40%", "against it")] == [True] * 3

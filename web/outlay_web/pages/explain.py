@@ -234,11 +234,18 @@ def slices_table(view: View, slices: Sequence[Row]) -> Table | None:
         [
             Cell(where_text(one["where"]), view.here(**{str(k): str(v) for k, v in one["where"].items()})),
             Cell(one["change_usd"], view.to("/spend", **{str(k): str(v) for k, v in one["where"].items()})),
-            Cell(one["share"] if one["share"] > 0 else None),  # where parts cancel, one can be many times the whole
+            _of_the_change(one["share"]),
         ]
         for one in slices
     ]
     return Table("slices", "Where the change sits", columns, rows, sortable=False)
+
+
+def _of_the_change(share: float) -> Cell:
+    """A share of the change; where parts cancel, one of them can be many times the whole, or go against it."""
+    if share > 1:
+        return Cell(None, label="all of it; other parts went against it")
+    return Cell(share) if share > 0 else Cell(None, label="against it")
 
 
 def where_text(where: Any) -> str:
