@@ -220,3 +220,24 @@ def test_an_evaluation_is_compared_item_by_item(store: Store) -> None:
     aside = decide(store, whole, "arm", "large", "small")
     assert (aside["unit"], aside["verdict"]) == ("item", "trade-off")
     assert aside["differences"][0]["ci_low"] == score["ci_low"]
+
+
+def test_of_experiments_in_each_other_each_is_compared_whole(store: Store) -> None:
+    """The innermost is the call's own, those around it are its tags; so it is sent."""
+    rows = [
+        call(n * MINUTE, "0.01" if inner == "a" else "0.02", experiment="inner", arm=inner, user=f"u{n}")
+        | {"tags": {"experiment.outer": ("old", "new")[n // 100]}}
+        for n in range(200)
+        for inner in ("ab"[n % 2],)
+    ]
+    alone = [call(n * MINUTE, "0.04", experiment="outer", arm="new", user=f"v{n}") for n in range(100)]
+    put(store, *rows, *alone)
+    listed = {one["name"]: (sorted(one["arms"]), one["calls"]) for one in list_experiments(store, WEEK)["experiments"]}
+    assert listed == {"inner": (["a", "b"], 200), "outer": (["new", "old"], 300)}
+    inner, outer = (asked(store, name, control=control) for name, control in (("inner", "a"), ("outer", "old")))
+    assert {arm["arm"]: (arm["calls"], arm["units"]) for arm in inner["arms"]} == {"a": (100, 100), "b": (100, 100)}
+    assert {arm["arm"]: (arm["calls"], arm["units"]) for arm in outer["arms"]} == {"old": (100, 100), "new": (200, 200)}
+    costs = [one["difference"] for one in outer["differences"] if one["measure"] == "cost_per_call_usd"]
+    assert costs == [Decimal("0.0125")]  # (100 × 0.015 + 100 × 0.04) ÷ 200 − 0.015
+    told = decide(store, Scope(WEEK.window, {"experiment": ("outer",)}), "arm", "old", "new")
+    assert [side["calls"] for side in told["sides"]] == [100, 200]

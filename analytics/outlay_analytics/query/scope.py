@@ -10,11 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from outlay import semconv
 from outlay_analytics.query.dimensions import DIMENSIONS, Table, check_dimension, tag_key
 from outlay_analytics.query.model_tiers import DEFAULT_TIERS, ModelTiers
 from outlay_analytics.query.score_filters import check_values, condition_sql, score_name
 from outlay_analytics.query.window import Window, parse_timezone
 
+AROUND = semconv.EXPERIMENT_TAG_PREFIX.removeprefix(semconv.TAG_PREFIX)
+"""Tag of a call, with an experiment's name behind it, that holds its arm where another experiment lies inside it."""
 TIER_OF = re.compile(r"\$tier\((.+)\)")
 NO_OTHERS: Mapping[str, str] = {}
 ID_FILTERS = ("trace_id", "call_id", "response_id")
@@ -78,6 +81,8 @@ def expression(
     """
     if name in own:
         return own[name]
+    if name == "arm" and table == "calls":
+        return _arm(scope, params)
     key = tag_key(name)
     if name in DIMENSIONS:
         found: str | None = getattr(DIMENSIONS[name], table)
@@ -89,6 +94,15 @@ def expression(
     held = names.get(key) or f"tag_key_{len(names)}"
     params[held] = key
     return f"c.tags[{{{held}:String}}]"
+
+
+def _arm(scope: Scope, params: dict[str, Any]) -> str:
+    """The arm of the experiment that the scope is about, which may lie around a call's own; else of the call's own."""
+    names = scope.filters.get("experiment", ())
+    if len(names) != 1 or not names[0]:
+        return "c.arm"
+    params |= {"arm_of": names[0], "arm_of_around": AROUND + names[0]}
+    return "if(c.experiment = {arm_of:String}, toString(c.arm), c.tags[{arm_of_around:String}])"
 
 
 def filter_sql(scope: Scope, table: Table, params: dict[str, Any], own: Mapping[str, str] = NO_OTHERS) -> str | None:
@@ -109,6 +123,9 @@ def filter_sql(scope: Scope, table: Table, params: dict[str, Any], own: Mapping[
         else:
             sql = expression(scope, name, table, params, own)
             condition = None if sql is None else f"{sql} IN {{filter_{number}:Array(String)}}"
+            if name == "experiment" and condition and any(values):
+                condition = f"({condition} OR hasAny(mapKeys(c.tags), {{filter_{number}_around:Array(String)}}))"
+                params[f"filter_{number}_around"] = [AROUND + value for value in values if value]
         if condition is None:
             return None
         params[f"filter_{number}"] = list(values)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from outlay_analytics.query.scope import Scope, filter_sql
+from outlay_analytics.query.scope import Scope, expression, filter_sql
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.questions.scores import SQL, Score, scored
 from outlay_analytics.statistics.intervals import Interval, interval
@@ -67,9 +67,10 @@ def _moments(differences: Iterable[float]) -> Moments:
 def _values(store: Store, scope: Scope, score: Score | None) -> Mapping[str, Values]:
     params: dict[str, Any] = {"project": scope.project, "max_rows": MAX_ROWS}
     params |= {"start": sql_instant(scope.window.start), "end": sql_instant(scope.window.end)}
-    filters = filter_sql(scope, "calls", params)
-    assert filters is not None  # calls know every dimension
-    rows = store.query(load_sql(SQL, "experiment_items", item=ITEM, filters=filters), params)
+    arm, filters = expression(scope, "arm", "calls", params), filter_sql(scope, "calls", params)
+    assert arm is not None  # calls know every dimension
+    assert filters is not None
+    rows = store.query(load_sql(SQL, "experiment_items", arm=arm, item=ITEM, filters=filters), params)
     found: dict[str, Values] = {"cost": {}, "error": {}, "score": {}}
     for row in rows:
         found["error"].setdefault(row["arm"], {})[row["item"]] = row["error"]

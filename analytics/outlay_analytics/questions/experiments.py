@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.query.errors import SHOWN, BadRequest
-from outlay_analytics.query.scope import Scope, expression, filter_sql
+from outlay_analytics.query.scope import AROUND, Scope, expression, filter_sql
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import Window
 from outlay_analytics.questions import spend
@@ -104,10 +104,10 @@ def experiment(
         BadRequest: For an unknown score, arm or unit, a margin or a split that cannot be.
     """
     scope = replace(scope, filters={**scope.filters, "experiment": (name,)})
-    if not name or not arms_of(store, scope):
+    if not name or not arms_of(store, scope, name):
         return None
     scope = whole_experiment(store, scope, name)
-    there = arms_of(store, scope)
+    there = arms_of(store, scope, name)
     if not (math.isfinite(margin) and margin >= 0):
         raise BadRequest(f"margin must be a number of at least 0, in units of the score, not {margin}")
     unit = unit or usual_unit(there)
@@ -260,14 +260,14 @@ def usual_unit(there: Sequence[Row]) -> str:
 
 def whole_experiment(store: Store, scope: Scope, name: str) -> Scope:
     """The scope from the experiment's first call on."""
-    params = _params(scope) | {"name": name}
+    params = _params(scope) | {"name": name, "around": AROUND + name}
     [row] = store.query(load_sql(SQL, "experiment_first"), params)
     return replace(scope, window=Window(row["first_at"], scope.window.end))
 
 
-def arms_of(store: Store, scope: Scope) -> list[dict[str, Any]]:
-    """The experiments of a scope and their arms; see experiments.sql."""
-    params = _params(scope) | {"max_rows": MAX_ARMS}
+def arms_of(store: Store, scope: Scope, name: str = "") -> list[dict[str, Any]]:
+    """The experiments of a scope, or one of them, and their arms; see experiments.sql."""
+    params = _params(scope) | {"name": name, "around": AROUND, "max_rows": MAX_ARMS}
     filters = filter_sql(scope, "calls", params)
     assert filters is not None  # calls know every dimension
     return store.query(load_sql(SQL, "experiments", filters=filters), params)
