@@ -31,7 +31,11 @@ OWN = {
     "undone", "updated_at", "version",
 }  # fmt: skip
 BY = ("feature", "model", "user", "cost_state", "feature,model")
-LISTS = ("/budgets", "/budgets/all", "/budgets/gone", "/reprice", "/admin/keys", "/admin/close", "/reconcile")
+LISTS = (
+    "/budgets", "/budgets/all", "/budgets/gone", "/reprice", "/admin/keys", "/admin/close", "/reconcile", "/incidents",
+    "/rules", "/markers", "/revenue",
+)  # fmt: skip
+LEVERS = ("/quality", "/tradeoff", "/routing", "/prompts", "/experiments", "/experiments/tone", "/experiments/whole")
 Body = tuple[str, str, bytes]  # path, content type, content
 
 
@@ -89,12 +93,25 @@ class _Spans:
         model = "nimbus-large" if n % 3 == 0 else "nimbus-small"
         for k in range(3):
             read = {"gen_ai.usage.cache_read.input_tokens": 400 if n % 5 == 0 else 0}
-            chat = _chat(model, f"resp-{n}-{k}", 1000 * size + n, 100 + k) | read
+            chat = _chat(model, f"resp-{n}-{k}", 1000 * size + n, 100 + k) | read | self.levers(n, k)
             self.spans.append(self.span(at + timedelta(seconds=k), chat, trace, parent, failed=n % 11 == 0 and k == 1))
         # A gateway reports the same request in a trace of its own, sometimes late.
         chat = _chat(model, f"resp-{n}-0", 1000 * size + n, 100)
         gateway = self.span(at + timedelta(milliseconds=100), chat, self.trace(), ms=600) | {"scope": "langsmith"}
         (self.late if n % 4 == 1 else self.spans).append(gateway)
+
+    def levers(self, n: int, k: int) -> dict[str, Any]:
+        """What a router, two experiments and a prompt said of a call."""
+        return {
+            "outlay.route.tier": ("cheap", "dear")[n % 2],
+            "outlay.route.propensity": 0.5,
+            "outlay.experiment.name": "tone",
+            "outlay.experiment.arm": ("plain", "warm")[k % 2],
+            "outlay.tag.experiment.whole": ("old", "new")[n % 2],
+            "gen_ai.prompt.name": "reply",
+            "outlay.prompt.version": str(n % 2),
+            "outlay.prompt.part.context.tokens": 100 + n,
+        }
 
     def cascade(self, n: int, at: datetime, trace: str, parent: str) -> None:
         """A run of one or two attempts; where there are two, of every other run the second is in another trace."""
@@ -225,6 +242,16 @@ def ask(one: Deployment, world: World) -> dict[str, Said]:
     asks("/anomalies", **week)
     for path in LISTS:
         asks(path)
+    for path in LEVERS:
+        asks(path, **week)
+    asks("/quality", "by model and day", group_by="model", interval="day", **week)
+    asks("/spend", "of what is scored badly", group_by="model", **{"score.quality": "<0.5"}, **week)
+    asks("/unit-costs", "per user", per="user", **week)
+    asks("/unit-costs", "per request", per="request", **week)
+    asks("/showback", "by team", by="team", **week)
+    asks("/decide", "two models", by="model", first="nimbus-small", second="nimbus-large", **week)
+    changes = [{"replace_model": {"from": "nimbus-large", "to": "nimbus-small"}}]
+    said["/simulate"] = one.request("POST", "/api/v1/simulate", {**week, "changes": changes})
     asks("/alerts", state="firing")
     asks("/alerts", "resolved", state="resolved")
     asks("/prices", model="nimbus-small")

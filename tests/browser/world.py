@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.hand_calls import call, lookup
+from tests.hand_incidents import put_incident
 
 from outlay.pricing.catalog import shipped
 from outlay_analytics.reconcile.bills import keep_bill
@@ -233,6 +234,7 @@ def fill_hostile(store: Store, now: datetime) -> None:
         rows.append(row)
         spans.append(span(row, at, name=text, attributes={text: text}, texts={"gen_ai.input.messages": text}))
     with_writer(store, rows, [], spans)
+    put_incident(store, 1, HOSTILE[0], now - timedelta(hours=4))
 
 
 def fill_bill(store: Store) -> None:

@@ -25,15 +25,15 @@ from outlay_collector.store import Row, Store
 ONE = timedelta(days=1)
 MANY = 1_500
 SCOPE = Scope(Window(DAY, DAY + ONE))
-SPEND = "who spent what"
-SEGMENTS = "what does one window say about every leaf"
-COMBINATIONS = "what did every combination"
-LARGEST = "which values of each of some dimensions"
+SPEND = "AS groups_left_out"
+SEGMENTS = "AS embeds"
+COMBINATIONS = "HAVING usd != 0"
+LARGEST = "arrayMap(one -> one.3, groupArraySorted"
 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], Counter[str]]:
-    """Asks, and says how often each statement was run, by the beginning of its question."""
+    """Asks, and says how often each statement was run, by a text that only it has."""
     titles: Counter[str] = Counter()
     plain = Store.query
 

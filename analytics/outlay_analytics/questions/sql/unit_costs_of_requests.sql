@@ -29,7 +29,7 @@
     SELECT
         $time AS time,
         unit,
-        any(c_trace_id) AS trace_id,
+        argMin(c_trace_id, (at, c_trace_id)) AS trace_id,
         $is_unit AS is_unit,
         count() AS calls,
         countIf(failed) AS errors,

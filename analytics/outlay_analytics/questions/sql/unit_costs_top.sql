@@ -4,5 +4,5 @@
 SELECT unit, trace_id, calls, errors, priced_calls, cost_usd
 FROM $relation AS units
 WHERE is_unit AND ($only)
-ORDER BY cost_usd DESC, calls DESC, unit
+ORDER BY cost_usd DESC, calls DESC, unit, trace_id
 LIMIT {max_rows:UInt64}
