@@ -19,7 +19,7 @@ demo: $(SERVER)
 	@$(BIN)/outlay demo
 
 test: $(DEV) browser redis
-	$(BIN)/python -m pytest -q -n 2 --dist loadscope $(ARGS)
+	$(BIN)/python -m pytest -q -n 3 --dist loadscope $(ARGS)
 
 CLIENT = $(BIN)/uv run -q --isolated --no-project --with . --with pytest --with "$(1)" python -m pytest -q --noconftest \
 	tests/integration/test_wire_clients.py -k "$(2)"
