@@ -147,22 +147,17 @@ def duration(ms: float | None) -> Markup:
     return _titled(duration_text(ms), "unknown" if ms is None else f"{float(ms):.3f} ms", ms)
 
 
-def signed_score(value: float | None, kind: str) -> str:
-    """A difference of scores with its sign: of a `ratio` in percentage points, of numbers to three digits."""
+def difference_text(value: float | Decimal | None, kind: str) -> str:
+    """A difference with its sign: usd, duration, number, or ratio in points, which has none where it rounds to 0.0."""
     if value is None:
         return UNKNOWN
-    if kind != "ratio":
-        return f"{value:+.3g}".replace("-", MINUS)
-    points = f"{value * 100:+.1f}"
-    return f"{'0.0' if points[1:] == '0.0' else points} pp".replace("-", MINUS)
-
-
-def difference_text(value: float | Decimal | None, kind: str) -> str:
-    """A difference with its sign, in the words of its kind: usd, duration, ratio, number."""
-    if value is None or kind not in ("usd", "duration"):
-        return signed_score(None if value is None else float(value), kind)
-    size = f"${abs(value):.3g}" if kind == "usd" else duration_text(abs(float(value)))
-    return f"{MINUS if value < 0 else '+'}{size}"
+    if kind == "ratio":
+        points = f"{float(value) * 100:+.1f}"
+        return f"{'0.0' if points[1:] == '0.0' else points} pp".replace("-", MINUS)
+    if kind in ("usd", "duration"):
+        size = f"${abs(value):.3g}" if kind == "usd" else duration_text(abs(float(value)))
+        return f"{MINUS if value < 0 else '+'}{size}"
+    return f"{float(value):+.3g}".replace("-", MINUS)
 
 
 def ratio_text(value: float | Decimal | None, *, signed: bool = False, column: bool = False) -> str:

@@ -130,13 +130,13 @@ def test_axis_labels_are_short(value: float, shown: str) -> None:
         (-0.0004, "ratio", "0.0 pp"),
         (0.0, "ratio", "0.0 pp"),
         (-1.2345, "number", "\u22121.23"),
+        (0.00123, "usd", "+$0.00123"),
+        (-6430.0, "duration", "\u22126.43 s"),
         (None, "ratio", "–"),
     ],
 )
-def test_a_difference_of_scores_has_a_sign_unless_it_rounds_to_nothing(
-    value: float | None, kind: str, shown: str
-) -> None:
-    assert fmt.signed_score(value, kind) == shown
+def test_a_difference_has_a_sign_unless_it_rounds_to_nothing(value: float | None, kind: str, shown: str) -> None:
+    assert fmt.difference_text(value, kind) == shown
 
 
 def test_a_hostile_name_is_text_of_its_own_direction() -> None:

@@ -86,7 +86,8 @@ def verdict_tile(found: Row, kind: str) -> Tile:
     value, low, high = found["difference"], found["ci_low"], found["ci_high"]
     note = f"needs {found['more_units']:,} more units" if found["more_units"] else found["why"] or ""
     if low is not None:
-        interval = f"{fmt.signed_score(value, kind)} ({fmt.signed_score(low, kind)} to {fmt.signed_score(high, kind)})"
+        difference, *ends = (fmt.difference_text(one, kind) for one in (value, low, high))
+        interval = f"{difference} ({' to '.join(ends)})"
         note = f"{interval}; {note}" if note else interval
     tone = "warn" if found["verdict"] == "worse" else ""
     return Tile(f"{fmt.name_text(found['arm'])} is", found["verdict"], None, note, tone=tone)

@@ -193,9 +193,9 @@ def quality_table(view: View, found: Row) -> Table:
                 Cell(row["from_n"]),
                 Cell(row["to_mean"]),
                 Cell(row["to_n"]),
-                Cell(fmt.signed_score(row["difference"], "number") if row["difference"] is not None else "unknown"),
+                Cell(fmt.difference_text(row["difference"], "number") if row["difference"] is not None else "unknown"),
                 Cell(
-                    f"{fmt.signed_score(row['ci_low'], 'number')} to {fmt.signed_score(row['ci_high'], 'number')}"
+                    f"{fmt.difference_text(row['ci_low'], 'number')} to {fmt.difference_text(row['ci_high'], 'number')}"
                     if known
                     else ""
                 ),
