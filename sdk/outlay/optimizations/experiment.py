@@ -22,7 +22,7 @@ from typing import Any
 from opentelemetry import context as otel_context
 
 from outlay import semconv
-from outlay.tracing.context import SCOPE_KEY, Scope, current_scope
+from outlay.tracing.context import Entered, current_scope
 from outlay.tracing.track import track
 
 Arms = Sequence[str] | Mapping[str, float]
@@ -45,12 +45,12 @@ class Arm(str):
     experiment: str
     propensity: float
     is_in: bool
-    _tokens: list[Any]
+    _entered: Entered
 
     @classmethod
     def _of(cls, experiment: str, name: str, propensity: float, is_in: bool = True) -> Arm:
         arm = cls(name)
-        arm.experiment, arm.propensity, arm.is_in, arm._tokens = experiment, propensity, is_in, []
+        arm.experiment, arm.propensity, arm.is_in, arm._entered = experiment, propensity, is_in, Entered()
         return arm
 
     def expose(self) -> None:
@@ -60,7 +60,7 @@ class Arm(str):
                 pass
 
     def __enter__(self) -> Arm:
-        outer = current_scope()
+        context = otel_context.get_current()
         added: dict[str, Any] = {}
         if self.is_in:
             added = {
@@ -68,15 +68,16 @@ class Arm(str):
                 semconv.EXPERIMENT_ARM: str(self),
                 semconv.EXPERIMENT_PROPENSITY: self.propensity,
             }
-            around, arm = (outer.attributes.get(key) for key in (semconv.EXPERIMENT_NAME, semconv.EXPERIMENT_ARM))
+            around, arm = (
+                current_scope(context).attributes.get(key) for key in (semconv.EXPERIMENT_NAME, semconv.EXPERIMENT_ARM)
+            )
             if around is not None and around != self.experiment:
                 added[f"{semconv.EXPERIMENT_TAG_PREFIX}{around}"] = str(arm)
-        scope = Scope({**outer.attributes, **added}, outer.frame, outer.metering)
-        self._tokens.append(otel_context.attach(otel_context.set_value(SCOPE_KEY, scope)))
+        self._entered.enter(context, added)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        otel_context.detach(self._tokens.pop())
+        self._entered.leave()
 
 
 def assign(experiment: str, unit: object, arms: Arms = ("control", "treatment"), *, before: Sequence[Arms] = ()) -> Arm:

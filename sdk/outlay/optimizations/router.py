@@ -20,7 +20,7 @@ from opentelemetry import context as otel_context
 
 from outlay import _safely, semconv
 from outlay.optimizations.matrix import MATRIX, Matrix, MatrixRow, MatrixSource
-from outlay.tracing.context import SCOPE_KEY, Scope, current_scope
+from outlay.tracing.context import Entered
 
 __all__ = ["MATRIX", "MatrixRow", "Route", "Router", "Rule"]
 
@@ -79,21 +79,19 @@ class Route(Generic[T]):
         self.target = target
         self.reason = reason
         self.propensity = propensity
-        self._tokens: list[Any] = []
+        self._entered = Entered()
 
     def __enter__(self) -> Route[T]:
-        outer = current_scope()
         added = {
             semconv.ROUTE_TIER: self.tier,
             semconv.ROUTE_REASON: self.reason,
             semconv.ROUTE_PROPENSITY: self.propensity,
         }
-        scope = Scope({**outer.attributes, **added}, outer.frame, outer.metering)
-        self._tokens.append(otel_context.attach(otel_context.set_value(SCOPE_KEY, scope)))
+        self._entered.enter(otel_context.get_current(), added)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        otel_context.detach(self._tokens.pop())
+        self._entered.leave()
 
 
 class Router(Generic[T]):

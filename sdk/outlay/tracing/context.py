@@ -71,6 +71,33 @@ def leave(token: Any, inside: Context, outer: Context) -> None:
         otel_context.detach(token)
 
 
+class Entered:
+    """The times that a block was entered and is not left yet. Threads and tasks may share the block."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        self._open: list[tuple[Any, Context, Context]] = []
+
+    def enter(self, outer: Context, added: dict[str, Any]) -> None:
+        """What starts inside carries these attributes, too."""
+        scope = current_scope(outer)
+        scope = Scope({**scope.attributes, **added}, scope.frame, scope.metering)
+        inside = otel_context.set_value(SCOPE_KEY, scope, outer)
+        self._open.append((otel_context.attach(inside), inside, outer))
+
+    def leave(self) -> None:
+        """Leave it where it was entered here, else, as in a generator that goes on elsewhere, where it was last."""
+        here = otel_context.get_current().get(SCOPE_KEY)
+        entered = tuple(self._open)  # others may enter and leave meanwhile
+        one = next(
+            (one for one in reversed(entered) if one[1].get(SCOPE_KEY) is here), entered[-1] if entered else None
+        )
+        if one is not None and one in self._open:
+            self._open.remove(one)
+            leave(*one)
+
+
 def span_around(context: Context) -> Span | None:
     """Our span where it is the innermost one of all, but stands apart from the application's."""
     found = context.get(_APART_KEY)
@@ -115,16 +142,11 @@ class tags:
             self._attributes = tag_attributes(values)
         except Exception:  # a value whose str() fails
             self._attributes = {}
-        self._entered: list[tuple[Any, Context, Context]] = []
+        self._entered = Entered()
 
     def __enter__(self) -> tags:
-        context = otel_context.get_current()
-        outer = current_scope(context)
-        scope = Scope({**outer.attributes, **self._attributes}, outer.frame, outer.metering)
-        inside = otel_context.set_value(SCOPE_KEY, scope, context)
-        self._entered.append((otel_context.attach(inside), inside, context))
+        self._entered.enter(otel_context.get_current(), self._attributes)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._entered:
-            leave(*self._entered.pop())
+        self._entered.leave()

@@ -88,9 +88,20 @@ class Tracker:
         return frame if frame is not None else cast(Frame, OFF)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        frame = self._frames.pop() if self._frames else None
+        frame = self._left()
         if frame is not None:
             frame.end(error)
+
+    def _left(self) -> Frame | None:
+        """The frame that was entered here: threads and tasks may share the block."""
+        frames = self._frames
+        if len(frames) > 1:
+            here = otel_context.get_current().get(SCOPE_KEY)
+            inner = here.frame if isinstance(here, Scope) else None
+            if isinstance(inner, Frame) and inner in frames:
+                frames.remove(inner)
+                return inner
+        return frames.pop() if frames else None
 
     async def __aenter__(self) -> Frame:
         return self.__enter__()
