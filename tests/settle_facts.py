@@ -26,6 +26,7 @@ DTYPES: dict[str, Any] = {
     ),
     **dict.fromkeys(("role", "rank"), np.uint8),
     **dict.fromkeys(("rooted", "failed", "cached", "has_usage", "estimated", "billed_failure", "is_lookup"), np.bool_),
+    "accumulates": np.bool_,
     "attempt": np.uint16,
 }
 
@@ -50,6 +51,7 @@ class Given:
     took: int = 100
     began: int | None = None
     failed: bool = False
+    accumulates: bool = False
     estimated: bool = False
     cached: bool = False
     is_lookup: bool = False
@@ -91,6 +93,7 @@ def facts_of(*spans: Given) -> Facts:
         "ended_ns": [(s.at + s.took) * MS for s in spans],
         "role": [s.role for s in spans],
         "rank": [s.rank for s in spans],
+        "accumulates": [s.accumulates for s in spans],
         "failed": [s.failed for s in spans],
         "cached": [s.cached for s in spans],
         "has_usage": [s.usage is not None or bool(s.parts) for s in spans],
@@ -205,6 +208,7 @@ def random_facts(seed: int, most: int = 16) -> Facts:
         ended_ns=ended,
         role=role,
         rank=rng.choice([5, CLIENT, FRAMEWORK, 30], n).astype(np.uint8),
+        accumulates=chance(0.1),
         failed=chance(0.15),
         cached=cached,
         has_usage=has_usage,

@@ -36,6 +36,7 @@ class Span:
     ended: int
     role: int
     rank: int
+    accumulates: bool
     failed: bool
     cached: bool
     has_usage: bool
@@ -545,7 +546,7 @@ def aggregate_rest(
 ) -> tuple[Request | None, list[int], int, Request | None]:
     """What an aggregate says beyond what is below: a request of its own, or the usage of the one call without any."""
     decides = INPUT if s.counts[INPUT] is not None else OUTPUT
-    more = (s.counts[decides] or 0) > below.counts[decides]
+    more = (s.counts[decides] or 0) > below.counts[decides] and not s.accumulates
     if not (s.has_usage and (below.covers == 0 or more)):
         return None, below.counts, below.blanks, below.blank
     sums = [max(a or 0, b) for a, b in zip(s.counts, below.counts, strict=True)]
@@ -600,6 +601,7 @@ def spans_of(f: Facts) -> list[Span]:
             ended=int(f.ended_ns[row]),
             role=int(f.role[row]),
             rank=int(f.rank[row]),
+            accumulates=bool(f.accumulates[row]),
             failed=bool(f.failed[row]),
             cached=bool(f.cached[row]),
             has_usage=bool(f.has_usage[row]),

@@ -20,6 +20,7 @@ TABLE = Dialect(
         "request_model": ("langfuse.observation.metadata.ls_model_name", "gen_ai.request.model"),
         "response_model": ("langfuse.observation.model.name",),
         "response_id": ("gen_ai.response.id",),
+        "request_tier": ("langfuse.observation.model.parameters#service_tier",),
         "cost_usd": ("langfuse.observation.cost_details#total",),
         "ttft_at": ("langfuse.observation.completion_start_time",),
     },

@@ -32,6 +32,10 @@ TABLE = Dialect(
             "gen_ai.response.id",
             "gen_ai.completion#generations.0.0.message.kwargs.response_metadata.id",
         ),
+        "service_tier": (
+            "gen_ai.response.service_tier",
+            "gen_ai.completion#generations.0.0.message.kwargs.response_metadata.service_tier",
+        ),
         "streamed": ("langsmith.metadata.stream",),
     },
     usage=(Blob("langsmith.metadata.usage_metadata", style="inclusive"),),

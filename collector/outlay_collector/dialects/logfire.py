@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from outlay_collector.dialects.model import CALL, Blob, Dialect, Kind
+from outlay_collector.dialects.providers import REASONING_BESIDE_OUTPUT
 
 TABLE = Dialect(
     name="logfire",
@@ -10,8 +11,14 @@ TABLE = Dialect(
     scopes=("logfire",),
     rank=30,
     tail=("logfire.span_type", "log"),
-    fields={"tail_s": ("duration",), "request_model": ("gen_ai.request.model", "request_data#model")},
+    fields={
+        "tail_s": ("duration",),
+        "request_model": ("gen_ai.request.model", "request_data#model"),
+        "service_tier": ("gen_ai.response.service_tier", "response_data#service_tier"),
+        "request_tier": ("request_data#service_tier",),
+    },
     usage=(Blob("gen_ai.usage.raw"), Blob("response_data", "usage")),
+    output_excludes_reasoning=REASONING_BESIDE_OUTPUT,
     notes=(
         "A stream is two spans: the request without usage, and a log-like span with it when the stream has ended.",
         "Cached and reasoning tokens only in the JSON of `gen_ai.usage.raw`, which counts as the wire does.",

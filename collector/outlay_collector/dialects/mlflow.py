@@ -26,6 +26,8 @@ TABLE = Dialect(
         "request_model": ("model", "mlflow.spanInputs#model", "mlflow.llm.model"),
         "response_model": ("mlflow.spanOutputs#model", "mlflow.llm.model"),
         "response_id": ("mlflow.spanOutputs#id",),
+        "service_tier": ("mlflow.spanOutputs#service_tier",),
+        "request_tier": ("mlflow.spanInputs#service_tier",),
         "streamed": ("stream", "mlflow.spanInputs#stream"),
         "cost_usd": ("mlflow.llm.cost#total_cost",),
     },

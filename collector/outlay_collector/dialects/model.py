@@ -25,6 +25,8 @@ TEXT_FIELDS = (
     "region",
     "error_type",
 )
+# Among `charged_costs`: whatever a dialect reads of costs in JSON texts.
+IN_DOCUMENTS = ""
 # Counts that a call keeps in `other_usage`.
 OTHER_FIELDS = (
     "input_audio_tokens",
@@ -39,10 +41,17 @@ OTHER_FIELDS = (
     "web_searches",
     "file_searches",
     "search_units",
+    "requests_low",
+    "requests_medium",
+    "requests_high",
     "citation_tokens",
+    "images",
+    "video_seconds",
     "audio_seconds",
     "input_audio_seconds",
+    "input_characters",
     "input_pages",
+    "sessions",
 )
 # Counts of the plain part where a side is told part by part: what is left of the whole is of the one other kind.
 TEXT_PARTS = ("input_text_tokens", "output_text_tokens", "cache_read_text_tokens")
@@ -62,6 +71,7 @@ COUNT_FIELDS = (
     "cache_write_5m_tokens",
     "cache_write_1h_tokens",
     "reasoning_tokens",
+    "tool_prompt_tokens",
     *TEXT_PARTS,
     *COMPACTION,
     *OTHER_FIELDS,
@@ -111,10 +121,12 @@ class Dialect:
     tail: tuple[str, str] = ("", "")  # attribute and value of spans that carry a stream's usage after its end
     input_excludes_cached: tuple[str, ...] = ()  # providers for which the input count leaves cached tokens out
     output_excludes_reasoning: tuple[str, ...] = ()  # providers for which the output count leaves reasoning out
+    includes_cached_with: tuple[str, ...] = ()  # attributes of versions that include them for all providers
     aggregate_input: tuple[str, ...] = ()  # input keys that make a span an aggregate, whatever its kind
     # A streamed call without this attribute carries no last word, but an estimate or the count it began with.
     estimated_without: str = ""
     tells_streams: bool = True  # or any call may be a streamed one, unless the application says so on the span
+    accumulates: bool = False  # its aggregates count what they ever used, in other traces too
     # Costs that the provider's answer or the application says; others a library worked out from a list of its own.
     charged_costs: tuple[str, ...] = ("outlay.cost.usd", "gen_ai.usage.cost")
     sold_by: str = ""  # who bills these calls, whoever the spans name: a gateway that charges for itself

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from outlay_collector.dialects import DIALECTS, common
+from outlay_collector.dialects import DIALECTS, common, operations
 from outlay_collector.dialects.model import COUNT_FIELDS, FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Dialect
 
 NUMBER = {dialect.name: number for number, dialect in enumerate(DIALECTS)}
@@ -34,7 +34,7 @@ def sources(dialect: Dialect, field: str) -> tuple[str, ...]:
 def kinds(dialect: Dialect) -> tuple[str, ...]:
     """The attributes that say what a span is, in order."""
     own = tuple(kind.key for kind in dialect.kinds)
-    return (*own, *(kind.key for kind in common.KINDS if kind.key not in own))
+    return (*own, *(kind.key for kind in operations.KINDS if kind.key not in own))
 
 
 def asked_for(dialect: Dialect) -> dict[str, tuple[str, ...]]:
@@ -62,6 +62,7 @@ def _keys() -> dict[str, int]:
     found: dict[str, None] = {}
     for dialect in DIALECTS:
         found |= dict.fromkeys((*dialect.marks, *dialect.aggregate_input, dialect.estimated_without, dialect.tail[0]))
+        found |= dict.fromkeys(dialect.includes_cached_with)
         found |= dict.fromkeys(blob.key for blob in dialect.usage)
         found |= dict.fromkeys(source.split("#")[0] for field in FIELDS for source in sources(dialect, field))
         found |= dict.fromkeys(name for names in asked_for(dialect).values() for name in names)

@@ -14,7 +14,16 @@ from outlay_collector.dialects import DIALECTS
 from outlay_collector.dialects.model import FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Dialect
 from outlay_collector.dialects.names import sources
 from outlay_collector.dialects.numbers import number_of
-from outlay_collector.dialects.vocabulary import DURATION, INPUT_EXCLUDES_CACHED, OUTPUT_EXCLUDES_REASONING, WORDS
+from outlay_collector.dialects.vocabulary import (
+    DURATION,
+    INPUT_EXCLUDES_CACHED,
+    OUTPUT_EXCLUDES_REASONING,
+    REGION,
+    SEARCH_SIZE,
+    SEARCH_SIZES,
+    TIER,
+    WORDS,
+)
 
 _MOST = int(sys.float_info.max)
 Document = Callable[[str], Any]
@@ -146,12 +155,16 @@ def read_usage(usage: Any, style: str) -> UsageObject:
         if name not in chosen:
             chosen[name] = word
             counts[name] = words[word]
+    if usage.get(SEARCH_SIZE) in SEARCH_SIZES:
+        counts[f"requests_{usage[SEARCH_SIZE]}"] = 1
+    if style == "disjoint":
+        _make_whole(counts, chosen)
     excludes = _excludes(INPUT_EXCLUDES_CACHED, style, chosen.get("input_tokens"), words)
     steps = usage.get("iterations")
     for entry in steps if isinstance(steps, list) else ():
         if isinstance(entry, dict) and entry.get("type") == "compaction":
             _add_compaction(counts, read_usage(entry, style), excludes)
-    tier, region = usage.get("service_tier"), usage.get("inference_geo")
+    tier, region = next((usage[name] for name in TIER if name in usage), ""), usage.get(REGION)
     return UsageObject(
         counts,
         excludes,
@@ -159,6 +172,19 @@ def read_usage(usage: Any, style: str) -> UsageObject:
         tier if isinstance(tier, str) else "",
         region if isinstance(region, str) else "",
     )
+
+
+def _make_whole(counts: dict[str, float], chosen: dict[str, str]) -> None:
+    """Add to each side's disjoint count its parts of other kinds, unless the total has them in it already."""
+    given, produced = counts.get("input_tokens"), counts.get("output_tokens")
+    if given is None or produced is None or counts.get("total_tokens") == given + produced:
+        return
+    for side in ("input", "output"):
+        parts = [f"{side}_{kind}_tokens" for kind in ("audio", "image", "video", "text")]
+        counts[f"{side}_tokens"] += sum(counts.get(part, 0) for part in parts)
+    # Kinds by modality are cuts through the whole prompt, cached or not.
+    if any("_modality_" in word for word in chosen.values()):
+        chosen["input_tokens"] = "input_modality"
 
 
 def _add_compaction(counts: dict[str, float], step: UsageObject, excludes_cached: bool) -> None:

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
-from outlay_collector.dialects.model import Blob, Dialect
+from outlay_collector.dialects.model import IN_DOCUMENTS, Blob, Dialect
+from outlay_collector.dialects.providers import REASONING_BESIDE_OUTPUT
 
 _RESPONSE = (
     Blob("output.value", "usage"),
     Blob("output.value", "usageMetadata"),
     Blob("output.value", "usage_metadata"),
+    Blob("output.value", "meta"),
 )
 _FIELDS = {
     "provider": ("llm.provider", "llm.system"),
@@ -36,7 +38,16 @@ _FIELDS = {
         "output.value#raw.id",
     ),
     "streamed": ("llm.invocation_parameters#stream",),
+    "service_tier": (
+        "gen_ai.response.service_tier",
+        "output.value#service_tier",
+        "output.value#generations.0.0.message.kwargs.response_metadata.service_tier",
+        "output.value#raw.service_tier",
+    ),
+    "request_tier": ("llm.invocation_parameters#service_tier",),
+    "cost_usd": ("output.value#usage.cost.total_cost", "output.value#usage.cost"),
 }
+_CHARGED = ("outlay.cost.usd", "gen_ai.usage.cost", IN_DOCUMENTS)
 
 PROVIDER = Dialect(
     name="openinference",
@@ -56,6 +67,8 @@ PROVIDER = Dialect(
     rank=30,
     fields=_FIELDS,
     usage=_RESPONSE,
+    output_excludes_reasoning=REASONING_BESIDE_OUTPUT,
+    charged_costs=_CHARGED,
     notes=(
         "`llm.model_name` is the response model, or the request model after an error.",
         "Prompt counts include cached tokens for every provider, Bedrock too.",
@@ -73,6 +86,15 @@ ANTHROPIC_OLD = replace(
     notes=("Prompt counts leave cached tokens out; they are read from the JSON of `output.value`.",),
 )
 
+GOOGLE_OLD = replace(
+    PROVIDER,
+    name="openinference_google_old",
+    title="OpenInference for Gemini before 0.1.4",
+    scopes=("openinference.instrumentation.google_genai@<0.1.4",),
+    output_excludes_reasoning=("*",),
+    notes=("Completion counts leave thoughts out; the total has them.",),
+)
+
 FRAMEWORK = Dialect(
     name="openinference_framework",
     title="OpenInference for frameworks (LlamaIndex, CrewAI, OpenAI Agents …)",
@@ -81,6 +103,8 @@ FRAMEWORK = Dialect(
     rank=40,
     fields=_FIELDS,
     usage=_RESPONSE,
+    output_excludes_reasoning=REASONING_BESIDE_OUTPUT,
+    charged_costs=_CHARGED,
 )
 
 LANGCHAIN = replace(

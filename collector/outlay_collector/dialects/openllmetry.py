@@ -1,6 +1,7 @@
 """OpenLLMetry and Traceloop: `gen_ai.*` of several generations and `llm.*` of the oldest."""
 
 from outlay_collector.dialects.model import Dialect
+from outlay_collector.dialects.providers import REASONING_BESIDE_OUTPUT
 
 PROVIDER = Dialect(
     name="openllmetry",
@@ -25,6 +26,7 @@ PROVIDER = Dialect(
         "@traceloop/instrumentation-together",
     ),
     rank=30,
+    output_excludes_reasoning=REASONING_BESIDE_OUTPUT,
     notes=("Anthropic streams: output is too high by message_start's count (2); the SDK's own span has it right.",),
 )
 

@@ -1,6 +1,7 @@
 """OpenTelemetry GenAI conventions: the official instrumentations, and every library that nothing else recognizes."""
 
 from outlay_collector.dialects.model import CALL, Blob, Dialect, Kind
+from outlay_collector.dialects.providers import REASONING_BESIDE_OUTPUT
 
 TABLE = Dialect(
     name="otel_genai",
@@ -21,6 +22,7 @@ TABLE = Dialect(
     ),
     rank=20,
     usage=(Blob("gen_ai.usage"), Blob("gen_ai.response.usage"), Blob("llm.usage")),
+    output_excludes_reasoning=REASONING_BESIDE_OUTPUT,
     notes=("Input includes cached tokens, output includes reasoning; the default for libraries without a table.",),
 )
 

@@ -188,6 +188,10 @@ NEVER_OPENAI: tuple[str, ...] = (
     "moonshot_ai",
     "perplexity",
 )
+# Whose wire counts reasoning beside the output where no total tells, and whose totals hold prompts of tools that no
+# other count has.
+REASONING_BESIDE_OUTPUT: tuple[str, ...] = ("x_ai",)
+TOOL_PROMPTS_IN_TOTAL: tuple[str, ...] = ("gcp.gemini", "gcp.vertex_ai")
 # Hosts that say more than the client library does.
 HOSTS: dict[str, str] = {
     "openai.azure.com": "azure.ai.openai",

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from outlay_collector.dialects.model import Blob, Dialect
+from outlay_collector.dialects.providers import REASONING_BESIDE_OUTPUT
 
 TABLE = Dialect(
     name="pydantic_ai",
@@ -35,6 +36,7 @@ TABLE = Dialect(
         ),
     },
     usage=(Blob("gen_ai.usage.raw"),),
+    output_excludes_reasoning=REASONING_BESIDE_OUTPUT,
     notes=("`gen_ai.usage.details.*` repeats parts under several names: one is taken, none is added.",),
 )
 
@@ -43,6 +45,6 @@ OLD = replace(
     name="pydantic_ai_old",
     title="PydanticAI before 0.7.5",
     scopes=("pydantic-ai@<0.7.5", "pydantic_ai@<0.7.5"),
-    output_excludes_reasoning=("gcp.gemini", "gcp.vertex_ai"),
+    output_excludes_reasoning=("gcp.gemini", "gcp.vertex_ai", *REASONING_BESIDE_OUTPUT),
     notes=("Gemini's output leaves its thoughts out.",),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from itertools import takewhile
 
-from outlay_collector.dialects import DIALECTS, common
+from outlay_collector.dialects import DIALECTS, operations
 from outlay_collector.dialects.names import NUMBER
 
 MOST_SCOPES = 4_096
@@ -53,7 +53,7 @@ def _is_before(version: str, parts: list[int]) -> bool:
 def _meanings() -> dict[str, dict[str, tuple[str, str]]]:
     """By attribute and value: role and operation. A value may begin with an asterisk; the empty one is any other."""
     found: dict[str, dict[str, tuple[str, str]]] = {}
-    for kind in (*(kind for dialect in DIALECTS for kind in dialect.kinds), *common.KINDS):
+    for kind in (*(kind for dialect in DIALECTS for kind in dialect.kinds), *operations.KINDS):
         values = found.setdefault(kind.key, {})
         for value, meaning in kind.values.items():
             values.setdefault(value, meaning)
@@ -82,4 +82,4 @@ def meaning_of(key: str, value: str) -> tuple[str, str]:
 def operation_of(url: str) -> str:
     """The operation that the path of a request names, empty where it names none."""
     path = url.lower().partition("?")[0].rstrip("/")
-    return next((operation for end, operation in common.ENDPOINTS.items() if path.endswith(end)), "")
+    return next((operation for end, operation in operations.ENDPOINTS.items() if path.endswith(end)), "")

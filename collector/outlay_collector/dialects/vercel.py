@@ -1,6 +1,9 @@
 """Vercel AI SDK: outer spans repeat the sum of their steps, inner `*.do*` spans are the calls."""
 
-from outlay_collector.dialects.model import AGGREGATE, CALL, Blob, Dialect, Kind
+from outlay_collector.dialects.model import AGGREGATE, CALL, IN_DOCUMENTS, Blob, Dialect, Kind
+from outlay_collector.dialects.providers import REASONING_BESIDE_OUTPUT
+
+_METADATA = "ai.response.providerMetadata"
 
 TABLE = Dialect(
     name="vercel",
@@ -38,12 +41,25 @@ TABLE = Dialect(
         "cache_write_tokens": ("ai.usage.inputTokenDetails.cacheWriteTokens",),
         "reasoning_tokens": ("ai.usage.outputTokenDetails.reasoningTokens", "ai.usage.reasoningTokens"),
         "ttft_ms": ("ai.response.msToFirstChunk",),
+        "service_tier": (f"{_METADATA}#openai.serviceTier", f"{_METADATA}#azure.serviceTier"),
+        "cost_usd": (f"{_METADATA}#openrouter.usage.cost", f"{_METADATA}#gateway.cost"),
     },
     usage=(
-        Blob("ai.response.providerMetadata", "anthropic.usage"),
-        Blob("ai.response.providerMetadata", "google.usageMetadata"),
+        Blob(_METADATA, "anthropic.usage"),
+        Blob(_METADATA, "google.usageMetadata"),
+        Blob(_METADATA, "vertex.usageMetadata"),
+        *(Blob(_METADATA, name) for name in ("anthropic", "bedrock.usage", "openai", "azure", "deepseek", "groq")),
+        Blob(_METADATA, "openrouter.usage"),
     ),
+    input_excludes_cached=("anthropic", "aws.bedrock"),
+    includes_cached_with=tuple(
+        f"ai.usage.inputTokenDetails.{name}Tokens" for name in ("noCache", "cacheRead", "cacheWrite")
+    ),
+    output_excludes_reasoning=REASONING_BESIDE_OUTPUT,
+    charged_costs=("outlay.cost.usd", "gen_ai.usage.cost", IN_DOCUMENTS),
     notes=(
-        "Input includes cached tokens for all providers; the 1 h part of cache writes is in the provider's metadata.",
+        "Input includes cached tokens for all providers since version 6, which says so in `inputTokenDetails`; before, "
+        "Anthropic's and Bedrock's leaves them out.",
+        "What else the provider counts, its tier and what it charged are in the provider's metadata.",
     ),
 )

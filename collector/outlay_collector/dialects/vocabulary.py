@@ -24,6 +24,7 @@ def _modalities() -> dict[str, tuple[str, ...]]:
         "output": ("completion_tokens_details", "output_tokens_details", "output_token_details"),
     }
     flat = {"input": ("input",), "cache_read": ("input_cached", "cache_read"), "output": ("output",)}
+    by_modality = {"input": "input_modality", "cache_read": "cached_modality", "output": "output_modality"}
     return {
         f"{side}_{kind}_tokens": (
             *(f"{name}.{kind}_tokens" for name in objects[side]),
@@ -31,6 +32,7 @@ def _modalities() -> dict[str, tuple[str, ...]]:
             *(f"{name}.{kind.upper()}" for name in lists[side]),
             *(f"{name}_{kind}" for name in flat[side]),
             *(f"{name}_{kind}_tokens" for name in flat[side]),
+            f"{by_modality[side]}_{kind.upper()}",
         )
         for kind in ("audio", "image", "video", "text")
         for side in objects
@@ -41,6 +43,7 @@ DURATION = "seconds"
 """How long the audio was, in a usage object of that type."""
 WORDS: dict[str, tuple[str, ...]] = {
     "input_tokens": (
+        "billed_units.input_tokens",
         "prompt_tokens",
         "input_tokens",
         "inputTokens",
@@ -50,8 +53,10 @@ WORDS: dict[str, tuple[str, ...]] = {
         "promptTokens",
         "tokens.input_tokens",
         "prompt_eval_count",
+        "total_input_tokens",
     ),
     "output_tokens": (
+        "billed_units.output_tokens",
         "completion_tokens",
         "output_tokens",
         "outputTokens",
@@ -61,6 +66,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "completionTokens",
         "tokens.output_tokens",
         "eval_count",
+        "total_output_tokens",
     ),
     "total_tokens": ("total_tokens", "totalTokens", "totalTokenCount", "total_token_count", "total"),
     "cache_read_tokens": (
@@ -78,6 +84,14 @@ WORDS: dict[str, tuple[str, ...]] = {
         "inputTokenDetails.cacheReadTokens",
         "cachedInputTokens",
         "cache_read_tokens",
+        "input_token_details.cached_tokens",
+        "promptTokensDetails.cachedTokens",
+        "cachedPromptTokens",
+        "promptCacheHitTokens",
+        "cachedContentTokens",
+        "prompt_cached_tokens",
+        "total_cached_tokens",
+        "cached_tokens",
     ),
     "cache_write_tokens": (
         "cache_creation_input_tokens",
@@ -90,6 +104,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "input_cache_creation",
         "inputTokenDetails.cacheWriteTokens",
         "cache_write_tokens",
+        "cacheCreationInputTokens",
     ),
     "cache_write_5m_tokens": (
         "cache_creation.ephemeral_5m_input_tokens",
@@ -119,7 +134,12 @@ WORDS: dict[str, tuple[str, ...]] = {
         "outputTokenDetails.reasoningTokens",
         "reasoningTokens",
         "reasoning_tokens",
+        "completionTokensDetails.reasoningTokens",
+        "output_tokens_details.thinking_tokens",
+        "thoughtsTokens",
+        "total_thought_tokens",
     ),
+    "tool_prompt_tokens": ("toolUsePromptTokenCount", "tool_use_prompt_token_count", "total_tool_use_tokens"),
     **_modalities(),
     "web_searches": (
         "server_tool_use.web_search_requests",
@@ -133,6 +153,12 @@ WORDS: dict[str, tuple[str, ...]] = {
     "input_audio_seconds": ("prompt_audio_seconds",),
 }
 
+# What a usage object calls the tier that served a request, and where it was served.
+TIER = ("service_tier", "serviceTier", "trafficType", "traffic_type")
+REGION = "inference_geo"
+# How much a request searched, where that is what it is billed by.
+SEARCH_SIZE = "search_context_size"
+SEARCH_SIZES = ("low", "medium", "high")
 # Input counts that leave cached tokens out, by style. A condition names words of which one must be there too.
 INPUT_EXCLUDES_CACHED: dict[str, dict[str, tuple[str, ...]]] = {
     "wire": {
@@ -145,7 +171,13 @@ INPUT_EXCLUDES_CACHED: dict[str, dict[str, tuple[str, ...]]] = {
 }
 # Output counts that leave reasoning out, by style.
 OUTPUT_EXCLUDES_REASONING: dict[str, dict[str, tuple[str, ...]]] = {
-    "wire": {"candidatesTokenCount": (), "candidates_token_count": ()},
+    "wire": {
+        "candidatesTokenCount": (),
+        "candidates_token_count": (),
+        "outputTokens": ("thoughtsTokens",),
+        "total_output_tokens": ("total_thought_tokens",),
+        "completion_tokens": ("num_search_queries",),
+    },
     "inclusive": {},
     "disjoint": {"output": ()},
     "visible": {"output_tokens": ()},

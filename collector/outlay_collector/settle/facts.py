@@ -94,6 +94,7 @@ COLUMNS: dict[str, str] = {
     "dialect": "String",  # name of the dialect table that read it
     "rank": "UInt8",  # how far it is from the wire: of a request's spans the lowest is the call
     "role": "UInt8",  # a Role
+    "accumulates": "UInt8",  # an aggregate that counts what it ever used, in other traces too
     "failed": "UInt8",
     "cached": "UInt8",  # answered by the application's own cache: role CALL, no usage, avoided_ counts instead
     # What it says of its request. Empty = not said.
@@ -192,6 +193,8 @@ class Facts:
     """When it ended."""
     role: npt.NDArray[np.uint8]
     """What its usage stands for: a `Role`."""
+    accumulates: Bools
+    """It counts what it ever used, in other traces too."""
     rank: npt.NDArray[np.uint8]
     """How far from the wire it was written: of one request's spans the lowest rank is the call."""
     failed: Bools
@@ -260,6 +263,7 @@ def facts_of(spans: pa.Table) -> Facts:
         began_ns=_numbers(spans["began_at"], np.int64),
         ended_ns=_numbers(spans["ended_at"], np.int64),
         role=_numbers(spans["role"], np.uint8),
+        accumulates=_flags(spans["accumulates"]),
         rank=_numbers(spans["rank"], np.uint8),
         failed=_flags(spans["failed"]),
         cached=_flags(spans["cached"]),

@@ -69,6 +69,7 @@ def _sums(facts: Facts, tree: Tree, aggregate: Bools, members: Members, requests
     for depth in range(int(tree.depth[nodes].max()), -1, -1):
         at = nodes[tree.depth[nodes] == depth]
         more = own[at, decides[at]] > below[at, decides[at]]
+        more &= ~facts.accumulates[at]
         surplus[at] = extra = aggregate[at] & has_usage[at] & ((requests_below[at] == 0) | more)
         one_blank = extra & (blanks[at] == 1)
         adds = counted[at] & ~aggregate[at]

@@ -79,7 +79,7 @@ GENERIC = frozenset({"", "_other", "openai", "litellm", "litellm_proxy", "gatewa
 OWNERS = ("openai", "anthropic", "google", "deepseek", "mistral", "x-ai", "cohere", "moonshotai")
 
 _PREFIX = re.compile(
-    r"^(?:litellm_proxy|litellm|openrouter|openai|azure|azure_ai|anthropic|vertex_ai|gemini|google|bedrock"
+    r"^(?:litellm_proxy|litellm|openrouter|openai|azure|azure_ai|anthropic|vertex_ai|vertexai|gemini|googleai|google|bedrock"
     r"|bedrock_converse|converse|invoke|mistral|deepseek|xai|x-ai|groq|cohere|cohere_chat|perplexity|together_ai"
     r"|fireworks_ai|ollama|ollama_chat)[/:](?=.)"
 )

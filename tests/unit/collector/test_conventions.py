@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.reading_world import Sent, read, read_one
 
-from outlay_collector.dialects.common import OPERATIONS
 from outlay_collector.dialects.model import AGGREGATE, CALL, PLAIN
+from outlay_collector.dialects.operations import OPERATIONS
 from outlay_collector.settle.facts import Role
 
 DATA = json.loads((Path(__file__).parents[2] / "data" / "conventions.json").read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,12 @@ class Identity:
     """By its number."""
     regions: list[bytes]
     error_type: Ints
+
+    def is_of(self, names: Sequence[str]) -> Bools:
+        """Which spans are of one of these providers."""
+        named = np.array([decoded(provider) in names for provider in self.providers], bool)
+        found: Bools = named[self.provider]
+        return found
 
     def excludes(self, dialect: Ints, attribute: str) -> Bools:
         """Whether a dialect's count leaves its part out for the span's provider."""

@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outlay_collector.dialects import DIALECTS
-from outlay_collector.dialects.common import AMOUNT_WITH_CURRENCY, BESIDE_COMPACTION, COST_PARTS
+from outlay_collector.dialects.common import AMOUNT_WITH_CURRENCY, COST_PARTS
+from outlay_collector.dialects.counts import BESIDE_COMPACTION
 from outlay_collector.dialects.names import KEYS
 from outlay_collector.dialects.numbers import instant_of, money_of
+from outlay_collector.dialects.providers import REASONING_BESIDE_OUTPUT, TOOL_PROMPTS_IN_TOTAL
 from outlay_collector.settle.columns import lists_of
 from outlay_collector.settle.facts import CLIENT_RANK, COUNTS, UNKNOWN, Bools, Ints, Role, flat
 from outlay_collector.settle.reading.attributes import Attributes
@@ -22,7 +24,7 @@ from outlay_collector.settle.reading.contexts import Places, contexts_of
 from outlay_collector.settle.reading.documents import Objects
 from outlay_collector.settle.reading.fingerprints import fingerprints, request_keys, response_keys, streams
 from outlay_collector.settle.reading.identity import Identity, identity_of
-from outlay_collector.settle.reading.roles import Kinds, has_dialect, kinds_of, lacks_proof, role_of
+from outlay_collector.settle.reading.roles import Kinds, has_dialect, includes_cached, kinds_of, lacks_proof, role_of
 from outlay_collector.settle.reading.said import MOST_COUNTED, Said
 from outlay_collector.settle.reading.texts import EMPTY, Floats, Pool
 from outlay_collector.settle.reading.usage import Usage, Written, canonical
@@ -90,7 +92,8 @@ def meaning_of(
     failed = _failed(spans, said)
     exception = np.where(failed, np.arange(len(spans)) + said.pool.add(flat(spans["exception_type"])), EMPTY)
     identity = identity_of(said, dialect, objects.service_tier, objects.region, failed, exception)
-    kinds, usage = kinds_of(spans, attributes, dialect, said), _usage(said, objects, identity, dialect)
+    kinds = kinds_of(spans, attributes, dialect, said)
+    usage = _usage(said, objects, identity, dialect, includes_cached(attributes, dialect))
     said.put_whole(kinds.operations, kinds.operation, {"input": usage.input, "output": usage.output})
     said.put_cached(usage.cache_read)
     read = _Read(
@@ -147,6 +150,9 @@ def _columns(read: _Read) -> dict[str, Any]:
         "dialect": _NAMES.take(pa.array(read.dialect)),
         "rank": rank,
         "role": role.astype(np.uint8),
+        "accumulates": ((role == Role.AGGREGATE) & has_dialect(read.dialect, lambda table: table.accumulates)).astype(
+            np.uint8
+        ),
         "failed": read.failed.astype(np.uint8),
         "cached": cached.astype(np.uint8),
         "provider": pa.array(identity.providers, pa.binary()).take(pa.array(identity.provider)),
@@ -182,6 +188,7 @@ def _columns(read: _Read) -> dict[str, Any]:
             implausible_count=said.implausible & speaks,
             input_excludes_cached=has_usage & usage.corrects_input,
             output_excludes_reasoning=has_usage & usage.corrects_output,
+            tool_prompts_from_total=has_usage & usage.adds_tool_prompts,
             unknown_library=read.unknown_library & speaks,
             cache_write_split_larger=has_usage & usage.split_larger,
             cached_input_unknown=has_usage & is_call & usage.cached_unknown,
@@ -201,7 +208,7 @@ def _failed(spans: pa.Table, said: Said) -> Bools:
     return found
 
 
-def _usage(said: Said, objects: Objects, identity: Identity, dialect: Ints) -> Usage:
+def _usage(said: Said, objects: Objects, identity: Identity, dialect: Ints, includes_cached: Bools) -> Usage:
     return canonical(
         Written(
             input=said.count("input_tokens"),
@@ -220,10 +227,12 @@ def _usage(said: Said, objects: Objects, identity: Identity, dialect: Ints) -> U
             cache_write_5m=said.count("cache_write_5m_tokens"),
             cache_write_1h=said.count("cache_write_1h_tokens"),
             reasoning=said.count("reasoning_tokens"),
-            table_excludes_cached=identity.excludes(dialect, "input_excludes_cached"),
+            tool_prompt=said.count("tool_prompt_tokens"),
+            total_has_tool_prompts=identity.is_of(TOOL_PROMPTS_IN_TOTAL),
+            table_excludes_cached=identity.excludes(dialect, "input_excludes_cached") & ~includes_cached,
             table_excludes_reasoning=identity.excludes(dialect, "output_excludes_reasoning"),
             object_excludes_cached=objects.input_excludes_cached,
-            object_excludes_reasoning=objects.output_excludes_reasoning,
+            object_excludes_reasoning=objects.output_excludes_reasoning | identity.is_of(REASONING_BESIDE_OUTPUT),
         )
     )
 

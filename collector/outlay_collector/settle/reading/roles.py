@@ -144,6 +144,15 @@ def role_of(
     return found
 
 
+def includes_cached(attributes: Attributes, dialect: Ints) -> Bools:
+    """Where a span shows that its library's version includes cached tokens in the input, whoever the provider is."""
+    found = np.zeros(attributes.spans, bool)
+    for number in distinct(dialect)[0]:
+        for name in DIALECTS[number].includes_cached_with:
+            found |= (dialect == number) & attributes.having(KEYS[name])
+    return found
+
+
 def lacks_proof(attributes: Attributes, dialect: Ints) -> Bools:
     """Where the counts of a stream would be an estimate: it lacks the attribute by which its dialect says otherwise."""
     found = np.zeros(attributes.spans, bool)

@@ -31,6 +31,10 @@ class Written:
     cache_write_5m: Ints
     cache_write_1h: Ints
     reasoning: Ints
+    tool_prompt: Ints
+    """Prompts of the provider's own tools, which Gemini counts beside the prompt."""
+    total_has_tool_prompts: Bools
+    """The provider's total has them where nothing else does."""
     table_excludes_cached: Bools
     """The dialect's input leaves cached tokens out."""
     table_excludes_reasoning: Bools
@@ -55,6 +59,8 @@ class Usage:
     """Cached reads and writes, which input includes; 0 where none are known."""
     corrects_input: Bools
     """Totals or sizes say that input leaves cached tokens out, and the table does not."""
+    adds_tool_prompts: Bools
+    """The total has prompts of tools that no other count has; they are input."""
     corrects_output: Bools
     """They say that output leaves reasoning out, and the table does not."""
     cached_unknown: Bools
@@ -78,16 +84,20 @@ def canonical(said: Written) -> Usage:
     parts = _or_0(said.cache_read) + write
     reasoning = _or_0(said.reasoning)
 
+    # The attribute copies the count of an object that leaves cached tokens out.
+    copies = has_input & said.object_excludes_cached & (said.input == said.input_in_object)
     whole_in_object = has_total & (said.input_in_object != UNKNOWN) & (total == said.input_in_object + output_0)
     beside = has_total & (total == said.input + parts + output_0)
     input_excludes = (parts > 0) & np.where(
         has_input,
-        (said.input < parts) | beside | said.table_excludes_cached,
+        (said.input < parts) | beside | said.table_excludes_cached | copies,
         said.object_excludes_cached & ~whole_in_object,
     )
     # No input beside some output is a count that got lost, not a request without a prompt.
     lost = (output_plain > 0) & (input_plain == 0) & (parts == 0)
-    counted_in = np.where(lost | (input_plain == UNKNOWN), UNKNOWN, input_plain + np.where(input_excludes, parts, 0))
+    tools = np.where(_tools_beside(said, has_input, input_plain, output_0), _or_0(said.tool_prompt), 0)
+    missing = lost | (input_plain == UNKNOWN)
+    counted_in = np.where(missing, UNKNOWN, input_plain + tools + np.where(input_excludes, parts, 0))
 
     known_excludes = np.where(has_output, said.table_excludes_reasoning, said.object_excludes_reasoning)
     input_0, has_plain = _or_0(counted_in), output_plain != UNKNOWN
@@ -101,6 +111,10 @@ def canonical(said: Written) -> Usage:
     in_total &= total > counted_in + output_plain
     counted_out = np.where(output_excludes & has_plain, output_plain + reasoning, output_plain)
     answered = np.where(in_total & ~output_excludes, total - counted_in, counted_out)
+    # Where thoughts are told, what the total has beyond both sides are prompts of tools.
+    untold = said.total_has_tool_prompts & has_total & (said.reasoning != UNKNOWN) & (said.tool_prompt == UNKNOWN)
+    untold &= (counted_in != UNKNOWN) & (answered != UNKNOWN) & (total > counted_in + answered)
+    counted_in = np.where(untold, total - answered, counted_in)
     more = {side: _or_0(count) for side, count in said.compaction.items()}
     more_parts = more["cache_read"] + more["cache_write"]
     excludes = said.compaction_excludes_cached | (more["input"] < more_parts)
@@ -114,7 +128,8 @@ def canonical(said: Written) -> Usage:
         cache_write_1h=said.cache_write_1h,
         reasoning=said.reasoning,
         parts=parts + more_parts,
-        corrects_input=input_excludes & has_input & ~said.table_excludes_cached,
+        corrects_input=input_excludes & has_input & ~said.table_excludes_cached & ~copies,
+        adds_tool_prompts=untold,
         corrects_output=output_excludes & ~known_excludes,
         cached_unknown=has_input
         & said.table_excludes_cached
@@ -123,6 +138,17 @@ def canonical(said: Written) -> Usage:
         & (said.input_in_object == UNKNOWN),
         split_larger=(said.cache_write != UNKNOWN) & (write_split > said.cache_write),
     )
+
+
+def _tools_beside(said: Written, has_input: Bools, given: Ints, produced: Ints) -> Bools:
+    """Where the input leaves prompts of tools out: the total tells, else whether it copies the provider's count, which
+    does, else its size. OpenTelemetry counts them in."""
+    tools, reasoning = _or_0(said.tool_prompt), _or_0(said.reasoning)
+    inside = (said.total == given + produced) | (said.total == given + produced + reasoning)
+    beside = (said.total == given + tools + produced) | (said.total == given + tools + produced + reasoning)
+    copies = (said.input_in_object != UNKNOWN) & (given == said.input_in_object)
+    usual = np.where(has_input & ~copies, tools > given, True)
+    return (tools > 0) & np.where(inside | beside, beside & ~inside, usual)
 
 
 def _plus(count: Ints, more: Ints) -> Ints:
