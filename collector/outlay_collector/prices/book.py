@@ -189,7 +189,13 @@ class PriceBook:
             return Reckoner(dict(self._catalogs), self._version, lines)
 
     def price_select(
-        self, source_sql: str, *, version: str | None = None, later: bool = True, workings: bool = False
+        self,
+        source_sql: str,
+        *,
+        version: str | None = None,
+        later: bool = True,
+        workings: bool = False,
+        grouped: bool = False,
     ) -> str:
         """A SELECT of `source_sql`'s columns and the price of each row; `sql/price.sql` tells both sides.
 
@@ -198,6 +204,8 @@ class PriceBook:
             version: Price all rows with this list instead of the one in force when they started.
             later: Whether names that the list in force does not know may be looked up in the newest one.
             workings: Hand out the columns in `WORKINGS` too.
+            grouped: Rows are calls added up, as `price_alike.sql` does: of `requests` calls, the largest with
+                `largest_input_tokens`.
         """
         kept = set(WORKINGS if workings else ())
         versions = "SELECT price_version FROM price_epochs FINAL"
@@ -227,6 +235,8 @@ class PriceBook:
             prices=load_sql(SQL, "price_rows", matched=matched, versions=versions),
             list_cost=load_sql(SQL, "price_list_cost") if self._has_contracts else "c_sum",
             list_rates=LIST_RATES if self._has_contracts or workings else "",
+            size="largest_input_tokens" if grouped else "input_tokens",
+            requests="requests" if grouped else "1",
             helpers=", ".join(name for name in HELPERS.split(", ") if name not in kept),
         )
 

@@ -8,6 +8,7 @@
 -- required  units beside tokens without whose price there is no cost
 -- fee_rate  what a billionth of a dollar that the provider charged is worth, whatever lists and contracts say
 -- list_cost the cost at list prices, from list_rates where contracts differ from them
+-- size      what decides the size of the input, requests: how many a row is; a row may stand for calls that are priced alike
 -- helpers   the columns that are worked with and not handed out
 --
 -- Result: the source's columns, then cost_usd, list_cost_usd, uncached_cost_usd, cost_lines, cost_state, price_version,
@@ -205,7 +206,7 @@ FROM
                                 toUInt64(0),
                                 least(ifNull(reasoning_tokens, 0), minus_or_0(q_produced, arraySum(q_outputs)))
                             ) AS q_reasoning,
-                            toUInt64(p_found AND NOT arrayExists(fee -> startsWith(fee.1, 'requests_'), q_fees)) AS q_requests,
+                            toUInt64(p_found AND NOT arrayExists(fee -> startsWith(fee.1, 'requests_'), q_fees)) * $requests AS q_requests,
                             -- What is sold by the second or the request, and not by token, costs that whatever it counts.
                             p_found AND bitAnd(p_unknown, 63) = 63 AND (
                                 p_rates[7] > 0 AND q_requests > 0
@@ -311,7 +312,7 @@ FROM
                                                                 m.matched_model AS p_match,
                                                                 m.match_kind AS p_kind,
                                                                 m.no_tier AS p_no_tier,
-                                                                m.model_key + m.tier_slot + arrayCount(above -> ifNull(input_tokens, 0) > above, m.thresholds) * 256
+                                                                m.model_key + m.tier_slot + arrayCount(above -> ifNull($size, 0) > above, m.thresholds) * 256
                                                                 + arrayLastIndex(
                                                                     hours -> bitTest(hours.weekdays, toDayOfWeek(started_at, 0, 'UTC') - 1) AND if(
                                                                         hours.start_s < hours.end_s,
