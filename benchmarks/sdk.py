@@ -279,14 +279,14 @@ def instrument(variant: str, chat: Function) -> Instrumented:
 def instrument_outlay(variant: str, chat: Function) -> Instrumented:
     import outlay
     from outlay.export.encode import Encoder
-    from outlay.export.sender import Sender
+    from outlay.export.sender import Answer, Sender
 
     def encode(self: Encoder, spans: object, late: dict[int, object]) -> bytes:
         late.clear()
         return b"-"  # nothing at all would mean that it is still being encoded
 
     Encoder.spans = encode  # type: ignore[method-assign]
-    Sender.send = lambda self, signal, body, timeout_s: (200, 0.0)  # type: ignore[method-assign]
+    Sender.send = lambda self, signal, body, timeout_s: Answer(200)  # type: ignore[method-assign]
     outlay.init("bench", capture_content=variant.endswith("content"), endpoint="http://127.0.0.1:9")
     facts: dict[str, Any] = {"feature": "support-chat", "user": "user_1", "customer": "acme", "prompt_version": "v3"}
     if variant == "outlay record":

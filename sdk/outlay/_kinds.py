@@ -26,7 +26,8 @@ def name_of(function: Any) -> str:
     """Module and name."""
     named = _unwrapped(function)
     named = named if hasattr(named, "__qualname__") else type(named)
-    return f"{named.__module__}.{named.__qualname__}"
+    module = getattr(named, "__module__", None) or getattr(named, "__objclass__", type(named)).__module__
+    return f"{module}.{named.__qualname__}"
 
 
 def title_of(function: Any) -> str:

@@ -88,6 +88,7 @@ class Usage:
 
 
 _COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("other", "estimated"))
+_MOST = 2**63 - 1  # what OTLP can say
 _COUNTED = frozenset(_COUNTS)
 USAGE_ATTRIBUTES = {
     "input_tokens": semconv.INPUT_TOKENS,
@@ -136,7 +137,7 @@ def _read(value: Mapping[str, Any]) -> dict[str, int]:
             if isinstance(count, bool) or int(count) != count:
                 raise ValueError(f"usage {name} must be a whole number of at least 0, not {count!r}")
             count = int(count)
-        if count < 0:
+        if not 0 <= count <= _MOST:
             raise ValueError(f"usage {name} must be a whole number of at least 0, not {count!r}")
         counts[name] = count
     cached = counts.get("cache_read_tokens", 0) + counts.get("cache_write_tokens", 0)

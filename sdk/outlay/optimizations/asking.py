@@ -13,6 +13,7 @@ from typing import Any
 
 from outlay import _safely
 from outlay._kinds import is_async, is_read_once, title_of
+from outlay.optimizations.walk import Stopped, called
 
 
 def asked(
@@ -39,7 +40,7 @@ def asked(
     ask = functools.partial(tier, *args, **kwargs)
     late = f"{what} {title_of(tier)} took longer than {limit_s:g} s" if limit_s is not None else ""
     if is_async(tier) or (limit_s is None and not (awaits and aside)):
-        answer = ask()
+        answer = called(ask)
     elif awaits:
         import asyncio
 
@@ -82,9 +83,7 @@ def _started(ask: Callable[[], Any]) -> Future[Any]:
         try:
             found = context.run(ask)
         except StopIteration as error:  # an awaiting task would never hear of it
-            problem = RuntimeError(f"{title_of(ask)} raised StopIteration")
-            problem.__cause__ = error
-            answer.set_exception(problem)
+            answer.set_exception(Stopped(error))
         except BaseException as error:
             answer.set_exception(error)
         else:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Generator, Iterable
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from outlay.optimizations.checks import check_function, check_limits, check_name
+from outlay.optimizations.epochs import Holdings
+from outlay.optimizations.given import check_plain_function, number_of, on_the_spot
 from outlay.optimizations.lookup import Found, Place
 from outlay.optimizations.rules import Rules
 from outlay.optimizations.sealing import Keys, Seal
@@ -110,8 +112,12 @@ def cached(
     """
     check_limits(ttl_s, max_entries, max_wait_s)
     check_name(name, "cached")
-    if not 0 <= stale_s < math.inf or (stale_s and ttl_s is None):
+    old_s = number_of(stale_s)
+    if old_s is None or not 0 <= old_s < math.inf or (old_s and ttl_s is None):
         raise ValueError(f"stale_s must be at least 0 and finite, and goes with ttl_s, not {stale_s!r}")
+    for what, function_of in (("key", key), ("dumps", dumps), ("loads", loads)):
+        if function_of is not None:
+            check_plain_function(f"cached: {what}", function_of)
     rules = Rules.of("cached", when, version, scope)
     seal = None if encryption_key is None else Seal(encryption_key)
     keeper = Keeper(store if store is not None else MemoryStore(max_entries), ttl_s, dumps, loads, stale_s, seal)
@@ -148,13 +154,16 @@ class _Exact(Wrapped):
             raise TypeError(f"{self._name} is not async, but its store is: use the sync client, or make it `async def`")
 
     def place_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Place:
+        holdings: Holdings = []
         if self._key is not None:
-            asked = self._identity.of_value(self._key(*args, **kwargs))
+            asked = self._identity.of_value(on_the_spot("key", self._key(*args, **kwargs)))
             if self._keeper.is_sealed:
                 asked = digest(asked.encode("utf-8", "surrogatepass"))
         else:
-            asked = self._identity.of_arguments(self._parameters.bind(args, kwargs), self._parameters.defaults)
-        return Place(f"{self._name}:{self._identity.of_function()}:{self._rules.prefix()}{asked}")
+            given = self._parameters.bind(args, kwargs)
+            asked = self._identity.of_arguments(given, self._parameters.defaults, holdings)
+        function = self._identity.of_function(holdings)
+        return Place(f"{self._name}:{function}:{self._rules.prefix()}{asked}", holdings)
 
     def find(self, place: Place, awaits: bool) -> Generator[Any, Any, tuple[Found | None, float | None]]:
         keeper = self._keeper

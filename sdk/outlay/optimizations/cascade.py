@@ -15,9 +15,9 @@ from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
 from weakref import WeakKeyDictionary, WeakSet
 
 from outlay import _safely
-from outlay._kinds import is_async, is_generator, title_of
+from outlay._kinds import is_async
 from outlay.optimizations.asking import asked
-from outlay.optimizations.cascade_limits import CascadeOptions, thresholds_of, timeouts_of
+from outlay.optimizations.cascade_limits import CascadeOptions, check_functions, thresholds_of, timeouts_of
 from outlay.optimizations.cascade_run import Attempt, CascadeResult, Judging, limit_of
 from outlay.optimizations.cascade_state import (
     TOP,
@@ -31,7 +31,7 @@ from outlay.optimizations.cascade_state import (
     verdict_of,
 )
 from outlay.optimizations.cascade_streams import Streaming, closed, judged_by, streamed
-from outlay.optimizations.walk import driven
+from outlay.optimizations.walk import begun, driven, drop
 
 P = ParamSpec("P")
 R = TypeVar("R")  # what a tier gives: an answer, or something to be awaited
@@ -129,13 +129,7 @@ class Cascade(Generic[P, R]):
         rest_s: float = 0.0,
         stream: Streaming | None = None,
     ) -> None:
-        if not tiers:
-            raise ValueError(f"cascade {name!r} needs at least one tier")
-        for part in (*tiers, accept):
-            if not callable(part):
-                raise TypeError(f"cascade {name!r}: tiers and accept are functions, unlike {part!r}")
-            if is_generator(part) and (stream is None or part is accept):
-                raise TypeError(f"cascade {name!r}: {title_of(part)} yields; a tier returns one answer")
+        check_functions(name, tiers, accept, stream is not None)
         if fallback not in ("best", "last", "raise"):
             raise ValueError(f"cascade {name!r}: fallback is best, last or raise, not {fallback!r}")
         self.name = name
@@ -169,13 +163,12 @@ class Cascade(Generic[P, R]):
             return self.arun(*args, **kwargs)
         run = self._run(kwargs)
         walk = self._walk(run, args, kwargs, awaits=False)
-        try:
-            awaitable = next(walk)
-        except StopIteration as stop:
-            return stop.value
+        found, is_answer = begun(walk)
+        if is_answer:
+            return found
         _turned_async.add(self)
         run.attempts[-1]._pause()
-        return _resumed(walk, awaitable, run.attempts[-1])
+        return _resumed(walk, found, run.attempts[-1])
 
     @overload
     def run(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
@@ -232,13 +225,11 @@ class Cascade(Generic[P, R]):
         """The answer of a run in which nothing is awaited."""
         if not self._is_async:
             walk = self._walk(run, args, kwargs, awaits=False)
-            try:
-                awaitable = next(walk)
-            except StopIteration as stop:
-                return stop.value
+            found, is_answer = begun(walk)
+            if is_answer:
+                return found
             _turned_async.add(self)
-            if inspect.iscoroutine(awaitable):
-                awaitable.close()
+            drop(found)
             walk.close()
         raise TypeError(f"the tiers of cascade {self.name!r} are async: await it, or its {instead}()")
 

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from opentelemetry import context as otel_context
 
 from outlay import _safely, semconv
+from outlay.optimizations.walk import own
 from outlay.tracing.call import Call, Tally, last_call
 from outlay.tracing.context import SCOPE_KEY, Scope, current_scope, leave
 from outlay.tracing.frame import Frame
@@ -185,6 +186,7 @@ class Attempt:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._duration_s = time.monotonic() - self._started
         if error is not None:
+            error = own(error)
             self._outcome, self._error = "failed", f"{type(error).__name__}: {error}"
             self._is_late = isinstance(error, TimeoutError)
         if self._frame is not None:

@@ -11,12 +11,16 @@ from typing import Any, Literal
 
 from outlay import _safely
 from outlay.optimizations.cascade_run import Attempt, CascadeResult, CascadeRun
+from outlay.optimizations.given import scalar
 from outlay.tracing.call import Call
 
 TOP: Literal["top"] = "top"  # as a threshold: the last tier alone is asked
 
 Threshold = float | Literal["top"]
 Fallback = Literal["best", "last", "raise"]
+
+
+_ROUNDED = 1e-6  # what adding up probabilities may be wrong by
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +33,22 @@ class Verdict:
 
 def verdict_of(name: str, judged: Any, threshold: float | None) -> Verdict:
     """What the judge's word comes to."""
-    item = getattr(judged, "item", None)
-    if callable(item):  # a scalar of numpy or torch
-        judged = item()
+    judged = scalar(judged)
     if isinstance(judged, bool) or judged is None:
         return Verdict(bool(judged), None)
     confidence = float(judged)
     if math.isnan(confidence):
         _safely.warn(f"accept of cascade {name}", "accept of cascade %s gave NaN, which is no confidence", name)
         return Verdict(False, None)
+    if not -_ROUNDED <= confidence <= 1 + _ROUNDED:
+        _safely.warn(
+            f"accept of cascade {name}",
+            "accept of cascade %s gave %r; a confidence is a number of 0–1, so the answer counts as not accepted",
+            name,
+            judged,
+        )
+        return Verdict(False, None)
+    confidence = min(max(confidence, 0.0), 1.0)
     return Verdict(confidence >= (threshold or 0.0), confidence)
 
 

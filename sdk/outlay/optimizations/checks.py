@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from outlay._kinds import is_generator, name_of
+from outlay.optimizations.given import count_of, number_of
 from outlay.optimizations.identity import Identity
 from outlay.optimizations.which import Untold
 
@@ -16,12 +17,12 @@ def check_limits(ttl_s: float | None, max_entries: int, max_wait_s: float) -> No
     Raises:
         ValueError: Naming it.
     """
-    if ttl_s is not None and not ttl_s > 0:
-        raise ValueError(f"ttl_s must be above 0, not {ttl_s!r}; None keeps answers for good")
-    if max_entries < 1:
-        raise ValueError(f"max_entries must be at least 1, not {max_entries!r}")
-    if not 0 <= max_wait_s < threading.TIMEOUT_MAX:
-        raise ValueError(f"max_wait_s must be at least 0 and finite, not {max_wait_s!r}")
+    lasts_s, waits_s = number_of(ttl_s), number_of(max_wait_s)
+    if ttl_s is not None and (lasts_s is None or not lasts_s > 0):
+        raise ValueError(f"ttl_s must be a number above 0, not {ttl_s!r}; None keeps answers for good")
+    count_of("max_entries", max_entries)
+    if waits_s is None or not 0 <= waits_s < threading.TIMEOUT_MAX:
+        raise ValueError(f"max_wait_s must be a number of at least 0 and finite, not {max_wait_s!r}")
 
 
 def check_name(name: Any, what: str) -> None:

@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from outlay.errors import PriceNotFound
+from outlay.optimizations.given import number_of, scalar
 from outlay.usage import USAGE_ATTRIBUTES, Usage
 
 _PER_MTOK = "_usd_per_mtok"
@@ -84,8 +85,17 @@ def estimate(
                         requests_per_month=100_000, cascade={"model": "gpt-4o", "escalation_rate": 0.2})
     """
     counts = _usage(usage)
-    if requests_per_month is not None and not 0 <= requests_per_month < math.inf:
-        raise ValueError(f"requests_per_month must be at least 0, not {requests_per_month!r}")
+    for what, word in (("provider", provider), ("model", model)):
+        if not (isinstance(word, str) and word):
+            raise ValueError(f"{what} is a name, not {word!r}")
+    requests = None
+    if requests_per_month is not None:
+        number = number_of(requests_per_month)
+        if number is None or not 0 <= number < math.inf:
+            raise ValueError(f"requests_per_month must be a number of at least 0, not {requests_per_month!r}")
+        requests = Decimal(str(scalar(requests_per_month)))
+    if not (at is None or isinstance(at, datetime)):
+        raise ValueError(f"at is a datetime, not {at!r}")
     when = at or datetime.now(UTC)
     cached, batched = _ratio("cache_hit_ratio", cache_hit_ratio), _ratio("batch_share", batch_share)
 
@@ -108,6 +118,8 @@ def estimate(
     expensive: Decimal | None = None
     break_even: float | None = None
     if cascade is not None:
+        if not isinstance(cascade, Mapping):
+            raise ValueError(f"cascade is a mapping with model and escalation_rate, not {cascade!r}")
         missing = {"model", "escalation_rate"} - set(cascade)
         if missing:
             raise ValueError(f"cascade needs {', '.join(sorted(missing))}")
@@ -126,7 +138,7 @@ def estimate(
     request *= 1 - cached
     return Estimate(
         cost_per_request_usd=request,
-        cost_per_month_usd=None if requests_per_month is None else request * requests_per_month,
+        cost_per_month_usd=None if requests is None else request * requests,
         lines=lines,
         cheap_usd=cheap if cascade is not None else None,
         expensive_usd=expensive,
@@ -143,6 +155,8 @@ def _usage(given: Usage | Mapping[str, Any]) -> Usage:
     """
     from outlay.pricing.units import UNITS
 
+    if not isinstance(given, (Usage, Mapping)):
+        raise ValueError(f"usage is a mapping of counts, such as input_tokens, not {given!r}")
     if not isinstance(given, Usage):
         _refuse_unknown("usage", given, (*USAGE_ATTRIBUTES, *UNITS, "other", "estimated"))
     return Usage.of(given)
@@ -175,6 +189,8 @@ def _price(
         needs = "" if usage.output_tokens is not None else "; usage says nothing of output_tokens"
         needs += "; prices= takes your own"
         raise PriceNotFound(f"no price for {provider} {model} {tier or 'standard'} at {at.isoformat()}{needs}")
+    if tier and "standard_tier" in found.match_kind:
+        raise PriceNotFound(f"no price for {provider} {model} {tier} at {at.isoformat()}; prices= takes your own")
     return found.usd, found.lines
 
 

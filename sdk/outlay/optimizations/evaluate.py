@@ -19,10 +19,12 @@ from decimal import Decimal
 from os import PathLike
 from typing import Any
 
+from outlay._kinds import is_generator, title_of
 from outlay.optimizations.cascade_run import limit_of
 from outlay.optimizations.evaluation import Evaluation, summarize
 from outlay.optimizations.evaluation_jobs import Job, Jobs, Scorer
 from outlay.optimizations.evaluation_rows import Header, RowLog, keys_of
+from outlay.optimizations.given import count_of, number_of
 from outlay.optimizations.walk import driven
 
 Candidates = Mapping[str, Callable[[Any], Any]] | Sequence[Callable[[Any], Any]]
@@ -92,7 +94,7 @@ def evaluate(
         results=results,
         run_id=run_id,
     )
-    with _loop() as wait_for, every.kept(), ThreadPoolExecutor(max(concurrency, 1)) as pool:
+    with _loop() as wait_for, every.kept(), ThreadPoolExecutor(count_of("concurrency", concurrency)) as pool:
 
         def run(job: Job) -> None:
             walk = every.walk(job, awaits=False)
@@ -153,7 +155,7 @@ async def aevaluate(
         results=results,
         run_id=run_id,
     )
-    free = asyncio.Semaphore(max(concurrency, 1))
+    free = asyncio.Semaphore(count_of("concurrency", concurrency))
 
     async def run(job: Job) -> None:
         async with free:
@@ -191,15 +193,23 @@ def _jobs(
     Raises:
         TypeError, ValueError: If it cannot be.
     """
+    if isinstance(dataset, (str, bytes, Mapping)) or not isinstance(dataset, Iterable):
+        raise TypeError(f"dataset is a list of examples, not {dataset!r}; outlay.dataset() reads files")
     examples, asks, scores = list(dataset), _named(candidates, "candidates"), _named(scorers, "scorers")
+    if not examples:
+        raise ValueError("evaluate needs at least one example: of none nothing can be said")
+    if not (isinstance(name, str) and name):
+        raise TypeError(f"the name of an evaluation is a text, not {name!r}")
+    if not (run_id is None or (isinstance(run_id, str) and run_id)):
+        raise TypeError(f"run_id is a text, not {run_id!r}")
     if not asks or not scores:
         raise ValueError("evaluate needs at least one candidate and one scorer")
     reference = baseline if baseline is not None else next(iter(asks))
     for word, number in (("margin", margin), ("on_error", on_error)):
-        if not math.isfinite(number) or (word == "margin" and number < 0):
+        value = number_of(number)
+        if value is None or not math.isfinite(value) or (word == "margin" and value < 0):
             raise ValueError(f"{word} must be a finite number{' of at least 0' * (word == 'margin')}, not {number!r}")
-    if not isinstance(repeats, int) or repeats < 1:
-        raise ValueError(f"repeats must be a whole number of at least 1, not {repeats!r}")
+    repeats = count_of("repeats", repeats)
     limit_s = limit_of("timeout_s", timeout_s)
     if limit_s is not None and not limit_s > 0:
         raise ValueError(f"timeout_s must be above 0, not {timeout_s!r}")
@@ -228,15 +238,20 @@ def _jobs(
 
 def _named(functions: Any, what: str) -> dict[str, Any]:
     """Name → function."""
+    if callable(functions) or not isinstance(functions, Iterable):
+        raise TypeError(f"{what} are a list of functions, or a mapping of names to functions, not {functions!r}")
     if isinstance(functions, Mapping):
-        named = dict(functions)
+        named = {str(name): function for name, function in functions.items()}
     else:
-        named = {getattr(function, "__name__", str(function)): function for function in functions}
-        if len(named) < len(functions):
+        several = list(functions)
+        named = {title_of(function): function for function in several}
+        if len(named) < len(several):
             raise ValueError(f"{what} share a name: give a mapping")
     for name, function in named.items():
         if not callable(function):
             raise TypeError(f"{what}: {name!r} is no function but {function!r}")
+        if is_generator(function):
+            raise TypeError(f"{what}: {name!r} yields; it must return what is to be scored, or the score")
     return named
 
 

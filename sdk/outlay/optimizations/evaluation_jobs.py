@@ -13,8 +13,11 @@ from decimal import Decimal
 from typing import Any
 
 from outlay import _safely
+from outlay._kinds import is_read_once
 from outlay.optimizations.asking import asked
 from outlay.optimizations.evaluation_rows import EvaluationRow, Header, RowLog
+from outlay.optimizations.given import scalar
+from outlay.optimizations.walk import own
 from outlay.tracing.recording import score as send_score
 from outlay.tracing.track import track
 
@@ -128,9 +131,13 @@ class Jobs:
         started = time.perf_counter()
         try:
             output = yield from asked(candidate, (given,), {}, self._timeout_s, awaits, aside=True, what="candidate")
+            if is_read_once(output):
+                output = None
+                raise TypeError("gave a stream, which can be read once; give what is to be scored")
         except BaseException as problem:  # an exit or a cancellation inside costs its row, too, and no other
             if _ends_everything(problem):
                 raise
+            problem = own(problem)
             error = f"{type(problem).__name__}: {problem}"
             frame.set(attributes={"error.type": type(problem).__name__})
         latency_s = time.perf_counter() - started
@@ -164,6 +171,7 @@ class Jobs:
                     row = replace(row, scores=found, error="interrupted before it was scored")
                     self._done(job, row, _cost(frame.used))
                     raise
+                problem = own(problem)
                 error = f"scorer {name}: {type(problem).__name__}: {problem}"
                 continue
             if row.call is not None:
@@ -214,7 +222,7 @@ def _number(score: Any) -> float:
     Raises:
         ValueError: If it is none: None, NaN, infinite.
     """
-    number = math.nan if score is None else float(score)
+    number = math.nan if score is None else float(scalar(score))
     if not math.isfinite(number):
         raise ValueError(f"gave {score!r}, which is no score")
     return number

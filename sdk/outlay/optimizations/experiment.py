@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import pairwise
@@ -22,8 +22,11 @@ from typing import Any
 from opentelemetry import context as otel_context
 
 from outlay import semconv
+from outlay.optimizations.given import number_of
 from outlay.tracing.context import Entered, current_scope
 from outlay.tracing.track import track
+
+_NOBODY = frozenset({"nan", "NaT", "<NA>", "b''", "[]", "()", "{}"})  # what is missing, as texts of other kinds
 
 Arms = Sequence[str] | Mapping[str, float]
 
@@ -97,10 +100,9 @@ def assign(experiment: str, unit: object, arms: Arms = ("control", "treatment"),
         with outlay.assign("prompt-14", user_id, {"control": 0.9, "new": 0.1}) as arm:
             answer = ask(PROMPTS[arm], question)
     """
-    if unit is None or unit == "":
-        raise ValueError(
-            f"experiment {experiment!r} has no unit to assign: {unit!r} would put all of them into one arm"
-        )
+    if not (isinstance(experiment, str) and experiment):
+        raise ValueError(f"an experiment has a name, a text, unlike {experiment!r}")
+    _check_unit(experiment, unit)
     stages = [_shares(experiment, stage) for stage in (*before, arms)]
     chosen = (_forced.get() or {}).get(experiment)
     if chosen is None:
@@ -174,11 +176,36 @@ def _shares(experiment: str, arms: Arms) -> dict[str, float]:
     Raises:
         ValueError: If there is nothing to choose.
     """
-    weights = dict(arms) if isinstance(arms, Mapping) else {} if isinstance(arms, str) else dict.fromkeys(arms, 1.0)
+    names = [] if isinstance(arms, str) else [str(name) for name in arms]
+    if "" in names or len(set(names)) < len(names):
+        raise ValueError(f"the arms of experiment {experiment!r} have names, each another one, unlike {arms!r}")
+    weights = dict(
+        zip(names, _numbers(arms.values()) if isinstance(arms, Mapping) else [1.0] * len(names), strict=True)
+    )
     total = sum(weights.values())
     if not weights or not min(weights.values()) >= 0 or not 0 < total < math.inf:
         raise ValueError(f"experiment {experiment!r} needs arms with weights of at least 0, not {arms!r}")
     return {name: weight / total for name, weight in weights.items()}
+
+
+def _numbers(given: Iterable[object]) -> list[float]:
+    """Weights as floats; what is no number is less than nothing."""
+    return [-1.0 if number is None else number for number in map(number_of, given)]
+
+
+def _check_unit(experiment: str, unit: object) -> None:
+    """Refuse what would put everybody into one arm, or nobody into the same one twice.
+
+    Raises:
+        ValueError: Saying why.
+    """
+    text = str(unit)
+    if unit is None or not text.strip() or (text in _NOBODY and not isinstance(unit, str)):
+        raise ValueError(
+            f"experiment {experiment!r} has no unit to assign: {unit!r} would put all of them into one arm"
+        )
+    if isinstance(unit, (set, frozenset)) or f"{id(unit):x}" in text:
+        raise ValueError(f"experiment {experiment!r}: the text of {unit!r} is another one in each process; give an id")
 
 
 def _layer_shares(layer: str, experiments: Mapping[str, float]) -> dict[str, float]:
@@ -187,10 +214,13 @@ def _layer_shares(layer: str, experiments: Mapping[str, float]) -> dict[str, flo
     Raises:
         ValueError: If there is nothing to choose, or more than all.
     """
-    total = math.fsum(experiments.values())
-    if not experiments or "" in experiments or not min(experiments.values()) >= 0 or not 0 < total <= 1 + 1e-9:
+    shares = (
+        dict(zip(experiments, _numbers(experiments.values()), strict=True)) if isinstance(experiments, Mapping) else {}
+    )
+    total = math.fsum(shares.values())
+    if not shares or "" in shares or not min(shares.values()) >= 0 or not 0 < total <= 1 + 1e-9:
         raise ValueError(f"layer {layer!r} needs experiments with shares of at most 1 together, not {experiments!r}")
-    return {**experiments, "": max(1 - total, 0.0)}
+    return {**shares, "": max(1 - total, 0.0)}
 
 
 def _after(unit: str, stages: Sequence[Mapping[str, float]]) -> str:

@@ -9,14 +9,16 @@ import enum
 import functools
 import types
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
 from outlay import _safely
-from outlay.optimizations.values import Values, state
+from outlay.optimizations.epochs import Holdings, epochs
+from outlay.optimizations.layout import state
+from outlay.optimizations.values import Values
 from outlay.optimizations.which import Untold, join, which
 
 _CONTAINERS = (list, dict, set, bytearray)
@@ -44,10 +46,15 @@ class _Settled(Values):
 
 
 class Held(Values):
-    """Tells what a function holds: by value, else by which one it is."""
+    """Tells what a function holds: by value, else by which one it is and in what epoch.
 
-    def __init__(self, lasting: bool, name: str | None, owner: object) -> None:
+    Args:
+        holdings: Gets what has epochs.
+    """
+
+    def __init__(self, lasting: bool, name: str | None, owner: object, holdings: Holdings | None = None) -> None:
         super().__init__(lasting)
+        self._holdings: Holdings = [] if holdings is None else holdings
         self._name = name
         self._owner = owner
         self._root: Any = None
@@ -71,7 +78,7 @@ class Held(Values):
                     where,
                     type(value).__name__,
                 )
-            return which.of(value, where, owner)
+            return self._in_epoch(which.of(value, where, owner), id(value), lambda: value)
         if isinstance(value, (types.FunctionType, types.MethodType, functools.partial)):
             return self._function_held(value, where, owner)
         by_value = self._lasting or self._name is not None
@@ -83,7 +90,14 @@ class Held(Values):
         shallow = [] if isinstance(value, type) else self._shallow(value, where)
         if self._name is not None:
             return join(b"any", [type(value).__qualname__.encode(), *shallow])
-        return join(b"object", [which.of(value, where, owner or self._owner), *shallow])
+        one = which.of(value, where, owner or self._owner)
+        return join(
+            b"object", [one if isinstance(value, type) else self._in_epoch(one, id(value), lambda: value), *shallow]
+        )
+
+    def _in_epoch(self, one: bytes, place: Hashable, get: Callable[[], Any]) -> bytes:
+        """Which one it is, and what somebody has made of it."""
+        return join(b"epoch", [one, epochs.of(place, get, self._holdings)])
 
     def _attribute(self, function: Any, value: Any, where: str) -> bytes:
         """Tell a number or a container that a function has as an attribute: a counter, a log, or a setting.
@@ -91,7 +105,8 @@ class Held(Values):
         Either by which function it is, or by the value as it was seen first: a counter goes on, a setting stays.
         """
         if not self._lasting and self._name is None:
-            return which.of(function, where, function)
+            one = which.of(function, where, function)
+            return self._in_epoch(one, (id(function), where), lambda: [vars(function).get(where[1:])])
         seen = _seen_first.setdefault(function, {})
         if (where, self._lasting) not in seen:
             seen[where, self._lasting] = Values(self._lasting).value(value, where)

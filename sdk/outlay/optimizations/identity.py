@@ -6,8 +6,8 @@ An object with a life of its own, such as a client, is told by which one it is, 
 in this process only: in a store that outlasts it such an object is `Untold`. Within the process, an object that a
 function holds counts as one with a life of its own as soon as it holds numbers or containers, which may be counters
 and logs; so does a container in a closure, and a function that has one as an attribute, such as a decorator's
-statistics (in a store that lasts, the value that it had first counts). What the function's globals hold is not looked
-at.
+statistics (in a store that lasts, the value that it had first counts). What somebody changes in it between two calls
+begins a new epoch (`epochs.py`). What the function's globals hold is not looked at.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
+from outlay.optimizations.epochs import Holdings
 from outlay.optimizations.held import Held
 from outlay.optimizations.values import BY_REPR, Values, digest, text_of
 from outlay.optimizations.which import Untold, join
@@ -46,26 +47,33 @@ class Identity:
         self._settled: tuple[tuple[Any, ...], str] | None = None
         self.of_function()
 
-    def of_function(self) -> str:
-        """32 hex digits, of what the function holds now."""
+    def of_function(self, holdings: Holdings | None = None) -> str:
+        """32 hex digits, of what the function holds now.
+
+        Args:
+            holdings: Gets what may change.
+        """
         if self._whole is not None:
             return self._whole
         parts, settled = _settled_parts(self._function), self._settled
         if parts is not None and settled is not None and _are_same(parts, settled[0]):
             return settled[1]
-        held = Held(self._lasting, self._name, self).root(self._function)
+        held = Held(self._lasting, self._name, self, holdings).root(self._function)
         told = digest(held if self._name is None else join(b"named", [self._name.encode(), held]))
         after = _settled_parts(self._function)  # another thread may have changed what it holds while it was told
         is_settled = parts is not None and after is not None and _are_same(parts, after)
         self._settled = (parts, told) if parts is not None and is_settled else None
         return told
 
-    def of_arguments(self, arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+    def of_arguments(
+        self, arguments: Mapping[str, Any], defaults: Mapping[str, Any], holdings: Holdings | None = None
+    ) -> str:
         """32 hex digits, the same for equal arguments, however they were passed.
 
         Args:
             arguments: All of a call's, by name.
             defaults: The function's own; where no value tells one of them, the function's identity does.
+            holdings: Gets what may change of a method's instance.
 
         Raises:
             Untold: If no value tells an argument.
@@ -74,7 +82,7 @@ class Identity:
         for place, (name, value) in enumerate(arguments.items()):
             try:
                 if place == 0 and name in ("self", "cls"):
-                    told = Held(self._lasting, self._name, self).held(value, name, None)
+                    told = Held(self._lasting, self._name, self, holdings).held(value, name, None)
                 else:
                     told = text_of(value) if type(value) is str else Values(self._lasting).value(value, name)
             except Untold as inner:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from outlay import semconv
+from outlay.optimizations.epochs import Holdings
 from outlay.optimizations.stores import Entry
 from outlay.tracing.frame import Frame
 from outlay.tracing.track import Tracker
@@ -25,12 +26,14 @@ class Place:
 
     Attributes:
         stale: An answer whose time is over, to be given where no newer one can be had.
+        holdings: What the function holds, and may change while it is called.
     """
 
-    __slots__ = ("key", "stale")
+    __slots__ = ("holdings", "key", "stale")
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, holdings: Holdings) -> None:
         self.key = key
+        self.holdings = holdings
         self.stale: Entry | None = None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from outlay import _fork, _safely
+from outlay.optimizations.given import check_plain_function, on_the_spot
 from outlay.optimizations.server_api import ServerApi
 
 
@@ -110,6 +111,10 @@ class MatrixSource:
     """
 
     def __init__(self, source: Matrix, reload_s: float, check: Callable[[Iterable[MatrixRow]], None]) -> None:
+        if callable(source):
+            check_plain_function("matrix of a router", source)
+        elif not isinstance(source, (str, PathLike, Iterable)) or isinstance(source, Mapping):
+            raise TypeError(f"matrix is a list of MatrixRow, a file, or a function that gives rows, not {source!r}")
         self._source = source
         self._reload_s = reload_s
         self._check = check
@@ -171,7 +176,10 @@ class MatrixSource:
 
     def _read(self) -> dict[str, MatrixRow]:
         if callable(self._source):
-            rows = tuple(self._source())
+            given = on_the_spot("matrix of a router", self._source())
+            if not isinstance(given, Iterable):
+                raise TypeError(f"matrix of a router gave {given!r}, which is no list of MatrixRow")
+            rows = tuple(given)
         elif isinstance(self._source, (str, PathLike)):
             rows = read_matrix(self._source)
         else:

@@ -7,6 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 
+def _anything(*args: Any, **kwargs: Any) -> None:
+    """Takes what nobody knows the parameters of."""
+
+
 class Parameters:
     """Of one function.
 
@@ -16,7 +20,10 @@ class Parameters:
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._signature = inspect.signature(function)
+        try:
+            self._signature = inspect.signature(function)
+        except ValueError:  # of some that are written in C nobody knows
+            self._signature = inspect.signature(_anything)
         parameters = self._signature.parameters
         self.names = tuple(parameters)
         self.defaults = {name: one.default for name, one in parameters.items() if one.default is not one.empty}

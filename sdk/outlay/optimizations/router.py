@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 from opentelemetry import context as otel_context
 
 from outlay import _safely, semconv
+from outlay.optimizations.given import check_plain_function, number_of, on_the_spot, share_of
 from outlay.optimizations.matrix import MATRIX, Matrix, MatrixRow, MatrixSource
 from outlay.tracing.context import Entered
 
@@ -47,13 +48,24 @@ class Rule:
     reason: str = ""
     explore: bool = True
 
+    def __post_init__(self) -> None:
+        if not (self.task is None or isinstance(self.task, str)):
+            raise TypeError(f"the task of a rule is a text, not {self.task!r}")
+        if self.min_complexity is not None:
+            least = share_of(self.min_complexity)
+            if least is None:
+                raise ValueError(f"min_complexity of a rule is a number of 0–1, not {self.min_complexity!r}")
+            object.__setattr__(self, "min_complexity", least)
+        if self.when is not None:
+            check_plain_function("when of a rule", self.when)
+
     def matches(self, task: str | None, complexity: float | None, facts: Mapping[str, Any]) -> bool:
         """Whether every condition holds."""
         if self.task is not None and self.task != task:
             return False
         if self.min_complexity is not None and (complexity is None or complexity < self.min_complexity):
             return False
-        return self.when is None or bool(self.when(facts))
+        return self.when is None or bool(on_the_spot("when of a rule", self.when(facts)))
 
     def why(self) -> str:
         """The reason in words."""
@@ -131,24 +143,30 @@ class Router(Generic[T]):
         explore: float = 0.0,
         explore_tiers: Sequence[str] | None = None,
     ) -> None:
+        if not isinstance(tiers, Mapping):
+            raise TypeError(f"the tiers of a router are a mapping, name → what to use, not {tiers!r}")
         if not tiers:
             raise ValueError("a router needs at least one tier")
+        if isinstance(rules, Rule) or not all(isinstance(rule, Rule) for rule in rules):
+            raise TypeError(f"the rules of a router are a list of outlay.Rule, not {rules!r}")
         self._tiers = dict(tiers)
         self._rules = tuple(rules)
         if default is None and len(tiers) > 1:
             raise ValueError(f"a router needs default=, its tier when nothing matches: one of {', '.join(tiers)}")
         self._default = default if default is not None else next(iter(tiers))
         self._is_strict = strict
-        self._explored = tuple(self._tiers if explore_tiers is None else explore_tiers)
+        explored = [explore_tiers] if isinstance(explore_tiers, str) else explore_tiers
+        self._explored = tuple(self._tiers if explored is None else explored)
         for tier in (self._default, *(rule.tier for rule in self._rules), *self._explored):
             if tier not in self._tiers:
                 raise ValueError(f"no tier {tier!r}; there are {', '.join(self._tiers)}")
-        if not _is_ratio(explore) or (explore and not self._explored):
+        share, every_s = share_of(explore), number_of(reload_s)
+        if share is None or (share and not self._explored):
             raise ValueError(f"explore is a share of 0–1 and needs tiers to draw from, not {explore!r}")
-        if not reload_s >= 0:
-            raise ValueError(f"reload_s must be at least 0, not {reload_s!r}")
-        self._explore = float(explore)
-        self._matrix = MatrixSource(matrix, reload_s, self._check_matrix)
+        if every_s is None or every_s < 0:
+            raise ValueError(f"reload_s must be a number of at least 0, not {reload_s!r}")
+        self._explore = share
+        self._matrix = MatrixSource(matrix, every_s, self._check_matrix)
 
     def reload(self) -> None:
         """Read the matrix again now, from its file or function.
@@ -191,9 +209,10 @@ class Router(Generic[T]):
         unknown = ""
         if task is not None and not isinstance(task, str):
             task = str(task)
-        if complexity is not None and not _is_ratio(complexity):
-            unknown = self._doubt(f"complexity is a number of 0–1, not {complexity!r}")
-            complexity = None
+        if complexity is not None:
+            given, complexity = complexity, share_of(complexity)
+            if complexity is None:
+                unknown = self._doubt(f"complexity is a number of 0–1, not {given!r}")
         every = {"task": task, "complexity": complexity, **facts}
         for rule in self._rules:
             if _matches(rule, task, complexity, every):
@@ -230,10 +249,6 @@ class Router(Generic[T]):
             f"router {problem}", "router: %s; without another rule the default, %s, holds", problem, self._default
         )
         return problem
-
-
-def _is_ratio(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _matches(rule: Rule, task: str | None, complexity: float | None, facts: Mapping[str, Any]) -> bool:

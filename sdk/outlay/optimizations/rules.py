@@ -8,7 +8,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from outlay import semconv
+from outlay import _names, semconv
+from outlay.optimizations.given import check_plain_function, number_of, on_the_spot
 from outlay.tracing.context import current_scope
 
 # Reasons to stop that leave an answer unfinished, or without one: OpenAI's, Anthropic's, Gemini's, Bedrock's, Cohere's.
@@ -82,11 +83,14 @@ class Rules:
         Raises:
             TypeError: If `when` is no function, or `scope` holds anything but names of tags.
         """
-        if when is not None and not callable(when):
-            raise TypeError(f"{what}: when must be a function of the answer, not {when!r}")
-        names = (scope,) if isinstance(scope, str) else tuple(scope)
+        if when is not None:
+            check_plain_function(f"{what}: when", when)
+        names = (scope,) if isinstance(scope, str) else tuple(scope) if isinstance(scope, Iterable) else (scope,)
         if not all(isinstance(name, str) and name for name in names):
             raise TypeError(f"{what}: scope must be names of tags, such as customer, not {scope!r}")
+        _names.check(names, f"{what}: scope")
+        if not (version is None or isinstance(version, str) or number_of(version) is not None):
+            raise TypeError(f"{what}: version must be a text or a number, not {version!r}")
         return cls(when, "" if version is None else str(version), names)
 
     def prefix(self) -> str:
@@ -114,7 +118,7 @@ class Rules:
             used: Attributes of the calls that it took.
         """
         if self.when is not None:
-            return "" if self.when(value) else "when"
+            return "" if on_the_spot("when", self.when(value)) else "when"
         for attributes in used:
             temperature = attributes.get(semconv.REQUEST_TEMPERATURE)
             if isinstance(temperature, (int, float)) and temperature > 0:

@@ -16,6 +16,8 @@ from outlay import _safely
 from outlay._kinds import is_async
 from outlay.optimizations.checks import check_function, check_limits, check_name
 from outlay.optimizations.copies import copied
+from outlay.optimizations.epochs import Holdings
+from outlay.optimizations.given import share_of
 from outlay.optimizations.learning import Judged, LearnedThreshold
 from outlay.optimizations.lookup import Found, Place
 from outlay.optimizations.pause import Pause
@@ -83,11 +85,12 @@ class SemanticCache:
     ) -> None:
         if not callable(embed):
             raise TypeError(f"embed must be a function from text to vector, not {embed!r}")
-        if not 0 < threshold <= 1:
-            raise ValueError(f"threshold must be above 0 and at most 1, not {threshold!r}")
+        least = share_of(threshold)
+        if not least:
+            raise ValueError(f"threshold must be a number above 0 and at most 1, not {threshold!r}")
         check_limits(ttl_s, max_entries, max_wait_s)
         self._embed: Callable[[str], Any] = embed
-        self._threshold = threshold
+        self._threshold = least
         self._ttl_s = ttl_s
         if not callable(same):
             raise TypeError(f"same must be a function of two answers, not {same!r}")
@@ -161,8 +164,8 @@ class _Question(Place):
 
     __slots__ = ("scope", "shadowed", "text", "vector")
 
-    def __init__(self, text: str, scope: str) -> None:
-        super().__init__(f"{scope} {text}")
+    def __init__(self, text: str, scope: str, holdings: Holdings) -> None:
+        super().__init__(f"{scope} {text}", holdings)
         self.text = text
         self.scope = scope
         self.vector: list[float] | None = None
@@ -194,9 +197,10 @@ class _Semantic(Wrapped):
         text = rest[self._text]
         if isinstance(text, str):
             del rest[self._text]  # else what its text does not say tells it apart, too
-        asked = self._identity.of_arguments(rest, self._parameters.defaults)
-        scope = f"{self._name}:{self._identity.of_function()}:{self._rules.prefix()}{asked}"
-        return _Question(text if isinstance(text, str) else str(text), scope)
+        holdings: Holdings = []
+        asked = self._identity.of_arguments(rest, self._parameters.defaults, holdings)
+        scope = f"{self._name}:{self._identity.of_function(holdings)}:{self._rules.prefix()}{asked}"
+        return _Question(text if isinstance(text, str) else str(text), scope, holdings)
 
     def ready(self, place: _Question, awaits: bool) -> Generator[Any, Any, None]:
         if place.vector is not None or self._cache._embedder.is_on:

@@ -16,6 +16,7 @@ from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
+from outlay.optimizations.layout import is_opaque, state
 from outlay.optimizations.which import Untold, join, which
 
 BY_REPR = frozenset({bool, int, float, complex, type(None), type(...), date, timedelta, Decimal, Fraction, UUID, range})
@@ -32,11 +33,7 @@ _BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (frozenset, lambda value: frozenset(frozenset.__iter__(value))),
 )
 
-_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
-
 _MAX_PARTS = 20_000
-
-_POINTER = 8 if sys.maxsize > 2**32 else 4
 
 
 def digest(told: bytes) -> str:
@@ -120,7 +117,10 @@ class Values:
         if isinstance(value, PurePath):
             return join(b"path", [kind.__name__.encode(), os.fsencode(str(value))])
         if kind.__module__ == "numpy" and hasattr(value, "tobytes") and not value.dtype.hasobject:
-            return join(b"numpy", [repr((value.dtype.str, value.shape)).encode(), value.tobytes()])
+            kind_of = (
+                value.dtype.str if value.dtype.names is None else repr(value.dtype)
+            )  # with the names of its fields
+            return join(b"numpy", [repr((kind_of, value.shape)).encode(), value.tobytes()])
         return self._instance(value, kind, where)
 
     def _instance(self, value: Any, kind: type, where: str) -> bytes:
@@ -130,7 +130,7 @@ class Values:
                 parts.append(self.value(plain(value), where))
                 break
         else:
-            if _is_opaque(kind):
+            if is_opaque(kind):
                 raise Untold(where, value)
         return join(b"instance", [*parts, *self._attributes(state(value, kind), kind, where)])
 
@@ -220,41 +220,3 @@ def _code(code: types.CodeType) -> bytes:
         told = hashlib.blake2b(join(b"code", [code.co_code, *names, *consts]), digest_size=16).digest()
         found = _codes[id(code)] = (code, told)
     return found[1]
-
-
-def _is_opaque(kind: type) -> bool:
-    """Whether instances have a state that Python's attributes do not show: as pickle finds out.
-
-    Two checks of CPython's: `copyreg._reduce_ex` looks for the last base that is written in C, `object_getstate`
-    compares the size of an instance with that of its known parts.
-    """
-    if kind is object:
-        return True  # a mark, told apart by nothing but which one it is
-    for base in kind.__mro__:
-        if base is object:
-            continue
-        new = base.__dict__.get("__new__")
-        if not base.__flags__ & _HEAP_TYPE or isinstance(new, types.BuiltinFunctionType):
-            return True
-    known = object.__basicsize__ + _POINTER * sum(
-        isinstance(part, types.MemberDescriptorType) for base in kind.__mro__ for part in vars(base).values()
-    )
-    known += _POINTER * ((kind.__dictoffset__ > 0) + (kind.__weakrefoffset__ > 0))
-    return kind.__basicsize__ > known
-
-
-def state(value: Any, kind: type) -> dict[str, Any]:
-    """Attributes of an instance, those in slots too."""
-    found: dict[str, Any] = {}
-    for base in kind.__mro__:
-        for name, part in vars(base).items():
-            if isinstance(part, types.MemberDescriptorType):
-                try:
-                    found[f"{base.__qualname__}.{name}"] = part.__get__(value, kind)
-                except AttributeError:
-                    continue
-    try:
-        found |= object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        pass
-    return found

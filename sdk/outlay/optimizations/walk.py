@@ -8,8 +8,48 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any
+
+
+class Stopped(Exception):
+    """A StopIteration of the application on its way through a walk, which it would otherwise end.
+
+    Attributes:
+        stop: The application's own.
+    """
+
+    def __init__(self, stop: StopIteration) -> None:
+        super().__init__()
+        self.stop = stop
+
+
+def called(function: Callable[..., Any], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
+    """What a function of the application gives, inside of a walk.
+
+    Raises:
+        Stopped: Where it raises StopIteration.
+    """
+    try:
+        return function(*args, **(kwargs or {}))
+    except StopIteration as stop:
+        raise Stopped(stop) from None
+
+
+def own(error: BaseException) -> BaseException:
+    """The application's own exception."""
+    return error.stop if isinstance(error, Stopped) else error
+
+
+def begun(walk: Generator[Any, Any, Any]) -> tuple[Any, bool]:
+    """What a walk returns, and True; or what it hands out first, to be awaited, and False."""
+    try:
+        return next(walk), False
+    except StopIteration as end:
+        return end.value, True
+    except Stopped as stopped:
+        stop = stopped.stop
+    raise stop
 
 
 async def driven(walk: Generator[Any, Any, Any], first: Awaitable[Any] | None = None) -> Any:
@@ -29,8 +69,11 @@ async def driven(walk: Generator[Any, Any, Any], first: Awaitable[Any] | None = 
             else:
                 step = functools.partial(walk.send, value)
             waits = step()
-    except StopIteration as stop:
-        return stop.value
+    except StopIteration as end:
+        return end.value
+    except Stopped as stopped:
+        stop = stopped.stop
+    raise stop  # as from any coroutine, a RuntimeError
 
 
 async def ready(value: Any) -> Any:

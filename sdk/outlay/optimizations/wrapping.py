@@ -18,12 +18,13 @@ from outlay import _safely
 from outlay._kinds import is_async, is_read_once, name_of, title_of
 from outlay.optimizations.checks import identity_of
 from outlay.optimizations.copies import copied
+from outlay.optimizations.epochs import epochs
 from outlay.optimizations.lookup import Found, Lookup, Place, hit, miss, used
 from outlay.optimizations.parameters import Parameters
 from outlay.optimizations.rules import Rules, is_bypassed
 from outlay.optimizations.single_flight import Flight, Flights
 from outlay.optimizations.stores import Entry
-from outlay.optimizations.walk import driven, drop, ready
+from outlay.optimizations.walk import begun, called, driven, drop, ready
 from outlay.tracing.call import Call
 
 # Not kept on the functions: what a function has tells it apart in a cache around this one.
@@ -146,12 +147,9 @@ class Wrapped:
         place = self._place(args, kwargs)
         if place is None:
             return self._function(*args, **kwargs)
-        with Lookup(self._title) as lookup:
+        with epochs.under_way(place.holdings), Lookup(self._title) as lookup:
             walk = self._walk(lookup, place, None, args, kwargs, awaits=False)
-            try:
-                next(walk)
-            except StopIteration as stop:
-                value = stop.value
+            value, _ = begun(walk)
             if type(value) is _Begun:
                 self._is_async = True
                 lookup.pause()
@@ -159,47 +157,47 @@ class Wrapped:
             return value
 
     async def _go_on(
-        self, lookup: Lookup, place: Place, begun: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, lookup: Lookup, place: Place, made: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        with lookup.resumed():
-            return await driven(self._walk(lookup, place, begun, args, kwargs, awaits=True))
+        with epochs.under_way(place.holdings), lookup.resumed():
+            return await driven(self._walk(lookup, place, made, args, kwargs, awaits=True))
 
     async def _answer_async(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         place = self._place(args, kwargs)
         if place is None:
             value = self._function(*args, **kwargs)
             return await value if inspect.isawaitable(value) else value
-        with Lookup(self._title) as lookup:
+        with epochs.under_way(place.holdings), Lookup(self._title) as lookup:
             return await driven(self._walk(lookup, place, None, args, kwargs, awaits=True))
 
     def _walk(
-        self, lookup: Lookup, place: Place, begun: Any, args: tuple[Any, ...], kwargs: dict[str, Any], awaits: bool
+        self, lookup: Lookup, place: Place, made: Any, args: tuple[Any, ...], kwargs: dict[str, Any], awaits: bool
     ) -> Generator[Any, Any, Any]:
         """The answer, from the cache, from whoever makes the same call, or from the function.
 
         Args:
-            begun: What the function gave already; None if it was not called.
+            made: What the function gave already; None if it was not called.
             awaits: Whether what is handed out will be awaited; without, nothing is.
         """
         if is_bypassed():
             miss(lookup.frame, self.kind)
             yield from self.ready(place, awaits)
-            return (yield from self._make(lookup, place, None, begun, args, kwargs, awaits))
+            return (yield from self._make(lookup, place, None, made, args, kwargs, awaits))
         if self.looks_first:
             found, _ = yield from self.find(place, awaits)
             if found is not None:
-                return self._hit(lookup, found, begun, awaits)
+                return self._hit(lookup, found, made, awaits)
         miss(lookup.frame, self.kind)
         if not self.joins:
-            return (yield from self._look(lookup, place, None, begun, args, kwargs, awaits))
+            return (yield from self._look(lookup, place, None, made, args, kwargs, awaits))
         flights = self._flights
         flight, leads = (yield flights.aenter(place.key)) if awaits else flights.enter(place.key)
         if flight is None:
-            return (yield from self._look(lookup, place, None, begun, args, kwargs, awaits))
+            return (yield from self._look(lookup, place, None, made, args, kwargs, awaits))
         if leads:
             with flights.lead(place.key, flight):
-                return (yield from self._look(lookup, place, flight, begun, args, kwargs, awaits))
-        drop(begun)
+                return (yield from self._look(lookup, place, flight, made, args, kwargs, awaits))
+        drop(made)
         return self._hit(lookup, flight.answer(), None, awaits)
 
     def _look(
@@ -207,7 +205,7 @@ class Wrapped:
         lookup: Lookup,
         place: Place,
         flight: Flight | None,
-        begun: Any,
+        made: Any,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         awaits: bool,
@@ -217,23 +215,23 @@ class Wrapped:
         if found is not None:
             if flight is not None:
                 flight.land(found)
-            return self._hit(lookup, found, begun, awaits)
+            return self._hit(lookup, found, made, awaits)
         miss(lookup.frame, self.kind, similarity)
-        return (yield from self._make(lookup, place, flight, begun, args, kwargs, awaits))
+        return (yield from self._make(lookup, place, flight, made, args, kwargs, awaits))
 
     def _make(
         self,
         lookup: Lookup,
         place: Place,
         flight: Flight | None,
-        begun: Any,
+        made: Any,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         awaits: bool,
     ) -> Generator[Any, Any, Any]:
         """What the function gives; it is kept, and those who wait for the flight have it, too."""
         try:
-            value = self._function(*args, **kwargs) if begun is None else begun
+            value = called(self._function, args, kwargs) if made is None else made
             if inspect.isawaitable(value):
                 if not awaits:
                     return _Begun(value)
@@ -282,8 +280,8 @@ class Wrapped:
             entry.facts["awaited"] = True
         return entry
 
-    def _hit(self, lookup: Lookup, found: Found, begun: Any, awaits: bool) -> Any:
-        drop(begun)
+    def _hit(self, lookup: Lookup, found: Found, made: Any, awaits: bool) -> Any:
+        drop(made)
         entry = found.entry
         hit(lookup.frame, self.kind, entry, found.similarity)
         value = copied(entry.value, self._name)

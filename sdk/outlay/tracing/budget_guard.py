@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, cast
 
 from outlay import _fork, _safely
+from outlay._kinds import is_async
 from outlay.errors import OutlayError
 from outlay.export.sender import unseen
 from outlay.tracing.context import current_scope
@@ -63,6 +64,8 @@ class BudgetGuard:
     def __init__(self, scope: str | Scope, on_over: Callable[[BudgetState], Any] | None, refresh_s: float) -> None:
         self._name = scope if isinstance(scope, str) else ""
         self._scope = None if isinstance(scope, str) else _plain(scope)
+        if on_over is not None and (not callable(on_over) or is_async(on_over)):
+            raise TypeError(f"on_over is called on the spot: it must be a plain function, not {on_over!r}")
         self._on_over = on_over
         self._refresh_s = max(refresh_s, LEAST_REFRESH_S)
         self._heard: tuple[float, tuple[str, str] | None] | None = None  # when, and what is over; read as a whole

@@ -6,6 +6,7 @@ the past, and call `flush()` before the queue is full, which is what makes the p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -189,6 +190,11 @@ def score(
             _safely.warn("score", "score(%r) has no call to belong to: give call= or trace_id=", name)
             return
         trace_number, span_number = target.trace, target.span
+    number = None if value is None else float(value)
+    if number is None and label is None:
+        raise ValueError(f"score {name!r} has neither a value nor a label")
+    if number is not None and not math.isfinite(number):
+        raise ValueError(f"score {name!r} is a finite number, not {value!r}")
     from outlay.export.encode import Score
 
     client.pipeline.put_score(
@@ -196,7 +202,7 @@ def score(
             trace_number,
             span_number,
             str(name),
-            None if value is None else float(value),
+            number,
             None if label is None else str(label),
             None if explanation is None else str(explanation),
             to_ns(at) if at is not None else client.now_ns(),

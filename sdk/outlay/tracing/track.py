@@ -114,6 +114,11 @@ class Tracker:
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         if isinstance(function, (classmethod, staticmethod)):
             return cast(Callable[P, R], type(function)(self(function.__func__)))
+        if not callable(function) or isinstance(function, type):
+            kind = f"the class {function.__name__}" if isinstance(function, type) else repr(function)
+            raise TypeError(
+                f"track decorates functions, not {kind}: decorate its methods, or the function inside of it"
+            )
         named = function.func if isinstance(function, functools.partial) else function
         name = self._name or getattr(named, "__qualname__", type(named).__qualname__).replace(".<locals>", "")
 
@@ -235,6 +240,8 @@ def track(
     """
     if callable(function) or isinstance(function, classmethod):
         return Tracker(None, {}, False, None, None)(function)
+    if not (function is None or isinstance(function, str)):
+        raise TypeError(f"track takes a function, or a name for the span, not {function!r}")
     if facts:
         _names.check(facts, "track", _names.FACTS)
     try:
