@@ -108,7 +108,7 @@ def test_every_migration_says_how_its_rows_lie_on_a_cluster() -> None:
     placed = placements([MIGRATIONS, *(text for _, _, text in _files())])
     assert placed["calls"] == Placement("spread", "cityHash64(trace_id)")
     assert placed["response_ids"] == Placement("spread", "key")
-    assert {name for name, one in placed.items() if one.kind == "entry"} == {"otlp_in"}
+    assert {name for name, one in placed.items() if one.kind == "entry"} == {"otlp_in", "span_rows"}
     for name in ("ingest_keys", "sessions", "prices", "budgets", "notifications", "leases", "schema_migrations"):
         assert placed[name] == Placement("everywhere"), name
     for name in ("dirty_hours", "rolled_hours", "spend_hourly", "settle_progress"):

@@ -6,8 +6,9 @@ import hashlib
 import json
 from typing import Any
 
-from outlay_collector.otlp.repair import plain, value_text
+from outlay_collector.otlp.repair import plain
 from outlay_collector.otlp.schema import message
+from outlay_collector.otlp.texts import value_text
 from outlay_collector.otlp.validate import GENAI_EVENT, LATEST_NS, event_name
 from outlay_collector.spool.segments import Record
 

@@ -7,13 +7,11 @@ Bytes that are not UTF-8 are replaced, and the span says so in its flags.
 from __future__ import annotations
 
 import base64
-import json
 import math
 from typing import Any
 
 from outlay_collector.otlp.schema import OWN_FIELDS, message
-
-NESTED = ("array_value", "kvlist_value")
+from outlay_collector.otlp.texts import NESTED, json_text, text
 
 
 def repaired(request: Any) -> tuple[bytes, str]:
@@ -54,11 +52,6 @@ def repaired_logs(request: Any) -> bytes:
     return bytes(request.SerializeToString())
 
 
-def json_text(value: Any) -> str:
-    """An AnyValue as the JSON text that the view `otlp_to_spans` makes of it."""
-    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
-
-
 def plain(value: Any) -> Any:
     """An AnyValue (strict or lenient) as plain Python: str, int, bool, float or its name, list, dict, None."""
     kind = value.WhichOneof("value")
@@ -67,24 +60,13 @@ def plain(value: Any) -> Any:
     if kind == "array_value":
         return [plain(item) for item in value.array_value.values]
     if kind == "kvlist_value":
-        return {_text(pair.key): plain(pair.value) for pair in value.kvlist_value.values}
+        return {text(pair.key): plain(pair.value) for pair in value.kvlist_value.values}
     got = getattr(value, kind)
     if kind == "bytes_value":
         return base64.b64encode(got).decode()
     if kind == "double_value":
         return _number(got)
-    return _text(got) if kind == "string_value" else got
-
-
-def value_text(value: Any) -> str:
-    """An AnyValue as `attributes` holds it: strings as they are, arrays and key-value lists as JSON."""
-    kind = value.WhichOneof("value")
-    if kind in NESTED:
-        return json_text(value)
-    got = plain(value)
-    if isinstance(got, bool):
-        return "true" if got else "false"
-    return "" if got is None else str(got)
+    return text(got) if kind == "string_value" else got
 
 
 def _number(number: float) -> float | int | str:
@@ -117,15 +99,11 @@ def _texts(owner: Any, *names: str) -> bool:
     bad = False
     for name in names:
         raw = getattr(owner, name)
-        text = _text(raw)
-        if text.encode() != raw:
-            setattr(owner, name, text.encode())
+        good = text(raw).encode()
+        if good != raw:
+            setattr(owner, name, good)
             bad = True
     return bad
-
-
-def _text(raw: Any) -> str:
-    return raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
 
 
 def _is_utf8(value: Any) -> bool:
@@ -133,5 +111,5 @@ def _is_utf8(value: Any) -> bool:
     if kind == "array_value":
         return all(_is_utf8(item) for item in value.array_value.values)
     if kind == "kvlist_value":
-        return all(_text(pair.key).encode() == pair.key and _is_utf8(pair.value) for pair in value.kvlist_value.values)
-    return kind != "string_value" or bool(_text(value.string_value).encode() == value.string_value)
+        return all(text(pair.key).encode() == pair.key and _is_utf8(pair.value) for pair in value.kvlist_value.values)
+    return kind != "string_value" or bool(text(value.string_value).encode() == value.string_value)
