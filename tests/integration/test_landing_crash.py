@@ -101,8 +101,8 @@ def test_a_body_that_clickhouse_cannot_take_is_found_and_set_aside_alone(store: 
         assert {row["span_id"] for row in made.spans()} == {one.span_id.hex() for one in good}
         ledger = made.ledger()
         assert (ledger["stored"], ledger["quarantined"], ledger["duplicate"]) == (40, 2, 0)
-        assert len(list(made.spool.dead.glob("*.rec"))) == 1
-        assert "Code" in next(made.spool.dead.glob("*.txt")).read_text()
+        assert len(list(made.spool.quarantine.path.glob("*.rec"))) == 1
+        assert "Code" in next(made.spool.quarantine.path.glob("*.txt")).read_text()
         made.send(body(good[:3]))
         made.load()
         assert made.ledger()["duplicate"] == 3

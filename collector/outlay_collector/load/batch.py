@@ -146,7 +146,7 @@ class Batch:
             self.writer.load("otlp_in", b"\x00", fmt=LOAD_FORMAT, settings=LOAD_SETTINGS)
         except StoreError as broken:
             raise StoreError(str(broken), code=broken.code, retryable=True) from exc
-        self.spool.set_aside(record, f"{exc.code}: {exc}\n"[:4000])
+        self.spool.quarantine.set_aside(record, f"{exc.code}: {exc}\n"[:4000])
         self.dead.append(record)
         logger.warning("a body of %d spans was set aside (ClickHouse code %d)", record.spans, exc.code)
 
@@ -155,7 +155,7 @@ class Batch:
         dead = {record.body_id for record in self.dead}
         for record in self.records:
             if record.body_id not in dead:
-                self.spool.take_back(record)
+                self.spool.quarantine.take_back(record)
 
     def _insert_logs(self, records: Sequence[Record]) -> int:
         events: list[dict[str, Any]] = []

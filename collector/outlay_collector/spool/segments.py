@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import secrets
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -96,6 +97,26 @@ class Segment:
     def full(self) -> bool:
         taken = self.counts.spans + self.counts.logs
         return self.size >= SEGMENT_BYTES or taken >= SEGMENT_SPANS or self.raw_bytes >= SEGMENT_RAW_BYTES
+
+
+def create(segment: Segment) -> int:
+    """Make an empty segment's file, durably; returns the descriptor that writes to it."""
+    fd = os.open(segment.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    sync_directory(segment.path.parent)
+    return fd
+
+
+def identity(directory: Path) -> str:
+    """An id of a spool's directory, made when it is first opened."""
+    path = directory / "id"
+    try:
+        known = path.read_text().strip()
+    except FileNotFoundError:
+        known = ""
+    if not known:
+        known = secrets.token_hex(4)
+        write_durably(path, known.encode())
+    return known
 
 
 def recover(directory: Path, dead: Path) -> list[Segment]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
 import shutil
 import threading
 import time
@@ -22,20 +21,13 @@ from pathlib import Path
 
 from outlay_collector.cadence import Waiting
 from outlay_collector.spool.counts import Counts, Snapshot
-from outlay_collector.spool.segments import (
-    Record,
-    Segment,
-    read_records,
-    recover,
-    sync_directory,
-    write_at,
-    write_durably,
-)
+from outlay_collector.spool.quarantine import Quarantine
+from outlay_collector.spool.segments import Record, Segment, create, identity, read_records, recover, write_at
+from outlay_collector.spool.warm import WarmBodies
 
 logger = logging.getLogger(__name__)
 
 WAITING_BYTES = 64 << 20
-WARM_BYTES = 64 << 20
 FREE_RATIO, FREE_BYTES = 0.05, 1 << 30
 RETRY_AFTER_S = 5
 
@@ -63,26 +55,25 @@ class Spool:
         """Open or create the spool at `path`.
 
         Args:
-            path: Its directory, mode 0700; `dead/` below it holds what ClickHouse could not take.
+            path: Its directory, mode 0700; `dead/` below it is the quarantine.
             quota_bytes: Size beyond which `append` raises `SpoolFull`.
         """
         self.path = path
-        self.dead = path / "dead"
         self.quota_bytes = quota_bytes
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.dead.mkdir(exist_ok=True, mode=0o700)
-        self.name = f"outlay-{self._identity()}"
+        self.quarantine = Quarantine(path / "dead")
+        self.name = f"outlay-{identity(path)}"
+        """An emptied spool is another collector in the ledger."""
         self._changed = threading.Condition()
         self._io = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
-        self._warm: dict[str, bytes] = {}
-        self._warm_bytes = 0
+        self._warm = WarmBodies()
         self._closed = False
         self._totals = Snapshot()
-        self._sealed = recover(path, self.dead)
+        self._sealed = recover(path, self.quarantine.path)
         self._open = self._new_segment(self._sealed[-1].number + 1 if self._sealed else 1)
-        self._fd = self._create(self._open)
+        self._fd = create(self._open)
         self._thread = threading.Thread(target=self._write_loop, name="outlay-spool", daemon=True)
         self._thread.start()
 
@@ -168,7 +159,7 @@ class Spool:
             with self._changed:
                 for item in group:
                     self._open.add(item.record, len(item.packed))
-                    self._keep_warm(item)
+                    self._warm.keep(item.record, item.raw)
                 self._changed.notify_all()
             if self._open.full():
                 self._roll()
@@ -178,16 +169,10 @@ class Spool:
         if usage.free - size < min(usage.total * FREE_RATIO, FREE_BYTES):
             raise OSError(28, "the disk is nearly full")
 
-    def _keep_warm(self, item: _Waiting) -> None:
-        if item.raw is None or self._warm_bytes + len(item.raw) > WARM_BYTES:
-            return
-        self._warm[item.record.body_id] = item.raw
-        self._warm_bytes += len(item.raw)
-
     def _roll(self) -> None:
         """Close the open segment for good and begin the next; the caller holds `_io`."""
         following = self._new_segment(self._open.number + 1)
-        fd = self._create(following)
+        fd = create(following)
         old_fd, old = self._fd, self._open
         with self._changed:
             self._fd, self._open = fd, following
@@ -222,10 +207,7 @@ class Spool:
 
     def warm(self, body_id: str) -> bytes | None:
         """The unpacked body, if it is still in memory; it is given away once."""
-        with self._changed:
-            raw = self._warm.pop(body_id, None)
-            self._warm_bytes -= len(raw or b"")
-            return raw
+        return self._warm.take(body_id)
 
     def finish(self, segment: Segment, totals: Snapshot) -> None:
         """Remove a loaded segment; `totals` are the ledger's figures that now hold for this collector."""
@@ -234,16 +216,6 @@ class Spool:
             self._totals = totals
         segment.path.unlink(missing_ok=True)
         segment.path.with_suffix(".known").unlink(missing_ok=True)
-
-    def set_aside(self, record: Record, reason: str) -> None:
-        """Keep a body that ClickHouse cannot take in `dead/`, durably: its segment goes once the batch is loaded."""
-        write_durably(self.dead / f"{record.body_id}.txt", reason.encode())
-        write_durably(self.dead / f"{record.body_id}.rec", record.pack())
-
-    def take_back(self, record: Record) -> None:
-        """Forget that a body was set aside, if it was."""
-        for suffix in (".rec", ".txt"):
-            (self.dead / (record.body_id + suffix)).unlink(missing_ok=True)
 
     def resume(self, totals: Snapshot) -> None:
         """Start from the ledger's figures: segments that are in them already were loaded before a crash, and go."""
@@ -255,7 +227,7 @@ class Spool:
                 stale = self._open
                 self._open = self._new_segment(totals.segment + 1)
                 os.close(self._fd)
-                self._fd = self._create(self._open)
+                self._fd = create(self._open)
                 stale.path.unlink(missing_ok=True)
         for segment in done:
             self.finish(segment, totals)
@@ -309,22 +281,5 @@ class Spool:
     def _bytes(self) -> int:
         return self._open.size + sum(one.size for one in self._sealed)
 
-    def _identity(self) -> str:
-        """An id of this directory, so that an emptied spool is another collector in the ledger."""
-        path = self.path / "id"
-        try:
-            known = path.read_text().strip()
-        except FileNotFoundError:
-            known = ""
-        if not known:
-            known = secrets.token_hex(4)
-            write_durably(path, known.encode())
-        return known
-
     def _new_segment(self, number: int) -> Segment:
         return Segment(number, self.path / f"{number:012d}.seg")
-
-    def _create(self, segment: Segment) -> int:
-        fd = os.open(segment.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        sync_directory(self.path)
-        return fd

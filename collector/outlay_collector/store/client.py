@@ -12,13 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, wait
-from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from outlay.errors import ConfigError, StoreError
+from outlay.errors import StoreError
 from outlay_collector.store.asking import LEFT, current_asker, named
+from outlay_collector.store.cells import SHARDS, Cells, cells_of
 from outlay_collector.store.connect import connect, rows_of, run
 from outlay_collector.store.dsn import Dsn, on_cluster, quote
 from outlay_collector.store.heartbeat import Heartbeat
@@ -33,10 +33,6 @@ END = "KILL QUERY$on_cluster WHERE position(query, reverse({backward:String})) >
 END_AGAIN_S = 0.1
 END_ON_CLUSTER_AGAIN_S = 1.0  # each time every node is told
 REPLICATED = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE 'Replicated%'"
-SHARDS = (
-    "SELECT cluster, max(shard_num) AS shards, maxIf(shard_num, is_local) AS own "
-    "FROM system.clusters GROUP BY cluster ORDER BY cluster"
-)
 READERS = 4
 READ_S = 40.0  # with the wait for one of the readers
 HEARTBEAT_S = 10
@@ -50,15 +46,6 @@ READ_LIMITS: dict[str, Any] = {
     "max_result_rows": 1_000_000,
     "use_query_condition_cache": 0,
 }
-
-
-@dataclass(frozen=True)
-class Cells:
-    """How a cluster's rows lie: `count` shards, each a cell that settles its own traces."""
-
-    count: int = 1
-    own: int = 0
-    """Which of them the node belongs to that this process is connected to, from 1; 0 where that is not known."""
 
 
 class Store:
@@ -283,20 +270,12 @@ def open_store(dsn: str) -> Store:
     cells = Cells()
     try:
         if parsed.cluster:
-            cells = _cells(parsed, rows_of(run(client.query, SHARDS)))
+            cells = cells_of(parsed, rows_of(run(client.query, SHARDS)))
         for database in (parsed.database, parsed.database_across)[: 1 if cells.count == 1 else 2]:
             run(client.command, f"CREATE DATABASE IF NOT EXISTS {quote(database)}{on_cluster(parsed.cluster)}")
     finally:
         client.close()
     return Store(parsed, cells)
-
-
-def _cells(dsn: Dsn, clusters: Sequence[Row]) -> Cells:
-    for row in clusters:
-        if row["cluster"] == dsn.cluster:
-            return Cells(row["shards"], row["own"])
-    known = ", ".join(row["cluster"] for row in clusters) or "none"
-    raise ConfigError(f"store DSN {dsn.shown!r}: the server knows no cluster {dsn.cluster!r}, but: {known}")
 
 
 def _always() -> None:

@@ -115,7 +115,7 @@ def test_a_flipped_bit_ends_the_segment_there_and_the_rest_is_kept_aside(path: P
     file.write_bytes(bytes(data))
     second = open_spool(path)
     assert [one.body_id for one in drain(second)] == ["b1"]
-    assert [data.endswith(one.read_bytes()) for one in second.dead.glob("*.cut")] == [True]
+    assert [data.endswith(one.read_bytes()) for one in second.quarantine.path.glob("*.cut")] == [True]
     second.close()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from outlay_web.pages.traces import call_text, kind_of, why
+from outlay_web.pages.trace_lines import call_text, kind_of, why
 
 
 def span(*calls: dict[str, Any], **fields: Any) -> dict[str, Any]:

@@ -1,14 +1,10 @@
-"""Ask Outlay's API: a running server, or the same application in this process when no server holds the data.
-
-Both ways give the same bytes, so a command and the API cannot differ.
-"""
+"""Ask Outlay's API: what a command asks, and what it makes of the answer. `transport` finds who answers."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -20,22 +16,15 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import click
 
-from outlay.errors import ConfigError, OutlayError
+from outlay.errors import OutlayError
 from outlay_web.cli.show import print_table
-from outlay_web.server.lock import DataHeld, holder_of
+from outlay_web.cli.transport import Transport
 
 if TYPE_CHECKING:
-    from outlay_web.cli.inprocess import Answered
-    from outlay_web.config import Config, Settings
-    from outlay_web.server.application import Application
+    from outlay_web.config import Settings
 
 API = "/api/v1"
 
-TIMEOUT_S = 120.0  # to be reached, and for an answer
-WORK_S = 3600.0  # for what is to be done: bills that providers make wait for, prices of millions of calls
-WAIT_S = 60.0  # for another command that holds the data
-LOOK_AGAIN_S = 0.1
-PART_BYTES = 1 << 16
 NOT_UNDERSTOOD = (400, 422)
 NEXT = re.compile(r'<([^>]*)>;\s*rel="next"')
 
@@ -84,19 +73,15 @@ class Ask:
 
         self.common = list(common)
         self.form = form
-        self._key = key
-        self._for_others = for_others
-        self._only_server = only_server
-        self._flags = flags or {}
-        self._config: Config = load_config(flags=flags, file=Path(config_file) if config_file else None)
-        self._application: Application | None = None
+        flags = flags or {}
+        config = load_config(flags=flags, file=Path(config_file) if config_file else None)
+        self._transport = Transport(config, flags, key=key, for_others=for_others, only_server=only_server)
 
     def __enter__(self) -> Ask:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        if self._application is not None:
-            self._application.close()
+        self._transport.close()
 
     def get(self, path: str, **own: Any) -> Any:
         """The JSON answer of a GET."""
@@ -131,7 +116,7 @@ class Ask:
         """
         headers = {"content-type": content_type, "content-encoding": encoding}
         given = {name: value for name, value in headers.items() if value}
-        status, answer, said = self._exchange(method, self._target(path, own or {}), body, given)
+        status, answer, said = self._transport.exchange(method, self._target(path, own or {}), body, given)
         return Reply(self._checked(method, status, answer), _next_cursor(said))
 
     def download(self, path: str, sink: Callable[[bytes], object], **own: Any) -> Mapping[str, str]:
@@ -140,26 +125,13 @@ class Ask:
         Raises:
             OutlayError: As `send`, or if the file breaks off.
         """
-        status, answer, said = self._exchange("GET", self._target(path, own), b"", {}, sink)
+        status, answer, said = self._transport.exchange("GET", self._target(path, own), b"", {}, sink)
         self._checked("GET", status, answer)
         return said
 
     def _target(self, path: str, own: Mapping[str, Any]) -> str:
         pairs = [*self.common, *((key, str(value)) for key, value in own.items() if value is not None)]
         return API + quote(path) + ("?" + urlencode(pairs) if pairs else "")
-
-    def _exchange(
-        self,
-        method: str,
-        target: str,
-        body: bytes,
-        headers: dict[str, str],
-        sink: Callable[[bytes], object] | None = None,
-    ) -> Answered:
-        url = self._url()
-        if url:
-            return self._over_http(url, method, target, body, headers, sink)
-        return self._in_process(method, target, body, headers, sink)
 
     def _checked(self, method: str, status: int, answer: bytes) -> bytes:
         """The body of an answer that is none of an error."""
@@ -208,108 +180,16 @@ class Ask:
 
     @property
     def settings(self) -> Settings:
-        return self._config.settings
+        return self._transport.settings
 
     @property
     def url(self) -> str:
         """The server that is asked, empty where the store is opened here."""
-        return self._url()
+        return self._transport.url
 
     def finish(self) -> None:
         """After changes in this process: let them arrive in the answers before the command ends."""
-        if self._application is not None:
-            self._application.drain()
-
-    def _url(self) -> str:
-        settings = self._config.settings
-        named = self._flags.get("data") or self._flags.get("store_dsn")
-        if self._flags.get("url") or (settings.url and not named):
-            return settings.url
-        holder = holder_of(settings.data) if self._application is None else None
-        return holder.url if holder is not None else ""
-
-    def _over_http(
-        self,
-        url: str,
-        method: str,
-        target: str,
-        body: bytes,
-        headers: dict[str, str],
-        sink: Callable[[bytes], object] | None = None,
-    ) -> Answered:
-        import http.client
-
-        parts = urlsplit(url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
-        settings = self._config.settings
-        key = self._key or settings.api_key or ("" if self._for_others else settings.bootstrap_key)
-        if key:
-            headers = {**headers, "authorization": f"Bearer {key}"}
-        try:
-            connection.connect()
-            if method != "GET":
-                connection.sock.settimeout(WORK_S)
-            connection.request(method, parts.path.rstrip("/") + target, body or None, headers)
-            response = connection.getresponse()
-            while sink is not None and response.status < 400 and (part := response.read(PART_BYTES)):
-                sink(part)
-            return response.status, response.read(), {name.lower(): value for name, value in response.headers.items()}
-        except (OSError, http.client.HTTPException) as exc:
-            raise OutlayError(f"no answer from {url}: {exc}; is `outlay serve` running there?") from exc
-        finally:
-            connection.close()
-
-    def _in_process(
-        self,
-        method: str,
-        target: str,
-        body: bytes,
-        headers: dict[str, str],
-        sink: Callable[[bytes], object] | None = None,
-    ) -> Answered:
-        from outlay_web.cli.inprocess import request
-
-        if self._only_server:
-            raise ConfigError("no server runs that asks for keys; start `outlay serve`, or name it with --url")
-        if self._application is None:
-            settings = self._config.settings
-            if not settings.store_dsn and not (settings.data / "db").is_dir() and method == "GET":
-                raise ConfigError(f"there is no data in {settings.data}; start `outlay serve`, or name --url or --data")
-            try:
-                self._application = self._open()
-            except DataHeld as exc:
-                if not exc.holder.url:
-                    raise
-                return self._over_http(exc.holder.url, method, target, body, headers, sink)  # it has started meanwhile
-            if method != "GET":
-                self._application.open_pipeline()
-        return request(self._application.asgi(), method, target, body, headers, sink)
-
-    def _open(self) -> Application:
-        """Open the store in this process, once whoever holds it is done: commands take seconds.
-
-        Raises:
-            DataHeld: If a server holds it, or another command for longer than `WAIT_S`.
-        """
-        from outlay_web.server.application import Application
-
-        until = time.monotonic() + WAIT_S
-        said = False
-        while True:
-            try:
-                return Application(self._config, command=_command())
-            except DataHeld as exc:
-                if exc.holder.url or time.monotonic() > until:
-                    raise
-                if not said:
-                    said = True
-                    print(f"outlay: waiting for outlay {exc.holder.command} (pid {exc.holder.pid})", file=sys.stderr)
-                time.sleep(LOOK_AGAIN_S)
-
-
-def _command() -> str:
-    return sys.argv[1] if len(sys.argv) > 1 else "command"
+        self._transport.drain()
 
 
 def _parsed(body: bytes) -> Any:

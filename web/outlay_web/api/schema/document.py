@@ -12,7 +12,20 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from outlay_web.api.schema import exports, levers, money, questions, records, server, simulate, unit_costs, watching
+from outlay_web.api.schema import (
+    experiments,
+    exports,
+    money,
+    prompts,
+    quality,
+    questions,
+    records,
+    routing,
+    server,
+    simulate,
+    unit_costs,
+    watching,
+)
 from outlay_web.api.schema.answer import Answer, Answers
 from outlay_web.api.schema.parts import PARTS
 from outlay_web.api.schema.shapes import Schema, part
@@ -23,7 +36,10 @@ ANSWERS: Answers = {
     **unit_costs.ANSWERS,
     **simulate.ANSWERS,
     **exports.ANSWERS,
-    **levers.ANSWERS,
+    **quality.ANSWERS,
+    **experiments.ANSWERS,
+    **routing.ANSWERS,
+    **prompts.ANSWERS,
     **records.ANSWERS,
     **watching.ANSWERS,
     **money.ANSWERS,

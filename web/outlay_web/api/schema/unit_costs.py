@@ -5,8 +5,8 @@ from __future__ import annotations
 from outlay_analytics.questions.showback import KEYS
 from outlay_analytics.questions.unit_costs import PER
 from outlay_web.api.schema.answer import Answer, Answers
-from outlay_web.api.schema.levers import SCORED
 from outlay_web.api.schema.parts import REMAINDER, VALUES
+from outlay_web.api.schema.quality import SCORED
 from outlay_web.api.schema.shapes import (
     COUNT,
     INSTANT,
