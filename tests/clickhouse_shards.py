@@ -21,7 +21,6 @@ for the foreground are refused).
 
 from __future__ import annotations
 
-import json
 import queue
 import re
 import subprocess
@@ -31,18 +30,28 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import chdb
-
 from tests.clickhouse_http import INSERT, RESERVED, ClickHouseHttp
-from tests.clickhouse_wire import Wire
+from tests.clickhouse_nodes import SHARDS, Cluster, Connection, Spread
+from tests.clickhouse_statements import (
+    DATABASE,
+    DDL,
+    DISTRIBUTED,
+    INTO,
+    ON_CLUSTER,
+    READ_ONLY,
+    REPLICATED,
+    TEMPORARY,
+    TOKEN,
+    VIEW,
+    bare,
+    quoted,
+    selected,
+)
 
-SHARDS = (1, 2)
 ROOT = Path(__file__).parents[1]
-CONFIG = "<clickhouse><tcp_port>{port}</tcp_port><remote_servers><two>{shards}</two></remote_servers></clickhouse>"
-SHARD = "<shard><replica><host>127.0.0.1</host><port>{port}</port><compression>0</compression></replica></shard>"
 CLUSTERS = (
     "(SELECT * FROM values('cluster String, shard_num UInt32, replica_num UInt32, is_local UInt8', "
     "('two', 1, 1, {first}), ('two', 2, 1, {second})))"
@@ -53,23 +62,6 @@ TABLES = (
     "if(database = {here}, {shown}, database) AS database) FROM system.tables)"
 )
 COLUMNS = "(SELECT * REPLACE (if(database = {here}, {shown}, database) AS database) FROM system.columns)"
-NAME = r"(?:`[^`]+`|\w+)"
-PLACE = rf"(?:(?P<database>{NAME})\.)?(?P<table>{NAME})"
-ON_CLUSTER = re.compile(r" ON CLUSTER `(?P<name>[^`]+)`")
-DATABASE = re.compile(rf"(?P<verb>CREATE|DROP) DATABASE (?:IF (?:NOT )?EXISTS )?(?P<name>{NAME})")
-DDL = re.compile(
-    r"(?P<verb>CREATE (?:OR REPLACE )?TABLE|CREATE MATERIALIZED VIEW|DROP TABLE|DROP VIEW|ALTER TABLE|TRUNCATE TABLE)"
-    rf"(?P<exists> IF (?:NOT )?EXISTS)? {PLACE}"
-)
-INTO = re.compile(rf"\s*INSERT INTO {PLACE}")
-REPLICATED = re.compile(
-    r"ENGINE = Replicated(?P<engine>\w+)\('/clickhouse/tables/(?P<where>[^/]+)/[^']+', '[^']+'(?:, )?"
-)
-DISTRIBUTED = re.compile(r"Distributed\('two', '(?P<database>\w+)', '(?P<table>\w+)'(?:, (?P<key>.+))?\)$")
-VIEW = re.compile(rf"(?P<head>CREATE MATERIALIZED VIEW .+?) TO {PLACE} AS\b(?P<body>.+)", re.DOTALL)
-TEMPORARY = re.compile(r"CREATE (?:OR REPLACE )?TEMPORARY TABLE (?:IF NOT EXISTS )?(?P<name>\w+)")
-TOKEN = re.compile(r"(?P<skip>\s+|--[^\n]*)|'(?:[^'\\]|\\.|'')*'|`(?:[^`\\]|\\.)*`|\w+|.", re.DOTALL)
-READ_ONLY = re.compile(r"(?:\s|--[^\n]*\n|\()*(SELECT|WITH|SHOW|DESCRIBE|EXPLAIN|EXISTS|KILL)\b", re.IGNORECASE)
 ORDINARY = (
     "SELECT name FROM system.columns WHERE database = '{database}' AND table = '{table}' "
     "AND default_kind NOT IN ('ALIAS', 'MATERIALIZED', 'EPHEMERAL') ORDER BY position"
@@ -78,87 +70,6 @@ ORDINARY = (
 
 def refusal(code: int, name: str, message: str) -> RuntimeError:
     return RuntimeError(f"Code: {code}. DB::Exception: {message}. ({name})")
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A Distributed table: the local database, and what its rows are sharded by, empty where by nothing."""
-
-    local: str
-    key: str
-
-
-@dataclass
-class Cluster:
-    """What the nodes share."""
-
-    folder: Path
-    address: str = ""
-    wire: Wire = field(default_factory=Wire)
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    everywhere: set[tuple[str, str]] = field(default_factory=set)
-    spread: dict[tuple[str, str], Spread] = field(default_factory=dict)
-    passed: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
-    """Tables whose rows a view passes on: to where these are put aside, and the Distributed table they are for."""
-    merged: dict[str, set[str]] = field(default_factory=dict)
-    """Tables of a database that each shard has its own of."""
-    lost: set[int] = field(default_factory=set)
-    judged: dict[tuple[str, str], str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        config = self.folder / "two_shards.xml"
-        shards = SHARD.format(port=self.wire.port) * len(SHARDS)
-        config.write_text(CONFIG.format(port=self.wire.port, shards=shards))
-        self.address = f"{self.folder / 'data'}?config-file={config}"
-
-
-class Connection:
-    """A connection of the engine, which keeps database and settings of a request until another wants others."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.temporary: set[str] = set()
-        self._raw = chdb.connect(cluster.address)
-        self._database = ""
-        self._filtered = 0
-        self._standard: dict[str, str] = {}
-        self._now: dict[str, str] = {}
-
-    def run(self, sql: str, params: dict[str, str] | None = None, fmt: str = "TabSeparated") -> bytes:
-        return bytes(self._raw.query(sql, fmt, params=params or {}).bytes())
-
-    def column(self, sql: str) -> list[str]:
-        return [str(row[0]) for row in json.loads(self.run(sql, fmt="JSONCompact"))["data"]]
-
-    def prepare(self, database: str, settings: dict[str, str]) -> None:
-        """Be as a request wants it: in its database, with its settings and no others."""
-        if database and database != self._database:
-            self.run(f"USE `{database}`")
-            self._database = database
-        for name in settings.keys() - self._standard.keys():
-            self._standard |= {name: self.column(f"SELECT value FROM system.settings WHERE name = {quoted(name)}")[0]}
-        wanted = {name: settings.get(name, standard) for name, standard in self._standard.items()}
-        changed = {name: value for name, value in wanted.items() if self._now.get(name, self._standard[name]) != value}
-        size = sum(len(tables) for tables in self.cluster.merged.values())
-        if self._filtered != size:
-            self._filtered = size
-            changed["additional_table_filters"] = self._filters()
-        if changed:
-            self.run("SET " + ", ".join(f"{name} = {quoted(value)}" for name, value in changed.items()))
-        self._now = wanted
-
-    def close(self) -> None:
-        self._raw.close()
-
-    def _filters(self) -> str:
-        """Each shard is shown its half of what the Merge tables have."""
-        half = "_database = concat('{0}_', toString(shardNum()))"
-        pairs = [
-            f"{quoted(f'{database}_both.{table}')}: {quoted(half.format(database))}"
-            for database, tables in self.cluster.merged.items()
-            for table in sorted(tables)
-        ]
-        return "{" + ", ".join(pairs) + "}"
 
 
 class ClickHouseShard(ClickHouseHttp):
@@ -387,25 +298,6 @@ class ClickHouseShard(ClickHouseHttp):
             finally:
                 connection.run("SET prefer_localhost_replica = 1")
             return next((text[:300] for text in sent if any(re.search(rf"\b{name}\b", text) for name in lacking)), "")
-
-
-def selected(sql: str) -> str:
-    """The SELECT in a statement."""
-    depth = 0
-    for found in TOKEN.finditer(sql):
-        token = found.group()
-        depth += (token == "(") - (token == ")")
-        if depth == 0 and token.upper() in ("SELECT", "WITH"):
-            return sql[found.start() :]
-    return "SELECT 1"
-
-
-def bare(name: str) -> str:
-    return name.strip("`")
-
-
-def quoted(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 @dataclass(frozen=True)

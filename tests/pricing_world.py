@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from hypothesis import strategies as st
+
 from outlay_collector.prices.book import PriceBook
+from outlay_collector.prices.overrides import parse_overrides
 from outlay_collector.prices.reckon import COUNTS, Asked
+from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 
 TABLE = """
@@ -22,6 +26,39 @@ TABLE = """
     reasoning_tokens Nullable(UInt64), other_usage Map(LowCardinality(String), UInt64), state_hint String
 """
 NOW = datetime(2026, 11, 3, 14, tzinfo=UTC)
+USAGE = st.fixed_dictionaries(
+    {
+        "input_tokens": st.integers(0, 600_000),
+        "cache_read_tokens": st.integers(0, 300_000),
+        "cache_write_tokens": st.integers(0, 50_000),
+        "cache_write_1h_tokens": st.integers(0, 50_000),
+        "output_tokens": st.integers(0, 100_000),
+        "reasoning_tokens": st.integers(0, 100_000),
+        "service_tier": st.sampled_from(["", "default", "batch", "flex", "priority", "mystery"]),
+        "other_usage": st.dictionaries(
+            st.sampled_from(
+                [
+                    "input_audio_tokens",
+                    "cache_read_audio_tokens",
+                    "output_audio_tokens",
+                    "input_image_tokens",
+                    "cache_read_image_tokens",
+                    "input_video_tokens",
+                    "output_image_tokens",
+                    "web_searches",
+                    "requests_low",
+                    "audio_seconds",
+                    "input_pages",
+                    "citation_tokens",
+                    "accepted_prediction_tokens",
+                ]
+            ),
+            st.integers(0, 5_000) | st.integers(0, 600_000),
+            max_size=5,
+        ),
+    }
+)
+"""Random counts, with and without what is billed beside tokens."""
 
 
 def call(model: str, provider: str = "openai", at: datetime = NOW, **changes: Any) -> dict[str, Any]:
@@ -45,6 +82,10 @@ def call(model: str, provider: str = "openai", at: datetime = NOW, **changes: An
         "state_hint": "",
         **changes,
     }
+
+
+def own_price(provider: str, model: str, **prices: str) -> dict[str, str]:
+    return {"provider": provider, "model": model, "valid_from": "2026-01-01", "source": "mine", **prices}
 
 
 def examples() -> list[tuple[dict[str, Any], Decimal | None]]:
@@ -97,3 +138,34 @@ def asked(row: dict[str, Any]) -> Asked:
     """A row of `price_select` as a call to be priced alone."""
     own = {field.name: row[field.name] for field in fields(Asked) if field.name != "counts"}
     return Asked(**own, counts={name: row[name] for name in COUNTS})
+
+
+@dataclass
+class Desk:
+    """A store with a price list, and a connection to price with."""
+
+    store: Store
+    writer: Writer
+    book: PriceBook
+
+    def price(self, *calls: dict[str, Any]) -> list[dict[str, Any]]:
+        return priced(self.writer, self.book, calls)
+
+    def one(self, model: str, provider: str = "openai", at: datetime = NOW, **changes: Any) -> dict[str, Any]:
+        return self.price(call(model, provider, at, **changes))[0]
+
+
+def priced_with(store: Store, toml: dict[str, Any]) -> Desk:
+    """A desk whose list has prices of one's own, as in `outlay.toml`."""
+    return _opened(store, PriceBook(store, parse_overrides(toml)))
+
+
+def list_desk(store: Store) -> Desk:
+    """A desk with the list as it is published."""
+    return _opened(store, PriceBook(store))
+
+
+def _opened(store: Store, book: PriceBook) -> Desk:
+    writer = store.writer()
+    book.ensure(writer)
+    return Desk(store, writer, book)

@@ -10,12 +10,14 @@ import numpy as np
 
 from outlay_collector.settle.arrays import NO
 from outlay_collector.settle.facts import COUNTS, SAID, UNKNOWN, Count, Facts, Role
+from outlay_collector.settle.merge import Counted
 from outlay_collector.settle.requests import Reason
 from outlay_collector.settle.resolve import Resolved, resolve
 
 MS = 1_000_000
 S = 1_000 * MS
 FRAMEWORK, CLIENT = 20, 10
+AGENT = Role.AGGREGATE
 DTYPES: dict[str, Any] = {
     **dict.fromkeys(
         (
@@ -161,6 +163,11 @@ def decide(*spans: Given) -> Decided:
     again = zip(found.repeats.span.tolist(), found.repeats.reason.tolist(), found.repeats.of.tolist(), strict=True)
     repeats = {names[row]: (Reason(reason).text, "" if of == NO else names[of]) for row, reason, of in again}
     return Decided(calls, repeats, found, {name: n for n, name in enumerate(names)})  # type: ignore[arg-type]
+
+
+def reason(decided: Decided, name: str) -> Counted:
+    """Why a span was counted."""
+    return Counted(decided.of(name, "reason"))
 
 
 def random_facts(seed: int, most: int = 16) -> Facts:

@@ -1,14 +1,17 @@
-"""Fixtures of the settle tests; a module that needs another world has its own."""
+"""Fixtures that several modules need; one that needs another world has its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from tests.pricing_world import Desk, list_desk
+from tests.receiver import Received, receiver
 from tests.settle_world import World, new_world, shared_settler
 
 from outlay_collector.settle import Settler
 from outlay_collector.store import Store
+from outlay_collector.store.client import Writer
 
 
 @pytest.fixture(scope="module")
@@ -22,3 +25,22 @@ def shared() -> Iterator[tuple[Store, Settler]]:
 def world(shared: tuple[Store, Settler]) -> World:
     """A project of one's own in them."""
     return new_world(shared)
+
+
+@pytest.fixture
+def desk(store: Store) -> Desk:
+    """A store with the price list, and a connection to price with."""
+    return list_desk(store)
+
+
+@pytest.fixture
+def writer(store: Store) -> Writer:
+    """A connection that writes to the store."""
+    return store.writer()
+
+
+@pytest.fixture
+def hook() -> Iterator[Received]:
+    """A server that alerts are sent to."""
+    with receiver() as received:
+        yield received

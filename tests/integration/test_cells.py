@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tests.clickhouse_shards import TwoShards, two_shards
-from tests.compared_world import World, ask, differences, live, make_world
+from tests.compared_answers import ask, differences, live
+from tests.compared_world import World, make_world
 from tests.deployments import Deployment, Said, Way, deployed
 from tests.landing import collector
 from tests.otlp_bodies import USAGE, body, span

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import gzip
-import logging
-import os
-import subprocess
-import sys
-import textwrap
 import threading
-import time
-from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from opentelemetry import context as otel_context
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from tests.otlp_server import CALL, Server, run, serve
 from tests.waiting import until
 
 import outlay
@@ -31,84 +22,10 @@ from outlay.testing import MemorySender, capture
 from outlay.tracing.lifecycle import get_client
 
 
-class Server(ThreadingHTTPServer):
-    """Takes OTLP; answers with the queued statuses, then 200."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.bodies: list[tuple[str, dict[str, str], bytes]] = []
-        self.statuses: list[tuple[int, dict[str, str]]] = []
-        self.delay_s = 0.0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def spans(self) -> list[Any]:
-        found = []
-        for path, headers, body in self.bodies:
-            if path == "/v1/traces":
-                assert headers["content-type"] == "application/x-protobuf"
-                for group in ExportTraceServiceRequest.FromString(gzip.decompress(body)).resource_spans:
-                    found += [span for scope in group.scope_spans for span in scope.spans]
-        return found
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are expected."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Server
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quiet."""
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        time.sleep(self.server.delay_s)
-        status, headers = self.server.statuses.pop(0) if self.server.statuses else (200, {})
-        if status == 200:
-            self.server.bodies.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-        self.send_response(status)
-        for name, value in {"content-length": "0", **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-
-
-@contextmanager
-def serve() -> Iterator[Server]:
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
     with serve() as running:
         yield running
-
-
-def run(code: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """A program of its own; its exit has time on a busy machine."""
-    path = os.pathsep.join(entry for entry in sys.path if entry)
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "PYTHONPATH": path, "OUTLAY_EXIT_TIMEOUT_S": "60", **environ},
-    )
-
-
-CALL = 'outlay.record(usage={"input_tokens": 1, "output_tokens": 1}, model="gpt-4o", provider="openai")'
 
 
 def test_what_is_queued_at_exit_arrives(server: Server) -> None:
@@ -211,6 +128,10 @@ def test_exit_waits_for_its_time_and_no_longer_when_the_server_hangs(server: Ser
     assert long_s > 5
 
 
+def _as_memory(sender: Sender) -> Any:
+    return sender
+
+
 def test_retryable_answers_are_retried_and_others_are_not(server: Server) -> None:
     server.statuses = [(503, {}), (429, {"retry-after": "0"}), (200, {}), (400, {})]
     settings = Settings.from_env({}, endpoint=server.url)
@@ -222,74 +143,6 @@ def test_retryable_answers_are_retried_and_others_are_not(server: Server) -> Non
         assert not outlay.flush(20)
         assert outlay.stats() == {"exported": 1, "dropped": 1, "spooled": 0}
     assert [span.name for span in server.spans()] == ["chat first"]
-
-
-def _as_memory(sender: Sender) -> Any:
-    return sender
-
-
-def test_a_full_queue_drops_the_newest_and_counts_them() -> None:
-    sender = MemorySender(*[(503, 0.0)] * 1000)
-    with capture(sender=sender, queue_spans=10, batch_spans=10, flush_interval_ms=60_000, raise_errors=False) as sent:
-        _safely._last["queue"] = float("inf")
-        for number in range(40):
-            outlay.record(model=str(number), provider="p")
-        dropped = outlay.stats()["dropped"]
-        assert 20 <= dropped <= 30  # ten wait, and at most ten are on their way
-        sender.answers.clear()
-        assert outlay.flush(10)
-        assert [span.name for span in sent.spans][:3] == ["chat 0", "chat 1", "chat 2"]
-        assert len(sent.spans) == 40 - dropped
-
-
-def test_the_queue_is_bounded_by_bytes_too_and_texts_go_first() -> None:
-    sender = MemorySender(*[(503, 0.0)] * 1000)
-    with capture(sender=sender, queue_bytes=10_000, flush_interval_ms=60_000, raise_errors=False) as sent:
-        _safely._last["queue"] = float("inf")
-        for _ in range(40):
-            outlay.record(usage={"input_tokens": 1}, model="m", provider="p", attributes={"text": "x" * 3000})
-        assert 25 <= outlay.stats()["dropped"] <= 31
-        sender.answers.clear()
-        texts = ["text" in span.attributes for span in sent.calls]
-        assert texts == [True, True] + [False] * (len(texts) - 2)  # the record of the cost is kept
-
-
-def test_a_span_that_cannot_be_encoded_does_not_take_others_with_it() -> None:
-    with capture(raise_errors=False) as sent:
-        _safely._last["encoding a span"] = float("inf")
-        logging.disable(logging.CRITICAL)  # the encoder of OpenTelemetry reports the model's name
-        for model in ("m1", "half a pair \ud83d", "m2"):
-            outlay.record(usage={"input_tokens": 1}, model=model, provider="p", user="u\ud83d")
-        assert [span.name for span in sent.calls] == ["chat m1", "chat half a pair ?", "chat m2"]
-        logging.disable(logging.NOTSET)
-        assert [span.attributes["user.id"] for span in sent.calls] == ["u?"] * 3
-        assert outlay.stats()["dropped"] == 0
-
-
-def test_a_stream_that_the_garbage_collector_ends_inside_the_queue_does_not_lock_it() -> None:
-    class Collecting(deque[Any]):
-        def append(self, entry: Any) -> None:
-            gc.collect()
-            super().append(entry)
-
-    @outlay.track
-    def generator() -> Iterator[int]:
-        yield 1
-
-    with capture() as sent:
-        pipeline = get_client().pipeline
-        assert pipeline is not None
-        pipeline._waiting.spans = Collecting()
-        gc.disable()
-        try:
-            abandoned: list[Any] = [generator()]
-            next(abandoned[0])
-            abandoned.append(abandoned)  # only the collector finds it
-            del abandoned
-            outlay.record(model="m", provider="p")
-        finally:
-            gc.enable()
-        assert len(sent.spans) == 2
 
 
 def test_instrumentations_of_http_do_not_see_the_export() -> None:

@@ -5,34 +5,21 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
-import json
 import threading
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from opentelemetry import context as otel_context
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from tests.tracked_calls import call
 
 import outlay
-from outlay import semconv
 from outlay.testing import Capture, CountingIds, FakeClock, capture
-
-
-@pytest.fixture
-def sent() -> Iterator[Capture]:
-    with capture() as captured:
-        yield captured
-
-
-def call(**facts: Any) -> outlay.Call | None:
-    """A call recorded inside whatever runs."""
-    return outlay.record(usage={"input_tokens": 10, "output_tokens": 2}, model="m", provider="p", **facts)
 
 
 def test_a_sync_function_is_a_span_around_its_calls(sent: Capture) -> None:
@@ -71,71 +58,6 @@ def test_a_coroutine_function_stays_one(sent: Capture) -> None:
     assert inspect.iscoroutinefunction(work)
     assert asyncio.run(work()) == 7
     assert [span.attributes["outlay.feature"] for span in sent.spans] == ["async", "async"]
-
-
-def test_a_generator_does_not_leak_its_feature_to_its_caller(sent: Capture) -> None:
-    @outlay.track(feature="inside")
-    def pieces() -> Iterator[int]:
-        call()
-        received = yield 1
-        call()
-        assert received == "hello"
-        return
-
-    assert inspect.isgeneratorfunction(pieces)
-    generator: Any = pieces()
-    assert next(generator) == 1
-    call()  # between two pieces: the caller's own
-    with pytest.raises(StopIteration):
-        generator.send("hello")
-    features = [span.attributes.get("outlay.feature") for span in sent.calls]
-    assert features == ["inside", None, "inside"]
-    outer = sent.spans[-1]
-    assert sent.calls[1].parent_span_id == ""
-    assert {sent.calls[0].parent_span_id, sent.calls[2].parent_span_id} == {outer.span_id}
-
-
-def test_tags_inside_a_generator_hold_across_its_pieces(sent: Capture) -> None:
-    @outlay.track(feature="f")
-    def pieces() -> Iterator[int]:
-        with outlay.tags(user="u1"):
-            yield 1
-            call()
-        call()
-
-    assert list(pieces()) == [1]
-    assert [span.attributes.get("user.id") for span in sent.calls] == ["u1", None]
-
-
-def test_an_abandoned_generator_ends_its_span(sent: Capture) -> None:
-    @outlay.track(feature="f")
-    def pieces() -> Iterator[int]:
-        yield 1
-        yield 2
-
-    for _ in pieces():
-        break
-    assert [span.error for span in sent.spans] == [False]
-
-
-def test_an_async_generator_is_tracked_like_a_generator(sent: Capture) -> None:
-    @outlay.track(feature="agen")
-    async def pieces() -> AsyncIterator[int]:
-        call()
-        yield 1
-        call()
-        yield 2
-
-    async def main() -> list[int]:
-        found = []
-        async for piece in pieces():
-            call()
-            found.append(piece)
-        return found
-
-    assert inspect.isasyncgenfunction(pieces)
-    assert asyncio.run(main()) == [1, 2]
-    assert [span.attributes.get("outlay.feature") for span in sent.calls] == ["agen", None, "agen", None]
 
 
 def test_an_exception_passes_through_and_marks_the_span_without_its_message(sent: Capture) -> None:
@@ -216,60 +138,6 @@ def test_a_pool_that_starts_inside_a_feature_does_not_keep_it(sent: Capture) -> 
     assert [span.attributes.get("outlay.feature") for span in sent.calls] == ["first", None]
 
 
-def test_usage_is_read_from_what_an_unknown_client_returns(sent: Capture) -> None:
-    class Details:
-        def __init__(self) -> None:
-            self.cached_tokens = 128
-
-    class Tokens:
-        def __init__(self) -> None:
-            self.prompt_tokens, self.completion_tokens, self.total_tokens = 412, 220, 632
-            self.prompt_tokens_details = Details()
-
-    class Response:
-        def __init__(self) -> None:
-            self.id, self.model, self.usage = "chatcmpl-1", "gpt-4o-2024-11-20", Tokens()
-
-    response = Response()
-
-    @outlay.track(feature="odd-client")
-    def ask() -> Response:
-        return response
-
-    assert ask() is response
-    (span,) = sent.calls
-    assert span.attributes[semconv.INPUT_TOKENS] == 412
-    assert span.attributes[semconv.CACHE_READ_TOKENS] == 128
-    assert span.attributes[semconv.OUTPUT_TOKENS] == 220
-    assert span.attributes[semconv.RESPONSE_MODEL] == "gpt-4o-2024-11-20"
-    assert span.attributes[semconv.RESPONSE_ID] == "chatcmpl-1"
-
-
-def test_compaction_counts_in_what_an_unknown_client_returns(sent: Capture) -> None:
-    step = SimpleNamespace(type="compaction", input_tokens=180_000, output_tokens=3_500)
-    usage = SimpleNamespace(
-        input_tokens=23_000, output_tokens=1_000, cache_read_input_tokens=0, iterations=[step, {"type": "message"}]
-    )
-
-    @outlay.track(feature="odd-client")
-    def ask() -> SimpleNamespace:
-        return SimpleNamespace(id="msg_1", model="claude-sonnet-4-6", usage=usage)
-
-    ask()
-    (span,) = sent.calls
-    assert (span.attributes[semconv.INPUT_TOKENS], span.attributes[semconv.OUTPUT_TOKENS]) == (203_000, 4_500)
-
-
-def test_usage_is_not_read_twice_when_the_call_inside_was_metered(sent: Capture) -> None:
-    @outlay.track(feature="f")
-    def ask() -> dict[str, Any]:
-        call()
-        return {"usage": {"prompt_tokens": 10, "completion_tokens": 2}, "model": "m"}
-
-    ask()
-    assert len(sent.calls) == 1
-
-
 def test_other_instrumentations_spans_get_the_tags() -> None:
     provider = TracerProvider()
     with capture(tracer_provider=provider) as sent:
@@ -327,32 +195,6 @@ def test_the_same_code_gives_the_same_spans_with_counting_ids_and_a_fake_clock()
         return [(s.trace_id, s.span_id, s.start_ns, s.end_ns, s.attributes) for s in spans]
 
     assert comparable(run()) == comparable(run())
-
-
-def test_content_of_an_unknown_client_is_kept_only_when_asked_for() -> None:
-    messages = [{"role": "user", "content": "card 4111"}]
-    response = {
-        "model": "m",
-        "usage": {"prompt_tokens": 3, "completion_tokens": 4},
-        "choices": [{"message": {"content": "yes 4111"}}],
-    }
-
-    @outlay.track(feature="odd-client")
-    def ask(messages: list[dict[str, str]]) -> dict[str, Any]:
-        return response
-
-    with capture() as sent:
-        ask(messages)
-        assert not any("messages" in key for key in sent.calls[0].attributes)
-    with capture(capture_content=True, redact=lambda text: text.replace("4111", "****")) as sent:
-        ask(messages)
-        messages.append({"role": "assistant", "content": "later"})
-        attributes = sent.calls[0].attributes
-    assert json.loads(attributes["gen_ai.input.messages"]) == [
-        {"role": "user", "parts": [{"type": "text", "content": "card ****"}]}
-    ]
-    (said,) = json.loads(attributes["gen_ai.output.messages"])
-    assert said["parts"] == [{"type": "text", "content": "yes ****"}]
 
 
 class Held:

@@ -1,0 +1,111 @@
+"""What is changed between two calls tells them apart; what the calls change themselves does not."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import outlay
+from outlay.testing import Capture
+
+
+class Settings:
+    """A plain object with numbers and containers, beside something that no value tells."""
+
+    def __init__(self) -> None:
+        self.temperature = 0.0
+        self.tools: list[str] = []
+        self.lock = threading.Lock()
+
+
+def in_closure(settings: Any, read: Callable[[Any], str]) -> Callable[[str], str]:
+    return outlay.cached(lambda question: read(settings))
+
+
+def in_default(settings: Any, read: Callable[[Any], str]) -> Callable[[str], str]:
+    return outlay.cached(lambda question, held=settings: read(held))
+
+
+def in_partial(settings: Any, read: Callable[[Any], str]) -> Callable[[str], str]:
+    return outlay.cached(functools.partial(lambda held, question: read(held), settings))
+
+
+def in_instance(settings: Any, read: Callable[[Any], str]) -> Callable[[str], str]:
+    class Agent:
+        def __init__(self) -> None:
+            self.held = settings
+
+        @outlay.cached
+        def ask(self, question: str) -> str:
+            return read(self.held)
+
+    return Agent().ask
+
+
+@pytest.mark.parametrize("holder", [in_closure, in_default, in_partial, in_instance])
+@pytest.mark.parametrize("kind", ["dict", "list", "object"])
+def test_what_somebody_changes_between_two_calls_tells_them_apart(kind: str, holder: Any, sent: Capture) -> None:
+    settings: Any = {"dict": {"model": "small"}, "list": ["small"], "object": Settings()}[kind]
+
+    def change(value: float) -> None:
+        if kind == "object":
+            settings.temperature = value
+            settings.tools[:] = ["search"] * int(value)
+        else:
+            settings["model" if kind == "dict" else 0] = value
+
+    def read(held: Any) -> str:
+        return repr((held.temperature, held.tools) if kind == "object" else held)
+
+    change(0)
+    ask = holder(settings, read)
+    first = ask("q")
+    assert ask("q") == first
+    change(1)
+    second = ask("q")
+    assert second == read(settings) != first
+    change(0)
+    assert ask("q") == first
+    hits = [span.attributes["outlay.cache.hit"] for span in sent.spans if "outlay.cache.hit" in span.attributes]
+    assert hits == [False, True, False, True]
+
+
+def test_what_calls_count_and_note_themselves_is_their_own_doing(sent: Capture) -> None:
+    class Client:
+        def __init__(self) -> None:
+            self.calls, self.log = 0, dict[int, str]()
+
+        def ask(self, question: str) -> str:
+            self.calls += 1
+            self.log[self.calls] = question
+            return question
+
+    client, made = Client(), list[str]()
+
+    @outlay.cached
+    def one(question: str) -> str:
+        made.append(question)
+        return client.ask(question)
+
+    @outlay.cached
+    def other(question: str) -> str:
+        made.append(question)
+        return client.ask(question)
+
+    for _ in range(3):
+        assert [ask(question) for question in "ab" for ask in (one, other)] == ["a", "a", "b", "b"]
+    assert (client.calls, made) == (4, ["a", "a", "b", "b"])
+    made.clear()  # as a test does between two parts
+    assert (one("a"), made) == ("a", [])
+
+
+def test_what_is_too_large_to_be_read_at_each_call_is_told_by_which_one_it_is(sent: Capture) -> None:
+    rows = list(range(100_000))
+    count = outlay.cached(lambda question: len(rows))
+    assert [count("q"), count("q")] == [100_000, 100_000]
+    rows.append(0)
+    assert count("q") == 100_000
