@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.fake_provider import FakeProvider
 from tests.pricing_world import Desk, list_desk
 from tests.receiver import Received, receiver
 from tests.settle_world import World, new_world, shared_settler
 
+from outlay.testing import Capture, capture
 from outlay_collector.settle import Settler
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
@@ -44,3 +46,17 @@ def hook() -> Iterator[Received]:
     """A server that alerts are sent to."""
     with receiver() as received:
         yield received
+
+
+@pytest.fixture
+def sent() -> Iterator[Capture]:
+    """What the SDK sends in a test. An error inside of it fails the test."""
+    with capture() as captured:
+        yield captured
+
+
+@pytest.fixture
+def provider() -> Iterator[FakeProvider]:
+    """A model provider that speaks every wire format."""
+    with FakeProvider() as running:
+        yield running

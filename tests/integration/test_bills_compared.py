@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.documented_api import Documented
 from tests.fake_billing import OPENAI_KEY, FakeBilling, Used
-from tests.integration.test_openapi import Documented
 from tests.web_server import Running, llm_span, own_store, running
 
 from outlay_analytics.alerting.budget_rules import Explained, explained_less

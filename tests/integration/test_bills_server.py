@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.documented_api import Documented
 from tests.fake_billing import OPENAI_KEY, FakeBilling
-from tests.integration.test_openapi import Documented
 from tests.outlay_process import Server, outlay
 from tests.scrape import value
 from tests.waiting import until
