@@ -207,6 +207,8 @@ SUMS = ", ".join(
         "count() AS calls",
         "countIf(status = 'error') AS errors",
         "count(calls.cost_usd) AS priced_calls",
+        "sum(calls.assumed) AS assumed_calls",
+        "sum(calls.cached_unknown) AS cached_unknown_calls",
         *(f"sum(ifNull(calls.{name}_tokens, 0)) AS {name}_tokens" for name in TOKENS),
         "sum(ifNull(calls.cost_usd, 0)) AS cost_usd",
         "sumIf(ifNull(calls.list_cost_usd, 0), isNotNull(calls.cost_usd)) AS list_cost_usd",
@@ -216,7 +218,7 @@ SUMS = ", ".join(
     ]
 )
 COLUMNS = (
-    "calls, errors, priced_calls, "
+    "calls, errors, priced_calls, assumed_calls, cached_unknown_calls, "
     + ", ".join(f"{name}_tokens" for name in TOKENS)
     + ", cost_usd, list_cost_usd, uncached_cost_usd, "
     + ", ".join(f"line_{line}_usd" for line in (*LINES, "other"))

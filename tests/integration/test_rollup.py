@@ -26,7 +26,8 @@ KEYS = (
     "status"
 )
 MEASURES = (
-    "calls, errors, priced_calls, input_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, "
+    "calls, errors, priced_calls, assumed_calls, cached_unknown_calls, "
+    "input_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, "
     "output_tokens, reasoning_tokens, cost_usd, list_cost_usd, uncached_cost_usd, line_input_usd, "
     "line_cache_read_usd, line_cache_write_usd, line_cache_write_1h_usd, line_output_usd, line_other_usd"
 )
@@ -69,6 +70,10 @@ def _call(rng: random.Random, n: int, hours: int = 60) -> Call:
         "list_cost_usd": cost and cost * 2,
         "uncached_cost_usd": cost and cost * 3,
         "cost_lines": lines if cost is not None else {},
+        "match_kind": rng.choice(
+            ["exact", "exact+later_list", "dated+write_1h_at_5m", "alias+later_list+overlap_assumed"]
+        ),
+        "flags": rng.choice([[], ["unknown_library", "cached_input_unknown"]]),
         "version": time.time_ns(),
         "is_deleted": 0,
     }
@@ -98,7 +103,9 @@ def _from_calls(store: Store, start_of: str) -> dict[tuple[Any, ...], tuple[Any,
     rows = store.query(
         f"SELECT project, {start_of}(started_at) AS at, service, environment, feature, team, provider, model, "
         "operation, cascade_name, ifNull(toInt16(calls.cascade_tier), -1) AS tier, attempt > 1 AS rep, cost_state, "
-        "status, count(), countIf(status = 'error'), countIf(cost_usd IS NOT NULL), sum(ifNull(input_tokens, 0)), "
+        "status, count(), countIf(status = 'error'), countIf(cost_usd IS NOT NULL), "
+        "countIf(cost_usd IS NOT NULL AND match(match_kind, 'write_1h|overlap')), "
+        "countIf(cost_usd IS NOT NULL AND notEmpty(flags)), sum(ifNull(input_tokens, 0)), "
         "sum(ifNull(cache_read_tokens, 0)), sum(ifNull(cache_write_tokens, 0)), sum(ifNull(cache_write_1h_tokens, 0)), "
         "sum(ifNull(output_tokens, 0)), sum(ifNull(reasoning_tokens, 0)), sum(ifNull(cost_usd, 0)) AS c, "
         f"sum({known.format('list_cost_usd')}), sum({known.format('uncached_cost_usd')}), {lines}, "

@@ -20,6 +20,8 @@ HOUR = timedelta(hours=1)
 WEEK = Window(DAY, DAY + timedelta(days=7))
 SEVEN = Scope(WEEK)
 
+NO_DOUBTS = {"estimated_calls": 0, "assumed_calls": 0, "cached_input_unknown_calls": 0}
+
 
 def by(answer: dict[str, Any], *names: str) -> dict[Any, Any]:
     """Costs of the rows by the values of some of their columns."""
@@ -47,7 +49,7 @@ def test_the_total_adds_what_is_known_and_says_how_much_that_is(store: Store) ->
     assert (total["cost_usd"], total["calls"], total["errors"]) == (Decimal("0.7"), 6, 2)
     assert (total["input_tokens"], total["cache_read_tokens"], total["output_tokens"]) == (1500, 400, 50)
     assert total["reasoning_tokens"] == 7
-    assert answer["coverage"] == {"calls": 6, "priced_calls": 4, "priced_ratio": 4 / 6}
+    assert answer["coverage"] == {"calls": 6, "priced_calls": 4, "priced_ratio": 4 / 6, **NO_DOUBTS}
     assert answer["currency"] == "USD"
     assert answer["window"] == {"start": WEEK.start, "end": WEEK.end}
 
@@ -79,7 +81,7 @@ def test_without_calls_costs_are_zero_and_ratios_unknown(store: Store) -> None:
     assert answer["total"]["uncached_cost_usd"] == 0
     assert answer["total"]["input_tokens"] == 0
     assert [answer["total"][name] for name in ("priced_ratio", "p50_ms", "p95_ms")] == [None, None, None]
-    assert answer["coverage"] == {"calls": 0, "priced_calls": 0, "priced_ratio": None}
+    assert answer["coverage"] == {"calls": 0, "priced_calls": 0, "priced_ratio": None, **NO_DOUBTS}
 
 
 def test_where_no_call_is_priced_the_cost_is_unknown_not_zero(store: Store) -> None:

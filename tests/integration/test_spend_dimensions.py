@@ -60,6 +60,8 @@ def busy(days: int = 4) -> Iterator[dict[str, Any]]:
             input_tokens=n * 10 if n % 5 else None,
             output_tokens=n,
             duration_ns=(n + 1) * 37_000_000,
+            match_kind="exact+standard_part" if n % 4 == 0 else "exact",
+            flags=["cached_input_unknown"] if n % 3 == 0 else [],
             cost_lines={} if cost is None else {"input": cost},
         )
 

@@ -122,6 +122,14 @@ def test_the_real_rollup_gives_what_the_calls_give(store: Store) -> None:
     rollup.close()
     assert tables(store, scope) != {"calls"}
     assert [spend(store, scope, names, interval) for names, interval in questions] == before
+    assert before[0]["coverage"] == {
+        "calls": 120,
+        "priced_calls": 109,
+        "priced_ratio": 109 / 120,
+        "estimated_calls": 55,
+        "assumed_calls": 37,
+        "cached_input_unknown_calls": 16,
+    }
 
 
 def varied() -> Iterator[dict[str, Any]]:
@@ -144,6 +152,8 @@ def varied() -> Iterator[dict[str, Any]]:
             cascade_name="c" if n % 4 == 0 else "",
             cascade_tier=n % 2 if n % 4 == 0 else None,
             attempt=1 + n % 2,
+            match_kind=("exact", "dated+write_1h_at_5m", "exact+later_list")[n % 3],
+            flags=["cached_input_unknown"] if n % 7 == 0 else [],
             cost_lines={} if cost is None else {"input": str(Decimal(n) / 2000), "output": str(Decimal(n) / 2000)},
         )
 

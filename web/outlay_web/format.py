@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from zoneinfo import ZoneInfo
@@ -233,6 +234,16 @@ def name(value: object, empty: str = "(none)") -> Markup:
 def plural(number: float | None, one: str, many: str = "") -> str:
     """`1 call`, `2,310 calls`."""
     return f"{count_text(number)} {one if number == 1 else many or one + 's'}"
+
+
+def less_sure(coverage: Mapping[str, int]) -> str:
+    """Which calls of a total have a cost that is less sure: `3 calls estimated, 1 call at an assumed price`."""
+    said = (
+        ("estimated_calls", "estimated"),
+        ("assumed_calls", "at an assumed price"),
+        ("cached_input_unknown_calls", "without their cached input"),
+    )
+    return ", ".join(f"{plural(coverage[name], 'call')} {text}" for name, text in said if coverage.get(name))
 
 
 def _three(value: float) -> str:

@@ -53,7 +53,8 @@ class Source:
     """A relation to select from, `(SELECT …)`, and the values it reads.
 
     Columns: `time` (start of the interval, DateTime), `d0` `d1` … (the dimensions' values as text, empty = unknown),
-    `calls errors priced_calls no_usage_calls`, the six token counts, `cost_usd list_cost_usd uncached_cost_usd`,
+    `calls errors priced_calls no_usage_calls estimated_calls assumed_calls cached_unknown_calls`, the six token counts,
+    `cost_usd list_cost_usd uncached_cost_usd`,
     `line_input_usd line_cache_read_usd line_cache_write_usd line_cache_write_1h_usd line_output_usd line_other_usd`;
     with latency also `bucket` and `bucket_calls`. Sum whatever is needed; unused columns are not read.
     """

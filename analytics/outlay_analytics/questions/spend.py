@@ -36,6 +36,7 @@ QUANTILES = f"quantilesExactWeightedInterpolatedIf(0.5, 0.95)({VALUE_MS}, bucket
 HISTOGRAM = "sumMapIf([bucket], [bucket_calls], bucket_calls > 0)"
 NO_HISTOGRAM = "tuple(emptyArrayUInt16(), emptyArrayUInt64())"
 TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+LESS_SURE = ("estimated_calls", "assumed_calls", "cached_input_unknown_calls")
 RANKS = ("cost_usd", "calls", "errors", *TOKENS, "uncached_cost_usd")
 Key = tuple[Any, ...]
 
@@ -55,6 +56,7 @@ class Measured:
     """What one window holds: sums in total, by group, and of the groups left out; each by (time, dimension values)."""
 
     total: dict[str, Any] = field(default_factory=lambda: measures({}))
+    less_sure: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LESS_SURE, 0))
     rows: dict[Key, dict[str, Any]] = field(default_factory=dict)
     rest: dict[datetime, dict[str, Any]] = field(default_factory=dict)
     ids: list[int] = field(default_factory=list)
@@ -91,7 +93,8 @@ def spend(
         base: A window to compare with in place of that just before, as long (see `bases.comparable`).
 
     Returns:
-        `window`, `currency`, `total`, `coverage`, `rows` (newest first, then largest, the remainder last).
+        `window`, `currency`, `total`, `coverage` (with calls whose known cost is less sure: estimated tokens, a price
+        that stands in, cached input that nobody tells of), `rows` (newest first, then largest, the remainder last).
 
     Raises:
         BadRequest: For an unknown dimension, interval or comparison, and for more than 20,000 steps.
@@ -233,6 +236,7 @@ class _Ask:
         for row in rows:
             if row["is_total"]:
                 found.total, found.groups_left_out = measures(row), row["groups_left_out"]
+                found.less_sure = {name: int(row[name]) for name in LESS_SURE}
             elif row["is_rest"]:
                 found.rest[row["time"]] = measures(row)
             else:
@@ -288,7 +292,7 @@ def _answer(ask: _Ask, scope: Scope, found: Sequence[Measured], compare: bool) -
         "window": {"start": scope.window.start, "end": scope.window.end},
         "currency": "USD",
         "total": total,
-        "coverage": coverage(total),
+        "coverage": coverage(total) | now.less_sure,
         "rows": rows,
     }
     if now.rest or before.rest:

@@ -13,6 +13,7 @@ from outlay_web.cli.options import PROJECT, Usd, command, plain_command
 from outlay_web.cli.show import cell, print_table
 from outlay_web.cli.threshold import check, check_spend
 from outlay_web.cli.values import unknown_filter, warn_unknown_filter
+from outlay_web.format import less_sure
 from outlay_web.http.encoding import columns
 
 interval_option = click.option("--interval", metavar="STEP", help="hour, day, week, month or total.")
@@ -248,4 +249,5 @@ def _ratio(found: dict[str, Any]) -> Any:
 
 def _ratio_text(found: dict[str, Any]) -> str:
     coverage = found["coverage"]
-    return f"{coverage['priced_calls']} of {coverage['calls']} calls priced"
+    doubts = less_sure(coverage)
+    return f"{coverage['priced_calls']} of {coverage['calls']} calls priced{f' ({doubts})' if doubts else ''}"

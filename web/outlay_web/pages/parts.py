@@ -124,7 +124,17 @@ def newcomer(row: Row) -> bool:
 
 
 def coverage_note(view: View, coverage: Row) -> Markup:
-    """How many calls have no cost, beside every total: a total that leaves calls out must say so."""
+    """How many calls have no cost, beside every total: a total that leaves calls out must say so; and how many a less
+    sure one."""
+    note, doubts = _unpriced_note(view, coverage), fmt.less_sure(coverage)
+    if not doubts:
+        return note
+    return note + Markup('<span class="muted"> · <a href="{}">{}</a></span>').format(
+        view.to("/spend", group_by="cost_state"), doubts
+    )
+
+
+def _unpriced_note(view: View, coverage: Row) -> Markup:
     missing = int(coverage.get("calls") or 0) - int(coverage.get("priced_calls") or 0)
     if not coverage.get("calls"):
         return Markup('<span class="muted">no calls</span>')

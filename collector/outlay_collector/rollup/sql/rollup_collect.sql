@@ -17,6 +17,8 @@ SELECT
     status,
     count() AS n_calls,
     countIf(isNotNull(cost_usd)) AS n_priced,
+    sum(assumed) AS n_assumed,
+    sum(cached_unknown) AS n_cached_unknown,
     ifNull(sum(input_tokens), 0) AS s_input_tokens,
     ifNull(sum(cache_read_tokens), 0) AS s_cache_read_tokens,
     ifNull(sum(cache_write_tokens), 0) AS s_cache_write_tokens,

@@ -15,6 +15,7 @@ FROM
         toStartOfDay(hour) AS day, service, environment, feature, team, provider, model, operation, cascade,
         cascade_tier, repeated, cost_state, status,
         calls AS s_calls, errors AS s_errors, priced_calls AS n_priced,
+        assumed_calls AS n_assumed, cached_unknown_calls AS n_cached_unknown,
         input_tokens AS s_input_tokens, cache_read_tokens AS s_cache_read_tokens,
         cache_write_tokens AS s_cache_write_tokens, cache_write_1h_tokens AS s_cache_write_1h_tokens,
         output_tokens AS s_output_tokens, reasoning_tokens AS s_reasoning_tokens,
@@ -27,7 +28,8 @@ FROM
     UNION ALL
     SELECT
         hour, service, environment, feature, team, provider, model, operation, cascade, cascade_tier, repeated,
-        cost_state, status, 0, 0, 0, 0, 0, 0, 0, 0, 0, toDecimal128(0, 12), toDecimal128(0, 12), toDecimal128(0, 12),
+        cost_state, status, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, toDecimal128(0, 12), toDecimal128(0, 12),
+        toDecimal128(0, 12),
         toDecimal128(0, 12), toDecimal128(0, 12), toDecimal128(0, 12), toDecimal128(0, 12), toDecimal128(0, 12),
         toDecimal128(0, 12)
     FROM spend_daily FINAL

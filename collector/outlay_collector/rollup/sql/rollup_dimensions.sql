@@ -24,6 +24,8 @@ FROM
         count() AS n_calls,
         countIf(status_of = 'error') AS n_errors,
         countIf(isNotNull(usd)) AS n_priced,
+        sum(is_assumed) AS n_assumed,
+        sum(is_cached_unknown) AS n_cached_unknown,
         ifNull(sum(input_tokens), 0) AS s_input_tokens,
         ifNull(sum(cache_read_tokens), 0) AS s_cache_read_tokens,
         ifNull(sum(cache_write_tokens), 0) AS s_cache_write_tokens,
@@ -50,6 +52,7 @@ FROM
             c.input_tokens AS input_tokens, c.cache_read_tokens AS cache_read_tokens,
             c.cache_write_tokens AS cache_write_tokens, c.cache_write_1h_tokens AS cache_write_1h_tokens,
             c.output_tokens AS output_tokens, c.reasoning_tokens AS reasoning_tokens,
+            c.assumed AS is_assumed, c.cached_unknown AS is_cached_unknown,
             c.cost_usd AS usd, c.list_cost_usd AS list_usd, c.uncached_cost_usd AS uncached_usd,
             c.cost_lines['input'] AS input_usd, c.cost_lines['cache_read'] AS cache_read_usd,
             c.cost_lines['cache_write'] AS cache_write_usd, c.cost_lines['cache_write_1h'] AS cache_write_1h_usd,
@@ -63,7 +66,7 @@ FROM
     UNION ALL
     SELECT
         dimension, value, service, environment, feature, team, provider, model, operation, cascade, cascade_tier,
-        repeated, cost_state, status, 0, 0, 0, 0, 0, 0, 0, 0, 0, toDecimal128(0, 12), toDecimal128(0, 12),
+        repeated, cost_state, status, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, toDecimal128(0, 12), toDecimal128(0, 12),
         toDecimal128(0, 12), toDecimal128(0, 12), toDecimal128(0, 12), toDecimal128(0, 12), toDecimal128(0, 12),
         toDecimal128(0, 12), CAST(([], []), 'Tuple(Array(UInt16), Array(UInt64))')
     FROM dimension_daily FINAL

@@ -17,7 +17,7 @@ FROM
     UNION ALL
     SELECT
         hour, service, environment, feature, team, provider, model, operation, cascade, cascade_tier, repeated,
-        cost_state, status, 0, 0, 0, 0, 0, 0, 0, 0, toDecimal128(0, 12), toDecimal128(0, 12), toDecimal128(0, 12),
+        cost_state, status, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, toDecimal128(0, 12), toDecimal128(0, 12), toDecimal128(0, 12),
         toDecimal128(0, 12), toDecimal128(0, 12), toDecimal128(0, 12), toDecimal128(0, 12), toDecimal128(0, 12)
     FROM spend_hourly FINAL
     WHERE project = {project:String} AND hour IN {hours:Array(DateTime)}

@@ -1,5 +1,7 @@
 -- The sums of a rollup, for both of them: what rows of the inner SELECT add up to, in the order of the columns.
 sum(n_priced) AS priced_calls,
+sum(n_assumed) AS assumed_calls,
+sum(n_cached_unknown) AS cached_unknown_calls,
 sum(s_input_tokens) AS input_tokens,
 sum(s_cache_read_tokens) AS cache_read_tokens,
 sum(s_cache_write_tokens) AS cache_write_tokens,

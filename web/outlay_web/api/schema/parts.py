@@ -168,7 +168,15 @@ PARTS: dict[str, Schema] = {
     "Error": record({"error": record({"code": one_of(CODES.values()), "message": TEXT})}),
     "Window": record({"start": INSTANT, "end": INSTANT}) | {"description": "[start, end)"},
     "Measures": record(MEASURES),
-    "Coverage": record({"calls": COUNT, "priced_calls": COUNT, "priced_ratio": maybe(RATIO)}),
+    "Coverage": record(
+        {"calls": COUNT, "priced_calls": COUNT, "priced_ratio": maybe(RATIO)},
+        {
+            "estimated_calls": COUNT | {"description": "Of those with a cost: their tokens are an estimate."},
+            "assumed_calls": COUNT | {"description": "A price or a split stands in for one that is not known."},
+            "cached_input_unknown_calls": COUNT
+            | {"description": "The cost leaves cached input out: nobody tells of it."},
+        },
+    ),
     "Driver": record({"driver": one_of(DRIVERS), "usd": USD}),
     "Call": record(CALL),
     "Anomaly": record(ANOMALY),
