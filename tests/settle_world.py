@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -90,7 +91,7 @@ class World:
         """Land what waits and settle it, as the pipeline does."""
         if self._waiting:
             self.writer.insert("spans", self._waiting)
-            traces = sorted({row["trace_id"] for row in self._waiting})
+            traces = Counter(row["trace_id"] for row in self._waiting)
             self.writer.insert(
                 "dirty_traces",
                 [
@@ -99,10 +100,10 @@ class World:
                         "seq": time.time_ns(),
                         "project": self.project,
                         "trace_id": trace,
-                        "spans": 1,
+                        "spans": spans,
                         "received_from": self._received_at,
                     }
-                    for trace in traces
+                    for trace, spans in sorted(traces.items())
                 ],
             )
             self._waiting = []

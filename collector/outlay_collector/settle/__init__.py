@@ -82,6 +82,8 @@ class Settler:
         self._across: Across | None = None
         self._version = 0
         self._emptied = False
+        self._caught_up = False
+        """Whether no run that was broken off may have written of traces whose marks wait still."""
         self.spans_read = 0  # by the last run
         self._aside = Aside(self._writer, clock)
 
@@ -106,13 +108,17 @@ class Settler:
                 return False
             # Another node may have taken what these marks are about; it had it before they were made.
             self.store.local.sync(self._writer, *READ)
-            for changed, tells in ((self._tried_now(batch.changed), True), (self._tried_now(batch.told), False)):
+            own = batch.changed if self._caught_up else _seen(batch.changed)
+            for changed, tells in ((self._tried_now(own), True), (self._tried_now(_seen(batch.told)), False)):
                 if len(changed):
                     self._settle_what_can_be(changed, tells=tells)
             self._waiting.settled(batch)
         except StoreError:
             self._waiting.forget()
+            self._caught_up = False
             raise
+        # Cells read each other's traces before those are marked here.
+        self._caught_up |= not batch.more and self._across_writer is None
         return batch.more
 
     def resettle(self, project: str, start: datetime, end: datetime) -> int:
@@ -133,6 +139,7 @@ class Settler:
         """Settle these traces, (project, trace id), and those that share a response with them."""
         pairs = sorted({(project.encode(), trace_id.encode()) for project, trace_id in wanted})
         if pairs:
+            self._caught_up = False
             self._settle_what_can_be(traces(pairs, EVER))
 
     def _settle_what_can_be(self, changed: pa.Table, *, tells: bool = True) -> None:
@@ -151,6 +158,7 @@ class Settler:
             except StoreError:
                 raise
             except Exception as exc:
+                part = _seen(part)
                 if len(part) > 1 and len(failed) < MOST_FAILED:
                     middle = len(part) // 2
                     parts += [part.slice(middle), part.slice(0, middle)]
@@ -223,6 +231,12 @@ class Settler:
     def _empty(self, tables: Sequence[str]) -> None:
         for table in tables:
             self._writer.run(f"TRUNCATE TABLE {table}")
+
+
+def _seen(changed: pa.Table) -> pa.Table:
+    """Changed traces that a run may have seen whole already."""
+    at = changed.schema.get_field_index("new_spans")
+    return changed.set_column(at, "new_spans", pa.array(np.zeros(len(changed), np.uint64)))
 
 
 def _names(changed: pa.Table) -> list[Trace]:

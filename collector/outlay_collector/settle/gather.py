@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from outlay_collector.settle import keys
 from outlay_collector.settle.across import Across, Source
@@ -19,7 +20,7 @@ from outlay_collector.settle.facts import Bools, Facts, Ids, facts_of
 from outlay_collector.settle.giants import Skeleton, read_skeleton
 from outlay_collector.settle.reading import HOUR, PLACE, SQL
 from outlay_collector.settle.values import among
-from outlay_collector.store import Params, load_sql
+from outlay_collector.store import load_sql
 from outlay_collector.store.client import Writer
 
 MAX_ROUNDS = 3
@@ -31,6 +32,13 @@ Trace = tuple[bytes, bytes]
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 _NO_PARTNERS = pa.table({"id": pa.array([], pa.uint64())})
+_NOTHING_EARLIER = pa.schema(
+    [
+        *((name, pa.binary()) for name in ("stored", "project", "trace_id", "span_id")),
+        ("started_at", pa.timestamp("ns", "UTC")),
+        *((name, pa.uint64()) for name in ("trace", "id", "response_key")),
+    ]
+).empty_table()
 
 
 @dataclass
@@ -86,7 +94,7 @@ def gather(own: Source, changed: pa.Table, oversized: tuple[int, int], across: A
 
     Args:
         own: The connection of the run.
-        changed: Traces: project, trace_id, and since when their spans changed.
+        changed: Traces: project, trace_id, since when their spans changed, how many of them no run has seen.
         oversized: Of a trace with more spans, or over more hours, only what a change touches is read.
         across: Where there are several cells, a connection to what all hold; the traces that changed are this cell's.
     """
@@ -132,9 +140,10 @@ def _read_traces(source: Source, state: _State, changed: pa.Table) -> pa.Table:
     lie = _hours(source, changed)
     oversized = lie["stored_spans"].to_numpy() > state.oversized_spans
     oversized |= lie["hours"].to_numpy() > state.oversized_hours + 1
+    seen = _seen(lie, changed)
     whole = _by_hour(lie.filter(pa.array(~oversized)))
     if len(whole):
-        state.take(_read(source, among(source.writer, whole, HOUR)))
+        state.take(_read(source, whole, HOUR, _by_hour(lie.filter(pa.array(~oversized & seen)))))
     for part in _parts(lie.filter(pa.array(oversized))):
         some = among(source.writer, _by_hour(part), HOUR)
         state.skeleton = state.skeleton.with_rows(read_skeleton(source.writer, changed, some))
@@ -150,24 +159,37 @@ def _read_touched(source: Source, state: _State, partners: Ids) -> None:
     touched = skeleton.everywhere(skeleton.upwards(skeleton.beside(new))) & ~np.isin(skeleton.id, state.read)
     if not touched.any():
         return
-    part = _read(source, among(source.writer, skeleton.places(touched), PLACE))
+    part = _read(source, skeleton.places(touched), PLACE)
     state.take(part)
     below = skeleton.everywhere(skeleton.downwards(skeleton.heads(part.facts, new))) & ~np.isin(skeleton.id, state.read)
     if below.any():
-        state.take(_read(source, among(source.writer, skeleton.places(below), PLACE)))
+        state.take(_read(source, skeleton.places(below), PLACE))
 
 
-def _read(source: Source, condition: tuple[str, Params]) -> _Part:
-    """The spans for which a condition holds, with what earlier runs made of them."""
-    spans = source.reader.read(*condition)
+def _seen(lie: pa.Table, changed: pa.Table) -> Bools:
+    """Which traces some run may have settled before: those that have spans beside the ones no run has seen."""
+    projects = (each["project"].cast(pa.binary()) for each in (lie, changed))
+    here, there = map(pc.binary_join_element_wise, projects, (lie["trace_id"], changed["trace_id"]), (b"\0", b"\0"))
+    new_spans = changed["new_spans"].take(pc.index_in(here, there))
+    seen: Bools = lie["stored_spans"].to_numpy() != new_spans.to_numpy()
+    return seen
+
+
+def _read(source: Source, places: pa.Table, expression: str, seen: pa.Table | None = None) -> _Part:
+    """The spans at these places, with what earlier runs made of them.
+
+    Args:
+        expression: What `places` are of a row.
+        seen: Those of the places where an earlier run may have made something; all by default.
+    """
+    spans = source.reader.read(*among(source.writer, places, expression))
     facts = facts_of(spans.table)
-    earlier = _earlier(source.writer, condition)
+    looked_at = places if seen is None else seen
+    if not len(looked_at):
+        return _Part(spans.table, facts, _NOTHING_EARLIER)
+    which, params = among(source.writer, looked_at, expression)
+    earlier = source.writer.arrow(load_sql(SQL, "earlier", which=which), params)
     return _Part(spans.table, facts, earlier.filter(pa.array(_of_spans(facts, spans.moved, earlier))))
-
-
-def _earlier(writer: Writer, condition: tuple[str, Params]) -> pa.Table:
-    which, params = condition
-    return writer.arrow(load_sql(SQL, "earlier", which=which), params)
 
 
 def _of_spans(facts: Facts, moved: set[tuple[int, int]], earlier: pa.Table) -> Bools:
@@ -233,12 +255,13 @@ def _new_traces(state: _State, found: pa.Table) -> pa.Table:
 
 
 def traces(pairs: list[Trace], since: datetime) -> pa.Table:
-    """Traces that changed since then."""
+    """Traces that changed since then; runs may have seen all of their spans."""
     return pa.table(
         {
             "project": pa.array([project for project, _ in pairs], pa.binary()),
             "trace_id": pa.array([trace_id for _, trace_id in pairs], pa.binary()),
             "since": pa.array([since] * len(pairs), pa.timestamp("ms", "UTC")),
+            "new_spans": pa.array(np.zeros(len(pairs), np.uint64)),
         }
     )
 
@@ -256,5 +279,5 @@ def _gathered(state: _State, elsewhere: list[pa.Table]) -> Gathered | None:
     facts = parts[0].facts if len(parts) == 1 else facts_of(spans)
     written = is_among(facts.trace, np.concatenate(state.written))
     noted = pa.concat_tables(state.noted) if state.noted else None
-    earlier = pa.concat_tables([part.earlier for part in parts])
+    earlier = pa.concat_tables([part.earlier for part in parts if len(part.earlier)] or [_NOTHING_EARLIER])
     return Gathered(spans, facts, written, earlier, noted, elsewhere)

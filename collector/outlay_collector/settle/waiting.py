@@ -24,7 +24,8 @@ class Batch:
     """The traces of a run."""
 
     changed: pa.Table
-    """project, trace_id, and since when their spans changed: in the far future where only a score came."""
+    """project, trace_id, since when their spans changed (in the far future where only a score came), and how many
+    spans the loads of this batch brought."""
     told: pa.Table
     """The same of traces that another cell marked."""
     upto: dict[str, int]
@@ -89,7 +90,9 @@ def _by_trace(rows: pa.Table) -> pa.Table:
     """Each trace once, in order, with the earliest moment at which its spans changed."""
     received = flat(rows["received_from"])
     came = pc.if_else(pc.greater(flat(rows["spans"]), 0), received, pa.scalar(NEVER, received.type))
-    traces = pa.table({"project": rows["project"].cast(pa.binary()), "trace_id": rows["trace_id"], "since": came})
-    each = traces.group_by(["project", "trace_id"], use_threads=False).aggregate([("since", "min")])
-    each = each.rename_columns(["project", "trace_id", "since"])
+    columns = {"project": rows["project"].cast(pa.binary()), "trace_id": rows["trace_id"], "since": came}
+    traces = pa.table({**columns, "new_spans": rows["spans"]})
+    sums = [("since", "min"), ("new_spans", "sum")]
+    each = traces.group_by(["project", "trace_id"], use_threads=False).aggregate(sums)
+    each = each.rename_columns(traces.column_names)
     return each.sort_by([("project", "ascending"), ("trace_id", "ascending")])

@@ -47,6 +47,8 @@ HOUR_NS = HOUR_S * 1_000_000_000
 ASKED_OF_RESOURCES = "mapFilter((k, v) -> has({resource_names:Array(String)}, k), resource_attributes) AS resource,"
 DEFAULT = inherited()
 DEFAULT_PLACES = Places(DEFAULT)
+DOCUMENTS = str(list(NAMES))
+"""As SQL, not as a parameter: the client spells out those letter by letter."""
 BATCH_BYTES = 200_000_000
 """Spans are judged in batches of about this size: what stands in memory several times at once."""
 
@@ -71,10 +73,12 @@ class Reader:
 
     def read(self, which: str, params: Params) -> Spans:
         """The spans for which a condition on `spans` holds."""
-        asked: dict[str, Any] = {**params, "documents": list(NAMES)}
+        asked = dict(params)
         if self._resources:
             asked["resource_names"] = self._resources
-        sql = load_sql(SQL, "spans", which=which, resource=ASKED_OF_RESOURCES if self._resources else "")
+        sql = load_sql(
+            SQL, "spans", which=which, documents=DOCUMENTS, resource=ASKED_OF_RESOURCES if self._resources else ""
+        )
         newest, moved = _newest(self._writer.arrow(sql, asked))
         judged = [judge(with_events(batch), self._contents, self._places) for batch in _batches(newest)]
         return Spans(pa.concat_tables(judged), moved)
@@ -92,7 +96,7 @@ class Reader:
             }
         )
         which, params = among(self._writer, places, PLACE)
-        found = self._writer.arrow(load_sql(SQL, "contents", which=which), {**params, "documents": list(NAMES)})
+        found = self._writer.arrow(load_sql(SQL, "contents", which=which, documents=DOCUMENTS), params)
         contents: dict[int, dict[str, bytes]] = {}
         at = rows_of(spans["id"].to_numpy(), found["id"].to_numpy()).tolist()
         for row, name, text in zip(at, found["name"].to_pylist(), found["text"].to_pylist(), strict=True):

@@ -1,6 +1,6 @@
 -- Spans as they are, with their ids as numbers: what they mean is for Python to say. Contents stay where they are.
--- which says whose, resource that attributes of their resources are read, too. Parameters: documents, names of the contents that
--- dialects read as JSON; resource_names, attributes that are asked of resources.
+-- which says whose, resource that attributes of their resources are read, too. documents names the contents that
+-- dialects read as JSON. Parameter: resource_names, attributes that are asked of resources.
 SELECT
     sipHash64(project, trace_id) AS trace,
     bitXor(trace, sipHash64(span_id)) AS id,
@@ -25,7 +25,7 @@ SELECT
     ) AS counting,
     $resource
     arrayFirst(x -> x != '', arrayMap(x -> x['exception.type'], events.attributes)) AS exception_type,
-    hasAny(texts.keys, {documents:Array(String)}) AS has_document,
+    hasAny(texts.keys, $documents) AS has_document,
     prompt_hash,
     prefix_hash,
     version
