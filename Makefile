@@ -24,10 +24,21 @@ test: $(DEV) browser redis
 CLIENT = $(BIN)/uv run -q --isolated --no-project --with . --with pytest --with "$(1)" python -m pytest -q --noconftest \
 	tests/integration/test_wire_clients.py -k "$(2)"
 
-clients: $(BIN)/python
+# Another library's tracing beside ours, and a server that counts.
+PEER = OUTLAY_SERVER_PYTHON=$(abspath $(BIN)/python) \
+	$(BIN)/uv run -q --isolated --no-project --with . --with pytest --with openai --with "$(1)" python -m pytest -q \
+	--noconftest tests/integration/test_both_together.py
+
+clients: $(DEV)
 	$(call CLIENT,litellm>=1.106,litellm)
 	$(call CLIENT,llama-index-llms-openai>=0.7,llama_index)
 	$(call CLIENT,instructor>=1.17,instructor)
+	$(call PEER,langfuse)
+	$(call PEER,openlit)
+	$(call PEER,traceloop-sdk)
+	$(call PEER,openinference-instrumentation-openai)
+	$(call PEER,logfire)
+	$(call PEER,mlflow-tracing)
 	$(BIN)/uv run -q --isolated --no-project --with . --with pytest --with nbclient --with ipykernel \
 		python -m pytest -q --noconftest tests/integration/test_notebook.py
 	$(MAKE) node

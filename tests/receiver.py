@@ -18,6 +18,7 @@ class Received:
     port: int = 0
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     status: int = 200
     location: str = ""
     answer: bytes = b""
@@ -43,6 +44,7 @@ def receiver() -> Iterator[Received]:
                 received.release.wait(60)
             received.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
             received.headers.append(dict(self.headers.items()))
+            received.paths.append(self.path)
             self.send_response(received.status)
             if received.location:
                 self.send_header("Location", received.location)

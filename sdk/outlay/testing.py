@@ -24,7 +24,8 @@ from outlay.export.sender import Answer, Sender
 from outlay.optimizations.experiment import forced as forced_arms
 from outlay.settings import Settings
 from outlay.tracing import lifecycle
-from outlay.tracing.client import Client, lend, take_back
+from outlay.tracing.client import Client
+from outlay.tracing.lent import lend, take_back
 
 __all__ = [
     "Capture",

@@ -9,6 +9,7 @@ import httpx
 import openai
 import pytest
 from openinference.instrumentation.openai import OpenAIInstrumentor
+from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -34,6 +35,11 @@ class Application:
         self.provider = TracerProvider(ParentBased(sampler), Resource({"service.name": "theirs"}))
         self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
         self.tracer = self.provider.get_tracer("app")
+
+    def told(self) -> list[tuple[str, dict[str, Any]]]:
+        """(name, attributes) of what was exported."""
+        spans = self.exporter.get_finished_spans()
+        return sorted(((s.name, dict(s.attributes or {})) for s in spans), key=lambda told: (told[0], sorted(told[1])))
 
     def tree(self) -> list[tuple[str, str]]:
         """(name, name of the parent) of what was exported; a parent that was not exported is "missing"."""
@@ -76,6 +82,9 @@ def test_the_applications_exporter_gets_the_same_spans_with_and_without_outlay(r
     run(without, root, disabled=True)
     sent = run(beside, root)
     assert beside.tree() == without.tree()
+    assert [name for name, _ in beside.told()] == [name for name, _ in without.told()]
+    for (name, attributes), (_, expected) in zip(beside.told(), without.told(), strict=True):
+        assert attributes.keys() == expected.keys(), name  # no tag of ours
     assert len(beside.tree()) == ((5 if root else 4) if sampler is ALWAYS_ON else 0)
     assert len(sent.calls) == 4
 
@@ -126,3 +135,25 @@ def test_shared_spans_that_the_applications_sampler_refuses_do_not_make_it_keep_
     sent = run(application, share_spans=True)
     assert application.tree() == []
     assert len(sent.calls) == 4
+
+
+def test_libraries_that_set_a_provider_up_where_there_is_none_find_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    application = Application()
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
+    early = trace.get_tracer("early")
+    with capture(set_global=True) as sent:
+        found = trace.get_tracer_provider()
+        assert isinstance(found, trace.ProxyTracerProvider)
+        assert not isinstance(found, TracerProvider)
+        later = trace.get_tracer("later")
+        for tracer in (early, later):
+            with tracer.start_as_current_span("before"):
+                pass
+        assert [span.name for span in sent.spans] == ["before"] * 2  # Outlay's while nobody else is there
+        trace._TRACER_PROVIDER = application.provider  # as `set_tracer_provider` does
+        outlay.record(model="gpt-4o", provider="openai", usage={"input_tokens": 3, "output_tokens": 1})
+        for tracer in (early, later):
+            with tracer.start_as_current_span("after"):
+                tracer.start_span("inside").end()
+        assert application.tree() == [("after", "")] * 2 + [("inside", "after")] * 2
+        assert [span.name for span in sent.spans][2:] == ["chat gpt-4o", *["inside", "after"] * 2]

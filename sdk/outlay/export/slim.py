@@ -1,4 +1,4 @@
-"""What a span weighs in the queue, and copies of spans: without texts that do not fit, or below another parent."""
+"""What a span weighs in the queue, and copies of spans: without long texts, below another parent, with tags."""
 
 from __future__ import annotations
 
@@ -45,9 +45,12 @@ def without_texts(span: ReadableSpan) -> ReadableSpan:
     return _copy(span, name=readable(span.name[:_SHORT]), attributes=kept, events=())
 
 
-def inside_of(parent: SpanContext, span: ReadableSpan) -> ReadableSpan:
-    """A copy below another parent of the same trace."""
-    return _copy(span, parent=parent)
+def with_more(span: ReadableSpan, parent: SpanContext | None, attributes: Mapping[str, Any]) -> ReadableSpan:
+    """A copy below another parent of the same trace, unless that is None, and with attributes beside its own."""
+    more: dict[str, Any] = {} if parent is None else {"parent": parent}
+    if attributes:
+        more["attributes"] = {**attributes, **(span.attributes or {})}
+    return _copy(span, **more)
 
 
 def _copy(span: ReadableSpan, **changes: Any) -> ReadableSpan:

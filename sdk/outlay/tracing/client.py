@@ -18,12 +18,13 @@ from weakref import WeakSet
 
 from opentelemetry import trace
 from opentelemetry.context import Context, get_current
-from opentelemetry.trace import Span, SpanContext, SpanKind
+from opentelemetry.trace import Span, SpanKind
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from outlay import _safely, semconv
 from outlay.settings import Settings
 from outlay.tracing.context import current_scope, span_around
+from outlay.tracing.lent import is_lent, lend
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from outlay.export.queue import Pipeline
     from outlay.export.sender import Sender
+    from outlay.tracing.processor import Inside
 
 
 Redact = Callable[[str], str]
@@ -64,7 +66,7 @@ class Client:
         self._attached: list[Any] = []
         self._counted = False
         self.exiting = False
-        self.parents: dict[int, SpanContext] = {}  # open spans of the application → the span of ours that they are in
+        self.inside: dict[int, Inside] = {}  # open spans of the application
         self.queued: WeakSet[ReadableSpan] | None = None
         self.outermost: set[int] = set()  # ids of open spans that wait at their end until everything is sent
 
@@ -110,7 +112,7 @@ class Client:
         )
         if self.pipeline is not None:
             self.pipeline.hand_over(pipeline)
-        lent = self.own_provider is not None and trace.get_tracer_provider() is self.own_provider
+        lent = is_lent(self.own_provider)
         self._ids = ids
         own = self._use_own(Resource.create(self._named()))
         self.pipeline = pipeline
@@ -175,9 +177,9 @@ class Client:
         provider = trace.get_tracer_provider()
         if provider is not self._seen and not self._alone:
             self._seen = provider
-            if provider is not self.own_provider and hasattr(provider, "add_span_processor"):
+            if hasattr(provider, "add_span_processor"):
                 self._adopt(provider)
-            elif provider is self.own_provider or isinstance(provider, trace.ProxyTracerProvider):
+            elif isinstance(provider, trace.ProxyTracerProvider):
                 self._tracer = self._own_tracer
         return self._tracer
 
@@ -251,17 +253,3 @@ def _version() -> str:
         return version("outlay")
     except PackageNotFoundError:
         return ""
-
-
-def lend(provider: TracerProvider) -> None:
-    """Let OpenTelemetry's proxies use our provider, leaving the set-once place to the application."""
-    if hasattr(trace, "_TRACER_PROVIDER"):
-        trace._TRACER_PROVIDER = provider
-
-
-def take_back(provider: TracerProvider | None) -> bool:
-    """Undo `lend`; whether it was lent."""
-    if provider is None or getattr(trace, "_TRACER_PROVIDER", None) is not provider:
-        return False
-    trace._TRACER_PROVIDER = None
-    return True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from weakref import WeakSet
 
 from opentelemetry.context import Context, get_current
@@ -10,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from outlay import _safely, semconv
-from outlay.export.slim import inside_of
+from outlay.export.slim import with_more
 from outlay.tracing import beside
 from outlay.tracing.context import current_scope, span_around
 
@@ -19,11 +20,23 @@ if TYPE_CHECKING:
     from outlay.settings import Settings
 
 
+class Inside(NamedTuple):
+    """What Outlay is told of a span of the application, and nobody else.
+
+    Attributes:
+        parent: The span of ours that it started in.
+        attributes: What the work in it is for.
+    """
+
+    parent: SpanContext | None
+    attributes: Mapping[str, Any]
+
+
 class Recorder(Protocol):
     """What processors are part of: it may be switched off, or get another pipeline, while they sit in a provider.
 
     Attributes:
-        parents: Ids of open spans of the application → the span of ours that they started in.
+        inside: Ids of open spans of the application → what Outlay is told of them.
         outermost: Ids of open spans that wait at their end until everything is sent.
         queued: Ended spans that a processor has queued, where an exporter of ours gets spans, too.
     """
@@ -31,7 +44,7 @@ class Recorder(Protocol):
     enabled: bool
     pipeline: Pipeline | None
     settings: Settings
-    parents: dict[int, SpanContext]
+    inside: dict[int, Inside]
     outermost: set[int]
     queued: WeakSet[ReadableSpan] | None
 
@@ -39,8 +52,8 @@ class Recorder(Protocol):
 class OutlayProcessor(SpanProcessor):
     """Sits in the application's tracer provider and in our own.
 
-    The application's spans keep the parents that they have there. What is sent to Outlay hangs below the spans of ours
-    that they started in.
+    The application's spans keep the parents and the attributes that they have there. What is sent to Outlay hangs below
+    the spans of ours that they started in, and has their tags.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -57,12 +70,14 @@ class OutlayProcessor(SpanProcessor):
                 return  # ours were born with them
             beside.started(span)
             wanted = current_scope(parent_context).attributes
-            if wanted:
+            if wanted and self._recorder.settings.share_spans:
                 have = span.attributes or {}
                 span.set_attributes({key: value for key, value in wanted.items() if key not in have})
+                wanted = {}
             around = span_around(parent_context if parent_context is not None else get_current())
-            if around is not None and span.parent is not None and span.context is not None:
-                self._recorder.parents[span.context.span_id] = around.get_span_context()
+            parent = None if around is None or span.parent is None else around.get_span_context()
+            if span.context is not None and (wanted or parent is not None):
+                self._recorder.inside[span.context.span_id] = Inside(parent, wanted)
         except Exception:
             _safely.report("span processor")
 
@@ -71,13 +86,14 @@ class OutlayProcessor(SpanProcessor):
         recorder, context = self._recorder, span.context
         if context is None:
             return
-        parent = recorder.parents.pop(context.span_id, None) if recorder.parents else None
+        inside = recorder.inside.pop(context.span_id, None) if recorder.inside else None
         pipeline = recorder.pipeline
         if recorder.enabled and pipeline is not None and context.trace_flags & TraceFlags.SAMPLED:
             try:
                 if recorder.queued is not None:
                     recorder.queued.add(span)
-                pipeline.put(span if parent is None else inside_of(parent, span), context.span_id)
+                told = span if inside is None else with_more(span, inside.parent, inside.attributes)
+                pipeline.put(told, context.span_id)
                 if recorder.outermost and context.span_id in recorder.outermost:
                     recorder.outermost.discard(context.span_id)
                     pipeline.flush(recorder.settings.exit_timeout_s)
