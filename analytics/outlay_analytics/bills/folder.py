@@ -24,13 +24,14 @@ from outlay_analytics.reconcile.files import MAX_BYTES
 from outlay_analytics.reconcile.formats import read_lines
 from outlay_analytics.reconcile.models import ModelNames
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet", ".json", ".json.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
+SUFFIXES = (".csv", ".csv.gz", ".parquet", ".json", ".json.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz",
+            ".zip")  # fmt: skip
 BESIDE = re.compile(r"manifest|metadata|(^|/)[._]", re.IGNORECASE)
 PERIOD = re.compile(r"^(?:.*=)?20\d\d-?\d\d(?:-?\d\d)?(?:-20\d\d-?\d\d-?\d\d)?$")
 MAX_FILES = 2000
 SAME_LINES = 3  # that two files share, or half of the shorter one: they are taken for the same bill
 Unpack = Callable[[bytes], bytes]
-"""A file without its gzip, if it has one. Raises: BadBill."""
+"""A file without its gzip or archive, if it has one. Raises: BadBill."""
 
 
 @dataclass(frozen=True)

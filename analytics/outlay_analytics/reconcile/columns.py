@@ -60,6 +60,7 @@ class Columns:
         meter, accounts, region: What was counted, for whom and where.
         quantities: How much was used and its unit, what was consumed before what was priced.
         rate: Units of the line's currency for one USD.
+        taken_off: Amounts beside the cost that are taken off it.
     """
 
     format: str
@@ -89,6 +90,7 @@ class Columns:
     region: Sequence[str] = ()
     quantities: Sequence[tuple[Sequence[str], Sequence[str]]] = ()
     rate: Sequence[str] = ()
+    taken_off: Sequence[str] = ()
     month_first: bool = False  # writes 10/01/2026 for the first of October
 
 
@@ -189,7 +191,24 @@ GOOGLE = Columns(
     quantities=((("usage.amount",), ("usage.unit",)),),
     rate=("currency_conversion_rate",),
 )
-KINDS_OF_TABLES = (FOCUS, AWS, GOOGLE, AZURE)
+# The cost table of the console, whose amounts say their currency in their names.
+GOOGLE_CONSOLE = Columns(
+    format="google",
+    provider="google",
+    needed=("Service description", "SKU description", "Usage start date"),
+    start=("Usage start date",),
+    end=("Usage end date",),
+    amount=("Cost ($)", "Cost (USD)", "Cost", "Cost (€)", "Cost (EUR)", "Cost (£)", "Cost (GBP)"),
+    currency=("Currency",),
+    kind=("Cost type",),
+    services=("Service description",),
+    texts=("SKU description",),
+    meter=("SKU description",),
+    accounts=("Project ID", "Project name"),
+    quantities=((("Usage amount",), ("Usage unit",)),),
+    taken_off=("Discounts ($)", "Promotions and others ($)", "Savings programs ($)", "Negotiated savings ($)"),
+)
+KINDS_OF_TABLES = (FOCUS, AWS, GOOGLE, GOOGLE_CONSOLE, AZURE)
 
 
 def columns_of(names: Iterable[str]) -> Columns | None:

@@ -43,9 +43,10 @@ class Dashboard:
     seller: str = ""
     others: str = ""
 
-    def in_usd(self, amount: str) -> bool:
-        """Whether the amounts of a column are USD without saying so in another."""
-        return "usd" in amount.lower() or self.seller == "openrouter"
+    def in_usd(self, amount: str, value: object = None) -> bool:
+        """Whether an amount is USD without a column that says so: by the name of its own, its sign, or who bills."""
+        signs = f"{amount} {value}".lower()
+        return "usd" in signs or "$" in signs or self.seller == "openrouter"
 
 
 def dashboard_columns(names: Iterable[str]) -> Dashboard | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,12 @@ MAX_LINES = 1_000_000
 MAX_UNPACKED_BYTES = 512 << 20
 MAX_COLUMNS = 10_000
 MAX_CELL = 100_000
+# The first line that Excel writes before a table.
+_SEPARATOR_HINT = re.compile(r'\ufeff?"?sep=.?"?\s*\n', re.IGNORECASE)
+# Cells with a decimal comma, and with a decimal point: a table that has the one and not the other means commas.
+_COMMA_NUMBER = re.compile(r"-?(?:\d{1,3}(?:\.\d{3})+|\d+),\d+")
+_COMMA = re.compile(r'(?:^|[;\t|])"?-?(?:\d{1,3}(?:\.\d{3})+|\d+),\d+"?(?=[;\t|\r\n]|$)', re.MULTILINE)
+_POINT = re.compile(r'(?:^|[;\t|])"?-?\d+\.\d+"?(?=[;\t|\r\n]|$)', re.MULTILINE)
 Record = tuple[str, Mapping[str, Any]]  # where it stands, its values by column
 KNOWN = (
     "FOCUS (CSV, Parquet or JSON lines: BilledCost, ChargePeriodStart …), OpenAI costs (CSV: start_time, amount_value "
@@ -64,8 +71,10 @@ def open_file(body: bytes) -> Records:
 
 
 def _table(text: str) -> Records:
-    first = text.lstrip().split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
+    text = _SEPARATOR_HINT.sub("", text.lstrip(), count=1)
+    first = text.split("\n", 1)[0]
+    delimiter = max(",;\t|", key=first.count)
+    decimal_comma = delimiter != "," and bool(_COMMA.search(text)) and not _POINT.search(text)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     try:
         header = [name.strip() for name in next(reader)]
@@ -89,11 +98,18 @@ def _table(text: str) -> Records:
                     raise BadBill(f"{where}: {len(cells)} cells where the header has {len(header)}")
                 if count > MAX_LINES or any(len(cell) > MAX_CELL for cell in cells):
                     raise BadBill(f"{where}: a bill has at most {MAX_LINES} lines and {MAX_CELL} characters in a cell")
+                if decimal_comma:
+                    cells = [_pointed(cell) for cell in cells]
                 yield where, dict(zip(header, cells, strict=True))
         except csv.Error as exc:
             raise BadBill(f"line {reader.line_num}: {exc}") from exc
 
     return Records(header, rows())
+
+
+def _pointed(cell: str) -> str:
+    """`1.234,56` as `1234.56`: what programs write that put a comma where others have a point."""
+    return cell.replace(".", "").replace(",", ".") if _COMMA_NUMBER.fullmatch(cell.strip()) else cell
 
 
 def _objects(text: str) -> Records | None:

@@ -164,16 +164,18 @@ class _Reader(Tables):
 
     def dashboard_lines(self, kind: Dashboard, rows: Iterator[Record]) -> Charges:
         for where, row in rows:
-            start = self.instant(where, kind.day, row.get(kind.day))
             amount, value = next(
                 ((name, row[name]) for name in kind.amounts if row.get(name) not in (None, "")), (kind.amounts[0], None)
             )
+            if self.closes(row.get(kind.day), value):
+                continue
+            start = self.instant(where, kind.day, row.get(kind.day))
             if start is None:
                 continue
             self.days.add(start.date())
             if value is None:
                 continue
-            stated = row.get(kind.currency) if kind.currency else "USD" if kind.in_usd(amount) else ""
+            stated = row.get(kind.currency) if kind.currency else "USD" if kind.in_usd(amount, value) else ""
             rate = self.rate(where, kind.currency or amount, stated)
             usd = None if rate is None else self.usd(where, amount, value, rate)
             if usd is None:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outlay_analytics.reconcile.columns import Columns, fold
+
+_SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
+
+
+def currency_in(name: str) -> str:
+    """The currency that the name of a column says: `Cost ($)`, `Cost (EUR)`; empty where it says none."""
+    found = re.search(r"\(([A-Z]{3}|[$€£¥])\)", name)
+    return "" if found is None else _SIGNS.get(found[1], found[1])
 
 
 class Layout:
@@ -63,5 +72,5 @@ class Line:
         name, value = self.named(kind.usd) if kind.usd else ("", None)
         if value is not None:
             return name, value, *(self.named(kind.listed_usd) if kind.listed_usd else ("", None)), "USD"
-        currency = self.text(kind.currency).upper()
+        currency = self.text(kind.currency).upper() or currency_in(self.named(kind.amount)[0])
         return *self.named(kind.amount), *(self.named(kind.listed) if kind.listed else ("", None)), currency

@@ -41,6 +41,11 @@ MAKES = re.compile(
     re.IGNORECASE,
 )
 TIERS = re.compile(r"(?<![A-Za-z])(batch|flex|priority)(?![a-z])", re.IGNORECASE)
+# Capacity that is paid by the hour, whatever runs on it.
+COMMITTED = re.compile(
+    r"provisioned.?(?:throughput|managed)|model.?units?(?![a-z])|\bptus?\b|\bgsus?\b|scale.?units?|hosting.?(?:unit|hour)",
+    re.IGNORECASE,
+)
 TOOLS = re.compile(
     r"search|grounding|guardrail|code.?interpreter|code.?execution|session|storage|retrieval", re.IGNORECASE
 )
@@ -59,6 +64,9 @@ _SIZES = frozenset({"mini", "nano", "micro", "lite", "pro", "turbo", "max", "ult
 _MAX_CACHED = 50_000
 # Who sells models of their own by an API, as the price list calls them.
 MAKERS = ("openai", "anthropic", "google", "mistral_ai", "deepseek", "x_ai", "cohere", "moonshot_ai", "perplexity")
+# And who sells open models that others make.
+HOSTS = ("groq", "together_ai")
+_OF_THEIR_OWN = frozenset({*MAKERS, *HOSTS, "aws", "azure", "google", "openrouter", "fireworks_ai"})
 Key = tuple[tuple[str, ...], tuple[str, ...]]
 
 
@@ -81,7 +89,11 @@ class ModelNames:
 
     def maker(self, name: str) -> str:
         """Whose model a name is, of those who bill for their own; empty where nobody's."""
-        return next((provider for provider in MAKERS if self.knows(provider, name)), "")
+        for provider in MAKERS:
+            found = self._catalog.find(provider, name)
+            if found is not None and found.model.provider == self._catalog.provider(provider):
+                return provider
+        return ""
 
     def spot(self, provider: str, text: str) -> str:
         """The price list's id of the model that `text` speaks of, empty when it names none."""
@@ -93,6 +105,11 @@ class ModelNames:
         return self._found[key]
 
     def _spot(self, provider: str, text: str) -> str:
+        """By the provider's names; who is no maker and no cloud of the list sells what others make."""
+        sellers = (provider,) if provider in _OF_THEIR_OWN else (provider, *MAKERS, *HOSTS)
+        return next((found for one in sellers if (found := self._spot_among(one, text))), "")
+
+    def _spot_among(self, provider: str, text: str) -> str:
         names, longest = self._of(provider)
         said = _words(provider, text[:1000])
         for length in range(min(longest, len(said)), 1, -1):

@@ -10,11 +10,17 @@ from typing import Any
 
 from outlay_analytics.query.amounts import PICO
 from outlay_analytics.reconcile.bill import Charge, LeftOut, Problems
+from outlay_analytics.reconcile.columns import fold
 from outlay_analytics.reconcile.models import ModelNames
 
 MAX_USD = Decimal(10) ** 12
 AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T]\d{1,2}:\d\d(?::\d\d)?(?: ?[AP]M)?)?", re.IGNORECASE)
+GERMAN = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T]\d{1,2}:\d\d(?::\d\d)?)?", re.ASCII)
 GROUPED = re.compile(r"-?\$ ?-?\d{1,3}(?:,?\d{3})*(?:\.\d+)?|-?\d{1,3}(?:,\d{3})+\.\d+", re.ASCII)
+_IN_BRACKETS = re.compile(r"\((.*)\)")  # bookkeepers' way to write what is below zero
+_CURRENCY_BESIDE = re.compile(r"USD\s*|\s*USD", re.IGNORECASE)
+# What closes a table in place of a day.
+TOTALS = frozenset({"total", "totals", "grandtotal", "subtotal", "sum"})
 Charges = Iterator[Charge]
 
 
@@ -59,6 +65,13 @@ class Reading:
         self.left_out.add(reason, None, f"{where}, {column}{shown}")
         return None
 
+    def closes(self, day: Any, amount: Any) -> bool:
+        """Whether a line adds up the others: it has `Total` where they have a day. It is left out and counted."""
+        if fold(str(day or "")) not in TOTALS:
+            return False
+        self.left_out.add("totals", amount_of(amount))
+        return True
+
     def usd(self, where: str, column: str, value: Any, rate: Decimal = Decimal(1)) -> Decimal | None:
         """An amount times `rate`; None, and a problem, if it is none."""
         amount = amount_of(value)
@@ -71,8 +84,11 @@ class Reading:
         """A day or an instant in UTC, however it is written; None, and a problem, if it is none."""
         try:
             american = AMERICAN.fullmatch(str(value).strip()) if month_first else None
+            german = GERMAN.fullmatch(str(value).strip())
             if american:
                 found = datetime(int(american[3]), int(american[1]), int(american[2]))
+            elif german:
+                found = datetime(int(german[3]), int(german[2]), int(german[1]))
             elif isinstance(value, datetime):
                 found = value
             elif isinstance(value, date):
@@ -96,10 +112,11 @@ class Reading:
 def amount_of(value: Any) -> Decimal | None:
     """A decimal amount, None when it is none. Exact: from the digits that are written.
 
-    `$1,234.56` is one; `1,234` is none, as the comma may stand for either.
+    `$1,234.56`, `(1.50)` and `1.5 USD` are some; `1,234` is none, as the comma may stand for either.
     """
     try:
-        text = repr(value) if isinstance(value, float) else str(value).strip()
+        text = repr(value) if isinstance(value, float) else str(value).strip().replace("\u2212", "-")
+        text = _CURRENCY_BESIDE.sub("", _IN_BRACKETS.sub(r"-\1", text))
         if GROUPED.fullmatch(text):
             text = text.replace("$", "").replace(",", "")
         amount = Decimal(text)

@@ -22,9 +22,9 @@ from outlay_analytics.reconcile.columns import (
 )
 from outlay_analytics.reconcile.files import Record
 from outlay_analytics.reconcile.lines import Layout, Line
-from outlay_analytics.reconcile.models import MAKES, TIERS, TOOLS
+from outlay_analytics.reconcile.models import COMMITTED, MAKES, TIERS, TOOLS
 from outlay_analytics.reconcile.reading import Charges, Reading, amount_of
-from outlay_analytics.reconcile.units import counted
+from outlay_analytics.reconcile.units import tokens_of
 
 MODEL_KEYS = ("x_Model", "Model", "model", "ModelName", "model_name", "ModelId")
 
@@ -42,6 +42,8 @@ class Tables(Reading):
 
     def _line(self, layout: Layout, line: Line) -> Charges:
         kind = layout.kind
+        if self.closes(line.value(kind.start), line.amounts()[1]):
+            return
         category = KINDS.get(fold(line.text(kind.kind)), "usage")
         provider = kind.provider or _provider(line)
         model = self._model(provider, line)
@@ -85,6 +87,11 @@ class Tables(Reading):
         named = model if category != "fee" else ""
         account, region = line.text(kind.accounts)[:200], line.text(kind.region)[:100]
         quantity, unit = _quantity(line)
+        for column in kind.taken_off:
+            taken = line.value((column,))
+            off = None if taken is None else self.usd(line.where, column, taken, rate)
+            if off:
+                yield Charge(start.date(), provider, named, tier, "credit", -abs(off), account=account)
         yield Charge(
             start.date(), provider, named, tier, category, usd, list_usd,
             line.text(kind.meter)[:200], account, "", quantity, unit, region,
@@ -147,7 +154,7 @@ def _quantity(line: Line) -> tuple[Decimal | None, str]:
     for quantities, units in line.layout.kind.quantities:
         found = amount_of(line.value(quantities))
         if found is not None:
-            return counted(found, line.text(units))
+            return tokens_of(found, line.text(units), line.text(line.layout.kind.meter))
     return None, ""
 
 
@@ -172,6 +179,8 @@ def _compared(provider: str, line: Line, model: str) -> str:
         return "other services"
     if provider in CLOUDS and not sells and not (model and (mixed or not service)):
         return "other services"
+    if any(COMMITTED.search(one) for one in line.texts(kind.texts)):
+        return "provisioned throughput"
     if not model and any(TOOLS.search(one) for one in line.texts(kind.texts)):
         return "fee"
     return "usage"

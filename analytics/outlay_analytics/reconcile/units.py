@@ -22,9 +22,10 @@ _READ = re.compile(r"cache[ _-]*(?:d|read|hit)|cchd|cached")
 _WRITE = re.compile(r"cache[ _-]*(?:write|creat|written)|cached?[ _-]*(?:input[ _-]*)?writ")
 _HOUR = re.compile(r"(?<!\d)(?:1|one)[ _-]?h")
 _KEPT = {"cache_write_12h": re.compile(r"(?<!\d)12[ _-]?h"), "cache_write_30m": re.compile(r"(?<!\d)30[ _-]?m")}
-_INPUT = re.compile(r"\binput|\binp\b|prompt")
-_OUTPUT = re.compile(r"\boutput|\boutp?\b|completion|\bopt\b")
+_INPUT = re.compile(r"\binput|\binpt?\b|prompt")
+_OUTPUT = re.compile(r"\boutput|\boutp?t?\b|completion|\bopt\b")
 _SCALED = re.compile(r"([\d,]+(?:\.\d+)?)\s*([kmb])?[ _-]*(.*)", re.IGNORECASE)
+_BARE = re.compile(r"(?:(\d+) ?([km])|count)")
 _PACKS: Mapping[str, int] = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}
 
 
@@ -41,6 +42,14 @@ def meter_of(text: str) -> str:
     if _INPUT.search(plain):
         return "input"
     return "output" if _OUTPUT.search(plain) else ""
+
+
+def tokens_of(quantity: Decimal, unit: str, meter: str) -> tuple[Decimal, str]:
+    """The same of a line whose unit is a bare number, Azure's `1M` or Google's `count`, if its meter is of tokens."""
+    found = _BARE.fullmatch(unit.strip().lower())
+    if found and meter_of(meter):
+        return quantity * int(found[1] or 1) * _PACKS[found[2] or ""], TOKENS
+    return counted(quantity, unit)
 
 
 def counted(quantity: Decimal, unit: str) -> tuple[Decimal, str]:

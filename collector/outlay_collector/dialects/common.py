@@ -65,6 +65,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "llm.cost.total",
         "gen_ai.usage.total_cost",
         "gen_ai.cost.amount",
+        "gen_ai.cost.usd",
+        "gen_ai.usage.cost_usd",
         "llm.usage.cost",
         "gen_ai.usage.cost.amount",
         "gen_ai.usage.cost_in_usd_ticks",

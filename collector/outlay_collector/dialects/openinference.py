@@ -124,6 +124,17 @@ LANGCHAIN_OLD = replace(
     notes=("Prompt counts of Anthropic's models leave cached tokens out where these are told.",),
 )
 
+# A crew adds up what its agents' models ever used, once for each agent that shares one.
+CREWAI = replace(
+    FRAMEWORK,
+    name="openinference_crewai",
+    title="OpenInference for CrewAI",
+    scopes=("openinference.instrumentation.crewai",),
+    marks=(),
+    accumulates=True,
+    notes=("A crew counts what its agents' models ever used, for each agent anew: beside calls that is nothing more.",),
+)
+
 # Embedders answer with their usage one level deeper.
 HAYSTACK = Dialect(
     name="openinference_haystack",

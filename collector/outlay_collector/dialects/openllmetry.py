@@ -1,5 +1,7 @@
 """OpenLLMetry and Traceloop: `gen_ai.*` of several generations and `llm.*` of the oldest."""
 
+from dataclasses import replace
+
 from outlay_collector.dialects.model import Dialect
 from outlay_collector.dialects.providers import REASONING_BESIDE_OUTPUT
 
@@ -77,7 +79,6 @@ FRAMEWORK = Dialect(
         "opentelemetry.instrumentation.llamaindex",
         "opentelemetry.instrumentation.openai_agents",
         "opentelemetry.instrumentation.haystack",
-        "opentelemetry.instrumentation.crewai",
         "opentelemetry.instrumentation.agno",
         "opentelemetry.instrumentation.transformers",
         "opentelemetry.instrumentation.mcp",
@@ -91,4 +92,14 @@ FRAMEWORK = Dialect(
         "provider": ("traceloop.association.properties.ls_provider",),
         "request_model": ("gen_ai.request.model", "traceloop.association.properties.ls_model_name"),
     },
+)
+
+CREWAI = replace(
+    FRAMEWORK,
+    name="openllmetry_crewai",
+    title="OpenLLMetry for CrewAI",
+    scopes=("opentelemetry.instrumentation.crewai",),
+    marks=(),
+    accumulates=True,
+    notes=("A crew counts what its agents' models ever used, for each agent anew: beside calls that is nothing more.",),
 )

@@ -39,6 +39,7 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "invoke_agent": (AGGREGATE, ""),
     "create_agent": (AGGREGATE, ""),
     "invoke_workflow": (AGGREGATE, ""),
+    "agent_step": (AGGREGATE, ""),
     "execute_tool": (AGGREGATE, ""),
     "execute_task": (AGGREGATE, ""),
     "execute_event_loop_cycle": (AGGREGATE, ""),

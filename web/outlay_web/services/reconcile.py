@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from outlay.errors import DecodeError
+from outlay_analytics.reconcile.archives import SIGNATURE, unzipped
 from outlay_analytics.reconcile.bill import BadBill, Charge
 from outlay_analytics.reconcile.bills import find_bill, keep_bill
 from outlay_analytics.reconcile.files import MAX_BYTES, MAX_UNPACKED_BYTES
@@ -21,7 +22,7 @@ GZIP = b"\x1f\x8b"
 
 
 def take_bill(ctx: Context, project: str, name: str, body: bytes) -> str:
-    """Read a bill's file, plain or gzipped, and keep it; returns its identifier.
+    """Read a bill's file, plain, gzipped or zipped, and keep it; returns its identifier.
 
     Raises:
         BadBill: If it cannot be read.
@@ -34,11 +35,13 @@ def take_bill(ctx: Context, project: str, name: str, body: bytes) -> str:
 
 
 def unpacked(body: bytes) -> bytes:
-    """A bill's file without its gzip, if it has one.
+    """A bill's file without its gzip or its archive, if it has one.
 
     Raises:
         BadBill: If that is damaged, or more than is read comes out.
     """
+    if body.startswith(SIGNATURE):
+        return unzipped(body, min(MAX_BYTES, MAX_UNPACKED_BYTES))
     if not body.startswith(GZIP):
         return body
     try:
