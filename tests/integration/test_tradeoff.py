@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -85,8 +86,31 @@ def test_a_cheap_model_that_is_not_as_good_is_not(store: Store) -> None:
     [task] = tradeoff(store, WEEK)["tasks"]
     assert (task["recommended"], task["reason"]) == (
         "large",
-        "the best; no cheaper model is shown to be within 0.02 of it",
+        "the best; no cheaper model is within 0.02 of it (95 %)",
     )
+
+
+def test_what_the_scores_do_not_tell_apart_is_not_recommended_but_how_many_more_would(store: Store) -> None:
+    answers(store, "small", 100, 85, "0.01")
+    answers(store, "large", 100, 90, "0.10")
+    answers(store, "alike", 100, 86, "0.01", task="other")
+    answers(store, "large", 100, 88, "0.10", task="other")
+    found = {task["task"]: task for task in tradeoff(store, WEEK)["tasks"]}
+    assert {(task["best"], task["recommended"], task["monthly_saving_usd"]) for task in found.values()} == {
+        ("large", None, None)
+    }
+    told = re.fullmatch(
+        r"whether small is within 0.02 of large, the best, is not known: "
+        r"about (\d+) more scored answers of each would tell",
+        found["triage"]["reason"],
+    )
+    assert told
+    more = 100 + int(told[1])
+    answers(store, "small", more, round(0.85 * more), "0.01", task="later")
+    answers(store, "large", more, round(0.9 * more), "0.10", task="later")
+    later = {task["task"]: task for task in tradeoff(store, WEEK)["tasks"]}["later"]
+    assert (later["recommended"], later["reason"][:8]) == ("large", "the best")
+    assert "too much alike" in found["other"]["reason"]
 
 
 def test_thin_evidence_recommends_nothing_and_says_what_is_missing(store: Store) -> None:

@@ -3,7 +3,8 @@
 A model is dominated where another one of the same task is at most as dear, at least as good and at most as slow, and
 better in one of the three; what is not dominated is the Pareto frontier. A recommendation is the cheapest model whose
 quality is no worse than that of the best by more than a margin (the lower bound of the 95 % interval of the difference
-lies above it), and is only made from `LEAST_SCORED` scored answers of each of both on.
+lies above it), and is only made from `LEAST_SCORED` scored answers of each of both on. The best one itself is only
+recommended where no cheaper one may turn out to be within the margin.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from outlay_collector.store import Store, load_sql
 TASK = "if(c.task != '', c.task, c.feature)"
 MAX_ROWS = 1000
 LEAST_SCORED = 30
+MANY_MORE = 100_000
 ASSUMPTION = "the calls of the other models are like those that this model answered"
 # Words of a task's name that tell which row of the starting matrix is about it.
 WORDS = {
@@ -182,19 +184,20 @@ def _recommend(task: str, rows: Sequence[Row], moments: Mapping[str, Moments], m
     found["best"] = best["model"]
     fitting = [row for row in judged if row is best or _is_no_worse(moments, best, row, margin)]
     chosen = min(fitting, key=lambda row: (row["cost_per_call_usd"], -row["mean"]))
-    found |= {"recommended": chosen["model"], "recommended_tier": chosen["model_tier"]}
     if chosen is best:
         cheaper = [row for row in judged if row["cost_per_call_usd"] < best["cost_per_call_usd"]]
-        found["reason"] = "the best, and the cheapest"
-        if cheaper:
-            found["reason"] = f"the best; no cheaper model is shown to be within {margin:g} of it"
-            if any(_may_do(moments, best, row, margin) for row in cheaper):
-                found["reason"] += "; more scores could"
+        open_ = [row for row in cheaper if _may_do(moments, best, row, margin)]
+        if open_:
+            found["reason"] = _undecided(moments, best, max(open_, key=lambda row: row["mean"]), margin)
+            return found
+        shown = f"the best; no cheaper model is within {margin:g} of it (95 %)"
+        found["reason"] = shown if cheaper else "the best, and the cheapest"
     else:
         lost = difference(moments[best["model"] or ""], moments[chosen["model"] or ""])
         assert lost.low is not None
         below = f"at most {max(0.0, -lost.low):.3g} below {best['model']} (95 %)"
         found["reason"] = f"{below}, at {_part(chosen, best)} of its cost"
+    found |= {"recommended": chosen["model"], "recommended_tier": chosen["model_tier"]}
     moved = [row for row in rows if row["cost_usd"] is not None and row is not chosen]
     saving = sum((row["cost_usd"] - chosen["cost_per_call_usd"] * _priced(row) for row in moved), Decimal(0))
     found |= {"monthly_saving_usd": per(saving, months), "assumption": ASSUMPTION}
@@ -209,6 +212,20 @@ def _is_no_worse(moments: Mapping[str, Moments], best: Row, row: Row, margin: fl
 def _may_do(moments: Mapping[str, Moments], best: Row, row: Row, margin: float) -> bool:
     high = difference(moments[best["model"] or ""], moments[row["model"] or ""]).high
     return high is None or high > -margin
+
+
+def _undecided(moments: Mapping[str, Moments], best: Row, row: Row, margin: float) -> str:
+    """Why neither of two models is recommended, and what would tell: intervals shrink with the root of the answers."""
+    told = f"whether {row['model']} is within {margin:g} of {best['model']}, the best, is not known"
+    found = difference(moments[best["model"] or ""], moments[row["model"] or ""])
+    if found.value is None or found.low is None or found.high is None:
+        return told
+    off = found.value + margin  # above 0 it would turn out to be, below 0 not to be
+    half = found.value - found.low if off > 0 else found.high - found.value
+    of_each = max(row["n"], best["n"])
+    if not off or (missing := of_each * ((half / off) ** 2 - 1)) > MANY_MORE:
+        return f"{told}: they are too much alike at the margin for {MANY_MORE:,} more scored answers of each to tell"
+    return f"{told}: about {math.ceil(missing):,} more scored answers of each would tell"
 
 
 def _part(one: Row, whole: Row) -> str:

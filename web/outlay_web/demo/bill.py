@@ -22,23 +22,25 @@ PRICES: dict[str, tuple[str, str, str, str]] = {
     "gemini-2.5-flash-lite": ("0.1", "0.01", "0.1", "0.4"),
     "mistral-large-2512": ("0.5", "0.05", "0.5", "1.5"),
 }
+# In millionths of a millionth of a USD per token, which are whole numbers: 1.25 USD per million are 1,250,000.
+RATES = {model: tuple(int(Fraction(rate) * 10**6) for rate in rates) for model, rates in PRICES.items()}
 
 
 def cost(call: Call) -> Fraction | None:
     """What the provider bills for the call in USD; None when nobody knows the model's price."""
     if call.cache_hit or call.error:
         return Fraction(0)
-    if call.model not in PRICES:
+    if call.model not in RATES:
         return None
-    rate_in, rate_read, rate_write, rate_out = map(Fraction, PRICES[call.model])
+    rate_in, rate_read, rate_write, rate_out = RATES[call.model]
     fresh = call.input_tokens - call.cache_read_tokens - call.cache_write_tokens
-    millionths = (
+    total = (
         fresh * rate_in
         + call.cache_read_tokens * rate_read
         + call.cache_write_tokens * rate_write
         + call.output_tokens * rate_out
     )
-    return millionths / 1_000_000
+    return Fraction(total, 10**12)
 
 
 def exact(amount: Fraction) -> Decimal:
