@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from outlay_collector.settle.arrays import NO
-from outlay_collector.settle.facts import COUNTS, SAID, UNKNOWN, Count, Facts, Role
+from outlay_collector.settle.facts import UNKNOWN, Count, Facts, Role
 from outlay_collector.settle.merge import Counted
 from outlay_collector.settle.requests import Reason
 from outlay_collector.settle.resolve import Resolved, resolve
+from outlay_collector.settle.table import COUNTS, SAID
 
 MS = 1_000_000
 S = 1_000 * MS

@@ -12,7 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from outlay_collector.settle.facts import COMPLETED, UNKNOWN, Facts
+from outlay_collector.settle.facts import UNKNOWN, Facts
+from outlay_collector.settle.table import COMPLETED
 
 MAX_DEPTH = 64
 CALL, AGGREGATE, RAW, TAIL = 1, 2, 3, 4

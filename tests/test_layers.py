@@ -122,7 +122,6 @@ BEING_SPLIT = {
     "collector/outlay_collector/prices/catalogue.py",
     "collector/outlay_collector/prices/overrides.py",
     "collector/outlay_collector/prices/reprice.py",
-    "collector/outlay_collector/settle/facts.py",
     "collector/outlay_collector/settle/reading/meaning.py",
     "web/outlay_web/pages/forecast.py",
 }

@@ -8,9 +8,9 @@ import pytest
 from tests.settle_world import World, new_world, usage
 
 from outlay_collector.settle import Settler, values
-from outlay_collector.settle.facts import COLUMNS
 from outlay_collector.settle.hashes import FEW, sip_hash, sip_hash_texts
 from outlay_collector.settle.reading import HOUR, Reader
+from outlay_collector.settle.table import COLUMNS
 from outlay_collector.settle.values import among
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer

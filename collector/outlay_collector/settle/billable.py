@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 
 from outlay_collector.settle.arrays import NO
 from outlay_collector.settle.contexts import contexts_of
-from outlay_collector.settle.facts import COMPLETED, COUNTS, UNKNOWN, Bools, Count, Facts, Ints, counts_of, flat
+from outlay_collector.settle.facts import UNKNOWN, Bools, Count, Facts, Ints, counts_of, flat
 from outlay_collector.settle.gather import Gathered
 from outlay_collector.settle.resolve import Resolved
+from outlay_collector.settle.table import COMPLETED, COUNTS
 
 COLUMNS = {
     # The call's own span.

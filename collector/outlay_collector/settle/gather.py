@@ -46,7 +46,7 @@ class Gathered:
     """What a run decides on."""
 
     spans: pa.Table
-    """Columns as in `facts.COLUMNS`, every span once."""
+    """Columns as in `table.COLUMNS`, every span once."""
     facts: Facts
     written: Bools
     """Per span, whether its trace is settled; others are there since a settled one shares a response with them."""
@@ -108,7 +108,9 @@ def gather(own: Source, changed: pa.Table, oversized: tuple[int, int], across: A
             here = lie if source is own else _hours(own, changed)
             if number < MAX_ROUNDS:
                 state.written.append(here["trace"].to_numpy())
-            state.elsewhere.append(lie.filter(pa.array(~np.isin(lie["trace"].to_numpy(), here["trace"].to_numpy()))))
+            if here is not lie:
+                away = ~np.isin(lie["trace"].to_numpy(), here["trace"].to_numpy())
+                state.elsewhere.append(lie.filter(pa.array(away)))
         _read_touched(source, state, partners)
         if number == MAX_ROUNDS:
             break
@@ -154,6 +156,8 @@ def _read_touched(source: Source, state: _State, partners: Ids) -> None:
     """Read what is touched of oversized traces: what changed, all above it, what goes on beside it, and all below what
     that concerns."""
     skeleton = state.skeleton
+    if not len(skeleton.id):
+        return
     changed = skeleton.everywhere(skeleton.changed | np.isin(skeleton.id, partners))
     new = changed & ~np.isin(skeleton.id, state.read)
     touched = skeleton.everywhere(skeleton.upwards(skeleton.beside(new))) & ~np.isin(skeleton.id, state.read)
@@ -238,6 +242,9 @@ def _partners(writer: Writer, state: _State, read: _Part) -> pa.Table:
     in_hours, hour_params = among(writer, pa.table({"hour": pa.array(hours.astype(np.uint32))}), "hour")
     in_keys, key_params = among(writer, pa.table({"key": pa.array(each_key)}), "key")
     found = writer.arrow(load_sql(SQL, "speakers", hours=in_hours, keys=in_keys), {**hour_params, **key_params})
+    if not len(found):
+        state.noted.append(found)
+        return _NO_PARTNERS
     own = np.isin(found["id"].to_numpy(), read.facts.id)
     noted = found.filter(pa.array(own))
     state.noted.append(noted)
@@ -267,6 +274,8 @@ def traces(pairs: list[Trace], since: datetime) -> pa.Table:
 
 
 def _elsewhere(across: Across, state: _State) -> list[pa.Table]:
+    if not state.elsewhere:
+        return []
     away = pa.concat_tables(state.elsewhere)
     return [across.received(_by_hour(part), pa.concat_tables(state.partners)) for part in _parts(away)]
 

@@ -80,7 +80,7 @@ def noted(spans: pa.Table, facts: Facts, own: Bools) -> tuple[pa.Table, Ints]:
     """Rows of `response_ids` without version, and the span that each is of, a row of the facts.
 
     Args:
-        spans: Columns as in `facts.COLUMNS`.
+        spans: Columns as in `table.COLUMNS`.
         facts: Of the same spans.
         own: Per span, whether it is noted.
     """

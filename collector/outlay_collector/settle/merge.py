@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from outlay_collector.settle.arrays import NO, any_in_runs, first_of_run, sizes_of
-from outlay_collector.settle.facts import CLIENT_RANK, COMPLETED, UNKNOWN, Bools, Count, Facts, Ints
+from outlay_collector.settle.facts import CLIENT_RANK, UNKNOWN, Bools, Count, Facts, Ints
 from outlay_collector.settle.joins import Joined
+from outlay_collector.settle.table import COMPLETED
 from outlay_collector.settle.tree import Tree
 
 

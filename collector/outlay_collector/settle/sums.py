@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from outlay_collector.settle.arrays import NO, first_of_run, is_among
-from outlay_collector.settle.facts import COMPLETED, UNKNOWN, Bools, Count, Facts, Ints
+from outlay_collector.settle.facts import UNKNOWN, Bools, Count, Facts, Ints
 from outlay_collector.settle.merge import Counted, Members, Requests
+from outlay_collector.settle.table import COMPLETED
 from outlay_collector.settle.tree import Tree
 
 

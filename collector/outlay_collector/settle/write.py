@@ -65,8 +65,9 @@ def write(run: Run, gathered: Gathered, resolved: Resolved) -> None:
 
 def _gone(gathered: Gathered, stored: str, rows: Ints, *more: str) -> pa.Table:
     """Keys of an earlier run's rows of one table that none of these spans has now, with more columns of their spans."""
-    earlier = gathered.earlier.filter(pc.equal(gathered.earlier["stored"], stored.encode()))
-    facts = gathered.facts
+    earlier, facts = gathered.earlier, gathered.facts
+    if len(earlier):
+        earlier = earlier.filter(pc.equal(earlier["stored"], stored.encode()))
     now = np.zeros(len(facts), bool)
     now[rows] = True
     at = rows_of(facts.id, earlier["id"].to_numpy())

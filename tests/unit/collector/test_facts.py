@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from outlay_collector.settle.facts import COLUMNS, COUNTS, SAID, UNKNOWN, Count, bare_model, facts_of
+from outlay_collector.settle.facts import UNKNOWN, Count, bare_model, facts_of
+from outlay_collector.settle.table import COLUMNS, COUNTS, SAID
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TYPES = {

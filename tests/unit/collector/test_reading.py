@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from tests.reading_world import NOON_NS, OTEL, Sent, read, read_one
 
-from outlay_collector.settle.facts import COLUMNS, Role
+from outlay_collector.settle.facts import Role
+from outlay_collector.settle.table import COLUMNS
 
 USED = {"gen_ai.usage.input_tokens": "100", "gen_ai.usage.output_tokens": "20"}
 CACHED = {"gen_ai.usage.cache_read.input_tokens": "30"}

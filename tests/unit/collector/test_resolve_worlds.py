@@ -10,10 +10,11 @@ from tests import settle_plain
 from tests.settle_facts import random_facts, random_siblings
 
 from outlay_collector.settle.arrays import NO
-from outlay_collector.settle.facts import COMPLETED, UNKNOWN, Facts
+from outlay_collector.settle.facts import UNKNOWN, Facts
 from outlay_collector.settle.requests import Reason
 from outlay_collector.settle.resolve import Resolved, resolve
 from outlay_collector.settle.siblings import parents_of
+from outlay_collector.settle.table import COMPLETED
 
 WORLDS = 160
 Calls = dict[int, dict[str, Any]]

@@ -1,4 +1,4 @@
-"""Read spans through the dialect tables: spans as they are in, a table with the columns of `facts.COLUMNS` out.
+"""Read spans through the dialect tables: spans as they are in, a table with the columns of `table.COLUMNS` out.
 
 1. `attributes`  names become numbers, once per batch; `events` adds what an event counts
 2. `said`        what each dialect looks up: of several spellings the preferred one; `chosen` what people named;
@@ -58,7 +58,7 @@ class Spans:
     """What was read."""
 
     table: pa.Table
-    """One row per span, columns as in `facts.COLUMNS`."""
+    """One row per span, columns as in `table.COLUMNS`."""
     moved: set[tuple[int, int]] = field(default_factory=set)
     """Spans that were sent again with another start: id, and an earlier hour (seconds) they are no longer in."""
 

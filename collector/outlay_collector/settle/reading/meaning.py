@@ -1,4 +1,4 @@
-"""What spans mean: everything that was read of a batch, as the columns of `facts.COLUMNS`."""
+"""What spans mean: everything that was read of a batch, as the columns of `table.COLUMNS`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from outlay_collector.dialects.names import KEYS
 from outlay_collector.dialects.numbers import instant_of, money_of
 from outlay_collector.dialects.providers import REASONING_BESIDE_OUTPUT, TOOL_PROMPTS_IN_TOTAL
 from outlay_collector.settle.columns import lists_of
-from outlay_collector.settle.facts import CLIENT_RANK, COUNTS, UNKNOWN, Bools, Ints, Role, flat
+from outlay_collector.settle.facts import CLIENT_RANK, UNKNOWN, Bools, Ints, Role, flat
 from outlay_collector.settle.reading.attributes import Attributes
 from outlay_collector.settle.reading.chosen import other_usage_of, prompt_parts_of
 from outlay_collector.settle.reading.contexts import Places, contexts_of
@@ -28,6 +28,7 @@ from outlay_collector.settle.reading.roles import Kinds, has_dialect, includes_c
 from outlay_collector.settle.reading.said import MOST_COUNTED, Said
 from outlay_collector.settle.reading.texts import EMPTY, Floats, Pool
 from outlay_collector.settle.reading.usage import Usage, Written, canonical
+from outlay_collector.settle.table import COUNTS
 
 YES, NO = (b"true", b"1"), (b"false", b"0")
 """How attributes write a flag, in lower case."""
@@ -88,7 +89,7 @@ def meaning_of(
     objects: Objects,
     places: Places,
 ) -> pa.Table:
-    """The columns of `facts.COLUMNS`, a row per span."""
+    """The columns of `table.COLUMNS`, a row per span."""
     failed = _failed(spans, said)
     exception = np.where(failed, np.arange(len(spans)) + said.pool.add(flat(spans["exception_type"])), EMPTY)
     identity = identity_of(said, dialect, objects.service_tier, objects.region, failed, exception)
