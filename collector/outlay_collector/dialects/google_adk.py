@@ -12,6 +12,7 @@ TABLE = Dialect(
         "response_model": ("gen_ai.response.model", "gcp.vertex.agent.llm_response#model_version"),
         "cache_read_tokens": ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.experimental.cached_tokens"),
     },
+    answers=("gcp.vertex.agent.llm_response",),
     usage=(Blob("gcp.vertex.agent.llm_response", "usage_metadata"),),
     notes=(
         "The first versions name the framework as provider, and say thoughts and cached tokens in the answer alone.",

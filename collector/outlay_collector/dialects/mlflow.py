@@ -31,6 +31,7 @@ TABLE = Dialect(
         "streamed": ("stream", "mlflow.spanInputs#stream"),
         "cost_usd": ("mlflow.llm.cost#total_cost",),
     },
+    answers=("mlflow.spanOutputs",),
     usage=(
         Blob("mlflow.chat.tokenUsage", style="visible"),
         Blob("mlflow.spanOutputs", "usage"),

@@ -117,6 +117,7 @@ class Dialect:
     kinds: tuple[Kind, ...] = ()  # asked in order, before the common ones
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # asked in order, before the common ones
     usage: tuple[Blob, ...] = ()  # asked where a field is not an attribute of its own
+    answers: tuple[str, ...] = ()  # texts with whole answers of providers, in which searches are counted
     raw_names: tuple[str, ...] = ()  # span names whose spans restate their parent
     tail: tuple[str, str] = ("", "")  # attribute and value of spans that carry a stream's usage after its end
     input_excludes_cached: tuple[str, ...] = ()  # providers for which the input count leaves cached tokens out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,7 +44,8 @@ class UsageObject:
 def document_keys(dialect: Dialect) -> tuple[str, ...]:
     """Names of the texts that a dialect reads as JSON."""
     fields = (source.split("#")[0] for name in FIELDS for source in sources(dialect, name) if "#" in source)
-    return tuple(dict.fromkeys((*fields, *(blob.key for blob in dialect.usage))))
+    answers = (source.split("#")[0] for source in dialect.answers)
+    return tuple(dict.fromkeys((*fields, *(blob.key for blob in dialect.usage), *answers)))
 
 
 def _fields_inside(dialect: Dialect) -> dict[str, tuple[tuple[str, tuple[str, ...]], ...]]:
@@ -86,6 +87,15 @@ def usage_of(dialect: Dialect, document: Document) -> UsageObject:
         if isinstance(found, dict):
             read.append(read_usage(found, blob.style))
     return _fullest(read)
+
+
+def answers_of(dialect: Dialect, document: Document) -> Iterator[Mapping[str, Any]]:
+    """The whole answers of providers among a dialect's texts."""
+    for source in dialect.answers:
+        key, _, path = source.partition("#")
+        found = at(document(key), tuple(path.split(".")) if path else ())
+        if isinstance(found, dict):
+            yield found
 
 
 def _fullest(objects: list[UsageObject]) -> UsageObject:

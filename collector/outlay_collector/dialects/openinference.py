@@ -67,6 +67,7 @@ PROVIDER = Dialect(
     rank=30,
     fields=_FIELDS,
     usage=_RESPONSE,
+    answers=("output.value",),
     output_excludes_reasoning=REASONING_BESIDE_OUTPUT,
     charged_costs=_CHARGED,
     notes=(
@@ -103,6 +104,7 @@ FRAMEWORK = Dialect(
     rank=40,
     fields=_FIELDS,
     usage=_RESPONSE,
+    answers=("output.value",),
     output_excludes_reasoning=REASONING_BESIDE_OUTPUT,
     charged_costs=_CHARGED,
 )

@@ -51,6 +51,7 @@ TABLE = Dialect(
         *(Blob(_METADATA, name) for name in ("anthropic", "bedrock.usage", "openai", "azure", "deepseek", "groq")),
         Blob(_METADATA, "openrouter.usage"),
     ),
+    answers=(f"{_METADATA}#google", f"{_METADATA}#vertex"),
     input_excludes_cached=("anthropic", "aws.bedrock"),
     includes_cached_with=tuple(
         f"ai.usage.inputTokenDetails.{name}Tokens" for name in ("noCache", "cacheRead", "cacheWrite")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from outlay.parsing import usage as counts
 from outlay.parsing.reading import Json, Reading, read_error, text_of
+from outlay.parsing.searches import of_gemini
 from outlay.usage import Usage
 
 
@@ -48,15 +49,7 @@ def gemini(reading: Reading, body: Json) -> None:
 
 
 def _grounding(reading: Reading, metadata: object) -> None:
-    """Searches: each distinct query that asks something is billed, until Gemini 2 the request that made any."""
-    named = metadata.get("webSearchQueries") if isinstance(metadata, dict) else None
-    queries = (
-        {" ".join(query.split()) for query in named if isinstance(query, str)} if isinstance(named, list) else set()
-    )
-    queries -= {""}
-    if not queries:
-        return
-    model = reading.response_model or ""
-    by_request = model.startswith(("gemini-1", "gemini-2"))
-    before = reading.raw_usage.get("groundedSearches", 0)
-    reading.raw_usage["groundedSearches"] = 1 if by_request else max(before, len(queries))
+    """Searches: of several parts of a stream the one that shows the most."""
+    made = of_gemini([metadata], reading.response_model or "")
+    if made:
+        reading.raw_usage["groundedSearches"] = max(reading.raw_usage.get("groundedSearches", 0), made)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from outlay.parsing import usage as counts
 from outlay.parsing.kinds import whole
 from outlay.parsing.reading import UNDER_WAY, Json, Reading, read_cost, read_error, text_of
+from outlay.parsing.searches import of_openai
 from outlay.usage import Usage
 
 
@@ -73,7 +74,7 @@ def openai_responses(reading: Reading, body: Json) -> None:
     usage = response.get("usage")
     if isinstance(usage, dict):
         found = counts.openai(usage)
-        searches, in_files = _web_searches(response), _file_searches(response)
+        searches, in_files = of_openai(response), _file_searches(response)
         if in_files:
             found = replace(found, other={**found.other, "file_searches": in_files})
         reading.usage = replace(found, web_searches=searches) if searches else found
@@ -83,19 +84,6 @@ def openai_responses(reading: Reading, body: Json) -> None:
         for item in counts.objects(response.get("output")):
             for part in counts.objects(item.get("content")):
                 reading.say(part.get("text"))
-
-
-def _web_searches(response: Json) -> int | None:
-    tools = response.get("tool_usage")
-    search = tools.get("web_search") if isinstance(tools, dict) else None
-    if isinstance(search, dict) and "num_requests" in search:
-        return counts.count(search["num_requests"])
-    made = 0
-    for item in counts.objects(response.get("output")):
-        if item.get("type") == "web_search_call" and item.get("status") == "completed":
-            action = item.get("action")
-            made += not isinstance(action, dict) or action.get("type", "search") == "search"
-    return made or None
 
 
 def _pictures(response: Json) -> list[tuple[str, Usage]]:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from outlay.parsing.searches import in_answer
 from outlay_collector.dialects import DIALECTS
-from outlay_collector.dialects.model import COUNT_FIELDS
+from outlay_collector.dialects.model import COUNT_FIELDS, Dialect
 from outlay_collector.dialects.names import KEYS
 from outlay_collector.dialects.opened import (
     UsageObject,
+    answers_of,
     document_keys,
     fields_inside,
     parse,
@@ -22,7 +24,7 @@ from outlay_collector.dialects.opened import (
 from outlay_collector.settle.facts import UNKNOWN, Bools, Ints
 from outlay_collector.settle.reading.attributes import Attributes
 from outlay_collector.settle.reading.said import MOST_COUNTED, Said
-from outlay_collector.settle.reading.texts import EMPTY, binary, encoded
+from outlay_collector.settle.reading.texts import EMPTY, binary, decoded, encoded
 
 NAMES = tuple(dict.fromkeys(key for dialect in DIALECTS for key in document_keys(dialect)))
 """Every text that some dialect reads as JSON."""
@@ -79,6 +81,7 @@ def open_all(attributes: Attributes, dialect: Ints, said: Said, opens: Bools, co
     if not len(rows):
         return found
     texts = _texts(attributes, dialect, contents)
+    models = said.field("request_model")
     tiers: dict[int, bytes] = {}
     regions: dict[int, bytes] = {}
     fields: list[tuple[str, int, str]] = []
@@ -88,6 +91,8 @@ def open_all(attributes: Attributes, dialect: Ints, said: Said, opens: Bools, co
         fields += [(name, row, text) for name, text in fields_inside(table, document, _is_said(said, row)).items()]
         read = usage_of(table, document)
         _take_usage(found, said, row, read)
+        if table.answers:
+            _take_searches(table, document, said, row, models[row])
         for words, word in ((tiers, read.service_tier), (regions, read.region)):
             if word:
                 words[row] = encoded(word)
@@ -124,6 +129,17 @@ def _texts(attributes: Attributes, dialect: Ints, contents: Texts) -> dict[int, 
         text = attributes.values[int(known.at[place])].as_py()
         found.setdefault(row, {})[_KEY_NAMES[int(known.name[place])]] = text
     return found
+
+
+def _take_searches(table: Dialect, document: Callable[[str], Any], said: Said, row: int, at_model: int) -> None:
+    """Count the searches that the provider's answer shows, where nothing tells their number."""
+    place = COUNT_FIELDS.index("web_searches")
+    if said.counts[place, row] != UNKNOWN:
+        return
+    model = decoded(said.pool.texts[int(at_model)].as_py()).rpartition("/")[2]
+    made = max((in_answer(answer, model) for answer in answers_of(table, document)), default=0)
+    if made:
+        said.counts[place, row] = made
 
 
 def _take_usage(found: Objects, said: Said, row: int, usage: UsageObject) -> None:
