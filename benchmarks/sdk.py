@@ -92,17 +92,31 @@ def install(folder: Path, *packages: str) -> Path:
     return python
 
 
+def ran(what: str, command: list[Any], round_number: int, rounds: int) -> str:
+    """The last line that a variant's process prints; empty where it fails, as without its package."""
+    print(f"\r{what}, round {round_number} of {rounds}\033[K", end="", file=sys.stderr, flush=True)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment())
+    print("\r\033[K", end="", file=sys.stderr, flush=True)
+    said = done.stdout.splitlines()
+    return said[-1] if done.returncode == 0 and said else ""
+
+
 def show_calls(variants: list[str], pythons: dict[str, str], calls: int, rounds: int) -> None:
     found: dict[str, list[float]] = {name: [] for name in variants}
-    for _ in range(rounds):
+    missing: set[str] = set()
+    for turn in range(1, rounds + 1):
         for name in variants:
+            if name in missing:
+                continue
             command = [pythons.get(name, sys.executable), __file__, "--variant", name, "--calls", str(calls)]
-            done = subprocess.run(command, capture_output=True, text=True, env=environment())
-            if done.returncode == 0 and done.stdout.strip():
-                found[name].append(json.loads(done.stdout.splitlines()[-1]))
+            said = ran(name, command, turn, rounds)
+            if said:
+                found[name].append(json.loads(said))
+            else:
+                missing.add(name)
     print(f"{'caller CPU per call':24s} {'median µs':>10s} {'best µs':>10s} {'ratio':>7s} {'of best':>7s}")
     for name in variants:
-        if len(found[name]) < rounds:
+        if name in missing:
             print(f"{name:24s} not installed")
             continue
         base = found[BASELINE.get(name, name)]
@@ -120,12 +134,12 @@ def show_levers(folder: Path | None, calls: int, rounds: int) -> None:
     print(f"\n{'caller CPU per call':24s} {'median µs':>10s} {'best µs':>10s}")
     for name, what in sdk_levers.VARIANTS.items():
         found = []
-        for _ in range(rounds):
+        for turn in range(1, rounds + 1):
             python = pythons[sdk_levers.python_of(name)]
-            command = [python, __file__, "--variant", name, "--calls", str(calls)]
-            done = subprocess.run(command, capture_output=True, text=True, env=environment())
-            if done.returncode == 0 and done.stdout.strip():
-                found.append(json.loads(done.stdout.splitlines()[-1]))
+            said = ran(name, [python, __file__, "--variant", name, "--calls", str(calls)], turn, rounds)
+            if not said:
+                break
+            found.append(json.loads(said))
         told = f"{statistics.median(found):10.1f} {min(found):10.1f}  {what}" if found else "not installed"
         print(f"{name:24s} {told}")
 
@@ -142,14 +156,16 @@ def show_imports(pythons: dict[str, str], rounds: int) -> None:
                 "-c",
                 template.format(statement).replace("os._exit", "import sys; sys.stdout.flush(); os._exit"),
             ]
-            done = subprocess.run(command, capture_output=True, text=True, env=environment())
-            if done.returncode == 0 and turn:
-                found[name].append(float(done.stdout.splitlines()[-1]))
-    base = statistics.median(found["otel sdk + exporter"])
-    print(f"\n{'import CPU':24s} {'median ms':>10s} {'ratio':>7s}")
+            said = ran(f"import of {name}", command, turn, rounds)
+            if said and turn:
+                found[name].append(float(said))
+    base = found["otel sdk + exporter"]
+    print(f"\n{'import CPU':24s} {'median ms':>10s} {'best ms':>10s} {'ratio':>7s} {'of best':>7s}")
     for name, values in found.items():
         if values:
-            print(f"{name:24s} {statistics.median(values):10.1f} {statistics.median(values) / base:7.2f}")
+            middle, best = statistics.median(values), min(values)
+            ratios = f"{middle / statistics.median(base):7.2f} {best / min(base):7.2f}"
+            print(f"{name:24s} {middle:10.1f} {best:10.1f} {ratios}")
 
 
 def show_sizes(folder: Path | None) -> None:

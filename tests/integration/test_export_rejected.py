@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext
 from tests.receiver import receiver
 
-from outlay.export.encode import Encoder
+from outlay.export.encode import Encoder, Score
 from outlay.export.queue import Pipeline
 from outlay.export.sender import Sender, rejected_in
 from outlay.settings import Settings
@@ -32,6 +32,21 @@ def test_what_an_answer_says_was_rejected_is_dropped_and_told(
         assert (pipeline.exported, pipeline.dropped) == counts
         assert (WHY in caplog.text) == bool(rejected)
         pipeline.shutdown(10)
+
+
+@pytest.mark.parametrize(("status", "said"), [(200, "1 of 2 scores were rejected"), (413, "2 scores dropped")])
+def test_scores_that_were_refused_are_called_scores(status: int, said: str, caplog: pytest.LogCaptureFixture) -> None:
+    with receiver() as server:
+        server.status, server.answer = status, success(PROTOBUF, "logs", 1, "no such trace")
+        settings = Settings.from_env({"OUTLAY_ENDPOINT": server.url.removesuffix("/hook")})
+        encoder = Encoder(settings)
+        pipeline = Pipeline(settings, Sender(settings), encoder.spans, encoder.scores)
+        for _ in range(2):
+            pipeline.put_score(Score(1, 2, "correct", 1.0, None, None, 0))
+        pipeline.flush(60)
+        pipeline.shutdown(10)
+    assert said in caplog.text
+    assert "spans" not in caplog.text
 
 
 @pytest.mark.parametrize("signal", ["traces", "logs"])

@@ -65,7 +65,7 @@ outlay.init("shop", "prod", endpoint="{url_of(server)}")
 {CALL}
 outlay.flush(30)
 outlay.shutdown(30)
-while "drop" not in outlay._safely.told:  # the worker counts, and then tells
+while "drop spans" not in outlay._safely.told:  # the worker counts, and then tells
     time.sleep(0.01)
 said = outlay.doctor()
 """

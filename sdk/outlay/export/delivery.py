@@ -17,6 +17,8 @@ from outlay.export.sender import Answer, Sender, unseen
 from outlay.export.unsent_file import appended
 from outlay.settings import Settings
 
+_WORDS = {"traces": "spans", "logs": "scores"}  # what is in the requests of a signal
+
 RETRYABLE = frozenset({429, 502, 503, 504})
 
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -65,7 +67,7 @@ class Delivery:
                 answer = self._sender.send(signal, body, timeout_s)
             status = answer.status
             if 200 <= status < 300:
-                self._count(count, answer)
+                self._count(signal, count, answer)
                 self._filing.sent(filed, file)
                 return True
             if status and status not in RETRYABLE:
@@ -86,19 +88,24 @@ class Delivery:
                 return self._drop(signal, body, count, "the server is away")
             if attempt == 3:
                 _safely.warn(
-                    "endpoint", "%s does not take spans (status %d); retrying", self._settings.endpoint, status
+                    "endpoint",
+                    "%s does not take %s (status %d); retrying",
+                    self._settings.endpoint,
+                    _WORDS[signal],
+                    status,
                 )
             pause = max(_BACKOFF_S[min(attempt, len(_BACKOFF_S)) - 1], min(answer.wait_s, _MAX_RETRY_AFTER_S))
             self._pause(pause * random.uniform(0.8, 1.2))
 
-    def _count(self, count: int, answer: Answer) -> None:
+    def _count(self, signal: str, count: int, answer: Answer) -> None:
         """A request was taken, but for what the answer says was rejected: that is lost, and told."""
         with self._progress.lock:
             landed = self._progress.landed(count)
             rejected = min(answer.rejected, landed)
             self._progress.counts.add(exported=landed - rejected, dropped=rejected)
         if answer.rejected:
-            _safely.warn("rejected", "%d of %d spans were rejected: %s", answer.rejected, count, answer.reason)
+            what, why = _WORDS[signal], answer.reason
+            _safely.warn(f"rejected {what}", "%d of %d %s were rejected: %s", answer.rejected, count, what, why)
 
     def _pause(self, seconds: float) -> None:
         """Back off; the end of the process, a pipeline that takes over and a waiting flush cut it short."""
@@ -129,5 +136,5 @@ class Delivery:
             self._progress.failures += 1
             is_told = self._progress.deadline is not None or not lost  # shutdown tells its own, once
         if not is_told:
-            _safely.warn("drop", "%d spans dropped: %s", count, why)
+            _safely.warn(f"drop {_WORDS[signal]}", "%d %s dropped: %s", count, _WORDS[signal], why)
         return False
