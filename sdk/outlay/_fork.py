@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Forkable(Protocol):
@@ -37,6 +37,24 @@ _known: weakref.WeakValueDictionary[int, Forkable] = weakref.WeakValueDictionary
 def renew(owner: Forkable) -> None:
     """Call `owner.after_fork()` in every forked child, as long as the owner lives."""
     _known[id(owner)] = owner
+
+
+class Renewed:
+    """Has locks that are made anew in a forked child, and in a copy that is sent to a spawned one."""
+
+    def after_fork(self) -> None:
+        """Makes them, and nothing else."""
+        raise NotImplementedError
+
+    def __getstate__(self) -> dict[str, Any]:
+        fresh = object.__new__(type(self))
+        fresh.after_fork()
+        return {name: value for name, value in vars(self).items() if name not in vars(fresh)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.after_fork()
+        renew(self)
 
 
 def hold(owner: Holder) -> None:

@@ -135,7 +135,11 @@ def server(request: pytest.FixtureRequest, certificates: Path) -> Iterator[tuple
 def _grpc(taken: Taken, safe: Any = None) -> Iterator[tuple[str, Taken]]:
     class Handler(grpc.GenericRpcHandler):  # type: ignore[misc, unused-ignore]
         def service(self, handler_call_details: Any) -> Any:
-            return grpc.unary_unary_rpc_method_handler(lambda body, context: taken.bodies.append(body) or b"")
+            return grpc.unary_unary_rpc_method_handler(self.take)
+
+        def take(self, body: bytes, context: Any) -> bytes:
+            taken.bodies.append(body)
+            return b""
 
     made = grpc.server(ThreadPoolExecutor(2), (Handler(),))
     where = "127.0.0.1:0"

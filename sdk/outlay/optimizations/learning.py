@@ -35,7 +35,7 @@ class LearnedThreshold:
     pairs_missing: int
 
 
-class Judged:
+class Judged(_fork.Renewed):
     """Similarities of pairs of texts, and whether the one's answer was right for the other; the latest so many."""
 
     def __init__(self, most: int = 10_000) -> None:

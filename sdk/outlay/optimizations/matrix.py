@@ -100,7 +100,7 @@ def _row(path: Any, number: int, row: Any) -> MatrixRow:
     return MatrixRow(**row)
 
 
-class MatrixSource:
+class MatrixSource(_fork.Renewed):
     """A matrix that may change while the application runs.
 
     A file is looked at again after `reload_s`, and read where it changed; a function is asked again, in a thread of its

@@ -57,7 +57,7 @@ class Flight:
 _leading: ContextVar[tuple[Flight, ...]] = ContextVar("outlay-flights", default=())
 
 
-class Flights:
+class Flights(_fork.Renewed):
     """The calls on their way, by key.
 
     Args:

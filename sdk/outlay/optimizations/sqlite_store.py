@@ -16,7 +16,7 @@ _TABLE = """CREATE TABLE IF NOT EXISTS answers (
 _PRUNE_EVERY = 100  # answers between two looks for those whose time is over
 
 
-class SqliteStore:
+class SqliteStore(_fork.Renewed):
     """For `cached(store=…)`: a file of SQLite's, safe for threads and processes.
 
     Args:

@@ -39,7 +39,7 @@ class Entry:
         self.expires_at = None if seconds is None else time.time() + seconds
 
 
-class MemoryStore(MutableMapping[str, Entry]):
+class MemoryStore(_fork.Renewed, MutableMapping[str, Entry]):
     """A dict that forgets what was used longest ago. Safe for threads."""
 
     def __init__(self, max_entries: int = 1024) -> None:

@@ -25,7 +25,7 @@ MANY = 512  # vectors of one kind from which they lie in a graph, in a store tha
 VERY_MANY = 100_000  # more than that
 
 
-class MemoryVectors:
+class MemoryVectors(_fork.Renewed):
     """Keeps vectors and entries by scope; the oldest go when there are too many. Safe for threads."""
 
     def __init__(self, max_entries: int) -> None:

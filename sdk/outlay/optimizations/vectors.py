@@ -66,7 +66,7 @@ def _is_vector(value: Any) -> bool:
         return False
 
 
-class Vectors:
+class Vectors(_fork.Renewed):
     """Keeps (scope, vector, entry) in a mapping, the oldest first."""
 
     def __init__(self, mapping: MutableMapping[str, Any] | None, max_entries: int) -> None:

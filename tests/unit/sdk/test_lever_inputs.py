@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property, partialmethod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,8 +29,11 @@ def sent() -> Iterator[Capture]:
         yield captured
 
 
-async def later(*_: Any) -> bool:
+async def _later(*_: Any) -> bool:
     return False
+
+
+later: Any = _later
 
 
 def pieces(*_: Any) -> Iterator[bool]:
@@ -37,6 +42,14 @@ def pieces(*_: Any) -> Iterator[bool]:
 
 def plain(*_: Any) -> Any:
     return "x"
+
+
+def echo(question: str) -> str:
+    return question
+
+
+def vector(text: str) -> list[float]:
+    return [1.0, 0.0]
 
 
 def cascade(**options: Any) -> Any:
@@ -104,7 +117,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a class": (lambda: outlay.track(feature="x")(Fraction), "not the class Fraction: decorate its methods"),
     "a property": (lambda: outlay.track(cached_property(plain)), "track takes a function"),  # type: ignore[call-overload]
-    "a partial method": (lambda: outlay.track(feature="x")(partialmethod(plain)), "the function inside"),  # type: ignore[type-var, arg-type]
+    "a partial method": (lambda: outlay.track(feature="x")(partialmethod(plain)), "the function inside"),  # type: ignore[arg-type]
     "an async on_over": (lambda: outlay.budget_guard("b", later), "plain function"),
 }
 
@@ -153,14 +166,14 @@ def test_a_confidence_that_rounding_puts_a_little_above_1_is_1(sent: Capture) ->
 def test_what_turns_out_to_be_awaited_is_no_answer_and_is_told(sent: Capture, caplog: pytest.LogCaptureFixture) -> None:
     calls: list[str] = []
 
-    @outlay.cached(when=lambda answer: later())  # type: ignore[arg-type, return-value]
+    @outlay.cached(when=lambda answer: later())
     def answer(question: str) -> str:
         calls.append(question)
         return question
 
     assert [answer("a"), answer("a")] == ["a", "a"]
     assert calls == ["a", "a"]  # not kept: nobody said that it may be
-    assert router(outlay.Rule("frontier", when=lambda facts: later())).choose().tier == "cheap"  # type: ignore[arg-type, return-value]
+    assert router(outlay.Rule("frontier", when=lambda facts: later())).choose().tier == "cheap"
     said = " ".join(str(record.exc_info) for record in caplog.records)
     assert "when gave something to be awaited" in said
     assert "when of a rule gave something to be awaited" in said
@@ -227,3 +240,21 @@ def test_functions_written_in_c_are_cached_as_others_are(
 def test_arrays_with_other_names_of_fields_are_others(sent: Capture) -> None:
     names = outlay.cached(lambda table: table.dtype.names)
     assert [names(np.zeros(1, dtype=[(name, "i4")])) for name in "ab"] == [("a",), ("b",)]
+
+
+def test_what_holds_levers_can_be_sent_to_a_spawned_process(sent: Capture, tmp_path: Path) -> None:
+    def sent_away(lever: Any) -> Any:
+        return pickle.loads(pickle.dumps(lever))
+
+    assert sent_away(router(outlay.Rule("frontier", task="legal"))).choose("legal").tier == "frontier"
+    store = outlay.SqliteStore(tmp_path / "answers.db")
+    store.set("key", b"kept")
+    assert sent_away(store).get("key") == b"kept"
+    cache = outlay.SemanticCache(vector)
+    assert cache(echo)("a") == "a"
+    assert sent_away(cache)(echo)("b") == "a"  # with what it has kept
+    hits = [span.attributes["outlay.cache.hit"] for span in sent.spans if "outlay.cache.hit" in span.attributes]
+    assert hits == [False, True]
+    arm = sent_away(outlay.assign("prompt-14", "user-7"))
+    with arm:
+        assert (arm.experiment, arm.propensity) == ("prompt-14", 0.5)
