@@ -17,7 +17,11 @@ SELECT
     sum(n * w) AS nb,
     sum(total * w_y) AS ya,
     sum(total * w) AS yb,
-    max(odd) = 0 AS shares
+    max(odd) = 0 AS shares,
+    sum(w_y * w_y * w_y) AS aaa,
+    sum(w_y * w_y * w) AS aab,
+    sum(w_y * w * w) AS abb,
+    sum(w * w * w) AS bbb
 FROM
 (
     SELECT
