@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -174,6 +174,39 @@ def test_who_a_charge_was_for_and_its_model_are_said(store: Store, book: PriceBo
     assert batch["ChargePeriodStart"] == DAY + timedelta(days=1)
     assert batch["ListUnitPrice"] == D("5")  # half of ten
     assert batch["ChargeDescription"] == "gpt-4o output tokens, batch tier"
+
+
+def test_calls_that_came_after_their_month_was_closed_are_rows_of_corrections(store: Store, book: PriceBook) -> None:
+    rows = put_priced(store, book, *world())
+    writer = store.writer()
+    spans = [{name: row[name] for name in ("project", "trace_id", "span_id", "started_at")} for row in rows]
+    writer.insert("spans", [span | {"received_at": span["started_at"]} for span in spans])
+    booked = {key: row["cost_usd"] for key, row in _by_charge(rows_of(store, book)).items()}
+    close_month(book, writer, "2026-03")
+    assert {row["ChargeClass"] for row in rows_of(store, book)} == {None}
+    # The same use as a call of the books has, and a copy of one of its spans: neither changes what was booked.
+    late = put_priced(store, book, call(HOUR, feature="search", team="core", input_tokens=10, output_tokens=1, **GPT))
+    again = [{name: row[name] for name in spans[0]} for row in late] + spans[:1]
+    writer.insert("spans", [span | {"received_at": datetime(2027, 1, 1, tzinfo=UTC)} for span in again])
+    writer.close()
+    found = rows_of(store, book)
+    assert {key: row["cost_usd"] for key, row in _by_charge(found, None).items()} == booked
+    corrections = _by_charge(found, "Correction")
+    assert sum(row["cost_usd"] for row in corrections.values()) == late[0]["cost_usd"]
+    assert sum(row["requests"] for row in corrections.values()) == 1
+    assert {period for period, *_ in corrections} == {DAY}
+    assert total(found, "BilledCost") == spend(store, WEEK)["total"]["cost_usd"]
+
+
+def _by_charge(rows: Sequence[dict[str, Any]], wanted: str | None = None) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Cost and requests by what tells the rows of a class apart."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in (one for one in rows if one["ChargeClass"] == wanted):
+        key = (row["ChargePeriodStart"], row["SkuId"], row["SkuMeter"], row["x_Feature"], json.dumps(row["Tags"]))
+        one = found.setdefault(key, {"cost_usd": D(0), "requests": 0})
+        one["cost_usd"] += row["BilledCost"]
+        one["requests"] += row["x_Requests"]
+    return found
 
 
 def test_region_committed_capacity_and_corrections_of_closed_books_are_said(store: Store, book: PriceBook) -> None:

@@ -82,7 +82,8 @@ def focus(
     filters = filter_sql(scope, "calls", params) or "1"
     window = {"start": sql_instant(scope.window.start), "end": sql_instant(scope.window.end)}
     found = store.query(load_sql(SQL, "focus_periods", period=begin, filters=filters), {**params, **window})
-    source = load_sql(SQL, "focus_source", period=begin, filters=filters)
+    late = load_sql(SQL, "focus_late") if _has_closed(store, scope) else "0"
+    source = load_sql(SQL, "focus_source", period=begin, filters=filters, late=late)
     stretches = list(_stretches(found, length))
     for listed in dict.fromkeys(one.price_version for one in stretches):
         every = {**params, **window, "price_version": listed, "part": 0, "parts": 1}
@@ -108,7 +109,8 @@ def focus(
             for part in range(stretch.parts):
                 for row in store.query(sql, {**values, "part": part}):
                     charge = _charge(row, scope.project, stretch.price_version, length, tags, at_times)
-                    yield charge | {"ChargeClass": _class(charge, stretch.price_version, corrections)}
+                    is_late = "Correction" if row["late"] else None
+                    yield charge | {"ChargeClass": is_late or _class(charge, stretch.price_version, corrections)}
 
     return Export(
         "focus",
@@ -143,6 +145,14 @@ def _stretches(periods: Sequence[Row], length: timedelta) -> Iterator[Stretch]:
 def _listed(version: str) -> str:
     """A version that the price book takes; what was stored with another has no prices there."""
     return version if version.isalnum() and version.isascii() else "none"
+
+
+def _has_closed(store: Store, scope: Scope) -> bool:
+    """Whether the books of a month of the window were closed."""
+    sql = "SELECT month FROM closed_months FINAL WHERE project = {project:String}"
+    months = [row["month"] for row in store.query(sql, {"project": scope.project})]
+    first, last = scope.window.start.date().replace(day=1), scope.window.end.date()
+    return any(first <= month <= last for month in months)
 
 
 def _dynamic(store: Store, version: str) -> set[int]:

@@ -1,14 +1,14 @@
 -- Question: what was charged, per charge period, who it was for, and meter?
 -- Fragments: priced (price.sql with its workings over focus_source.sql). Parameters: those of the fragment.
--- Result: one row per period, service, environment, feature, team, customer, provider, model, service tier, region, tags, line
--- and unit prices: quantity (units of the line, NULL where not known), cost_usd, list_cost_usd, requests (each call
+-- Result: one row per period, service, environment, feature, team, customer, provider, model, service tier, region, tags, line,
+-- unit prices and whether it was late: quantity (units of the line, NULL where not known), cost_usd, list_cost_usd, requests (each call
 -- once, in the row of its first line), rate and list_rate (USD per million units).
 --
 -- A call's lines are those that price.sql comes to, as long as they are what was stored. Where they are not (stored by
 -- an earlier version of the pricing), what was stored counts and the unit prices are unknown; what the stored lines
 -- leave of the cost is the line `other`, and the difference to the list cost is in the first one.
 --
--- The key is one tuple, in the order of the rows: to analyze sixteen keys over so deep a statement takes a second of CPU.
+-- The key is one tuple, in the order of the rows: to analyze so many keys over so deep a statement takes a second of CPU.
 SELECT
     key.1 AS period,
     key.2 AS team,
@@ -26,6 +26,7 @@ SELECT
     key.14 AS rate,
     key.15 AS list_rate,
     key.16 AS matched_model,
+    key.17 AS late,
     quantity,
     cost_usd,
     list_cost_usd,
@@ -43,7 +44,7 @@ FROM
         SELECT
             (
                 period, team, feature, customer, service, environment, provider, model, service_tier, region, tag_values,
-                line.1, if(agrees, p_row, 0), line.3, line.4, old_matched_model
+                line.1, if(agrees, p_row, 0), line.3, line.4, old_matched_model, late
             ) AS key,
             line,
             nth,

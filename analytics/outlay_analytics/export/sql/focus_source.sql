@@ -1,6 +1,6 @@
 -- The charged calls of a stretch of time that one price list priced, as price.sql wants them, with what they cost as
 -- old_… and what their rows are told apart by.
--- Fragments: period (start of the charge period), filters. Parameters: project, start, end, price_version, tag_keys,
+-- Fragments: period (start of the charge period), late (condition on c: it came after its month was closed), filters. Parameters: project, start, end, price_version, tag_keys,
 -- part and parts (every group of rows lies in one part), and those of the fragments.
 SELECT
     c.project AS project,
@@ -26,6 +26,7 @@ SELECT
     c.customer AS customer,
     c.model AS model,
     arrayMap(key -> c.tags[key], {tag_keys:Array(String)}) AS tag_values,
+    toUInt8($late) AS late,
     c.matched_model AS old_matched_model,
     assumeNotNull(c.cost_usd) AS old_cost_usd,
     ifNull(c.list_cost_usd, assumeNotNull(c.cost_usd)) AS old_list_cost_usd,
