@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl
 
 import click
 import pytest
@@ -13,6 +15,7 @@ from tests.hand_calls import call, put
 from tests.priced_calls import put_priced
 from tests.web_server import Running, own_store, running
 
+from outlay_analytics.forecast.overlays import parse_overlays
 from outlay_web.cli.simulate import read_change
 from outlay_web.config import Settings
 from outlay_web.pages.simulate import FIELDS, changes_of
@@ -69,6 +72,18 @@ def test_the_page_makes_the_changes_of_its_address(server: Running) -> None:
     assert "<chat>" not in page
     table = server.get("/simulate", *MARCH, ("discount", "10"), ("csv", "features")).text
     assert "<chat>,0.0035,0.00315,-0.00035" in table
+
+
+def test_a_what_if_leads_to_its_forecast(server: Running) -> None:
+    page = server.get("/simulate", *MARCH, ("discount", "12.5")).text
+    link = html.unescape(next(part for part in page.split('"') if part.startswith("/forecast") and "overlay=" in part))
+    path, _, query = link.partition("?")
+    overlay = dict(parse_qsl(query))["overlay"]
+    assert overlay.endswith(":-12.500000%:what if")
+    assert server.get(path, *parse_qsl(query)).status == 200
+    [read] = parse_overlays([overlay], server.assembly.context.now(), "UTC")
+    assert read.share == D("-0.125")
+    assert "overlay=" not in server.get("/simulate", *MARCH, ("discount", "0")).text
 
 
 def test_a_wrong_change_is_said_on_the_page_beside_what_was_typed(server: Running) -> None:

@@ -22,6 +22,7 @@ from outlay_analytics.query.window import parse_timezone
 FORM = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?:([+-]\d{1,12}(?:\.\d{1,6})?)(%|usd)(?::([^:,]{1,80}))?", re.ASCII
 )
+PERCENT = Decimal("0.000001")
 MOST = 10
 HOURS_A_DAY = 24
 ZERO = Decimal(0)
@@ -47,6 +48,12 @@ def parse_overlays(texts: Sequence[str], as_of: datetime, timezone: str) -> list
     if len(texts) > MOST:
         raise BadRequest(f"overlay: at most {MOST} of them, not {len(texts)}")
     return [_parse(text, as_of.astimezone(parse_timezone(timezone)).date()) for text in texts]
+
+
+def overlay_text(first: date, share: Decimal, name: str) -> str | None:
+    """A change by a share from a day on, as `parse_overlays` reads it; None where it changes nothing."""
+    percent = (share * 100).quantize(PERCENT)
+    return f"{first}:{percent:+f}%:{name}" if percent else None
 
 
 def _parse(text: str, today: date) -> Overlay:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from outlay_analytics.forecast.overlays import overlay_text
 from outlay_analytics.query.errors import SHOWN, BadRequest
+from outlay_analytics.query.window import parse_timezone
 from outlay_analytics.questions import spend
 from outlay_analytics.questions.changes import parse_changes
 from outlay_analytics.questions.simulate import simulate
@@ -59,6 +62,7 @@ def page(view: View) -> Page:
         "problem": problem,
         "changed": any(given.values()),
         "clear": view.here(**dict.fromkeys(FIELDS)),
+        "forecast": forecast_link(view, found) if found else None,
     }
     return Page("simulate.html", "What if", QUESTION, data, status=400 if problem else 200)
 
@@ -115,6 +119,15 @@ def _percent(name: str, text: str) -> str:
     return str(share)
 
 
+def forecast_link(view: View, found: Row) -> str | None:
+    """The forecast of the same calls with what was found laid over it, from tomorrow on."""
+    if not found["actual_usd"] or not found["change_usd"]:
+        return None
+    tomorrow = view.now.astimezone(parse_timezone(view.scope.timezone)).date() + timedelta(days=1)
+    overlay = overlay_text(tomorrow, found["change_usd"] / found["actual_usd"], "what if")
+    return view.to("/forecast", overlay=overlay) if overlay else None
+
+
 def tiles(view: View, found: Row) -> list[Tile]:
     change = found["change_usd"]
     coverage = found["coverage"]
@@ -136,7 +149,7 @@ def tiles(view: View, found: Row) -> list[Tile]:
         Tile(
             "A month",
             fmt.usd(found["scenario_per_month_usd"]),
-            "#features",
+            forecast_link(view, found) or "#features",
             f"in place of {fmt.usd_text(found['actual_per_month_usd'])}; a month of 30.4 days like these",
         ),
     ]
