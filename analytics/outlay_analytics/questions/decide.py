@@ -19,6 +19,7 @@ from outlay_analytics.query.amounts import MONTH_DAYS, PICO, days_of
 from outlay_analytics.query.dimensions import check_dimension
 from outlay_analytics.query.errors import SHOWN, BadRequest
 from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.spend_source import one_look
 from outlay_analytics.questions import spend
 from outlay_analytics.questions.experiment_checks import ITEM_UNIT, MISMATCH, same_mix
 from outlay_analytics.questions.experiment_pairs import METHOD as PAIRED
@@ -34,8 +35,9 @@ from outlay_analytics.questions.experiments import (
     usual_unit,
     whole_experiment,
 )
-from outlay_analytics.questions.quality import Sums, figures, scored_sums
-from outlay_analytics.questions.scores import about, choose, list_scores
+from outlay_analytics.questions.quality import figures
+from outlay_analytics.questions.scored_sums import Sums, answers_of
+from outlay_analytics.questions.scores import about, choose
 from outlay_analytics.statistics.intervals import Interval, difference, p_text
 from outlay_analytics.statistics.intervals import interval as interval_of
 from outlay_analytics.statistics.moments import Moments
@@ -52,6 +54,7 @@ ASSUMPTION = "the calls of both are taken to be alike; an experiment (outlay.ass
 Row = Mapping[str, Any]
 
 
+@one_look()
 def decide(
     store: Store,
     scope: Scope,
@@ -94,8 +97,8 @@ def decide(
     for value in (first, second):
         if value not in measured:
             raise BadRequest(f"no call in this window has {by} {value[:SHOWN]!r}; there: {_values(store, scope, by)}")
-    scores = list_scores(store, narrowed, success)
-    chosen = choose(scores, score, success)
+    answers = answers_of(store, narrowed, (by,), score=score, success=success)
+    chosen = choose(answers.scores, score, success)
     units = {row["arm"]: row for row in units_of(store, narrowed, by, unit)}
     moments = {
         value: {kind: Moments.read(units[value], kind) if value in units else Moments() for kind in ("cost", "error")}
@@ -103,7 +106,7 @@ def decide(
     }
     sums: Mapping[Any, Sums] = {}
     if chosen is not None:
-        sums = {str(key[1]): found for key, found in scored_sums(store, narrowed, chosen, (by,)).items()}
+        sums = {str(key[1]): found for key, found in answers.groups.get(chosen.name, {}).items()}
         for row in unit_scores(store, narrowed, chosen, by, unit):
             if row["arm"] in moments:
                 moments[row["arm"]]["score"] = Moments.read(row, "score")
@@ -128,7 +131,7 @@ def decide(
             found, why = paired(pairs.get((second, KINDS[name]), Moments()))
             differences.append(told(name, found, allowed, why))
     return {
-        **about(scope, chosen, scores),
+        **about(scope, chosen, answers.scores),
         "by": by,
         "margin": margin,
         "unit": unit,

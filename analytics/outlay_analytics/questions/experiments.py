@@ -16,6 +16,7 @@ from typing import Any
 
 from outlay_analytics.query.errors import SHOWN, BadRequest
 from outlay_analytics.query.scope import AROUND, Scope, expression, filter_sql
+from outlay_analytics.query.spend_source import one_look
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import Window
 from outlay_analytics.questions import spend
@@ -28,8 +29,9 @@ from outlay_analytics.questions.experiment_checks import (
 )
 from outlay_analytics.questions.experiment_pairs import ITEM, item_differences, more_items, paired
 from outlay_analytics.questions.experiment_pairs import METHOD as PAIRED
-from outlay_analytics.questions.quality import Sums, figures, scored_sums
-from outlay_analytics.questions.scores import SQL, Score, about, choose, list_scores, scored
+from outlay_analytics.questions.quality import figures
+from outlay_analytics.questions.scored_sums import Sums, answers_of
+from outlay_analytics.questions.scores import SQL, Score, about, choose, scored
 from outlay_analytics.statistics.intervals import Interval
 from outlay_analytics.statistics.intervals import interval as interval_of
 from outlay_analytics.statistics.moments import Moments
@@ -69,6 +71,7 @@ def list_experiments(store: Store, scope: Scope) -> dict[str, Any]:
     return {"window": {"start": scope.window.start, "end": scope.window.end}, "experiments": rows}
 
 
+@one_look()
 def experiment(
     store: Store,
     scope: Scope,
@@ -113,8 +116,8 @@ def experiment(
     unit = unit or usual_unit(there)
     if unit not in UNITS:
         raise BadRequest(f"unit must be one of {', '.join(UNITS)}, not {unit[:SHOWN]!r}")
-    scores = list_scores(store, scope, success)
-    chosen = choose(scores, score, success)
+    answers = answers_of(store, scope, ("arm",), score=score, success=success)
+    chosen = choose(answers.scores, score, success)
     units = {row["arm"]: row for row in units_of(store, scope, "arm", unit)}
     names = list(units)
     if not names:
@@ -123,7 +126,7 @@ def experiment(
     moments = {arm: {kind: Moments.read(row, kind) for kind in ("cost", "error")} for arm, row in units.items()}
     sums: Mapping[Any, Sums] = {}
     if chosen is not None:
-        sums = {key[1] or "": value for key, value in scored_sums(store, scope, chosen, ("arm",)).items()}
+        sums = {key[1] or "": value for key, value in answers.groups.get(chosen.name, {}).items()}
         for row in unit_scores(store, scope, chosen, "arm", unit):
             if row["arm"] in moments:
                 moments[row["arm"]]["score"] = Moments.read(row, "score")
@@ -147,7 +150,7 @@ def experiment(
     counts = {arm: int(row["units"]) for arm, row in units.items()}
     ratio = sample_ratio(counts, split or logged_split(there, list(counts)))
     return {
-        **about(scope, chosen, scores),
+        **about(scope, chosen, answers.scores),
         "name": name,
         "unit": unit,
         "control": control,

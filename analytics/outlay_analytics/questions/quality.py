@@ -11,28 +11,27 @@ so that a group in which one call in a hundred is scored is not a hundred times 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.query.amounts import per
-from outlay_analytics.query.dimensions import check_groups, dimension_value
-from outlay_analytics.query.groups import MAX_GROUPS, MAX_ROWS
+from outlay_analytics.query.dimensions import check_groups
+from outlay_analytics.query.groups import MAX_GROUPS
 from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.spend_source import one_look
 from outlay_analytics.query.window import Interval, check_interval
 from outlay_analytics.questions import spend
-from outlay_analytics.questions.scores import SQL, Score, about, choose, list_scores, scored
+from outlay_analytics.questions.scored_sums import Key, Sums, answers_of
+from outlay_analytics.questions.scores import about, choose
 from outlay_analytics.statistics.intervals import interval as interval_of
 from outlay_analytics.statistics.intervals import wilson
-from outlay_analytics.statistics.moments import Moments
-from outlay_collector.store import Store, load_sql
+from outlay_collector.store import Store
 
-COUNTS = ("answers", "judged", "successes", "priced_answers", "priced_successes")
 MEASURED = ("calls", "cost_usd", "errors", "p50_ms", "p95_ms", "priced_ratio")
 P95_BOUNDS = ("p95_ci_low_ms", "p95_ci_high_ms")
 MAX_LABELS = 20
-Key = tuple[Any, ...]
 
 
+@one_look()
 def quality(
     store: Store,
     scope: Scope,
@@ -61,7 +60,8 @@ def quality(
         BadRequest: For an unknown dimension, interval or score, or a success that the score cannot have.
     """
     names, step = check_groups(group_by), check_interval(interval)
-    there = list_scores(store, scope, success)
+    found = answers_of(store, scope, names, step, score=score, success=success)
+    there = found.scores
     chosen = choose(there, score, success)
     answer: dict[str, Any] = {
         **about(scope, chosen, there),
@@ -71,68 +71,22 @@ def quality(
     if chosen is None:
         return answer
     measured = spend.spend(store, scope, names, step, limit=limit, p95_interval=True)
-    sums = scored_sums(store, scope, chosen, names, step)
+    sums = found.groups.get(chosen.name, {})
     shown = [row for row in measured["rows"] if not row.get("remainder")]
     keys = {_key(row, names, step) for row in shown}
     rest: dict[Any, Sums] = {}
-    for key, found in sums.items():
+    for key, one in sums.items():
         if key not in keys:
-            rest[key[0]] = rest.get(key[0], Sums()) + found
+            rest[key[0]] = rest.get(key[0], Sums()) + one
     for row in measured["rows"]:
         key = _key(row, names, step)
-        found = rest.get(key[0], Sums()) if row.get("remainder") else sums.get(key, Sums())
+        own = rest.get(key[0], Sums()) if row.get("remainder") else sums.get(key, Sums())
         told = {name: row[name] for name in ("time", *names)}
         kept = {"remainder": True} if row.get("remainder") else {}
-        answer["rows"].append({**told, **figures(found, row), **kept})
-    # Asked again: what a cascade's run cost is in the rows of both of its models, and once in the total.
-    whole = scored_sums(store, scope, chosen) if names or step != "total" else sums
-    answer["total"] = figures(sum(whole.values(), Sums()), measured["total"])
+        answer["rows"].append({**told, **figures(own, row), **kept})
+    # Not the sum of the rows: what a cascade's run cost is in the rows of both of its models.
+    answer["total"] = figures(found.totals.get(chosen.name, Sums()), measured["total"])
     return answer
-
-
-class Sums:
-    """What the scored answers of a group add up to."""
-
-    def __init__(self, row: Mapping[str, Any] | None = None) -> None:
-        self.score = Moments.read(row, "score") if row else Moments()
-        self.counts = {name: int(row[name]) if row else 0 for name in COUNTS}
-        self.usd = Decimal(row["answers_usd"]) if row else Decimal(0)
-        labels: tuple[Sequence[str], Sequence[int]] = row["labels"] if row else ((), ())
-        self.labels = dict(zip(*labels, strict=True))
-
-    def __add__(self, other: Sums) -> Sums:
-        both = Sums()
-        both.score = self.score + other.score
-        both.counts = {name: self.counts[name] + other.counts[name] for name in COUNTS}
-        both.usd = self.usd + other.usd
-        names = {**self.labels, **other.labels}
-        both.labels = {name: self.labels.get(name, 0) + other.labels.get(name, 0) for name in names}
-        return both
-
-
-def scored_sums(
-    store: Store, scope: Scope, score: Score, names: Sequence[str] = (), step: Interval = "total"
-) -> dict[Key, Sums]:
-    """The sums of the scored answers by (time or None, dimension values)."""
-    relation = scored(store, scope, score, names, step)
-    keys = ["time", *(f"told[{number + 1}] AS d{number}" for number in range(len(names)))]
-    sql = load_sql(
-        SQL,
-        "quality",
-        keys=", ".join(keys),
-        group=", ".join(["time", *(f"d{number}" for number in range(len(names)))]),
-        scored=relation.sql,
-        success=relation.success,
-        judged=relation.judged,
-    )
-    rows = store.query(sql, relation.params | {"max_rows": 5 * MAX_ROWS})
-    return {
-        (
-            None if step == "total" else row["time"],
-            *(dimension_value(name, row[f"d{number}"]) for number, name in enumerate(names)),
-        ): Sums(row)
-        for row in rows
-    }
 
 
 def figures(sums: Sums, measured: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,10 +18,11 @@ from outlay_analytics.query.amounts import MONTH_DAYS, days_of, per
 from outlay_analytics.query.dimensions import NOT_ANSWERS
 from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.scope import Scope, filter_sql
+from outlay_analytics.query.spend_source import one_look
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.questions.experiments import MARGIN, amount, judge
 from outlay_analytics.questions.routing_proposal import propose
-from outlay_analytics.questions.scored_models import MAX_SCORES
+from outlay_analytics.questions.scored_sums import MAX_SCORES
 from outlay_analytics.questions.scores import SQL, Score, about, choose, list_scores, scored
 from outlay_analytics.questions.tradeoff import TASK
 from outlay_analytics.statistics.intervals import Interval
@@ -37,6 +38,7 @@ Row = dict[str, Any]
 Strata = dict[str, dict[str, Stratum]]  # by task and stratum
 
 
+@one_look()
 def routing(store: Store, scope: Scope, score: str = "", success: str = "", margin: float = MARGIN) -> dict[str, Any]:
     """Value and cost of sending each task (the calls' task, else their feature) to each tier that routers chose.
 
@@ -259,7 +261,12 @@ def _values(store: Store, scope: Scope, scores: Sequence[Score]) -> tuple[Strata
     most: dict[str, float] = {}
     for score in scores:
         relation = scored(
-            store, scope, score, ("task_or_feature", "stratum", "trace", "route_tier", "propensity"), own=own
+            store,
+            scope,
+            score,
+            ("task_or_feature", "stratum", "trace", "route_tier", "propensity"),
+            own=own,
+            only="c.route_tier != ''",
         )
         sql = load_sql(SQL, "routing_scores", scored=relation.sql)
         for task, strata in _strata(store, sql, relation.params).items():

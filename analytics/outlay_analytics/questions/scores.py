@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from outlay_analytics.query.errors import SHOWN, BadRequest
 from outlay_analytics.query.scope import NO_OTHERS, Scope, expression, filter_sql
+from outlay_analytics.query.spend_source import once
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import EARLIEST, LATEST, Interval, bucket_sql
 from outlay_collector.store import Store, load_sql
 
 SQL = "outlay_analytics.questions.sql"
 DAY = timedelta(days=1)
+MAX_LABELS = 20
 HALF = 0.5  # from here on a score between 0 and 1 is a success, unless another success is named
 
 
@@ -36,6 +38,11 @@ class Score:
     kind: str
     success: float | str | None
     labels: tuple[str, ...] = ()
+
+    def used(self, times: int, labels: Mapping[str, int]) -> Score:
+        """The same in a scope: so often, with these labels."""
+        common = sorted(labels, key=lambda label: (-labels[label], label))[:MAX_LABELS]
+        return replace(self, times=times, labels=tuple(common))
 
     def shown(self) -> dict[str, Any]:
         """As the API lists it."""
@@ -63,8 +70,16 @@ def list_scores(store: Store, scope: Scope, success: str = "") -> list[Score]:
     sql = load_sql(SQL, "score_names", scored=relation.sql)
     rows = store.query(sql, relation.params | {"success": success})
     params = {"project": scope.project, "names": [row["name"] for row in rows]}
-    ever = {row["name"]: row for row in store.query(load_sql(SQL, "score_values"), params)} if rows else {}
+    sql = load_sql(SQL, "score_values", named="s.name IN {names:Array(String)}")
+    ever = {row["name"]: row for row in store.query(sql, params)} if rows else {}
     return [_score(row, ever.get(row["name"], {}), success) for row in rows]
+
+
+def scores_ever(store: Store, scope: Scope) -> dict[str, Score]:
+    """All scores that were ever given in a project, by name; how often in the scope is not known."""
+    rows = store.query(load_sql(SQL, "score_values", named="1"), {"project": scope.project})
+    unused = {"times": 0, "has_label": 0, "labels": ()}
+    return {row["name"]: _score({"name": row["name"], **unused}, row, "") for row in rows}
 
 
 def choose(found: Sequence[Score], name: str, success: str = "") -> Score | None:
@@ -116,14 +131,23 @@ def scored(
     dimensions: Sequence[str] = (),
     interval: Interval = "total",
     own: Mapping[str, str] = NO_OTHERS,
+    only: str = "",
 ) -> Scored:
-    """The answers of a scope with this score, or any; `own` is the SQL of dimensions that the interface lacks."""
-    params = _params(scope) | ({"score": score.name} if score else {})
-    given = _given(store, params, "name = {score:String}" if score else "1")
-    params |= _hours(store, scope, params, given)
+    """The answers of a scope with this score, or any.
+
+    Args:
+        own: SQL of dimensions that the interface lacks.
+        only: A condition on `c` beside the scope's filters.
+    """
+    params = _params(scope)
+    params |= _hours(store, scope, params)
     columns = [expression(scope, name, "calls", params, own) for name in dimensions]
     filters = filter_sql(scope, "calls", params)
     assert filters is not None  # calls know every dimension
+    filters = f"({filters}) AND ({only})" if only else filters
+    named = "name = {score:String}" if score else "1"
+    given, of = _given(store, params, named, filters), _given(store, params, named, "1")
+    params |= {"score": score.name} if score else {}
     sql = load_sql(
         SQL,
         "scored",
@@ -131,6 +155,7 @@ def scored(
         dimensions=f"CAST([{', '.join(f'toString({column})' for column in columns)}], 'Array(String)')",
         filters=filters,
         given=given,
+        of=of,
     )
     if score is None:
         return Scored(sql, params, "0", "0")
@@ -143,15 +168,20 @@ def scored(
     return Scored(sql, params | ({} if score.success is None else {"success": score.success}), success, judged)
 
 
-def _given(store: Store, params: Mapping[str, Any], named: str) -> str:
-    """The condition on `scores` for those that may be about the window's calls."""
-    counts = store.query(load_sql(SQL, "score_counts"), params)[0]
-    return load_sql(SQL, "score_given", named=named, few=str(int(counts["calls"] < counts["scores"])))
+def _given(store: Store, params: Mapping[str, Any], named: str, filters: str) -> str:
+    """The condition on `scores` for those that may be about the calls that are asked about."""
+    asked = {name: params[name] for name in ("project", "start", "end")}
+    counts = once((store, "score_counts", repr(asked)), lambda: store.query(load_sql(SQL, "score_counts"), asked)[0])
+    few = filters != "1" or counts["calls"] < counts["scores"]
+    return load_sql(SQL, "score_given", named=named, few=str(int(few)), filters=filters)
 
 
-def _hours(store: Store, scope: Scope, params: Mapping[str, Any], given: str) -> dict[str, str]:
+def _hours(store: Store, scope: Scope, params: Mapping[str, Any]) -> dict[str, str]:
     """The instants between which all calls of the scored traces lie; a day on either side where nothing tells."""
-    found = store.query(load_sql(SQL, "score_hours", given=given), params)[0]
+    given = _given(store, params, "1", "1")
+    found = once(
+        (store, "score_hours", repr(params)), lambda: store.query(load_sql(SQL, "score_hours", given=given), params)[0]
+    )
     start, end = scope.window.start, scope.window.end
     first, last = max(start - DAY, EARLIEST), min(end + DAY, LATEST)
     if found["traces"]:

@@ -23,7 +23,7 @@ from typing import Any
 from outlay_analytics.query.amounts import MONTH_DAYS
 from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.scope import Scope, filter_sql
-from outlay_analytics.query.spend_source import spend_source
+from outlay_analytics.query.spend_source import one_look, spend_source
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.questions.changes import Change, ShorterPrompt
 from outlay_analytics.questions.scenario import SQL, Asked, Branch, Scenario
@@ -39,6 +39,7 @@ MAX_FEATURES = 20_000
 TUPLES = f"Array(Tuple({', '.join(['String'] * len(NAMES))}))"
 
 
+@one_look()
 def simulate(
     store: Store,
     book: PriceBook,

@@ -12,8 +12,7 @@ from typing import Any
 
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.questions.experiments import MARGIN, judge
-from outlay_analytics.questions.scored_models import MAX_SCORES, sums_by_model
-from outlay_analytics.questions.scores import list_scores
+from outlay_analytics.questions.scored_models import answers_by_model, sums_by_model
 from outlay_analytics.questions.tradeoff import LEAST_SCORED
 from outlay_analytics.statistics.intervals import difference, interval
 from outlay_analytics.statistics.moments import Moments
@@ -44,8 +43,7 @@ def measured_quality(store: Store, scope: Scope, swaps: Sequence[Swap]) -> tuple
     """
     if not swaps:
         return [], []
-    scores = list_scores(store, scope)[:MAX_SCORES]
-    sums, told = sums_by_model(store, scope, scores, "c.feature", BOTH_NAMES)
+    sums, told = sums_by_model(answers_by_model(store, scope, "c.feature", BOTH_NAMES))
     by_feature: dict[str, Models] = {}
     for (feature, names), one in sums.items():
         if one.score.units:

@@ -20,11 +20,12 @@ from outlay_analytics.query.amounts import MONTH_DAYS, days_of, per
 from outlay_analytics.query.dimensions import NOT_ANSWERS
 from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.scope import Scope, expression, filter_sql
+from outlay_analytics.query.spend_source import one_look
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.questions.experiments import MARGIN
-from outlay_analytics.questions.quality import Sums
-from outlay_analytics.questions.scored_models import MAX_SCORES, sums_by_model
-from outlay_analytics.questions.scores import SQL, about, choose, list_scores
+from outlay_analytics.questions.scored_models import answers_by_model, sums_by_model
+from outlay_analytics.questions.scored_sums import Sums
+from outlay_analytics.questions.scores import SQL, about, choose
 from outlay_analytics.statistics.durations import p95_interval_ms
 from outlay_analytics.statistics.intervals import difference, wilson
 from outlay_analytics.statistics.intervals import interval as interval_of
@@ -48,6 +49,7 @@ WORDS = {
 Row = dict[str, Any]
 
 
+@one_look()
 def tradeoff(store: Store, scope: Scope, score: str = "", success: str = "", margin: float = MARGIN) -> dict[str, Any]:
     """Cost, quality and latency per task (the calls' task, else their feature) and model.
 
@@ -69,9 +71,10 @@ def tradeoff(store: Store, scope: Scope, score: str = "", success: str = "", mar
         raise BadRequest(f"margin must be a number of at least 0, in units of the score, not {margin}")
     if success and not score:
         raise BadRequest("success is about one score: name it with score=")
-    scores = list_scores(store, scope, success)
+    answers = answers_by_model(store, scope, TASK, score=score, success=success)
+    scores = answers.scores
     chosen = choose(scores, score, success)
-    sums, told = sums_by_model(store, scope, [chosen] if score and chosen else scores[:MAX_SCORES], TASK)
+    sums, told = sums_by_model(answers, score)
     found_calls = _calls(store, scope)
     calls = found_calls[:MAX_ROWS]
     times = [raw[name] for raw in calls for name in ("first_at", "last_at")]

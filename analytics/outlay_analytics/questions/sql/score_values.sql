@@ -1,5 +1,5 @@
 -- Question: which values did these scores ever have?
--- Parameters: project, names.
+-- Fragments: named (condition on s.name). Parameters: project, those of the fragment.
 -- Result: one row per name: values (those with a number), least, most, shares (whether all are 0 or 1).
 SELECT
     toString(s.name) AS name,
@@ -9,5 +9,5 @@ SELECT
     countIf(isFinite(s.value) AND abs(s.value) <= 1e15 AND s.value NOT IN (0, 1)) = 0 AS shares
 FROM scores AS s
 WHERE s.project = {project:String}
-  AND s.name IN {names:Array(String)}
+  AND $named
 GROUP BY name

@@ -2,7 +2,8 @@
 -- A score of a call, or of the span right above calls, is about that call (the last of several). One of a whole trace, or
 -- of another span, is about the trace's answer: its last call that went well, and was taken where it is a cascade's. A judge's
 -- call is no answer.
--- Fragments: time, dimensions (an array of texts on c), filters (conditions on c). Parameters: project, start, end, score.
+-- Fragments: time, dimensions (an array of texts on c), filters (conditions on c), given (which scores, told as narrowly as can
+-- be), of (the same, told quickly). Parameters: project, start, end, score.
 -- Result: time, told (the dimensions), value, label, cost_usd: of the call, of all attempts of its cascade's run, or for a
 -- score of the trace of all its calls; None where one of them is unknown; paid_for: what that is the cost of.
 SELECT
@@ -68,7 +69,7 @@ FROM
     (
         SELECT trace_id, span_id AS about, toString(name) AS name, value AS given, label
         FROM scores FINAL
-        WHERE $given
+        WHERE $of
     ) AS s ON t.trace_id = s.trace_id
 )
 WHERE answer.matches
