@@ -103,7 +103,8 @@ def _section(dialect: Dialect) -> str:
         values = ", ".join(f"{value} = {role}" for value, (role, _) in kind.values.items())
         lines.append(f"- `{kind.key}`: {values}" + (f", anything else = {kind.otherwise}" if kind.otherwise else ""))
     for blob in dialect.usage:
-        lines.append(f"- usage object in `{blob.key}{'#' + blob.path if blob.path else ''}`, counted {blob.style}")
+        what = f"`{blob.part}` of a usage object" if blob.part else "usage object"
+        lines.append(f"- {what} in `{blob.key}{'#' + blob.path if blob.path else ''}`, counted {blob.style}")
     if dialect.fields:
         lines += ["", "| field | stands in |", "|---|---|"]
         lines += [f"| {field} | {_list(found)} |" for field, found in dialect.fields.items()]

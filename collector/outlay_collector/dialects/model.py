@@ -91,7 +91,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Blob:
-    """A text that holds a whole usage object, under `key`, at `path` inside it.
+    """A text that holds a whole usage object, under `key`, at `path` inside it; or, with `part`, that part of one.
 
     Style says how its counts relate: `wire` as the provider's API counts (Anthropic and Bedrock exclude cached input,
     Gemini's candidates exclude thoughts), `inclusive` as OpenTelemetry counts, `disjoint` as Langfuse counts, `visible`
@@ -101,6 +101,7 @@ class Blob:
     key: str
     path: str = ""
     style: str = "wire"
+    part: str = ""
 
 
 @dataclass(frozen=True)

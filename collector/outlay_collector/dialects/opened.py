@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,8 @@ class UsageObject:
     output_excludes_reasoning: bool = False
     service_tier: str = ""
     region: str = ""
+    has_other_models: bool = False
+    """It tells of other models that worked for the same request, whose tokens are not among the counts."""
 
 
 def document_keys(dialect: Dialect) -> tuple[str, ...]:
@@ -84,6 +86,8 @@ def usage_of(dialect: Dialect, document: Document) -> UsageObject:
     read = []
     for blob in dialect.usage:
         found = at(document(blob.key), tuple(blob.path.split(".")) if blob.path else ())
+        if blob.part and isinstance(found, (dict, list)):
+            found = {blob.part: found}
         if isinstance(found, dict):
             read.append(read_usage(found, blob.style))
     return _fullest(read)
@@ -111,6 +115,7 @@ def _fullest(objects: list[UsageObject]) -> UsageObject:
         next((each.output_excludes_reasoning for each in ordered if "output_tokens" in each.counts), False),
         next((each.service_tier for each in ordered if each.service_tier), ""),
         next((each.region for each in ordered if each.region), ""),
+        any(each.has_other_models for each in ordered),
     )
 
 
@@ -181,7 +186,15 @@ def read_usage(usage: Any, style: str) -> UsageObject:
         _excludes(OUTPUT_EXCLUDES_REASONING, style, chosen.get("output_tokens"), words),
         tier if isinstance(tier, str) else "",
         region if isinstance(region, str) else "",
+        _has_other_models(steps if isinstance(steps, list) else ()),
     )
+
+
+def _has_other_models(steps: Sequence[Any]) -> bool:
+    """Whether several models answered in turn, or one gave advice; a refusal before any output is not billed."""
+    told = [step for step in steps if isinstance(step, dict) and isinstance(step.get("model"), str)]
+    advised = any(step.get("type") == "advisor_message" for step in told)
+    return advised or len({step["model"] for step in told if step.get("output_tokens")}) > 1
 
 
 def _make_whole(counts: dict[str, float], chosen: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from outlay_collector.dialects.model import CALL, Blob, Dialect, Kind
 from outlay_collector.dialects.providers import REASONING_BESIDE_OUTPUT
+from outlay_collector.dialects.vocabulary import PARTS
 
 TABLE = Dialect(
     name="otel_genai",
@@ -21,7 +22,10 @@ TABLE = Dialect(
         "org.springframework.ai",
     ),
     rank=20,
-    usage=(Blob("gen_ai.usage"), Blob("gen_ai.response.usage"), Blob("llm.usage")),
+    usage=(
+        *(Blob(key) for key in ("gen_ai.usage", "gen_ai.response.usage", "llm.usage")),
+        *(Blob(f"gen_ai.usage.{part}", part=part) for part in PARTS),
+    ),
     output_excludes_reasoning=REASONING_BESIDE_OUTPUT,
     notes=("Input includes cached tokens, output includes reasoning; the default for libraries without a table.",),
 )

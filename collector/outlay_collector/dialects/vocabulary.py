@@ -182,4 +182,10 @@ OUTPUT_EXCLUDES_REASONING: dict[str, dict[str, tuple[str, ...]]] = {
     "disjoint": {"output": ()},
     "visible": {"output_tokens": ()},
 }
+# Parts of usage objects that libraries write as attributes of their own, with JSON in them.
+PARTS = (
+    *("prompt_tokens_details", "input_tokens_details", "completion_tokens_details", "output_tokens_details"),
+    *("promptTokensDetails", "candidatesTokensDetails", "cacheTokensDetails"),
+    *("candidates_tokens_details", "cache_tokens_details", "cache_creation", "server_tool_use"),
+)
 STYLES = ("wire", "inclusive", "disjoint", "visible")

@@ -48,6 +48,8 @@ class Objects:
     """Where its text stands."""
     region: Ints
     """Likewise."""
+    has_other_models: Bools
+    """They tell of other models' work for the same request, which is not counted."""
 
 
 def opening(attributes: Attributes, dialect: Ints, has_content: Bools) -> Bools:
@@ -76,6 +78,7 @@ def open_all(attributes: Attributes, dialect: Ints, said: Said, opens: Bools, co
         np.zeros(spans, bool),
         np.full(spans, EMPTY),
         np.full(spans, EMPTY),
+        np.zeros(spans, bool),
     )
     rows = np.flatnonzero(opens)
     if not len(rows):
@@ -145,6 +148,7 @@ def _take_searches(table: Dialect, document: Callable[[str], Any], said: Said, r
 def _take_usage(found: Objects, said: Said, row: int, usage: UsageObject) -> None:
     found.input_excludes_cached[row] = usage.input_excludes_cached
     found.output_excludes_reasoning[row] = usage.output_excludes_reasoning
+    found.has_other_models[row] = usage.has_other_models
     for name, number in usage.counts.items():
         count = round(number)
         if not 0 <= count < MOST_COUNTED:

@@ -67,6 +67,7 @@ class _Read:
     attributes: Attributes
     dialect: Ints
     said: Said
+    objects: Objects
     kinds: Kinds
     identity: Identity
     usage: Usage
@@ -102,6 +103,7 @@ def meaning_of(
         attributes=attributes,
         dialect=dialect,
         said=said,
+        objects=objects,
         kinds=kinds,
         identity=identity,
         usage=usage,
@@ -189,6 +191,7 @@ def _columns(read: _Read) -> dict[str, Any]:
             implausible_count=said.implausible & speaks,
             input_excludes_cached=has_usage & usage.corrects_input,
             output_excludes_reasoning=has_usage & usage.corrects_output,
+            other_models_not_counted=has_usage & is_call & read.objects.has_other_models,
             tool_prompts_from_total=has_usage & usage.adds_tool_prompts,
             unknown_library=read.unknown_library & speaks,
             cache_write_split_larger=has_usage & usage.split_larger,
