@@ -17,8 +17,10 @@ from outlay_analytics.alerting import evaluate
 from outlay_analytics.alerting.repository import read_alerts
 from outlay_analytics.alerting.settings import parse_alerts
 from outlay_analytics.anomalies.detector import LEARN_H
-from outlay_analytics.anomalies.incidents import CHANNEL_WORDS, CHANNELS, _cause, find, score
+from outlay_analytics.anomalies.incidents import CHANNELS, find, score
+from outlay_analytics.anomalies.showing import CHANNEL_WORDS, _cause
 from outlay_analytics.explain.drivers import DRIVER_WORDS, RISES
+from outlay_analytics.incidents.repository import read_incidents
 from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import Window
@@ -165,6 +167,25 @@ def test_a_project_whose_anomalies_cannot_be_found_stops_no_other_and_keeps_its_
         assert states == {"a": "firing", "b": "firing"}
         failing.clear()
         assert sent(("a", "b"), 30) == 0  # neither ended nor told again
+
+
+def test_what_was_long_over_when_it_was_found_is_remembered_and_told_to_nobody(store: Store) -> None:
+    old = found_in("a") | {
+        "started_at": NOW - timedelta(days=20),
+        "ended_at": NOW - timedelta(days=19),
+        "ongoing": False,
+    }
+
+    def looks(store: Store, scope: Scope, **options: Any) -> dict[str, Any]:
+        return {"anomalies": [one for one in (old,) if one["ended_at"] > scope.window.start], "notes": []}
+
+    with receiver() as hook:
+        settings = parse_alerts({"allow": ["127.0.0.1"], "notify": [hook.url]})
+        assert evaluate.evaluate_anomalies(store, store.writer(), NOW, settings, ("a",), looks) == 0
+        assert hook.json == []
+    (one,) = read_incidents(store, "a")
+    assert (one.incident_id, one.state, one.impact_usd) == ("a", "resolved", Decimal(20))
+    assert read_alerts(store) == []
 
 
 @pytest.mark.parametrize(

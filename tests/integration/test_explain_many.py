@@ -13,6 +13,7 @@ from tests.many_values import fill
 
 from outlay_analytics.anomalies import incidents
 from outlay_analytics.anomalies.incidents import series_of
+from outlay_analytics.anomalies.watching import Where
 from outlay_analytics.explain import segments
 from outlay_analytics.explain.change import explain
 from outlay_analytics.query.arrays import Floats
@@ -115,7 +116,7 @@ def test_anomalies_watch_the_largest_features_of_very_many(store: Store, monkeyp
     put(store, *(call(at, "9" if k < 6 else "1", feature="big", input_tokens=1000) for k, at in enumerate(hours)))
     tables: list[int] = []
 
-    def counted(table: dict[incidents.Key, Floats], total: Floats) -> list[tuple[incidents.Where, Floats]]:
+    def counted(table: dict[incidents.Key, Floats], total: Floats) -> list[tuple[Where, Floats]]:
         tables.append(len(table))
         return series_of(table, total)
 

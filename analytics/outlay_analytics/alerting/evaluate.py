@@ -32,7 +32,7 @@ from outlay_analytics.alerting.repository import (
 from outlay_analytics.alerting.rules import AlertRule, all_rules
 from outlay_analytics.alerting.settings import AlertSettings
 from outlay_analytics.alerting.states import Alert, advance, begin, explained, fingerprint, inhibited, why_notify
-from outlay_analytics.anomalies.incidents import FLOOR_USD, Finder, find
+from outlay_analytics.anomalies.incidents import FLOOR_USD, SIGHT, Finder, find
 from outlay_analytics.incidents.incident import Incident
 from outlay_analytics.incidents.record import over, record
 from outlay_analytics.query.scope import Scope
@@ -94,8 +94,9 @@ def evaluate_anomalies(
     projects: Sequence[str] = ("default",),
     finder: Finder = find,
 ) -> int:
-    """One round over the incidents of the last two days: remembered, and told. Returns how many messages were accepted.
+    """One round over the incidents of the last month, remembered, of which the last two days' are told.
 
+    Returns how many messages were accepted.
     A project whose anomalies cannot be found keeps its alerts as they are, and stops none of the others.
 
     Args:
@@ -106,16 +107,17 @@ def evaluate_anomalies(
     before = list(known.values())
     round_: list[Alert] = []
     for project in projects:
-        scope = Scope(Window(now - FORGOTTEN, now), {}, project)
+        scope = Scope(Window(now - SIGHT, now), {}, project)
         mine = {key: known.pop(key) for key in [key for key, alert in known.items() if alert.project == project]}
         try:
             floor = min(settings.anomaly_floor_usd, FLOOR_USD)
             found = finder(store, scope, now=now, floor_usd=floor)["anomalies"]
             incidents = record(store, writer, project, found, scope.window, now)
+            recent = [one for one in incidents if settings.anomalies and one.ended_at > now - FORGOTTEN]
             judged = [
                 alert
-                for one in incidents
-                if settings.anomalies and (one.impact_usd >= settings.anomaly_floor_usd or one.fingerprint in mine)
+                for one in recent
+                if one.impact_usd >= settings.anomaly_floor_usd or one.fingerprint in mine
                 for alert in _anomaly_alert(one, mine, settings, now)
             ]
         except Exception as exc:

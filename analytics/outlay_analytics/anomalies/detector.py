@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,15 @@ HOURLY_S = 1800.0
 VOLUME_WINDOWS = ((1, 4.3), (24, 3.4), (72, 3.0), (168, 2.8))
 DRIVER_WINDOWS = ((1, 5.6), (3, 4.9), (12, 4.5), (36, 4.4))
 SLOW_WINDOWS = ((96, 4.6),)
+TOKENS = frozenset(("usd", "calls", "in_tok", "out_tok"))
+NEEDS = {  # the measures of each channel
+    "spend": frozenset(("usd",)),
+    "cost_per_call": frozenset(("usd", "calls")),
+    "tokens_per_call": TOKENS,
+    "usd_per_token": TOKENS,
+    "uncached_share": TOKENS | {"cached_tok"},
+    "retry_share": frozenset(("usd", "calls", "retries")),
+}
 Series = Any  # pandas is without useful types for rolling results
 
 
@@ -55,48 +65,61 @@ def score(t: Any, y: Any, aux: Mapping[str, Any] | None = None) -> Floats:
 
 
 def channels(y: Floats, aux: Mapping[str, Any] | None = None) -> dict[str, Floats]:
-    """The statistic of every channel per hour; more than 1 is an alert."""
-    out = {"spend": volume(y)}
-    if aux is None or "calls" not in aux:
-        return out
-    data = {name: np.nan_to_num(np.asarray(values, dtype=float)) for name, values in aux.items()}
-    calls = data["calls"]
-    cost = _log_ratio(y, calls, calls)
-    out["cost_per_call"] = np.maximum(driver(cost, calls), driver(cost, calls, SLOW_WINDOWS, base_h=2 * WEEK))
-    if "in_tok" in data and "out_tok" in data:
-        read, written = data["in_tok"], data["out_tok"]
-        both = _log_ratio(read + written, calls, calls)
-        out["tokens_per_call"] = np.maximum.reduce(
-            [
-                driver(_log_ratio(read, calls, calls), calls),
-                driver(_log_ratio(written, calls, calls), calls, both_ways=True),
-                driver(both, calls, SLOW_WINDOWS, base_h=2 * WEEK),
-            ]
+    """The statistic per hour of every channel that the measures known allow; more than 1 is an alert."""
+    data = {"usd": y} | {name: np.nan_to_num(np.asarray(values, dtype=float)) for name, values in (aux or {}).items()}
+    return {name: statistic(name, data) for name, needs in NEEDS.items() if needs <= data.keys()}
+
+
+def statistic(channel: str, data: Mapping[str, Floats], since: int = 0) -> Floats:
+    """The statistic of one channel per hour; more than 1 is an alert.
+
+    Args:
+        channel: One of `NEEDS`.
+        data: Per hour the measures that it needs.
+        since: The first hour that is asked for; those before it are not right.
+    """
+    if channel == "spend":
+        return volume(data["usd"], since)
+    usd, calls = data["usd"], data["calls"]
+    if channel == "cost_per_call":
+        cost = _log_ratio(usd, calls, calls)
+        return np.maximum(
+            driver(cost, calls, since=since), driver(cost, calls, SLOW_WINDOWS, base_h=2 * WEEK, since=since)
         )
-        out["usd_per_token"] = driver(_log_ratio(y, read + written, calls), calls)
-        if "cached_tok" in data:
-            out["uncached_share"] = driver(_log_ratio(read - data["cached_tok"], read, calls), calls, floor=0.04)
-    if "retries" in data:
+    if channel == "retry_share":
         share = np.log((data["retries"] + 0.5) / (calls + 50.0))
-        out["retry_share"] = driver(np.where(calls > 0, share, np.nan), calls, floor=0.15)
-    return out
+        return driver(np.where(calls > 0, share, np.nan), calls, floor=0.15, since=since)
+    read, written = data["in_tok"], data["out_tok"]
+    if channel == "uncached_share":
+        return driver(_log_ratio(read - data["cached_tok"], read, calls), calls, floor=0.04, since=since)
+    if channel == "usd_per_token":
+        return driver(_log_ratio(usd, read + written, calls), calls, since=since)
+    both = _log_ratio(read + written, calls, calls)
+    worst: Floats = np.maximum.reduce(
+        [
+            driver(_log_ratio(read, calls, calls), calls, since=since),
+            driver(_log_ratio(written, calls, calls), calls, both_ways=True, since=since),
+            driver(both, calls, SLOW_WINDOWS, base_h=2 * WEEK, since=since),
+        ]
+    )
+    return worst
 
 
-def volume(y: Floats) -> Floats:
+def volume(y: Floats, since: int = 0) -> Floats:
     """Is more being spent than these hours of the week usually bring?"""
-    series: Series = pd.Series(y)
-    so_far = series.expanding().mean()
-    usual: Series = pd.Series(expected(y)).fillna(so_far)
-    mean = series.rolling(3 * WEEK, DAY).mean().shift(1).fillna(so_far)
-    level = (series.rolling(WEEK, 100).sum() / usual.rolling(WEEK, 100).sum()).clip(0.4, 2.5)
+    so_far = np.cumsum(y) / np.arange(1, len(y) + 1)
+    usual = _or(expected(y), so_far)
+    mean = _or(_shifted(_sums(y, 3 * WEEK, DAY) / np.minimum(np.arange(1, len(y) + 1), 3 * WEEK), 1), so_far)
+    with np.errstate(all="ignore"):
+        level = np.clip(_sums(y, WEEK, 100) / _sums(usual, WEEK, 100), 0.4, 2.5)
     worst = np.zeros(len(y))
     for hours, threshold in VOLUME_WINDOWS:
-        normal = usual.rolling(hours).sum() * level.shift(hours).fillna(1.0)
-        actual, small = series.rolling(hours).sum(), 0.1 * mean * hours + 1e-12
-        excess = np.log((actual + small) / (normal + small))
-        past = excess.shift(hours)
-        spread = np.maximum(np.hypot(_mad(past), 0.03), past.rolling(SPREAD_H, 96).quantile(0.98) / 2.3)
-        worst = np.maximum(worst, np.nan_to_num((excess / spread / threshold).to_numpy()))
+        normal = _sums(usual, hours) * _or(_shifted(level, hours), 1.0)
+        small = 0.1 * mean * hours + 1e-12
+        excess = np.log((_sums(y, hours) + small) / (normal + small))
+        past = _shifted(excess, hours)
+        spread = _spread(past, 0.03, 2.3, since)
+        worst = np.maximum(worst, np.nan_to_num(excess / spread / threshold))
     return worst
 
 
@@ -123,6 +146,7 @@ def driver(
     floor: float = 0.012,
     both_ways: bool = False,
     base_h: int = WEEK,
+    since: int = 0,
 ) -> Floats:
     """Has a driver (a log ratio per hour) left the weighted mean of the week before?
 
@@ -133,28 +157,80 @@ def driver(
         floor: Least spread, in log units.
         both_ways: Whether a fall counts too.
         base_h: Hours of the baseline before the window.
+        since: The first hour that is asked for.
     """
-    weight: Series = pd.Series(np.where(np.isfinite(values), weights, 0.0))
-    held: Series = pd.Series(np.nan_to_num(values)) * weight
-    base = held.rolling(base_h, 72).sum() / _positive(weight.rolling(base_h, 72).sum())
+    weight = np.where(np.isfinite(values), weights, 0.0)
+    held = np.nan_to_num(values) * weight
+    with np.errstate(all="ignore"):
+        base = _sums(held, base_h, 72) / _positive(_sums(weight, base_h, 72))
     worst = np.zeros(len(values))
     for hours, threshold in windows:
-        count = weight.rolling(hours).sum()
-        moved = (held.rolling(hours).sum() / _positive(count) - base.shift(hours)).fillna(0.0)
-        trust = np.sqrt(count / _positive(count.rolling(SPREAD_H, 72).median())).clip(0.05, 1.0).fillna(0.05)
-        past = (moved * trust).shift(hours)
-        spread = np.maximum(np.hypot(_mad(past), floor), past.abs().rolling(SPREAD_H, 96).quantile(0.98) / 2.6)
-        deviation = (moved * trust / spread).to_numpy()
+        count = _sums(weight, hours)
+        usual = _rolled(count, since - SPREAD_H - hours, 72)
+        with np.errstate(all="ignore"):
+            moved = _or(_sums(held, hours) / _positive(count) - _shifted(base, hours), 0.0)
+            trust = _or(np.clip(np.sqrt(count / _positive(usual)), 0.05, 1.0), 0.05)
+        past = np.abs(_shifted(moved * trust, hours))
+        spread = _spread(past, floor, 2.6, since)
+        deviation = moved * trust / spread
         worst = np.maximum(worst, np.nan_to_num(np.abs(deviation) if both_ways else deviation) / threshold)
     return worst
 
 
-def _mad(series: Series) -> Series:
-    return 1.4826 * series.abs().rolling(SPREAD_H, 96).median()
+def _spread(past: Floats, floor: float, far: float, since: int) -> Floats:
+    """How far a statistic strays at usual times: its robust deviation, or that of its 98th percentile if it is larger.
+
+    Args:
+        past: What it was, at times before the window that is tested; without signs, where falls count as rises do.
+        floor: Least deviation.
+        far: Deviations at which the percentile lies.
+        since: The first hour that is asked for.
+    """
+    middle = np.hypot(1.4826 * _rolled(np.abs(past), since, 96), floor)
+    spread: Floats = np.maximum(middle, _rolled(past, since, 96, 0.98) / far)
+    return spread
 
 
-def _positive(series: Series) -> Series:
-    return series.where(series > 0)
+def _rolled(values: Floats, since: int, least: int, level: float = 0.5) -> Floats:
+    """A quantile of the last `SPREAD_H` known values, from hour `since` on; NaN before `least` of them."""
+    first = max(0, since - SPREAD_H + 1)
+    near = values[first:]
+    if SPREAD_H <= len(near) < SPREAD_H + DAY and not np.isnan(near).any():  # of a few hours: no need to roll
+        ranked = np.sort(np.lib.stride_tricks.sliding_window_view(near, SPREAD_H), axis=1)
+        below, part = divmod(level * (SPREAD_H - 1), 1)
+        found = ranked[:, int(below)] * (1 - part) + ranked[:, int(below) + 1] * part
+        return np.concatenate([np.full(len(values) - len(found), np.nan), found])
+    return np.concatenate([np.full(first, np.nan), _rolled_bytes(near.tobytes(), least, level)])
+
+
+@lru_cache(maxsize=64)  # the channels of a series weigh their hours by the same calls
+def _rolled_bytes(values: bytes, least: int, level: float) -> Floats:
+    rolling: Series = pd.Series(np.frombuffer(values)).rolling(SPREAD_H, least)
+    found: Floats = (rolling.median() if level == 0.5 else rolling.quantile(level)).to_numpy()
+    return found
+
+
+def _sums(values: Floats, hours: int, least: int | None = None) -> Floats:
+    """Sums over the last `hours` values, of fewer at the beginning; NaN before `least`."""
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    at = np.arange(1, len(values) + 1)
+    sums: Floats = total[at] - total[np.maximum(at - hours, 0)]
+    sums[: (least or hours) - 1] = np.nan
+    return sums
+
+
+def _shifted(values: Floats, hours: int) -> Floats:
+    """Every value `hours` later; NaN before the first."""
+    return np.concatenate([np.full(min(hours, len(values)), np.nan), values[: max(0, len(values) - hours)]])
+
+
+def _or(values: Floats, other: Floats | float) -> Floats:
+    """The values, the other's where there is none."""
+    return np.where(np.isnan(values), other, values)
+
+
+def _positive(values: Floats) -> Floats:
+    return np.where(values > 0, values, np.nan)
 
 
 def _log_ratio(top: Floats, bottom: Floats, calls: Floats) -> Floats:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from outlay_analytics.anomalies.detector import WEEK, expected
+from outlay_analytics.anomalies.detector import WEEK
+from outlay_analytics.anomalies.usual import usual_hours
 from outlay_analytics.query.arrays import Floats
 
 SIZES_H = (3, 6, 12, 24)  # hours from its beginning that an incident's size is taken from
@@ -23,7 +24,6 @@ SILENCE_H = 72  # longer than a weekend, whose few calls say little
 DOUBT_H = 3  # hours that must have passed before the newest ones can say that it is over
 OVER = 7.0  # log of how much likelier the hours since must be without the incident than with it: 1,100 to 1
 CHANCE = 2.5  # standard deviations that the hours of an incident must lie above the usual, taken together
-SMOOTH = (1.0, 2.0, 3.0, 2.0, 1.0)  # weights of an hour's neighbors where its usual value is noisy
 TRIMMED = 0.9  # of the hours that a variance is taken from: those that stray least
 OF_TRIMMED = 0.623  # mean of a squared standard normal below its quantile at TRIMMED
 
@@ -37,12 +37,14 @@ class Excess:
         weight: What each hour counts; 0 where nothing is known.
         first: The hour it begins.
         variance: Of `values` at usual times, times the weight of the hour.
+        counts: Whether `values` are shares of `weight`, of what comes one by one as calls do.
     """
 
     values: Floats
     weight: Floats
     first: int
     variance: float
+    counts: bool = False
 
 
 def excess_of(channel: str, data: Floats, first: int, alerted: int | None = None) -> Excess:
@@ -56,8 +58,9 @@ def excess_of(channel: str, data: Floats, first: int, alerted: int | None = None
     """
     begins = first if alerted is None else alerted
     if channel == "spend":
-        smooth = _smoothed(expected(data[:, 0]))
-        weight = np.maximum(smooth, 0.1 * float(data[:, 0].mean()) + 1e-12)
+        hours = usual_hours(data[:, 0], first)
+        hours *= level(data[:, 0], hours, first)
+        weight = np.maximum(hours, 0.1 * float(data[:, 0].mean()) + 1e-12)
         values = data[:, 0] / weight - 1.0
     else:
         measure, weight = measured(channel, data), data[:, 1]
@@ -71,17 +74,14 @@ def excess_of(channel: str, data: Floats, first: int, alerted: int | None = None
     weight = np.where(np.isfinite(values), np.nan_to_num(weight), 0.0)
     values = np.nan_to_num(values)
     before = slice(max(0, first - WEEK), first)
-    return Excess(values, weight, first, _variance(values[before], weight[before], 0.0))
+    return Excess(values, weight, first, _variance(values[before], weight[before], 0.0), channel == "spend")
 
 
-def _smoothed(usual: Floats) -> Floats:
-    """The usual value of each hour with its neighbors', weighted (1 2 3 2 1); NaN where nothing is known."""
-    held = np.isfinite(usual)
-    weights = np.array(SMOOTH)
-    sums = np.convolve(np.where(held, usual, 0.0), weights, "same")
-    counts = np.convolve(held.astype(float), weights, "same")
-    out: Floats = np.where(held, sums / np.maximum(counts, 1e-12), np.nan)
-    return out
+def level(spent: Floats, usual: Floats, first: int) -> float:
+    """How much more was spent in the week before hour `first` than these hours usually bring."""
+    before = slice(max(0, first - WEEK), first)
+    brought = float(np.nansum(usual[before]))
+    return min(max(float(spent[before].sum()) / brought, 0.4), 2.5) if brought > 0 else 1.0
 
 
 def _variance(values: Floats, weight: Floats, center: float) -> float:
@@ -111,9 +111,10 @@ def measured(channel: str, data: Floats) -> Floats:
 def first_hour(channel: str, data: Floats, alerted: int, earliest: int) -> int:
     """The hour in which an incident began that first alerts at hour `alerted`, not before `earliest`.
 
-    An alert comes when enough is known: a longer window of the detector speaks hours after the beginning. That is where
-    the hours before and since differ most by their weights (D. V. Hinkley, "Inference about the change-point in a
-    sequence of random variables", 1970). Nothing later than the alert is read, so that an incident keeps its beginning.
+    An alert comes when enough is known: a longer window of the detector speaks hours after the beginning. That is the
+    hour from which on they are likeliest to be of one kind and those before of the usual one (D. V. Hinkley, "Inference
+    about the change-point in a sequence of random variables", 1970). Nothing later than the alert is read, so that an
+    incident keeps its beginning.
 
     Args:
         channel, data: As for `excess_of`.
@@ -132,11 +133,7 @@ def first_hour(channel: str, data: Floats, alerted: int, earliest: int) -> int:
     loudest = LOUDEST * max(size, 0.0)
     values = np.clip(values, -loudest, loudest)  # a blip before it is not its beginning
     gained = np.cumsum((values * weight)[::-1])[::-1]
-    before = held[0] - held
-    with np.errstate(all="ignore"):
-        apart = gained / held - (gained[0] - gained) / before
-        tells = np.where((weight > 0) & (before > 0) & (apart > 0), apart**2 * held * before, 0.0)
-    tells = tells[back - start : alerted - start + 1]
+    tells = _likelihood(gained, held, excess.counts)[back - start : alerted - start + 1]
     return back + int(np.argmax(tells)) if tells.any() else alerted
 
 
@@ -161,16 +158,14 @@ def uncertainty(excess: Excess, last: int) -> float:
 def last_hour(excess: Excess) -> int:
     """The last hour of the incident, the newest one while it goes on.
 
-    It lasts to where the sum of what exceeds half its size stops growing (E. S. Page, "Continuous inspection schemes",
-    1954). That is its end once the hours since say so by their weight (A. Wald, "Sequential tests of statistical
-    hypotheses", 1945); until then it goes on. Alerts are no measure of it: their longer windows go on after a short
-    incident is over, and fall silent in a long one once it has become what they compare with.
+    It lasts to the hour up to which its hours are likeliest to be of one kind and those since of the usual one
+    (D. V. Hinkley, 1970, as above). That is its end once the hours since say so by their weight (A. Wald, "Sequential
+    tests of statistical hypotheses", 1945); until then it goes on. Alerts are no measure of it: their longer windows go
+    on after a short incident is over, and fall silent in a long one once it has become what they compare with.
     """
     values, weight = excess.values[excess.first :], excess.weight[excess.first :]
     gained, held = np.cumsum(values * weight), np.cumsum(weight)
-    looked = {min(hours, len(values)) - 1 for hours in SIZES_H}  # an incident's first hours are all there is of it
-    size = max(float(gained[k]) / max(float(held[k]), 1e-12) for k in looked)
-    growth = gained - 0.5 * size * held
+    tells = _likelihood(gained, held, excess.counts)
 
     def over(best: int, hour: int) -> bool:
         mean = float(gained[best]) / max(float(held[best]), 1e-12)
@@ -179,10 +174,22 @@ def last_hour(excess: Excess) -> int:
         return fallen > 0 and mean * fallen >= OVER * max(excess.variance, inside)
 
     best = 0
-    for hour, value in enumerate(growth):
-        if value > growth[best]:
+    for hour, value in enumerate(tells):
+        if value > tells[best]:
             best = hour
         elif hour - best > SILENCE_H or (hour - best > APART_H and over(best, hour)):
             return excess.first + best  # what comes later is another incident
     newest = len(values) - 1
     return excess.first + (best if newest - best >= DOUBT_H and over(best, newest) else newest)
+
+
+def _likelihood(gained: Floats, held: Floats, counts: bool) -> Floats:
+    """How much likelier the hours up to each one are at their own mean than at the usual one; 0 where they are below.
+
+    Of counts by Poisson's law, of means by the normal one, but for a factor that is the same for all hours.
+    """
+    held = np.maximum(held, 1e-12)
+    if not counts:
+        return np.where(gained > 0, gained * gained / held, 0.0)
+    found = np.maximum(held + gained, held)
+    return found * np.log(found / held) - (found - held)

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from outlay_analytics.anomalies import incidents
+from outlay_analytics.anomalies import watching
 from outlay_analytics.anomalies.detector import LEARN_H
-from outlay_analytics.anomalies.incidents import CHANNELS, MEASURES, _end, watch
+from outlay_analytics.anomalies.excess import excess_of, last_hour
+from outlay_analytics.anomalies.memory import MEASURES
+from outlay_analytics.anomalies.watching import CHANNELS, watch
 from outlay_analytics.query.arrays import Floats
 
 
@@ -57,7 +59,7 @@ def test_any_series_is_watched_to_its_newest_hour(data: Floats, changes: list[tu
 @given(SERIES, st.sampled_from(CHANNELS), st.data())
 def test_an_end_lies_between_the_beginning_and_the_newest_hour(data: Floats, channel: str, draw: st.DataObject) -> None:
     first = draw.draw(st.integers(max(0, len(data) - 30), len(data) - 1))
-    assert first <= _end(channel, data, first) < len(data)
+    assert first <= last_hour(excess_of(channel, data, first)) < len(data)
 
 
 @pytest.mark.parametrize("ago", [1, 2, 3, 5])
@@ -72,14 +74,14 @@ def test_a_series_that_cannot_be_watched_is_named_and_hides_no_other(monkeypatch
     dear = hours(30 * 24, 1, 50.0)
     dear[-3:, 0] *= 3
     bad = (("feature", "search"),)
-    looked_at = incidents._incidents
+    looked_at = watching._incidents
 
-    def fails_for_one(where: incidents.Where, *rest: object) -> list[incidents.Incident]:
+    def fails_for_one(where: watching.Where, *rest: object) -> list[watching.Incident]:
         if where == bad:
             raise IndexError("index 2 is out of bounds")
         return looked_at(where, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(incidents, "_incidents", fails_for_one)
+    monkeypatch.setattr(watching, "_incidents", fails_for_one)
     notes: list[str] = []
     found = watch([(bad, dear), ((("feature", "triage"),), dear)], 0, 1.0, notes)
     assert {dict(one.scope)["feature"] for one in found} == {"triage"}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from outlay_analytics.anomalies.incidents import MEASURES, Incident, _end, most_telling, watch
+from outlay_analytics.anomalies.excess import excess_of, last_hour
+from outlay_analytics.anomalies.incidents import MEASURES, most_telling, watch
+from outlay_analytics.anomalies.watching import Incident
 from outlay_analytics.query.arrays import Floats
 
 HOURS = 45 * 24
@@ -17,6 +19,11 @@ CHANNEL = {
     "answers": "tokens_per_call",
     "retries": "retry_share",
 }
+
+
+def ended_at(channel: str, data: Floats, first: int) -> int:
+    """The last hour of an incident that begins at `first`, the newest one while it goes on."""
+    return last_hour(excess_of(channel, data, first))
 
 
 def world(cause: str, ended: int, seed: int, per_hour: float = 20) -> Floats:
@@ -65,9 +72,9 @@ def test_a_faint_incident_of_days_goes_on_by_night_as_by_day_until_it_ends(cause
     for seed in range(6):
         usual = world("none", HOURS, seed)
         data = usual + 0.2 * (world(cause, ended, seed) - usual)
-        left = [now for now in range(BEGAN + 12, ended + 1) if _end(CHANNEL[cause], data[:now], BEGAN) != now - 1]
+        left = [now for now in range(BEGAN + 12, ended + 1) if ended_at(CHANNEL[cause], data[:now], BEGAN) != now - 1]
         assert left == [], (seed, left)
-        assert abs(_end(CHANNEL[cause], data, BEGAN) + 1 - ended) <= 6, seed
+        assert abs(ended_at(CHANNEL[cause], data, BEGAN) + 1 - ended) <= 6, seed
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -106,6 +113,19 @@ def test_twice_the_calls_end_within_two_hours_where_there_are_twenty_an_hour(hou
         assert abs(one.last + 1 - began - hours) <= 2, seed
 
 
+def test_half_as_many_calls_again_are_dated_where_there_are_sixty_an_hour() -> None:
+    """Whatever hours they begin and end in: the first of a weekend, too, and those of a night."""
+    off = []
+    for seed in range(10):
+        chance = np.random.default_rng(seed + 99)
+        began, hours = 38 * 24 + int(chance.integers(0, 48)), int(chance.integers(24, 60))
+        data = world("none", HOURS, seed, per_hour=60)
+        data[began : began + hours] += world("none", HOURS, seed + 500, per_hour=30)[began : began + hours]
+        (one,) = most_telling(watch([((), data)], 0, 0.1))
+        off.append(max(abs(one.first - began), abs(one.last + 1 - began - hours)))
+    assert sum(hours <= 2 for hours in off) >= 9, off
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_an_old_blip_of_spend_does_not_swallow_the_rise_after_it(seed: int) -> None:
     noise = np.random.default_rng(seed)
@@ -119,12 +139,12 @@ def test_an_old_blip_of_spend_does_not_swallow_the_rise_after_it(seed: int) -> N
 
 
 @pytest.mark.parametrize("cause", ["price", "prompt"])
-def test_a_faint_incident_is_not_told_as_going_on_for_days_after_its_end(cause: str) -> None:
+def test_a_faint_incident_is_not_told_as_going_on_for_days_after_itsended_at(cause: str) -> None:
     ended = BEGAN + 48
     for seed in range(6):
         usual = world("none", HOURS, seed, per_hour=12)
         data = usual + (0.2 if cause == "price" else 0.1) * (world(cause, ended, seed, per_hour=12) - usual)
-        assert _end(CHANNEL[cause], data[: ended + 48], BEGAN) < ended + 24, seed
+        assert ended_at(CHANNEL[cause], data[: ended + 48], BEGAN) < ended + 24, seed
 
 
 def test_a_small_sign_of_another_kind_does_not_hide_what_costs_more() -> None:

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outlay_analytics.anomalies.incidents import TOGETHER_H, Incident, together
+from outlay_analytics.anomalies.telling import TOGETHER_H, together
+from outlay_analytics.anomalies.watching import Incident
 from outlay_analytics.incidents.record import merged
 
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
@@ -23,6 +24,7 @@ def signs(draw: st.DrawFn) -> Incident:
     return Incident(draw(SCOPES), channel, first, first + hours, 0.7, 100 + usd, 100.0)
 
 
+@settings(deadline=None)
 @given(st.lists(signs(), max_size=12))
 def test_every_sign_is_in_one_incident_with_those_that_began_with_it(found: list[Incident]) -> None:
     groups = together(found)
@@ -44,6 +46,7 @@ def shown(number: int, sign: Incident, prefix: str) -> dict[str, Any]:
     return {**about, **money, **bounds, **why, "started_at": began, "ended_at": ended}
 
 
+@settings(deadline=None)
 @given(st.lists(signs(), max_size=6), st.lists(signs(), max_size=6))
 def test_what_is_found_again_keeps_its_id_and_no_id_is_given_twice(before: list[Incident], now: list[Incident]) -> None:
     stored = [one for one, _ in merged("p", [shown(k, sign, "old") for k, sign in enumerate(before)], [])]
@@ -59,6 +62,7 @@ def test_what_is_found_again_keeps_its_id_and_no_id_is_given_twice(before: list[
             assert one.fingerprint == same.fingerprint
 
 
+@settings(deadline=None)
 @given(st.lists(signs(), max_size=6), st.integers(0, 6))
 def test_what_is_found_beside_what_was_known_keeps_every_id_its_own(before: list[Incident], many: int) -> None:
     found = [shown(k, sign, "old") for k, sign in enumerate(before)]

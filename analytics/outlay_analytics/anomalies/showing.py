@@ -1,0 +1,132 @@
+"""One incident as people see it: its figures, its parts, its cause in words."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from outlay_analytics.anomalies.telling import shared
+from outlay_analytics.anomalies.watching import Incident
+from outlay_analytics.explain.bases import usual_window
+from outlay_analytics.explain.change import changes
+from outlay_analytics.explain.drivers import RISES
+from outlay_analytics.explain.expected import expected_of, same_hours
+from outlay_analytics.query.calendar import HOUR
+from outlay_analytics.query.freshness import hours_changed
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.text import usd
+from outlay_analytics.query.window import Window
+from outlay_collector.store import Store
+
+MOST_EXPLAINED = 256
+Z80 = 1.281552  # of the interval's 80%
+MOST_SENTENCES = 6
+CHANNEL_WORDS = {  # for what no driver explains
+    "spend": "more was spent than these hours usually bring",
+    "cost_per_call": "each call cost more",
+    "tokens_per_call": "each call used more tokens",
+    "uncached_share": "less of the input came from the cache",
+    "usd_per_token": "each token cost more",
+    "retry_share": "more calls were repeats",
+}
+
+Why = tuple[list[dict[str, Any]], list[str]]  # drivers and sentences
+
+_explained: WeakKeyDictionary[Store, OrderedDict[Hashable, tuple[Hashable, Why]]] = WeakKeyDictionary()
+
+
+def shown(store: Store, scope: Scope, parts: Sequence[Incident], times: Sequence[datetime]) -> dict[str, Any]:
+    """One incident as the API shows it; its figures are those of its parts together, of their own hours each."""
+    first, last = min(part.first for part in parts), max(part.last for part in parts)
+    started, ended = times[first], times[last] + HOUR
+    where = shared(parts)
+    told = [_part(store, scope, part, times) for part in parts]
+    drivers, sentences = told[0]["drivers"], told[0]["sentences"]
+    if len(told) > 1:
+        sums: dict[str, Decimal] = {}
+        for part in told:
+            for driver in part["drivers"]:
+                sums[driver["driver"]] = sums.get(driver["driver"], Decimal(0)) + driver["usd"]
+        drivers = [{"driver": name, "usd": value} for name, value in sorted(sums.items(), key=lambda d: -abs(d[1]))]
+        sentences = [sentence for part in told for sentence in part["sentences"][1:2]][:MOST_SENTENCES]
+    actual = sum((part["actual_usd"] for part in told), Decimal(0))
+    usual = sum((part["expected_usd"] for part in told), Decimal(0))
+    if len(told) > 1:
+        sentences.insert(
+            0, f"{usd(actual - usual)} more than expected was spent: {usd(actual)} instead of {usd(usual)}."
+        )
+    margin = Z80 * float(np.sqrt(sum(part.deviation**2 for part in parts)))
+    channel = parts[0].channel
+    cause = _cause(channel, drivers)
+    text = f"{scope.project}|{where}|{channel}|{started.astimezone(UTC).isoformat()}"
+    shown = {
+        "id": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "started_at": started,
+        "ended_at": ended,
+        "ongoing": last == len(times) - 1,
+        "scope": {name: value or None for name, value in where},
+        "channel": channel,
+        "actual": actual,
+        "expected": usual,
+        "actual_usd": actual,
+        "expected_usd": usual,
+        "impact_usd": actual - usual,
+        "impact_lo_usd": actual - usual - Decimal(f"{margin:.6f}"),
+        "impact_hi_usd": actual - usual + Decimal(f"{margin:.6f}"),
+        "score": round(max(part.score for part in parts), 4),
+        "cause": cause,
+        "summary": f"{cause}: {usd(actual - usual)} more than expected",
+        "explain": {"drivers": drivers, "sentences": sentences},
+    }
+    names = ("scope", "started_at", "ended_at", "actual_usd", "expected_usd", "impact_usd")
+    return shown | {"parts": [{name: part[name] for name in names} for part in told] if len(told) > 1 else []}
+
+
+def _part(store: Store, scope: Scope, incident: Incident, times: Sequence[datetime]) -> dict[str, Any]:
+    """What one series spent above what was expected of it, and why: its drivers add up to that."""
+    window = Window(times[incident.first], times[incident.last] + HOUR)
+    filters = dict(scope.filters) | {name: (value,) for name, value in incident.scope}
+    inside = replace(scope, window=window, filters=filters)
+    usual = Decimal(f"{max(incident.expected, 0.0):.6f}")
+    drivers, sentences = _why(store, inside, usual)
+    actual = Decimal(f"{incident.actual:.6f}")
+    return {
+        "scope": {name: value or None for name, value in incident.scope},
+        "started_at": window.start,
+        "ended_at": window.end,
+        "actual_usd": actual,
+        "expected_usd": usual,
+        "impact_usd": actual - usual,
+        "drivers": drivers,
+        "sentences": sentences,
+    }
+
+
+def _why(store: Store, inside: Scope, usual: Decimal) -> Why:
+    """Drivers and sentences; from memory while no hour that they speak of has changed."""
+    window = inside.window
+    first = min((one.start for one in same_hours(window)), default=window.start)
+    version = hours_changed(store, inside.project, first, window.end)
+    known = _explained.setdefault(store, OrderedDict())
+    key = (inside.project, repr(sorted(inside.filters.items())), window, usual)
+    if key not in known or known[key][0] != version:
+        looked = expected_of(store, inside, usual)
+        known[key] = (version, changes(store, inside, looked.expected or usual_window(window)))
+        while len(known) > MOST_EXPLAINED:
+            known.popitem(last=False)
+    drivers, sentences = known[key][1]
+    return list(drivers), list(sentences)
+
+
+def _cause(channel: str, drivers: Sequence[dict[str, Any]]) -> str:
+    """What happened: the driver that raised spend most, since a channel also moves with what it is not about."""
+    raised = max(drivers, key=lambda driver: driver["usd"], default=None)
+    return RISES[raised["driver"]] if raised is not None and raised["usd"] > 0 else CHANNEL_WORDS[channel]

@@ -1,0 +1,57 @@
+"""What is told of many signs: of each incident the most telling one, and what belongs together as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from outlay_analytics.anomalies.excess import APART_H
+from outlay_analytics.anomalies.watching import CHANNELS, Incident, Where
+
+TOGETHER_H = 6  # hours within which what begins for one cause is one incident
+SAME_IMPACT = 0.25  # of the dollars of a sign: what a more specific one must hold to stand for it
+
+
+def most_telling(found: Sequence[Incident]) -> list[Incident]:
+    """One incident each: the most specific channel of a series, and the narrowest scope that holds most of it."""
+    by_channel: list[Incident] = []
+    for incident in sorted(found, key=lambda incident: CHANNELS.index(incident.channel)):
+        mine = [other for other in by_channel if other.scope == incident.scope and _overlap(other, incident)]
+        if not any(other.impact >= SAME_IMPACT * incident.impact for other in mine):
+            by_channel = [other for other in by_channel if other not in mine] + [incident]
+    kept: list[Incident] = []
+    for whole in sorted(by_channel, key=lambda incident: -len(incident.scope)):
+        parts = [part for part in kept if _inside(part, whole) and _overlap(part, whole)]
+        if sum(part.impact for part in parts) < 0.5 * whole.impact:
+            kept = [one for one in kept if one not in parts] + [whole]
+    return kept
+
+
+def _inside(part: Incident, whole: Incident) -> bool:
+    return part.scope[: len(whole.scope)] == whole.scope
+
+
+def _overlap(a: Incident, b: Incident) -> bool:
+    return a.first <= b.last + APART_H and b.first <= a.last + APART_H
+
+
+def together(told: Sequence[Incident]) -> list[tuple[Incident, ...]]:
+    """Incidents that are one: those of the same channel that began within `TOGETHER_H` hours, largest part first."""
+    groups: list[list[Incident]] = []
+    for one in sorted(told, key=lambda one: -one.impact):
+        for group in groups:
+            if group[0].channel == one.channel and abs(group[0].first - one.first) <= TOGETHER_H:
+                group.append(one)
+                break
+        else:
+            groups.append([one])
+    return [tuple(group) for group in groups]
+
+
+def shared(parts: Sequence[Incident]) -> Where:
+    """What the scopes of all parts have in common."""
+    common: list[tuple[str, str]] = []
+    for pair in parts[0].scope:
+        if not all(pair in part.scope for part in parts):
+            break
+        common.append(pair)
+    return tuple(common)

@@ -1,0 +1,140 @@
+"""What is unusual in hourly series: each is watched on its spend and its drivers; what alerts is dated and priced."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from outlay_analytics.anomalies.detector import LEARN_H, WEEK, expected
+from outlay_analytics.anomalies.excess import APART_H, excess_of, first_hour, last_hour, level, stands_out, uncertainty
+from outlay_analytics.anomalies.memory import statistic_of
+from outlay_analytics.query.arrays import Floats
+
+logger = logging.getLogger(__name__)
+
+# Most specific first: which of several signs of one incident is told.
+CHANNELS = ("retry_share", "uncached_share", "tokens_per_call", "usd_per_token", "cost_per_call", "spend")
+MOST_SPANS = 20  # incidents of one series whose traces are taken out of the detector's longer windows
+
+Where = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Hours [first, last] of one series in which one channel alerts; `deviation`: the impact's standard one, in USD."""
+
+    scope: Where
+    channel: str
+    first: int
+    last: int
+    score: float
+    actual: float
+    expected: float
+    deviation: float = 0.0
+
+    @property
+    def impact(self) -> float:
+        return self.actual - self.expected
+
+
+def watch(
+    series: Sequence[tuple[Where, Floats]], shown_from: int, floor: float, notes: list[str] | None = None
+) -> list[Incident]:
+    """What all series have to report. Calls that only moved from one model of a feature to another are not news.
+
+    A series that cannot be watched is named in `notes` and hides none of the others.
+    """
+    by_scope = dict(series)
+    found: list[Incident] = []
+    for where, data in series:
+        if float(data[:, 0].sum()) < floor:  # all of it is less than the least that is told
+            continue
+        feature = by_scope.get(where[:1]) if len(where) > 1 else None
+        try:
+            found += [one for one in _incidents(where, data, shown_from, floor) if not _only_moved(one, feature)]
+        except Exception as exc:
+            logger.warning("a series could not be watched for anomalies", exc_info=exc)
+            if notes is not None:
+                notes.append(f"{_named(where)} could not be watched ({type(exc).__name__}); the server's log says more")
+    return found
+
+
+def _only_moved(incident: Incident, feature: Floats | None) -> bool:
+    """Whether a model's spend rose while that of its feature, if it has other models, hardly did."""
+    if feature is None or incident.channel != "spend":
+        return False
+    actual, normal = _money("spend", feature, incident.first, incident.last)
+    return actual - normal < 0.5 * incident.impact
+
+
+def _named(where: Where) -> str:
+    return ", ".join(f"{name} {value or '(none)'}" for name, value in where) or "all spend"
+
+
+def _incidents(where: Where, data: Floats, shown_from: int, floor: float) -> list[Incident]:
+    """What one series has to report that was not over before hour `shown_from`."""
+    began = first_called(data)
+    lived = data[began:]
+    if len(lived) <= LEARN_H:
+        return []
+    out = []
+    for channel in CHANNELS:
+        statistic = statistic_of(where, channel, lived)
+        for first, last, alerted in _spans(where, channel, lived, statistic):
+            actual, normal = _money(channel, lived, first, last)
+            if actual - normal >= floor and began + last >= shown_from:
+                strength = 1 - 0.5 ** float(statistic[first : max(last, alerted) + 1].max())
+                share = uncertainty(excess_of(channel, lived, first), last)
+                deviation = share * (actual - normal)
+                out.append(Incident(where, channel, began + first, began + last, strength, actual, normal, deviation))
+    return out
+
+
+def first_called(data: Floats) -> int:
+    """The first hour with calls; the end where there is none."""
+    called = np.flatnonzero(data[:, 1])
+    return int(called[0]) if len(called) else len(data)
+
+
+def _spans(where: Where, channel: str, data: Floats, statistic: Floats) -> list[tuple[int, int, int]]:
+    """First and last hour of each incident, and the last hour that says so.
+
+    The detector's longer windows alert for a week after a blip. So once an incident is over, an alert of the day after
+    is still its own, and a later one is another only if it would be one without it: with the hours of what is over as
+    they were a week earlier.
+    """
+    spans: list[tuple[int, int, int]] = []
+    calm, open_ = data, statistic > 1
+    open_[:LEARN_H] = False
+    while open_.any():
+        alerted = int(np.argmax(open_))
+        first = first_hour(channel, calm, alerted, spans[-1][1] + 1 if spans else 0)
+        excess = excess_of(channel, calm, first)
+        last = last_hour(excess)
+        if stands_out(excess, last):
+            spans.append((first, last, max(last, alerted)))
+        open_[: max(last + APART_H, alerted) + 1] = False
+        if open_.any() and len(spans) < MOST_SPANS:
+            calm = calm.copy()
+            for hour in range(max(first, WEEK), last + 1):
+                calm[hour] = calm[hour - WEEK]
+            looked = int(np.flatnonzero(open_)[-1]) + 1
+            open_[:looked] &= statistic_of((where, len(spans)), channel, calm[:looked]) > 1
+    return spans
+
+
+def _money(channel: str, data: Floats, first: int, last: int) -> tuple[float, float]:
+    """Spend of the incident's hours, and what would have been expected of them."""
+    inside, before = data[first : last + 1], data[max(0, first - WEEK) : first]
+    actual = float(inside[:, 0].sum())
+    calls, earlier = float(inside[:, 1].sum()), float(before[:, 1].sum())
+    if channel == "spend" or not calls or not earlier:
+        usual = expected(data[:, 0])
+        return actual, float(np.nansum(usual[first : last + 1])) * level(data[:, 0], usual, first)
+    if channel == "retry_share":
+        more = float(inside[:, 5].sum()) / calls - float(before[:, 5].sum()) / earlier
+        return actual, actual * (1 - max(more, 0.0))
+    return actual, calls * float(before[:, 0].sum()) / earlier
