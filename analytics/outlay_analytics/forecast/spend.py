@@ -148,9 +148,10 @@ def backtest(y: Sequence[float] | Floats, freq: str) -> dict[str, Any]:
     """How well the forecast would have done on this series: up to twelve rolling origins, a week (two days) ahead.
 
     Returns:
-        `mase` (mean absolute error ÷ that of repeating the season inside the history), `coverage80` and `coverage95`
-        (share of steps inside the interval), `cases` (origins) and `beats_seasonal_naive` (mean absolute error below
-        that of repeating the last week on the same steps). All but `cases` are None where history is too short.
+        `mase` (mean absolute error ÷ that of repeating the season inside the history, each the mean of all origins),
+        `error_ratio` (mean absolute error ÷ that of repeating the last week on the same steps), `coverage80` and
+        `coverage95` (share of steps inside the interval), `cases` (origins) and `beats_seasonal_naive` (`error_ratio`
+        is below 1). All but `cases` are None where history is too short.
     """
     season, ahead = (7, 7) if freq == "D" else (24, 48)
     week = 7 if freq == "D" else 168
@@ -158,7 +159,7 @@ def backtest(y: Sequence[float] | Floats, freq: str) -> dict[str, Any]:
     least = 2 * week
     last = len(values) - ahead
     origins: list[int] = np.unique(np.linspace(least, last, BACKTESTS).astype(int)).tolist() if last >= least else []
-    errors, naive, in80, in95, scaled = [], [], [], [], []
+    errors, naive, in80, in95, scales = [], [], [], [], []
     for origin in origins:
         past, truth = values[:origin], values[origin : origin + ahead]
         found = forecast(past[-MOST_LEARNED:], None, freq, ahead)
@@ -166,18 +167,18 @@ def backtest(y: Sequence[float] | Floats, freq: str) -> dict[str, Any]:
         naive.append(np.abs(truth - past[-week:][np.arange(ahead) % week]))
         in80.append((truth >= found["lo80"] - 1e-9) & (truth <= found["hi80"] + 1e-9))
         in95.append((truth >= found["lo95"] - 1e-9) & (truth <= found["hi95"] + 1e-9))
-        scale = float(np.abs(past[season:] - past[:-season]).mean())
-        if scale > 0:
-            scaled.append(float(errors[-1].mean()) / scale)
+        scales.append(float(np.abs(past[season:] - past[:-season]).mean()))
     if not errors:
-        names = ("mase", "coverage80", "coverage95", "beats_seasonal_naive")
+        names = ("mase", "error_ratio", "coverage80", "coverage95", "beats_seasonal_naive")
         return {**dict.fromkeys(names), "cases": 0}
+    error, repeated, scale = float(np.mean(errors)), float(np.mean(naive)), float(np.mean(scales))
     return {
-        "mase": round(float(np.mean(scaled)), 4) if scaled else None,
+        "mase": round(error / scale, 4) if scale > 0 else None,
+        "error_ratio": round(error / repeated, 4) if repeated > 0 else None,
         "coverage80": round(float(np.mean(in80)), 4),
         "coverage95": round(float(np.mean(in95)), 4),
         "cases": len(errors),
-        "beats_seasonal_naive": bool(np.mean(errors) < np.mean(naive)),
+        "beats_seasonal_naive": error < repeated,
     }
 
 

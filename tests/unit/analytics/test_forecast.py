@@ -155,6 +155,16 @@ def test_intervals_of_steps_and_totals_cover_about_what_they_say() -> None:
     assert total80 / cases >= 0.72
 
 
+def test_a_calm_beginning_does_not_make_the_error_of_a_forecast_look_large() -> None:
+    """Three weeks that hardly vary, then ordinary noise: what the error is measured by is not one origin's."""
+    r = np.random.default_rng(2)
+    y = 100 * np.tile([1.2, 1.1, 1.0, 1.1, 1.2, 0.7, 0.7], 9)
+    y *= np.exp(r.normal(0, 1, 63) * np.where(np.arange(63) < 21, 0.005, 0.15))
+    found = backtest(y, "D")
+    assert found["beats_seasonal_naive"] is True
+    assert 0 < found["mase"] < 2.5
+
+
 def test_a_backtest_counts_its_cases_and_says_nothing_about_short_histories() -> None:
     r = np.random.default_rng(1)
     noisy = 100 * np.tile([1.2, 1.1, 1.0, 1.1, 1.2, 0.7, 0.7], 10) * np.exp(r.normal(0, 0.15, 70))
@@ -163,8 +173,10 @@ def test_a_backtest_counts_its_cases_and_says_nothing_about_short_histories() ->
     assert found["beats_seasonal_naive"] is True
     assert 0.5 <= found["coverage80"] <= 1
     assert 0 < found["mase"] < 1.4
+    assert 0.5 < found["error_ratio"] < 1
     assert backtest(noisy[:15], "D") == {
         "mase": None,
+        "error_ratio": None,
         "coverage80": None,
         "coverage95": None,
         "beats_seasonal_naive": None,

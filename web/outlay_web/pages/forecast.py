@@ -138,9 +138,10 @@ def tiles(view: View, found: Row) -> list[Tile]:
         total = sum(ahead, Decimal(0))
         each = f"{fmt.usd_text(total / len(ahead))} a day"
         out.append(Tile(f"Next {len(ahead)} days", fmt.usd(total), "#figure-forecast", each))
-    if test["mase"] is not None:
+    if test["error_ratio"] is not None:
         better = test["beats_seasonal_naive"]
-        note = f"tried {fmt.plural(test['cases'], 'time')} on the past; error (MASE) {float(test['mase']):.2f}"
+        share = fmt.ratio_text(test["error_ratio"])
+        note = f"tried {fmt.plural(test['cases'], 'time')} on the past; off by {share} of what last week again was"
         tone = "" if better else "warn"
         said = "better" if better else "no better"
         out.append(Tile("Than repeating last week", said, "#backtest", note, tone=tone))

@@ -174,6 +174,7 @@ FORECAST = record(
         "backtest": record(
             {
                 "mase": maybe(NUMBER),
+                "error_ratio": maybe(NUMBER),
                 **each("coverage80 coverage95", maybe(RATIO)),
                 "cases": COUNT,
                 "beats_seasonal_naive": maybe(YES_NO),
