@@ -5,16 +5,18 @@
 A process evaluates a budget that is over and tells five real receivers on loopback: a webhook, Slack's, PagerDuty's and
 Alertmanager's shapes over HTTP, and a mail server. It is killed when one of them, another one each round, has read its
 message and not yet answered; in every sixth round before the first one is sent. A second process then makes the next
-round on the same store. Each receiver must end with one message or two: never none, never more.
+round on the same store. Each receiver must end with one message or two: never none, never more. The store is made once
+and copied for each round, and processes are forked from one that has imported everything.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
+import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -24,6 +26,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +35,16 @@ ROOT = Path(__file__).parents[1]
 PATHS = [str(ROOT / name) for name in ("sdk", "collector", "analytics", "web")]
 sys.path[:0] = [*PATHS, str(ROOT)]
 
+from outlay_analytics.alerting import evaluate, outbox  # noqa: E402
+from outlay_analytics.alerting.budgets import put_budget  # noqa: E402
+from outlay_analytics.alerting.settings import AlertSettings, parse_alerts  # noqa: E402
+from outlay_collector.store import migrate, open_store  # noqa: E402
+
 KINDS = ("webhook", "slack", "pagerduty", "alertmanager", "email")
 NOW = datetime(2026, 3, 20, 12, 30, tzinfo=UTC)
 PATIENCE_S = 300
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["outlay_analytics.alerting.evaluate", "tests.hand_calls"])
 
 
 class Receivers:
@@ -41,7 +52,7 @@ class Receivers:
 
     def __init__(self, http_port: int, mail_port: int) -> None:
         self.got: Counter[str] = Counter()
-        self.victim: subprocess.Popen[bytes] | None = None
+        self.victim: ForkServerProcess | None = None
         self.kill_at = ""
         self.ports = (http_port, mail_port)
 
@@ -49,8 +60,8 @@ class Receivers:
         self.got[kind] += 1
         if kind == self.kill_at and self.victim is not None:
             self.kill_at = ""
-            self.victim.send_signal(signal.SIGKILL)
-            self.victim.wait(PATIENCE_S)
+            self.victim.kill()
+            wait([self.victim.sentinel], PATIENCE_S)  # whoever started it asks how it ended
 
 
 @contextmanager
@@ -92,22 +103,14 @@ def receivers() -> Iterator[Receivers]:
             thread.join(5)
 
 
-def child(folder: str, http_port: int, mail_port: int, minute: int, suicide: bool) -> None:
-    """One round of evaluation on the store of a folder, which the first one fills."""
-    from tests.hand_calls import call, put
-
-    from outlay_analytics.alerting import evaluate, outbox
-    from outlay_analytics.alerting.budgets import put_budget
-    from outlay_analytics.alerting.settings import parse_alerts
-    from outlay_collector.store import migrate, open_store
-
-    def url(kind: str) -> str:
-        return f"http://127.0.0.1:{http_port}/{kind}"
-
-    table: list[dict[str, Any]] = [{"name": kind, "kind": kind, "url": url(kind)} for kind in KINDS if kind != "email"]
+def settings_for(http_port: int, mail_port: int) -> AlertSettings:
+    """The five receivers as channels."""
+    table: list[dict[str, Any]] = [
+        {"name": kind, "kind": kind, "url": f"http://127.0.0.1:{http_port}/{kind}"} for kind in KINDS if kind != "email"
+    ]
     table[2]["routing_key"] = "k" * 32
     table.append({"name": "email", "kind": "email", "to": ["ops@example.com"]})
-    settings = parse_alerts(
+    return parse_alerts(
         {
             "allow": ["127.0.0.1"],
             "channels": table,
@@ -116,54 +119,82 @@ def child(folder: str, http_port: int, mail_port: int, minute: int, suicide: boo
             "smtp_tls": False,
         }
     )
+
+
+def prepare(folder: str) -> None:
+    """A store with a budget that is over."""
+    from tests.hand_calls import call, put
+
     store = open_store(f"chdb://{folder}/db")
     migrate(store)
-    writer = store.writer()
-    if not minute:
-        put(store, call(NOW - timedelta(hours=1), "5", feature="search"))
-        body = {"amount_usd": str(Decimal(1)), "notify": list(KINDS)}
-        put_budget(store, writer, "default", "all", body, NOW, (), settings.channels)
+    put(store, call(NOW - timedelta(hours=1), "5", feature="search"))
+    body = {"amount_usd": str(Decimal(1)), "notify": list(KINDS)}
+    put_budget(store, store.writer(), "default", "all", body, NOW, (), settings_for(1, 1).channels)
+    store.close()
+
+
+def evaluated(folder: str, http_port: int, mail_port: int, minute: int, suicide: bool) -> None:
+    """One round of evaluation on the store of a folder."""
     if suicide:
 
         def die(*_: Any, **__: Any) -> Any:
             os.kill(os.getpid(), signal.SIGKILL)
 
         outbox.send = die
-    evaluate.evaluate(store, writer, NOW + timedelta(minutes=minute), settings)
+    store = open_store(f"chdb://{folder}/db")
+    now = NOW + timedelta(minutes=minute)
+    evaluate.evaluate(store, store.writer(), now, settings_for(http_port, mail_port))
     store.close()
 
 
-def start(folder: Path, found: Receivers, minute: int, suicide: bool = False) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "PYTHONPATH": ":".join([*PATHS, str(ROOT)])}
-    words = ["--child", str(folder), *map(str, found.ports), str(minute), str(int(suicide))]
-    return subprocess.Popen([sys.executable, __file__, *words], env=environment)
+def start(folder: Path, found: Receivers, minute: int, suicide: bool = False) -> ForkServerProcess:
+    process = PROCESSES.Process(target=evaluated, args=(str(folder), *found.ports, minute, suicide))
+    process.start()
+    return process
 
 
-def one_round(folder: Path, kill_at: str) -> dict[str, int]:
-    """Messages by receiver; `kill_at` is a kind, or empty to be killed before the first message."""
+def prepared(folder: Path) -> Path:
+    """A folder with the store that every round begins with."""
+    process = PROCESSES.Process(target=prepare, args=(str(folder),))
+    process.start()
+    process.join(PATIENCE_S)
+    assert process.exitcode == 0
+    return folder
+
+
+def one_round(made: Path, folder: Path, kill_at: str) -> dict[str, int]:
+    """Messages by receiver; `kill_at` is a kind, or empty to be killed before the first message.
+
+    Args:
+        made: From `prepared`.
+        folder: Where its copy may lie.
+        kill_at: See above.
+    """
+    shutil.copytree(made / "db", folder / "db", symlinks=True)
     with receivers() as found:
         found.kill_at = kill_at
-        found.victim = start(folder, found, 0, suicide=not kill_at)
-        assert found.victim.wait(PATIENCE_S) == -signal.SIGKILL
+        victim = found.victim = start(folder, found, 0, suicide=not kill_at)
+        victim.join(PATIENCE_S)
+        assert victim.exitcode == -signal.SIGKILL
         found.victim = None
-        assert start(folder, found, 1).wait(PATIENCE_S) == 0
+        second = start(folder, found, 1)
+        second.join(PATIENCE_S)
+        assert second.exitcode == 0
         return dict(found.got)
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["--child"]:
-        folder, http_port, mail_port, minute, suicide = sys.argv[2:]
-        child(folder, int(http_port), int(mail_port), int(minute), suicide == "1")
-        return
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=30)
     rounds = parser.parse_args().rounds
     spread: Counter[int] = Counter()
-    for number in range(rounds):
-        kill_at = ("", *KINDS)[number % (len(KINDS) + 1)]
-        with tempfile.TemporaryDirectory(prefix="outlay-bench-") as folder:
-            got = one_round(Path(folder), kill_at)
-        spread.update(got.get(kind, 0) for kind in KINDS)
+    with tempfile.TemporaryDirectory(prefix="outlay-bench-") as first:
+        made = prepared(Path(first))
+        for number in range(rounds):
+            kill_at = ("", *KINDS)[number % (len(KINDS) + 1)]
+            with tempfile.TemporaryDirectory(prefix="outlay-bench-") as folder:
+                got = one_round(made, Path(folder), kill_at)
+            spread.update(got.get(kind, 0) for kind in KINDS)
     print(json.dumps({"rounds": rounds, "receivers": len(KINDS), "messages": dict(sorted(spread.items()))}))
 
 

@@ -174,7 +174,9 @@ def send(port: int, first: datetime, incidents: list[Injected], seed: int) -> in
     raise SystemExit(f"not settled after {PATIENCE_S:.0f} s: {state}")
 
 
-def replay(folder: Path, first: datetime, every_h: int, show: bool) -> list[tuple[datetime, dict[str, Any]]]:
+def replay(
+    folder: Path, first: datetime, days: list[int], every_h: int, show: bool
+) -> list[tuple[datetime, dict[str, Any]]]:
     """Every message with the simulated instant at which it went out."""
     inbox: list[dict[str, Any]] = []
 
@@ -195,7 +197,7 @@ def replay(folder: Path, first: datetime, every_h: int, show: bool) -> list[tupl
     told = []
     store = open_store(f"chdb://{folder}/data/db")
     writer = store.writer()
-    for hour in range(0, WATCH_DAYS * 24, every_h):
+    for hour in range(days[0] * 24, days[1] * 24, every_h):
         now = first + timedelta(days=LEARN_DAYS) + hour * HOUR + timedelta(minutes=5)
         evaluate.evaluate_anomalies(store, writer, now, settings)
         told += [(now, message) for message in inbox]
@@ -211,7 +213,17 @@ def replay(folder: Path, first: datetime, every_h: int, show: bool) -> list[tupl
 
 def judge(incidents: list[Injected], told: list[tuple[datetime, dict[str, Any]]]) -> dict[str, Any]:
     """Delay, messages and causes per incident; what belongs to none is false."""
-    beginnings = [(at, message) for at, message in told if message["status"] == "firing"]
+    beginnings, repeats, known = [], 0, set()
+    for at, message in told:
+        if message["status"] == "firing":
+            said = {
+                (alert["fingerprint"], alert["startsAt"]) for alert in message["alerts"] if alert["status"] == "firing"
+            }
+            if said <= known:
+                repeats += 1  # a day later, since nobody acknowledges here
+            else:
+                beginnings.append((at, message))
+            known |= said
     owner: dict[int, list[int]] = {number: [] for number in range(len(incidents))}
     false = 0
     for k, (at, message) in enumerate(beginnings):
@@ -238,7 +250,9 @@ def judge(incidents: list[Injected], told: list[tuple[datetime, dict[str, Any]]]
         "delay_h_median": round(statistics.median(delays), 1) if delays else None,
         "delay_h_worst": round(max(delays), 1) if delays else None,
         "beginnings_per_found": round(sum(len(owner[n]) for n in found) / len(found), 2) if found else None,
-        "messages": len(told),
+        "beginnings": len(beginnings),
+        "repeats": repeats,
+        "ends": sum(message["status"] == "resolved" for _, message in told),
         "right_cause": round(sum(right.values()) / len(right), 2) if right else None,
         "wrong_cause": [incidents[n].kind for n, good in right.items() if not good],
         "false": false,
@@ -248,6 +262,9 @@ def judge(incidents: list[Injected], told: list[tuple[datetime, dict[str, Any]]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--every", type=int, default=1, help="hours between two rounds")
+    parser.add_argument(
+        "--days", type=int, nargs=2, default=[0, WATCH_DAYS], help="the first and last that are watched"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=("incidents", "twin"))
     parser.add_argument("--worlds", type=Path, help="a folder that keeps what was received")
@@ -267,9 +284,12 @@ def main() -> None:
                     send(server.port, first, incidents, options.seed)
             shutil.copytree(kept, Path(folder) / "seen", symlinks=True)
             began = time.process_time()
-            told = replay(Path(folder) / "seen", first, options.every, options.show)
+            told = replay(Path(folder) / "seen", first, options.days, options.every, options.show)
+        watched = [
+            one for one in incidents if options.days[0] <= (one.begin - first).days - LEARN_DAYS < options.days[1]
+        ]
         print(
-            json.dumps({"world": name, "cpu_s": round(time.process_time() - began), **judge(incidents, told)}),
+            json.dumps({"world": name, "cpu_s": round(time.process_time() - began), **judge(watched, told)}),
             flush=True,
         )
 

@@ -17,7 +17,7 @@ from outlay_analytics.anomalies.telling import shared
 from outlay_analytics.anomalies.watching import Incident
 from outlay_analytics.explain.bases import usual_window
 from outlay_analytics.explain.change import changes
-from outlay_analytics.explain.drivers import RISES
+from outlay_analytics.explain.drivers import RISES, title
 from outlay_analytics.explain.expected import expected_of, same_hours
 from outlay_analytics.query.calendar import HOUR
 from outlay_analytics.query.freshness import hours_changed
@@ -29,6 +29,13 @@ from outlay_collector.store import Store
 MOST_EXPLAINED = 256
 Z80 = 1.281552  # of the interval's 80%
 MOST_SENTENCES = 6
+OWN = Decimal("0.33")  # of the dearest driver's dollars: what a channel's own driver must have raised to be the cause
+ABOUT = {  # the drivers of a channel
+    "retry_share": ("retries",),
+    "uncached_share": ("cache_share",),
+    "tokens_per_call": ("input_tokens", "output_tokens"),
+    "usd_per_token": ("unit_price", "model_mix", "escalation"),
+}
 CHANNEL_WORDS = {  # for what no driver explains
     "spend": "more was spent than these hours usually bring",
     "cost_per_call": "each call cost more",
@@ -66,6 +73,7 @@ def shown(store: Store, scope: Scope, parts: Sequence[Incident], times: Sequence
     margin = Z80 * float(np.sqrt(sum(part.deviation**2 for part in parts)))
     channel = parts[0].channel
     cause = _cause(channel, drivers)
+    sentences = _in_order(sentences, _driver(channel, drivers))
     text = f"{scope.project}|{where}|{channel}|{started.astimezone(UTC).isoformat()}"
     shown = {
         "id": hashlib.sha256(text.encode()).hexdigest()[:16],
@@ -127,6 +135,23 @@ def _why(store: Store, inside: Scope, usual: Decimal) -> Why:
 
 
 def _cause(channel: str, drivers: Sequence[dict[str, Any]]) -> str:
-    """What happened: the driver that raised spend most, since a channel also moves with what it is not about."""
-    raised = max(drivers, key=lambda driver: driver["usd"], default=None)
-    return RISES[raised["driver"]] if raised is not None and raised["usd"] > 0 else CHANNEL_WORDS[channel]
+    """What happened: the driver that raised spend, in words."""
+    name = _driver(channel, drivers)
+    return RISES[name] if name else CHANNEL_WORDS[channel]
+
+
+def _driver(channel: str, drivers: Sequence[dict[str, Any]]) -> str:
+    """The driver that raised spend: the one that raised it most, since a channel also moves with what it is not about.
+
+    Of few calls the dearest driver may have moved by chance, as which model answers does. So the one that the channel
+    is about, which is known to be unusual, comes first where it raised a good part of that.
+    """
+    raised = sorted((one for one in drivers if one["usd"] > 0), key=lambda one: -one["usd"])
+    own = [one for one in raised if one["driver"] in ABOUT.get(channel, ()) and one["usd"] >= OWN * raised[0]["usd"]]
+    return str((own or raised)[0]["driver"]) if raised else ""
+
+
+def _in_order(sentences: Sequence[str], driver: str) -> list[str]:
+    """The headline, what is said of the driver, and the rest."""
+    name = f": {title(driver)} "
+    return [*sentences[:1], *sorted(sentences[1:], key=lambda sentence: name not in sentence)]

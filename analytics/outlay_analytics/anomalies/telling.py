@@ -8,6 +8,7 @@ from outlay_analytics.anomalies.excess import APART_H
 from outlay_analytics.anomalies.watching import CHANNELS, Incident, Where
 
 TOGETHER_H = 6  # hours within which what begins for one cause is one incident
+HELD = 0.5  # of the dollars of an incident: what narrower parts must hold together to stand for it
 SAME_IMPACT = 0.25  # of the dollars of a sign: what a more specific one must hold to stand for it
 
 
@@ -18,16 +19,25 @@ def most_telling(found: Sequence[Incident]) -> list[Incident]:
         mine = [other for other in by_channel if other.scope == incident.scope and _overlap(other, incident)]
         if not any(other.impact >= SAME_IMPACT * incident.impact for other in mine):
             by_channel = [other for other in by_channel if other not in mine] + [incident]
-    kept: list[Incident] = []
-    for whole in sorted(by_channel, key=lambda incident: -len(incident.scope)):
-        parts = [part for part in kept if _inside(part, whole) and _overlap(part, whole)]
-        if sum(part.impact for part in parts) < 0.5 * whole.impact:
-            kept = [one for one in kept if one not in parts] + [whole]
-    return kept
+    wholes = [one for one in by_channel if not any(_part_of(one, other) for other in by_channel)]
+    told = [part for whole in wholes for part in _narrowest(whole, by_channel, HELD * whole.impact)]
+    return list(dict.fromkeys(told))
 
 
-def _inside(part: Incident, whole: Incident) -> bool:
-    return part.scope[: len(whole.scope)] == whole.scope
+def _narrowest(whole: Incident, signs: Sequence[Incident], least: float) -> list[Incident]:
+    """The parts of an incident that together hold `least` dollars, as narrow as they may be; itself where none do."""
+    inside = [one for one in signs if _part_of(one, whole)]
+    largest = [one for one in inside if not any(_part_of(one, other) for other in inside)]
+    held = sum(one.impact for one in largest)
+    if not largest or held < least:
+        return [whole]
+    return [part for one in largest for part in _narrowest(one, signs, least * one.impact / held)]
+
+
+def _part_of(part: Incident, whole: Incident) -> bool:
+    """Whether a sign is about a narrower part of what another one is about, at the same time."""
+    narrower = len(part.scope) > len(whole.scope) and part.scope[: len(whole.scope)] == whole.scope
+    return narrower and _overlap(part, whole)
 
 
 def _overlap(a: Incident, b: Incident) -> bool:

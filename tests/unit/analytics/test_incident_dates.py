@@ -155,6 +155,19 @@ def test_a_small_sign_of_another_kind_does_not_hide_what_costs_more() -> None:
     assert most_telling([sign("retry_share", 60), sign("spend", 80)]) == [sign("retry_share", 60)]
 
 
+def test_the_narrowest_part_that_holds_half_of_the_whole_is_told() -> None:
+    def sign(impact: float, *values: str) -> Incident:
+        scope = tuple(zip(("feature", "model"), values, strict=False))
+        return Incident(scope, "retry_share", 900, 905, 0.6, 1 + impact, 1)
+
+    whole, search = sign(0.169), sign(0.09, "search")
+    mini, large = sign(0.1, "search", "mini"), sign(0.052, "search", "large")
+    assert most_telling([whole, search, large]) == [search]  # half of a half is not half of it
+    assert most_telling([whole, sign(0.08, "search"), large]) == [whole]
+    assert most_telling([whole, sign(0.16, "search"), mini, large]) == [mini, large]
+    assert most_telling([search, large, sign(1, "chat")]) == [large, sign(1, "chat")]
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_a_clean_twin_has_nothing(seed: int) -> None:
     assert watch([((), world("none", HOURS, seed))], 0, 0.1) == []
