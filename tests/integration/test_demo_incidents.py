@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-import pytest
 
 from outlay_analytics.anomalies.incidents import MEASURES, Key, most_telling, series_of, watch
 from outlay_analytics.anomalies.watching import Where
