@@ -120,9 +120,7 @@ BEING_SPLIT = {
     "benchmarks/sdk.py",
     "collector/outlay_collector/prices/book.py",
     "collector/outlay_collector/prices/catalogue.py",
-    "collector/outlay_collector/prices/overrides.py",
     "collector/outlay_collector/prices/reprice.py",
-    "collector/outlay_collector/settle/reading/meaning.py",
     "web/outlay_web/pages/forecast.py",
 }
 

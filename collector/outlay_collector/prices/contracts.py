@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from outlay.pricing.catalog import Catalog, Model, Row, slot_of
 from outlay.pricing.regions import ANY_REGION, in_region, regions_around
-from outlay_collector.prices.overrides import SCALE, Discount, Overrides, PriceRow
+from outlay_collector.prices.overrides import Discount, Overrides, PriceRow
+from outlay_collector.prices.values import SCALE
 
 
 def apply(overrides: Overrides, catalog: Catalog) -> Catalog:

@@ -19,7 +19,7 @@ from outlay_analytics.query.text import rfc3339
 from outlay_analytics.reconcile.models import unplaced
 from outlay_collector.prices import periods
 from outlay_collector.prices.lists import list_prices
-from outlay_collector.prices.overrides import SCALE
+from outlay_collector.prices.values import SCALE
 from outlay_web.http.context import Context
 from outlay_web.services.bills import compare_pulled
 from outlay_web.services.reconcile import compare_bill

@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from outlay_collector.dialects import DIALECTS
-from outlay_collector.dialects.common import AMOUNT_WITH_CURRENCY, COST_PARTS
 from outlay_collector.dialects.counts import BESIDE_COMPACTION
 from outlay_collector.dialects.names import KEYS
-from outlay_collector.dialects.numbers import instant_of, money_of
 from outlay_collector.dialects.providers import REASONING_BESIDE_OUTPUT, TOOL_PROMPTS_IN_TOTAL
 from outlay_collector.settle.columns import lists_of
 from outlay_collector.settle.facts import CLIENT_RANK, UNKNOWN, Bools, Ints, Role, flat
@@ -24,6 +21,7 @@ from outlay_collector.settle.reading.contexts import Places, contexts_of
 from outlay_collector.settle.reading.documents import Objects
 from outlay_collector.settle.reading.fingerprints import fingerprints, request_keys, response_keys, streams
 from outlay_collector.settle.reading.identity import Identity, identity_of
+from outlay_collector.settle.reading.measured import attempts, first_token_ms_of, reported_cost, tail_ns
 from outlay_collector.settle.reading.roles import Kinds, has_dialect, includes_cached, kinds_of, lacks_proof, role_of
 from outlay_collector.settle.reading.said import MOST_COUNTED, Said
 from outlay_collector.settle.reading.texts import EMPTY, Floats, Pool
@@ -32,10 +30,7 @@ from outlay_collector.settle.table import COUNTS
 
 YES, NO = (b"true", b"1"), (b"false", b"0")
 """How attributes write a flag, in lower case."""
-LONGEST_TAIL_S = LONGEST_WAIT_S = 86_400
-MOST_ATTEMPTS = 2**16
 FIRST_FAILED_STATUS = 400
-_US = 1_000
 _WITHOUT_OUTPUT = (b"embeddings", b"rerank")
 _CHARGED = np.array([[name in dialect.charged_costs for name in ("", *KEYS, "")] for dialect in DIALECTS])
 """By dialect and attribute, a number of KEYS or UNKNOWN: whether it is a cost that the provider charged."""
@@ -130,7 +125,7 @@ def _columns(read: _Read) -> dict[str, Any]:
     is_call, speaks = role == Role.CALL, role != Role.NONE
     streamed = _flag(said, said.field("streamed"))
     streamed = np.where((streamed == UNKNOWN) & read.kinds.streams, 1, streamed)
-    first_token_ms = _first_token_ms(spans, said)
+    first_token_ms = first_token_ms_of(spans, said)
     answering = (first_token_ms > 0) | ((streamed == 1) & has_response)
     # After a failure the one model that is named is the one asked for.
     in_vain = read.failed & ~has_counts & ~has_response
@@ -148,7 +143,7 @@ def _columns(read: _Read) -> dict[str, Any]:
     opens_stream = (role == Role.TAIL) | (is_call & ~has_usage & ~read.failed)
     return {
         **{name: spans[name] for name in _AS_STORED},
-        "began_at": _instants(started - _tail_ns(said, role)),
+        "began_at": _instants(started - tail_ns(said, role)),
         "ended_at": _instants(started + spans["duration_ns"].to_numpy().astype(np.int64)),
         "dialect": _NAMES.take(pa.array(read.dialect)),
         "rank": rank,
@@ -167,10 +162,10 @@ def _columns(read: _Read) -> dict[str, Any]:
         "operation": pa.array(read.kinds.operations, pa.binary()).take(pa.array(read.kinds.operation)),
         "streamed": pa.array(streamed == 1, mask=streamed == UNKNOWN),
         "time_to_first_token_ms": pa.array(first_token_ms.astype(np.float32), mask=np.isnan(first_token_ms)),
-        "attempt": _attempts(said),
+        "attempt": attempts(said),
         "request_id": pool.column(said.own("request_id")),
         "error_type": pool.column(identity.error_type),
-        "reported_cost_usd": _reported_cost(said, zero_usage),
+        "reported_cost_usd": reported_cost(said, zero_usage),
         "cost_is_charged": _CHARGED[read.dialect, said.key_of("cost_usd")].astype(np.uint8),
         **_counts(read, has_usage),
         "other_usage": _only(read.other_usage, has_usage & has_other),
@@ -260,58 +255,6 @@ def _flag(said: Said, at: Ints) -> Ints:
 def _is_yes(said: Said, at: Ints) -> Bools:
     found: Bools = _flag(said, at) == 1
     return found
-
-
-def _first_token_ms(spans: pa.Table, said: Said) -> Floats:
-    """How long the first token took, in milliseconds: said so, in seconds, or by the instant it came; NaN where none of
-    them says so, or what no request waits."""
-    longest_ms = LONGEST_WAIT_S * 1000
-    found = _between(said.number(said.field("ttft_ms")), longest_ms)
-    in_s = _between(said.number(said.field("ttft_s")), LONGEST_WAIT_S)
-    found = np.where(np.isnan(found), in_s * 1000, found)
-    at = said.field("ttft_at")
-    for row in np.flatnonzero(np.isnan(found) & said.pool.said(at)).tolist():
-        came = instant_of(said.pool.texts[int(at[row])].as_py())
-        if came is not None:
-            began_us = spans["started_at"][row].value // _US
-            found[row] = (round(came.timestamp() * 1e6) - began_us) / 1000
-    return _between(found, longest_ms)
-
-
-def _between(values: Floats, most: float) -> Floats:
-    """Values from 0 to this one, NaN for others."""
-    return np.where((values >= 0) & (values <= most), values, np.nan)
-
-
-def _tail_ns(said: Said, role: Ints) -> Ints:
-    """How long the stream took, said by the span at its end; elsewhere the name may mean anything."""
-    took_s = said.number(said.field("tail_s"))
-    holds = (role == Role.TAIL) & (took_s >= 0) & (took_s <= LONGEST_TAIL_S)
-    return (np.where(holds, took_s, 0) * 1e6).astype(np.int64) * _US
-
-
-def _attempts(said: Said) -> npt.NDArray[np.uint16]:
-    number = said.number(said.own("attempt"))
-    holds = (number >= 1) & (number < MOST_ATTEMPTS) & (number == np.floor(number))
-    return np.where(holds, number, 1).astype(np.uint16)
-
-
-def _reported_cost(said: Said, zero_usage: Bools) -> Any:
-    """What the span says it cost, in USD; nothing beside usage of zero is no price, but a figure that got lost."""
-    codes, words = said.pool.words(said.field("cost_usd"))
-    amounts = [money_of(word) for word in words]
-    for name, parts in COST_PARTS.items():
-        rows = np.flatnonzero(said.key_of("cost_usd") == KEYS[name])
-        for code in np.unique(codes[rows]).tolist():
-            amount = amounts[code]
-            codes[rows[codes[rows] == code]] = len(amounts)
-            amounts.append(None if amount is None else money_of(f"{amount / parts:f}".encode()))
-    is_zero = np.array([amount == 0 for amount in amounts])
-    column = pa.array(amounts, pa.decimal128(38, 12))
-    foreign = said.pool.judged(said.own("cost_currency"), lambda word: word.upper() not in (b"", b"USD"), bool)
-    foreign &= said.key_of("cost_usd") == KEYS[AMOUNT_WITH_CURRENCY]
-    lost = (zero_usage & is_zero[codes]) | foreign
-    return column.take(pa.array(codes, mask=lost) if lost.any() else pa.array(codes))
 
 
 def _avoided(said: Said, name: str, cached: Bools, counted: Ints) -> Any:
