@@ -22,7 +22,7 @@ from outlay_analytics.alerting.rules import AlertRule, all_rules, delete_rule, p
 from outlay_analytics.alerting.settings import parse_alerts
 from outlay_analytics.alerting.sums import Asked
 from outlay_analytics.query.errors import BadRequest
-from outlay_analytics.query.spend_source import one_look
+from outlay_analytics.query.looks import one_look
 from outlay_analytics.query.window import Window
 from outlay_collector.store import Store, migrate, open_store
 

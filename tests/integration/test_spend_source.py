@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.hand_calls import DAY, call, put, roll_up
 
+from outlay_analytics.query.looks import one_look
 from outlay_analytics.query.scope import Scope
-from outlay_analytics.query.spend_source import one_look, spend_source
+from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.window import Window
 from outlay_analytics.questions.spend import spend
 from outlay_collector.rollup.hours import Rollup

@@ -29,7 +29,7 @@ from outlay_analytics.forecast.projection import LEARN, LEAST, elapsed_share, lo
 from outlay_analytics.forecast.seasonal import forecast
 from outlay_analytics.query.calendar import spend_series, start_of, with_window
 from outlay_analytics.query.incident_excess import learned_series
-from outlay_analytics.query.spend_source import one_look
+from outlay_analytics.query.looks import one_look
 from outlay_analytics.query.together import asked_together
 from outlay_analytics.query.window import Window
 from outlay_collector.store import Store

@@ -16,8 +16,8 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.query.calendar import HOUR, Series, spend_series
+from outlay_analytics.query.looks import once
 from outlay_analytics.query.scope import Scope
-from outlay_analytics.query.spend_source import once
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import Interval, Window
 from outlay_collector.store import Row, Store, load_sql

@@ -12,40 +12,30 @@ day. Everything else reads `calls`. The columns are the same, and so are the sum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from outlay_analytics.query.dimensions import DIMENSIONS, Dimension, tag_key
+from outlay_analytics.query.dimensions import DIMENSIONS, Dimension
+from outlay_analytics.query.rolled_hours import (
+    DAY,
+    HOUR,
+    SQL,
+    Parts,
+    calls_hours_sql,
+    dimension_days,
+    fits_days,
+    hours_sql,
+    parts_of,
+    parts_of_days,
+)
 from outlay_analytics.query.scope import NO_OTHERS, Scope, expression, filter_sql, is_of_records
-from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import Interval, Window, bucket_sql, parse_timezone
+from outlay_analytics.query.window import Interval, bucket_sql
 from outlay_collector.store import Store, load_sql
 
-SQL = "outlay_analytics.query.sql"
-HOUR = 3600
-DAY = 24 * HOUR
 # Names that are not for users: whether a call repeats a request, and the rollup's own hour.
 INTERNAL = {"repeated": Dimension("if(c.attempt > 1, '1', '')", "if(h.repeated, '1', '')")}
-
-Hours = tuple[list[int], ...]  # clean, open, …
-_seen: ContextVar[dict[tuple[Store, str, str], Any] | None] = ContextVar("outlay_hours_seen", default=None)
-
-
-@contextmanager
-def one_look() -> Iterator[None]:
-    """Within the block and those in it a window's clean hours are looked up once: all figures speak of one state."""
-    if _seen.get() is not None:
-        yield
-        return
-    token = _seen.set({})
-    try:
-        yield
-    finally:
-        _seen.reset(token)
 
 
 @dataclass(frozen=True)
@@ -62,25 +52,6 @@ class Source:
     sql: str
     params: dict[str, Any]
     keys: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Parts:
-    """How a window is read: Unix seconds of days and hours from the rollups, the rest from calls.
-
-    Attributes:
-        days: Clean UTC days.
-        hours: Clean hours, those of `days` left out.
-        latency: Clean hours, all of them.
-        latency_days: Those of `days` that `latency_daily` knows.
-        open: Hours between the first and the last clean one that must come from calls.
-    """
-
-    days: list[int] = field(default_factory=list)
-    hours: list[int] = field(default_factory=list)
-    latency: list[int] = field(default_factory=list)
-    latency_days: list[int] = field(default_factory=list)
-    open: list[int] = field(default_factory=list)
 
 
 def spend_source(
@@ -171,10 +142,10 @@ def _reads(
             reads += _latency_reads(parts, asked)
         return parts, [read for read in reads if read.hours]
     name = lacked_dimension((*dimensions, *scope.filters))
-    if name is None or not _fits_days(scope, interval, shift):
+    if name is None or not fits_days(scope, interval, shift):
         return Parts(), []
     kept, unsaid = dimension_days(store, scope, name, alone={*dimensions, *scope.filters} == {name})
-    parts = _parts_of_days(sorted({*kept, *unsaid}))
+    parts = parts_of_days(sorted({*kept, *unsaid}))
     own = _rollup_sql(scope, dimensions, params, {name: "h.value"})
     silent = _rollup_sql(scope, dimensions, params, {name: "''"})
     if own is None or silent is None:
@@ -204,16 +175,6 @@ def _latency_reads(parts: Parts, asked: tuple[str, str]) -> list[_Read]:
     ]
 
 
-def _parts_of_days(days: Sequence[int]) -> Parts:
-    """Parts where these days, in order, are read from rollups and nothing else is."""
-    if not days:
-        return Parts()
-    between = set(range(days[0], days[-1] + DAY, DAY)) - set(days)
-    hours = [day + hour for day in days for hour in range(0, DAY, HOUR)]
-    between_hours = [day + hour for day in sorted(between) for hour in range(0, DAY, HOUR)]
-    return Parts(days=list(days), latency=hours, open=between_hours)
-
-
 def lacked_dimension(names: Iterable[str]) -> str | None:
     """The one of a question's dimensions that spend_hourly lacks; None where it lacks several, or calls are named."""
     lacked = {name for name in names if name not in INTERNAL and not _is_rolled(name)}
@@ -222,30 +183,6 @@ def lacked_dimension(names: Iterable[str]) -> str | None:
 
 def _is_rolled(name: str) -> bool:
     return name in DIMENSIONS and DIMENSIONS[name].rollup is not None
-
-
-def dimension_days(store: Store, scope: Scope, name: str, *, alone: bool) -> Hours:
-    """Days of the window that `dimension_daily` answers, and those none of whose calls says anything about `name`.
-
-    Args:
-        store: Where to look.
-        scope: The window and the project.
-        name: A dimension that spend_hourly lacks.
-        alone: Whether the question is about this dimension and no other.
-    """
-    first = -(-_seconds_up(scope.window.start) // DAY) * DAY
-    last = int(scope.window.end.timestamp()) // DAY * DAY
-    if last <= first:
-        return [], []
-    params = {
-        "project": scope.project,
-        "dimension": name,
-        "grains": ["full", "alone"] if alone else ["full"],
-        "is_tag": tag_key(name) is not None,
-        "first": first,
-        "last": last,
-    }
-    return _looked_up(store, "source_dimension_days", params, ("kept", "unsaid"))
 
 
 def _shown(branch: str, shown: Callable[[str], str] | None) -> str:
@@ -274,25 +211,6 @@ def _calls_sql(
         filters=filters,
         final=final,
     )
-
-
-def calls_hours_sql(window: Window, parts: Parts, params: dict[str, Any]) -> str:
-    """The condition on `c.started_at` for what is not read from rollups; its values go into `params`."""
-    params["start"] = sql_instant(window.start)
-    params["end"] = sql_instant(window.end)
-    start, end = "toDateTime64({start:String}, 9, 'UTC')", "toDateTime64({end:String}, 9, 'UTC')"
-    if not parts.latency:
-        return f"c.started_at >= {start} AND c.started_at < {end}"
-    params["first_clean"] = parts.latency[0]
-    params["last_clean"] = parts.latency[-1] + HOUR
-    ranges = [
-        f"(c.started_at >= {start} AND c.started_at < toDateTime({{first_clean:UInt32}}, 'UTC'))",
-        f"(c.started_at >= toDateTime({{last_clean:UInt32}}, 'UTC') AND c.started_at < {end})",
-    ]
-    if parts.open:
-        params["open_hours"] = parts.open
-        ranges.append("toStartOfHour(c.started_at) IN {open_hours:Array(DateTime('UTC'))}")
-    return f"({' OR '.join(ranges)})"
 
 
 def _columns(
@@ -326,96 +244,3 @@ def _rollup_sql(
 
 def _shifted(at: str, interval: Interval, shift: timedelta) -> str:
     return f"addMicroseconds({at}, {{shift_us:Int64}})" if shift and interval != "total" else at
-
-
-def hours_sql(name: str, hours: list[int], left_out: list[int] | None, params: dict[str, Any]) -> str:
-    """A condition on `h.hour` for these hours: from the first to the last without `left_out`, or one by one if None."""
-    if left_out is None:
-        params[f"{name}_in"] = hours
-        return f"h.hour IN {{{name}_in:Array(DateTime('UTC'))}}"
-    params[f"{name}_first"], params[f"{name}_last"], params[f"{name}_out"] = hours[0], hours[-1], left_out
-    first, last = (f"toDateTime({{{name}_{end}:UInt32}}, 'UTC')" for end in ("first", "last"))
-    return f"h.hour >= {first} AND h.hour <= {last} AND h.hour NOT IN {{{name}_out:Array(DateTime('UTC'))}}"
-
-
-def parts_of(store: Store, scope: Scope, interval: Interval, shift: timedelta = timedelta(0)) -> Parts:
-    """Which hours and days of the window the rollups may answer."""
-    window = scope.window
-    first = -(-_seconds_up(window.start) // HOUR) * HOUR
-    last = int(window.end.timestamp()) // HOUR * HOUR
-    if last <= first or not _fits_hours(scope, interval, shift):
-        return Parts()
-    clean, changed, latency_days = _clean_hours(store, scope.project, first, last)
-    if not clean:
-        return Parts()
-    dirty = [hour for hour in changed if clean[0] < hour < clean[-1]]
-    days = _whole_days(clean, changed, first, last) if _fits_days(scope, interval, shift) else set()
-    hours = [hour for hour in clean if hour - hour % DAY not in days] if days else clean
-    return Parts(sorted(days), hours, clean, sorted(days & set(latency_days)), dirty)
-
-
-def _clean_hours(store: Store, project: str, first: int, last: int) -> Hours:
-    """The clean and the open hours of [first, last), and days with latency; see source_clean_hours.sql."""
-    params = {"project": project, "first": first, "last": last}
-    return _looked_up(store, "source_clean_hours", params, ("clean", "open", "latency_days"))
-
-
-def once(key: tuple[Store, str, str], look: Callable[[], Any]) -> Any:
-    """What `look` answers; within `one_look` it is asked once for a key."""
-    seen = _seen.get()
-    if seen is None:
-        return look()
-    if key not in seen:
-        seen[key] = look()
-    return seen[key]
-
-
-def _looked_up(store: Store, file: str, params: Mapping[str, Any], columns: tuple[str, ...]) -> Hours:
-    """Lists of instants that a statement gives in one row; within `one_look` it is asked once."""
-
-    def look() -> Hours:
-        rows = store.query(load_sql(SQL, file), params)
-        return tuple(list(rows[0][name]) if rows else [] for name in columns)
-
-    found: Hours = once((store, file, repr(params)), look)
-    return found
-
-
-def _whole_days(clean: Sequence[int], dirty: Sequence[int], first: int, last: int) -> set[int]:
-    """Days that lie in [first, last) and hold no hour that changed since."""
-    spoiled = {hour - hour % DAY for hour in dirty}
-    days = {hour - hour % DAY for hour in clean} - spoiled
-    return {day for day in days if day >= first and day + DAY <= last}
-
-
-def _seconds_up(at: datetime) -> int:
-    whole = int(at.timestamp())
-    return whole + 1 if at.microsecond else whole
-
-
-def _fits_hours(scope: Scope, interval: Interval, shift: timedelta) -> bool:
-    """Whether every UTC hour lies within one bucket."""
-    if interval == "total":
-        return True
-    if shift % timedelta(hours=1):
-        return False
-    return _offsets(scope) <= {0}
-
-
-def _fits_days(scope: Scope, interval: Interval, shift: timedelta) -> bool:
-    """Whether every UTC day lies within one bucket."""
-    if interval in ("total", "hour"):
-        return interval == "total"
-    return scope.timezone == "UTC" and not shift % timedelta(days=1)
-
-
-def _offsets(scope: Scope) -> set[int]:
-    """Seconds past the hour of the zone's offsets in the window (no zone changes them for less than two months)."""
-    zone = parse_timezone(scope.timezone)
-    offsets = set()
-    at = scope.window.start - timedelta(days=366)
-    while at < scope.window.end + timedelta(days=366):
-        offset = at.astimezone(zone).utcoffset() or timedelta(0)
-        offsets.add(int(offset.total_seconds()) % HOUR)
-        at += timedelta(days=30)
-    return offsets

@@ -14,8 +14,9 @@ from contextvars import ContextVar
 from dataclasses import replace
 from itertools import product
 
+from outlay_analytics.query.looks import one_look
 from outlay_analytics.query.scope import Scope, is_of_records
-from outlay_analytics.query.spend_source import one_look, spend_source
+from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.window import Interval, Window
 from outlay_collector.store import Row, Store, load_sql
 

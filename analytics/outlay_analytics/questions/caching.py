@@ -22,8 +22,9 @@ from outlay_analytics.query.groups import (
     look_at,
     top_groups,
 )
+from outlay_analytics.query.looks import one_look
 from outlay_analytics.query.scope import Scope, expression, filter_sql
-from outlay_analytics.query.spend_source import one_look, spend_source
+from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import Interval, bucket_sql, check_interval
 from outlay_analytics.questions.opportunities import opportunities

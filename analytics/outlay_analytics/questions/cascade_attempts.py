@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from outlay_analytics.query.rolled_hours import HOUR, Parts, calls_hours_sql, hours_sql, parts_of
 from outlay_analytics.query.scope import Scope, filter_sql
-from outlay_analytics.query.spend_source import HOUR, Parts, calls_hours_sql, hours_sql, parts_of
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import Interval, bucket_sql
 from outlay_collector.store import Store, load_sql

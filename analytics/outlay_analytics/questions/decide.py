@@ -18,8 +18,8 @@ from typing import Any
 from outlay_analytics.query.amounts import MONTH_DAYS, PICO, days_of
 from outlay_analytics.query.dimensions import check_dimension
 from outlay_analytics.query.errors import SHOWN, BadRequest
+from outlay_analytics.query.looks import one_look
 from outlay_analytics.query.scope import Scope
-from outlay_analytics.query.spend_source import one_look
 from outlay_analytics.questions import spend
 from outlay_analytics.questions.experiment_checks import ITEM_UNIT, MISMATCH, same_mix
 from outlay_analytics.questions.experiment_pairs import METHOD as PAIRED

@@ -15,8 +15,8 @@ from decimal import Decimal
 from typing import Any
 
 from outlay_analytics.query.errors import SHOWN, BadRequest
+from outlay_analytics.query.looks import one_look
 from outlay_analytics.query.scope import AROUND, Scope, expression, filter_sql
-from outlay_analytics.query.spend_source import one_look
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import Window
 from outlay_analytics.questions import spend

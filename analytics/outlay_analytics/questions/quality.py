@@ -16,8 +16,8 @@ from typing import Any
 from outlay_analytics.query.amounts import per
 from outlay_analytics.query.dimensions import check_groups
 from outlay_analytics.query.groups import MAX_GROUPS
+from outlay_analytics.query.looks import one_look
 from outlay_analytics.query.scope import Scope
-from outlay_analytics.query.spend_source import one_look
 from outlay_analytics.query.window import Interval, check_interval
 from outlay_analytics.questions import spend
 from outlay_analytics.questions.scored_sums import Key, Sums, answers_of

@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from outlay_analytics.query.errors import SHOWN, BadRequest
+from outlay_analytics.query.looks import once
 from outlay_analytics.query.scope import NO_OTHERS, Scope, expression, filter_sql
-from outlay_analytics.query.spend_source import once
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import EARLIEST, LATEST, Interval, bucket_sql
 from outlay_collector.store import Store, load_sql

@@ -22,8 +22,9 @@ from typing import Any
 
 from outlay_analytics.query.amounts import MONTH_DAYS
 from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.looks import one_look
 from outlay_analytics.query.scope import Scope, filter_sql
-from outlay_analytics.query.spend_source import one_look, spend_source
+from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.questions.changes import Change, ShorterPrompt
 from outlay_analytics.questions.scenario import SQL, Asked, Branch, Scenario

@@ -25,8 +25,9 @@ from outlay_analytics.query.groups import (
     look_at,
     top_groups,
 )
+from outlay_analytics.query.looks import one_look
 from outlay_analytics.query.scope import Scope
-from outlay_analytics.query.spend_source import one_look, spend_source
+from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.window import Interval, Window, check_interval
 from outlay_analytics.statistics.durations import p95_interval_ms
 from outlay_collector.store import Store, load_sql

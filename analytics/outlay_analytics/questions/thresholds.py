@@ -13,8 +13,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from outlay_analytics.query.amounts import PICO
+from outlay_analytics.query.rolled_hours import calls_hours_sql
 from outlay_analytics.query.scope import Scope
-from outlay_analytics.query.spend_source import calls_hours_sql
 from outlay_analytics.questions.cascade_attempts import base_params, rolled, scored_attempts_sql
 from outlay_analytics.questions.guaranteed import CONFIDENCE, ERROR, check, guaranteed
 from outlay_collector.store import Row, Store, load_sql

@@ -19,8 +19,8 @@ from outlay.optimizations.router import MATRIX
 from outlay_analytics.query.amounts import MONTH_DAYS, days_of, per
 from outlay_analytics.query.dimensions import NOT_ANSWERS
 from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.looks import one_look
 from outlay_analytics.query.scope import Scope, expression, filter_sql
-from outlay_analytics.query.spend_source import one_look
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.questions.experiments import MARGIN
 from outlay_analytics.questions.scored_models import answers_by_model, sums_by_model

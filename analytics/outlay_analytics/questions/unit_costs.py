@@ -21,8 +21,9 @@ from typing import Any
 from outlay_analytics.query.amounts import PICO
 from outlay_analytics.query.errors import SHOWN, BadRequest
 from outlay_analytics.query.groups import MAX_ROWS, check_steps
+from outlay_analytics.query.looks import one_look
 from outlay_analytics.query.scope import Scope, filter_sql
-from outlay_analytics.query.spend_source import one_look, spend_source
+from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import Interval, bucket_sql, check_interval
 from outlay_analytics.questions.revenue import Revenue, earned

@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from outlay.errors import ConfigError
 from outlay_analytics.notify.guarded_http import RefusedAddress
 from outlay_analytics.query.errors import BadRequest
-from outlay_analytics.query.spend_source import one_look
+from outlay_analytics.query.looks import one_look
 from outlay_analytics.reconcile.bill import BadBill
 from outlay_web.http.context import Context
 from outlay_web.http.errors import describe
