@@ -114,7 +114,6 @@ BEING_SPLIT = {
     "analytics/outlay_analytics/alerting/budgets.py",
     "analytics/outlay_analytics/anomalies/incidents.py",
     "analytics/outlay_analytics/forecast/seasonal.py",
-    "analytics/outlay_analytics/query/spend_source.py",
     "analytics/outlay_analytics/questions/calls.py",
     "analytics/outlay_analytics/questions/spend.py",
     "benchmarks/sdk.py",

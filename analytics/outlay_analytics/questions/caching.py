@@ -27,10 +27,10 @@ from outlay_analytics.query.scope import Scope, expression, filter_sql
 from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import Interval, bucket_sql, check_interval
+from outlay_analytics.questions.caching_figures import KINDS, figures_of
 from outlay_analytics.questions.opportunities import opportunities
 from outlay_collector.store import Store, load_sql
 
-KINDS = ("exact", "semantic")
 MODEL_KEYS = ("provider", "model", "feature", "service")
 SUMS = ("calls", "priced_calls", "no_usage_calls", "input_tokens", "cache_read_tokens", "cache_write_tokens")
 LOOKUP_SUMS = ("lookups", "hits", "known_hits", "avoided_usd")
@@ -85,13 +85,13 @@ def caching(
         time = key[0] if step != "total" else scope.window.start
         row = {"time": time, **dict(zip(names, key[2:], strict=True))}
         kinds = None if lookups is None else lookups.get(key, {})
-        row |= _named(_figures(providers.get(key, {}), kinds), row) | ({"remainder": True} if key[1] else {})
+        row |= _named(figures_of(providers.get(key, {}), kinds), row) | ({"remainder": True} if key[1] else {})
         entries.append((row, providers.get(key, {}), kinds))
     entries.sort(key=lambda entry: order(entry[0]))
     answer: dict[str, Any] = {
         "window": {"start": scope.window.start, "end": scope.window.end},
         "currency": "USD",
-        "total": _figures(_added(providers.values()), _added_kinds(lookups, store, scope)),
+        "total": figures_of(_added(providers.values()), _added_kinds(lookups, store, scope)),
     }
     if page is None:
         answer["rows"] = [row for row, _, _ in entries]
@@ -122,7 +122,7 @@ def _cut(entries: Sequence[tuple[dict[str, Any], Sums, Any]], names: Sequence[st
     rows = [row for row, _, _ in shown]
     if others:
         kinds = None if others[0][2] is None else _merged(entry[2] for entry in others)
-        figures = _figures(_added(entry[1] for entry in others if entry[1]), kinds)
+        figures = figures_of(_added(entry[1] for entry in others if entry[1]), kinds)
         values = dict.fromkeys(names)
         rows.append({"time": None, **values, **_named(figures, values), "remainder": True})
     return {"rows": rows, "next": page.key(shown[-1][0]) if len(following) > page.limit else None}
@@ -215,45 +215,6 @@ def _look(
 def _key(names: Sequence[str], row: Mapping[str, Any]) -> Key:
     values = (dimension_value(name, row[f"d{number}"]) for number, name in enumerate(names))
     return (row["time"], bool(row["is_rest"]), *values)
-
-
-def _figures(provider: Mapping[str, Any], kinds: Mapping[str, Mapping[str, Any]] | None) -> dict[str, dict[str, Any]]:
-    own = {kind: lookup_figures(None if kinds is None else kinds.get(kind, {})) for kind in KINDS}
-    return {**own, "provider": provider_figures(provider)}
-
-
-def lookup_figures(row: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Figures of one kind of cache: all None when unknown; "0" avoided where nothing hit."""
-    if row is None:
-        return dict.fromkeys(("lookups", "hits", "hit_ratio", "avoided_usd"))
-    lookups, hits = int(row.get("lookups", 0)), int(row.get("hits", 0))
-    known = hits == 0 or row["known_hits"] > 0
-    return {
-        "lookups": lookups,
-        "hits": hits,
-        "hit_ratio": hits / lookups if lookups else None,
-        "avoided_usd": Decimal(row.get("avoided_usd", 0)) if known else None,
-    }
-
-
-def provider_figures(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures of the providers' caches: money is "0" without calls, None where none of the calls is priced."""
-    calls = int(row.get("calls", 0))
-    silent = calls > 0 and calls == int(row["no_usage_calls"])
-    tokens = {
-        name: None if silent and not row[name] else int(row.get(name, 0))
-        for name in ("input_tokens", "cache_read_tokens", "cache_write_tokens")
-    }
-    net, premium = Decimal(row.get("net_saving_usd", 0)), Decimal(row.get("write_premium_usd", 0))
-    known = calls == 0 or row["priced_calls"] > 0
-    read, given = tokens["cache_read_tokens"], tokens["input_tokens"]
-    return {
-        **tokens,
-        "hit_ratio": read / given if given and read is not None else None,
-        "saving_usd": net + premium if known else None,
-        "write_premium_usd": premium if known else None,
-        "net_saving_usd": net if known else None,
-    }
 
 
 def _added(rows: Any) -> Sums:
