@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.settle import Settler
 from outlay_collector.store import Store, migrate, open_store
+from outlay_collector.store.client import Writer
 from tests.conftest import ENGINE_PATH
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -33,12 +34,10 @@ class World:
 
     store: Store
     settler: Settler
+    writer: Writer
     project: str = "default"
     _waiting: list[dict[str, Any]] = field(default_factory=list)
     _received_at: datetime = NOON
-
-    def __post_init__(self) -> None:
-        self.writer = self.store.writer()
 
     def span(
         self,
@@ -150,17 +149,24 @@ def hex_of(name: str, digits: int) -> str:
     return name.encode().hex()[:digits].ljust(digits, "0")
 
 
+class Shared(NamedTuple):
+    """What tests share that have a project of their own in it."""
+
+    store: Store
+    settler: Settler
+    writer: Writer
+
+
 @contextmanager
-def shared_settler() -> Iterator[tuple[Store, Settler]]:
-    """A store and a settler for the tests of a module: each test takes a project of its own."""
+def shared_settler() -> Iterator[Shared]:
+    """A store of their own, a settler and a connection."""
     store = open_store(f"chdb://{ENGINE_PATH}?database=settle_{uuid.uuid4().hex[:8]}")
     migrate(store)
     settler = Settler(store, PriceBook(store))
-    yield store, settler
+    yield Shared(store, settler, store.writer())
     settler.close()
     store.close()
 
 
-def new_world(shared: tuple[Store, Settler]) -> World:
-    store, settler = shared
-    return World(store, settler, project=f"p{uuid.uuid4().hex[:8]}")
+def new_world(shared: Shared) -> World:
+    return World(*shared, project=f"p{uuid.uuid4().hex[:8]}")

@@ -8,23 +8,22 @@ import pytest
 from tests.fake_provider import FakeProvider
 from tests.pricing_world import Desk, list_desk
 from tests.receiver import Received, receiver
-from tests.settle_world import World, new_world, shared_settler
+from tests.settle_world import Shared, World, new_world, shared_settler
 
 from outlay.testing import Capture, capture
-from outlay_collector.settle import Settler
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[tuple[Store, Settler]]:
-    """A store and a settler for all tests of a module."""
+@pytest.fixture(scope="session")
+def shared() -> Iterator[Shared]:
+    """A store and a settler for all tests that have a project of their own in it."""
     with shared_settler() as made:
         yield made
 
 
 @pytest.fixture
-def world(shared: tuple[Store, Settler]) -> World:
+def world(shared: Shared) -> World:
     """A project of one's own in them."""
     return new_world(shared)
 

@@ -8,23 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.settle_world import NOON, World, new_world, usage
+from tests.settle_world import NOON, World, usage
 
 from outlay_collector.prices.reprice import reprice
 from outlay_collector.prices.witness import POLICIES, REASONS, differing, disagreements
-from outlay_collector.settle import Settler, calls
-from outlay_collector.store import Store
+from outlay_collector.settle import calls
 
 WINDOW = (NOON - timedelta(days=1), NOON + timedelta(days=1))
 GPT = usage(1000, 100) | {"gen_ai.request.model": "gpt-4o"}  # 0.0035 USD
 ROUTED = GPT | {"gen_ai.provider.name": "openrouter", "gen_ai.request.model": "openai/gpt-4o"}
 SONAR = GPT | {"gen_ai.provider.name": "perplexity", "gen_ai.request.model": "sonar"}  # 0.0061 USD
 UNKNOWN_CACHE = GPT | {"gen_ai.provider.name": "aws.bedrock", "gen_ai.request.model": "anthropic.claude-opus-4-8"}
-
-
-@pytest.fixture
-def world(shared: tuple[Store, Settler]) -> World:
-    return new_world(shared)
 
 
 def test_calls_that_report_another_cost_are_flagged_and_listed_with_the_reason(world: World) -> None:

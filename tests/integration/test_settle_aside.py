@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.scrape import value
-from tests.settle_world import NOON, World, hex_of, new_world, shared_settler, usage
+from tests.settle_world import NOON, Shared, World, hex_of, shared_settler, usage
 from tests.waiting import until
 from tests.web_server import llm_span, own_store, running
 
@@ -19,20 +19,14 @@ from outlay.errors import StoreError
 from outlay_collector.cells import CellTasks
 from outlay_collector.settle import Settler
 from outlay_collector.settle.gather import gather as plain
-from outlay_collector.store import Store
 from outlay_collector.store.clock import utc_now
 from outlay_web.config import Settings
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[tuple[Store, Settler]]:
+def shared() -> Iterator[Shared]:
     with shared_settler() as made:
         yield made
-
-
-@pytest.fixture
-def world(shared: tuple[Store, Settler]) -> World:
-    return new_world(shared)
 
 
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,8 +180,8 @@ def test_a_store_that_fails_is_no_trace_s_fault(world: World, monkeypatch: pytes
     assert aside(world) == []
 
 
-def test_a_first_connection_to_other_cells_that_fails_is_made_again(shared: tuple[Store, Settler]) -> None:
-    store, _ = shared
+def test_a_first_connection_to_other_cells_that_fails_is_made_again(shared: Shared) -> None:
+    store = shared.store
     settler = Settler(store, shared[1].prices)
     other, failures = store.writer(), [True]
 
@@ -209,9 +203,9 @@ def test_a_first_connection_to_other_cells_that_fails_is_made_again(shared: tupl
 
 
 def test_a_task_of_a_cell_that_raises_is_failed_and_the_next_is_done(
-    shared: tuple[Store, Settler], monkeypatch: pytest.MonkeyPatch
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, settler = shared
+    store, settler, _ = shared
     tasks, writer = CellTasks(store), store.writer()
     row = {"cell": store.cells.own, "kind": "resettle", "starts_at": NOON, "ends_at": NOON + timedelta(hours=1)}
     row |= {"state": "wanted", "traces": 0, "error": "", "asked_at": utc_now(), "version": 1}

@@ -6,18 +6,9 @@ import json
 from decimal import Decimal
 from typing import Any
 
-import pytest
-from tests.settle_world import World, new_world, usage
-
-from outlay_collector.settle import Settler
-from outlay_collector.store import Store
+from tests.settle_world import World, usage
 
 SONNET = {"gen_ai.request.model": "claude-sonnet-4-6", "gen_ai.provider.name": "anthropic"}
-
-
-@pytest.fixture
-def world(shared: tuple[Store, Settler]) -> World:
-    return new_world(shared)
 
 
 def test_what_compaction_used_is_billed_beside_the_answer(world: World) -> None:

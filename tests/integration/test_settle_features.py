@@ -7,25 +7,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.settle_world import NOON, World, new_world, shared_settler, usage
+from tests.settle_world import NOON, Shared, World, shared_settler, usage
 
 from outlay_collector.dialects.inherited import FEATURE
 from outlay_collector.settle import NO_MAPPING, Settler
 from outlay_collector.settle.mapping import parse_attributes
-from outlay_collector.store import Store
 
 OUTLAY = "outlay"
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[tuple[Store, Settler]]:
+def shared() -> Iterator[Shared]:
     with shared_settler() as made:
         yield made
-
-
-@pytest.fixture
-def world(shared: tuple[Store, Settler]) -> World:
-    return new_world(shared)
 
 
 def features(world: World) -> dict[str, Any]:

@@ -6,17 +6,15 @@ from importlib import import_module
 
 import pyarrow as pa
 import pytest
-from tests.settle_world import CHAT, World, new_world, usage
+from tests.settle_world import CHAT, Shared, World, new_world, usage
 
 from outlay_collector import settle
-from outlay_collector.settle import Settler
-from outlay_collector.store import Store
 
 AGENT = {"gen_ai.operation.name": "invoke_agent"}
 
 
 @pytest.fixture
-def world(shared: tuple[Store, Settler], monkeypatch: pytest.MonkeyPatch) -> World:
+def world(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> World:
     """Every trace of more than six spans is a giant."""
     monkeypatch.setattr(settle, "GIANT_SPANS", 6)
     return new_world(shared)

@@ -20,7 +20,7 @@ def test_calls_are_settled_the_same_through_http(monkeypatch: pytest.MonkeyPatch
         store = open_store(server.dsn(f"test_{uuid.uuid4().hex[:12]}"))
         migrate(store)
         settler = Settler(store, PriceBook(store))
-        world = World(store, settler)
+        world = World(store, settler, store.writer())
         world.span("agent", {**usage(300, 30), "gen_ai.operation.name": "invoke_agent", "outlay.feature": "f"})
         world.span("one", usage(100, 10, gen_ai__response__id="x"), parent="agent", at_ms=1, scope="langsmith")
         assert world.counts() == [("agent", 200, 20), ("one", 100, 10)]

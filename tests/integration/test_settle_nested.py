@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.settle_world import new_world, usage
-
-from outlay_collector.settle import Settler
-from outlay_collector.store import Store
+from tests.settle_world import Shared, new_world, usage
 
 IDS: tuple[dict[str, str], ...] = ({}, {"gen_ai.response.id": "r"})
 
 
 @pytest.mark.parametrize("ids", IDS, ids=["without ids", "with one response id"])
-def test_the_innermost_of_spans_that_say_the_same_is_the_call(
-    shared: tuple[Store, Settler], ids: dict[str, str]
-) -> None:
+def test_the_innermost_of_spans_that_say_the_same_is_the_call(shared: Shared, ids: dict[str, str]) -> None:
     world = new_world(shared)
     for n in range(6):
         own = {key: f"{value}{n}" for key, value in ids.items()}
@@ -25,7 +20,7 @@ def test_the_innermost_of_spans_that_say_the_same_is_the_call(
 
 
 @pytest.mark.parametrize("ids", IDS, ids=["without ids", "with one response id"])
-def test_a_late_inner_span_takes_the_call_from_the_outer(shared: tuple[Store, Settler], ids: dict[str, str]) -> None:
+def test_a_late_inner_span_takes_the_call_from_the_outer(shared: Shared, ids: dict[str, str]) -> None:
     world = new_world(shared)
     for n in range(4):
         world.span(f"outer {n}", {**usage(100 + n, 10), **ids, "outlay.feature": "outer"}, trace=f"t{n}", took_ms=300)

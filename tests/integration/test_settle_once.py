@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from tests.settle_world import CHAT, World, new_world, usage
+from tests.settle_world import CHAT, Shared, World, new_world, usage
 
+from outlay_collector.prices.book import PriceBook
 from outlay_collector.rollup.hours import Rollup
 from outlay_collector.settle import Settler
 from outlay_collector.store import Store
@@ -80,8 +82,17 @@ def test_a_surplus_belongs_to_the_one_call_that_has_no_usage(world: World) -> No
     assert world.repeats() == {"agent": "repeats_descendants"}
 
 
+@pytest.fixture
+def alone(store: Store) -> Iterator[World]:
+    """A world whose hours alone are rolled up."""
+    settler = Settler(store, PriceBook(store))
+    yield World(store, settler, store.writer())
+    settler.close()
+
+
 @pytest.mark.parametrize("roll_up_between", [False, True])
-def test_a_late_child_retracts_what_its_parent_was_charged(world: World, roll_up_between: bool) -> None:
+def test_a_late_child_retracts_what_its_parent_was_charged(alone: World, roll_up_between: bool) -> None:
+    world = alone
     world.span("agent", agent(100, 10))
     before = world.spend()
     assert before > 0
@@ -295,7 +306,7 @@ def test_a_very_deep_trace_is_settled(world: World) -> None:
     assert set(rows) == {"leaf", "abyss"}
 
 
-def test_projects_stay_apart(world: World, shared: tuple[Store, Settler]) -> None:
+def test_projects_stay_apart(world: World, shared: Shared) -> None:
     other = new_world(shared)
     for one, scope in ((world, "langsmith"), (other, SDK)):
         one.span("one", usage(100, 10, gen_ai__response__id="x"), scope=scope)

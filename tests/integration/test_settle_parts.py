@@ -6,20 +6,11 @@ import json
 from decimal import Decimal
 from typing import Any
 
-import pytest
-from tests.settle_world import World, new_world, usage
-
-from outlay_collector.settle import Settler
-from outlay_collector.store import Store
+from tests.settle_world import World, usage
 
 IMAGES = {"gen_ai.request.model": "gpt-image-1.5", "gen_ai.provider.name": "openai"}
 COUNTED = {"gen_ai.usage.input_tokens": "50", "gen_ai.usage.output_tokens": "4160"}
 PICTURE_USD = Decimal("0.13337")  # 50 tokens of text at 5 USD, 4,160 of images at 32 USD per million
-
-
-@pytest.fixture
-def world(shared: tuple[Store, Settler]) -> World:
-    return new_world(shared)
 
 
 def test_all_tokens_of_an_answer_in_images_are_those_of_images(world: World) -> None:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
-from tests.settle_world import World, new_world
-
-from outlay_collector.settle import Settler
-from outlay_collector.store import Store
+from tests.settle_world import World
 
 VERTEX = {"gen_ai.provider.name": "gcp.vertex_ai", "gen_ai.request.model": "claude-opus-4-8"}
 OPENAI = {"gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-5.5"}
@@ -56,11 +52,6 @@ CASES: dict[str, tuple[dict[str, str], str, str]] = {
         "0.0495",
     ),
 }
-
-
-@pytest.fixture
-def world(shared: tuple[Store, Settler]) -> World:
-    return new_world(shared)
 
 
 def test_a_region_is_read_wherever_it_stands_and_costs_what_it_costs(world: World) -> None:

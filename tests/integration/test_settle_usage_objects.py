@@ -5,16 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-from tests.settle_world import CHAT, World, new_world, usage
-
-from outlay_collector.settle import Settler
-from outlay_collector.store import Store
-
-
-@pytest.fixture
-def world(shared: tuple[Store, Settler]) -> World:
-    return new_world(shared)
+from tests.settle_world import CHAT, World, usage
 
 
 def _objects(*found: dict[str, Any] | None) -> dict[str, str]:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.settle_world import World, new_world, usage
+from tests.settle_world import Shared, World, new_world, usage
 
-from outlay_collector.settle import Settler, values
+from outlay_collector.settle import values
 from outlay_collector.settle.hashes import FEW, sip_hash, sip_hash_texts
 from outlay_collector.settle.reading import HOUR, Reader
 from outlay_collector.settle.table import COLUMNS
 from outlay_collector.settle.values import among
-from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 
 
 @pytest.fixture
-def writer(shared: tuple[Store, Settler]) -> Writer:
+def writer(shared: Shared) -> Writer:
     return shared[0].writer()
 
 
@@ -49,7 +48,7 @@ def test_a_list_of_numbers_and_hours_keeps_every_bit(writer: Writer) -> None:
 
 
 @pytest.mark.usefixtures("bound")
-def test_calls_are_the_same_however_traces_travel(shared: tuple[Store, Settler]) -> None:
+def test_calls_are_the_same_however_traces_travel(shared: Shared) -> None:
     world: World = new_world(shared)
     world.span("agent", {**usage(300, 30), "gen_ai.operation.name": "invoke_agent"})
     world.span("one", usage(100, 10, gen_ai__response__id="x"), parent="agent", at_ms=1)
