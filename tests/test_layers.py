@@ -117,9 +117,6 @@ BEING_SPLIT = {
     "analytics/outlay_analytics/questions/calls.py",
     "analytics/outlay_analytics/questions/spend.py",
     "benchmarks/sdk.py",
-    "collector/outlay_collector/prices/book.py",
-    "collector/outlay_collector/prices/catalogue.py",
-    "collector/outlay_collector/prices/reprice.py",
     "web/outlay_web/pages/forecast.py",
 }
 

@@ -27,8 +27,9 @@ from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import Window
 from outlay_analytics.questions.spend import spend
 from outlay_collector.prices.book import PriceBook
+from outlay_collector.prices.months import close_month
 from outlay_collector.prices.overrides import parse_overrides
-from outlay_collector.prices.reprice import close_month, reprice
+from outlay_collector.prices.reprice import reprice
 from outlay_collector.store import Store
 from outlay_web.config import Settings
 

@@ -18,11 +18,9 @@ from tests.pricing_world import call
 from outlay.errors import ConfigError
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.lists import catalogue_warning, list_prices, missing_prices
+from outlay_collector.prices.months import close_month, closed_months, reopen_month
 from outlay_collector.prices.periods import BooksClosed, PricePeriod, changed, read
 from outlay_collector.prices.reprice import (
-    close_month,
-    closed_months,
-    reopen_month,
     reprice,
     repricings,
     resume,

@@ -123,7 +123,7 @@ class Reckoner:
 
 
 def tier_of(service_tier: str, region: str) -> str:
-    """The price list's name of a service tier in a region, as `book.TIER_SQL`."""
+    """The price list's name of a service tier in a region, as `selecting.TIER_SQL`."""
     name = service_tier.lower()
     return in_region("standard" if name in STANDARD_TIERS else TIER_NAMES.get(name, name), region)
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import outlay.pricing
 from outlay.pricing.catalog import Catalog, slot_of
-from outlay_collector.prices.catalogue import PARTS, compile_document, load_corrections
+from outlay_collector.prices.catalogue import PARTS, compile_document
+from outlay_collector.prices.corrected import load_corrections
 from outlay_collector.prices.snapshot import render
 
 

@@ -12,7 +12,7 @@ from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import parse_window
 from outlay_analytics.questions import spend
 from outlay_collector.otlp.decompress import TooLarge
-from outlay_collector.prices.reprice import close_month, closed_months, reopen_month
+from outlay_collector.prices.months import close_month, closed_months, reopen_month
 from outlay_collector.spool.spool import SpoolFull
 from outlay_web.api.schema.parameters import documented
 from outlay_web.api.wire import answer

@@ -7,7 +7,7 @@ from typing import Any
 
 from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.window import parse_instant
-from outlay_collector.prices import lists, reprice, witness
+from outlay_collector.prices import lists, months, reprice, witness
 from outlay_web import format as fmt
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.prices_tables import missing_table, month_table, price_table, reported_table, repricing_table
@@ -50,7 +50,7 @@ def page(view: View) -> Page:
     with view.ctx.pricing() as writer:
         heals = lists.healable(view.ctx.prices, writer, project)
     repricings = reprice.repricings(store, project)
-    months = reprice.closed_months(store, project)
+    closed = months.closed_months(store, project)
     after = listed["next_offset"]
     data = {
         "warning": lists.catalogue_warning(store, view.now),
@@ -61,7 +61,7 @@ def page(view: View) -> Page:
         "missing": missing_table(view, missing) if missing else None,
         "reported": reported_table(view, reported) if reported else None,
         "repricings": repricing_table(view, repricings) if repricings else None,
-        "months": month_table(view, months) if months else None,
+        "months": month_table(view, closed) if closed else None,
         "next_href": view.here(cursor=str(after)) if after is not None else None,
         "first_href": view.here(cursor=None) if offset else None,
         "dates": dates,
