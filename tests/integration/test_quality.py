@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,8 +13,9 @@ from tests.hand_calls import DAY, call, put, roll_up
 from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import Window
-from outlay_analytics.questions import scores
+from outlay_analytics.questions import scored_sums, scores
 from outlay_analytics.questions.quality import quality
+from outlay_analytics.questions.tradeoff import tradeoff
 from outlay_collector.store import Store
 
 HOUR = timedelta(hours=1)
@@ -266,3 +268,31 @@ def test_scores_of_other_times_are_not_read(store: Store) -> None:
     given = scores._given(store, params, "1", "1")
     assert store.query(f"SELECT count() AS n FROM scores WHERE {given}", params)[0]["n"] == 10
     assert by(quality(store, Scope(Window(DAY, DAY + timedelta(days=1)))))["gpt-5"]["n"] == 10
+
+
+def test_a_few_names_that_are_read_in_one_go_give_what_many_give_one_by_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = {"cascade_name": "c", "cascade_run_id": "r", "trace_id": "aa" * 16}
+    calls = [
+        call(HOUR, "0.01", model="gpt-5", feature="a", **run),
+        call(2 * HOUR, "0.03", model="gpt-4o", feature="a", **run),
+        *(call(timedelta(hours=30 + n), "0.02", model="gpt-5", feature="ab"[n % 2]) for n in range(6)),
+    ]
+    put(store, *calls)
+    for number, row in enumerate(calls):
+        score(store, row, "good", number % 3 / 2)
+        score(store, row, "kind", None, label=["yes", "no"][number % 2], of="trace")
+        if number > 3:
+            score(store, row, "stars", float(number))
+    asked: list[Callable[[], dict[str, Any]]] = [
+        lambda: quality(store, WEEK, ["feature", "model"], "day"),
+        lambda: quality(store, WEEK, score="kind"),
+        lambda: quality(store, WEEK, ["user"], score="stars", limit=1),
+        lambda: tradeoff(store, WEEK),
+    ]
+    together = [ask() for ask in asked]
+    assert together[0]["total"]["n"] == 8
+    assert together[0]["total"]["cost_per_success_usd"] is not None
+    monkeypatch.setattr(scored_sums, "MAX_SCORES", 0)
+    assert [ask() for ask in asked] == together

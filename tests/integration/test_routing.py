@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -137,8 +138,9 @@ def test_a_retry_is_no_decision_of_its_own(store: Store) -> None:
 def test_nothing_routed_is_no_row_and_bad_input_is_refused_by_name(store: Store) -> None:
     put(store, call(MINUTE, "0.01"))
     assert (routing(store, WEEK)["rows"], routing(store, WEEK)["tasks"]) == ([], [])
-    with pytest.raises(BadRequest, match="margin must be a number of at least 0"):
-        routing(store, WEEK, margin=-1)
+    for margin in (-1, math.nan, math.inf, 1e308, 1e-300):  # the last two cannot be squared
+        with pytest.raises(BadRequest, match="margin must be a number of at least 0"):
+            routing(store, WEEK, margin=margin)
     with pytest.raises(BadRequest, match="no call in this window is scored 'nice'"):
         routing(store, WEEK, score="nice")
     with pytest.raises(BadRequest, match="name it with score="):

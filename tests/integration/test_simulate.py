@@ -262,3 +262,11 @@ def test_measured_quality_is_used_where_there_is_one(world: World) -> None:
     cascade = {"cheap": "gpt-4o-mini", "expensive": "gpt-4o", "escalation_rate": "0.2"}
     assert [row["from_model"] for row in world.ask({"cascade": cascade})["quality"]] == [None, None]
     assert world.ask({"price_discount": "0.1"})["quality"] == []
+
+
+def test_a_call_that_does_not_say_its_tokens_cannot_go_to_another_model(world: World) -> None:
+    put(world.store, call(HOUR, "0.01", feature="dark", **world.named("gpt-4o")))
+    with pytest.raises(BadRequest, match="send to gpt-4o-mini do not say their tokens"):
+        world.ask({"replace_model": {"from": "gpt-4o", "to": "gpt-4o-mini"}})
+    lit = Scope(WEEK.window, {"feature": ("search", "chat")})
+    assert world.ask({"replace_model": {"from": "gpt-4o", "to": "gpt-4o-mini"}}, scope=lit)["touched_calls"] == 2

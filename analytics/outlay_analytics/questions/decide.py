@@ -8,7 +8,6 @@ look (see `experiments.py`); an experiment of more than two arms shares its 5 % 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -37,7 +36,7 @@ from outlay_analytics.questions.experiments import (
 )
 from outlay_analytics.questions.quality import figures
 from outlay_analytics.questions.scored_sums import Sums, answers_of
-from outlay_analytics.questions.scores import about, choose
+from outlay_analytics.questions.scores import about, check_margin, choose
 from outlay_analytics.statistics.intervals import Interval, difference, p_text
 from outlay_analytics.statistics.intervals import interval as interval_of
 from outlay_analytics.statistics.moments import Moments
@@ -86,8 +85,7 @@ def decide(
             its experiment.
     """
     check_dimension(by, "by")
-    if not (math.isfinite(margin) and margin >= 0):
-        raise BadRequest(f"margin must be a number of at least 0, in units of the score, not {margin}")
+    check_margin(margin)
     if not first or not second or first == second:
         raise BadRequest(f"first and second must be two values of {by}, not {first[:SHOWN]!r} and {second[:SHOWN]!r}")
     scope, unit, arms = _units_for(store, scope, by)

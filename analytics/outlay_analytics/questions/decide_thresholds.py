@@ -20,6 +20,7 @@ from outlay_analytics.query.errors import SHOWN, BadRequest
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.questions.decide import LEAST_UNITS, monthly_of, told, weigh
 from outlay_analytics.questions.experiments import MARGIN, units_of
+from outlay_analytics.questions.scores import check_margin
 from outlay_analytics.questions.thresholds import Sweep, mean_usd, read_sweep, sweep
 from outlay_analytics.statistics.intervals import Interval, difference, wilson
 from outlay_analytics.statistics.moments import Moments
@@ -44,8 +45,7 @@ def decide_thresholds(store: Store, scope: Scope, first: str, second: str, margi
     names = scope.filters.get("cascade", ())
     if len(names) != 1:
         raise BadRequest("thresholds are of a cascade: name it, cascade=NAME")
-    if not (math.isfinite(margin) and margin >= 0):
-        raise BadRequest(f"margin must be a number of at least 0, in units of the score, not {margin}")
+    check_margin(margin)
     at = [_threshold(name, text) for name, text in (("first", first), ("second", second))]
     if at[0] == at[1]:
         raise BadRequest(f"first and second must be two thresholds, not {at[0]:g} twice")

@@ -8,7 +8,6 @@ measure are wrong together with a probability of at most 5 %.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -31,7 +30,7 @@ from outlay_analytics.questions.experiment_pairs import ITEM, item_differences, 
 from outlay_analytics.questions.experiment_pairs import METHOD as PAIRED
 from outlay_analytics.questions.quality import figures
 from outlay_analytics.questions.scored_sums import Sums, answers_of
-from outlay_analytics.questions.scores import SQL, Score, about, choose, scored
+from outlay_analytics.questions.scores import SQL, Score, about, check_margin, choose, scored
 from outlay_analytics.statistics.intervals import Interval
 from outlay_analytics.statistics.intervals import interval as interval_of
 from outlay_analytics.statistics.moments import Moments
@@ -111,8 +110,7 @@ def experiment(
         return None
     scope = whole_experiment(store, scope, name)
     there = arms_of(store, scope, name)
-    if not (math.isfinite(margin) and margin >= 0):
-        raise BadRequest(f"margin must be a number of at least 0, in units of the score, not {margin}")
+    check_margin(margin)
     unit = unit or usual_unit(there)
     if unit not in UNITS:
         raise BadRequest(f"unit must be one of {', '.join(UNITS)}, not {unit[:SHOWN]!r}")

@@ -9,7 +9,6 @@ said, the exploration that would tell is proposed.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -23,7 +22,7 @@ from outlay_analytics.query.text import sql_instant
 from outlay_analytics.questions.experiments import MARGIN, amount, judge
 from outlay_analytics.questions.routing_proposal import propose
 from outlay_analytics.questions.scored_sums import MAX_SCORES
-from outlay_analytics.questions.scores import SQL, Score, about, choose, list_scores, scored
+from outlay_analytics.questions.scores import SQL, Score, about, check_margin, choose, list_scores, scored
 from outlay_analytics.questions.tradeoff import TASK
 from outlay_analytics.statistics.intervals import Interval
 from outlay_analytics.statistics.off_policy import LEAST_EFFECTIVE, Stratum, Sums, Value, value_of
@@ -56,8 +55,7 @@ def routing(store: Store, scope: Scope, score: str = "", success: str = "", marg
     Raises:
         BadRequest: For an unknown score or an impossible margin.
     """
-    if not (math.isfinite(margin) and margin >= 0):
-        raise BadRequest(f"margin must be a number of at least 0, in units of the score, not {margin}")
+    check_margin(margin)
     if success and not score:
         raise BadRequest("success is about one score: name it with score=")
     scores = list_scores(store, scope, success)

@@ -226,6 +226,12 @@ class Scenario:
         if priced["unpriced"]:
             named = ", ".join(sorted(map(str, priced["unpriced"])))
             raise BadRequest(f"no price is known for {named[:200]} as the changes would use it")
+        if priced["without_usage"]:
+            named = ", ".join(sorted(map(str, priced["without_usage"])))
+            raise BadRequest(
+                f"calls that the changes would send to {named[:200]} do not say their tokens, so what they would cost "
+                "there is not known; leave them out by a filter"
+            )
         if priced["without_tier"]:
             named = ", ".join(sorted(map(str, priced["without_tier"])))
             self.caveats.append(f"No price of the service tier is known for {named}: the standard one is taken.")

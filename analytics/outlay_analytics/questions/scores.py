@@ -18,6 +18,8 @@ from outlay_collector.store import Store, load_sql
 SQL = "outlay_analytics.questions.sql"
 DAY = timedelta(days=1)
 MAX_LABELS = 20
+LEAST_MARGIN = 1e-9
+LARGEST = 1e15  # of a score; see scored.sql
 HALF = 0.5  # from here on a score between 0 and 1 is a success, unless another success is named
 
 
@@ -47,6 +49,19 @@ class Score:
     def shown(self) -> dict[str, Any]:
         """As the API lists it."""
         return {"name": self.name, "n": self.times, "kind": self.kind}
+
+
+def check_margin(margin: float) -> None:
+    """Refuse a margin that no difference of scores can be held against.
+
+    Raises:
+        BadRequest: Unless it is 0, or between a billionth and the largest score there is.
+    """
+    if not (margin == 0 or LEAST_MARGIN <= margin <= LARGEST):
+        raise BadRequest(
+            f"margin must be a number of at least 0, in units of the score, not {margin}; "
+            f"above 0, between {LEAST_MARGIN:g} and {LARGEST:g}"
+        )
 
 
 def about(scope: Scope, chosen: Score | None, scores: Sequence[Score]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from outlay_analytics.query.text import sql_instant
 from outlay_analytics.questions.experiments import MARGIN
 from outlay_analytics.questions.scored_models import answers_by_model, sums_by_model
 from outlay_analytics.questions.scored_sums import Sums
-from outlay_analytics.questions.scores import SQL, about, choose
+from outlay_analytics.questions.scores import SQL, about, check_margin, choose
 from outlay_analytics.statistics.durations import p95_interval_ms
 from outlay_analytics.statistics.intervals import difference, wilson
 from outlay_analytics.statistics.intervals import interval as interval_of
@@ -67,8 +67,7 @@ def tradeoff(store: Store, scope: Scope, score: str = "", success: str = "", mar
     Raises:
         BadRequest: For an unknown score or an impossible margin.
     """
-    if not (math.isfinite(margin) and margin >= 0):
-        raise BadRequest(f"margin must be a number of at least 0, in units of the score, not {margin}")
+    check_margin(margin)
     if success and not score:
         raise BadRequest("success is about one score: name it with score=")
     answers = answers_by_model(store, scope, TASK, score=score, success=success)
