@@ -78,7 +78,7 @@ def spend_forecast(
     scenario = laid_over(rows, planned, step, scope.timezone) if planned else []
     tested = backtest(series.learned, "h" if step == "hour" else "D")
     notes += [note for note in (series.gap_note(scope.timezone), series.excess_note()) if note]
-    if tested["cases"] and not tested["beats_seasonal_naive"]:
+    if tested["beats_seasonal_naive"] is False:
         notes.append("on this series the forecast has not been better than repeating last week")
     if projection.note and projection.note not in "; ".join(notes):
         notes.append(projection.note)
@@ -151,7 +151,7 @@ def backtest(y: Sequence[float] | Floats, freq: str) -> dict[str, Any]:
         `mase` (mean absolute error ÷ that of repeating the season inside the history, each the mean of all origins),
         `error_ratio` (mean absolute error ÷ that of repeating the last week on the same steps), `coverage80` and
         `coverage95` (share of steps inside the interval), `cases` (origins) and `beats_seasonal_naive` (`error_ratio`
-        is below 1). All but `cases` are None where history is too short.
+        is below 1; None where repeating it was never off). All but `cases` are None where history is too short.
     """
     season, ahead = (7, 7) if freq == "D" else (24, 48)
     week = 7 if freq == "D" else 168
@@ -178,7 +178,7 @@ def backtest(y: Sequence[float] | Floats, freq: str) -> dict[str, Any]:
         "coverage80": round(float(np.mean(in80)), 4),
         "coverage95": round(float(np.mean(in95)), 4),
         "cases": len(errors),
-        "beats_seasonal_naive": error < repeated,
+        "beats_seasonal_naive": error < repeated if repeated > 0 else None,
     }
 
 

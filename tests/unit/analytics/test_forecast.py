@@ -165,6 +165,12 @@ def test_a_calm_beginning_does_not_make_the_error_of_a_forecast_look_large() -> 
     assert 0 < found["mase"] < 2.5
 
 
+def test_where_last_week_again_is_never_off_there_is_nothing_to_beat() -> None:
+    found = backtest(np.concatenate([[5.0, 12.0, 14.0], np.zeros(40)]), "D")
+    assert found["error_ratio"] is None
+    assert found["beats_seasonal_naive"] is None
+
+
 def test_a_backtest_counts_its_cases_and_says_nothing_about_short_histories() -> None:
     r = np.random.default_rng(1)
     noisy = 100 * np.tile([1.2, 1.1, 1.0, 1.1, 1.2, 0.7, 0.7], 10) * np.exp(r.normal(0, 0.15, 70))
