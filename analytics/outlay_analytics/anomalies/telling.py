@@ -25,8 +25,14 @@ def most_telling(found: Sequence[Incident]) -> list[Incident]:
 
 
 def _narrowest(whole: Incident, signs: Sequence[Incident], least: float) -> list[Incident]:
-    """The parts of an incident that together hold `least` dollars, as narrow as they may be; itself where none do."""
+    """The parts of an incident that together hold `least` dollars, as narrow as they may be; itself where none do.
+
+    Where a feature's calls cost more and one of its models only has more of them, they moved there: that is the
+    feature's incident, of which the model alone would tell more requests.
+    """
     inside = [one for one in signs if _part_of(one, whole)]
+    if whole.scope and whole.channel != "spend":
+        inside = [one for one in inside if one.channel != "spend"]
     largest = [one for one in inside if not any(_part_of(one, other) for other in inside)]
     held = sum(one.impact for one in largest)
     if not largest or held < least:

@@ -168,6 +168,16 @@ def test_the_narrowest_part_that_holds_half_of_the_whole_is_told() -> None:
     assert most_telling([search, large, sign(1, "chat")]) == [large, sign(1, "chat")]
 
 
+def test_calls_that_moved_to_a_dearer_model_are_told_of_their_feature() -> None:
+    digest, large = (("feature", "digest"),), (("feature", "digest"), ("model", "large"))
+    whole = Incident(digest, "usd_per_token", 900, 905, 0.6, 2.5, 1)
+    moved = Incident(large, "spend", 900, 905, 0.6, 1.7, 0.1)
+    assert most_telling([whole, moved]) == [whole]
+    dearer = Incident(large, "usd_per_token", 900, 905, 0.6, 1.7, 0.1)
+    assert most_telling([whole, dearer]) == [dearer]
+    assert most_telling([Incident((), "usd_per_token", 900, 905, 0.6, 3, 1), moved]) == [moved]
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_a_clean_twin_has_nothing(seed: int) -> None:
     assert watch([((), world("none", HOURS, seed))], 0, 0.1) == []
