@@ -8,6 +8,7 @@ key make one call; the others share what it brings.
 from __future__ import annotations
 
 import math
+import types
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
@@ -187,7 +188,7 @@ def invalidate(function: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs)
     """Forget the answer that a cached function gave to these arguments.
 
     Args:
-        function: What `cached` made; of a method the one of the class, with the instance as first argument.
+        function: What `cached` made; a method of an instance, or that of the class with the instance as first argument.
 
     Returns:
         Whether there was one; to be awaited where the store is async.
@@ -195,7 +196,10 @@ def invalidate(function: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs)
     Raises:
         TypeError: If the function has no exact cache, or the arguments have no key.
     """
+    given: tuple[Any, ...] = args
+    if isinstance(function, types.MethodType):
+        given, function = (function.__self__, *args), function.__func__
     cache = cache_of(function)
     if not isinstance(cache, _Exact):
         raise TypeError(f"invalidate takes a function that outlay.cached made, not {function!r}")
-    return cache.forget(args, kwargs)
+    return cache.forget(given, kwargs)

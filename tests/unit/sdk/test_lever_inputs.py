@@ -258,3 +258,26 @@ def test_what_holds_levers_can_be_sent_to_a_spawned_process(sent: Capture, tmp_p
     arm = sent_away(outlay.assign("prompt-14", "user-7"))
     with arm:
         assert (arm.experiment, arm.propensity) == ("prompt-14", 0.5)
+
+
+def test_a_method_forgets_an_answer_by_its_instance_or_its_class(sent: Capture) -> None:
+    made: list[str] = []
+
+    class Desk:
+        @outlay.cached
+        def ask(self, question: str) -> str:
+            made.append(question)
+            return question
+
+        @outlay.cached
+        @classmethod
+        def all(cls, question: str) -> str:
+            made.append(question)
+            return question
+
+    desk = Desk()
+    for ask in (desk.ask, Desk.all):
+        assert (ask("q"), outlay.invalidate(ask, "q"), outlay.invalidate(ask, question="q")) == ("q", True, False)
+        assert (ask("q"), ask("q")) == ("q", "q")
+    assert outlay.invalidate(Desk.ask, desk, "q") is True
+    assert made == ["q"] * 4
