@@ -29,9 +29,9 @@ FROM
         sum(units.errors) AS errors,
         sum(units.priced_calls) AS priced_calls,
         sum(units.cost_usd) AS cost_usd,
-        sumIf(units.cost_usd, unit = '') AS unallocated_usd,
-        sumIf(units.calls, unit = '') AS unallocated_calls,
-        sumIf(units.priced_calls, unit = '') AS unallocated_priced_calls,
+        sumIf(units.cost_usd, is_loose) AS unallocated_usd,
+        sumIf(units.calls, is_loose) AS unallocated_calls,
+        sumIf(units.priced_calls, is_loose) AS unallocated_priced_calls,
         sumIf(units.cost_usd, is_unit AND units.priced_calls > 0) AS known_usd,
         arraySort(groupArrayIf(units.cost_usd, is_unit AND units.priced_calls > 0)) AS costs
     FROM $relation AS units

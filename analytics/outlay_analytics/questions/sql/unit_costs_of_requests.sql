@@ -4,13 +4,14 @@
 -- Parameters: project, start, end, and those of the fragments.
 -- Result: as unit_costs_of_dimension.sql. The calls of one cascade run, or of one outlay.request_id, are one request;
 -- any other call is one by itself, and is not grouped: ten million groups do not fit into memory, ten million rows need none.
--- A retry that does not say of which request it is one belongs to none (unit is empty).
+-- A retry that does not say of which request it is one belongs to none (unit is empty, is_loose).
 --
 -- A request ended well if its last call did and, in a cascade that says so, an attempt was accepted.
 (
     SELECT
         $alone AS time,
         if(c.attempt > 1, '', c.call_id) AS unit,
+        c.attempt > 1 AS is_loose,
         c.trace_id AS trace_id,
         c.attempt <= 1 AND $is_unit_alone AS is_unit,
         toUInt64(1) AS calls,
@@ -29,6 +30,7 @@
     SELECT
         $time AS time,
         unit,
+        false AS is_loose,
         argMin(c_trace_id, (at, c_trace_id)) AS trace_id,
         $is_unit AS is_unit,
         count() AS calls,

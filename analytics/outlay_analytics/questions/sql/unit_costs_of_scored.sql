@@ -6,6 +6,7 @@
     SELECT
         min(time) AS time,
         paid_for AS unit,
+        false AS is_loose,
         substringIndex(paid_for, ' ', 1) AS trace_id,
         avg($success) >= 0.5 AS is_unit,
         toUInt64(length(any(answers.paid))) AS calls,
