@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -81,6 +83,16 @@ def test_a_bill_of_the_ten_days_is_explained(server: Running, file: str) -> None
     assert reasons(found) == right.reasons
     assert found["coverage"] == 1.0
     assert found["left_out_lines"] == right.left_out
+
+
+def test_a_zipped_bill_reads_as_its_file(server: Running) -> None:
+    file = next(name for name in RIGHT if name.endswith(".csv"))
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.write(BILLED / file, f"export/{file}")
+    found = compared(server, zipped.getvalue())
+    assert found["bill"]["format"] == RIGHT[file].format
+    assert reasons(found) == RIGHT[file].reasons
 
 
 def test_a_discount_that_was_found_is_proposed_as_a_price(server: Running) -> None:
