@@ -79,7 +79,7 @@ def test_a_what_if_leads_to_its_forecast(server: Running) -> None:
     link = html.unescape(next(part for part in page.split('"') if part.startswith("/forecast") and "overlay=" in part))
     path, _, query = link.partition("?")
     overlay = dict(parse_qsl(query))["overlay"]
-    assert overlay.endswith(":-12.500000%:what if")
+    assert overlay.endswith(":-12.5%:what if")
     assert server.get(path, *parse_qsl(query)).status == 200
     [read] = parse_overlays([overlay], server.assembly.context.now(), "UTC")
     assert read.share == D("-0.125")

@@ -53,7 +53,7 @@ def parse_overlays(texts: Sequence[str], as_of: datetime, timezone: str) -> list
 def overlay_text(first: date, share: Decimal, name: str) -> str | None:
     """A change by a share from a day on, as `parse_overlays` reads it; None where it changes nothing."""
     percent = (share * 100).quantize(PERCENT)
-    return f"{first}:{percent:+f}%:{name}" if percent else None
+    return f"{first}:{percent.normalize():+f}%:{name}" if percent else None
 
 
 def _parse(text: str, today: date) -> Overlay:
