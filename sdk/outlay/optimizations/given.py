@@ -11,6 +11,8 @@ from typing import Any
 from outlay._kinds import is_async, is_generator, title_of
 from outlay.optimizations.walk import drop
 
+_EXACT = 2**53  # whole numbers up to here are floats, too
+
 
 def scalar(value: Any) -> Any:
     """A scalar of numpy, torch or the like as Python's own; anything else as it is."""
@@ -20,6 +22,9 @@ def scalar(value: Any) -> Any:
 
 def number_of(value: Any) -> float | None:
     """A number of any library as a float; None for what is none: a text, True and False, NaN."""
+    kind = type(value)
+    if kind is float or (kind is int and -_EXACT <= value <= _EXACT):  # nearly always
+        return None if value != value else float(value)
     try:
         value = scalar(value)
         if isinstance(value, bool) or not (isinstance(value, Real) or hasattr(value, "as_tuple")):  # or a Decimal
