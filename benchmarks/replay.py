@@ -37,8 +37,9 @@ from trickle import serving, value  # noqa: E402
 
 from outlay_analytics.alerting import evaluate  # noqa: E402
 from outlay_analytics.alerting.settings import parse_alerts  # noqa: E402
+from outlay_analytics.anomalies.incidents import find  # noqa: E402
 from outlay_analytics.explain.drivers import RISES  # noqa: E402
-from outlay_collector.store import open_store  # noqa: E402
+from outlay_collector.store import migrate, open_store  # noqa: E402
 
 LEARN_DAYS, WATCH_DAYS, INCIDENTS = 36, 90, 20
 HOUR = timedelta(hours=1)
@@ -196,10 +197,22 @@ def replay(
     settings = parse_alerts({"allow": ["127.0.0.1"], "notify": [hook], "anomaly_floor_usd": FLOOR_USD})
     told = []
     store = open_store(f"chdb://{folder}/data/db")
+    migrate(store)  # a kept world may be older than the code
     writer = store.writer()
+    failed: list[Exception] = []
+
+    def looks(*asked: Any, **options: Any) -> dict[str, Any]:
+        try:
+            return find(*asked, **options)
+        except Exception as exc:
+            failed.append(exc)
+            raise
+
     for hour in range(days[0] * 24, days[1] * 24, every_h):
         now = first + timedelta(days=LEARN_DAYS) + hour * HOUR + timedelta(minutes=5)
-        evaluate.evaluate_anomalies(store, writer, now, settings)
+        evaluate.evaluate_anomalies(store, writer, now, settings, finder=looks)
+        if failed:
+            raise SystemExit(f"the round of {now} failed: {failed[0]}")
         told += [(now, message) for message in inbox]
         for message in inbox if show else ():
             said = message["alerts"][0]
