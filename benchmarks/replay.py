@@ -22,8 +22,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,7 +31,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / name) for name in ("sdk", "collector", "analytics", "web", "benchmarks")]
 
-from trickle import serving, value  # noqa: E402
+from replay_world import HOUR, KINDS, LEARN_DAYS, WATCH_DAYS, Injected, injected, spans  # noqa: E402
+from trickle import serving  # noqa: E402
 
 from outlay_analytics.alerting import evaluate  # noqa: E402
 from outlay_analytics.alerting.settings import parse_alerts  # noqa: E402
@@ -41,106 +40,8 @@ from outlay_analytics.anomalies.incidents import find  # noqa: E402
 from outlay_analytics.explain.drivers import RISES  # noqa: E402
 from outlay_collector.store import migrate, open_store  # noqa: E402
 
-LEARN_DAYS, WATCH_DAYS, INCIDENTS = 36, 90, 20
-HOUR = timedelta(hours=1)
-FEATURES = {"chat": (70, 1400, 160), "search": (45, 900, 60), "digest": (25, 5200, 380), "extract": (20, 2100, 40)}
 FLOOR_USD = "0.05"
-HOURS = (8, 6, 5, 5, 7, 12, 26, 52, 84, 100, 104, 96, 82, 92, 102, 98, 88, 70, 50, 38, 30, 24, 17, 12)
-WEEKEND = 0.4
-KINDS = {  # what is injected: the driver that it is, and for how many hours
-    "three times the requests": ("requests", 24),
-    "every second call is tried thrice": ("retries", 12),
-    "twice the prompt": ("input_tokens", 48),
-    "thrice the answer": ("output_tokens", 36),
-    "no cache": ("cache_share", 36),
-    "a dearer model": ("model_mix", 24),
-}
 PATIENCE_S = 1800.0
-
-
-@dataclass(frozen=True)
-class Injected:
-    """What happens to one feature for some hours."""
-
-    kind: str
-    feature: str
-    begin: datetime
-    end: datetime
-
-
-def injected(first: datetime, chance: random.Random) -> list[Injected]:
-    """Twenty, each in its part of the ninety days, in working hours."""
-    out = []
-    for number in range(INCIDENTS):
-        day = first + timedelta(days=LEARN_DAYS + number * WATCH_DAYS / INCIDENTS)
-        begin = day.replace(hour=9, minute=0) + chance.randrange(6) * HOUR
-        while begin.weekday() >= 5:
-            begin += timedelta(days=1)
-        kind = list(KINDS)[number % len(KINDS)]
-        feature = list(FEATURES)[(number + number // len(FEATURES)) % len(FEATURES)]
-        out.append(Injected(kind, feature, begin, begin + KINDS[kind][1] * HOUR))
-    return out
-
-
-def spans(first: datetime, incidents: list[Injected], seed: int) -> Iterator[dict[str, Any]]:
-    """Every call as OTLP/JSON, the oldest first; the same seed draws the same traffic with incidents or without."""
-    number = 0
-    for hour in range((LEARN_DAYS + WATCH_DAYS) * 24):
-        at = first + hour * HOUR
-        chance = random.Random(f"{seed}/{hour}")
-        for feature, (rate, read, written) in FEATURES.items():
-            here = next((one for one in incidents if one.feature == feature and one.begin <= at < one.end), None)
-            kind = here.kind if here else ""
-            busy = rate * HOURS[at.hour] / 100 * (WEEKEND if at.weekday() >= 5 else 1.0)
-            count = arrivals(busy, chance)
-            for _ in range(count * (3 if kind == "three times the requests" else 1)):
-                tokens = read * chance.lognormvariate(0, 0.4), written * chance.lognormvariate(0, 0.5)
-                factor = (2 if kind == "twice the prompt" else 1, 3 if kind == "thrice the answer" else 1)
-                said = [max(1, round(one * times)) for one, times in zip(tokens, factor, strict=True)]
-                cached = 0 if kind == "no cache" else round(said[0] * 0.6)
-                model = "gpt-4o" if kind == "a dearer model" or chance.random() < 0.1 else "gpt-4o-mini"
-                tries = 3 if kind == "every second call is tried thrice" and chance.random() < 0.5 else 1
-                start = at + timedelta(seconds=chance.uniform(0, 3590))
-                for attempt in range(1, tries + 1):
-                    number += 1
-                    yield span(number, start, feature, model, said, cached, attempt)
-
-
-def arrivals(mean: float, chance: random.Random) -> int:
-    """How many come by chance where `mean` are usual."""
-    count, left = -1, mean
-    while left > 0:
-        left -= chance.expovariate(1)
-        count += 1
-    return max(count, 0)
-
-
-def span(
-    number: int, at: datetime, feature: str, model: str, tokens: list[int], cached: int, attempt: int
-) -> dict[str, Any]:
-    given: dict[str, Any] = {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": model,
-        "gen_ai.response.model": model,
-        "gen_ai.response.id": f"r-{number}",
-        "gen_ai.usage.input_tokens": tokens[0],
-        "gen_ai.usage.cache_read.input_tokens": cached,
-        "gen_ai.usage.output_tokens": tokens[1],
-        "outlay.feature": feature,
-        "outlay.attempt": attempt,
-    }
-    start = int(at.timestamp() * 1e9)
-    return {
-        "traceId": f"{number:032x}",
-        "spanId": f"{number:016x}",
-        "name": f"chat {model}",
-        "kind": 3,
-        "startTimeUnixNano": str(start),
-        "endTimeUnixNano": str(start + 900_000_000),
-        "attributes": [{"key": key, "value": value(held)} for key, held in given.items()],
-        "status": {},
-    }
 
 
 def send(port: int, first: datetime, incidents: list[Injected], seed: int) -> int:
