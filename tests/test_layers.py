@@ -115,7 +115,6 @@ BEING_SPLIT = {
     "analytics/outlay_analytics/forecast/seasonal.py",
     "analytics/outlay_analytics/questions/calls.py",
     "analytics/outlay_analytics/questions/spend.py",
-    "web/outlay_web/pages/forecast.py",
 }
 
 

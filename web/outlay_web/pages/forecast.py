@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,29 +12,17 @@ from outlay_analytics.alerting import budgets
 from outlay_analytics.forecast import spend
 from outlay_analytics.forecast.projection import look_ahead
 from outlay_analytics.query.errors import BadRequest
-from outlay_analytics.query.text import rfc3339
 from outlay_analytics.query.window import EVERYTHING
 from outlay_web import format as fmt
-from outlay_web.charts import Band, Bucket, Cell, Column, Figure, Limit, Line, Marker, Table, buckets, line_chart
+from outlay_web.charts import Band, Bucket, Figure, Limit, Line, Marker, buckets, line_chart
 from outlay_web.charts.scale import floor, following
-from outlay_web.pages import parts
+from outlay_web.pages import parts, unusual
 from outlay_web.pages.happened import happened
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import View
-from outlay_web.services import anomalies as unusual
 
 ALLOWED = ("horizon", "budget_usd", "overlay")
 HORIZONS = (("7d", "7 days"), ("14d", "14 days"), ("30d", "30 days"), ("60d", "60 days"))
-WAIT_S = 0.3
-
-CHANNELS = {
-    "spend": "spend",
-    "cost_per_call": "cost of a call",
-    "tokens_per_call": "tokens of a call",
-    "uncached_share": "uncached share of the input",
-    "usd_per_token": "price of a token",
-    "retry_share": "share of retries",
-}
 
 
 def page(view: View) -> Page:
@@ -52,12 +40,12 @@ def page(view: View) -> Page:
     question = "What will the month cost?"
     if not any(row["cost_usd"] for row in found["history"]) and not found["month_end"]["spent_usd"]:
         return Page("forecast.html", "Forecast", question, empty=True)
-    odd = look_for_anomalies(view)
+    odd = unusual.look_for_anomalies(view)
     data = {
         "tiles": tiles(view, found),
         "figure": daily_figure(view, found, odd.anomalies),
         "month": month_figure(view, found),
-        "anomalies": anomaly_table(view, odd.anomalies),
+        "anomalies": unusual.anomaly_table(view, odd.anomalies),
         "odd": odd,
         "backtest": found["backtest"],
         "notes": [str(note) for note in found["notes"]],
@@ -67,36 +55,6 @@ def page(view: View) -> Page:
         "overlay": view.get("overlay"),
     }
     return Page("forecast.html", "Forecast", question, data)
-
-
-@dataclass(frozen=True)
-class Odd:
-    """What a page can say about what was out of the ordinary in its window.
-
-    Attributes:
-        anomalies: What was found.
-        pending: Whether it is being looked for the first time.
-        failed: Why it could not be looked for, empty if it could.
-        notes: What could not be judged, and why.
-        judged: Whether any hour had enough past to be judged.
-    """
-
-    anomalies: Sequence[Row] = ()
-    pending: bool = False
-    failed: str = ""
-    notes: Sequence[str] = ()
-    judged: bool = False
-
-
-def look_for_anomalies(view: View) -> Odd:
-    """What was out of the ordinary in the view's window, as far as that is known by now."""
-    try:
-        found = unusual.look(view.ctx, view.scope, now=view.now, wait_s=WAIT_S, old=True)
-    except unusual.NotFound as exc:
-        return Odd(failed=str(exc))
-    if found is None:
-        return Odd(pending=True)
-    return Odd(found.anomalies, notes=found.notes, judged=found.judged)
 
 
 def budgeted(view: View) -> Decimal | None:
@@ -208,7 +166,7 @@ def daily_figure(view: View, found: Row, odd: Sequence[Row]) -> Figure:
     for one in odd:
         i = index.get(floor(one["started_at"], "day", view.timezone))
         if i is not None and spent[i] is not None:
-            marks.setdefault(i, Marker(i, anomaly_text(one), anomaly_href(view, one)))
+            marks.setdefault(i, Marker(i, unusual.anomaly_text(one), unusual.anomaly_href(view, one)))
     around = happened(view, steps)
     return line_chart(
         "forecast",
@@ -281,56 +239,3 @@ def _spread(steps: Sequence[Bucket], index: Mapping[datetime, int], rows: Sequen
         if i is not None:
             out[i] = row[key]
     return out
-
-
-def anomaly_table(view: View, found: Sequence[Row]) -> Table | None:
-    if not found:
-        return None
-    columns = [
-        Column("Began", "time", "started_at"),
-        Column("Ended", "time", "ended_at", desk_only=True),
-        Column("Where", "text", "scope"),
-        Column("What moved", "text", "channel"),
-        Column("Spent", "usd", "actual_usd", "In its hours"),
-        Column("Expected", "usd", "expected_usd"),
-        Column("Impact", "delta_usd", "impact_usd", "What it cost on top of what was expected"),
-        Column("Score", "number", "score", "0 to 1"),
-    ]
-    rows = [
-        [
-            Cell(one["started_at"], anomaly_href(view, one)),
-            Cell(one["ended_at"], label="goes on" if one["ongoing"] else None),
-            Cell(where_text(one["scope"])),
-            Cell(CHANNELS.get(one["channel"], one["channel"])),
-            Cell(one["actual_usd"], anomaly_href(view, one, "/spend")),
-            Cell(one["expected_usd"]),
-            Cell(one["impact_usd"], anomaly_href(view, one)),
-            Cell(one["score"]),
-        ]
-        for one in found
-    ]
-    return Table("anomalies", "Out of the ordinary", columns, rows, timezone=view.timezone)
-
-
-def where_text(scope: Mapping[str, Any]) -> str:
-    return " · ".join(f"{key} {fmt.name_text(value)}" for key, value in filters_of(scope).items()) or "everything"
-
-
-def filters_of(scope: Mapping[str, Any]) -> dict[str, str]:
-    """An anomaly's scope as filters of one value each."""
-    return {str(name): "" if value is None else str(value) for name, value in scope.items()}
-
-
-def anomaly_text(one: Row) -> str:
-    """An anomaly in a line."""
-    return f"{where_text(one['scope'])}: {one['summary']}"
-
-
-def anomaly_href(view: View, one: Row, path: str = "") -> str:
-    """The incident; where the page's filters make it something else than an incident, its hours explained."""
-    start, end = one["started_at"], one["ended_at"]
-    span: dict[str, str] = {"start": rfc3339(start), "end": rfc3339(end)}
-    if not path and set(view.scope.filters) <= unusual.WHERE:
-        return view.to(f"/incidents/{one['id']}", start=None, end=None, **dict.fromkeys(view.scope.filters))
-    base = {} if path else {"base": "expected"}
-    return view.to(path or "/explain", **span, **base, **filters_of(one["scope"]))

@@ -13,7 +13,7 @@ from outlay_analytics.query.text import usd
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.pages import calls as calls_page
-from outlay_web.pages import forecast as forecast_page
+from outlay_web.pages import unusual
 from outlay_web.pages.happened import incident_href
 from outlay_web.pages.incidents import TONES
 from outlay_web.pages.parts import Page
@@ -28,7 +28,7 @@ def page(view: View) -> Page:
     state = view.choice("state", ("", *STATES), "")
     if view.first_call is None:
         return Page("incidents.html", "Incidents", QUESTION, {"links": []}, empty=True)
-    odd = forecast_page.look_for_anomalies(view)  # first, so that what is found now is told
+    odd = unusual.look_for_anomalies(view)  # first, so that what is found now is told
     found = incidents_of(view.ctx, view.scope, wait_s=0.0)
     chosen = [one for one in found if not state or one.state == state]
     links = [Link(f"all {len(found)}", view.here(state=None), not state)]

@@ -21,7 +21,7 @@ from outlay_web.charts import Cell, Column, Table, sparkline
 from outlay_web.pages import budgets as budgets_page
 from outlay_web.pages import explain as explain_page
 from outlay_web.pages import forecast as forecast_page
-from outlay_web.pages import parts, spend_chart
+from outlay_web.pages import parts, spend_chart, unusual
 from outlay_web.pages import spend as spend_page
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import Link, View
@@ -42,7 +42,7 @@ def page(view: View) -> Page:
     question = "What do model calls cost, and why?"
     if not timed["total"]["calls"]:
         return Page("overview.html", "Overview", question, empty=True)
-    odd = forecast_page.look_for_anomalies(view)
+    odd = unusual.look_for_anomalies(view)
     why = why_window(view)
     base = bases.comparable(store, replace(scope, window=why))
     explained = change.outline(store, replace(scope, window=why), base.window) if base.window else None
@@ -137,14 +137,14 @@ def marks(view: View, found: Sequence[Row]) -> dict[datetime, tuple[str, str]]:
     out: dict[datetime, tuple[str, str]] = {}
     for one in sorted(found, key=lambda one: -one["impact_usd"]):
         at = max(one["started_at"], view.window.start)
-        out.setdefault(at, (forecast_page.anomaly_text(one), forecast_page.anomaly_href(view, one)))
+        out.setdefault(at, (unusual.anomaly_text(one), unusual.anomaly_href(view, one)))
     return out
 
 
 def anomaly_line(view: View, one: Row) -> dict[str, Any]:
     return {
-        "text": forecast_page.anomaly_text(one),
-        "href": forecast_page.anomaly_href(view, one),
+        "text": unusual.anomaly_text(one),
+        "href": unusual.anomaly_href(view, one),
         "at": one["started_at"],
         "ongoing": one["ongoing"],
     }
