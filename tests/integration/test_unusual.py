@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from tests.hand_calls import call, put
 from tests.scrape import value
+from tests.waiting import until
 from tests.web_server import llm_span, own_store, running
 
 from outlay_analytics.anomalies import incidents
@@ -177,7 +178,15 @@ def test_the_overview_says_nothing_only_after_it_has_looked_with_enough_past(
             rows = [call(closed - (k + 1) * HOUR, "1", project=project, feature="search") for k in range(days * 24)]
             put(server.assembly.context.store, *rows)
             assert server.api("/anomalies", ("project", project)).status == 200
-            return server.get("/", ("project", project)).text
+            # The server looks too, and may have done so between two rows: then it says so until it has looked again.
+            until(lambda: "have changed since" not in unrested(project), "looked through")
+            return unrested(project)
+
+        def unrested(project: str, path: str = "/") -> str:
+            for key, entry in list(server.assembly.context.cache._entries.items()):
+                if key[:2] == ("anomalies", project):
+                    entry.took_s = 0.0  # no need to rest in a test
+            return server.get(path, ("project", project)).text
 
         young, grown, old = overview(3), overview(20), overview(50)
         assert "Too early to tell." in young
@@ -192,3 +201,12 @@ def test_the_overview_says_nothing_only_after_it_has_looked_with_enough_past(
         go.set()
         assert "Looking through the hours" in unseen
         assert "Nothing: " not in unseen
+        go.clear()
+        put(server.assembly.context.store, call(closed - 2 * HOUR, "900", project="days50", feature="search"))
+        shown = [unrested("days50", path) for path in ("/", "/incidents")]
+        go.set()
+        for page in shown:
+            assert "data-pending>" in page
+            assert "Some hours have changed since they were looked through; that is done again now." in page
+            assert "Nothing: " not in page
+            assert "Nothing out of the ordinary" not in page

@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 logger = logging.getLogger(__name__)
 
 Key = tuple[Hashable, ...]  # the kind of answer, then what it is about
 
+Renewal = Literal["under way", "waiting"]
 MAX_ENTRIES = 64
 QUICK_S = 0.1
 REST = 20  # what took longer is not looked for again before twenty times as long has passed: at most 5% of a core
@@ -111,6 +112,14 @@ class Cache:
             if not (known and old):
                 self._changed.wait_for(lambda: not entry.running, wait_s)
             return entry.value
+
+    def renewal(self, key: Key, version: Hashable) -> Renewal | None:
+        """What becomes of an answer that is known of another state than `version`; None if it is of this one."""
+        with self._changed:
+            entry = self._entries.get(key)
+            if entry is None or entry.found_at is None or entry.version == version:
+                return None
+            return "under way" if entry.running else "waiting"
 
     def failure(self, key: Key) -> Failure | None:
         """Why the newest attempt at `key` failed; None if it did not."""

@@ -47,9 +47,13 @@ def test_an_old_answer_is_given_while_a_new_one_is_found_to_those_who_will_not_w
         go.wait(60)
         return "new"
 
+    assert cache.renewal(KEY, 1) is None
+    assert cache.renewal(KEY, 2) == "waiting"
     assert cache.get(KEY, 2, compute, 60, old=True) == "old"
+    assert cache.renewal(KEY, 2) == "under way"
     go.set()
     assert cache.get(KEY, 2, compute, 60) == "new"
+    assert cache.renewal(KEY, 2) is None
 
 
 def test_what_took_long_rests_before_it_is_looked_for_again() -> None:

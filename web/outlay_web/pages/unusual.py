@@ -8,6 +8,7 @@ from typing import Any
 
 from outlay_analytics.query.text import rfc3339
 from outlay_web import format as fmt
+from outlay_web.cache import Renewal
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.pages.parts import Row
 from outlay_web.pages.view import View
@@ -35,6 +36,7 @@ class Odd:
         failed: Why it could not be looked for, empty if it could.
         notes: What could not be judged, and why.
         judged: Whether any hour had enough past to be judged.
+        renewal: What becomes of it, if hours have changed since it was found.
     """
 
     anomalies: Sequence[Row] = ()
@@ -42,6 +44,7 @@ class Odd:
     failed: str = ""
     notes: Sequence[str] = ()
     judged: bool = False
+    renewal: Renewal | None = None
 
 
 def look_for_anomalies(view: View) -> Odd:
@@ -52,7 +55,7 @@ def look_for_anomalies(view: View) -> Odd:
         return Odd(failed=str(exc))
     if found is None:
         return Odd(pending=True)
-    return Odd(found.anomalies, notes=found.notes, judged=found.judged)
+    return Odd(found.anomalies, notes=found.notes, judged=found.judged, renewal=found.renewal)
 
 
 def anomaly_table(view: View, found: Sequence[Row]) -> Table | None:

@@ -16,7 +16,7 @@ from outlay_analytics.incidents.repository import read_incidents
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import Window
 from outlay_collector.store import Store
-from outlay_web.cache import Failure
+from outlay_web.cache import Failure, Renewal
 from outlay_web.http.context import Context
 
 WAIT_S = 25.0
@@ -49,11 +49,13 @@ class Looked:
         anomalies: As in `incidents.find`.
         notes: What could not be judged, and why.
         judged: Whether any hour of the window had enough past to be judged.
+        renewal: What becomes of it, if hours have changed since; None if none has.
     """
 
     anomalies: list[dict[str, Any]]
     notes: list[str]
     judged: bool
+    renewal: Renewal | None = None
 
 
 def find_anomalies(
@@ -101,9 +103,10 @@ def look(
         length,
         None if end >= _closed(ctx) else end,
     )
+    version = incidents.as_of(ctx.store, seen)
     found = ctx.cache.get(
         key,
-        incidents.as_of(ctx.store, seen),
+        version,
         lambda: incidents.find(ctx.store, replace(seen, window=Window(start, end)), floor_usd=floor),
         wait_s,
         old=old,
@@ -126,7 +129,8 @@ def look(
         and one["ended_at"] > scope.window.start
         and one["started_at"] < scope.window.end
     ]
-    return Looked(_known(ctx.store, scope, shown), notes, judged_from is not None and judged_from < end)
+    judged = judged_from is not None and judged_from < end
+    return Looked(_known(ctx.store, scope, shown), notes, judged, ctx.cache.renewal(key, version))
 
 
 def _known(store: Store, scope: Scope, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
