@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,8 +13,10 @@ import pytest
 from tests.hand_calls import DAY, call, put
 from tests.many_values import fill
 
-from outlay_analytics.anomalies import detector, incidents
+from outlay_analytics.anomalies import incidents, watching
+from outlay_analytics.anomalies.memory import statistic_of
 from outlay_analytics.explain.change import explain, outline
+from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import Window
 from outlay_analytics.questions.caching import caching
@@ -102,15 +104,14 @@ def test_series_too_small_to_be_told_are_not_searched(store: Store, monkeypatch:
     fill(store, "feature", MANY, now, days=29)
     hours = [now - timedelta(hours=k + 1) for k in range(20 * 24)]
     put(store, *(call(at, "9" if k < 6 else "1", feature="big", input_tokens=1000) for k, at in enumerate(hours)))
-    searched: list[float] = []
-    plain = detector.channels
+    searched: dict[Hashable, float] = {}
 
-    def counted(usd: Any, aux: Any) -> Any:
-        searched.append(float(np.sum(usd)))
-        return plain(usd, aux)
+    def counted(series: Hashable, channel: str, data: Floats) -> Floats:
+        searched[series] = float(np.sum(data[:, 0]))
+        return statistic_of(series, channel, data)
 
-    monkeypatch.setattr(incidents, "channels", counted)
+    monkeypatch.setattr(watching, "statistic_of", counted)
     found = daily_report(store, "default", (now - ONE).date(), now=now)
     assert {"feature": "big", "model": "gpt-5"} in [one["scope"] for one in found["anomalies"]]
     assert len(searched) <= 3
-    assert min(searched) >= float(incidents.FLOOR_USD)
+    assert min(searched.values()) >= float(incidents.FLOOR_USD)
