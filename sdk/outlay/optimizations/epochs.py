@@ -78,12 +78,13 @@ class Epochs:
                 while len(self._known) > _MAX_EPOCHS:
                     self._known.popitem(last=False)
         if not epoch.is_readable:
-            return b""
+            return epoch.told  # the last one, if it has grown too large: to have none now would be another one
         holdings.append((epoch, get))
         if _read(epoch, get()) != epoch.latest:
-            with epoch.lock:  # a call that ends now may have changed it
-                if not epoch.under_way:
-                    epoch.told = epoch.latest = _read(epoch, get()) or epoch.latest
+            with epoch.lock:
+                value = _read(epoch, get()) or epoch.latest
+                if not epoch.under_way and value != epoch.latest:  # a call that ended meanwhile knows what it changed
+                    epoch.told = epoch.latest = value
         return epoch.told
 
     @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import outlay
+from outlay.optimizations.epochs import Epochs
 from outlay.testing import Capture
 
 
@@ -109,3 +110,42 @@ def test_what_is_too_large_to_be_read_at_each_call_is_told_by_which_one_it_is(se
     assert [count("q"), count("q")] == [100_000, 100_000]
     rows.append(0)
     assert count("q") == 100_000
+
+
+def test_what_grows_too_large_under_calls_keeps_the_epoch_that_it_had(sent: Capture) -> None:
+    made: list[str] = []
+
+    @outlay.cached
+    def ask(question: str) -> str:
+        made.append(question)
+        return question
+
+    for number in range(600):
+        ask(str(number))
+    grown = len(made)
+    assert [ask(str(number)) for number in range(600)] == [str(number) for number in range(600)]
+    assert (grown, len(made)) == (600, 600)
+
+
+def test_a_call_that_ends_while_another_looks_has_changed_what_it_changed() -> None:
+    every, holdings, log = Epochs(), list[Any](), ["a"]
+    before = every.of("log", lambda: log, holdings)
+    [(epoch, _)] = holdings
+    call = every.under_way(list(holdings))
+    call.__enter__()
+    log.append("b")
+    lock = epoch.lock
+
+    class EndsFirst:
+        def __enter__(self) -> None:
+            epoch.lock = lock
+            call.__exit__(None, None, None)
+            lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            lock.release()
+
+    epoch.lock = EndsFirst()
+    assert every.of("log", lambda: log, holdings) == before
+    log.append("c")  # by nobody's call
+    assert every.of("log", lambda: log, holdings) != before
