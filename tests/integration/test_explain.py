@@ -272,6 +272,13 @@ def test_examples_of_retries_are_retries(store: Store) -> None:
     assert set(explain(store, SCOPE)["examples"]) == {row["trace_id"] for row in again}
 
 
+def test_more_repeats_than_requests_are_told_as_times(store: Store) -> None:
+    put(store, *(billed(YESTERDAY + HOUR, attempt=attempt) for attempt in (1, 1, 2)))
+    put(store, *(billed(HOUR, attempt=attempt) for attempt in (1, 1, 2, 2, 3, 3, 4)))
+    told = " ".join(explain(store, SCOPE)["sentences"])
+    assert "a request was billed 2.5 times more, 0.5 before" in told
+
+
 def test_the_answer_is_the_same_before_and_after_the_roll_up(store: Store) -> None:
     put(
         store,

@@ -146,6 +146,13 @@ def _per_request(name: str, words: str) -> Callable[[Pair], str]:
     return evidence
 
 
+def _retries(sums: Pair) -> str:
+    if all(side.retries <= side.requests for side in sums):
+        return _per_request("retries", "were billed again")(sums)
+    before, after = (side.retries / side.requests if side.requests else 0 for side in sums)
+    return f"a request was billed {after:.2g} times more, {before:.2g} before"
+
+
 def _per_call(name: str, words: str) -> Callable[[Pair], str]:
     def evidence(sums: Pair) -> str:
         means = [getattr(side, name) / side.billed if side.billed else 0 for side in sums]
@@ -194,7 +201,7 @@ def _nothing(sums: Pair) -> str:
 _EVIDENCE: dict[str, Callable[[Pair], str]] = {
     "requests": _requests,
     "escalation": _per_request("escalations", "escalated"),
-    "retries": _per_request("retries", "were billed again"),
+    "retries": _retries,
     "model_mix": _models,
     "input_tokens": _per_call("input", "input tokens"),
     "output_tokens": _per_call("output", "output tokens"),
