@@ -218,16 +218,16 @@ def _may_do(moments: Mapping[str, Moments], best: Row, row: Row, margin: float) 
 
 def _undecided(moments: Mapping[str, Moments], best: Row, row: Row, margin: float) -> str:
     """Why neither of two models is recommended, and what would tell: intervals shrink with the root of the answers."""
-    told = f"whether {row['model']} is within {margin:g} of {best['model']}, the best, is not known"
+    asked = f"whether {row['model']} is within {margin:g} of {best['model']}, the best"
     found = difference(moments[best["model"] or ""], moments[row["model"] or ""])
     if found.value is None or found.low is None or found.high is None:
-        return told
+        return f"it is not known {asked}"
     off = found.value + margin  # above 0 it would turn out to be, below 0 not to be
     half = found.value - found.low if off > 0 else found.high - found.value
     of_each = max(row["n"], best["n"])
     if not off or (missing := of_each * ((half / off) ** 2 - 1)) > MANY_MORE:
-        return f"{told}: they are too much alike at the margin for {MANY_MORE:,} more scored answers of each to tell"
-    return f"{told}: about {math.ceil(missing):,} more scored answers of each would tell"
+        return f"not even {MANY_MORE:,} more scored answers of each would tell {asked}"
+    return f"about {math.ceil(missing):,} more scored answers of each would tell {asked}"
 
 
 def _part(one: Row, whole: Row) -> str:
