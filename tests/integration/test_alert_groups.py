@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from tests.hand_calls import call, put
 from tests.receiver import Received, receiver
 
@@ -22,17 +20,6 @@ MINUTE = timedelta(minutes=1)
 FEATURES = [f"f{number}" for number in range(10)]
 NOTHING: dict[str, Any] = {"anomalies": [], "notes": []}
 CALL = {"input_tokens": 1000, "output_tokens": 100}
-
-
-@pytest.fixture
-def writer(store: Store) -> Writer:
-    return store.writer()
-
-
-@pytest.fixture
-def hook() -> Iterator[Received]:
-    with receiver() as received:
-        yield received
 
 
 @dataclass(frozen=True)

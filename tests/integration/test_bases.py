@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.hand_calls import call, put
-from tests.receiver import Received, receiver
+from tests.receiver import Received
 from tests.web_server import Running, own_store, running
 
 from outlay_analytics.alerting import evaluate
@@ -28,12 +28,6 @@ DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 SETTINGS = parse_alerts({"allow": ["127.0.0.1"]})
 MONTH = Window(datetime(2026, 3, 1, tzinfo=UTC), NOW)
-
-
-@pytest.fixture
-def hook() -> Iterator[Received]:
-    with receiver() as received:
-        yield received
 
 
 def calls(store: Store, start: datetime, end: datetime, every: timedelta = HOUR, **fields: Any) -> None:

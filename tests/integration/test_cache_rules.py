@@ -16,18 +16,6 @@ from outlay.testing import Capture, capture
 
 
 @pytest.fixture
-def sent() -> Iterator[Capture]:
-    with capture() as captured:
-        yield captured
-
-
-@pytest.fixture
-def provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as running:
-        yield running
-
-
-@pytest.fixture
 def ask(provider: FakeProvider) -> Iterator[Callable[..., str]]:
     with openai.OpenAI(base_url=f"{provider.url}/v1", api_key="none", max_retries=0) as client:
 

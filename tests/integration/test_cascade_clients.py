@@ -25,18 +25,6 @@ def answer(model: str, text: str = "yes") -> Answer:
 
 
 @pytest.fixture
-def sent() -> Iterator[Capture]:
-    with capture() as captured:
-        yield captured
-
-
-@pytest.fixture
-def provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as running:
-        yield running
-
-
-@pytest.fixture
 def ask(provider: FakeProvider) -> Iterator[Any]:
     with openai.OpenAI(base_url=f"{provider.url}/v1", api_key="none", max_retries=0) as client:
 

@@ -15,13 +15,7 @@ from tests.fake_provider import Answer, FakeProvider
 from tests.waiting import until
 
 import outlay
-from outlay.testing import Capture, capture
-
-
-@pytest.fixture
-def sent() -> Iterator[Capture]:
-    with capture() as captured:
-        yield captured
+from outlay.testing import Capture
 
 
 def outcomes(sent: Capture) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
 from tests.mail_server import mail_server
-from tests.receiver import Received, receiver
+from tests.receiver import Received
 
 from outlay.errors import ConfigError
 from outlay_analytics.alerting.settings import AlertSettings, parse_alerts
@@ -21,12 +20,6 @@ from outlay_analytics.notify.send import Delivery, send
 NOW = datetime(2026, 3, 20, 12, 30, tzinfo=UTC)
 MAIL = Channel("ops@example.com", "email", to=("ops@example.com",))
 MESSAGE = Message("m1", "g", "firing", "Critical: all is over budget", (), "http://x", "http://x")
-
-
-@pytest.fixture
-def hook() -> Iterator[Received]:
-    with receiver() as received:
-        yield received
 
 
 def trial(hook: Received, kind: str, now: datetime = NOW, **fields: str) -> list[dict[str, Any]]:

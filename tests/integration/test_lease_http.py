@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.clickhouse_cluster import ClickHouseCluster
 from tests.conftest import ENGINE_PATH
-from tests.receiver import Received, receiver
+from tests.receiver import Received
 from tests.unit.collector.test_lease import Clock
 
 from outlay.errors import StoreError
@@ -46,12 +46,6 @@ def stores(dsn: str) -> Iterator[tuple[Store, Store]]:
     yield opened
     for store in opened:
         store.close()
-
-
-@pytest.fixture
-def hook() -> Iterator[Received]:
-    with receiver() as received:
-        yield received
 
 
 def pair(stores: tuple[Store, Store]) -> tuple[Clock, Lease, Lease]:

@@ -8,19 +8,11 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from outlay_collector.settle.gather import NEVER
 from outlay_collector.settle.waiting import Batch, Waiting
-from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def writer(store: Store) -> Writer:
-    return store.writer()
 
 
 def load(writer: Writer, loader: str, seq: int, traces: Iterable[tuple[str, int]]) -> None:

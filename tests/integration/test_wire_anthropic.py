@@ -44,18 +44,6 @@ ASK: Any = {"model": "claude-opus-4-8", "max_tokens": 500, "messages": [{"role":
 
 
 @pytest.fixture
-def sent() -> Iterator[Capture]:
-    with capture() as captured:
-        yield captured
-
-
-@pytest.fixture
-def provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as running:
-        yield running
-
-
-@pytest.fixture
 def client(provider: FakeProvider) -> Iterator[anthropic.Anthropic]:
     with anthropic.Anthropic(base_url=provider.url, api_key="none") as made:
         yield made

@@ -39,12 +39,6 @@ CLAUDE = {
 
 
 @pytest.fixture
-def sent() -> Iterator[Capture]:
-    with capture() as captured:
-        yield captured
-
-
-@pytest.fixture
 def provider() -> Iterator[FakeProvider]:
     with FakeProvider() as running:
         running.batches["b1"] = Batch(ANSWERS, created_s=CREATED_S)

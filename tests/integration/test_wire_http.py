@@ -65,12 +65,6 @@ STREAMS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.fixture
-def sent() -> Iterator[Capture]:
-    with capture() as captured:
-        yield captured
-
-
 @pytest.fixture(scope="module")
 def provider() -> Iterator[FakeProvider]:
     with FakeProvider() as running:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,12 +11,6 @@ import pytest
 import outlay
 from outlay import _safely
 from outlay.testing import Capture, MemorySender, capture
-
-
-@pytest.fixture
-def sent() -> Iterator[Capture]:
-    with capture() as captured:
-        yield captured
 
 
 def test_every_count_has_its_attribute(sent: Capture) -> None:

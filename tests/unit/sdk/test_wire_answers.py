@@ -12,7 +12,7 @@ import pytest
 from outlay import Usage
 from outlay.parsing import anthropic, bedrock, gemini, openai, others, reading
 from outlay.parsing.formats import recognize
-from outlay.testing import Capture, capture
+from outlay.testing import Capture
 from outlay_web.demo import formats
 from outlay_web.demo.formats import Answer
 
@@ -170,12 +170,6 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any], str, str, dict[str, Any]]]
         {"input_tokens": 9, "output_tokens": 5, "web_searches": 1, "file_searches": 1},
     ),
 ]
-
-
-@pytest.fixture
-def sent() -> Iterator[Capture]:
-    with capture() as captured:
-        yield captured
 
 
 def ask(path: str, request: dict[str, Any], answer: dict[str, Any]) -> None:
