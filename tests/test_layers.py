@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -102,6 +103,21 @@ def test_what_parses_answers_knows_nothing_of_spans_in_progress_or_hooks() -> No
         if not name.startswith(may)
     ] == []
     assert any(module.startswith("outlay.parsing.") for module in found)
+
+
+def test_nothing_that_ships_needs_what_only_a_checkout_has() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    left_out = project["tool"]["hatch"]["build"]["targets"]["wheel"]["exclude"]
+    modules = {".".join(Path(name).with_suffix("").parts[1:]) for name in left_out}
+    assert all((ROOT / name).is_file() for name in left_out)
+    shipped = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    assert [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in shipped
+        if str(path.relative_to(ROOT)) not in left_out
+        for name in imported(path)
+        if name in modules
+    ] == []
 
 
 MAX_LINES = 300

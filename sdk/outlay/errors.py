@@ -4,6 +4,7 @@
     ├── ConfigError      a setting, flag or file is wrong: says which, the value and what is allowed
     ├── PriceNotFound    no price is known for a model at a moment
     ├── DecodeError      bytes or values that cannot be read
+    ├── NoAnswer         a server of ours could not be asked; a ConnectionError, too
     └── StoreError       the store refused or failed; `retryable` says whether trying again can help
 
 The SDK never lets one of these reach the application's own calls.
@@ -26,6 +27,18 @@ class PriceNotFound(OutlayError):
 
 class DecodeError(OutlayError):
     """Bytes or values that cannot be read as what they claim to be."""
+
+
+class NoAnswer(OutlayError, ConnectionError):
+    """A server did not answer, or whoever did is not trusted.
+
+    Attributes:
+        is_trust: It is for want of certificates: the same again will end the same way.
+    """
+
+    def __init__(self, message: str, *, is_trust: bool = False) -> None:
+        super().__init__(message)
+        self.is_trust = is_trust
 
 
 class StoreError(OutlayError):

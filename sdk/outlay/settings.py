@@ -202,15 +202,6 @@ class Settings:
     traces_url: str = ""
     logs_url: str = ""
 
-    @property
-    def trust(self) -> dict[str, Any]:
-        """What `requests` is told beside a URL: how the server is trusted, and by what we are."""
-        own: Any = self.client_certificate or None
-        return {
-            "verify": self.certificate or True,
-            "cert": (own, self.client_key) if own and self.client_key else own,
-        }
-
     @classmethod
     def from_env(
         cls,

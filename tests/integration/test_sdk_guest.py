@@ -258,7 +258,7 @@ assert work(1) == 2
 {RECORD}
 with outlay.tags(user='u'): pass
 assert httpx.Client.send is send
-print([name for name in ("opentelemetry.sdk.trace", "requests", "outlay.wire.exchange") if name in sys.modules])
+print([name for name in ("opentelemetry.sdk.trace", "urllib3", "outlay.wire.exchange") if name in sys.modules])
 import threading; print(threading.active_count())
 """,
         OUTLAY_DISABLED="true",

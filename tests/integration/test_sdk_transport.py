@@ -11,21 +11,15 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from tests.certificates import certificate
 
-PEM = serialization.Encoding.PEM
 PROGRAM = """
 import os, sys, outlay
 outlay.init("app")
@@ -61,26 +55,6 @@ class Taken:
         spans = [s for r in requests for g in r.resource_spans for scope in g.scope_spans for s in scope.spans]
         found = [{a.key: a.value.string_value for a in span.attributes} for span in spans]
         return sorted(one["outlay.feature"] for one in found if "gen_ai.request.model" in one)
-
-
-def certificate(folder: Path, name: str, signed_by: Any = None) -> Any:
-    """A certificate and its key, in files; signed by itself, or by another."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    issuer, issuer_key = (subject, key) if signed_by is None else signed_by
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
-    made = (
-        builder.not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=signed_by is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(issuer_key, hashes.SHA256())
-    )
-    (folder / f"{name}.pem").write_bytes(made.public_bytes(PEM))
-    plain = serialization.NoEncryption()
-    (folder / f"{name}.key").write_bytes(key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, plain))
-    return subject, key
 
 
 @pytest.fixture(scope="module")

@@ -18,10 +18,10 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from importlib.resources import files
 from typing import Any
 
 from outlay.pricing.catalog import EPOCH, Catalog, Match
+from outlay.pricing.price_file import price_document
 from outlay_collector.prices import periods
 from outlay_collector.prices.catalogue import compile_document, source
 from outlay_collector.prices.contracts import apply
@@ -286,6 +286,5 @@ class PriceBook:
 
 def _document() -> dict[str, Any]:
     """The price document: the shipped snapshot if it was made from the installed catalogue, else compiled now."""
-    text = files("outlay.pricing").joinpath("prices.json").read_text(encoding="utf-8")
-    shipped: dict[str, Any] = json.loads(text)
+    shipped = price_document()
     return shipped if shipped["source"] == source() else compile_document()

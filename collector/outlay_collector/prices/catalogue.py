@@ -1,4 +1,4 @@
-"""Compile genai-prices into Outlay's own price document (`prices.json`, whose layout `outlay.pricing.catalog` tells).
+"""Compile genai-prices into Outlay's own price document, whose layout `outlay.pricing.catalog` tells.
 
 The catalogue says prices as conditions ("from this date", "between these hours") and variants ("for batch") that are
 tried in order at look-up. Here they are spread out once into rows with a start each, so that pricing is one ASOF JOIN.

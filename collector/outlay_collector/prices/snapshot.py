@@ -1,20 +1,28 @@
-"""Write the price snapshot that ships with the SDK: `python -m outlay_collector.prices.snapshot`."""
+"""Write the price snapshot that ships with the SDK: `python -m outlay_collector.prices.snapshot`.
+
+It ships compressed, a tenth of the size; the same text lies beside the package, for who reads a change of prices.
+"""
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from pathlib import Path
 
-import outlay.pricing
+import outlay
+from outlay.pricing.price_file import NAME
 from outlay_collector.prices.catalogue import compile_document
 
 
 def main() -> int:
-    path = Path(outlay.pricing.__file__).with_name("prices.json")
+    package = Path(outlay.__file__).parent
+    path, packed = package.parent / "prices.json", package / "pricing" / NAME
     text = render()
-    changed = not path.exists() or path.read_text(encoding="utf-8") != text
+    changed = not packed.exists() or gzip.decompress(packed.read_bytes()).decode() != text
     path.write_text(text, encoding="utf-8")
+    if changed:
+        packed.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
     print(f"{path}: {'changed' if changed else 'unchanged'}, {len(text)} bytes")
     return 0
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from opentelemetry import context as otel_context
 
-from outlay import _safely
+from outlay import _http, _safely
+from outlay._http import Http
+from outlay.errors import NoAnswer
 from outlay.settings import Settings
 
 
@@ -33,7 +35,7 @@ class Answer(NamedTuple):
         status: Of HTTP; 0 where nobody answered.
         wait_s: How long to wait before it is tried again, where the server says so.
         rejected: How many spans or scores of a request that was taken were not (`partial_success` in OTLP).
-        reason: Why.
+        reason: Why they were not, or why nobody answered.
     """
 
     status: int
@@ -50,51 +52,41 @@ class Sender:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._session: Any = None
+        self._http = Http(settings)
 
     def prepare(self) -> None:
         """Import what sending needs; a child that is forked in the middle of an import would wait for it for ever."""
         import gzip  # noqa: F401
 
-        import requests  # noqa: F401
+        _http.prepare()
 
     def send(self, signal: str, body: bytes, timeout_s: float) -> Answer:
         """POST one request and wait for the answer."""
         import gzip
 
-        import requests
-
         settings = self._settings
-        if self._session is None:
-            self._session = requests.Session()
-        headers = {"content-type": "application/x-protobuf", "user-agent": "outlay-python", **(settings.headers or {})}
+        headers = {"content-type": "application/x-protobuf", **(settings.headers or {})}
         if settings.compression == "gzip":
             headers["content-encoding"] = "gzip"
             body = gzip.compress(body, 1)
         try:
-            response = self._session.post(
-                settings.logs_url if signal == "logs" else settings.traces_url,
-                data=body,
-                headers=headers,
-                timeout=(min(timeout_s, 3.0), timeout_s),
-                allow_redirects=False,
-                **settings.trust,
-            )
-        except (requests.RequestException, OSError) as error:
-            if settings.certificate and "TLS CA certificate" in str(error):
+            url = settings.logs_url if signal == "logs" else settings.traces_url
+            reply = self._http.request("POST", url, headers, body, timeout_s=timeout_s)
+        except NoAnswer as error:
+            if error.is_trust:
                 _safely.warn("certificate", "%s", error)
-            return Answer(0)
+            return Answer(0, reason=str(error))
         try:
-            wait_s = float(response.headers.get("retry-after") or 0)
+            wait_s = float(reply.headers.get("retry-after") or 0)
         except ValueError:
             wait_s = 0.0
-        if response.status_code == 200 and response.content:
-            return Answer(200, wait_s, *rejected_in(signal, response.content))
-        return Answer(response.status_code, wait_s)
+        if reply.status == 200 and reply.body:
+            return Answer(200, wait_s, *rejected_in(signal, reply.body))
+        return Answer(reply.status, wait_s)
 
     def close(self) -> None:
         """Forget the connections; a forked child must not use its parent's."""
-        self._session = None
+        self._http = Http(self._settings)
 
     def end(self) -> None:
         """The process ends, and everything is sent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -25,14 +26,15 @@ class ServerApi:
 
         Raises:
             ValueError: If the server refuses.
+            NoAnswer: If nobody answers; a ConnectionError.
         """
-        import requests
-
+        from outlay._http import Http
         from outlay.settings import Settings
 
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
-        trust = Settings.from_env(os.environ, on_error=lambda _: None).trust
-        answer = requests.get(f"{self.url.rstrip('/')}/api/v1{path}", timeout=30, headers=headers, **trust)
-        if answer.status_code != 200:
-            raise ValueError(f"{urlsplit(self.url).netloc} answered {answer.status_code}: {answer.text[:300]}")
-        return answer.json()
+        http = Http(Settings.from_env(os.environ, on_error=lambda _: None))
+        reply = http.request("GET", f"{self.url.rstrip('/')}/api/v1{path}", headers, timeout_s=30)
+        if reply.status != 200:
+            said = reply.body.decode("utf-8", "replace")[:300]
+            raise ValueError(f"{urlsplit(self.url).netloc} answered {reply.status}: {said}")
+        return json.loads(reply.body)

@@ -1,6 +1,6 @@
 """What a call costs, by a small snapshot of the price list that ships with the package.
 
-`cost()` is for the SDK's own worker: it reads `prices.json` on first use (a few milliseconds), needs nothing but the
+`cost()` is for the SDK's own worker: it reads `prices.json.gz` on first use (a few milliseconds), needs nothing but the
 standard library, and answers None for what it does not know. The server prices again with its own, newer list and the
 user's contracts; its figure is the one that counts.
 

@@ -1,8 +1,7 @@
 """The price list in memory: find a model by its reported names, and its prices at a moment.
 
-`prices.json` is compiled from the catalogue by `python -m outlay_collector.prices.snapshot`; the server builds the same
-`Catalog` from it, puts the user's own prices on top and writes the rows to ClickHouse, so that names are read by one
-piece of code everywhere. Layout of the file (`schema` 1):
+`price_file` is compiled from the catalogue; the server builds the same `Catalog` from it, puts the user's own prices on
+top and writes the rows to ClickHouse, so that names are read by one piece of code everywhere. Layout (`schema` 1):
 
     providers.<provider>.match, .owns   clauses for provider names, and for model names only this provider has
     providers.<provider>.fallback       whose models this provider sells too
@@ -16,17 +15,16 @@ input, cached or not, and a tier begins strictly above its threshold: exactly 20
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from outlay.pricing import names
+from outlay.pricing.price_file import price_document
 from outlay.pricing.regions import in_region, regions_around
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -130,7 +128,7 @@ def slot_of(tier: int, size: int, window: int) -> int:
 
 
 class Catalog:
-    """A price list and its names. `document` is the parsed `prices.json`."""
+    """A price list and its names. `document` is as above."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.version: str = document["version"]
@@ -292,4 +290,4 @@ def _parse(provider: str, entry: Mapping[str, Any]) -> Model:
 @cache
 def shipped() -> Catalog:
     """The snapshot that ships with the package, read once."""
-    return Catalog(json.loads(files("outlay.pricing").joinpath("prices.json").read_text(encoding="utf-8")))
+    return Catalog(price_document())

@@ -145,7 +145,7 @@ def clause_kind(clauses: Sequence[Any], name: str, *, strict: bool = True) -> st
     """How `name` matches any of `clauses`: equal, pattern, fine_tune, or "" when it does not.
 
     Args:
-        clauses: As in `prices.json`; see the module.
+        clauses: As in `prices.json.gz`; see the module.
         name: Lower-case.
         strict: Refuse what begins or ends like a known name but is another version or another model of the family.
     """

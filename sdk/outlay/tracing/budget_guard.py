@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, cast
 
 from outlay import _fork, _safely
+from outlay._http import Http
 from outlay._kinds import is_async
 from outlay.errors import OutlayError
 from outlay.export.sender import unseen
@@ -196,18 +198,12 @@ class BudgetGuard:
         """The alerts that fire; None where nobody answers."""
         settings = get_client().settings
         try:
-            import requests  # what only guards need is imported by them
-
+            url = f"{settings.endpoint}/api/v1/alerts?state=firing&limit=1000"
             with unseen():
-                answer = requests.get(
-                    f"{settings.endpoint}/api/v1/alerts",
-                    params={"state": "firing", "limit": "1000"},
-                    headers=dict(settings.headers or {}),
-                    timeout=TIMEOUT_S,
-                    **settings.trust,
-                )
-            answer.raise_for_status()
-            found = answer.json()["alerts"]
+                reply = Http(settings).request("GET", url, settings.headers or {}, timeout_s=TIMEOUT_S)
+            if reply.status != 200:
+                raise ValueError(f"the server answered {reply.status}")
+            found = json.loads(reply.body)["alerts"]
             if not all(isinstance(alert, dict) for alert in found):
                 raise ValueError("its alerts are none")
             return list(found)

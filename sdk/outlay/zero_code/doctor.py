@@ -97,15 +97,17 @@ def _target(settings: Settings) -> Finding:
     sender = sender_for(settings)
     try:
         with unseen():
-            status = sender.send("traces", b"", min(settings.export_timeout_s, 5.0)).status
+            answer = sender.send("traces", b"", min(settings.export_timeout_s, 5.0))
     finally:
         sender.end()
+    status = answer.status
     if 200 <= status < 300:
         return OK, f"{where}, which takes them"
     if status in (401, 403):
         return FAIL, f"{where}, which refuses the key ({status}): set OUTLAY_API_KEY"
     if not status or status == 503:
-        return FAIL, f"{where}, where nobody answers: start the server, or set OUTLAY_ENDPOINT"
+        why = f" ({answer.reason})" if answer.reason else ""
+        return FAIL, f"{where}, where nobody answers{why}: start the server, or set OUTLAY_ENDPOINT"
     return FAIL, f"{where}, which answers {status}: is it Outlay's port?"
 
 

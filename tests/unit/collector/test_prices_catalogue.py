@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -10,14 +11,16 @@ from typing import Any
 
 import outlay.pricing
 from outlay.pricing.catalog import Catalog, slot_of
+from outlay.pricing.price_file import NAME
 from outlay_collector.prices.catalogue import PARTS, compile_document
 from outlay_collector.prices.corrected import load_corrections
 from outlay_collector.prices.snapshot import render
 
 
 def test_the_snapshot_of_the_sdk_is_compiled_from_the_installed_catalogue() -> None:
-    shipped = Path(outlay.pricing.__file__).with_name("prices.json").read_text(encoding="utf-8")
+    shipped = gzip.decompress(Path(outlay.pricing.__file__).with_name(NAME).read_bytes()).decode()
     assert shipped == render(), "run: python -m outlay_collector.prices.snapshot"
+    assert shipped == (Path(outlay.__file__).parents[1] / "prices.json").read_text(encoding="utf-8")
 
 
 def test_every_correction_has_a_source_and_the_file_a_date() -> None:
