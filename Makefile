@@ -26,7 +26,8 @@ CLIENT = $(BIN)/uv run -q --isolated --no-project --with . --with pytest --with 
 
 # Another library's tracing beside ours, and a server that counts.
 PEER = OUTLAY_SERVER_PYTHON=$(abspath $(BIN)/python) \
-	$(BIN)/uv run -q --isolated --no-project --with . --with pytest --with openai --with "$(1)" python -m pytest -q \
+	$(BIN)/uv run -q --isolated --no-project --with . --with pytest --with openai --with httpx \
+	--with opentelemetry-exporter-otlp-proto-http --with "$(1)" python -m pytest -q \
 	--noconftest tests/integration/test_both_together.py
 
 clients: $(DEV)

@@ -140,20 +140,26 @@ def test_what_openrouter_broadcasts_is_billed_by_openrouter_at_what_it_charges(w
         "gen_ai.request.model": "anthropic/claude-sonnet-4.6",
         "gen_ai.provider.name": "Google AI Studio",
         "gen_ai.usage.input_tokens.cached": "400",
+        "gen_ai.usage.input_tokens.cache_write": "300",
+        "span.type": "generation",
+        "trace.metadata.openrouter.first_token_ms": "250",
         "gen_ai.usage.output_tokens.reasoning": "30",
-        "gen_ai.usage.total_cost": "0.00342",
+        "gen_ai.usage.total_cost": "0.003645",
         "trace.name": "triage",
         "trace.metadata.team": "support",
         "trace.metadata.openrouter.provider_slug": "google-ai-studio",
         "user.id": "u1",
         "session.id": "s1",
     }
-    world.span("generation", told, scope="", service="openrouter")
+    world.span("LLM Generation", told | {"gen_ai.response.id": "gen-1"}, scope="", service="openrouter")
+    attempt = told | {"gen_ai.response.id": "gen-1:attempt-0", "span.type": "span"}
+    world.span("provider attempt 1: Google", attempt, parent="LLM Generation", scope="", service="openrouter")
     call = world.call()
     assert (call["dialect"], call["provider"], call["feature"]) == ("openrouter_broadcast", "openrouter", "triage")
     assert (call["team"], call["user"], call["session"]) == ("support", "u1", "s1")
-    assert (call["cache_read_tokens"], call["reasoning_tokens"]) == (400, 30)
-    assert (call["cost_usd"], call["reported_cost_usd"]) == (Decimal("0.00342"), Decimal("0.00342"))
+    assert (call["cache_read_tokens"], call["cache_write_tokens"], call["reasoning_tokens"]) == (400, 300, 30)
+    assert call["time_to_first_token_ms"] == 250
+    assert (call["cost_usd"], call["reported_cost_usd"]) == (Decimal("0.003645"), Decimal("0.003645"))
     assert "reported_cost_differs" not in call["flags"]
 
 

@@ -75,6 +75,15 @@ def test_at_most_one_in_a_hundred_captures_is_unreadable() -> None:
     assert len(UNREADABLE) <= len(captures()) / 100
 
 
+@pytest.mark.parametrize("name", ["litellm-proxy__keys", "litellm-proxy-v2__keys"])
+def test_what_a_proxys_callers_say_of_a_request_is_read_before_whose_key_it_was(
+    name: str, calls: dict[str, list[dict[str, Any]]]
+) -> None:
+    truth = {each["tokens"]["input_total"]: each["said"] for each in captures()[name].expected["calls"]}
+    found = {call["input_tokens"]: {key: call[key] for key in truth[15]} for call in calls[name]}
+    assert found == truth
+
+
 def test_failed_calls_are_not_billed(calls: dict[str, list[dict[str, Any]]]) -> None:
     wrong = []
     for name, capture in captures().items():

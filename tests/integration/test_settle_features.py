@@ -26,12 +26,22 @@ def features(world: World) -> dict[str, Any]:
     return {row["name"]: row["feature"] for row in world.calls()}
 
 
+def written(said: dict[str, str]) -> dict[str, str]:
+    """Attributes that say this; values inside of texts as LiteLLM's proxy writes them, a Python repr."""
+    plain = {key: value for key, value in said.items() if "#" not in key}
+    inside: dict[str, dict[str, str]] = {}
+    for key in said.keys() - plain.keys():
+        text, _, path = key.partition("#")
+        inside.setdefault(text, {})[path] = said[key]
+    return plain | {text: repr(values) for text, values in inside.items()}
+
+
 def test_the_first_of_the_documented_order_counts_wherever_it_stands(world: World) -> None:
     keys = [source.key for source in FEATURE if source.key]
     for n, key in enumerate(keys):
         # The preferred one far above the call, everything after it on the call itself.
-        weaker = {other: f"less {other}" for other in keys[n + 1 :]}
-        world.span(f"root {n}", {key: f"said by {key}"}, trace=f"t{n}", kind="server", scope="app")
+        weaker = written({other: f"less {other}" for other in keys[n + 1 :]})
+        world.span(f"root {n}", written({key: f"said by {key}"}), trace=f"t{n}", kind="server", scope="app")
         world.span(f"call {n}", usage(10, 1) | weaker, parent=f"root {n}", trace=f"t{n}", at_ms=n)
     assert features(world) == {f"call {n}": f"said by {key}" for n, key in enumerate(keys)}
 
@@ -76,6 +86,31 @@ def test_lists_and_json_texts_count_as_what_they_say_and_defaults_as_nothing(wor
     world.span("default", usage(1, 1, langsmith__trace__session_name="default"), trace="c")
     world.span("odd", usage(1, 1, langfuse__trace__tags="[1"), trace="d")
     assert features(world) == {"tags": "prod", "json": "search", "default": "shop", "odd": "[1"}
+
+
+def test_what_stands_inside_a_text_counts_where_it_can_be_read_and_own_attributes_may_name_it(world: World) -> None:
+    text = "metadata.requester_metadata"
+    whole = """{'user_id': 7, 'note': "it's \\"fine\\"", 'tags': ['', 'vip'], 'app': {'step': 'plan'}, 'team': None}"""
+    told = {
+        "repr": whole,
+        "json": '{"feature": "search", "session_id": "s"}',
+        "cut": whole[:-9],
+        "code": "{'feature': __import__('os')}",
+        "deep": "{'feature': " + "(" * 5000 + ")" * 5000 + "}",
+        "list": "['feature']",
+    }
+    for name, value in told.items():
+        world.span(name, usage(1, 1) | {text: value}, trace=name)
+    found = {row["name"]: (row["feature"], row["user"], row["session"], row["team"]) for row in world.calls()}
+    nothing = ("shop", "", "", "")
+    assert found == dict.fromkeys(told, nothing) | {
+        "repr": ("vip", "7", "", ""),
+        "json": ("search", "", "s", ""),
+    }
+    mapped = Settler(world.store, world.settler.prices, mapping=parse_attributes({"feature": [f"{text}#app.step"]}))
+    mapped.resettle(world.project, NOON - timedelta(hours=1), NOON + timedelta(hours=1))
+    assert features(world)["repr"] == "plan"
+    mapped.close()
 
 
 def test_who_and_what_is_read_in_every_library_s_spelling(world: World) -> None:

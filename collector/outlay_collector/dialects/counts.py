@@ -128,6 +128,8 @@ COUNTS: dict[str, tuple[str, ...]] = {
         "gen_ai.usage.cache_write.input_tokens",
         "gen_ai.usage.cache_creation_input_tokens",
         "gen_ai.usage.cache_write_input_tokens",
+        "gen_ai.usage.input_tokens.cache_write",
+        "gen_ai.usage.input_tokens.cache_creation",
         "gen_ai.usage.details.cache_write_tokens",
         "gen_ai.usage.details.cache_creation_input_tokens",
         "gen_ai.usage.input_token_details.cache_creation",

@@ -57,7 +57,8 @@ looks up whatever the tables say.
 WHAT_FOR = """## What a call is for
 
 A call's feature is the first of these that its span, or one above it, says. A list counts as its first text; what a
-library puts where its user said nothing (LangSmith's project `default`) counts as not said.
+library puts where its user said nothing (LangSmith's project `default`) counts as not said. A name with `#` is a path
+inside a text, JSON or a Python repr: LiteLLM's proxy hands its callers' `metadata` on as one.
 """
 OWN_ATTRIBUTES = """Attributes of your own go before all of these but `outlay.feature`, and are asked of the resource,
 too; `[attributes]` of outlay.toml names them and gives values other words ([settings](settings.md)). `outlay resettle`

@@ -2,7 +2,8 @@
 
 A feature is said in many ways, of which the first in the order of `FEATURE` counts, however far above the call it
 stands; of several spans that say it in one way the nearest. Everything else is inherited from the nearest span that
-says it, there by the order of its names. A value that is a list counts as its first text.
+says it, there by the order of its names. A value that is a list counts as its first text. A name with `#` is a path
+inside a text (`key#a.b`): LiteLLM's proxy hands on what its callers say of a request as one Python repr.
 
 Sources: OpenTelemetry GenAI and HTTP semantic conventions, the libraries' documentation of what their users set, and
 the recorded exports in tests/data/otlp-corpus.
@@ -23,6 +24,8 @@ _METADATA = (
     "trace.metadata.",
     "lmnr.association.properties.",
     "metadata.",
+    "litellm.metadata.",
+    "metadata.requester_metadata#",
 )
 
 
@@ -31,7 +34,7 @@ class Source:
     """One way in which spans say something."""
 
     key: str = ""
-    """The attribute; empty = the span's name."""
+    """The attribute, or `attribute#path` of a value inside its text; empty = the span's name."""
     dialects: tuple[str, ...] = ()
     """Only on spans of these dialects; empty = on any."""
     server_only: bool = False
@@ -62,7 +65,10 @@ FEATURE: tuple[Source, ...] = (
     Source("langfuse.trace.name"),
     Source(dialects=("langfuse",), outermost=True),
     Source("trace.name"),
+    Source("metadata.requester_metadata#trace_name"),
     Source("langfuse.trace.tags"),
+    Source("metadata.requester_metadata#tags"),
+    Source("metadata.requester_metadata#generation_name"),
     Source(dialects=("langsmith",), outermost=True),
     Source("langsmith.trace.session_name", not_a_name=("default",)),
     Source("gen_ai.agent.name"),
@@ -88,6 +94,10 @@ FEATURE: tuple[Source, ...] = (
             *("/responses", "/v1/messages", "/v1/embeddings", "/embeddings", "/v1/images/generations", "/v1/rerank"),
         ),
     ),
+    # Whose key it was: of a gateway all calls have one service, and often a key for each of what they are for.
+    Source("metadata.user_api_key_alias"),
+    Source("litellm.metadata.user_api_key_alias"),
+    Source("trace.metadata.openrouter.api_key_name"),
 )
 """Ways to say a feature, in order. After them all the service's name, where the span is not Outlay's own."""
 UNNAMED_SERVICE = "unknown_service"
@@ -99,11 +109,14 @@ NEAREST: dict[str, tuple[str, ...]] = {
         "outlay.team",
         "metadata.user_api_key_team_alias",
         "metadata.user_api_key_team_id",
+        "litellm.team.alias",
+        "litellm.team.id",
         *_attached("team", "team_id", "teamId"),
     ),
     "customer": (
         "outlay.customer",
         "metadata.user_api_key_end_user_id",
+        "litellm.metadata.user_api_key_end_user_id",
         "metadata.user_api_key_org_alias",
         *_attached("customer", "customer_id", "customerId"),
     ),
@@ -114,7 +127,9 @@ NEAREST: dict[str, tuple[str, ...]] = {
         "langfuse.user.id",
         "gen_ai.request.user",
         *_attached("user_id", "userId", "user"),
+        "metadata.requester_metadata#trace_user_id",
         "metadata.user_api_key_user_id",
+        "litellm.metadata.user_api_key_user_id",
     ),
     "session": (
         "session.id",

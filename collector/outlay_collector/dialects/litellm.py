@@ -39,7 +39,7 @@ TABLE = Dialect(
             "gen_ai.response.service_tier",
             *(f"llm.{name}.service_tier" for name in _PROVIDERS),
         ),
-        "cost_usd": ("gen_ai.cost.total_cost", "hidden_params#response_cost"),
+        "cost_usd": ("gen_ai.cost.total_cost", "litellm.cost.total", "hidden_params#response_cost"),
     },
     usage=(
         Blob("metadata.usage_object", style="inclusive"),
@@ -50,5 +50,8 @@ TABLE = Dialect(
     notes=(
         "Usage details are Python repr texts; Anthropic's raw input excludes cached tokens, the request's does not.",
         "A stream without usage has zeros for tokens and cost: read as unknown.",
+        "Its proxy puts a call onto the span of the request that it serves, and loses it where that has ended before: "
+        "set `USE_OTEL_LITELLM_REQUEST_SPAN=true`, or `LITELLM_OTEL_V2=true`. Both were captured, with keys.",
+        "Of the proxy, what the caller says (`metadata` of the request) goes before whose key it was.",
     ),
 )

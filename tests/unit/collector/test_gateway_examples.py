@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from outlay_collector.dialects import DIALECTS
+from outlay_collector.dialects.inherited import FEATURE, NEAREST
 
 FOLDER = Path(__file__).parents[3] / "examples" / "gateways"
 CONTRIB = {"otlp", "memory_limiter", "batch", "otlphttp", "file_storage"}
@@ -44,6 +45,12 @@ def test_the_collector_keeps_what_outlay_does_not_take_at_once() -> None:
 
 def test_gateways_send_no_prompts_and_name_themselves() -> None:
     assert read("litellm.yaml")["litellm_settings"] == {"callbacks": ["otel"], "turn_off_message_logging": True}
+    mapped = dict(
+        pair.split(":")
+        for pair in read("envoy-ai-gateway.yaml")["controller"]["spanRequestHeaderAttributes"].split(",")
+    )
+    asked = {source.key for source in FEATURE} | {key for keys in NEAREST.values() for key in keys}
+    assert set(mapped.values()) <= asked
     variables = {each["name"]: each["value"] for each in read("envoy-ai-gateway.yaml")["extProc"]["extraEnvVars"]}
     assert variables["OTEL_SERVICE_NAME"] == "ai-gateway"
     assert {variables[f"OPENINFERENCE_HIDE_{side}"] for side in ("INPUTS", "OUTPUTS")} == {"true"}

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outlay_collector.dialects.inherited import Inherited, Place
+from outlay_collector.dialects.inside import said_inside
 from outlay_collector.dialects.names import NUMBER
 from outlay_collector.settle.columns import entries_of, maps_of, rows_in
 from outlay_collector.settle.facts import Bools, Ints, Role, flat
@@ -48,6 +49,16 @@ class Places:
         return self._by_key(False)
 
     @cached_property
+    def inside(self) -> dict[bytes, list[tuple[tuple[str, ...], int]]]:
+        """By attribute of a span whose text is looked into: paths, and the places that ask for them."""
+        found: dict[bytes, list[tuple[tuple[str, ...], int]]] = {}
+        for number, place in enumerate(self.inherited.places):
+            key, inside, path = place.source.key.partition("#")
+            if inside and not place.in_resource:
+                found.setdefault(key.encode(), []).append((tuple(path.split(".")), number))
+        return found
+
+    @cached_property
     def of_resources(self) -> dict[bytes, list[int]]:
         """By attribute of a resource, the places that ask for it."""
         return self._by_key(True)
@@ -76,9 +87,10 @@ class _Said:
 
 def contexts_of(spans: pa.Table, attributes: Attributes, dialect: Ints, role: Ints, places: Places) -> Any:
     """What calls below inherit, a map per span: of several spellings of a name the first that says something."""
-    said = [_asked(flat(spans["attributes"]), places.of_spans), *_span_names(spans, dialect, role, places)]
+    own = _entries(flat(spans["attributes"]))
+    said = [_asked(own, places.of_spans), *_inside(own, places.inside), *_span_names(spans, dialect, role, places)]
     if places.of_resources:
-        said.append(_asked(flat(spans["resource"]), places.of_resources))
+        said.append(_asked(_entries(flat(spans["resource"])), places.of_resources))
     tags, tag_names = tags_of(attributes)
     row = np.concatenate([*(each.row for each in said), tags.row])
     # By the order of preference, then tags as they were sent: those have no preference.
@@ -96,24 +108,56 @@ def contexts_of(spans: pa.Table, attributes: Attributes, dialect: Ints, role: In
     return maps_of(len(spans), row[kept], binary(words).take(pa.array(name[kept])), value.take(pa.array(kept)))
 
 
-def _asked(column: Any, asked: dict[bytes, list[int]]) -> _Said:
-    """The attributes of a column of maps that some place asks for."""
+@dataclass(frozen=True, eq=False)
+class _Entries:
+    """The entries of a column of maps."""
+
+    words: list[bytes]
+    """Their names."""
+    code: Ints
+    """By entry, its name among `words`."""
+    row: Ints
+    values: Any
+
+
+def _entries(column: Any) -> _Entries:
     at = entries_of(column)
-    names, values = column.keys[at], column.items[at]
+    names = column.keys[at]
     encoded = names if pa.types.is_dictionary(names.type) else names.dictionary_encode()
-    words = encoded.dictionary.to_pylist()
-    code, row = encoded.indices.to_numpy().astype(np.int64), rows_in(column)
+    code = encoded.indices.to_numpy().astype(np.int64)
+    return _Entries(encoded.dictionary.to_pylist(), code, rows_in(column), column.items[at])
+
+
+def _asked(entries: _Entries, asked: dict[bytes, list[int]]) -> _Said:
+    """The entries that some place asks for."""
+    words, code, row, values = entries.words, entries.code, entries.row, entries.values
     found: list[tuple[Ints, Ints]] = []
     for layer in range(max((len(each) for each in asked.values()), default=0)):
         of = [each[layer] if len(each := asked.get(word, [])) > layer else -1 for word in words]
         place = np.array(of or [-1], np.int64)[code] if len(code) else code
-        entries = np.flatnonzero(place >= 0)
-        if not len(entries):
+        here = np.flatnonzero(place >= 0)
+        if not len(here):
             break
-        found.append((entries, place[entries]))
-    entries = np.concatenate([np.zeros(0, np.int64), *(each for each, _ in found)])
+        found.append((here, place[here]))
+    at = np.concatenate([np.zeros(0, np.int64), *(each for each, _ in found)])
     place = np.concatenate([np.zeros(0, np.int64), *(each for _, each in found)])
-    return _Said(row[entries], place, _plain(values.take(pa.array(entries))))
+    return _Said(row[at], place, _plain(values.take(pa.array(at))))
+
+
+def _inside(entries: _Entries, asked: dict[bytes, list[tuple[tuple[str, ...], int]]]) -> Iterable[_Said]:
+    """What some place asks for inside of texts; few senders have such."""
+    for number, word in enumerate(entries.words):
+        if word not in asked:
+            continue
+        at = np.flatnonzero(entries.code == number)
+        texts = _plain(entries.values.take(pa.array(at))).to_pylist()
+        found = [
+            (row, place, said.encode("utf-8", "surrogatepass"))
+            for row, text in zip(entries.row[at].tolist(), texts, strict=True)
+            for place, said in said_inside(text, asked[word])
+        ]
+        rows, places, values = ([each[n] for each in found] for n in range(3))
+        yield _Said(np.array(rows, np.int64), np.array(places, np.int64), pa.array(values, pa.binary()))
 
 
 def _plain(values: Any) -> Any:
