@@ -9,6 +9,9 @@ incidents are made over the same store, one every `--every` hours of those days,
 out is counted by a real receiver on loopback. An incident is found where a message names its feature between its
 beginning and a day after its end; its cause is right where the message's first sentence has the words of the driver
 that was injected. The twin is the same traffic without incidents: whatever is told of it is false.
+
+Three receivers hear all of it: a webhook, which holds a state and is what the figures are read from, PagerDuty, and
+Slack for what people hear. A budget for all spend, a quarter above what a month usually costs, is watched too.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import tempfile
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,12 +39,14 @@ from replay_world import HOUR, KINDS, LEARN_DAYS, WATCH_DAYS, Injected, injected
 from trickle import serving  # noqa: E402
 
 from outlay_analytics.alerting import evaluate  # noqa: E402
+from outlay_analytics.alerting.budgets import Budget  # noqa: E402
 from outlay_analytics.alerting.settings import parse_alerts  # noqa: E402
 from outlay_analytics.anomalies.incidents import find  # noqa: E402
 from outlay_analytics.explain.drivers import RISES  # noqa: E402
 from outlay_collector.store import migrate, open_store  # noqa: E402
 
 FLOOR_USD = "0.05"
+BUDGET_USD = "48"
 PATIENCE_S = 1800.0
 
 
@@ -78,13 +84,18 @@ def send(port: int, first: datetime, incidents: list[Injected], seed: int) -> in
 
 def replay(
     folder: Path, first: datetime, days: list[int], every_h: int, show: bool
-) -> list[tuple[datetime, dict[str, Any]]]:
-    """Every message with the simulated instant at which it went out."""
+) -> tuple[list[tuple[datetime, dict[str, Any]]], dict[str, int]]:
+    """Every message to the webhook with the simulated instant at which it went out; how many people got by channel."""
     inbox: list[dict[str, Any]] = []
+    heard: dict[str, list[datetime]] = {"slack": [], "pagerduty": []}
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            inbox.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if (kind := self.path.strip("/")) in heard:
+                heard[kind] += [now] * (said.get("event_action") != "resolve")
+            else:
+                inbox.append(said)
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -94,8 +105,17 @@ def replay(
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    hook = f"http://127.0.0.1:{server.server_port}/hook"
-    settings = parse_alerts({"allow": ["127.0.0.1"], "notify": [hook], "anomaly_floor_usd": FLOOR_USD})
+    at = f"http://127.0.0.1:{server.server_port}"
+    channels = [
+        {"name": "webhook", "kind": "webhook", "url": f"{at}/hook"},
+        {"name": "pagerduty", "kind": "pagerduty", "routing_key": "k" * 32, "url": f"{at}/pagerduty"},
+        {"name": "slack", "kind": "slack", "url": f"{at}/slack"},
+    ]
+    names = tuple(channel["name"] for channel in channels)
+    settings = parse_alerts(
+        {"allow": ["127.0.0.1"], "notify": names, "channels": channels, "anomaly_floor_usd": FLOOR_USD}
+    )
+    budget = Budget("all", Decimal(BUDGET_USD), notify=names)
     told = []
     store = open_store(f"chdb://{folder}/data/db")
     migrate(store)  # a kept world may be older than the code
@@ -112,20 +132,24 @@ def replay(
     for hour in range(days[0] * 24, days[1] * 24, every_h):
         now = first + timedelta(days=LEARN_DAYS) + hour * HOUR + timedelta(minutes=5)
         evaluate.evaluate_anomalies(store, writer, now, settings, finder=looks)
+        evaluate.evaluate(store, writer, now, settings, [budget])
         if failed:
             raise SystemExit(f"the round of {now} failed: {failed[0]}")
         told += [(now, message) for message in inbox]
         for message in inbox if show else ():
             said = message["alerts"][0]
             words, where = said["annotations"]["description"], said["labels"].get("feature", "")
-            print(f"{now:%a %d %b %H:%M} {message['status']} {where}: {words}", flush=True)
+            rule = said["labels"]["alertname"]
+            print(f"{now:%a %d %b %H:%M} {message['status']} {rule} {where}: {words}", flush=True)
         inbox.clear()
     store.close()
     server.shutdown()
-    return told
+    return told, {kind: len(times) for kind, times in heard.items()}
 
 
-def judge(incidents: list[Injected], told: list[tuple[datetime, dict[str, Any]]]) -> dict[str, Any]:
+def judge(
+    incidents: list[Injected], told: list[tuple[datetime, dict[str, Any]]], heard: dict[str, int]
+) -> dict[str, Any]:
     """Delay, messages and causes per incident; what belongs to none is false."""
     beginnings, repeats, known = [], 0, set()
     for at, message in told:
@@ -134,7 +158,7 @@ def judge(incidents: list[Injected], told: list[tuple[datetime, dict[str, Any]]]
                 (alert["fingerprint"], alert["startsAt"]) for alert in message["alerts"] if alert["status"] == "firing"
             }
             if said <= known:
-                repeats += 1  # a day later, since nobody acknowledges here
+                repeats += 1  # it became worse
             else:
                 beginnings.append((at, message))
             known |= said
@@ -164,6 +188,8 @@ def judge(incidents: list[Injected], told: list[tuple[datetime, dict[str, Any]]]
         "delay_h_median": round(statistics.median(delays), 1) if delays else None,
         "delay_h_worst": round(max(delays), 1) if delays else None,
         "beginnings_per_found": round(sum(len(owner[n]) for n in found) / len(found), 2) if found else None,
+        "messages": heard,
+        "messages_per_incident": round(max(heard.values()) / len(incidents), 2) if incidents else None,
         "beginnings": len(beginnings),
         "repeats": repeats,
         "ends": sum(message["status"] == "resolved" for _, message in told),
@@ -198,12 +224,12 @@ def main() -> None:
                     send(server.port, first, incidents, options.seed)
             shutil.copytree(kept, Path(folder) / "seen", symlinks=True)
             began = time.process_time()
-            told = replay(Path(folder) / "seen", first, options.days, options.every, options.show)
+            told, heard = replay(Path(folder) / "seen", first, options.days, options.every, options.show)
         watched = [
             one for one in incidents if options.days[0] <= (one.begin - first).days - LEARN_DAYS < options.days[1]
         ]
         print(
-            json.dumps({"world": name, "cpu_s": round(time.process_time() - began), **judge(watched, told)}),
+            json.dumps({"world": name, "cpu_s": round(time.process_time() - began), **judge(watched, told, heard)}),
             flush=True,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +14,8 @@ from tests.alerting_world import MINUTE, NOW, SETTINGS, message, put_small, spen
 from tests.receiver import Received
 
 from outlay.errors import ConfigError
-from outlay_analytics.alerting import evaluate, outbox
-from outlay_analytics.alerting.budgets import parse_budgets
+from outlay_analytics.alerting import evaluate, notices, outbox
+from outlay_analytics.alerting.budgets import delete_budget, parse_budgets
 from outlay_analytics.alerting.settings import AlertSettings, parse_alerts
 from outlay_analytics.alerting.trial import try_channels
 from outlay_analytics.notify.channels import Channel, parse_channel
@@ -63,7 +64,7 @@ def test_a_crash_after_the_intent_writes_it_only_once(
     def killed(*args: Any, **kwargs: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluate, "write_alerts", killed)
+    monkeypatch.setattr(notices, "write_alerts", killed)
     with pytest.raises(KeyboardInterrupt):
         evaluate.evaluate(store, writer, NOW, SETTINGS)
     monkeypatch.undo()
@@ -82,6 +83,34 @@ def test_a_receiver_that_is_down_gets_its_message_later(store: Store, writer: Wr
     assert evaluate.evaluate(store, writer, NOW + MINUTE, SETTINGS) == 1
     ids = {headers["Outlay-Notification-Id"] for headers in hook.headers}
     assert len(ids) == 1
+
+
+def test_an_end_never_overtakes_its_beginning(store: Store, writer: Writer, hook: Received) -> None:
+    hook.status = 503
+    outbox.intend(writer, "default", message(), [hook.url], NOW)
+    outbox.deliver(store, writer, NOW, {}, SETTINGS.outbound)
+    hook.status, later = 200, NOW + timedelta(seconds=5)
+    outbox.intend(writer, "default", replace(message(), message_id="m2", status="resolved"), [hook.url], later)
+    assert outbox.deliver(store, writer, later, {}, SETTINGS.outbound) == 0  # it waits behind its beginning
+    assert outbox.deliver(store, writer, NOW + MINUTE, {}, SETTINGS.outbound) == 2
+    assert [body["status"] for body in hook.json] == ["firing", "firing", "resolved"]
+
+
+def test_chat_and_letters_hear_no_all_clear_and_an_alertmanager_hears_hourly_that_it_goes_on(
+    store: Store, writer: Writer, hook: Received
+) -> None:
+    spend(store, 2, "0.5")
+    slack, router = {"kind": "slack", "url": hook.url}, {"kind": "alertmanager", "url": hook.url}
+    put_small(store, writer, hook, notify=[slack, router, {**slack, "url": f"{hook.url}/all", "ends": True}])
+    assert evaluate.evaluate(store, writer, NOW, SETTINGS) == 3
+    assert [evaluate.evaluate(store, writer, NOW + k * 20 * MINUTE, SETTINGS) for k in (1, 2, 3)] == [0, 1, 0]
+    held = [body[0]["endsAt"] for body in hook.json if isinstance(body, list)]
+    assert held == ["2026-03-21T12:30:00Z", "2026-03-21T13:10:00Z"]
+    delete_budget(store, writer, "default", "search")
+    assert evaluate.evaluate(store, writer, NOW + 99 * MINUTE, SETTINGS) == 2
+    ended = [body for body in hook.json[-2:] if "blocks" in body]
+    assert [body["text"] for body in ended] == ["Resolved: search is over budget"]
+    assert [path for path, body in zip(hook.paths, hook.json, strict=True) if body in ended] == ["/hook/all"]
 
 
 def test_a_message_is_tried_for_a_day_before_it_is_given_up(
@@ -161,7 +190,7 @@ def test_every_kind_of_channel_gets_its_own_form(store: Store, writer: Writer, h
     assert pagerduty["payload"]["severity"] == "critical"
     assert len(pagerduty["payload"]["custom_details"]["drivers"]) >= 1
     assert alertmanager[0]["labels"]["alertname"] == "over_budget"
-    assert "endsAt" not in alertmanager[0]
+    assert alertmanager[0]["endsAt"] == "2026-03-21T12:30:00Z"  # without one it would end it in five minutes
 
 
 def test_addresses_are_read_as_people_write_them() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -56,11 +57,15 @@ def test_an_alert_that_reached_nobody_says_so(store: Store, writer: Writer, hook
     assert hook.bodies == []
 
 
-def test_an_alert_repeats_resolves_and_begins_anew(store: Store, writer: Writer, hook: Received) -> None:
+def test_an_alert_repeats_where_that_is_wanted_resolves_and_begins_anew(
+    store: Store, writer: Writer, hook: Received
+) -> None:
     spend(store, 20, "0.5")
     put_small(store, writer, hook)
     evaluate.evaluate(store, writer, NOW, SETTINGS)
-    assert evaluate.evaluate(store, writer, NOW + timedelta(hours=25), SETTINGS) == 1
+    assert evaluate.evaluate(store, writer, NOW + timedelta(hours=25), SETTINGS) == 0
+    daily = replace(SETTINGS, repeat=timedelta(hours=24))
+    assert evaluate.evaluate(store, writer, NOW + timedelta(hours=25), daily) == 1
     assert hook.json[1]["status"] == "firing"
     put_small(store, writer, hook, amount_usd="100000")
     later = NOW + timedelta(hours=26)

@@ -13,7 +13,7 @@ from tests.hand_calls import call, put
 from tests.receiver import receiver
 
 from outlay.errors import StoreError
-from outlay_analytics.alerting import evaluate
+from outlay_analytics.alerting import evaluate, listing
 from outlay_analytics.alerting.repository import read_alerts
 from outlay_analytics.alerting.settings import parse_alerts
 from outlay_analytics.anomalies.detector import LEARN_H
@@ -117,6 +117,10 @@ def test_an_anomaly_is_told_once_and_resolved_when_it_is_over(store: Store) -> N
         put(store, *[r for at in later for f in ("search", "triage") for r in hour_of_calls(at, f, calm)])
         assert evaluate.evaluate_anomalies(store, writer, NOW + timedelta(hours=5), settings) == 1
         assert hook.json[1]["status"] == "resolved"
+        for minutes in (15, 30):  # it is over, and stays what it was
+            after = NOW + timedelta(hours=5, minutes=minutes)
+            assert evaluate.evaluate_anomalies(store, writer, after, settings) == 0
+        assert [one["state"] for one in listing.list_alerts(store, "default", after)] == ["resolved"]
 
 
 def found_in(project: str) -> dict[str, Any]:

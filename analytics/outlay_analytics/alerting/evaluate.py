@@ -8,30 +8,20 @@ round, and a crash between two steps repeats the later one. What people see of a
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from outlay_analytics.alerting.advice import advice
 from outlay_analytics.alerting.budget_rules import Explained, Finding, explained_less
 from outlay_analytics.alerting.budgets import Budget, all_budgets
-from outlay_analytics.alerting.explained import Explainer
-from outlay_analytics.alerting.groups import grouped, weight
 from outlay_analytics.alerting.judge import judge_budgets, judge_rules
 from outlay_analytics.alerting.kinds import FAILED, OF_BUDGETS, OF_RULES
-from outlay_analytics.alerting.messages import NO_ADVICE, compose
-from outlay_analytics.alerting.outbox import deliver, intend
-from outlay_analytics.alerting.repository import (
-    UNFINISHED,
-    read_acknowledgements,
-    read_alerts,
-    read_silences,
-    write_alerts,
-)
+from outlay_analytics.alerting.notices import notify
+from outlay_analytics.alerting.outbox import deliver
+from outlay_analytics.alerting.repository import UNFINISHED, read_alerts
 from outlay_analytics.alerting.rules import AlertRule, all_rules
 from outlay_analytics.alerting.settings import AlertSettings
-from outlay_analytics.alerting.states import Alert, advance, begin, explained, fingerprint, inhibited, why_notify
+from outlay_analytics.alerting.states import Alert, advance, begin, explained, fingerprint
 from outlay_analytics.anomalies.incidents import FLOOR_USD, SIGHT, Finder, find
 from outlay_analytics.incidents.incident import Incident
 from outlay_analytics.incidents.record import over, record
@@ -74,15 +64,15 @@ def evaluate(
             if rule not in one.findings:  # not evaluated: what is known stays as it is
                 others += [mine] if mine is not None else []
                 continue
-            finding, notify = one.findings[rule], one.failures_to if rule in FAILED else one.notify
+            finding, channels = one.findings[rule], one.failures_to if rule in FAILED else one.notify
             if mine is not None:
-                round_.append(advance(replace(mine, notify=notify), finding, now))
+                round_.append(advance(replace(mine, notify=channels), finding, now))
             elif finding is not None:
-                round_.append(begin(one.project, one.name, one.scope, notify, finding, now))
+                round_.append(begin(one.project, one.name, one.scope, channels, finding, now))
     for alert in known.values():
         what = "rule" if alert.rule in OF_RULES else "budget"
         round_.append(advance(alert, None, now, gone=f"its {what} was deleted or changed"))
-    _notify(store, writer, round_, others, settings, now)
+    notify(store, writer, round_, others, settings, now)
     return deliver(store, writer, now, settings.channels, settings.outbound)
 
 
@@ -126,7 +116,7 @@ def evaluate_anomalies(
             continue
         round_ += [*judged, *(advance(alert, None, now) for alert in mine.values())]
     round_ += [advance(alert, None, now) for alert in known.values()]
-    _notify(store, writer, round_, others, settings, now)
+    notify(store, writer, round_, others, settings, now)
     return deliver(store, writer, now, settings.channels, settings.outbound)
 
 
@@ -153,7 +143,7 @@ def evaluate_bills(
         elif finding is not None:
             round_.append(begin(project, "", {}, settings.notify, finding, now))
     round_ += [advance(alert, None, now, gone="its bills are no longer pulled") for alert in known.values()]
-    _notify(store, writer, round_, others, settings, now)
+    notify(store, writer, round_, others, settings, now)
     return deliver(store, writer, now, settings.channels, settings.outbound)
 
 
@@ -182,8 +172,8 @@ def _anomaly_alert(one: Incident, known: dict[str, Alert], settings: AlertSettin
     # An incident that was over before it was seen is recorded, not told; neither is one that somebody resolved.
     gone = "it is over" if over(one, now) else "somebody resolved it" if one.state == "resolved" else ""
     if mine is None:
-        if gone == "somebody resolved it":
-            return []
+        if gone and one.seen_at != now:
+            return []  # it was told before it was over, or somebody resolved it
         fresh = begin(one.project, "", scope, settings.notify, finding, now)
         key = one.fingerprint
         fresh = replace(fresh, fingerprint=key, alert_id=f"{key}-{int(now.timestamp()):x}", started_at=one.started_at)
@@ -194,75 +184,3 @@ def _anomaly_alert(one: Incident, known: dict[str, Alert], settings: AlertSettin
         return [advance(mine, None, now, gone=gone)]
     held = advance(replace(mine, scope=scope), finding, now)
     return [explained(held, one.window, None, one.drivers, one.sentences)]
-
-
-def _notify(
-    store: Store,
-    writer: Writer,
-    round_: Sequence[Alert],
-    others: Sequence[Alert],
-    settings: AlertSettings,
-    now: datetime,
-) -> None:
-    """Write down what must be said, one message per group and channels, then the alerts as they are now.
-
-    Args:
-        round_: What was evaluated in this round.
-        others: What was not, but is open or ended without a word: it may be told with the round's.
-    """
-    explainer = Explainer(store)
-    fresh = [explainer.explain(alert) if alert.fired_at == now else alert for alert in round_]
-    alerts = grouped([*fresh, *others], now)
-    before = {alert.alert_id: alert for alert in others}
-    silences, on_it = read_silences(store, now), read_acknowledgements(store, alerts)
-    groups: dict[tuple[str, str], list[Alert]] = defaultdict(list)
-    for alert in alerts:
-        groups[alert.project, alert.group_key].append(alert)
-    for (project, key), group in groups.items():
-        speaking = [
-            alert
-            for alert in group
-            if (alert.project, alert.fingerprint) not in silences
-            and not (alert.state == "firing" and inhibited(alert, group))
-        ]
-        reasons = {
-            alert.alert_id: why_notify(alert, speaking, now, settings.repeat, None, alert.alert_id in on_it)
-            for alert in speaking
-        }
-        told: dict[str, Alert] = {}
-        if any(reasons.values()):
-            said = [explainer.explain(alert) if alert.state == "firing" else alert for alert in speaking]
-            for channels, parts in _audiences(said, reasons):
-                if channels:
-                    lead = min(parts, key=weight)
-                    more = advice(store, lead, now) if lead.state == "firing" else NO_ADVICE
-                    intend(writer, project, compose(key, parts, reasons, settings, more), channels, now)
-                told |= {alert.alert_id: _told(alert, now) for alert in parts}
-        after = [told.get(alert.alert_id, alert) for alert in group]
-        write_alerts(writer, [alert for alert in after if before.get(alert.alert_id) != alert])
-
-
-def _audiences(alerts: Sequence[Alert], reasons: Mapping[str, str]) -> list[tuple[list[str], list[Alert]]]:
-    """Who must hear what: channels, and all that is to be said to them about a group, wherever there is news for them.
-
-    What fires is said again beside the news, and what has ended since the last message is said once. Alerts with news
-    for nobody come last, without a channel.
-    """
-    firing = {alert.fingerprint for alert in alerts if alert.state == "firing"}
-    said = [
-        alert
-        for alert in alerts
-        if alert.state == "firing"
-        or (alert.state == "resolved" and alert.told_firing and alert.fingerprint not in firing)
-    ]
-    audiences: dict[tuple[str, ...], tuple[list[str], list[Alert]]] = {}
-    for channel in dict.fromkeys(channel for alert in said for channel in alert.notify):
-        parts = [alert for alert in said if channel in alert.notify]
-        if any(reasons[alert.alert_id] for alert in parts):
-            audiences.setdefault(tuple(alert.alert_id for alert in parts), ([], parts))[0].append(channel)
-    nobody = [alert for alert in alerts if reasons[alert.alert_id] and not alert.notify]
-    return [*audiences.values(), ([], nobody)]
-
-
-def _told(alert: Alert, now: datetime) -> Alert:
-    return replace(alert, notified_at=now, notified_state=f"{alert.state}:{alert.severity}")

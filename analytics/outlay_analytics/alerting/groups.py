@@ -1,9 +1,10 @@
 """Which alerts are told in one message: those that began to fire together for one cause, and parts of one another.
 
-As in Alertmanager a group is told at once when it begins, and what joins it later is gathered (`alert_states.heard`).
+As in Alertmanager a group is told at once when it begins, and what joins it later is gathered (`reasons.heard`).
 The cause is the driver that raised the spend most, so that ten features with ten times the requests are one message
 with ten parts, and a feature whose prompts grew on the same day is another. A budget holds its features, and a feature
-its models: parts of what fires are told with it, whatever their cause.
+its models: parts of what fires are told with it, whatever their cause. What an incident does to a budget joins the
+incident, however long that has gone on.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from outlay_analytics.alerting.kinds import FAILED
-from outlay_analytics.alerting.states import ABOUT, PRECEDENCE, Alert, within
+from outlay_analytics.alerting.reasons import PRECEDENCE, consequence, within
+from outlay_analytics.alerting.states import ABOUT, Alert
 
 TOGETHER = timedelta(hours=3)
 
@@ -48,7 +50,8 @@ def _group(alert: Alert, placed: Sequence[Alert], now: datetime) -> str:
             return key
     for key, members in groups.items():
         began = min(other.fired_at or other.started_at for other in members)
-        if now - began <= TOGETHER and any(_related(alert, other) for other in members):
+        fresh = now - began <= TOGETHER
+        if any((fresh and _related(alert, other)) or consequence(alert, other) for other in members):
             return key
     return alert.own_key
 

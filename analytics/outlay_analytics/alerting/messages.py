@@ -13,6 +13,7 @@ from outlay_analytics.alerting.settings import AlertSettings
 from outlay_analytics.alerting.states import ABOUT, Alert
 from outlay_analytics.explain import drivers
 from outlay_analytics.notify.messages import Entry, Message, instant
+from outlay_analytics.query.text import usd
 
 NO_ADVICE = Advice()
 TITLES = {
@@ -42,24 +43,32 @@ def compose(
         advice: About the alert that it leads with.
     """
     status = "firing" if any(alert.state == "firing" for alert in alerts) else "resolved"
-    ordered = sorted(alerts, key=weight)
+    ordered = in_order(alerts, reasons)
     states = sorted(
         f"{alert.alert_id}:{alert.state}:{alert.severity}:{reasons.get(alert.alert_id)}:{instant(alert.notified_at)}"
         for alert in alerts
     )
-    mark = "Resolved" if status == "resolved" else ordered[0].severity.capitalize()
+    why = {reasons.get(alert.alert_id) for alert in alerts} - {"", None}
+    mark = ordered[0].severity.capitalize()
+    if status == "resolved" or why == {"worse"}:
+        mark = "Resolved" if status == "resolved" else "Worse"
     return Message(
         message_id=hashlib.sha256("|".join(states).encode()).hexdigest()[:32],
         group_key=key,
         status=status,
         title=f"{mark}: {headline(ordered)}",
-        entries=tuple(entry(alert, settings) for alert in ordered),
+        entries=tuple(entry(alert, settings, reasons.get(alert.alert_id, "")) for alert in ordered),
         link=link(ordered[0], settings),
         sent_by=settings.public_url,
         lever=advice.lever,
         month_end=advice.month_end,
         chart=advice.chart,
     )
+
+
+def in_order(alerts: Sequence[Alert], reasons: Mapping[str, str]) -> list[Alert]:
+    """The parts of a message: what fires first, of it what is news, of that the weightiest."""
+    return sorted(alerts, key=lambda one: (one.state != "firing", not reasons.get(one.alert_id), weight(one)))
 
 
 def headline(alerts: Sequence[Alert]) -> str:
@@ -85,13 +94,14 @@ def title(alert: Alert) -> str:
     return f"{alert.budget} {TITLES[alert.rule]}" if alert.rule in TITLES else alert.budget
 
 
-def entry(alert: Alert, settings: AlertSettings) -> Entry:
-    """One alert of a message."""
+def entry(alert: Alert, settings: AlertSettings, why: str = "") -> Entry:
+    """One alert of a message; `why` it is told now."""
     labels = {"project": alert.project}
     if alert.budget:
         labels["rule" if alert.rule in OF_RULES else "budget"] = alert.budget
     labels |= {dim: ",".join(values) for dim, values in alert.scope.items()}
-    description = alert.reason + (f". {' '.join(alert.sentences)}" if alert.sentences else "")
+    said = [*([_told_before(alert)] if why == "worse" else []), *alert.sentences]
+    description = alert.reason + (f". {' '.join(said)}" if said else "")
     url = f"{settings.public_url}/api/v1/alerts/{quote(alert.alert_id)}/silence"
     return Entry(
         fingerprint=alert.fingerprint,
@@ -110,6 +120,14 @@ def entry(alert: Alert, settings: AlertSettings) -> Entry:
         link=link(alert, settings),
         silence=f'{settings.public_url}/alerts, or POST {url} (for a day unless it says "until")',
     )
+
+
+def _told_before(alert: Alert) -> str:
+    """What had been told of an alert that became worse, in a sentence."""
+    told, expected = alert.notified_actual_usd, alert.notified_expected_usd
+    if alert.rule == "anomaly" and told is not None and expected is not None:
+        return f"It was {usd(told - expected)} more than expected when it was told last."
+    return f"It was {usd(told)} when it was told last."
 
 
 def link(alert: Alert, settings: AlertSettings) -> str:

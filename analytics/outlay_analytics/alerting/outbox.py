@@ -80,13 +80,17 @@ def deliver(
     started = time.monotonic()
     sent = 0
     sql = load_sql("outlay_analytics.alerting.sql", "notifications_due")
-    for row in store.query(sql, {"at": sql_instant(now), "max_rows": BATCH}):
-        if time.monotonic() - started > time_budget_s:
-            break
-        writer.check()
-        delivery = _try(row, now, channels, outbound)
-        writer.insert("notifications", [_after(row, delivery, now)])
-        sent += delivery.sent
+    while due := store.query(sql, {"at": sql_instant(now), "max_rows": BATCH}):
+        before = sent
+        for row in due:
+            if time.monotonic() - started > time_budget_s:
+                return sent
+            writer.check()
+            delivery = _try(row, now, channels, outbound)
+            writer.insert("notifications", [_after(row, delivery, now)])
+            sent += delivery.sent
+        if sent == before:
+            break  # what waited behind these still does
     return sent
 
 

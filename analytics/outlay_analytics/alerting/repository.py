@@ -31,6 +31,20 @@ def read_alerts(
     ]
 
 
+def read_told_before(store: Store, alerts: Sequence[Alert], since: datetime) -> list[Alert]:
+    """Earlier occurrences of what these alerts are about, and incidents, that ended after `since` and were told."""
+    if not alerts:
+        return []
+    params = {
+        "projects": sorted({alert.project for alert in alerts}),
+        "fingerprints": sorted({alert.fingerprint for alert in alerts}),
+        "budgets": sorted({alert.budget for alert in alerts if alert.budget}),
+        "since": sql_instant(since),
+        "max_rows": MOST,
+    }
+    return [_alert(row) for row in store.query(load_sql("outlay_analytics.alerting.sql", "alerts_told"), params)]
+
+
 def write_alerts(writer: Writer, alerts: Sequence[Alert]) -> None:
     """Write the newest version of each alert."""
     writer.insert("alerts", [_row(alert) for alert in alerts])

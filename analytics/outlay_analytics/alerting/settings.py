@@ -6,7 +6,7 @@ notify = ["oncall"]            # for anomalies and for evaluations that fail
 anomalies = true
 anomaly_floor_usd = "5"        # smaller anomalies raise no alert
 floor_usd = "1"                # least excess of the burn-rate and above-projection rules
-repeat_hours = 24
+repeat_hours = 24              # told again so often while nobody acknowledges; never unless given
 daily = ["oncall"]             # who gets yesterday's report each day
 weekly = ["oncall"]            # who gets last week's on Mondays
 digest_hour = 8                # from which hour on
@@ -95,7 +95,7 @@ class AlertsTable:
     anomalies: StrictBool = True
     anomaly_floor_usd: Usd = Decimal(5)
     floor_usd: Usd = Decimal(1)
-    repeat_hours: Annotated[timedelta, BeforeValidator(_hours)] = timedelta(hours=24)
+    repeat_hours: Annotated[timedelta | None, BeforeValidator(_hours)] = None
     daily: tuple[StrictStr, ...] = ()
     weekly: tuple[StrictStr, ...] = ()
     digest_hour: Annotated[int, BeforeValidator(_hour)] = 8
@@ -124,7 +124,7 @@ class AlertSettings:
         floor_usd: Least excess of the burn-rate and above-projection rules.
         daily, weekly: Who gets the report of yesterday each day, and of last week on Mondays.
         digest_hour, digest_timezone: From which hour on, and of which zone it and the days are.
-        repeat: How often a firing alert is told again.
+        repeat: How often a firing alert that nobody acknowledged is told again though nothing changed; None for never.
         public_url: Where people reach the pages, for links; set by start-up.
     """
 
@@ -134,7 +134,7 @@ class AlertSettings:
     anomalies: bool = True
     anomaly_floor_usd: Decimal = Decimal(5)
     floor_usd: Decimal = Decimal(1)
-    repeat: timedelta = timedelta(hours=24)
+    repeat: timedelta | None = None
     daily: tuple[str, ...] = ()
     weekly: tuple[str, ...] = ()
     digest_hour: int = 8

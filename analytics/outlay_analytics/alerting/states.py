@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,16 +20,6 @@ from outlay_analytics.query.window import Window
 
 ABOUT = ("channel", "incident")  # in the scope of an anomaly's alert: what moved and which incident, no filters
 EVALUATIONS = 2
-GATHER = timedelta(minutes=15)
-# What speaks for the whole group; those after it stay quiet while it fires.
-PRECEDENCE = (
-    ("over_budget", "critical"),
-    ("projected_over_budget", "critical"),
-    ("burn_rate", "critical"),
-    ("above_projection", "warning"),
-    ("projected_over_budget", "warning"),
-    ("burn_rate", "warning"),
-)
 
 
 @dataclass(frozen=True)
@@ -39,6 +29,9 @@ class Alert:
     Attributes:
         budget: The name of the budget, or of the rule, that it is about; empty for the others.
         group_key: The alert that opened the group in which it is told; at first its own.
+        notified_at, notified_state: When it was told last, and the state and severity that were, `firing:warning`;
+            of an earlier occurrence where this one is the same incident; `known:…` where something else told it.
+        notified_actual_usd, notified_expected_usd: The amounts that were told last.
         explained_start, explained_end: The time that `drivers` and `sentences` speak of, None before they were made.
         base_start, base_end: What they compare it with, None where nothing comparable was recorded.
     """
@@ -63,6 +56,8 @@ class Alert:
     resolved_at: datetime | None = None
     notified_at: datetime | None = None
     notified_state: str = ""
+    notified_actual_usd: Decimal | None = None
+    notified_expected_usd: Decimal | None = None
     notify: tuple[str, ...] = ()
     drivers: tuple[Mapping[str, Any], ...] = ()
     sentences: tuple[str, ...] = field(default=())
@@ -199,80 +194,3 @@ def _still_found(alert: Alert, finding: Finding, now: datetime) -> Alert:
     if alert.state == "pending" and (finding.at_once or alert.streak >= EVALUATIONS):
         return replace(alert, state="firing", fired_at=now)
     return alert
-
-
-def inhibited(alert: Alert, group: Sequence[Alert]) -> bool:
-    """Whether a weightier alert of the same budget already speaks."""
-
-    def rank(other: Alert) -> int:
-        key = (other.rule, other.severity)
-        return PRECEDENCE.index(key) if key in PRECEDENCE else len(PRECEDENCE)
-
-    same = [other for other in group if other.own_key == alert.own_key and other.alert_id != alert.alert_id]
-    if rank(alert) == len(PRECEDENCE):
-        return False
-    return any(rank(other) < rank(alert) for other in same if other.state == "firing")
-
-
-def why_notify(
-    alert: Alert,
-    group: Sequence[Alert],
-    now: datetime,
-    repeat: timedelta,
-    silenced_until: datetime | None = None,
-    acknowledged: bool = False,
-) -> str:
-    """Why a message must go out about this alert now; empty when none must.
-
-    `first`, `more_severe`, `repeat` or `resolved`. Nothing is said while silenced, inhibited or (for repeats)
-    acknowledged; the end is only told to those who were told the beginning. In a group the beginning of another one
-    waits while the group's own news is fresh, and an end until nothing else fires: see `groups.py`.
-    """
-    if silenced_until is not None and now < silenced_until:
-        return ""
-    if alert.state == "resolved":
-        return "resolved" if alert.told_firing and not goes_on(alert, group) else ""
-    if alert.state != "firing" or inhibited(alert, group):
-        return ""
-    if not alert.notified_state:
-        return "" if covered(alert, group) or heard(alert, group, now) else "first"
-    if alert.notified_state == "firing:warning" and alert.severity == "critical":
-        return "" if heard(alert, group, now) else "more_severe"
-    told = alert.notified_at
-    if told is not None and now - told >= repeat and not acknowledged:
-        return "repeat"
-    return ""
-
-
-def within(inner: Mapping[str, Sequence[str]], outer: Mapping[str, Sequence[str]]) -> bool:
-    """Whether the spend of one scope is part of another's."""
-    dimensions = [dim for dim in outer if dim not in ABOUT]
-    return all(dim in inner and set(inner[dim]) <= set(outer[dim]) for dim in dimensions)
-
-
-def covered(alert: Alert, group: Sequence[Alert]) -> bool:
-    """Whether what is unusual is what a message of the group already told the same people: a part of it, or its sum."""
-    return alert.rule == "anomaly" and any(
-        within(alert.scope, other.scope) or (within(other.scope, alert.scope) and alert.cause == other.cause)
-        for other in group
-        if other.state == "firing" and other.told_firing and set(alert.notify) <= set(other.notify)
-    )
-
-
-def heard(alert: Alert, group: Sequence[Alert], now: datetime) -> bool:
-    """Whether the same people just heard of the group, in words as grave: what joins it waits to be told in one go."""
-    grave = ("firing:critical",) if alert.severity == "critical" else ("firing:critical", "firing:warning")
-    return any(
-        other.notified_at is not None
-        and now - other.notified_at < GATHER
-        and other.notified_state in grave
-        and other.own_key != alert.own_key
-        and set(alert.notify) <= set(other.notify)
-        for other in group
-    )
-
-
-def goes_on(alert: Alert, group: Sequence[Alert]) -> bool:
-    """Whether everybody who heard of the alert still has another one of its group that fires."""
-    firing = [other for other in group if other.state == "firing" and other.alert_id != alert.alert_id]
-    return bool(alert.notify) and set(alert.notify) <= {channel for other in firing for channel in other.notify}

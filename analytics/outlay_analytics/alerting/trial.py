@@ -15,12 +15,11 @@ from outlay.errors import ConfigError
 from outlay_analytics.alerting.messages import compose
 from outlay_analytics.alerting.settings import AlertSettings
 from outlay_analytics.alerting.states import Alert
-from outlay_analytics.notify.channels import Channel, parse_channel
+from outlay_analytics.notify.channels import HOLD_STATE, Channel, parse_channel
 from outlay_analytics.notify.messages import Message, instant
 from outlay_analytics.notify.send import Delivery, send
 
 TITLE = "Test message from Outlay: nothing happened"
-WITH_STATE = ("pagerduty", "alertmanager", "webhook")
 LASTS = timedelta(minutes=1)  # for a receiver that hears only the beginning
 
 
@@ -38,7 +37,7 @@ def try_channels(project: str, now: datetime, settings: AlertSettings, notify: S
 
 def _send(channel: Channel, project: str, now: datetime, settings: AlertSettings) -> Delivery:
     begun = send(channel, trial_message(project, now, settings), now=now, outbound=settings.outbound)
-    if not begun.sent or channel.kind not in WITH_STATE:
+    if not begun.sent or channel.kind not in HOLD_STATE:
         return begun
     end = trial_message(project, now, settings, over=True)
     for _ in range(2):

@@ -20,13 +20,14 @@ from outlay_analytics.notify.guarded_http import RefusedAddress, check_form
 KINDS = ("webhook", "slack", "pagerduty", "alertmanager", "email", "apprise")
 PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
 _KEYS = {
-    "webhook": {"url", "secret"},
-    "slack": {"url"},
+    "webhook": {"url", "secret", "ends"},
+    "slack": {"url", "ends"},
     "pagerduty": {"routing_key", "url"},
     "alertmanager": {"url"},
-    "email": {"to"},
-    "apprise": {"url"},
+    "email": {"to", "ends"},
+    "apprise": {"url", "ends"},
 }
+HOLD_STATE = ("pagerduty", "alertmanager", "webhook")  # what they are told of stays open until they hear of its end
 _ADDRESS = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
 
 
@@ -41,6 +42,7 @@ class Channel:
         secret: Key of the webhook's HMAC signature, empty for none.
         routing_key: PagerDuty's integration key.
         to: E-mail addresses.
+        ends: Whether it hears that something is over: who holds a state does, people only where they want to.
     """
 
     name: str
@@ -49,6 +51,12 @@ class Channel:
     secret: str = ""
     routing_key: str = ""
     to: tuple[str, ...] = ()
+    ends: bool = False
+
+    @property
+    def holds_state(self) -> bool:
+        """Whether a program takes the messages, for which the next one about the same thing is an update of it."""
+        return self.kind in HOLD_STATE and self.ends
 
 
 def parse_channel(entry: object, named: Mapping[str, Channel] | None = None, *, operator: bool = False) -> Channel:
@@ -101,7 +109,12 @@ def _build(name: str, kind: str, table: Mapping[str, Any]) -> Channel:
     unknown = sorted(set(table) - _KEYS[kind])
     if unknown:
         raise ConfigError(f"notify: {kind} has no {unknown[0]!r}; it knows {', '.join(sorted(_KEYS[kind]))}")
+    ends = table.get("ends", kind in HOLD_STATE)
+    if not isinstance(ends, bool):
+        raise ConfigError(f"notify: ends of {kind} is {ends!r}; it must be true or false")
     for key, value in table.items():
+        if key == "ends":
+            continue
         good = isinstance(value, str) or (key == "to" and isinstance(value, list | tuple))
         if not good or not value:
             raise ConfigError(f"notify: {key} of {kind} is {value!r}, not a text")
@@ -122,7 +135,7 @@ def _build(name: str, kind: str, table: Mapping[str, Any]) -> Channel:
             check_form(url)
         except RefusedAddress as exc:
             raise ConfigError(f"notify: {url!r} cannot be used: {exc}") from exc
-    return Channel(name, kind, url, str(table.get("secret", "")), str(table.get("routing_key", "")), to)
+    return Channel(name, kind, url, str(table.get("secret", "")), str(table.get("routing_key", "")), to, ends)
 
 
 def refuse_address(url: str, guard: Callable[[str], None]) -> None:

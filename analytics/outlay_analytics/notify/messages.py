@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ MOST = 20  # entries in full, where a receiver limits what it takes (Slack: 50 b
 GROUP_LABELS = ("budget", "rule", "project")
 ADVICE_WORDS = {"lever": "cheapest lever", "month_end": "this month"}
 OPEN_END = "0001-01-01T00:00:00Z"
+HELD = timedelta(days=1)  # so long an Alertmanager holds what it is told
 _PAGERDUTY_SEVERITY = {"critical": "critical", "warning": "warning"}
 
 
@@ -119,12 +120,16 @@ def alertmanager_v4(message: Message, receiver: str) -> dict[str, Any]:
     }
 
 
-def alertmanager_api(message: Message) -> list[dict[str, Any]]:
-    """The body of `POST /api/v2/alerts` of an Alertmanager."""
+def alertmanager_api(message: Message, now: datetime) -> list[dict[str, Any]]:
+    """The body of `POST /api/v2/alerts` of an Alertmanager, as sent at `now`.
+
+    Without an end an Alertmanager takes an alert for over five minutes after it heard of it (its `resolve_timeout`).
+    """
     out = []
     for alert in (_alertmanager_alert(entry, message) for entry in message.entries):
         kept = {key: alert[key] for key in ("labels", "annotations", "startsAt", "generatorURL")}
-        out.append(kept if alert["endsAt"] == OPEN_END else {**kept, "endsAt": alert["endsAt"]})
+        goes_on = alert["endsAt"] == OPEN_END
+        out.append({**kept, "endsAt": instant(now + HELD) if goes_on else alert["endsAt"]})
     return out
 
 

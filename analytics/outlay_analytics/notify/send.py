@@ -82,7 +82,7 @@ def send(channel: Channel, message: Message, *, now: datetime, outbound: Outboun
         if channel.kind == "apprise":
             taken = send_by(channel.url, message)
             return Delivery(taken, not taken, "" if taken else "Apprise could not send it; the server's log says why")
-        bodies = _bodies(channel, message)
+        bodies = _bodies(channel, message, now)
         target = check_url(_address(channel, message), outbound.allowed)
         for body in bodies:
             status = post(target, body, _headers(channel, message, body, now))
@@ -103,14 +103,14 @@ def _address(channel: Channel, message: Message) -> str:
     return channel.url.replace("/v2/enqueue", "/v2/change/enqueue") if is_change else channel.url
 
 
-def _bodies(channel: Channel, message: Message) -> list[bytes]:
+def _bodies(channel: Channel, message: Message, now: datetime) -> list[bytes]:
     bodies: list[Any]
     if channel.kind == "slack":
         bodies = [slack_blocks(message)]
     elif channel.kind == "pagerduty":
         bodies = [pagerduty_event(message, channel.routing_key)]
     elif channel.kind == "alertmanager":
-        bodies = [alertmanager_api(message)]
+        bodies = [alertmanager_api(message, now)]
     else:
         bodies = [alertmanager_v4(message, channel.name)]
     return [json.dumps(body, ensure_ascii=False).encode() for body in bodies]

@@ -10,7 +10,8 @@ from typing import Any
 from outlay_analytics.alerting.budget_rules import Finding
 from outlay_analytics.alerting.groups import grouped
 from outlay_analytics.alerting.messages import headline
-from outlay_analytics.alerting.states import Alert, begin, why_notify
+from outlay_analytics.alerting.reasons import why_notify
+from outlay_analytics.alerting.states import Alert, begin
 from outlay_analytics.query.window import Window
 
 NOW = datetime(2026, 3, 20, 12, 30, tzinfo=UTC)

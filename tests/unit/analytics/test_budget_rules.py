@@ -19,7 +19,8 @@ from outlay_analytics.alerting.budget_rules import (
     projected_over_budget,
     week_profile,
 )
-from outlay_analytics.alerting.states import advance, begin, inhibited, why_notify
+from outlay_analytics.alerting.reasons import inhibited, why_notify
+from outlay_analytics.alerting.states import advance, begin
 from outlay_analytics.forecast.projection import Projection, probability_above
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.window import Window
@@ -206,7 +207,7 @@ def test_the_weightier_alert_speaks_for_the_others() -> None:
 def test_what_is_told_and_when() -> None:
     from dataclasses import replace
 
-    alert = begin("default", "b", {}, (), finding(at_once=True), NOW)
+    alert = begin("default", "b", {}, (), finding("burn_rate", at_once=True), NOW)
     assert why_notify(alert, [alert], NOW, HOUR) == "first"
     assert why_notify(alert, [alert], NOW, HOUR, silenced_until=NOW + HOUR) == ""
     told = replace(alert, notified_at=NOW, notified_state="firing:warning")
@@ -215,4 +216,7 @@ def test_what_is_told_and_when() -> None:
     assert why_notify(told, [told], NOW + HOUR, HOUR, acknowledged=True) == ""
     worse = replace(told, severity="critical")
     assert why_notify(worse, [worse], NOW, HOUR) == "more_severe"
+    assert why_notify(worse, [worse], NOW, HOUR, acknowledged=True) == ""
+    likelier = replace(worse, rule="projected_over_budget")
+    assert why_notify(likelier, [likelier], NOW) == ""  # heading over is heading over, however likely
     assert why_notify(replace(told, state="resolved"), [told], NOW, HOUR) == "resolved"

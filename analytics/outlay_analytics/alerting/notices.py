@@ -1,0 +1,149 @@
+"""What must be said after a round, and to whom: one message per group of alerts and channels, written down first."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from outlay.errors import ConfigError
+from outlay_analytics.alerting.advice import advice
+from outlay_analytics.alerting.explained import Explainer
+from outlay_analytics.alerting.groups import grouped
+from outlay_analytics.alerting.lasting import Lasting
+from outlay_analytics.alerting.messages import NO_ADVICE, compose, in_order
+from outlay_analytics.alerting.outbox import intend
+from outlay_analytics.alerting.reasons import NEWS, inhibited, spoken_for, why_notify
+from outlay_analytics.alerting.repository import (
+    read_acknowledgements,
+    read_silences,
+    read_told_before,
+    write_alerts,
+)
+from outlay_analytics.alerting.settings import AlertSettings
+from outlay_analytics.alerting.states import Alert
+from outlay_analytics.notify.channels import parse_channel
+from outlay_collector.store import Store
+from outlay_collector.store.client import Writer
+
+REMEMBERED = timedelta(days=35)  # longer than a budget's period: what was told in it is not told again
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Channels that hear the same.
+
+    Attributes:
+        parts: All that is to be said to them about a group.
+        news: Whether it is news, or only keeps those right who hold a state.
+    """
+
+    channels: list[str]
+    parts: list[Alert]
+    news: bool
+
+
+def notify(
+    store: Store,
+    writer: Writer,
+    round_: Sequence[Alert],
+    others: Sequence[Alert],
+    settings: AlertSettings,
+    now: datetime,
+) -> None:
+    """Write down what must be said, one message per group and channels, then the alerts as they are now.
+
+    Args:
+        round_: What was evaluated in this round.
+        others: What was not, but is open or ended without a word: it may be told with the round's.
+    """
+    explainer = Explainer(store)
+    began = [alert for alert in round_ if alert.fired_at == now and alert.state == "firing"]
+    earlier = read_told_before(store, began, now - REMEMBERED)
+    fresh = [spoken_for(explainer.explain(alert), earlier) if alert.fired_at == now else alert for alert in round_]
+    alerts = grouped([*fresh, *others], now)
+    before = {alert.alert_id: alert for alert in others}
+    silences, on_it = read_silences(store, now), read_acknowledgements(store, alerts)
+    groups: dict[tuple[str, str], list[Alert]] = defaultdict(list)
+    for alert in alerts:
+        groups[alert.project, alert.group_key].append(alert)
+    lasting = Lasting(settings, now)
+    for (project, key), members in groups.items():
+        group = [spoken_for(alert, members) for alert in members]
+        speaking = [
+            alert
+            for alert in group
+            if (alert.project, alert.fingerprint) not in silences
+            and not (alert.state == "firing" and inhibited(alert, group))
+        ]
+        reasons = {
+            alert.alert_id: why_notify(
+                alert, speaking, now, settings.repeat, None, alert.alert_id in on_it, _floor(alert, settings)
+            )
+            for alert in speaking
+        }
+        lasting.hear(project, key, speaking)
+        told: dict[str, Alert] = {}
+        if any(reasons.values()):
+            said = [explainer.explain(alert) if alert.state == "firing" else alert for alert in speaking]
+            for one in _audiences(said, reasons, settings):
+                if one.channels:
+                    lead = in_order(one.parts, reasons)[0]
+                    more = advice(store, lead, now) if lead.state == "firing" else NO_ADVICE
+                    intend(writer, project, compose(key, one.parts, reasons, settings, more), one.channels, now)
+                told |= {alert.alert_id: _told(told.get(alert.alert_id, alert), now, one.news) for alert in one.parts}
+        after = [told.get(alert.alert_id, alert) for alert in group]
+        write_alerts(writer, [alert for alert in after if before.get(alert.alert_id) != alert])
+    lasting.tell(store, writer)
+
+
+def _floor(alert: Alert, settings: AlertSettings) -> Decimal:
+    return settings.anomaly_floor_usd if alert.rule == "anomaly" else settings.floor_usd
+
+
+def _audiences(alerts: Sequence[Alert], reasons: Mapping[str, str], settings: AlertSettings) -> list[Audience]:
+    """Who must hear what: channels, and all that is to be said to them about a group, where there is anything for them.
+
+    What fires is said again beside the news, and what has ended since the last message is said once. Alerts with a
+    reason that concerns none of their channels come last, without a channel.
+    """
+    firing = {alert.fingerprint for alert in alerts if alert.state == "firing"}
+    said = [
+        alert
+        for alert in alerts
+        if alert.state == "firing"
+        or (alert.state == "resolved" and alert.told_firing and alert.fingerprint not in firing)
+    ]
+    audiences: dict[tuple[str, ...], Audience] = {}
+    heard: set[str] = set()
+    for channel in dict.fromkeys(channel for alert in said for channel in alert.notify):
+        parts = [alert for alert in said if channel in alert.notify]
+        mine = {reasons[alert.alert_id] for alert in parts} - {""}
+        if not any(_concerns(channel, reason, settings) for reason in mine):
+            continue
+        news = not mine.isdisjoint(NEWS)
+        fresh = Audience([], parts, news)
+        audiences.setdefault(tuple(alert.alert_id for alert in parts), fresh).channels.append(channel)
+        heard |= {alert.alert_id for alert in parts}
+    nobody = [alert for alert in alerts if reasons[alert.alert_id] and alert.alert_id not in heard]
+    return [*audiences.values(), Audience([], nobody, news=True)]
+
+
+def _concerns(channel: str, reason: str, settings: AlertSettings) -> bool:
+    """Whether a channel takes a message for a reason; what is no news is for those who hold a state, or want ends."""
+    if reason in NEWS:
+        return True
+    try:
+        known = parse_channel(channel, settings.channels)
+    except ConfigError:
+        return True  # the outbox says what is wrong with it
+    return known.holds_state or (reason == "resolved" and known.ends)
+
+
+def _told(alert: Alert, now: datetime, news: bool) -> Alert:
+    told = replace(alert, notified_at=now, notified_state=f"{alert.state}:{alert.severity}")
+    if not news:
+        return told
+    return replace(told, notified_actual_usd=alert.actual_usd, notified_expected_usd=alert.expected_usd)
