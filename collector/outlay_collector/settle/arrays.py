@@ -85,9 +85,9 @@ def rows_of(ids: Ids, wanted: Ids) -> Ints:
 
     Ids are unsigned and row numbers are not: in one expression numpy would make floats of both, so here they part.
     """
-    if not len(ids):
+    if not len(ids) or not len(wanted):
         return np.full(len(wanted), NO, np.int64)
-    order = np.argsort(ids, kind="stable")
-    at = np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)
-    rows = order[at]
-    return np.where((wanted != 0) & (ids[rows] == wanted), rows, NO)
+    order = np.argsort(ids)
+    ordered = ids[order]
+    at = np.minimum(np.searchsorted(ordered, wanted), len(ids) - 1)
+    return np.where((wanted != 0) & (ordered[at] == wanted), order[at], NO)

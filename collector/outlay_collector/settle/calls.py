@@ -185,7 +185,8 @@ def _many(writer: Writer, prices: PriceBook, requests: pa.Table) -> pa.Table:
     found = writer.arrow(f"SELECT id, {', '.join(PRICES)} FROM ({prices.price_select(SOURCE)})")
     writer.run(f"TRUNCATE TABLE {REQUESTS}")
     at = rows_of(found["id"].to_numpy(), requests["id"].to_numpy())
-    return found.drop_columns("id").take(pa.array(at))
+    priced = found.drop_columns("id")
+    return priced if np.array_equal(at, np.arange(len(at))) else priced.take(pa.array(at))
 
 
 def _rows(requests: pa.Table, priced: pa.Table, version: int, mapping: AttributeMapping) -> pa.Table:

@@ -191,8 +191,10 @@ def bare_model(name: bytes) -> bytes:
 
 
 def flat(column: Any) -> Any:
-    """A column as one array."""
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    """A column as one array; one that is in one chunk is not copied."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def counts_of(column: Any) -> Ints:

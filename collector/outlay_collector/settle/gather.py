@@ -73,7 +73,8 @@ class _State:
 
     oversized_spans: int
     oversized_hours: int
-    traces: set[Trace] = field(default_factory=set)
+    traces: Ids = field(default_factory=lambda: np.zeros(0, np.uint64))
+    """Those that were looked for."""
     written: list[Ids] = field(default_factory=list)
     skeleton: Skeleton = field(default_factory=Skeleton.empty)
     parts: list[_Part] = field(default_factory=list)
@@ -138,8 +139,8 @@ def _hours(source: Source, traces: pa.Table) -> pa.Table:
 
 def _read_traces(source: Source, state: _State, changed: pa.Table) -> pa.Table:
     """Read the spans of these traces; of oversized ones their skeleton. Returns where they lie."""
-    state.traces |= set(zip(changed["project"].to_pylist(), changed["trace_id"].to_pylist(), strict=True))
     lie = _hours(source, changed)
+    state.traces = np.append(state.traces, lie["trace"].to_numpy())
     oversized = lie["stored_spans"].to_numpy() > state.oversized_spans
     oversized |= lie["hours"].to_numpy() > state.oversized_hours + 1
     seen = _seen(lie, changed)
@@ -256,9 +257,9 @@ def _partners(writer: Writer, state: _State, read: _Part) -> pa.Table:
 
 def _new_traces(state: _State, found: pa.Table) -> pa.Table:
     """The traces of these spans that were not read before. They changed in nothing themselves."""
-    pairs = dict.fromkeys(zip(found["project"].to_pylist(), found["trace_id"].to_pylist(), strict=True))
-    new = [pair for pair in pairs if pair not in state.traces]
-    return traces(new, NEVER)
+    new = found.filter(pa.array(~is_among(found["trace"].to_numpy(), state.traces)))
+    pairs = dict.fromkeys(zip(new["project"].to_pylist(), new["trace_id"].to_pylist(), strict=True))
+    return traces(list(pairs), NEVER)
 
 
 def traces(pairs: list[Trace], since: datetime) -> pa.Table:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from outlay_collector.settle.arrays import each_once, first_of_run, latest_in_run
 from outlay_collector.settle.facts import Bools, Facts, Ids, Ints, Role
-from outlay_collector.settle.hashes import sip_hash
+from outlay_collector.settle.hashes import sip_hash, sip_hash_on
 from outlay_collector.settle.joins import BY_ID_APART_NS
 
 SECOND_NS = 1_000_000_000
@@ -65,12 +65,15 @@ def of(facts: Facts, minutes: tuple[int, ...] = (-1, 0, 1)) -> Keys:
     minute = facts.began_ns[live] // MINUTE_NS
     rows, found = [live, live], [facts.response_key[live], facts.request_key[live]]
     # Streams of roots may meet across traces, others only in their own, of which not all may be read (`giants`).
-    stream = np.where(facts.rooted | (facts.stream == 0), facts.stream, sip_hash(facts.stream, facts.trace))
+    stream, inside = facts.stream.copy(), np.flatnonzero((facts.stream != 0) & ~facts.rooted)
+    stream[inside] = sip_hash(facts.stream[inside], facts.trace[inside])
     for stand_in in (facts.fingerprint, stream):
         has = np.flatnonzero(stand_in[live])
+        each_minute, place = np.unique(minute[has], return_inverse=True)
+        own = sip_hash(stand_in[live[has]])
         for step in minutes:
             rows.append(live[has])
-            found.append(sip_hash(stand_in[live[has]], (minute[has] + step).view(np.uint64)))
+            found.append(sip_hash_on(own, sip_hash((each_minute + step).view(np.uint64))[place]))
     row, key = np.concatenate(rows), np.concatenate(found)
     row, key = row[key != 0], key[key != 0]
     return Keys(row, key, facts.began_ns[row], facts.ended_ns[row])

@@ -112,7 +112,7 @@ def judge(spans: pa.Table, contents: Callable[[pa.Table, Ints], Texts], places: 
         contents: Gives the contents that dialects read as JSON of some of these spans, by their rows.
         places: Where spans say what calls inherit.
     """
-    attributes = attributes_of(flat(spans["attributes"]))
+    attributes = attributes_of(flat(spans["attributes"]), places.keys_of_spans)
     dialect, unknown_library = dialects_of(spans, attributes)
     said = Said(attributes, dialect)
     has_content = spans["has_document"].to_numpy() > 0

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from outlay_collector.dialects.common import OWN
-from outlay_collector.dialects.model import COUNT_FIELDS, OTHER_FIELDS
+from outlay_collector.dialects.model import OTHER_FIELDS
 from outlay_collector.dialects.names import FREE, TAGS, free
 from outlay_collector.settle.columns import maps_of
 from outlay_collector.settle.reading.attributes import Attributes, Entries
@@ -18,7 +18,6 @@ from outlay_collector.settle.reading.texts import binary, distinct, floats_of
 PARTS, UNITS = TAGS + 1, TAGS + 2
 TOKENS = b".tokens"
 _NO_UNIT = OWN["estimated"].encode()
-_OTHER = slice(COUNT_FIELDS.index(OTHER_FIELDS[0]), COUNT_FIELDS.index(OTHER_FIELDS[-1]) + 1)
 
 
 def tags_of(attributes: Attributes) -> tuple[Entries, list[bytes]]:
@@ -48,20 +47,26 @@ def other_usage_of(attributes: Attributes, said: Said) -> Any:
     )
     numbers = np.rint(floats_of(attributes.values.take(pa.array(found.at))))
     billed = np.where((numbers >= 0) & (numbers < MOST_COUNTED), numbers, 0).astype(np.int64)
-    field, row = np.nonzero(said.counts[_OTHER] > 0)
+    rows, names_said, counts = [], [], []
+    for place, field in enumerate(OTHER_FIELDS):
+        if field in said.counts:
+            says = np.flatnonzero(said.count(field) > 0)
+            rows.append(says)
+            names_said.append(np.full(len(says), place))
+            counts.append(said.count(field)[says])
     words = [*(name.encode() for name in OTHER_FIELDS), *names]
     number = {word: n for n, word in enumerate(dict.fromkeys(words))}
     own = np.array([number[word] for word in words], np.int64)
-    rows = np.append(row, found.row)
-    name = own[np.append(field, found.name + len(OTHER_FIELDS))]
-    count = np.append(said.counts[_OTHER][field, row], billed)
+    row = np.concatenate([*rows, found.row])
+    name = own[np.concatenate([*names_said, found.name + len(OTHER_FIELDS)])]
+    count = np.concatenate([*counts, billed])
     # What the application says stands last, and holds.
-    _, last = np.unique((rows * len(number) + name)[::-1], return_index=True)
-    kept = len(rows) - 1 - last
+    _, last = np.unique((row * len(number) + name)[::-1], return_index=True)
+    kept = len(row) - 1 - last
     kept = kept[count[kept] > 0]
     return maps_of(
         attributes.spans,
-        rows[kept],
+        row[kept],
         binary(number).take(pa.array(name[kept])),
         pa.array(count[kept].astype(np.uint64)),
     )

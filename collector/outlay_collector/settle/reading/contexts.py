@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from outlay_collector.dialects.inherited import Inherited, Place
 from outlay_collector.dialects.inside import said_inside
 from outlay_collector.dialects.names import NUMBER
-from outlay_collector.settle.columns import entries_of, maps_of, rows_in
+from outlay_collector.settle.columns import maps_of
 from outlay_collector.settle.facts import Bools, Ints, Role, flat
-from outlay_collector.settle.reading.attributes import Attributes
+from outlay_collector.settle.reading.attributes import Asked, Attributes, asked_of
 from outlay_collector.settle.reading.chosen import tags_of
 from outlay_collector.settle.reading.texts import binary
 
@@ -59,6 +59,11 @@ class Places:
         return found
 
     @cached_property
+    def keys_of_spans(self) -> frozenset[bytes]:
+        """Every attribute of a span that some place asks for."""
+        return frozenset((*self.of_spans, *self.inside))
+
+    @cached_property
     def of_resources(self) -> dict[bytes, list[int]]:
         """By attribute of a resource, the places that ask for it."""
         return self._by_key(True)
@@ -87,10 +92,11 @@ class _Said:
 
 def contexts_of(spans: pa.Table, attributes: Attributes, dialect: Ints, role: Ints, places: Places) -> Any:
     """What calls below inherit, a map per span: of several spellings of a name the first that says something."""
-    own = _entries(flat(spans["attributes"]))
+    own = attributes.asked
     said = [_asked(own, places.of_spans), *_inside(own, places.inside), *_span_names(spans, dialect, role, places)]
     if places.of_resources:
-        said.append(_asked(_entries(flat(spans["resource"])), places.of_resources))
+        of_resources = asked_of(flat(spans["resource"]), lambda name: name in places.of_resources)
+        said.append(_asked(of_resources, places.of_resources))
     tags, tag_names = tags_of(attributes)
     row = np.concatenate([*(each.row for each in said), tags.row])
     # By the order of preference, then tags as they were sent: those have no preference.
@@ -108,56 +114,36 @@ def contexts_of(spans: pa.Table, attributes: Attributes, dialect: Ints, role: In
     return maps_of(len(spans), row[kept], binary(words).take(pa.array(name[kept])), value.take(pa.array(kept)))
 
 
-@dataclass(frozen=True, eq=False)
-class _Entries:
-    """The entries of a column of maps."""
-
-    words: list[bytes]
-    """Their names."""
-    code: Ints
-    """By entry, its name among `words`."""
-    row: Ints
-    values: Any
-
-
-def _entries(column: Any) -> _Entries:
-    at = entries_of(column)
-    names = column.keys[at]
-    encoded = names if pa.types.is_dictionary(names.type) else names.dictionary_encode()
-    code = encoded.indices.to_numpy().astype(np.int64)
-    return _Entries(encoded.dictionary.to_pylist(), code, rows_in(column), column.items[at])
-
-
-def _asked(entries: _Entries, asked: dict[bytes, list[int]]) -> _Said:
-    """The entries that some place asks for."""
-    words, code, row, values = entries.words, entries.code, entries.row, entries.values
+def _asked(asked: Asked, places: dict[bytes, list[int]]) -> _Said:
+    """The attributes that some place asks for."""
+    code, row = asked.entries.name, asked.entries.row
     found: list[tuple[Ints, Ints]] = []
-    for layer in range(max((len(each) for each in asked.values()), default=0)):
-        of = [each[layer] if len(each := asked.get(word, [])) > layer else -1 for word in words]
-        place = np.array(of or [-1], np.int64)[code] if len(code) else code
+    for layer in range(max((len(each) for each in places.values()), default=0)):
+        of = [each[layer] if len(each := places.get(word, [])) > layer else -1 for word in asked.names]
+        place = np.array([*of, -1], np.int64)[code]
         here = np.flatnonzero(place >= 0)
         if not len(here):
             break
         found.append((here, place[here]))
     at = np.concatenate([np.zeros(0, np.int64), *(each for each, _ in found)])
     place = np.concatenate([np.zeros(0, np.int64), *(each for _, each in found)])
-    return _Said(row[at], place, _plain(values.take(pa.array(at))))
+    return _Said(row[at], place, _plain(asked.values.take(pa.array(asked.entries.at[at]))))
 
 
-def _inside(entries: _Entries, asked: dict[bytes, list[tuple[tuple[str, ...], int]]]) -> Iterable[_Said]:
+def _inside(asked: Asked, places: dict[bytes, list[tuple[tuple[str, ...], int]]]) -> Iterable[_Said]:
     """What some place asks for inside of texts; few senders have such."""
-    for number, word in enumerate(entries.words):
-        if word not in asked:
+    for number, word in enumerate(asked.names):
+        if word not in places:
             continue
-        at = np.flatnonzero(entries.code == number)
-        texts = _plain(entries.values.take(pa.array(at))).to_pylist()
+        at = np.flatnonzero(asked.entries.name == number)
+        texts = _plain(asked.values.take(pa.array(asked.entries.at[at]))).to_pylist()
         found = [
             (row, place, said.encode("utf-8", "surrogatepass"))
-            for row, text in zip(entries.row[at].tolist(), texts, strict=True)
-            for place, said in said_inside(text, asked[word])
+            for row, text in zip(asked.entries.row[at].tolist(), texts, strict=True)
+            for place, said in said_inside(text, places[word])
         ]
-        rows, places, values = ([each[n] for each in found] for n in range(3))
-        yield _Said(np.array(rows, np.int64), np.array(places, np.int64), pa.array(values, pa.binary()))
+        rows, numbers, values = ([each[n] for each in found] for n in range(3))
+        yield _Said(np.array(rows, np.int64), np.array(numbers, np.int64), pa.array(values, pa.binary()))
 
 
 def _plain(values: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from outlay.parsing.searches import in_answer
 from outlay_collector.dialects import DIALECTS
-from outlay_collector.dialects.model import COUNT_FIELDS, Dialect
+from outlay_collector.dialects.model import Dialect
 from outlay_collector.dialects.names import KEYS
 from outlay_collector.dialects.opened import (
     UsageObject,
@@ -136,13 +136,12 @@ def _texts(attributes: Attributes, dialect: Ints, contents: Texts) -> dict[int, 
 
 def _take_searches(table: Dialect, document: Callable[[str], Any], said: Said, row: int, at_model: int) -> None:
     """Count the searches that the provider's answer shows, where nothing tells their number."""
-    place = COUNT_FIELDS.index("web_searches")
-    if said.counts[place, row] != UNKNOWN:
+    if said.count("web_searches")[row] != UNKNOWN:
         return
     model = decoded(said.pool.texts[int(at_model)].as_py()).rpartition("/")[2]
     made = max((in_answer(answer, model) for answer in answers_of(table, document)), default=0)
     if made:
-        said.counts[place, row] = made
+        said.counts.put("web_searches", row, made)
 
 
 def _take_usage(found: Objects, said: Said, row: int, usage: UsageObject) -> None:
@@ -158,6 +157,6 @@ def _take_usage(found: Objects, said: Said, row: int, usage: UsageObject) -> Non
         elif name == "output_tokens":
             found.output[row] = count
         else:
-            place = COUNT_FIELDS.index(name)
-            if said.counts[place, row] <= 0 < count or said.counts[place, row] == UNKNOWN:
-                said.counts[place, row] = count
+            known = said.count(name)[row]
+            if known <= 0 < count or known == UNKNOWN:
+                said.counts.put(name, row, count)

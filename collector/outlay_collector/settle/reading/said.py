@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,12 +13,15 @@ from outlay_collector.dialects.model import COUNT_FIELDS, NUMBER_FIELDS
 from outlay_collector.dialects.names import AFTER, ASKED, OWN, RANKS, VALUES
 from outlay_collector.settle.facts import UNKNOWN, Bools, Ints
 from outlay_collector.settle.reading.attributes import Attributes
-from outlay_collector.settle.reading.texts import Floats, Pool, binary, encoded, floats_of
+from outlay_collector.settle.reading.lines import Lines
+from outlay_collector.settle.reading.texts import EMPTY, Floats, Pool, binary, encoded, floats_of
 
 MOST_COUNTED = 2.0**32
 """Below it lies what one request can count."""
 _FIRST_COUNT = min(VALUES[field] for field in COUNT_FIELDS)
 _COUNTS = len(COUNT_FIELDS)
+_NAMES = ("", *VALUES)
+"""By number, the name of a value."""
 _KINDS = ("audio", "image", "video")
 _LENGTHS = ("audio_seconds", "input_audio_seconds")
 _NUMERIC = np.zeros(len(VALUES) + 1, bool)
@@ -35,7 +37,7 @@ class Said:
     Attributes:
         pool: The texts.
         key: By value (`names.VALUES`) and span: the attribute that says it, a number of `names.KEYS`.
-        counts: By count field, in the order of COUNT_FIELDS, and span; UNKNOWN where no attribute says it.
+        counts: By count field and span; UNKNOWN where no attribute says it.
         implausible: Which spans name a count that no request can hold.
     """
 
@@ -57,8 +59,8 @@ class Said:
         # From the least preferred to the most, so that the most preferred stays; of one name the first.
         order = np.argsort((RANKS - 1 - rank[::-1]).astype(np.uint8), kind="stable")
         row, value, at = row[::-1][order], value[::-1][order], at[::-1][order]
-        self._at = np.zeros((len(VALUES) + 1, self.spans), np.int32)
-        self._at[value, row] = at
+        self._at = Lines(self.spans, EMPTY)
+        self._at.put_all(_NAMES, value, row, at)
         self._key = np.append(UNKNOWN, known.name[used])
         self._numbers = self._parsed(at[_NUMERIC[value]])
         self.counts = self._counted(row, value, at)
@@ -66,8 +68,7 @@ class Said:
 
     def at(self, name: str) -> Ints:
         """Where the text of a value stands, by span; EMPTY where nothing says it."""
-        found: Ints = self._at[VALUES[name]]
-        return found
+        return self._at.of(name)
 
     def field(self, name: str) -> Ints:
         """The same of a field: from an attribute or a document, else from the attributes asked after the document."""
@@ -88,15 +89,14 @@ class Said:
 
     def count(self, field: str) -> Ints:
         """A count by span, UNKNOWN where nothing says it."""
-        found: Ints = self.counts[COUNT_FIELDS.index(field)]
-        return found
+        return self.counts.of(field)
 
     def put(self, fields: Sequence[tuple[str, int, str]]) -> None:
         """Take what documents say: fields, spans and texts. Only such as no attribute says."""
         first = self.pool.add(binary(encoded(text) for _, _, text in fields))
         self._numbers = np.append(self._numbers, floats_of(self.pool.texts.slice(first)))
         for n, (name, row, _) in enumerate(fields):
-            self._at[VALUES[name], row] = first + n
+            self._at.put(name, row, first + n)
 
     def put_whole(self, operations: Sequence[bytes], operation: Ints, totals: Mapping[str, Ints]) -> None:
         """Take the tokens of operations that answer in one kind (images, speech) for that kind, where no part is told.
@@ -115,6 +115,8 @@ class Said:
 
     def put_cached(self, cache_read: Ints) -> None:
         """Of cached tokens those that are not text are of the one kind that the input has beside it."""
+        if "cache_read_text_tokens" not in self.counts:
+            return
         told = np.stack([self._of("input", kind) > 0 for kind in _KINDS])
         for n, kind in enumerate(_KINDS):
             only = told[n] & (told.sum(axis=0) == 1) & (self._of("cache_read", "text") != UNKNOWN)
@@ -125,11 +127,11 @@ class Said:
         untold = np.logical_and.reduce([self._of(side, part) == UNKNOWN for part in _KINDS])
         rest = total - np.maximum(self._of(side, "text"), 0)
         rows = np.flatnonzero(where & untold & (rest > 0))
-        self._of(side, kind)[rows] = rest[rows]
+        if len(rows):
+            self.counts.put(f"{side}_{kind}_tokens", rows, rest[rows])
 
     def _of(self, side: str, kind: str) -> Ints:
-        found: Ints = self.counts[COUNT_FIELDS.index(f"{side}_{kind}_tokens")]
-        return found
+        return self.count(f"{side}_{kind}_tokens")
 
     def _parsed(self, at: Ints) -> Floats:
         """Each text of the pool as a number, where it is looked up for one."""
@@ -140,17 +142,20 @@ class Said:
         found[numeric] = floats_of(self.pool.column(numeric))
         return found
 
-    def _counted(self, row: Ints, value: Ints, at: Ints) -> npt.NDArray[np.int64]:
+    def _counted(self, row: Ints, value: Ints, at: Ints) -> Lines:
         """Of several names for a count the first attribute that holds one."""
-        counts = np.full((_COUNTS, self.spans), UNKNOWN)
-        numbers = np.rint(self._numbers[at])
-        holds = (value >= _FIRST_COUNT) & (value < _FIRST_COUNT + _COUNTS) & (numbers >= 0) & (numbers < MOST_COUNTED)
-        counts[value[holds] - _FIRST_COUNT, row[holds]] = numbers[holds]
+        counting = np.flatnonzero((value >= _FIRST_COUNT) & (value < _FIRST_COUNT + _COUNTS))
+        numbers = np.rint(self._numbers[at[counting]])
+        holds = (numbers >= 0) & (numbers < MOST_COUNTED)
+        held = counting[holds]
+        counts = Lines(self.spans, UNKNOWN)
+        counts.put_all(COUNT_FIELDS, value[held] - _FIRST_COUNT, row[held], numbers[holds].astype(np.int64))
         return counts
 
     def _implausible(self) -> Bools:
-        if not (self._numbers >= MOST_COUNTED).any():
-            return np.zeros(self.spans, bool)
-        named = self._numbers[self._at[_FIRST_COUNT : _FIRST_COUNT + _COUNTS]]
-        found: Bools = np.logical_or.reduce(named >= MOST_COUNTED, axis=0)
+        """Which spans name a count that no request can hold."""
+        found = np.zeros(self.spans, bool)
+        if (self._numbers >= MOST_COUNTED).any():
+            for field in COUNT_FIELDS:
+                found |= self._numbers[self.at(field)] >= MOST_COUNTED
         return found
