@@ -12,7 +12,7 @@ from tests.settle_world import NOON, World, usage
 
 from outlay_collector.prices.reprice import reprice
 from outlay_collector.prices.witness import POLICIES, REASONS, differing, disagreements
-from outlay_collector.settle import calls
+from outlay_collector.settle import pricing
 
 WINDOW = (NOON - timedelta(days=1), NOON + timedelta(days=1))
 GPT = usage(1000, 100) | {"gen_ai.request.model": "gpt-4o"}  # 0.0035 USD
@@ -63,7 +63,7 @@ def test_calls_that_report_another_cost_are_flagged_and_listed_with_the_reason(w
 def test_what_a_router_charges_beyond_the_tokens_is_a_line_of_its_own(
     world: World, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calls, "FEW_CALLS", few)
+    monkeypatch.setattr(pricing, "FEW_CALLS", few)
     spans = {
         "plain": ROUTED | {"outlay.cost.usd": "0.0035"},
         "with a plugin": ROUTED | {"outlay.cost.usd": "0.0235", "outlay.usage.images": "1"},

@@ -10,12 +10,12 @@ from tests.conftest import ENGINE_PATH
 from tests.settle_world import World, usage
 
 from outlay_collector.prices.book import PriceBook
-from outlay_collector.settle import TEMPORARY, Settler, calls
+from outlay_collector.settle import TEMPORARY, Settler, pricing
 from outlay_collector.store import migrate, open_store
 
 
 def test_calls_are_settled_the_same_through_http(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "FEW_CALLS", 0)  # else a run as small as this asks for no table
+    monkeypatch.setattr(pricing, "FEW_CALLS", 0)  # else a run as small as this asks for no table
     with ClickHouseHttp(str(ENGINE_PATH)) as server:
         store = open_store(server.dsn(f"test_{uuid.uuid4().hex[:12]}"))
         migrate(store)

@@ -26,10 +26,10 @@ from outlay.errors import StoreError
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.settle.across import Across, Source
 from outlay_collector.settle.aside import Aside, Trace
-from outlay_collector.settle.calls import REQUESTS, create
 from outlay_collector.settle.facts import Role
 from outlay_collector.settle.gather import EVER, gather, traces
 from outlay_collector.settle.mapping import AttributeMapping
+from outlay_collector.settle.pricing import REQUESTS, create
 from outlay_collector.settle.reading import Reader
 from outlay_collector.settle.resolve import resolve
 from outlay_collector.settle.values import text

@@ -1,12 +1,7 @@
-"""Requests as rows of `calls`: what was decided, beside what it costs.
-
-Few calls are priced one by one in Python, many in one statement (`prices/sql/price.sql`): to plan that statement takes
-as long as to price a thousand calls one by one. Both give the same figures.
-"""
+"""Requests as rows of `calls`: what was decided, beside what it costs."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -14,39 +9,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outlay_collector.prices.book import PriceBook
-from outlay_collector.prices.reckon import COUNTING_STATES, COUNTS, Asked, Priced
+from outlay_collector.prices.reckon import COUNTING_STATES
 from outlay_collector.prices.witness import LEAST_SHARE, LEAST_USD
-from outlay_collector.settle.arrays import NO, rows_of
-from outlay_collector.settle.billable import COLUMNS, PRICED
+from outlay_collector.settle.arrays import NO
 from outlay_collector.settle.columns import entries_of, lists_of, maps_of, rows_in
 from outlay_collector.settle.dimensions import dimensions_of
 from outlay_collector.settle.facts import Bools, Ints, flat
 from outlay_collector.settle.fees import CHARGING, fees_of, is_in, is_set, with_fees
 from outlay_collector.settle.mapping import AttributeMapping
+from outlay_collector.settle.pricing import PRICES, price
 from outlay_collector.settle.reading.texts import Floats, floats_of
-from outlay_collector.settle.values import text
 from outlay_collector.store.client import Writer
 
-FEW_CALLS = 1_000
 RECKONED = b"reported_cost_by_library"
 """Flag of calls to those providers whose reported cost a library worked out: no bill, and nothing is charged for it."""
 COUNTING = [state.encode() for state in COUNTING_STATES]
-REQUESTS = "settle_requests"
-SOURCE = f"SELECT {PRICED} FROM {REQUESTS}"
-NAMES = ("project", "provider", "request_model", "response_model", "service_tier", "region")
-USD = pa.decimal128(38, 12)
-PRICES: dict[str, Any] = {
-    "cost_usd": USD,
-    "list_cost_usd": USD,
-    "uncached_cost_usd": USD,
-    "cost_lines": pa.map_(pa.binary(), USD),
-    "cost_state": pa.binary(),
-    "price_version": pa.binary(),
-    "matched_model": pa.binary(),
-    "match_kind": pa.binary(),
-    "avoided_usd": USD,
-}
-"""What pricing adds to a request."""
 AS_DECIDED = (
     "project",
     "trace_id",
@@ -101,26 +78,19 @@ YES = (b"true", b"True", b"1")
 _FLAGS = (("estimated", "estimated_usage"), ("conflict", "response_id_conflict"), ("is_filled", "usage_from_parent"))
 
 
-def create(writer: Writer) -> None:
-    """Make the temporary table of requests, where it is not there."""
-    kinds = {name.strip(): COLUMNS[name.strip()] for name in PRICED.split(",")}
-    shape = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
-    writer.run(f"CREATE TEMPORARY TABLE IF NOT EXISTS {REQUESTS} ({shape}) ENGINE = Memory")
-
-
 def calls_of(
     writer: Writer, prices: PriceBook, requests: pa.Table, version: int, mapping: AttributeMapping
 ) -> pa.Table:
     """Rows of `calls`, priced; of a request that is no more its key, marked as deleted."""
     live = np.flatnonzero(requests["is_deleted"].to_numpy() == 0)
     wanted = requests if len(live) == len(requests) else requests.take(pa.array(live))
-    priced = _priced(writer, prices, wanted)
+    priced = price(writer, prices, wanted)
     charged, nanos = fees_of(wanted, priced)
     if len(charged):
         wanted = with_fees(wanted, charged, nanos)
         order = np.arange(len(wanted))
         order[charged] = len(wanted) + np.arange(len(charged))
-        again = _priced(writer, prices, wanted.take(pa.array(charged)))
+        again = price(writer, prices, wanted.take(pa.array(charged)))
         priced = pa.concat_tables([priced, again.cast(priced.schema)]).take(pa.array(order))
         requests = wanted if len(live) == len(requests) else _put(requests, live, wanted["other_usage"])
     if len(live) < len(requests):
@@ -130,11 +100,6 @@ def calls_of(
     return _rows(requests, priced, version, mapping)
 
 
-def _priced(writer: Writer, prices: PriceBook, requests: pa.Table) -> pa.Table:
-    found = _few(writer, prices, requests) if len(requests) <= FEW_CALLS else None
-    return _many(writer, prices, requests) if found is None else found
-
-
 def _put(requests: pa.Table, live: Ints, usage: Any) -> pa.Table:
     """Requests with this usage of those that are live."""
     own = flat(requests["other_usage"])
@@ -142,51 +107,6 @@ def _put(requests: pa.Table, live: Ints, usage: Any) -> pa.Table:
     place[live] = len(own) + np.arange(len(live))
     column = pa.concat_arrays([own, flat(usage).cast(own.type)]).take(pa.array(place))
     return requests.set_column(requests.schema.get_field_index("other_usage"), "other_usage", column)
-
-
-def _few(writer: Writer, prices: PriceBook, requests: pa.Table) -> pa.Table | None:
-    """What each request costs, reckoned one by one; None where a price list is only in the store."""
-    names = {name: [text(word or b"") for word in requests[name].to_pylist()] for name in NAMES}
-    reckoner = prices.reckoner(writer, set(names["project"]))
-    started_us = requests["started_at"].cast(pa.int64()).to_numpy() // 1000
-    counts = {name: requests[name].to_pylist() for name in COUNTS}
-    other, hints = requests["other_usage"].to_pylist(), requests["state_hint"].to_pylist()
-    found = []
-    for n in range(len(requests)):
-        priced = reckoner.price(
-            Asked(
-                **{name: words[n] for name, words in names.items()},
-                started_at=datetime.fromtimestamp(int(started_us[n]) / 1e6, UTC),
-                counts={name: count[n] for name, count in counts.items()},
-                other_usage={text(name): count for name, count in other[n] or ()},
-                state_hint=hints[n] or "",
-            )
-        )
-        if priced is None:
-            return None
-        found.append(priced)
-    return pa.table({name: pa.array([_value(each, name) for each in found], kind) for name, kind in PRICES.items()})
-
-
-def _value(priced: Priced, name: str) -> Any:
-    value = getattr(priced, name)
-    if isinstance(value, str):
-        return value.encode()
-    return [(part.encode(), usd) for part, usd in value.items()] if name == "cost_lines" else value
-
-
-def _many(writer: Writer, prices: PriceBook, requests: pa.Table) -> pa.Table:
-    """What each request costs, in one statement."""
-    columns = [name.strip() for name in PRICED.split(",")]
-    writer.insert_arrow(REQUESTS, requests.select(columns))
-    plain = pa.table({name: requests[name].cast(pa.binary()) for name in NAMES})
-    names = plain.group_by(list(NAMES)).aggregate([]).to_pylist()
-    prices.prepare_names(writer, [{name: text(row[name] or b"") for name in NAMES} for row in names])
-    found = writer.arrow(f"SELECT id, {', '.join(PRICES)} FROM ({prices.price_select(SOURCE)})")
-    writer.run(f"TRUNCATE TABLE {REQUESTS}")
-    at = rows_of(found["id"].to_numpy(), requests["id"].to_numpy())
-    priced = found.drop_columns("id")
-    return priced if np.array_equal(at, np.arange(len(at))) else priced.take(pa.array(at))
 
 
 def _rows(requests: pa.Table, priced: pa.Table, version: int, mapping: AttributeMapping) -> pa.Table:

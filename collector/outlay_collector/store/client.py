@@ -17,6 +17,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from outlay.errors import StoreError
+from outlay_collector.store.arrow import as_arrow
 from outlay_collector.store.asking import LEFT, current_asker, named
 from outlay_collector.store.cells import SHARDS, Cells, cells_of
 from outlay_collector.store.connect import connect, rows_of, run
@@ -259,21 +260,6 @@ class Writer:
         assert self._within_s is not None
         self.store.heartbeat.check()
         return self.store.heartbeat.wait(self._pool.submit(call), self._within_s)
-
-
-def as_arrow(rows: pa.Table) -> memoryview:
-    """A table in Arrow's stream format, in memory that is taken once: a buffer that grows takes it several times."""
-    import pyarrow as pa
-
-    def write(sink: Any) -> None:
-        with pa.ipc.new_stream(sink, rows.schema) as stream:
-            stream.write_table(rows)
-
-    measured = pa.MockOutputStream()
-    write(measured)
-    block = pa.allocate_buffer(measured.size())
-    write(pa.FixedSizeBufferWriter(block))
-    return memoryview(block)
 
 
 def open_store(dsn: str) -> Store:

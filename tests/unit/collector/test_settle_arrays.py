@@ -10,7 +10,7 @@ from outlay_collector.settle.facts import UNKNOWN, flat
 from outlay_collector.settle.hashes import sip_hash, sip_hash_on
 from outlay_collector.settle.reading.attributes import attributes_of
 from outlay_collector.settle.reading.lines import Lines
-from outlay_collector.store.client import as_arrow
+from outlay_collector.store.arrow import as_arrow
 
 MAPS = pa.map_(pa.dictionary(pa.int32(), pa.binary()), pa.binary())
 
