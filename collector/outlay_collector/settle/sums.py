@@ -65,8 +65,9 @@ def _sums(facts: Facts, tree: Tree, aggregate: Bools, members: Members, requests
     requests_below, blanks = np.zeros(size, np.int64), np.zeros(size, np.int64)
     blank, fills, surplus = np.full(size, NO), np.full(size, NO), np.zeros(size, bool)
     on_request = np.where((request != NO) & ~aggregate & ~facts.cached, request, NO)
-    models = _Names(facts, on_request, *_models(facts, requests))
-    providers = _Names(facts, on_request, facts.provider, requests.rows["provider"])
+    by_start = np.lexsort((facts.id, facts.started_ns))
+    models = _Names(by_start, on_request, *_models(facts, requests))
+    providers = _Names(by_start, on_request, facts.provider, requests.rows["provider"])
     for depth in range(int(tree.depth[nodes].max()), -1, -1):
         at = nodes[tree.depth[nodes] == depth]
         more = own[at, decides[at]] > below[at, decides[at]]
@@ -108,21 +109,20 @@ def _counted_here(facts: Facts, tree: Tree, request: Ints, rows: Ints) -> Bools:
 class _Names:
     """What the calls below each span are named, by numbers of names: 0 is none."""
 
-    def __init__(self, facts: Facts, on_request: Ints, name: Ints, said_by: Ints) -> None:
+    def __init__(self, by_start: Ints, on_request: Ints, name: Ints, said_by: Ints) -> None:
         """Take names.
 
         Args:
-            facts: Of all spans.
+            by_start: All spans in the order of their starts.
             on_request: The request of each span that is one of its spans, NO for aggregates and others.
             name: By span what it says.
             said_by: By request the span whose word on it holds.
         """
-        size = len(facts)
+        size = len(by_start)
         self._own = name
-        order = np.lexsort((facts.id, facts.started_ns))
-        self._by_start = np.append(order, NO)  # so that no place is no row
+        self._by_start = np.append(by_start, NO)  # so that no place is no row
         self._place = np.empty(size, np.int64)
-        self._place[order] = np.arange(size)
+        self._place[by_start] = np.arange(size)
         calls = np.flatnonzero(on_request != NO)
         # Of the calls below a span, itself included if it is one: the least and largest name, the first to say it.
         self._least, self._most = np.full(size, _MOST), np.full(size, NO)

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from outlay.parsing.kinds import WHOLE
 from outlay_collector.dialects.model import COUNT_FIELDS, NUMBER_FIELDS
-from outlay_collector.dialects.names import AFTER, ASKED, OWN, RANKS, VALUES
+from outlay_collector.dialects.names import AFTER, ASKED, KEYS, OWN, RANKS, VALUES
 from outlay_collector.settle.facts import UNKNOWN, Bools, Ints
-from outlay_collector.settle.reading.attributes import Attributes
+from outlay_collector.settle.reading.attributes import Attributes, Entries
 from outlay_collector.settle.reading.lines import Lines
 from outlay_collector.settle.reading.texts import EMPTY, Floats, Pool, binary, encoded, floats_of
 
@@ -24,6 +24,8 @@ _NAMES = ("", *VALUES)
 """By number, the name of a value."""
 _KINDS = ("audio", "image", "video")
 _LENGTHS = ("audio_seconds", "input_audio_seconds")
+_NAMES_ASKED = [np.flatnonzero((layer > 0).any(axis=0)) for layer in ASKED]
+"""By layer of ASKED, the names that some dialect asks for in it: few in all but the first."""
 _NUMERIC = np.zeros(len(VALUES) + 1, bool)
 _NUMERIC[[VALUES[name] for name in (*COUNT_FIELDS, *NUMBER_FIELDS)]] = True
 _NUMERIC[[VALUES[field + AFTER] for field in NUMBER_FIELDS]] = True
@@ -43,13 +45,12 @@ class Said:
 
     def __init__(self, attributes: Attributes, dialect: Ints) -> None:
         known = attributes.known
-        packed = [layer[dialect[known.row], known.name] for layer in ASKED]
-        asked = np.concatenate([np.flatnonzero(layer) for layer in packed])
-        uses = np.concatenate([layer[layer > 0] for layer in packed]).astype(np.int64)
+        layers = [_used(known, dialect, n) for n in range(len(ASKED))]
+        asked, uses = (np.concatenate([layer[n] for layer in layers]) for n in range(2))
         value, rank = uses // RANKS, uses % RANKS
         row = known.row[asked]
         # One text each, however many values it is looked up for.
-        used = np.flatnonzero(packed[0])
+        used = layers[0][0]
         place = np.zeros(len(known), np.int64)
         place[used] = np.arange(1, len(used) + 1)
         texts = attributes.values.take(pa.array(known.at[used]))
@@ -159,3 +160,13 @@ class Said:
             for field in COUNT_FIELDS:
                 found |= self._numbers[self.at(field)] >= MOST_COUNTED
         return found
+
+
+def _used(known: Entries, dialect: Ints, layer: int) -> tuple[Ints, Ints]:
+    """Of one layer of ASKED the attributes that it has a use for, and which use."""
+    may = np.zeros(len(KEYS) + 1, bool)
+    may[_NAMES_ASKED[layer]] = True
+    entries = np.flatnonzero(may[known.name])
+    uses = ASKED[layer][dialect[known.row[entries]], known.name[entries]]
+    has = np.flatnonzero(uses)
+    return entries[has], uses[has].astype(np.int64)

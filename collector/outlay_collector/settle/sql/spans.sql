@@ -25,9 +25,11 @@ SELECT
     ) AS counting,
     $resource
     arrayFirst(x -> x != '', arrayMap(x -> x['exception.type'], events.attributes)) AS exception_type,
-    hasAny(texts.keys, $documents) AS has_document,
+    arrayExists(name -> has($documents, name), texts.keys) AS has_document,
     prompt_hash,
     prefix_hash,
     version
 FROM spans FINAL
 WHERE $which
+-- A run's spans in one piece: else each column would be put together again of many.
+SETTINGS max_block_size = 131072, preferred_block_size_bytes = 67108864
