@@ -12,10 +12,13 @@ from tests.hand_calls import DAY, call, put
 from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import EVERYTHING, Window
+from outlay_analytics.questions.call_rows import KeptRows, key_of
 from outlay_analytics.questions.calls import list_calls, read_cursor, write_cursor
-from outlay_collector.store import Store
+from outlay_collector.store import Params, Row, Store
 
 HOUR = timedelta(hours=1)
+RUN = 1_772_000_000_000_000
+"""Version of a run of settle."""
 WEEK = Scope(Window(DAY, DAY + timedelta(days=7)))
 FIELDS = set(
     "call_id trace_id span_id parent_span_id started_at duration_ms time_to_first_token_ms service environment feature "  # noqa: SIM905
@@ -212,6 +215,46 @@ def test_scores_of_the_trace_and_of_a_repeating_span_belong_to_the_call(store: S
         ("helpful", 1.0, None),
         ("polite", None, "yes"),
     }
+
+
+def test_of_a_page_that_is_asked_for_again_only_what_is_new_is_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    span: dict[str, Any] = {"trace_id": "ab" * 16, "span_id": "cd" * 8}
+    put(store, call(HOUR, "0.1", n=0, version=RUN, **span))
+    put(store, call(HOUR, "0.2", n=1, version=RUN, tags={"of": "mine"}, **span))
+    read: list[list[int]] = []
+    query = store.query
+
+    def counted(sql: str, params: Params | None = None) -> list[Row]:
+        rows = query(sql, params)
+        if "c.cost_lines" in sql:
+            read.append([row["n"] for row in rows])
+        return rows
+
+    monkeypatch.setattr(store, "query", counted)
+    first = list_calls(store, WEEK)
+    first["calls"][0]["tags"]["of"] = "somebody else"
+    again = list_calls(store, WEEK)
+    assert [one["tags"] for one in again["calls"]] == [{"of": "mine"}, {}]
+    span["version"] = RUN + 1
+    put(store, call(HOUR, "0.3", n=1, **span), call(HOUR, "0.4", n=2, **span))
+    put(store, call(HOUR, "0.1", n=0, is_deleted=1, **span))
+    last = list_calls(store, WEEK)
+    assert [str(one["cost_usd"]).rstrip("0") for one in last["calls"]] == ["0.4", "0.3"]
+    assert read == [[0, 1], [1, 2]]
+
+
+def test_rows_that_were_not_asked_for_longest_are_forgotten_first() -> None:
+    kept = KeptRows(most=2)
+    rows = [{"started_ns": n, "trace_id": "t", "span_id": "s", "n": 0, "version": RUN} for n in range(3)]
+    keys = [key_of(row) for row in rows]
+    kept.keep("default", rows[:2])
+    assert kept.find("default", {keys[0]: RUN}) == rows[:1]
+    kept.keep("default", rows[2:])
+    assert kept.find("default", dict.fromkeys(keys, RUN)) == [rows[0], rows[2]]
+    assert kept.find("default", dict.fromkeys(keys, RUN + 1)) == []
+    assert kept.find("other", dict.fromkeys(keys, RUN)) == []
 
 
 def test_a_deleted_call_is_not_listed(store: Store) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from outlay_analytics.export.rows import Export, Kind, columns
 from outlay_analytics.query.scope import Scope, filter_sql
 from outlay_analytics.query.text import sql_instant
-from outlay_analytics.questions.calls import HOUR, NS, read_calls
+from outlay_analytics.questions.call_rows import HOUR, NS, read_calls
 from outlay_collector.store import Store, load_sql
 
 AT_ONCE = 2000

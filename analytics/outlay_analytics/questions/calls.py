@@ -8,8 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,31 +17,12 @@ from outlay_analytics.query.errors import SHOWN, BadRequest
 from outlay_analytics.query.scope import ID_FILTERS, Scope, filter_sql
 from outlay_analytics.query.sorting import Sort, check_sort
 from outlay_analytics.query.window import Window
-from outlay_collector.store import Params, Row, Store, load_sql
+from outlay_analytics.questions.call_rows import HOUR, NS, Key, key_of, read_calls
+from outlay_collector.store import Store, load_sql
 
 MAX_LIMIT = 1000
-HOUR = 3600
 FIRST_STEP_H = 2
 STEP_GROWTH = 6
-NS = 1_000_000_000
-
-
-def words(text: str) -> list[str]:
-    """Names of columns, written as words."""
-    return text.split()
-
-
-NAMES = words(
-    "parent_span_id service environment feature team customer user session task prompt prompt_version provider "
-    "request_model response_model model response_id service_tier region operation price_version matched_model "
-    "match_kind error_type dialect route_tier route_reason request_id"
-)
-AS_STORED = words(
-    "call_id trace_id span_id started_at input_tokens cache_read_tokens cache_write_tokens cache_write_1h_tokens "
-    "output_tokens reasoning_tokens cost_usd list_cost_usd uncached_cost_usd cost_lines reported_cost_usd "
-    "cost_state streamed attempt status tags other_usage flags route_propensity"
-)
-Key = tuple[int, str, str, int]
 KEY_NAMES = ("started_ns", "trace_id", "span_id", "n")
 KEY_KINDS = ("Int64", "String", "String", "UInt16")
 SORT_VALUES = {
@@ -88,10 +68,11 @@ def list_calls(
     if not by.newest_first:
         return _sorted(store, scope, limit, cursor, by)
     after = read_cursor(cursor, 4) if cursor else None
-    keys = _keys(store, scope, limit + 1, after)
+    versions = _keys(store, scope, limit + 1, after)
+    keys = list(versions)
     page = keys[:limit]
     return {
-        "calls": read_calls(store, scope.project, page),
+        "calls": read_calls(store, scope.project, page, {key: versions[key] for key in page}),
         "next_cursor": write_cursor(page[-1]) if len(keys) > limit else None,
     }
 
@@ -113,64 +94,11 @@ def _sorted(store: Store, scope: Scope, limit: int, cursor: str | None, by: Sort
         direction=by.direction,
     )
     rows = store.query(sql, params)
-    keys: list[Key] = [(row["started_ns"], row["trace_id"], row["span_id"], row["n"]) for row in rows[:limit]]
+    keys = [key_of(row) for row in rows[:limit]]
     return {
         "calls": read_calls(store, scope.project, keys),
         "next_cursor": by.cursor(rows[limit - 1]["sort_value"], keys[-1]) if len(rows) > limit else None,
     }
-
-
-def read_calls(store: Store, project: str, keys: Sequence[Key]) -> list[dict[str, Any]]:
-    """The calls with these keys (started_ns, trace_id, span_id, n) as the interface shows them, in this order."""
-    if not keys:
-        return []
-    which = (
-        "toStartOfHour(c.started_at) IN {hours:Array(DateTime('UTC'))} AND c.trace_id IN {traces:Array(String)} "
-        "AND (c.trace_id, c.span_id, c.n) "
-        "IN arrayZip({traces:Array(String)}, {spans:Array(String)}, {ns:Array(UInt16)})"
-    )
-    params: dict[str, Any] = {
-        "hours": sorted({key[0] // NS // HOUR * HOUR for key in keys}),
-        "traces": [key[1] for key in keys],
-        "spans": [key[2] for key in keys],
-        "ns": [key[3] for key in keys],
-    }
-    shown = find_calls(store, project, which, params, len(keys))
-    found = {(row["trace_id"], row["span_id"], row["n"]): call for row, call in shown}
-    return [found[key[1:]] for key in keys if key[1:] in found]
-
-
-def find_calls(store: Store, project: str, which: str, params: Params, limit: int) -> list[tuple[Row, dict[str, Any]]]:
-    """The first calls that a condition on `c` is true of, earliest first: as stored, and as shown."""
-    sql = load_sql("outlay_analytics.questions.sql", "calls_rows", which=which)
-    rows = store.query(sql, {**params, "project": project, "limit": limit})
-    scores = _scores(store, project, rows) if rows else {}
-    return [(row, call_fields(row, scores)) for row in rows]
-
-
-def call_fields(row: Row, scores: Mapping[tuple[str, str], Sequence[dict[str, Any]]]) -> dict[str, Any]:
-    """One row of `calls` with the interface's names; what is unknown is None."""
-    trace_id, span_id = row["trace_id"], row["span_id"]
-    call: dict[str, Any] = {name: row[name] for name in AS_STORED}
-    call |= {name: row[name] or None for name in NAMES}
-    first = row["time_to_first_token_ms"]
-    call["duration_ms"] = row["duration_ns"] / 1e6
-    call["time_to_first_token_ms"] = None if first is None else round(first, 3)
-    call["cascade"] = _nested(
-        row, "cascade_", "name run_id tier outcome confidence threshold forced judge", row["cascade_name"]
-    )
-    call["cache"] = _nested(
-        row,
-        "cache_",
-        "kind hit similarity avoided_input_tokens avoided_output_tokens avoided_usd",
-        row["cache_kind"],
-    )
-    arm = {"arm": row["arm"] or None, "propensity": row["arm_propensity"]}
-    call["experiment"] = {"name": row["experiment"], **arm} if row["experiment"] else None
-    own = scores.get((trace_id, span_id), ())
-    named = {score["name"] for score in own}
-    call["scores"] = [*own, *(score for score in scores.get((trace_id, ""), ()) if score["name"] not in named)]
-    return call
 
 
 def check_limit(limit: int) -> None:
@@ -242,11 +170,14 @@ def _with_ids(scope: Scope, trace_id: str | None, call_id: str | None, response_
     return replace(scope, filters=filters)
 
 
-def _keys(store: Store, scope: Scope, limit: int, after: Key | None) -> list[Key]:
-    """The first keys of the scope after a key: back from the end in growing steps, so that a page reads little."""
+def _keys(store: Store, scope: Scope, limit: int, after: Key | None) -> dict[Key, int]:
+    """The first keys of the scope after a key, in order, and the version of each.
+
+    Back from the end in growing steps, so that a page reads little.
+    """
     window = id_window(store, scope)
     if window is None:
-        return []
+        return {}
     params: dict[str, Any] = {"project": scope.project}
     filters = filter_sql(scope, "calls", params)
     start, end = nanoseconds(window.start), nanoseconds(window.end)
@@ -260,11 +191,11 @@ def _keys(store: Store, scope: Scope, limit: int, after: Key | None) -> list[Key
         names = ("cursor_ns", "cursor_trace", "cursor_span", "cursor_n")
         params |= dict(zip(names, after, strict=True))
     sql = load_sql("outlay_analytics.questions.sql", "calls_keys", filters=filters or "1", after=condition)
-    found: list[Key] = []
+    found: dict[Key, int] = {}
     by_id = any(name in scope.filters for name in ID_FILTERS)
     for low, high in [(start, end)] if by_id else steps_back(start, end):
         rows = store.query(sql, {**params, "start_ns": low, "end_ns": high, "limit": limit - len(found)})
-        found += [(row["started_ns"], row["trace_id"], row["span_id"], row["n"]) for row in rows]
+        found |= {key_of(row): row["version"] for row in rows}
         if len(found) >= limit:
             break
     return found
@@ -282,43 +213,3 @@ def steps_back(start: int, end: int) -> Iterator[tuple[int, int]]:
 def nanoseconds(at: datetime) -> int:
     since = at - datetime(1970, 1, 1, tzinfo=UTC)
     return (since // timedelta(microseconds=1)) * 1000
-
-
-def _nested(row: Row, prefix: str, names: str, present: Any) -> dict[str, Any] | None:
-    if not present:
-        return None
-    values = {name: row[prefix + name] for name in names.split()}
-    return {name: None if value == "" else value for name, value in values.items()}
-
-
-def _scores(store: Store, project: str, calls: Sequence[Row]) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """Scores by (trace, span): of the call's own span, of spans that repeat it, and of the trace (empty span)."""
-    keys = {(row["trace_id"], row["span_id"]) for row in calls}
-    traces = sorted({trace for trace, _ in keys})
-    rows = store.query(
-        load_sql("outlay_analytics.questions.sql", "calls_scores"), {"project": project, "traces": traces}
-    )
-    scores: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    strays = False
-    for row in rows:
-        scores[row["trace_id"], row["span_id"]].append({name: row[name] for name in ("name", "value")})
-        scores[row["trace_id"], row["span_id"]][-1]["label"] = row["label"] or None
-        strays = strays or (bool(row["span_id"]) and (row["trace_id"], row["span_id"]) not in keys)
-    if not strays:
-        return scores
-    repeats = store.query(
-        load_sql("outlay_analytics.questions.sql", "calls_repeats"),
-        {
-            "project": project,
-            "traces": traces,
-            "spans": sorted({span for _, span in keys}),
-            "from": max(calls[0]["started_ns"] // NS - 24 * HOUR, 0),
-            "until": calls[-1]["started_ns"] // NS + 25 * HOUR,
-        },
-    )
-    for row in repeats:
-        mine, other = (row["of_trace_id"], row["of_span_id"]), (row["trace_id"], row["span_id"])
-        named = {score["name"] for score in scores.get(mine, ())}
-        if mine in keys and other in scores:
-            scores[mine] += [score for score in scores[other] if score["name"] not in named]
-    return scores

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from outlay_analytics.questions.calls import HOUR, MAX_LIMIT, find_calls, words
+from outlay_analytics.questions.call_rows import HOUR, find_calls, words
+from outlay_analytics.questions.calls import MAX_LIMIT
 from outlay_collector.store import Row, Store, load_sql
 
 MAX_SPANS = 20_000

@@ -10,9 +10,8 @@ from typing import Any
 
 from outlay_analytics.query.scope import Scope, filter_sql
 from outlay_analytics.query.sorting import Sort, check_sort
+from outlay_analytics.questions.call_rows import HOUR, NS
 from outlay_analytics.questions.calls import (
-    HOUR,
-    NS,
     check_limit,
     id_window,
     nanoseconds,

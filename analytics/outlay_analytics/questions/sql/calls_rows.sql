@@ -73,7 +73,8 @@ SELECT
     c.route_tier AS route_tier,
     c.route_reason AS route_reason,
     c.route_propensity AS route_propensity,
-    c.flags AS flags
+    c.flags AS flags,
+    c.version AS version
 FROM calls AS c FINAL
 PREWHERE c.project = {project:String}
   AND $which
