@@ -15,6 +15,7 @@ from typing import Any
 
 import uvicorn
 
+from outlay_collector.handover import Handover
 from outlay_collector.load import ledger as status
 from outlay_collector.load.loader import Loader
 from outlay_collector.receive.http import Receiver, Unauthorized
@@ -37,10 +38,12 @@ def authenticate(header: str | None) -> str:
 class Collector:
     """Spool and loader over one store; `send` and `load` drive them by hand."""
 
-    def __init__(self, store: Store, path: Path, quota_bytes: int = QUOTA_BYTES) -> None:
+    def __init__(
+        self, store: Store, path: Path, quota_bytes: int = QUOTA_BYTES, handover: Handover | None = None
+    ) -> None:
         self.store = store
         self.spool = Spool(path, quota_bytes=quota_bytes)
-        self.loader = Loader(store, self.spool)
+        self.loader = Loader(store, self.spool, handover=handover)
 
     def send(self, body: bytes, project: str = "default", encoding: str = "protobuf", **kwargs: Any) -> Accepted:
         clock_ns = kwargs.pop("clock_ns", time.time_ns)

@@ -41,7 +41,7 @@ def die(*args: Any, **kwargs: Any) -> Any:
 MOMENTS: dict[str, tuple[Any, str]] = {
     "before the spans": (batch.Batch, "_insert_spans"),
     "between spans and logs": (batch.Batch, "_insert_logs"),
-    "between logs and dirty marks": (batch.Batch, "_mark_dirty"),
+    "between logs and dirty marks": (batch, "write_marks"),
     "between dirty marks and ledger": (batch.Batch, "_forget_revived"),
     "between ledger and removal": (Spool, "finish"),
 }

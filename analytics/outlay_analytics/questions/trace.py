@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -22,8 +22,13 @@ LIGHT = words(
 Call = tuple[Row, dict[str, Any]]  # as stored, and as the interface shows it
 
 
-def get_trace(store: Store, project: str, trace_id: str) -> dict[str, Any] | None:
+def get_trace(
+    store: Store, project: str, trace_id: str, unsettled: Collection[tuple[str, str]] = ()
+) -> dict[str, Any] | None:
     """One trace, None when the project has none of this id.
+
+    Args:
+        unsettled: Traces, (project, trace id), that wait to be settled although no mark in the store says so.
 
     Returns:
         `trace_id started_at duration_ms calls errors cost_usd priced_ratio spans span_count truncated scores`
@@ -48,7 +53,8 @@ def get_trace(store: Store, project: str, trace_id: str) -> dict[str, Any] | Non
             by_id[row["span_id"]] = _span({**row, "kind": "", "status_message": "", "scope_name": "", "flags": []})
             total = max(total, len(by_id))
     _mark(by_id, calls, _read(store, "trace_others", hours, params), trace_id)
-    if any(span["reason"] == "plain" for span in by_id.values()) and _is_pending(store, params):
+    handed = (project, trace_id) in unsettled
+    if any(span["reason"] == "plain" for span in by_id.values()) and (handed or _is_pending(store, params)):
         for span in by_id.values():
             if span["reason"] == "plain":
                 span["reason"] = "pending"

@@ -17,6 +17,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from outlay.errors import StoreError
+from outlay_collector.handover import Handover, Marks
 from outlay_collector.load.existing_keys import KEY_BYTES, known_keys
 from outlay_collector.load.key_filter import Seen
 from outlay_collector.load.logs import log_rows
@@ -53,7 +54,21 @@ class Batch:
         self._scored: Counter[tuple[str, str]] = Counter()
         self._raw: dict[str, bytes] = {}
 
-    def load(self, before: Snapshot) -> Snapshot:
+    @property
+    def is_small(self) -> bool:
+        """Whether it costs more that it is a batch than what is in it."""
+        return _are_few(self.records)
+
+    def load(self, before: Snapshot, handover: Handover | None = None) -> Snapshot:
+        """Store what is in it, and its marks and the ledger.
+
+        Args:
+            before: The ledger's figures without it.
+            handover: Takes its marks; then nothing of them nor the ledger is written, and the segment has to stay.
+
+        Returns:
+            The ledger's figures with it.
+        """
         traces = [record for record in self.records if record.kind == "traces" and record.spans]
         logs = [record for record in self.records if record.kind == "logs" and record.spans]
         known = known_keys(self.writer, self.segment.path.with_suffix(".known"), traces, self.seen)
@@ -61,7 +76,9 @@ class Batch:
             self._insert_spans(part)
         taken = [record for record in traces if record not in self.dead]
         logs_stored = self._insert_logs(logs)
-        self._mark_dirty(taken)
+        marks = self._marks(taken)
+        if handover is None:
+            write_marks(self.writer, self.spool.name, marks)
         stored = _count_new(taken, known)
         spans, dead = sum(record.spans for record in taken), sum(r.spans for r in self.dead if r.kind == "traces")
         after = replace(
@@ -77,12 +94,14 @@ class Batch:
             logs_rejected=before.logs_rejected + self.segment.counts.logs_rejected,
             logs_quarantined=before.logs_quarantined + sum(r.spans for r in self.dead if r.kind == "logs"),
         )
-        row = {"collector": self.spool.name, "segment_hash": self.hash, **asdict(after)}
-        self._load_rows("ledger", [row], "ledger")
+        if handover is None:
+            write_ledger(self.writer, self.spool.name, self.hash, after)
         self._forget_revived()
         if self.seen is not None:
             for project, keys in _keys_by_project(taken).items():
                 self.seen.add(project, b"".join(keys))
+        if handover is not None and marks.spans:
+            handover.give(marks)
         return after
 
     def _insert_spans(self, records: Sequence[Record]) -> None:
@@ -114,8 +133,7 @@ class Batch:
 
         The records alone decide, so that a retry goes the same way and is known by its token.
         """
-        spans, size = sum(r.spans + r.rejected for r in records), sum(r.raw_bytes for r in records)
-        if spans > FEW_SPANS or size > FEW_BYTES:
+        if not _are_few(records):
             return None
         try:
             return b"".join(span_rows(record, self._unpacked(record)) for record in records)
@@ -169,8 +187,8 @@ class Batch:
         self._scored = Counter((row["project"], row["trace_id"]) for row in scores if row["trace_id"])
         return sum(record.spans for record in records)
 
-    def _mark_dirty(self, records: Sequence[Record]) -> None:
-        """Tell settle which traces changed; after what changed is there."""
+    def _marks(self, records: Sequence[Record]) -> Marks:
+        """Which traces changed."""
         touched: Counter[tuple[str, bytes]] = Counter()
         for record in records:
             keys, project = record.keys, record.project
@@ -179,24 +197,40 @@ class Batch:
         for pair in self._scored:
             spans.setdefault(pair, 0)
         received_ns = min((record.received_ns for record in records), default=0)
-        received_from = datetime.fromtimestamp(received_ns // 10**6 / 1000, UTC).isoformat(timespec="milliseconds")
-        mark = {"loader": self.spool.name, "seq": self.segment.number, "received_from": received_from}
-        start = json.dumps(mark)[:-1]
-        projects = {project: json.dumps(project, ensure_ascii=False) for project, _ in spans}
-        lines = [
-            f'{start},"project":{projects[project]},"trace_id":"{trace}","spans":{n}}}'
-            for (project, trace), n in sorted(spans.items())
-        ]
-        self._load_lines("dirty_traces", lines, "dirty")
+        received_from = datetime.fromtimestamp(received_ns // 10**6 / 1000, UTC)
+        return Marks(self.segment.number, received_from, spans, self.hash)
 
     def _load_rows(self, table: str, rows: Sequence[dict[str, Any]], step: str) -> None:
-        self._load_lines(table, [json.dumps(row, ensure_ascii=False) for row in rows], step)
+        _load_lines(self.writer, table, [json.dumps(row, ensure_ascii=False) for row in rows], f"{self.hash}:{step}")
 
-    def _load_lines(self, table: str, lines: Sequence[str], step: str) -> None:
-        if lines:
-            body = "\n".join(lines).encode()
-            settings = {"insert_deduplication_token": f"{self.hash}:{step}", "date_time_input_format": "best_effort"}
-            self.writer.load(table, body, fmt="JSONEachRow", settings=settings)
+
+def write_marks(writer: Writer, loader: str, marks: Marks) -> None:
+    """Tell settle which traces changed; after what changed is there."""
+    received_from = marks.received_from.isoformat(timespec="milliseconds")
+    start = json.dumps({"loader": loader, "seq": marks.seq, "received_from": received_from})[:-1]
+    projects = {project: json.dumps(project, ensure_ascii=False) for project, _ in marks.spans}
+    lines = [
+        f'{start},"project":{projects[project]},"trace_id":"{trace}","spans":{n}}}'
+        for (project, trace), n in sorted(marks.spans.items())
+    ]
+    _load_lines(writer, "dirty_traces", lines, f"{marks.batch}:dirty")
+
+
+def write_ledger(writer: Writer, loader: str, batch: str, figures: Snapshot) -> None:
+    """The collector's figures with this batch."""
+    row = {"collector": loader, "segment_hash": batch, **asdict(figures)}
+    _load_lines(writer, "ledger", [json.dumps(row, ensure_ascii=False)], f"{batch}:ledger")
+
+
+def _load_lines(writer: Writer, table: str, lines: Sequence[str], token: str) -> None:
+    if lines:
+        settings = {"insert_deduplication_token": token, "date_time_input_format": "best_effort"}
+        writer.load(table, "\n".join(lines).encode(), fmt="JSONEachRow", settings=settings)
+
+
+def _are_few(records: Sequence[Record]) -> bool:
+    spans, size = sum(r.spans + r.rejected for r in records), sum(r.raw_bytes for r in records)
+    return spans <= FEW_SPANS and size <= FEW_BYTES
 
 
 def _by_partitions(records: Sequence[Record]) -> list[list[Record]]:

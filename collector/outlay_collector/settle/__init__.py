@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from outlay.errors import StoreError
+from outlay_collector.handover import Handover
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.settle.across import Across, Source
 from outlay_collector.settle.aside import Aside, Trace
@@ -70,14 +71,21 @@ class Settler:
         *,
         clock: Clock = utc_now,
         mapping: AttributeMapping = NO_MAPPING,
+        handover: Handover | None = None,
     ) -> None:
+        """Settle what is marked in the store.
+
+        Args:
+            mapping: Own attributes for what calls are for.
+            handover: Where the loader of this process tells what changed, beside the marks.
+        """
         self.store = store
         self.clock = clock
         self.prices = prices
         self.mapping = mapping
         self._writer = store.local.writer()
         self._across_writer = store.writer() if store is not store.local else None
-        self._waiting = Waiting(self._writer)
+        self._waiting = Waiting(self._writer, handover)
         self._own: Source | None = None
         self._across: Across | None = None
         self._version = 0
@@ -103,6 +111,7 @@ class Settler:
             self.settle(self._aside.due())
             # A mark that another node took may come here after a later one; to go on from that would pass it over.
             self.store.local.sync(self._writer, "dirty_traces")
+            recovering = self._waiting.recovering
             batch = self._waiting.next(BATCH_SPANS, BATCH_TRACES)
             if batch is None:
                 return False
@@ -118,7 +127,7 @@ class Settler:
             self._caught_up = False
             raise
         # Cells read each other's traces before those are marked here.
-        self._caught_up |= not batch.more and self._across_writer is None
+        self._caught_up |= not batch.more and not recovering and self._across_writer is None
         return batch.more
 
     def resettle(self, project: str, start: datetime, end: datetime) -> int:

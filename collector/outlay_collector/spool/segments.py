@@ -106,6 +106,12 @@ def create(segment: Segment) -> int:
     return fd
 
 
+def remove(segment: Segment) -> None:
+    """Let go of a segment, with what the loader wrote beside it."""
+    segment.path.unlink(missing_ok=True)
+    segment.path.with_suffix(".known").unlink(missing_ok=True)
+
+
 def identity(directory: Path) -> str:
     """An id of a spool's directory, made when it is first opened."""
     path = directory / "id"

@@ -22,7 +22,7 @@ from pathlib import Path
 from outlay_collector.cadence import Waiting
 from outlay_collector.spool.counts import Counts, Snapshot
 from outlay_collector.spool.quarantine import Quarantine
-from outlay_collector.spool.segments import Record, Segment, create, identity, read_records, recover, write_at
+from outlay_collector.spool.segments import Record, Segment, create, identity, read_records, recover, remove, write_at
 from outlay_collector.spool.warm import WarmBodies
 
 logger = logging.getLogger(__name__)
@@ -72,6 +72,8 @@ class Spool:
         self._closed = False
         self._totals = Snapshot()
         self._sealed = recover(path, self.quarantine.path)
+        self.last_recovered = self._sealed[-1].number if self._sealed else 0  # the last that an earlier process left
+        self.kept: list[Segment] = []  # loaded, and after a crash again; the loader's
         self._open = self._new_segment(self._sealed[-1].number + 1 if self._sealed else 1)
         self._fd = create(self._open)
         self._thread = threading.Thread(target=self._write_loop, name="outlay-spool", daemon=True)
@@ -182,10 +184,10 @@ class Spool:
 
     # --- loading
 
-    def wait(self, stop: threading.Event) -> bool:
+    def wait(self, stop: threading.Event, timeout_s: float | None = None) -> bool:
         """Wait until there is something to load, or `stop` is set (then call `wake`). Says whether there is."""
         with self._changed:
-            self._changed.wait_for(lambda: stop.is_set() or self._something())
+            self._changed.wait_for(lambda: stop.is_set() or self._something(), timeout_s)
             return self._something()
 
     def wake(self) -> None:
@@ -211,11 +213,23 @@ class Spool:
 
     def finish(self, segment: Segment, totals: Snapshot) -> None:
         """Remove a loaded segment; `totals` are the ledger's figures that now hold for this collector."""
+        self._take_off(segment, totals)
+        remove(segment)
+
+    def keep(self, segment: Segment, totals: Snapshot) -> None:
+        """As `finish`, for a segment that is to be loaded again after a crash: its files stay until `remove_kept`."""
+        self._take_off(segment, totals)
+        self.kept.append(segment)
+
+    def remove_kept(self) -> None:
+        """Remove the segments that were kept: the ledger has them now."""
+        while self.kept:
+            remove(self.kept.pop(0))
+
+    def _take_off(self, segment: Segment, totals: Snapshot) -> None:
         with self._changed:
             self._sealed = [one for one in self._sealed if one.number != segment.number]
             self._totals = totals
-        segment.path.unlink(missing_ok=True)
-        segment.path.with_suffix(".known").unlink(missing_ok=True)
 
     def resume(self, totals: Snapshot) -> None:
         """Start from the ledger's figures: segments that are in them already were loaded before a crash, and go."""

@@ -58,7 +58,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
     def get_trace(request: Request, trace_id: str) -> Response:
         """Every span of a trace as a tree, what was counted and why."""
         query = read_query(ctx, request, ("format",), filters=False, window=False)
-        found = traces.get_trace(ctx.store, query.scope.project, trace_id.lower())
+        found = traces.get_trace(ctx.store, query.scope.project, trace_id.lower(), ctx.handover.traces())
         if found is None:
             raise Problem(404, f"no trace {trace_id[:80]!r} in project {query.scope.project!r}")
         return table(query, found, "spans", ["span_id", "parent_span_id", "name", "counted", "reason"])
@@ -78,5 +78,6 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
                 body.label or "",
                 ctx.now(),
             )
+        ctx.handover.look()
         ctx.workers.wake("settle")
         return answer(body.model_dump(), 201)

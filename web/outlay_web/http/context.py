@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from outlay_collector.handover import Handover
 from outlay_collector.jobs import Workers
 from outlay_collector.store import Store
 from outlay_collector.store.clock import Clock, utc_now
@@ -50,6 +51,7 @@ class Context:
         clock: Returns the present instant; tests set it.
         ready: Whether start-up is finished.
         ask: Says that somebody looks, so that what waits is worked off; waits for nothing.
+        handover: What the loader of this process has told its settler; empty where others load or settle.
         cell_tasks: Has every cell do what a request wants, where there are several; None where there is one.
         run_task: Has the settler do something and returns what comes of it; None where nothing settles.
         workers: The background work of this process.
@@ -68,6 +70,7 @@ class Context:
     clock: Clock = utc_now
     ready: bool = False
     ask: Callable[[], None] = no_ask
+    handover: Handover = field(default_factory=Handover)
     cell_tasks: CellTasks | None = None
     run_task: Callable[[Callable[[Settler], Any]], Any] | None = None
     workers: Workers = field(default_factory=Workers)

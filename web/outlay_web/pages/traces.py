@@ -21,7 +21,7 @@ SHOWN_SPANS = 1000
 
 def page(view: View) -> Page:
     trace_id = view.path.rsplit("/", 1)[-1]
-    found = traces.get_trace(view.ctx.store, view.scope.project, trace_id.lower())
+    found = traces.get_trace(view.ctx.store, view.scope.project, trace_id.lower(), view.ctx.handover.traces())
     if found is None:
         raise HTTPException(404, f"there is no trace {trace_id[:80]} in this project")
     spans, start = found["spans"], found["started_at"]

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 from outlay.errors import ConfigError
 from outlay_collector.cadence import Cadence
 from outlay_collector.cells import CellTasks
+from outlay_collector.handover import Handover
 from outlay_collector.jobs import Workers
 from outlay_collector.load.loader import Loader
 from outlay_collector.prices.book import PriceBook
@@ -94,6 +95,9 @@ class Application:
             self.cell_tasks = CellTasks(self.store, clock=clock) if cells.count > 1 else None
             # Where not everything is in this process, those who look do so elsewhere.
             self.cadence = Cadence(attended=set(settings.roles) != set(ROLES))
+            # Where this process alone loads and settles, small batches need no marks in the store.
+            alone = self.store.embedded and {"receive", "jobs"} <= set(settings.roles)
+            self.handover = Handover() if alone else None
             self.pipeline = Pipeline(
                 self._fenced,
                 self.lease,
@@ -102,6 +106,7 @@ class Application:
                 self.cell_tasks,
                 clock,
                 sections.pop("attributes"),
+                self.handover,
             )
             self.workers = Workers()
             self.spool: Spool | None = None
@@ -123,6 +128,7 @@ class Application:
                 clock=clock,
                 cell_tasks=self.cell_tasks,
                 ask=self.cadence.ask,
+                handover=self.handover or Handover(),
                 workers=self.workers,
                 stopping=self._stopping,
                 run_task=self.pipeline.run if "jobs" in settings.roles else None,
@@ -192,7 +198,11 @@ class Application:
         spool = Spool(settings.data / "spool", quota_bytes=settings.spool_quota_bytes)
         self._closers.append(spool.close)
         self.loader = loader = Loader(
-            self.store, spool, on_loaded=lambda: self.workers.wake("settle"), cadence=self.cadence
+            self.store,
+            spool,
+            on_loaded=lambda: self.workers.wake("settle"),
+            cadence=self.cadence,
+            handover=self.handover,
         )
         self._closers += [lambda: self.pipeline.settle_rest(self._left_s), lambda: loader.stop(self._left_s())]
         self.spool, self.intake = spool, Intake(spool)

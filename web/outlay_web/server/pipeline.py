@@ -16,6 +16,7 @@ from typing import Any
 from outlay.errors import StoreError
 from outlay_collector.cadence import Cadence
 from outlay_collector.cells import CellTasks
+from outlay_collector.handover import Handover
 from outlay_collector.jobs import Worker, WorkerThread
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.lists import catalogue_warning
@@ -49,6 +50,7 @@ class Pipeline:
         cell_tasks: What requests want done in every cell, where there are several.
         clock: Tests set it.
         mapping: Own attributes for what calls are for.
+        handover: Where the loader of this process tells what changed.
     """
 
     def __init__(
@@ -60,9 +62,11 @@ class Pipeline:
         cell_tasks: CellTasks | None = None,
         clock: Clock = utc_now,
         mapping: AttributeMapping = NO_MAPPING,
+        handover: Handover | None = None,
     ) -> None:
         self._store = store
         self._mapping = mapping
+        self._handover = handover
         self._lease = lease
         self._prices = prices
         self._cadence = cadence
@@ -154,7 +158,7 @@ class Pipeline:
                 resume(self._prices, writer, clock=self._clock)
             elif self._store.cells.own == FIRST_CELL:
                 resume(self._prices, writer, self._cell_tasks.agree_later, self._clock)
-        settler = Settler(self._store, self._prices, clock=self._clock, mapping=self._mapping)
+        settler = Settler(self._store, self._prices, clock=self._clock, mapping=self._mapping, handover=self._handover)
         return settler, Rollup(self._store, clock=self._clock)
 
     def _begin_term(self) -> bool:

@@ -44,7 +44,8 @@ def status(ctx: Context, project: str | None = None) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"version": ctx.version, "ready": ctx.ready, **ctx.ledger()}
     found["lag_seconds"] = round(ctx.spool.lag_s, 3) if ctx.spool is not None else None
-    found["unsettled_traces"] = ctx.store.query(load_sql(SQL, "waiting"))[0]["unsettled_traces"]
+    handed = len(ctx.handover.traces())  # first: from there traces go into the table, not the other way
+    found["unsettled_traces"] = handed + ctx.store.query(load_sql(SQL, "waiting"))[0]["unsettled_traces"]
     aside = set_aside(ctx, project)
     found["set_aside_traces"] = aside[0].pop("traces") if aside else 0
     found["set_aside"] = [{name: row[name] for name in ("project", "trace_id", "reason", "at")} for row in aside]
