@@ -9,11 +9,13 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import chdb
 import pytest
 from hypothesis import settings
 
 from outlay import _safely
 from outlay_collector.store import Store, migrate, open_store
+from outlay_collector.store.client import Writer
 
 # The same examples in every run; HYPOTHESIS_PROFILE=explore looks for new ones.
 settings.register_profile("fixed", derandomize=True)
@@ -74,6 +76,23 @@ def _own_temp_dir() -> Iterator[None]:
         os.environ["TMPDIR"] = before[0]
 
 
+@pytest.fixture(scope="session")
+def _engine() -> Iterator[None]:
+    """The engine runs until the last test has ended: to start it, and load every database's tables, takes a second."""
+    engine = chdb.connect(str(ENGINE_PATH))
+    yield
+    engine.close()
+
+
+def empty_tables(writer: Writer) -> None:
+    """Leave nothing in the tables of a database but which of them were made."""
+    for table in writer.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' "
+        "AND total_rows > 0 AND name != 'schema_migrations'"
+    ):
+        writer.run(f"TRUNCATE TABLE {table['name']}")
+
+
 @pytest.fixture
 def empty_store() -> Iterator[Store]:
     """A store with a database of its own and no tables yet."""
@@ -111,11 +130,6 @@ def store(_tables: str, _open_stores: list[Store]) -> Iterator[Store]:
     yield given
     for used in list(given._writers):
         used.close()
-    writer = emptier._writers[0] if emptier._writers else emptier.writer()
-    for table in writer.query(
-        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' "
-        "AND total_rows > 0 AND name != 'schema_migrations'"
-    ):
-        writer.run(f"TRUNCATE TABLE {table['name']}")
+    empty_tables(emptier._writers[0] if emptier._writers else emptier.writer())
     if given._closed:  # by the test
         _open_stores[0] = open_store(_tables)

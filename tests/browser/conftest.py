@@ -83,6 +83,11 @@ def _engine_path(config: pytest.Config) -> Path:
     return Path(next(plugin.ENGINE_PATH for plugin in plugins if hasattr(plugin, "ENGINE_PATH")))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _engine_runs(_engine: None) -> None:
+    """Every test here has a store."""
+
+
 @pytest.fixture(scope="session")
 def start_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartSite]:
     """Starts a server over a database of its own, filled by the function given."""

@@ -15,6 +15,11 @@ from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _engine_runs(_engine: None) -> None:
+    """Nearly every test here has a store."""
+
+
 @pytest.fixture(scope="session")
 def shared() -> Iterator[Shared]:
     """A store and a settler for all tests that have a project of their own in it."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +17,15 @@ from tests.conftest import ENGINE_PATH
 
 from outlay.errors import ConfigError, StoreError
 from outlay_collector.store import Store, load_sql, migrate, open_store
-from outlay_collector.store.dsn import Dsn
+from outlay_collector.store.dsn import Dsn, on_cluster
+
+
+@dataclass(frozen=True)
+class Migrated:
+    """A store, and what was applied to it when it was made."""
+
+    store: Store
+    applied: list[str]
 
 
 @pytest.fixture(scope="module")
@@ -24,38 +34,37 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoShards]:
         yield made
 
 
-@pytest.fixture(params=["chdb", "http", "cluster", pytest.param("shards", marks=pytest.mark.long)])
-def both(request: pytest.FixtureRequest) -> Iterator[Store]:
-    """An empty store: embedded, through the HTTP client, on a cluster of one shard, and on one of two."""
+@pytest.fixture(scope="module", params=["chdb", "http", "cluster", pytest.param("shards", marks=pytest.mark.long)])
+def migrated(request: pytest.FixtureRequest) -> Iterator[Migrated]:
+    """A store with every table: embedded, through the HTTP client, on a cluster of one shard, and on one of two."""
     database = f"test_{uuid.uuid4().hex[:12]}"
-    if request.param == "chdb":
-        opened = open_store(f"chdb://{ENGINE_PATH}?database={database}")
-        yield opened
-        opened.writer().run(f"DROP DATABASE {database} SYNC")
-        opened.close()
-        return
-    if request.param == "shards":
-        opened = open_store(request.getfixturevalue("shards").dsn(database))
-        yield opened
-        opened.writer().run(f"DROP DATABASE {database} SYNC")
-        opened.close()
-        return
-    with ClickHouseCluster(str(ENGINE_PATH)) as server:
-        opened = open_store(server.dsn(database, "one" if request.param == "cluster" else ""))
-        yield opened
+    with ExitStack() as stack:
+        if request.param == "chdb":
+            dsn = f"chdb://{ENGINE_PATH}?database={database}"
+        elif request.param == "shards":
+            dsn = request.getfixturevalue("shards").dsn(database)
+        else:
+            server = stack.enter_context(ClickHouseCluster(str(ENGINE_PATH)))
+            dsn = server.dsn(database, "one" if request.param == "cluster" else "")
+        opened = open_store(dsn)
+        yield Migrated(opened, migrate(opened))
         opened.writer().run(f"DROP DATABASE {database} SYNC")
         opened.close()
 
 
-def test_migrations_make_every_table_once(both: Store) -> None:
-    assert migrate(both)[0] == "0001_spans"
+@pytest.fixture
+def both(migrated: Migrated) -> Store:
+    return migrated.store
+
+
+def test_migrations_make_every_table_once(migrated: Migrated, both: Store) -> None:
+    assert migrated.applied[0] == "0001_spans"
     assert migrate(both) == []
     names = {row["name"] for row in both.query("SELECT name FROM system.tables WHERE database = currentDatabase()")}
     assert {"spans", "calls", "spend_hourly", "ledger", "dirty_traces"} <= names
 
 
 def test_every_table_survives_a_power_cut_and_every_column_is_explained(both: Store) -> None:
-    migrate(both)
     here = both.local
     tables = here.query(
         "SELECT name, create_table_query AS text FROM system.tables "
@@ -73,7 +82,6 @@ def test_every_table_survives_a_power_cut_and_every_column_is_explained(both: St
 
 
 def test_a_table_that_would_lose_data_in_a_power_cut_stops_the_start(both: Store) -> None:
-    migrate(both)
     both.local.writer().run("ALTER TABLE spans MODIFY SETTING fsync_after_insert = 0")
     with pytest.raises(StoreError, match=r"table spans .* MODIFY SETTING fsync_after_insert = 1"):
         migrate(both)
@@ -100,6 +108,7 @@ def test_values_come_back_as_they_went_in(both: Store) -> None:
         )
         == rows
     )
+    writer.run("DROP TABLE t SYNC")
 
 
 def test_bulk_load_parses_a_format(both: Store) -> None:
@@ -107,6 +116,7 @@ def test_bulk_load_parses_a_format(both: Store) -> None:
     writer.run("CREATE TABLE t (a String, b UInt8) ENGINE = MergeTree ORDER BY a")
     writer.load("t", b'{"a": "x", "b": 1}\n{"a": "y", "b": 2}\n', fmt="JSONEachRow")
     assert both.query("SELECT sum(b) AS total FROM t") == [{"total": 3}]
+    writer.run("DROP TABLE t SYNC")
 
 
 def test_a_reader_cannot_write(both: Store) -> None:
@@ -140,17 +150,26 @@ def test_errors_carry_clickhouses_code_and_no_stack_trace(both: Store) -> None:
     assert "Stack trace" not in str(caught.value)
 
 
+@contextmanager
+def recorded(store: Store, number: int, name: str) -> Iterator[None]:
+    """Say of a migration that it was applied with another text; afterwards all is as it was."""
+    writer = store.local.writer()
+    right = writer.query("SELECT * FROM schema_migrations FINAL")
+    writer.insert("schema_migrations", [{"number": number, "name": name, "checksum": "other"}])
+    yield
+    writer.run(f"TRUNCATE TABLE schema_migrations{on_cluster(store.dsn.cluster)}")
+    writer.insert("schema_migrations", right)
+    writer.close()
+    assert migrate(store) == []
+
+
 def test_a_migration_changed_after_it_was_applied_is_refused(both: Store) -> None:
-    migrate(both)
-    both.writer().run("INSERT INTO schema_migrations (number, name, checksum) VALUES (1, '0001_spans', 'other')")
-    with pytest.raises(StoreError, match="0001_spans was changed"):
+    with recorded(both, 1, "0001_spans"), pytest.raises(StoreError, match="0001_spans was changed"):
         migrate(both)
 
 
 def test_a_store_newer_than_the_program_is_refused(both: Store) -> None:
-    migrate(both)
-    both.writer().run("INSERT INTO schema_migrations (number, name, checksum) VALUES (9999, '9999_future', 'x')")
-    with pytest.raises(StoreError, match="9999_future"):
+    with recorded(both, 9999, "9999_future"), pytest.raises(StoreError, match="9999_future"):
         migrate(both)
 
 
