@@ -8,6 +8,7 @@ from typing import Any
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.catalogue import source
 from outlay_collector.prices.fees import with_fees
+from outlay_collector.prices.source import calls_with
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 from outlay_collector.store.clock import utc_now
@@ -128,7 +129,7 @@ def healable(book: PriceBook, writer: Writer, project: str = "default") -> dict[
         return dict(NOTHING_TO_HEAL)
     params = {"project": project, "start": start, "end": end, "known": sorted(known)}
     source_sql = (
-        f"SELECT * FROM ({load_sql(SQL, 'reprice_source')}) "
+        f"SELECT * FROM ({calls_with('model', 'reported_cost_usd')}) "
         "WHERE old_cost_state = 'unpriced' AND request_model IN {known:Array(String)}"
     )
     book.prepare(writer, source_sql, params, version=version)

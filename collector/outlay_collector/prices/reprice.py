@@ -20,6 +20,7 @@ from outlay.errors import ConfigError
 from outlay_collector.prices import periods
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.fees import with_fees
+from outlay_collector.prices.source import calls_with, whole_calls
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 from outlay_collector.store.clock import Clock, utc_now
@@ -148,7 +149,7 @@ def _preview(
     line: periods.Timeline,
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    source = load_sql(SQL, "reprice_source")
+    source = calls_with("feature", "model", "reported_cost_usd")
     for params in _parts(writer, project, start, end):
         book.prepare(writer, source, params, version=version)
         changes = load_sql(SQL, "reprice_changes", priced=with_fees(book.price_select(source, version=version)))
@@ -202,13 +203,15 @@ def agree(
         if row["default_type"] not in ("ALIAS", "MATERIALIZED")
     ]
     values = ", ".join(f"{FIGURES.get(name, name)} AS {name}" for name in names)
-    source = load_sql(SQL, "reprice_source")
+    source = whole_calls()
     for params in _parts(writer, project, start, end):
         book.prepare(writer, source, params, later=False)
         changes = load_sql(SQL, "reprice_changes", priced=with_fees(book.price_select(source, later=False)))
-        writer.run(load_sql(SQL, "reprice_table", changes=changes), params)
+        writer.run("CREATE OR REPLACE TEMPORARY TABLE repriced_calls AS calls ENGINE = Memory")
+        filled = load_sql(SQL, "reprice_table", columns=", ".join(names), values=values, changes=changes)
+        writer.run(filled, params)
         _mark_dirty(writer, clock())
-        writer.run(f"INSERT INTO calls ({', '.join(names)}) SELECT {values} FROM repriced_calls")
+        writer.run(f"INSERT INTO calls ({', '.join(names)}) SELECT {', '.join(names)} FROM repriced_calls")
         writer.run(load_sql(SQL, "reprice_lookups"))
         _mark_dirty(writer, clock())
         writer.run("DROP TEMPORARY TABLE repriced_calls")

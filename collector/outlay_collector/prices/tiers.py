@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from outlay_collector.prices.book import PriceBook
+from outlay_collector.prices.source import calls_with
 from outlay_collector.store import load_sql
 from outlay_collector.store.client import Writer
 
@@ -25,9 +26,8 @@ def costs_in_tier(
     end = datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)
     params = {"project": project, "start": start, "end": end, "models": list(models), "tier": tier}
     source = (
-        "SELECT * EXCEPT (tier_of_call) REPLACE ({tier:String} AS service_tier), tier_of_call AS own_tier "
-        f"FROM (SELECT *, service_tier AS tier_of_call FROM ({load_sql(SQL, 'reprice_source')}) "
-        "WHERE model IN {models:Array(String)})"
+        "SELECT * REPLACE ({tier:String} AS service_tier), calls.service_tier AS own_tier "
+        f"FROM ({calls_with('model')}) AS calls WHERE model IN {{models:Array(String)}}"
     )
     book.prepare(writer, source, params)
     return writer.query(load_sql(SQL, "price_tiers", priced=book.price_select(source)), params)

@@ -3,7 +3,7 @@ INSERT INTO lookups
 SELECT * EXCEPT (new_avoided_usd) REPLACE (new_avoided_usd AS avoided_usd, version + 1 AS version)
 FROM
 (
-    SELECT l.*, r.avoided_usd AS new_avoided_usd
+    SELECT l.*, r.cache_avoided_usd AS new_avoided_usd
     FROM
     (
         SELECT *

@@ -1,5 +1,7 @@
 -- The calls of a window as price.sql wants them, with the figures they have now as old_….
 --
+-- columns: those of `calls` that are handed on, `*` for all; source.py knows which the price needs.
+--
 -- The names, tokens and hints are those that settle priced; a call that the application's cache answered is priced at the
 -- tokens it avoided. What the provider charged beyond them is left out: `reprice_fees.sql` works it out anew.
 SELECT
@@ -26,6 +28,10 @@ SELECT
         has(flags, 'estimated_usage'), 'estimated',
         ''
     ) AS state_hint
-FROM calls FINAL
-WHERE project = {project:String}
-  AND started_at >= {start:DateTime64(9)} AND started_at < {end:DateTime64(9)}
+FROM
+(
+    SELECT $columns
+    FROM calls FINAL
+    WHERE project = {project:String}
+      AND started_at >= {start:DateTime64(9)} AND started_at < {end:DateTime64(9)}
+) AS calls
