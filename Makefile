@@ -42,6 +42,8 @@ clients: $(DEV)
 	$(call PEER,mlflow-tracing)
 	$(BIN)/uv run -q --isolated --no-project --with . --with pytest --with nbclient --with ipykernel \
 		python -m pytest -q --noconftest tests/integration/test_notebook.py
+	$(BIN)/uv run -q --isolated --no-project --with . --with pytest --with ray --with httpx \
+		python -m pytest -q --noconftest tests/integration/test_ray.py
 	$(MAKE) node
 
 # The examples in JavaScript, each with what npm installs for it, against the fake provider.

@@ -76,6 +76,59 @@ with outlay.track(feature="open"):
         assert (third.stderr, len(spans(server))) == ("", 10)
 
 
+def test_what_writing_needs_is_there_when_the_first_call_ends(tmp_path: Path) -> None:
+    code = """
+needed = "opentelemetry.exporter.otlp.proto.common.trace_encoder"
+with outlay.track(feature="first"):
+    ends = time.monotonic() + 60
+    while needed not in sys.modules and time.monotonic() < ends:
+        time.sleep(0.01)
+    print(needed in sys.modules)
+"""
+    assert start(tmp_path, code, NOBODY, OUTLAY_EXIT_TIMEOUT_S="0").stdout == "True\n"
+
+
+def test_workers_that_get_functions_by_value_and_are_killed_when_idle_lose_nothing(tmp_path: Path) -> None:
+    """As Ray's: a fresh interpreter, a function that is not imported there, SIGKILL where others would end."""
+    worker = """
+import marshal, sys, types, os, time, httpx, outlay, outlay.tracing.lifecycle
+names = {"os": os, "httpx": httpx, "outlay": outlay, "time": time}
+task, rest = (types.FunctionType(marshal.loads(bytes.fromhex(code)), names) for code in sys.argv[1:])
+for line in sys.stdin:
+    print(task(line), flush=True)
+    rest()
+print(flush=True)
+sys.stdin.close()
+time.sleep(600)
+"""
+    code = f"""
+import marshal, subprocess
+def task(number):
+    with outlay.track(feature="task"):
+        body = {{"model": "gpt-4o", "messages": [{{"role": "user", "content": number}}]}}
+        return httpx.post(os.environ["PROVIDER"] + "/v1/chat/completions", json=body).raise_for_status().json()["id"]
+codes = [marshal.dumps(function.__code__).hex() for function in (task, rest)]
+for _ in range(2):
+    how = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    worker = subprocess.Popen([sys.executable, "-W", "ignore", "-c", {worker!r}, *codes], **how)
+    worker.stdin.write("0\\n1\\n2\\n")
+    worker.stdin.close()
+    for _ in range(4):
+        print(worker.stdout.readline(), end="", flush=True)
+    worker.kill()
+    worker.wait()
+sys.exit(3)
+"""
+    with FakeProvider() as provider, receiver() as server:
+        url = server.url.removesuffix("/hook")
+        done = start(tmp_path, code, url, PROVIDER=provider.url, OUTLAY_FLUSH_INTERVAL_MS="600000")
+        assert done.returncode == 3, done.stderr
+        start(tmp_path, "outlay.flush(60)", url)
+        assert len(provider.requests) == len(calls(server)) == 6
+        assert Counter(call.attributes["gen_ai.response.id"] for call in calls(server)) == Counter(done.stdout.split())
+        assert {call.attributes["outlay.feature"] for call in calls(server)} == {"task"}
+
+
 def test_without_a_server_everything_is_kept_for_the_next_start(tmp_path: Path) -> None:
     with FakeProvider() as provider, receiver() as server:
         url = server.url.removesuffix("/hook")

@@ -7,6 +7,7 @@ import gc
 import importlib
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.fake_provider import Answer, FakeProvider
 
 import outlay
 from outlay import semconv
+from outlay._cost import cost_of
 from outlay.testing import Capture, capture
 from outlay.tracing.lifecycle import end_open_calls, get_client
 
@@ -135,6 +137,25 @@ def test_an_answer_in_the_background_is_one_call_whoever_fetches_it(sent: Captur
         client.responses.create(model="gpt-5", input="hi", background=True)  # nobody fetches it
     end_open_calls(get_client())
     assert counts(sent.calls)[3:] == [(None, None)]
+
+
+def test_a_video_is_billed_by_its_seconds_once_it_is_made(sent: Capture, provider: FakeProvider) -> None:
+    openai = pytest.importorskip("openai")
+    made = Answer(text="one two three four", model="sora-2", response_id="video_1")
+    provider.queue(made, replace(made, response_id="video_2", finish="content_filter"), replace(made, response_id="v3"))
+    with openai.OpenAI(base_url=f"{provider.url}/v1", api_key="none") as client:
+        client.videos.create(model="sora-2", prompt="a cat", seconds="4")
+        client.videos.create(prompt="a cat", size="1280x720")
+        assert sent.calls == []  # nobody knows yet whether they are made
+        for identity in ("video_1", "video_1", "video_2"):
+            client.videos.retrieve(identity)
+        client.videos.remix("video_1", prompt="a dog")  # nobody waits for it
+        client.videos.list()
+    end_open_calls(get_client())
+    told = [(s.attributes[semconv.OPERATION], s.attributes.get("outlay.usage.video_seconds")) for s in sent.calls]
+    assert told == [("video_generation", 4), ("video_generation", None), ("video_generation", None)]
+    assert [span.attributes.get("error.type") for span in sent.calls] == [None, "moderation_blocked", None]
+    assert [cost_of(span.attributes, 1_796_000_000_000_000_000) for span in sent.calls] == [Decimal("0.4"), None, None]
 
 
 def test_google_genai_automatic_tool_rounds_are_calls(sent: Capture, provider: FakeProvider) -> None:

@@ -24,6 +24,8 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "generate_image": (CALL, "image_generation"),
     "image_edit": (CALL, "image_generation"),
     "image_variation": (CALL, "image_generation"),
+    "video": (CALL, "video_generation"),
+    "video_generation": (CALL, "video_generation"),
     "audio": (CALL, "audio"),
     "speech": (CALL, "speech"),
     "audio_speech": (CALL, "speech"),

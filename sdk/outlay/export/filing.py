@@ -57,6 +57,7 @@ class Filing:
         self._thread: threading.Thread | None = None
         self._waits = False  # the thread does, and is to be told
         self._told: SimpleQueue[None] = SimpleQueue()
+        self._is_over = False  # another pipeline has everything
 
     def begin(self) -> None:
         """A span has begun: if the process were killed before it is in the spool's file, it would be lost."""
@@ -64,6 +65,7 @@ class Filing:
             with self._progress.lock:
                 self.begun += 1
                 self.spool.at_risk(self.begun + self.unfiled)
+                self.start()
 
     def end(self) -> None:
         """A span has ended; the lock is held."""
@@ -82,7 +84,7 @@ class Filing:
 
     def start(self) -> None:
         """Start who writes; the lock is held."""
-        if self.spool is not None and self._thread is None:
+        if self.spool is not None and self._thread is None and not self._is_over:
             self._thread = threading.Thread(target=self._write, name="outlay-spool", daemon=True)
             try:
                 self._thread.start()
@@ -93,6 +95,8 @@ class Filing:
         """Write down what ends: at once, and while more comes every few milliseconds, so that nobody need wake us."""
         me = threading.current_thread()
         self._progress.sends_here = True
+        with self.writing:
+            self._requests.of_spans([], flying=False)  # what it imports is there when the first call ends
         while self._thread is me:
             try:
                 if not self.write_down():
@@ -263,7 +267,7 @@ class Filing:
 
     def hand_over(self, other: Filing) -> None:
         """Leave everything to another pipeline, which has what waits already. Both locks are held."""
-        other.begun, self._thread = self.begun, None
+        other.begun, self._thread, self._is_over = self.begun, None, True
         self._told.put(None)
         for left in self.left:
             if other.spool is not None and left.process == os.getpid():

@@ -76,8 +76,8 @@ class Pipeline:
         self._last_sends = threading.Lock()
 
     def before_fork(self) -> None:
-        """What is being encoded is finished first, and a file that is being made."""
-        self._filing.writing.acquire()
+        """What is being encoded or imported is finished first, and a file that is being made."""
+        self._worker.hold()
         if self._spool is not None:
             self._spool.before_fork()
 
@@ -85,7 +85,7 @@ class Pipeline:
         """The parent goes on."""
         if self._spool is not None:
             self._spool.forked()
-        self._filing.writing.release()
+        self._worker.let_go()
 
     def after_fork(self) -> None:
         """In a forked child: its parent sends what was queued."""

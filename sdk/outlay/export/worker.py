@@ -48,6 +48,17 @@ class Worker:
         self.thread: threading.Thread | None = None
         self.idle = threading.Condition(self._lock)
         self._wakes: SimpleQueue[None] = SimpleQueue()
+        self._preparing = threading.Lock()  # not the spool's, which is written to meanwhile
+
+    def hold(self) -> None:
+        """Wait until nothing is being imported or written, and let nothing begin."""
+        self._preparing.acquire()
+        self._filing.writing.acquire()
+
+    def let_go(self) -> None:
+        """Go on, on the same thread."""
+        self._filing.writing.release()
+        self._preparing.release()
 
     def start(self) -> None:
         """Start, if need be, and who writes to the spool; the lock is held."""
@@ -75,8 +86,9 @@ class Worker:
         me = threading.current_thread()
         self._progress.sends_here = True
         try:
-            with self._filing.writing:
+            with self._preparing:
                 self._sender.prepare()
+            with self._filing.writing:
                 self._filing.take_over()
         except Exception:
             _safely.report("spool")

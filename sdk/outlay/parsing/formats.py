@@ -61,6 +61,7 @@ RESPONSES = Format(
     ),
 )
 MEDIA = Format("openai-media", openai.openai_media, "openai", _hints('"usage"', r"\.(completed|done)"), False)
+VIDEO = Format("openai-video", openai.openai_video, "openai", _hints('"status"'), needs=_needs("prompt"))
 MESSAGES = Format(
     "anthropic-messages",
     anthropic.anthropic,
@@ -129,6 +130,7 @@ _RULES: tuple[tuple[re.Pattern[str], Format, str], ...] = tuple(
         ),
         (r"/(?:deployments/(?P<deployment>[^/]+)/)?audio/(?:transcriptions|translations)$", MEDIA, "transcription"),
         (r"/(?:deployments/(?P<deployment>[^/]+)/)?audio/speech$", MEDIA, "speech"),
+        (r"/v1/videos(?:/edits|/extensions|/[^/]+/remix)?$", VIDEO, "video_generation"),
         (r"/models/(?P<model>[^/:]+):(?:stream)?[rR]awPredict$", RAW_PREDICT, "chat"),
         (r"/messages$", MESSAGES, "chat"),
         (
@@ -159,7 +161,7 @@ _RULES: tuple[tuple[re.Pattern[str], Format, str], ...] = tuple(
 _LIKELY = re.compile(
     r"(?:/(?:completions|responses|compact|embeddings|embed|messages|generations|edits|variations|transcriptions"
     r"|translations|speech|converse|converse-stream|invoke|invoke-with-response-stream|chat|generate|rerank"
-    r"|interactions|decisions|conversations(?:/[^/]+(?:/restart)?)?|systemone|moderations|classifications|ocr|parse)"
+    r"|videos|extensions|remix|interactions|decisions|conversations(?:/[^/]+(?:/restart)?)?|systemone|moderations|classifications|ocr|parse)"
     r"|:[A-Za-z]*(?:Content|Contents|Predict|predict))$"
 )
 

@@ -1,4 +1,4 @@
-"""Readers of what OpenAI says, and all that speak like it: chat, the Responses API, images and audio."""
+"""Readers of what OpenAI says, and all that speak like it: chat, the Responses API, images, audio and videos."""
 
 from __future__ import annotations
 
@@ -121,3 +121,17 @@ def openai_media(reading: Reading, body: Json) -> None:
     reading.response_model = text_of(body.get("model")) or reading.response_model
     kind = body.get("type")
     reading.done = reading.done or (isinstance(kind, str) and kind.endswith((".completed", ".done")))
+
+
+def openai_video(reading: Reading, body: Json) -> None:
+    """A job that makes a video: billed by the seconds of what it made, which are known once it is done."""
+    if body.get("object") not in (None, "video"):
+        return
+    status, seconds = text_of(body.get("status")), body.get("seconds")
+    reading.response_id = text_of(body.get("id")) or reading.response_id
+    reading.response_model = text_of(body.get("model")) or reading.response_model
+    reading.in_background, reading.waits = True, status in UNDER_WAY
+    if not read_error(reading, body) and status == "completed":
+        reading.finish_reasons[0] = status
+        if str(seconds).isdigit():
+            reading.usage = Usage(other={"video_seconds": int(str(seconds))})

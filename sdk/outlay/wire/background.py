@@ -1,4 +1,4 @@
-"""Requests that the provider answers later: OpenAI's background responses, Gemini's background interactions.
+"""Requests that the provider answers later: OpenAI's responses in the background and videos, Gemini's interactions.
 
 The first answer says only that the request waits; how much it took is known when the application fetches the result.
 So the call stays open until then. A result that another process had asked for is a call of its own here, with usage;
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from opentelemetry.context import Context
@@ -27,7 +28,12 @@ from outlay.wire.exchange import Exchange
 from outlay.wire.meter import Header, Meter
 
 _KEPT = 1024
-_PATH = re.compile(r"/(responses|interactions)/([^/?:]+)$")
+_PATH = re.compile(r"/(responses|interactions|v1/videos)/([^/?:]+)$")
+_FORMATS = {
+    "responses": (formats.RESPONSES, "chat"),
+    "interactions": (formats.INTERACTION, "chat"),
+    "v1/videos": (formats.VIDEO, "video_generation"),
+}
 
 
 class _Waiting:
@@ -54,12 +60,18 @@ def forget() -> None:
     _waiting.known.clear()
 
 
-def recognize(path: str) -> tuple[formats.Format, str] | None:
-    """Format and response id of a GET; None for anything else."""
+class Result(NamedTuple):
+    """What a GET asks for: the result of an earlier request."""
+
+    format: formats.Format
+    operation: str
+    response_id: str
+
+
+def recognize(path: str) -> Result | None:
+    """The result that a GET asks for; None for anything else."""
     match = _PATH.search(path)
-    if match is None:
-        return None
-    return (formats.RESPONSES if match[1] == "responses" else formats.INTERACTION), unquote(match[2])
+    return None if match is None else Result(*_FORMATS[match[1]], unquote(match[2]))
 
 
 def park(exchange: Exchange, response_id: str) -> None:
@@ -88,12 +100,12 @@ def _open(client: Client) -> Iterator[str]:
 class ResultMeter(Meter):
     """Watches the fetch of a result."""
 
-    __slots__ = ("_body", "_client", "_format", "_header", "_host", "_id", "_outer", "_reading", "_scope")
+    __slots__ = ("_body", "_client", "_header", "_host", "_outer", "_reading", "_result", "_scope")
 
     def __init__(
         self,
         client: Client,
-        found: tuple[formats.Format, str],
+        result: Result,
         host: str,
         header: Header,
         context: Context,
@@ -101,7 +113,7 @@ class ResultMeter(Meter):
     ) -> None:
         super().__init__(Context({**context, SCOPE_KEY: Scope(scope.attributes, scope.frame, True)}))
         self._client = client
-        self._format, self._id = found
+        self._result = result
         self._host = host
         self._header = header
         self._outer = context
@@ -112,8 +124,10 @@ class ResultMeter(Meter):
     @_safely.safely()
     def answered(self, status: int, header: Header) -> None:
         """The response's head is here."""
-        if 200 <= status < 300 and self._id not in _waiting.known:
-            self._body = make_body_reader(self._format, self._reading, header("content-type") or "", False, keep=False)
+        if 200 <= status < 300 and self._result.response_id not in _waiting.known:
+            self._body = make_body_reader(
+                self._result.format, self._reading, header("content-type") or "", False, keep=False
+            )
 
     @_safely.safely()
     def feed(self, chunk: bytes) -> None:
@@ -143,10 +157,11 @@ class ResultMeter(Meter):
         reading, self._body = self._reading, None
         if reading.waits or reading.response_id is None or not (reading.finish_reasons or reading.error):
             return
-        exchange = _waiting.calls.pop(self._id, None)
+        identity = self._result.response_id
+        exchange = _waiting.calls.pop(identity, None)
         if exchange is None and not (reading.in_background and reading.usage):
             return
-        _waiting.known[self._id] = None
+        _waiting.known[identity] = None
         if len(_waiting.known) > _KEPT * 4:
             _waiting.known.popitem(last=False)
         if exchange is not None:
@@ -156,10 +171,11 @@ class ResultMeter(Meter):
 
     def _record(self, reading: Reading) -> None:
         """Another process asked."""
-        provider = formats.provider_of(self._host, self._format.provider, user_agent=self._header("user-agent") or "")
+        likely, operation = self._result.format.provider, self._result.operation
+        provider = formats.provider_of(self._host, likely, user_agent=self._header("user-agent") or "")
         found = {
             **self._scope.attributes,
-            semconv.OPERATION: "chat",
+            semconv.OPERATION: operation,
             semconv.PROVIDER: provider,
             semconv.SERVER_ADDRESS: self._host,
             semconv.ATTEMPT: 1,
@@ -167,7 +183,7 @@ class ResultMeter(Meter):
             **(reading.usage.attributes() if reading.usage else {}),
         }
         span = self._client.start_span(
-            f"chat {reading.response_model or ''}".rstrip(), SpanKind.CLIENT, found, self._outer
+            f"{operation} {reading.response_model or ''}".rstrip(), SpanKind.CLIENT, found, self._outer
         )
         identity = span.get_span_context()
         if self._scope.frame is not None:

@@ -153,7 +153,8 @@ class Exchange(Meter):
     def _end(self, error_type: str | None = None, *, cut: bool = False, failed: bool = False) -> None:
         self._ended = True
         reading = self.reading
-        if reading.waits and reading.response_id and not failed and self._request.get("background") is True:
+        in_background = reading.in_background or self._request.get("background") is True
+        if in_background and reading.waits and reading.response_id and not failed:
             self._park(self, reading.response_id)
             return
         self._report(error_type, cut, failed)

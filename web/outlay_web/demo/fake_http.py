@@ -49,8 +49,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         provider = self.server.provider
         *_, kind, identity = urlsplit(self.path).path.split("/")
+        answer = provider.waiting.get(identity, Answer(response_id=identity))
+        if kind == "videos":
+            self._json(formats.openai_video(answer, "failed" if answer.finish == "content_filter" else "completed"))
+            return
         if kind in ("responses", "interactions"):
-            answer = provider.waiting.get(identity, Answer(response_id=identity))
             write = formats.gemini_interaction if kind == "interactions" else formats.openai_response
             self._json({**write(answer), "background": True})
             return
@@ -86,7 +89,10 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 self._json(formats.gemini_interaction(answer, "in_progress"), answer)
             return
-        if path.endswith("/chat/completions"):
+        if path.endswith(("/videos", "/remix")):
+            self.server.provider.waiting[answer.response_id] = answer
+            self._json(formats.openai_video(answer, "queued"), answer)
+        elif path.endswith("/chat/completions"):
             if stream:
                 include = bool((body.get("stream_options") or {}).get("include_usage"))
                 self._stream(formats.sse(formats.openai_chat_events(answer, include)), answer)

@@ -21,6 +21,7 @@ from outlay_web.demo.formats.openai import (
     openai_transcription,
     openai_transcription_events,
     openai_usage,
+    openai_video,
 )
 from outlay_web.demo.formats.others import (
     cohere_chat,
@@ -65,5 +66,6 @@ __all__ = [
     "openai_transcription",
     "openai_transcription_events",
     "openai_usage",
+    "openai_video",
     "sse",
 ]

@@ -160,6 +160,14 @@ def openai_response_events(answer: Answer) -> Iterator[Json | str]:
     yield {"type": "response.completed", "sequence_number": 999, "response": openai_response(answer)}
 
 
+def openai_video(answer: Answer, status: str = "completed") -> Json:
+    """A job that makes a video of as many seconds as there are words; it is `queued` first."""
+    failed = {"code": "moderation_blocked", "message": "no"} if status == "failed" else None
+    done = {"created_at": 1767225600, "size": "1280x720", "seconds": str(len(answer.text.split())), "error": failed}
+    about = {"id": answer.response_id, "object": "video", "model": answer.model, "status": status}
+    return {**about, "progress": 100 if status == "completed" else 0, **done}
+
+
 def openai_image(answer: Answer) -> Json:
     """A drawn picture; all output is picture."""
     return {"created": 1767225600, "data": [{"b64_json": "AAAA"}], "usage": _image_usage(answer)}
