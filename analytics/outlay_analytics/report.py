@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -161,10 +161,19 @@ def report_text(report: dict[str, Any], days: int = 1) -> str:
         lines += ["", "Unusual"]
         for anomaly in report["anomalies"] or ():
             where = ", ".join(f"{name} {value}" for name, value in anomaly["scope"].items()) or "all spend"
-            began: datetime = anomaly["started_at"]
-            lines.append(f"  since {_short(began)} {began:%H:%M} UTC in {where}: {anomaly['summary']}")
+            lines.append(f"  {_when(anomaly)} in {where}: {anomaly['summary']}")
         lines += [f"  {note[:1].upper()}{note[1:]}." for note in report["notes"]]
     return "\n".join(lines) + "\n"
+
+
+def _when(anomaly: Mapping[str, Any]) -> str:
+    """When an incident went on: since when, or from when to when where it is over."""
+    began: datetime = anomaly["started_at"]
+    ended: datetime = anomaly["ended_at"]
+    since = f"{_short(began)} {began:%H:%M}"
+    if anomaly["ongoing"]:
+        return f"since {since} UTC"
+    return f"{since} to {'' if ended.date() == began.date() else _short(ended) + ' '}{ended:%H:%M} UTC"
 
 
 def _short(at: date) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import html
+import io
 import math
 import re
 from collections.abc import Iterator
@@ -169,6 +172,11 @@ def test_alert_message_anomalies_report_and_pages_tell_the_same_id_and_figures(w
     page = server.get(f"/incidents/{one['id']}").text
     for words in (above, usual, "Each call wrote more tokens", "deploy 42", "prompt version 7 of mail", "goes on"):
         assert words in page, words
+    whole = server.api(f"/incidents/{one['id']}").json
+    for name in ("lever", "month_end"):  # what would stop it, and where the month is heading: as in the message
+        assert whole[name] == told["annotations"][name]
+        assert whole[name] in html.unescape(page)
+    assert whole["lever"].startswith("take back ")
     for path in ("/", "/forecast"):
         assert f"/incidents/{one['id']}" in server.get(path).text, path
 
@@ -180,7 +188,11 @@ def test_explain_against_what_was_expected_has_the_same_figures(world: World) ->
         assert sum(Decimal(d["usd"]) for d in found["drivers"]) == Decimal(found["change_usd"])
         assert abs(Decimal(found["change_usd"]) / Decimal(part["impact_usd"]) - 1) < Decimal("0.1")
         assert "more than expected was spent" in found["sentences"][0]
-        assert "what was expected" in world.server.get("/explain", *span, ("base", "expected")).text
+        page = world.server.get("/explain", *span, ("base", "expected")).text
+        assert "what was expected" in page
+        assert '<div class="tile-label">Expected</div>' in page
+        assert " usually" in found["sentences"][1]
+        assert not [words for words in found["sentences"] if " before" in words]
 
 
 def test_explain_refuses_a_base_it_does_not_know_and_an_expectation_without_past(world: World) -> None:
@@ -192,6 +204,24 @@ def test_explain_refuses_a_base_it_does_not_know_and_an_expectation_without_past
     assert unknown["sentences"][0].startswith("What was expected cannot be said: calls are recorded only since")
     both = (("base", "expected"), ("base_start", "-2d"), ("base_end", "-1d"))
     assert "give one of both" in world.server.api("/explain", *both).error[2]
+
+
+def test_the_page_takes_the_bases_of_the_api_and_draws_spend_without_the_part_that_moved(world: World) -> None:
+    span = (("start", BEGAN.isoformat()), ("end", CLOSED.isoformat()))
+    for name in ("previous", "week_earlier"):
+        answer, page = (at("/explain", *span, ("base", name)) for at in (world.server.api, world.server.get))
+        assert page.status == 200
+        assert html.escape(answer.json["sentences"][0], quote=False) in page.text.replace("&#39;", "'"), name
+    (first, *_) = answer.json["slices"]
+    query = (*span, ("base", "week_earlier"), ("csv", "apart"))
+    rows = list(csv.DictReader(io.StringIO(world.server.get("/explain", *query).text)))
+    assert len(rows) == 7
+    rest = sum(Decimal(v) for row in rows for k, v in row.items() if "without" in k)
+    whole = sum(Decimal(v) for row in rows for k, v in row.items() if "all" in k)
+    inside = world.server.api(
+        "/spend", *span, *((n, v or "") for n, v in first["where"].items()), ("interval", "total")
+    )
+    assert abs(whole - rest - Decimal(inside.json["total"]["cost_usd"])) < Decimal("1e-6")
 
 
 def test_explain_breaks_down_by_every_dimension(world: World) -> None:

@@ -7,8 +7,10 @@ driver that raised spend most, with the dollars that this driver holds.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from outlay.errors import OutlayError
 from outlay_analytics.alerting.states import ABOUT, Alert
@@ -57,10 +59,15 @@ def advice(store: Store, alert: Alert, now: datetime) -> Advice:
     """What to add to a message about an alert that fires; what cannot be found is left out and logged."""
     try:
         scope = _scope(store, alert)
-        return Advice(_lever(store, alert, scope), _month_end(store, scope, now), _chart(store, scope, now))
+        return replace(advise(store, scope, alert.drivers, now), chart=_chart(store, scope, now))
     except OutlayError as exc:
         logger.warning("a message goes without lever and projection: %s", exc)
         return Advice()
+
+
+def advise(store: Store, scope: Scope, drivers: Sequence[Mapping[str, Any]], now: datetime) -> Advice:
+    """What would stop what `drivers`, the largest first, did in a scope's window, and where its month is heading."""
+    return Advice(_lever(store, scope, drivers), _month_end(store, scope, now))
 
 
 def _scope(store: Store, alert: Alert) -> Scope:
@@ -70,8 +77,8 @@ def _scope(store: Store, alert: Alert) -> Scope:
     return Scope(alert.explained, filters, alert.project)
 
 
-def _lever(store: Store, alert: Alert, scope: Scope) -> str:
-    raised = [driver for driver in alert.drivers if driver["usd"] > 0]
+def _lever(store: Store, scope: Scope, drivers: Sequence[Mapping[str, Any]]) -> str:
+    raised = [driver for driver in drivers if driver["usd"] > 0]
     if not raised:
         return ""
     began = scope.window.start

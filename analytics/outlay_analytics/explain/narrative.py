@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from outlay_analytics.explain.bases import against
 from outlay_analytics.explain.drivers import title
@@ -19,7 +19,6 @@ from outlay_collector.store import Row
 ZERO = Decimal(0)
 MOST_DRIVERS = 3
 OTHERS = "all others"
-Pair = tuple["Sums", "Sums"]
 
 
 class Sums:
@@ -53,6 +52,18 @@ class Sums:
         return not self.calls or self.unpriced < self.calls
 
 
+class Pair(NamedTuple):
+    """Both sides of a comparison, and what the first one is called: what was before, or what usually is."""
+
+    base: Sums
+    now: Sums
+    then: str = "before"
+
+    @property
+    def sides(self) -> tuple[Sums, Sums]:
+        return self.base, self.now
+
+
 def sentences(
     segments: Segments,
     cells: Sequence[dict[str, Any]],
@@ -63,7 +74,8 @@ def sentences(
     base: Window | Expected,
 ) -> list[str]:
     """The change in total, its largest drivers with their evidence, what offset them, where, and what is not known."""
-    every = (Sums([pair[0] for pair in segments.rows]), Sums([pair[1] for pair in segments.rows]))
+    then = "usually" if isinstance(base, Expected) else "before"
+    every = _pair(segments.rows, then)
     change = every[1].cost - every[0].cost
     out = [_headline(every, change, window, base)]
     known = every[0].known and every[1].known
@@ -71,12 +83,12 @@ def sentences(
         moved = [cell for cell in cells if (cell["usd"] > 0) == (change > 0)]
         for cell in moved[:MOST_DRIVERS]:
             if abs(cell["usd"]) >= abs(change) / 20:
-                out.append(_cell_sentence(segments, cell, by, change))
+                out.append(_cell_sentence(segments, cell, by, change, then))
         out += _offsets(drivers, change)
         out += [_slice_sentence(found) for found in slices[:1] if len(found["where"]) > 1]
     elif known and cells:
         out.append("Changes cancelled each other out: " + _listed(drivers[:4]) + ".")
-    for side, which in ((every[1], ""), (every[0], "earlier ")):
+    for side, which in ((every.now, ""), (every.base, "earlier ")):
         if side.unpriced:
             share = _percent(side.unpriced, side.calls)
             have, are = ("has", "is") if side.unpriced == 1 else ("have", "are")
@@ -113,14 +125,18 @@ def _against_expected(every: Pair, change: Decimal) -> str:
     return f"{usd(abs(change))}{relative} {more} than expected was spent: {usd(after)} instead of {usd(before)}."
 
 
-def _cell_sentence(segments: Segments, cell: dict[str, Any], by: str, change: Decimal) -> str:
+def _pair(rows: Sequence[tuple[Row | None, Row | None]], then: str) -> Pair:
+    return Pair(Sums([pair[0] for pair in rows]), Sums([pair[1] for pair in rows]), then)
+
+
+def _cell_sentence(segments: Segments, cell: dict[str, Any], by: str, change: Decimal, then: str) -> str:
     others = bool(cell.get("remainder"))
     picked = [
         pair
         for pair, part in zip(segments.rows, segments.part, strict=True)
         if (part is None if others else part is not None and dimension_value(by, part) == cell[by])
     ]
-    sums = (Sums([pair[0] for pair in picked]), Sums([pair[1] for pair in picked]))
+    sums = _pair(picked, then)
     name = OTHERS if others else f"calls without a {by}" if cell[by] is None else str(cell[by])
     sign = "+" if cell["usd"] > 0 else ""
     # Where parts cancel, one of them can be many times the change: its share of it would say nothing.
@@ -130,44 +146,45 @@ def _cell_sentence(segments: Segments, cell: dict[str, Any], by: str, change: De
 
 
 def _requests(sums: Pair) -> str:
-    before, after = sums[0].requests, sums[1].requests
+    before, after = sums.base.requests, sums.now.requests
+    than = "after" if sums.then == "before" else "instead of"
     if not before:
-        return f"{_counted(after, 'request')} where there were none"
+        return f"{_counted(after, 'request')} where there {'were' if sums.then == 'before' else 'usually are'} none"
     if not after:
-        return f"no requests after {before:,}"
-    return f"{_counted(after, 'request')} after {before:,} ({_signed(after - before, before)})"
+        return f"no requests {than} {before:,}"
+    return f"{_counted(after, 'request')} {than} {before:,} ({_signed(after - before, before)})"
 
 
 def _per_request(name: str, words: str) -> Callable[[Pair], str]:
     def evidence(sums: Pair) -> str:
-        rates = [_percent(getattr(side, name), side.requests) for side in sums]
-        return f"{rates[1]} of requests {words}, {rates[0]} before"
+        rates = [_percent(getattr(side, name), side.requests) for side in sums.sides]
+        return f"{rates[1]} of requests {words}, {rates[0]} {sums.then}"
 
     return evidence
 
 
 def _retries(sums: Pair) -> str:
-    if all(side.retries <= side.requests for side in sums):
+    if all(side.retries <= side.requests for side in sums.sides):
         return _per_request("retries", "were billed again")(sums)
-    before, after = (side.retries / side.requests if side.requests else 0 for side in sums)
-    return f"a request was billed {after:.2g} times more, {before:.2g} before"
+    before, after = (side.retries / side.requests if side.requests else 0 for side in sums.sides)
+    return f"a request was billed {after:.2g} times more, {before:.2g} {sums.then}"
 
 
 def _per_call(name: str, words: str) -> Callable[[Pair], str]:
     def evidence(sums: Pair) -> str:
-        means = [getattr(side, name) / side.billed if side.billed else 0 for side in sums]
-        return f"{means[1]:,.0f} {words} per call, {means[0]:,.0f} before"
+        means = [getattr(side, name) / side.billed if side.billed else 0 for side in sums.sides]
+        return f"{means[1]:,.0f} {words} per call, {means[0]:,.0f} {sums.then}"
 
     return evidence
 
 
 def _models(sums: Pair) -> str:
     names = sorted(
-        set(sums[0].models) | set(sums[1].models),
-        key=lambda name: -abs(_share(sums[1], name) - _share(sums[0], name)),
+        set(sums.base.models) | set(sums.now.models),
+        key=lambda name: -abs(_share(sums.now, name) - _share(sums.base, name)),
     )
     parts = [
-        f"{name or 'unknown model'} {_share(sums[1], name):.0%} of calls, {_share(sums[0], name):.0%} before"
+        f"{name or 'unknown model'} {_share(sums.now, name):.0%} of calls, {_share(sums.base, name):.0%} {sums.then}"
         for name in names[:2]
     ]
     return "; ".join(parts)
@@ -178,11 +195,11 @@ def _share(side: Sums, name: str) -> float:
 
 
 def _cache(sums: Pair) -> str:
-    reads = [_percent(side.cache_read, side.input) for side in sums]
-    parts = [f"{reads[1]} of input tokens read from the provider's cache, {reads[0]} before"]
-    if sums[0].cached or sums[1].cached:
-        hits = [_percent(side.cached, side.requests) for side in sums]
-        parts.append(f"{hits[1]} of requests answered by the application's cache, {hits[0]} before")
+    reads = [_percent(side.cache_read, side.input) for side in sums.sides]
+    parts = [f"{reads[1]} of input tokens read from the provider's cache, {reads[0]} {sums.then}"]
+    if sums.base.cached or sums.now.cached:
+        hits = [_percent(side.cached, side.requests) for side in sums.sides]
+        parts.append(f"{hits[1]} of requests answered by the application's cache, {hits[0]} {sums.then}")
     return "; ".join(parts)
 
 
@@ -191,7 +208,7 @@ def _price(sums: Pair) -> str:
         tokens = side.input + side.output
         return usd(side.cost * 1_000_000 / tokens) if tokens else "nothing"
 
-    return f"{per_million(sums[1])} per million tokens, {per_million(sums[0])} before"
+    return f"{per_million(sums.now)} per million tokens, {per_million(sums.base)} {sums.then}"
 
 
 def _nothing(sums: Pair) -> str:

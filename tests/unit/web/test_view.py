@@ -14,8 +14,8 @@ from starlette.requests import Request
 from outlay_analytics.query.errors import BadRequest
 from outlay_web.http.context import Context
 from outlay_web.pages.address import canonical
-from outlay_web.pages.explain import slices_table
 from outlay_web.pages.parts import trace_href
+from outlay_web.pages.slices import slices_table
 from outlay_web.pages.view import View, read_view
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)

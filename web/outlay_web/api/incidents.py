@@ -20,7 +20,7 @@ from outlay_web.http.encoding import columns
 from outlay_web.http.errors import Problem
 from outlay_web.http.parameters import read_query
 from outlay_web.http.schemas import IncidentEventBody, MarkerBody, SilenceBody
-from outlay_web.services.incidents import act, find_incident, incidents_of, show, show_all, silence
+from outlay_web.services.incidents import act, find_incident, incidents_of, show_all, show_whole, silence
 
 INCIDENT_COLUMNS = columns(
     "id state started_at ended_at ongoing scope channel actual_usd expected_usd impact_usd impact_lo_usd impact_hi_usd "
@@ -54,7 +54,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         found = find_incident(ctx, project, incident_id)
         if found is None:
             raise Problem(404, f"no incident {incident_id[:80]!r}")
-        return answer(show(ctx, found))
+        return answer(show_whole(ctx, found))
 
     @routes.post("/incidents/{incident_id}/events", openapi_extra=PLAIN, tags=TAGS)
     def post_event(request: Request, incident_id: str, body: IncidentEventBody) -> Response:
@@ -64,7 +64,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         found = act(ctx, project, incident_id, body.kind, by, body.text)
         if found is None:
             raise Problem(404, f"no incident {incident_id[:80]!r}")
-        return answer(show(ctx, found))
+        return answer(show_whole(ctx, found))
 
     @routes.post("/incidents/{incident_id}/silence", openapi_extra=PLAIN, tags=TAGS)
     def post_silence(request: Request, incident_id: str, body: SilenceBody | None = None) -> Response:
@@ -76,7 +76,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         found = silence(ctx, project, incident_id, until, by, given.comment)
         if found is None:
             raise Problem(404, f"no incident {incident_id[:80]!r}")
-        return answer(show(ctx, found))
+        return answer(show_whole(ctx, found))
 
     @routes.get("/markers", openapi_extra=documented("limit", "format"), tags=TAGS)
     def get_markers(request: Request) -> Response:

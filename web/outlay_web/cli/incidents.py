@@ -58,6 +58,9 @@ def add_commands(app: click.Group) -> None:
         print(f"{found['cause']}: {more} USD (80%: {low} to {high}) above the {usual} expected; {found['state']}")
         for sentence in found["sentences"]:
             print(sentence)
+        for words, name in (("cheapest lever", "lever"), ("this month", "month_end")):
+            if found[name]:
+                print(f"{words}: {found[name]}")
         for change in found["changes"]:
             print(f"changed at {change['at']}: {change['name']}")
         print()

@@ -13,7 +13,7 @@ from outlay_analytics.query.window import Window, parse_window
 from outlay_analytics.questions import spend
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Step, Table, delta, driver_waterfall
-from outlay_web.pages import parts
+from outlay_web.pages import parts, slices
 from outlay_web.pages.address import BASE
 from outlay_web.pages.parts import Page, Row, Tile
 from outlay_web.pages.view import Link, View
@@ -38,7 +38,7 @@ BY = (
     "experiment",
     "arm",
 )
-BASES = ("", "expected")
+BASES = ("", "expected", "previous", "week_earlier")
 
 
 def page(view: View) -> Page:
@@ -57,19 +57,21 @@ def page(view: View) -> Page:
         "caution": caution,
         "refused": False,
     }
-    if caution and not given(view):
+    if caution and not given(view) and view.get("base") in ("", "expected"):
         return refused(view, data)
     against = looked.expected if looked is not None and looked.expected is not None else base
     found = change.explain(view.ctx.store, view.scope, base=against, by=by)
     if not found["base"].get("calls") and not found["current"].get("calls"):
         return Page("explain.html", "Explain", QUESTION, empty=True)
     known = not unknown(found)
+    ends = ("Expected" if expected else "Before", "Now")
     data |= {
-        "tiles": tiles(view, found, base, sure=not caution),
-        "figure": figure(found) if known else None,
+        "tiles": tiles(view, found, base, sure=not caution, before=ends[0]),
+        "figure": figure(found, ends=ends) if known else None,
+        "apart": slices.with_and_without(view, found["slices"]) if known else None,
         "sentences": found["sentences"],
         "cells": cells_table(view, found["cells"], by) if known else None,
-        "slices": slices_table(view, found["slices"]) if known else None,
+        "slices": slices.slices_table(view, found["slices"]) if known else None,
         "examples": [(trace, parts.trace_href(view, trace)) for trace in found["examples"]],
     }
     return Page("explain.html", "Explain", QUESTION, data)
@@ -105,10 +107,13 @@ def given(view: View) -> bool:
 
 
 def base_window(view: View) -> tuple[Window, str]:
-    """The window to compare with, and why it says little: as given, else what alerts and incidents compare with."""
+    """The window to compare with, and why it says little: as given or named, else what alerts and incidents take."""
     if given(view):
         base = parse_window(view.get("base_start"), view.get("base_end"), view.now, zone=view.timezone)
         return base, bases.too_little(view.ctx.store, view.scope, base)
+    named = {"previous": view.window.previous(), "week_earlier": bases.usual_window(view.window)}
+    if (name := view.get("base")) in named:
+        return named[name], bases.too_little(view.ctx.store, view.scope, named[name])
     found = bases.comparable(view.ctx.store, view.scope)
     return found.window or bases.usual_window(view.window), found.reason
 
@@ -142,16 +147,17 @@ def bases_to_choose(view: View, base: Window | None) -> list[Link]:
     return [Link("what was expected", view.here(base="expected", **against), base is None), *links.values()]
 
 
-def tiles(view: View, found: Row, base: Window, sure: bool) -> list[Tile]:
-    before, now = found["base"], found["current"]
+def tiles(view: View, found: Row, base: Window, sure: bool, before: str) -> list[Tile]:
+    """The figures of both sides and what moved most; `before` is what the first side is called."""
+    then, now = found["base"], found["current"]
     moved = None if unknown(found) else found["change_usd"]
     biggest = None if moved is None else max(found["drivers"], key=lambda d: abs(d["usd"]), default=None)
     out = [
         Tile(
-            "Before",
-            fmt.usd(before.get("cost_usd")),
+            before,
+            fmt.usd(then.get("cost_usd")),
             view.between(base.start, base.end, "/spend"),
-            fmt.plural(before.get("calls"), "call"),
+            fmt.plural(then.get("calls"), "call"),
         ),
         Tile("Now", fmt.usd(now.get("cost_usd")), view.to("/spend"), fmt.plural(now.get("calls"), "call")),
         Tile(
@@ -159,7 +165,7 @@ def tiles(view: View, found: Row, base: Window, sure: bool) -> list[Tile]:
             fmt.usd(moved, signed=True),
             None,
             "",
-            delta(parts.change(now.get("cost_usd"), before.get("cost_usd"))) if sure else "",
+            delta(parts.change(now.get("cost_usd"), then.get("cost_usd"))) if sure else "",
         ),
     ]
     if biggest is not None and biggest["usd"]:
@@ -219,34 +225,3 @@ def cells_table(view: View, cells: Sequence[Row], by: str) -> Table:
 
     others = sums("all others", [rest]) if rest else None
     return Table("cells", f"Drivers by {by}", columns, lines, others, sums("Total", every), timezone=view.timezone)
-
-
-def slices_table(view: View, slices: Sequence[Row]) -> Table | None:
-    """The smallest parts of the traffic that carry the change."""
-    if not slices:
-        return None
-    columns = [
-        Column("Where", "text", "where"),
-        Column("Change", "delta_usd", "change_usd"),
-        Column("Of the change", "share", "share"),
-    ]
-    rows = [
-        [
-            Cell(where_text(one["where"]), view.here(**{str(k): str(v) for k, v in one["where"].items()})),
-            Cell(one["change_usd"], view.to("/spend", **{str(k): str(v) for k, v in one["where"].items()})),
-            _of_the_change(one["share"]),
-        ]
-        for one in slices
-    ]
-    return Table("slices", "Where the change sits", columns, rows, sortable=False)
-
-
-def _of_the_change(share: float) -> Cell:
-    """A share of the change; where parts cancel, one of them can be many times the whole, or go against it."""
-    if share > 1:
-        return Cell(None, label="all of it; other parts went against it")
-    return Cell(share) if share > 0 else Cell(None, label="against it")
-
-
-def where_text(where: Any) -> str:
-    return " · ".join(f"{key} {fmt.name_text(value)}" for key, value in dict(where).items()) or "everything"

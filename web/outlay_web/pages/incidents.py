@@ -14,6 +14,7 @@ from starlette.requests import Request
 from outlay_analytics.explain.expected import same_hours
 from outlay_analytics.incidents.incident import Incident
 from outlay_analytics.incidents.repository import scope_text
+from outlay_analytics.notify.messages import ADVICE_WORDS
 from outlay_analytics.query.calendar import HOUR, spend_series
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.text import rfc3339, usd
@@ -21,7 +22,7 @@ from outlay_analytics.query.window import Window
 from outlay_web import format as fmt
 from outlay_web.charts import Cell, Column, Figure, Line, Table, buckets, line_chart
 from outlay_web.http.context import Context
-from outlay_web.pages import alerts, parts
+from outlay_web.pages import alerts, parts, slices
 from outlay_web.pages import calls as calls_page
 from outlay_web.pages import explain as explain_page
 from outlay_web.pages.budgets import back
@@ -49,7 +50,7 @@ def page(view: View) -> Page:
     one = service.find_incident(view.ctx, view.scope.project, view.path.rpartition("/")[2])
     if one is None:
         raise HTTPException(404)
-    found = service.show(view.ctx, one)
+    found = service.show_whole(view.ctx, one)
     inside = one.filters
     data = {
         "one": found,
@@ -64,6 +65,7 @@ def page(view: View) -> Page:
         if one.drivers
         else None,
         "slice": slice_line(view, one),
+        "advice": [(ADVICE_WORDS[name], found[name]) for name in ADVICE_WORDS if found[name]],
         "parts": parts_table(view, one) if one.parts else None,
         "examples": [(trace, parts.trace_href(view, trace)) for trace in one.examples],
         "events": [{**event, "word": WORDS.get(event["kind"], event["kind"])} for event in reversed(found["history"])],
@@ -158,7 +160,7 @@ def slice_line(view: View, one: Incident) -> tuple[str, str, str] | None:
     elif share > 1:
         words += ", more than the whole since it took over from others"
     href = view.to("/spend", start=rfc3339(one.started_at), end=rfc3339(one.ended_at), **where)
-    return explain_page.where_text(one.slice["where"]), href, words
+    return slices.where_text(one.slice["where"]), href, words
 
 
 def parts_table(view: View, one: Incident) -> Table:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from outlay_analytics.alerting import listing
+from outlay_analytics.alerting.advice import advise
 from outlay_analytics.alerting.repository import read_alerts, read_silences
 from outlay_analytics.incidents import record
 from outlay_analytics.incidents.incident import Incident, shown
@@ -61,6 +62,16 @@ def find_incident(ctx: Context, project: str, incident_id: str) -> Incident | No
 def show(ctx: Context, incident: Incident) -> dict[str, Any]:
     """An incident as the API shows it, with the alerts that told it."""
     return show_all(ctx, [incident])[0]
+
+
+def show_whole(ctx: Context, incident: Incident) -> dict[str, Any]:
+    """As `show`, with what its message adds until it is over: `lever` and `month_end`, None where there is none."""
+    said: dict[str, str | None] = {"lever": None, "month_end": None}
+    if incident.state != "resolved":
+        scope = Scope(incident.window, incident.filters, incident.project)
+        found = advise(ctx.store, scope, [one for one in incident.drivers if one["usd"]], ctx.now())
+        said = {"lever": found.lever or None, "month_end": found.month_end or None}
+    return show(ctx, incident) | said
 
 
 def show_all(ctx: Context, incidents: Sequence[Incident]) -> list[dict[str, Any]]:

@@ -45,33 +45,33 @@ MARKER = record(
     {"id": TEXT, "at": INSTANT, **each("kind name", TEXT), "scope": by_key(listed(TEXT)), "by": maybe(TEXT)}
 )
 CHANGE = record({"at": INSTANT, **each("kind name", TEXT)})
-INCIDENT = record(
-    {
-        **each("id channel cause page", TEXT),
-        "state": one_of(INCIDENT_STATES),
-        "scope": by_key(maybe(TEXT)),
-        **each("started_at ended_at", INSTANT),
-        "ongoing": YES_NO,
-        **each("expected_usd actual_usd impact_usd impact_lo_usd impact_hi_usd", USD),
-        "score": RATIO,
-        "drivers": listed(part("Driver")),
-        **each("sentences examples alerts", listed(TEXT)),
-        "parts": listed(
-            record(
-                {
-                    "scope": by_key(maybe(TEXT)),
-                    **each("started_at ended_at", INSTANT),
-                    **each("actual_usd expected_usd impact_usd", USD),
-                }
-            )
-        ),
-        "slice": maybe(record({"where": by_key(maybe(TEXT)), "change_usd": USD, "share": NUMBER})),
-        "changes": listed(CHANGE),
-        "owner": maybe(TEXT),
-        "silenced_until": maybe(INSTANT),
-        **each("notes history", listed(EVENT)),
-    }
-)
+INCIDENT_FIELDS = {
+    **each("id channel cause page", TEXT),
+    "state": one_of(INCIDENT_STATES),
+    "scope": by_key(maybe(TEXT)),
+    **each("started_at ended_at", INSTANT),
+    "ongoing": YES_NO,
+    **each("expected_usd actual_usd impact_usd impact_lo_usd impact_hi_usd", USD),
+    "score": RATIO,
+    "drivers": listed(part("Driver")),
+    **each("sentences examples alerts", listed(TEXT)),
+    "parts": listed(
+        record(
+            {
+                "scope": by_key(maybe(TEXT)),
+                **each("started_at ended_at", INSTANT),
+                **each("actual_usd expected_usd impact_usd", USD),
+            }
+        )
+    ),
+    "slice": maybe(record({"where": by_key(maybe(TEXT)), "change_usd": USD, "share": NUMBER})),
+    "changes": listed(CHANGE),
+    "owner": maybe(TEXT),
+    "silenced_until": maybe(INSTANT),
+    **each("notes history", listed(EVENT)),
+}
+INCIDENT = record(INCIDENT_FIELDS)
+WHOLE_INCIDENT = record({**INCIDENT_FIELDS, **each("lever month_end", maybe(TEXT))})
 FIRED = record({**each("started_at ended_at", INSTANT), "value": NUMBER, "reason": TEXT})
 PREVIEW = record(
     {
@@ -95,9 +95,9 @@ ANSWERS: Answers = {
     "POST /alerts/preview": Answer(PREVIEW),
     "GET /alerts": Answer(record({"alerts": listed(ALERT), "next_cursor": NEXT_CURSOR})),
     "GET /incidents": Answer(record({"incidents": listed(INCIDENT), "next_cursor": NEXT_CURSOR})),
-    "GET /incidents/{incident_id}": Answer(INCIDENT, (404,)),
-    "POST /incidents/{incident_id}/events": Answer(INCIDENT, (404,)),
-    "POST /incidents/{incident_id}/silence": Answer(INCIDENT, (404,)),
+    "GET /incidents/{incident_id}": Answer(WHOLE_INCIDENT, (404,)),
+    "POST /incidents/{incident_id}/events": Answer(WHOLE_INCIDENT, (404,)),
+    "POST /incidents/{incident_id}/silence": Answer(WHOLE_INCIDENT, (404,)),
     "GET /markers": Answer(record({"markers": listed(MARKER)})),
     "POST /markers": Answer(MARKER),
     "POST /alerts/test": Answer(record({"deliveries": listed(DELIVERY)})),
