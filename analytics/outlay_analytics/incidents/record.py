@@ -1,7 +1,8 @@
 """From what the detector finds to incidents that last: the same one keeps its id, its history and its notes.
 
-What was found is the stored incident that it overlaps in time and scope. Signs may change while an incident goes on (a
-narrower scope, a more telling channel, a part that joins); the id and the fingerprint of its alert do not.
+What was found is the stored incident of its id, or else the one that it overlaps in time and scope. Signs may change
+while an incident goes on (a narrower scope, a more telling channel, a part that joins); the id and the fingerprint of
+its alert do not.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def merged(project: str, found: Sequence[Mapping[str, Any]], known: Sequence[Inc
     ids = {one.incident_id for one in known}
     for one in sorted(found, key=lambda one: (one["id"] not in ids, -one["impact_usd"])):
         fresh = _fresh(project, one)
-        same = [other for other in left if other.related(fresh.window, fresh.filters)]
+        own = fresh.incident_id
+        same = [other for other in left if other.incident_id == own or other.related(fresh.window, fresh.filters)]
         if not same:
             out.append((fresh, one["id"]))
             continue

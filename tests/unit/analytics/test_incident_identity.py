@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from outlay_analytics.anomalies.telling import TOGETHER_H, together
 from outlay_analytics.anomalies.watching import Incident
+from outlay_analytics.incidents.incident import Event
 from outlay_analytics.incidents.record import merged
 
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
@@ -81,3 +83,11 @@ def test_parts_that_moved_together_are_not_another_feature() -> None:
         stored = [known for known, _ in merged("p", [one], [])]
         [(found, _)] = merged("p", [whole], stored)
         assert (found.incident_id == "old2") is same
+
+
+def test_what_is_found_under_a_known_id_is_that_incident_wherever_it_has_moved() -> None:
+    before = shown(1, Incident((("feature", "a"),), "spend", 0, 5, 0.7, 300, 100.0), "one")
+    seen = [replace(known, seen_at=NOW, history=(Event(NOW, "opened"),)) for known, _ in merged("p", [before], [])]
+    for scope, first in (((("feature", "b"),), 0), ((("feature", "a"),), 40)):
+        [(found, _)] = merged("p", [shown(1, Incident(scope, "spend", first, 50, 0.7, 400, 100.0), "one")], seen)
+        assert (found.incident_id, found.seen_at, len(found.history)) == ("one1", NOW, 1)
