@@ -92,11 +92,11 @@ FROM
 )
 """
 LOOKUPS = """
-INSERT INTO lookups (project, trace_id, span_id, started_at, duration_ns, kind, hit, avoided_usd, feature, model,
-    version, is_deleted)
-SELECT project, trace_id, span_id, started_at, 1000000, if(rand() % 3 = 0, 'semantic', 'exact'), rand() % 2,
-    cost_usd, feature, model, 1, 0
-FROM calls WHERE sipHash64(span_id) % 10 = 0
+INSERT INTO lookups (project, trace_id, span_id, started_at, duration_ns, kind, hit, similarity, avoided_usd, feature,
+    model, version, is_deleted)
+SELECT project, trace_id, span_id, started_at, 1000000, if(r % 3 = 0, 'semantic', 'exact') AS kind, r % 2,
+    if(kind = 'semantic', 0.7 + 0.3 * (r % 999983) / 999983, NULL), cost_usd, feature, model, 1, 0
+FROM (SELECT *, sipHash64(span_id, 3) AS r FROM calls WHERE sipHash64(span_id) % 10 = 0)
 """
 SPANS = """
 INSERT INTO spans (project, trace_id, span_id, started_at, duration_ns, name, kind, status, service, environment,
@@ -178,7 +178,7 @@ def main() -> None:
         "calls",
         "spend_hourly",
         "spend_daily",
-        "latency_hourly",
+        "latency_hours",
         "latency_daily",
         "dimension_daily",
         "cascade_hourly",

@@ -156,10 +156,13 @@ def put(store: Store, *rows: dict[str, Any]) -> None:
     """
     writer = store.writer()
     calls = [row for row in rows if "call_id" not in row and "cost_state" in row]
-    hours = {(row["project"], row["started_at"].replace(minute=0, second=0, microsecond=0)) for row in calls}
+    lookups = [row for row in rows if "cost_state" not in row]
+    hours = {
+        (row["project"], row["started_at"].replace(minute=0, second=0, microsecond=0)) for row in (*calls, *lookups)
+    }
     mark(writer, "dirty_hours", "changed_at", hours)
     writer.insert("calls", calls)
-    writer.insert("lookups", [row for row in rows if "cost_state" not in row])
+    writer.insert("lookups", lookups)
     mark(writer, "dirty_hours", "changed_at", hours)
     writer.close()
 
@@ -178,7 +181,7 @@ def _later() -> datetime:
 
 
 def roll_up(store: Store, hours: Sequence[datetime] | None = None) -> None:
-    """Rebuild hours (all by default) and their days from `calls`, and mark them clean."""
+    """Rebuild hours (all by default) and their days from `calls` and `lookups`, and mark them clean."""
     writer = store.writer()
     known = writer.query("SELECT project, hour FROM dirty_hours FINAL")
     chosen = {(row["project"], row["hour"]) for row in known if hours is None or row["hour"] in hours}
@@ -227,12 +230,16 @@ VERSION = "toUInt64(toUnixTimestamp64Milli(now64(3)))"
 BUCKET = "toUInt16(floor(log2(greatest(duration_ns / 1000, 1)) * 16))"
 HOUR_OF = "toStartOfHour(started_at) AS hour"
 BUCKETS = f"SELECT {HOUR_OF}, {FROM_CALLS}, {BUCKET} AS bucket, count() AS times {WHERE} GROUP BY hour, {KEYS}, bucket"
+LOOKED_UP = "project, hour, kind, service, environment, feature, team, provider, model"
 ROLL_UP = (
     f"INSERT INTO spend_hourly (project, hour, {KEYS}, {COLUMNS}, version, is_deleted) "
     f"SELECT {{p:String}}, {HOUR_OF}, {FROM_CALLS}, {SUMS}, {VERSION}, 0 {WHERE} GROUP BY hour, {KEYS}",
-    f"INSERT INTO latency_hourly (project, hour, {KEYS}, buckets, counts, version, is_deleted) "
+    f"INSERT INTO latency_hours (project, hour, {KEYS}, buckets, counts, version, is_deleted) "
     f"SELECT {{p:String}}, hour, {KEYS}, groupArray(bucket), groupArray(times), {VERSION}, 0 "
     f"FROM ({BUCKETS}) GROUP BY hour, {KEYS}",
+    f"INSERT INTO lookup_hourly ({LOOKED_UP}, lookups, hits, known_hits, avoided_usd, version, is_deleted) "
+    f"SELECT {LOOKED_UP.replace('hour', HOUR_OF)}, count(), countIf(hit), countIf(hit AND isNotNull(avoided_usd)), "
+    f"sumIf(ifNull(avoided_usd, 0), hit), {VERSION}, 0 {WHERE.replace('calls', 'lookups')} GROUP BY {LOOKED_UP}",
 )
 ROLL_DAY = (
     f"INSERT INTO spend_daily (project, hour, {KEYS}, {COLUMNS}, version, is_deleted) "

@@ -92,3 +92,17 @@ def test_what_nobody_scored_or_nobody_can_tell_is_said(store: Store) -> None:
         cache_thresholds(store, Scope(WEEK.window, {"arm": ("a",)}))
     with pytest.raises(BadRequest, match="error must lie between 0 and 1"):
         cache_thresholds(store, WEEK, error=2)
+
+
+def test_without_a_score_no_call_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(store, lookup(kind="semantic", similarity=0.9, hit=True), call(cache_kind="semantic"))
+    asked: list[str] = []
+    query = Store.query
+
+    def noted(self: Store, sql: str, *rest: Any) -> Any:
+        asked.append(sql)
+        return query(self, sql, *rest)
+
+    monkeypatch.setattr(Store, "query", noted)
+    assert cache_thresholds(store, WEEK)["lookups"] == 1
+    assert not any("FROM calls" in sql for sql in asked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,7 @@ from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import Window
 from outlay_analytics.questions.caching import caching
+from outlay_collector.rollup.hours import Rollup
 from outlay_collector.store import Row, Store
 
 HOUR = timedelta(hours=1)
@@ -237,3 +238,56 @@ def test_what_is_read_is_read_once(store: Store, monkeypatch: pytest.MonkeyPatch
     assert sum("FROM lookups" in sql for sql in asked) == 1
     assert sum("FROM rolled_hours" in sql for sql in asked) == 1
     assert caching(store, WEEK, interval="day")["rows"][0]["exact"]["lookups"] == 1
+
+
+def test_lookups_of_clean_hours_come_from_their_rollup_and_say_the_same(store: Store) -> None:
+    def looks(first: int, count: int, **own: Any) -> list[dict[str, Any]]:
+        return [
+            lookup(
+                n * 20 * MINUTE, kind="exact" if n % 3 else "semantic", hit=n % 2 == 0, feature=f"f{n % 4}",
+                avoided_usd=None if n % 5 == 0 else f"0.{n + 1:04d}", provider="openai" if n % 7 else "",
+                environment="prod" if n % 4 else "staging", tags={"plan": "pro"} if n % 6 else {}, **own,
+            )
+            for n in range(first, first + count)
+        ]  # fmt: skip
+
+    def answers() -> list[Any]:
+        berlin, odd = Scope(WEEK.window, timezone="Europe/Berlin"), Window(DAY + 7 * MINUTE, DAY + 30 * HOUR)
+        return [
+            caching(store, WEEK),
+            caching(store, berlin, ("model_tier", "environment"), "day"),
+            caching(store, Scope(odd, {"cache": ("exact",), "feature": ("f1", "f2")}), ("provider",), limit=1),
+            caching(store, Scope(WEEK.window, {"tag.plan": ("pro",)}), ("feature",)),
+        ]
+
+    rows = looks(0, 120)
+    put(store, *rows, *(call(n * HOUR, "1", feature="f1") for n in range(30)))
+    before = answers()
+    real_roll_up(store)
+    assert answers() == before
+    changed = [{**rows[4], "version": 2, "is_deleted": 1}, {**rows[5], "version": 2, "hit": True, "avoided_usd": D(9)}]
+    put(store, *changed, *looks(121, 6), call(2 * HOUR, "1"), call(40 * HOUR, "1"), call(41 * HOUR, "1"))
+    after = answers()
+    assert after[0] != before[0]
+    real_roll_up(store)
+    assert answers() == after
+    writer = store.writer()
+    writer.run("TRUNCATE TABLE lookups")
+    writer.close()
+    assert [answer == known for answer, known in zip(answers(), after, strict=True)] == [True, True, False, False]
+
+
+def test_a_lookup_in_an_hour_without_calls_is_counted_beside_clean_hours(store: Store) -> None:
+    """As a miss just before the hour whose call begins after it, in a store that marked hours of calls alone."""
+    put(store, call(HOUR, "1"), call(3 * HOUR, "1"), lookup(HOUR), lookup(3 * HOUR))
+    writer = store.writer()
+    writer.insert("lookups", [lookup(2 * HOUR)])
+    writer.close()
+    real_roll_up(store)
+    assert caching(store, WEEK)["total"]["exact"]["lookups"] == 3
+
+
+def real_roll_up(store: Store) -> None:
+    rollup = Rollup(store)
+    rollup.run_once(datetime(2100, 1, 1, tzinfo=UTC))
+    rollup.close()

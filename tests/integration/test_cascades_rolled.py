@@ -13,6 +13,8 @@ from tests.hand_calls import DAY, call, put
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import Window
 from outlay_analytics.questions.cascades import thresholds, whole_and_timed
+from outlay_analytics.questions.thresholds import GRID, parted
+from outlay_collector.rollup.cascades import GRID as ROLLED_GRID
 from outlay_collector.rollup.hours import Rollup
 from outlay_collector.store import Store
 
@@ -174,6 +176,44 @@ def test_runs_of_several_values_are_summed_up_whole_and_by_each_value(store: Sto
     assert told == {1: True, 2: False, 4: True}
 
 
+@pytest.mark.parametrize("scale", [1, 3])
+def test_thresholds_of_whole_days_come_from_ranges_of_confidence(store: Store, scale: int) -> None:
+    """Also where thresholds in use lie within a range, and where confidences are not between 0 and 1."""
+    rng, rows = random.Random(4), []
+    for n in range(80):
+        one = attempt(rng, f"0-{n}1", n * timedelta(minutes=17), 0) | {"cascade_tier": 0, "cascade_name": "c1"}
+        confidence = rng.choice([0.05, 1.0, rng.random(), rng.random()]) * scale
+        rows.append(one | {"cascade_confidence": confidence, "cascade_threshold": 0.621 if n % 2 else None})
+        if n % 3:
+            rows.append({**attempt(rng, f"0-{n}1", n * timedelta(minutes=17) + HOUR / 60, 1), "cascade_name": "c1"})
+    settle(store, *rows)
+    scopes = (Scope(WINDOW), Scope(WINDOW, {"feature": ("f0",)}), Scope(Window(DAY + 2 * HOUR, DAY + 20 * HOUR)))
+
+    def answers() -> list[Any]:
+        return [thresholds(store, scope, "c1") for scope in scopes]
+
+    before = answers()
+    assert all(found and found["runs"] > 30 and 0.621 in found["in_use"] for found in before)
+    roll(store)
+    assert answers() == before
+    settle(store, {**rows[0], "version": 2, "is_deleted": 1}, {**rows[2], "version": 2, "cost_usd": Decimal(2)})
+    changed = answers()
+    assert changed != before
+    roll(store)
+    assert answers() == changed
+    writer = store.writer()
+    lists = ("confidences", "runs", "priced_runs", "first_usd", "priced_escalations", "rest_usd")
+    emptied = ", ".join(f"{name} = []" for name in lists)
+    writer.run(f"ALTER TABLE cascade_confidences UPDATE {emptied} WHERE 1 SETTINGS mutations_sync = 1")
+    writer.close()
+    assert [one == known for one, known in zip(answers(), changed, strict=True)] == [True, True, False]
+
+
+def test_the_ranges_of_confidence_are_parted_by_the_thresholds_that_most_questions_ask_about() -> None:
+    assert GRID == ROLLED_GRID
+    assert parted([0.0, 0.05, 0.62, 1.0, -3.0, 2.0]) == [0, 13, 21]
+
+
 def test_a_late_attempt_in_the_next_hour_takes_the_run_out_of_the_first(store: Store) -> None:
     """Once while the next hour is open, and again when it is rolled up."""
     rng = random.Random(0)
@@ -226,6 +266,6 @@ def test_the_rollup_keeps_no_tombstoned_run(store: Store) -> None:
     roll(store)
     settle(store, *({**row, "is_deleted": 1, "version": 2} for row in rows))
     roll(store)
-    for table in ("cascade_hourly", "cascade_parts", "cascade_mixed", "cascade_confidences"):
+    for table in ("cascade_hourly", "cascade_parts", "cascade_mixed", "cascade_confidences", "cascade_confidence_days"):
         assert store.query(f"SELECT count() AS n FROM {table} FINAL")[0]["n"] == 0
     assert whole_and_timed(store, Scope(WINDOW), "day") == ([], [])

@@ -151,9 +151,9 @@ def test_rollups_equal_the_calls_through_changes_retractions_and_late_arrivals(s
 
         assert _from_rollup(store, "spend_hourly") == _from_calls(store, "toStartOfHour")
         assert _from_rollup(store, "spend_daily") == _from_calls(store, "toStartOfDay")
-        assert _durations(store, "latency_daily") == _durations(store, "latency_hourly")
+        assert _durations(store, "latency_daily") == _durations(store, "latency_hours")
         assert _dirty(store) == 0
-    counted = store.query("SELECT sum(arraySum(counts)) AS n FROM latency_hourly FINAL")[0]["n"]
+    counted = store.query("SELECT sum(arraySum(counts)) AS n FROM latency_hours FINAL")[0]["n"]
     assert counted == store.query("SELECT count() AS n FROM calls FINAL")[0]["n"]
 
 
@@ -178,7 +178,7 @@ def test_percentiles_of_whole_days_are_read_from_the_rollup_of_days(store: Store
     writer.run("TRUNCATE TABLE latency_daily")
     assert spend(store, scope, ("feature",), "day") == expected
     writer.insert("latency_daily", held)
-    writer.run("TRUNCATE TABLE latency_hourly")
+    writer.run("TRUNCATE TABLE latency_hours")
     assert spend(store, scope, ("feature",), "day") == expected
 
 
@@ -199,7 +199,7 @@ def test_a_retracted_call_makes_spend_calls_and_latency_fall(store: Store) -> No
     for table in ("spend_hourly", "spend_daily"):
         row = store.query(f"SELECT sum(cost_usd) AS usd, sum(calls) AS calls FROM {table} FINAL")[0]
         assert (row["usd"], row["calls"]) == (Decimal("0.25"), 1)
-    assert store.query("SELECT sum(arraySum(counts)) AS n FROM latency_hourly FINAL")[0]["n"] == 1
+    assert store.query("SELECT sum(arraySum(counts)) AS n FROM latency_hours FINAL")[0]["n"] == 1
 
 
 def test_an_hour_is_rebuilt_only_when_it_was_quiet_for_a_minute_or_waited_five(store: Store) -> None:

@@ -366,6 +366,15 @@ def test_a_miss_on_the_calls_own_span_is_a_lookup_too(world: World) -> None:
     assert [row["hit"] for row in world.lookups()] == [False]
 
 
+def test_the_hour_of_a_lookup_is_marked_where_its_call_begins_in_the_next(world: World) -> None:
+    hour_ms = 3_600_000
+    world.span("lookup", {"outlay.cache.kind": "exact", "outlay.cache.hit": "false"}, took_ms=hour_ms)
+    world.span("call", usage(100, 10), parent="lookup", at_ms=hour_ms)
+    world.settle()
+    marked = "SELECT count() AS n FROM dirty_hours FINAL WHERE project = {p:String}"
+    assert world.query(marked) == [{"n": 2}]
+
+
 def test_a_lookup_that_is_gone_leaves_a_tombstone(world: World) -> None:
     world.span("call", usage(100, 10, outlay__cache__kind="exact", outlay__cache__hit="false"))
     world.settle()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -131,6 +132,37 @@ def test_the_real_rollup_gives_what_the_calls_give(store: Store) -> None:
         "assumed_calls": 37,
         "cached_input_unknown_calls": 16,
     }
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Pacific/Auckland"])
+def test_days_of_another_zone_have_the_percentiles_of_their_calls(store: Store, zone: str) -> None:
+    """From histograms of UTC days, of which the hours that lie in the day before or after are moved there."""
+    put(store, *varied())
+    scope = Scope(Window(DAY - 12 * HOUR, DAY + timedelta(days=5)), timezone=zone)
+    asked: list[tuple[Any, Any, int]] = [
+        (("feature",), "day", 1000), (("feature", "model"), "day", 1), ((), "week", 1000), ((), "month", 1000),
+    ]  # fmt: skip
+
+    def answers() -> list[Any]:
+        return [spend(store, scope, names, step, limit=limit, p95_interval=True) for names, step, limit in asked]
+
+    before = answers()
+    rollup = Rollup(store)
+    rollup.run_once(datetime(2100, 1, 1, tzinfo=UTC))
+    rollup.close()
+    assert answers() == before
+    writer = store.writer()
+    noons_day = NOON.astimezone(ZoneInfo(zone)).date()
+    unmoved = [n for n in range(24) if (DAY + n * HOUR).astimezone(ZoneInfo(zone)).date() == noons_day]
+    assert 12 <= len(unmoved) < 24
+    writer.run(
+        "ALTER TABLE latency_hours DELETE WHERE toHour(hour) IN {hours:Array(UInt8)} SETTINGS mutations_sync = 1",
+        {"hours": unmoved},
+    )
+    assert answers() == before
+    writer.run("TRUNCATE TABLE latency_daily")
+    writer.close()
+    assert answers() != before
 
 
 def varied() -> Iterator[dict[str, Any]]:

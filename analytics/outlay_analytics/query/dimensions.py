@@ -21,7 +21,7 @@ MAX_GROUPS = 8
 class Dimension:
     """SQL expressions, text except where said, that give a dimension's value; None where the table does not know it.
 
-    `calls AS c`, `rollup AS h` (spend_hourly, latency_hourly, their days) and `lookups AS c` are tables; `$tier(…)`
+    `calls AS c`, `rollup AS h` (spend_hourly, latency_hours, their days) and `lookups AS c` are tables; `$tier(…)`
     stands for the expression that classifies a model.
     """
 

@@ -32,7 +32,8 @@ class Parts:
         days: Clean UTC days.
         hours: Clean hours, those of `days` left out.
         latency: Clean hours, all of them.
-        latency_days: Those of `days` that `latency_daily` knows.
+        latency_days: UTC days of clean hours alone that `latency_daily` knows; none where the answer is by the hour.
+        astride: Whether intervals begin within these days, so that some of their hours lie in another one than noon.
         open: Hours between the first and the last clean one that must come from calls.
     """
 
@@ -40,6 +41,7 @@ class Parts:
     hours: list[int] = field(default_factory=list)
     latency: list[int] = field(default_factory=list)
     latency_days: list[int] = field(default_factory=list)
+    astride: bool = False
     open: list[int] = field(default_factory=list)
 
 
@@ -54,9 +56,11 @@ def parts_of(store: Store, scope: Scope, interval: Interval, shift: timedelta = 
     if not clean:
         return Parts()
     dirty = [hour for hour in changed if clean[0] < hour < clean[-1]]
-    days = _whole_days(clean, changed, first, last) if fits_days(scope, interval, shift) else set()
+    whole = _whole_days(clean, changed, first, last) if interval != "hour" else set()
+    fits = fits_days(scope, interval, shift)
+    days = whole if fits else set()
     hours = [hour for hour in clean if hour - hour % DAY not in days] if days else clean
-    return Parts(sorted(days), hours, clean, sorted(days & set(latency_days)), dirty)
+    return Parts(sorted(days), hours, clean, sorted(whole & set(latency_days)), not fits, dirty)
 
 
 def parts_of_days(days: Sequence[int]) -> Parts:

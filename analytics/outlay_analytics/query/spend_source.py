@@ -34,6 +34,7 @@ from outlay_analytics.query.scope import NO_OTHERS, Scope, expression, filter_sq
 from outlay_analytics.query.window import Interval, bucket_sql
 from outlay_collector.store import Store, load_sql
 
+NOON = "toStartOfDay(h.hour, 'UTC') + INTERVAL 12 HOUR"
 # Names that are not for users: whether a call repeats a request, and the rollup's own hour.
 INTERNAL = {"repeated": Dimension("if(c.attempt > 1, '1', '')", "if(h.repeated, '1', '')")}
 
@@ -85,6 +86,7 @@ def spend_source(
     keys = ("time", *(f"d{number}" for number in range(len(dimensions))))
     parts, reads = _reads(store, scope, dimensions, interval, shift, latency, params)
     time = bucket_sql(interval, _shifted("h.hour", interval, shift))
+    noon = bucket_sql(interval, _shifted(NOON, interval, shift))
     final = " FINAL" if exact else ""
     branches = []
     for read in reads:
@@ -93,7 +95,11 @@ def spend_source(
         if not read.latency:
             branches.append(_shown(load_sql(SQL, "source_hours", **fragments, final=final), shown))
             continue
-        rows = load_sql(SQL, "source_histograms", **fragments)
+        rows = load_sql(SQL, "source_histograms", **(fragments | ({"time": noon} if read.astride else {})))
+        if read.astride:
+            days, names = f"{{{read.name}_in:Array(DateTime('UTC'))}}", "".join(f", {name}" for name in keys[1:])
+            moved = load_sql(SQL, "source_moved_histograms", **fragments, noon=noon, days=days, keys=names)
+            rows = f"({rows}\nUNION ALL\n{moved})"
         branches.append(
             load_sql(
                 SQL,
@@ -110,7 +116,11 @@ def spend_source(
 
 @dataclass(frozen=True)
 class _Read:
-    """What one rollup table is asked for: `hours` (Unix seconds, see `hours_sql`) under a `name` of their own."""
+    """What one rollup table is asked for: `hours` (Unix seconds, see `hours_sql`) under a `name` of their own.
+
+    With `astride` they are days within which intervals begin: their rows are taken to be of the interval of their noon,
+    and what the hours that lie in another one hold is moved there.
+    """
 
     table: str
     name: str
@@ -119,6 +129,7 @@ class _Read:
     columns: str
     filters: str
     latency: bool = False
+    astride: bool = False
 
 
 def _reads(
@@ -159,19 +170,19 @@ def _reads(
     if latency:
         reads.append(_Read("dimension_daily", "kept_days", kept, None, *own, latency=True))
         hours = [day + hour for day in unsaid for hour in range(0, DAY, HOUR)]
-        reads.append(_Read("latency_hourly", "unsaid_hours", hours, None, *silent, latency=True))
+        reads.append(_Read("latency_hours", "unsaid_hours", hours, None, *silent, latency=True))
     return parts, [read for read in reads if read.hours]
 
 
 def _latency_reads(parts: Parts, asked: tuple[str, str]) -> list[_Read]:
     """Durations of whole days where the rollup of days knows them, of the other clean hours from theirs."""
     if not parts.latency_days:
-        return [_Read("latency_hourly", "latency", parts.latency, parts.open, *asked, latency=True)]
+        return [_Read("latency_hours", "latency", parts.latency, parts.open, *asked, latency=True)]
     known = set(parts.latency_days)
     hours = [hour for hour in parts.latency if hour - hour % DAY not in known]
     return [
-        _Read("latency_daily", "latency_days", parts.latency_days, None, *asked, latency=True),
-        _Read("latency_hourly", "latency", hours, None, *asked, latency=True),
+        _Read("latency_daily", "latency_days", parts.latency_days, None, *asked, latency=True, astride=parts.astride),
+        _Read("latency_hours", "latency", hours, None, *asked, latency=True),
     ]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from outlay_analytics.query.amounts import PICO
 from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.looks import one_look
 from outlay_analytics.query.scope import Scope, filter_sql
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.questions.guaranteed import CONFIDENCE, ERROR, check, guaranteed
@@ -27,6 +28,7 @@ SIMILARITY = {"similarity": "ifNull(toString(c.cache_similarity), '')", "hit": "
 UNSCORED = {"first_scored": 0, "first_wrong": 0, "scored_from": None, "first_least": None, "first_most": None}
 
 
+@one_look()
 def cache_thresholds(
     store: Store, scope: Scope, error: float = ERROR, confidence: float = CONFIDENCE, score: str = ""
 ) -> dict[str, Any]:

@@ -23,10 +23,10 @@ from outlay_analytics.query.groups import (
     top_groups,
 )
 from outlay_analytics.query.looks import one_look
-from outlay_analytics.query.scope import Scope, expression, filter_sql
+from outlay_analytics.query.lookup_source import lookup_source
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.spend_source import spend_source
-from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import Interval, bucket_sql, check_interval
+from outlay_analytics.query.window import Interval, check_interval
 from outlay_analytics.questions.caching_figures import KINDS, figures_of
 from outlay_analytics.questions.opportunities import opportunities
 from outlay_collector.store import Store, load_sql
@@ -184,20 +184,11 @@ def _look(
     store: Store, scope: Scope, names: Sequence[str], step: Interval, shown: Sequence[int] | None, max_rows: int
 ) -> list[Sums] | None:
     """Rows of caching_lookups.sql, None where lookups do not know a dimension or filter."""
-    params: dict[str, Any] = {"project": scope.project, "timezone": scope.timezone, "max_rows": max_rows}
-    params |= {"start": sql_instant(scope.window.start), "end": sql_instant(scope.window.end)}
-    columns = [expression(scope, name, "lookups", params) for name in names]
-    filters = filter_sql(scope, "lookups", params)
-    if filters is None or None in columns:
+    source = lookup_source(store, scope, names, step)
+    if source is None:
         return None
-    groups = Groups(("time", *(f"d{number}" for number in range(len(names)))))
-    relation = load_sql(
-        "outlay_analytics.questions.sql",
-        "caching_lookups_source",
-        time=bucket_sql(step, "c.started_at"),
-        dimensions="".join(f"{column} AS d{number}, " for number, column in enumerate(columns)),
-        filters=filters,
-    )
+    groups = Groups(source.keys)
+    params, relation = {**source.params, "max_rows": max_rows}, source.sql
     if shown is not None:
         params["shown"] = list(shown)
         relation = groups.shown(relation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from outlay_analytics.query.rolled_hours import HOUR, Parts, calls_hours_sql, hours_sql, parts_of
+from outlay_analytics.query.rolled_hours import DAY, HOUR, Parts, calls_hours_sql, hours_sql, parts_of
 from outlay_analytics.query.scope import Scope, filter_sql
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import Interval, bucket_sql
@@ -55,11 +55,15 @@ class Rolled:
     Attributes:
         hours: How its window is read.
         sums: The condition on `h`, cascade_hourly or cascade_confidences: hours, filters, and which sums.
+        sums_of_hours: The same of cascade_confidences, for the hours that are no part of whole clean days.
+        sums_of_days: The same of cascade_confidence_days, for these days.
         parts: The runs that are in none of these sums: relations of cascade_parts.sql.
     """
 
     hours: Parts
     sums: str
+    sums_of_hours: str
+    sums_of_days: str
     parts: str
 
 
@@ -73,17 +77,22 @@ def rolled(store: Store, scope: Scope, step: Interval, params: dict[str, Any]) -
     filters = filter_sql(scope, "rollup", {}) if scope.filters.keys() <= ROLLED else None
     hours = Parts() if filters is None else _believed(store, scope, parts_of(store, scope, step))
     if not hours.latency:
-        return Rolled(hours, "0", _stored("cascade_parts", "0"))
+        return Rolled(hours, "0", "0", "0", _stored("cascade_parts", "0"))
     bits = {name: BITS.get(name, 0) for name in scope.filters}
     params["named"] = sum(bits.values())
     params["several"] = sum(bit for name, bit in bits.items() if len(set(scope.filters[name])) > 1)
-    clean = f"{hours_sql('clean', hours.latency, hours.open, params)} AND ({filters})"
+    clean = hours_sql("clean", hours.latency, hours.open, params)
     sums = "h.narrowed = bitAnd(h.differs, {named:UInt8}) AND bitAnd(h.differs, {several:UInt8}) = 0"
-    parts = _stored("cascade_parts", clean)
+    sums = f"({filters}) AND {sums}"
+    of_hours, of_days = (
+        f"{hours_sql(name, some, None, params)} AND {sums}" if some else "0"
+        for name, some in (("hours", hours.hours), ("days", hours.days))
+    )
+    parts = _stored("cascade_parts", f"{clean} AND ({filters})")
     if params["several"]:
-        mixed = _stored("cascade_mixed", f"bitAnd(h.differs, {{several:UInt8}}) != 0 AND {clean}")
+        mixed = _stored("cascade_mixed", f"bitAnd(h.differs, {{several:UInt8}}) != 0 AND {clean} AND ({filters})")
         parts = f"{parts}\nUNION ALL\n{mixed}"
-    return Rolled(hours, f"{sums} AND {clean}", parts)
+    return Rolled(hours, f"{sums} AND {clean}", of_hours, of_days, parts)
 
 
 def _stored(table: str, condition: str) -> str:
@@ -120,4 +129,6 @@ def _believed(store: Store, scope: Scope, parts: Parts) -> Parts:
     spoiled = {row["unix"] for row in rows}
     clean = [hour for hour in parts.latency if hour not in spoiled]
     inside = [hour for hour in {*parts.open, *spoiled} if clean and clean[0] < hour < clean[-1]]
-    return replace(parts, latency=clean, open=sorted(inside))
+    days = set(parts.days) - {hour - hour % DAY for hour in spoiled}
+    others = [hour for hour in clean if hour - hour % DAY not in days]
+    return replace(parts, days=sorted(days), hours=others, latency=clean, open=sorted(inside))

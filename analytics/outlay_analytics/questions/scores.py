@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from outlay_analytics.query.errors import SHOWN, BadRequest
-from outlay_analytics.query.looks import once
+from outlay_analytics.query.looks import once, one_look
 from outlay_analytics.query.scope import NO_OTHERS, Scope, expression, filter_sql
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.query.window import EARLIEST, LATEST, Interval, bucket_sql
@@ -75,12 +75,15 @@ def about(scope: Scope, chosen: Score | None, scores: Sequence[Score]) -> dict[s
     }
 
 
+@one_look()
 def list_scores(store: Store, scope: Scope, success: str = "") -> list[Score]:
     """The scores given to a scope's answers, the most used first; `success` is a label to look for.
 
     Whether a score is a share, and what is a success of it, follows from all values that it ever had, so that it does
     not change with the window.
     """
+    if not _score_count(store, scope.project):
+        return []
     relation = scored(store, scope, None)
     sql = load_sql(SQL, "score_names", scored=relation.sql)
     rows = store.query(sql, relation.params | {"success": success})
@@ -139,6 +142,7 @@ class Scored:
     judged: str
 
 
+@one_look()
 def scored(
     store: Store,
     scope: Scope,
@@ -185,10 +189,24 @@ def scored(
 
 def _given(store: Store, params: Mapping[str, Any], named: str, filters: str) -> str:
     """The condition on `scores` for those that may be about the calls that are asked about."""
-    asked = {name: params[name] for name in ("project", "start", "end")}
-    counts = once((store, "score_counts", repr(asked)), lambda: store.query(load_sql(SQL, "score_counts"), asked)[0])
-    few = filters != "1" or counts["calls"] < counts["scores"]
+    few = filters != "1" or _fewer_calls(store, {name: params[name] for name in ("project", "start", "end")})
     return load_sql(SQL, "score_given", named=named, few=str(int(few)), filters=filters)
+
+
+def _fewer_calls(store: Store, asked: Mapping[str, Any]) -> bool:
+    """Whether a window has fewer calls than the project has scores; no more calls are counted than that takes."""
+    most = _score_count(store, asked["project"])
+    sql, params = load_sql(SQL, "score_calls"), {**asked, "most": most}
+    calls: int = once((store, "score_calls", repr(asked)), lambda: store.query(sql, params)[0]["calls"])
+    return calls < most
+
+
+def _score_count(store: Store, project: str) -> int:
+    """How many scores a project has; those given again may count again."""
+    params = {"project": project}
+    sql = "SELECT count() AS scores FROM scores WHERE project = {project:String}"
+    count: int = once((store, "score_count", project), lambda: store.query(sql, params)[0]["scores"])
+    return count
 
 
 def _hours(store: Store, scope: Scope, params: Mapping[str, Any]) -> dict[str, str]:

@@ -7,6 +7,7 @@ have been given; it is unknown where runs would be answered at confidences at wh
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -21,6 +22,7 @@ from outlay_collector.store import Row, Store, load_sql
 
 SQL = "outlay_analytics.questions.sql"
 STEPS = 20
+GRID = tuple(step / STEPS for step in range(STEPS + 1))  # that of cascade_confidence_days, which a test compares
 FEW = 30
 TOLERANCE = 0.01
 
@@ -92,7 +94,9 @@ def read_sweep(store: Store, scope: Scope, name: str, extra: Sequence[float] = (
         sql = load_sql(SQL, "cascade_confidences", runs=runs)
     else:
         runs = load_sql(SQL, "cascade_runs", **live)
-        sql = load_sql(SQL, "cascade_bins", stored=known.sums, parts=known.parts, runs=runs)
+        params["parted"] = parted(steps)
+        stored = {"hours": known.sums_of_hours, "days": known.sums_of_days}
+        sql = load_sql(SQL, "cascade_bins", **stored, parts=known.parts, runs=runs)
     return Sweep(store.query(sql, params), steps, list(seen["thresholds"]), score)
 
 
@@ -104,6 +108,11 @@ def candidates(seen: Row) -> list[float]:
     grid = {round(low + (high - low) * step / STEPS, 6) for step in range(STEPS + 1)}
     few = seen["confidences"] if len(seen["confidences"]) <= FEW else []
     return sorted({*grid, *few, *seen["thresholds"]})
+
+
+def parted(steps: Sequence[float]) -> list[int]:
+    """The rows of cascade_confidence_days, by their `steps`, that some of these thresholds part."""
+    return sorted({bisect_right(GRID, step) for step in steps if step not in GRID})
 
 
 def sweep(bins: Sequence[Row], threshold: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Durations as histograms: buckets of floor(16 · log2(microseconds)), 4.4 % wide each, as in `latency_hourly`."""
+"""Durations as histograms: buckets of floor(16 · log2(microseconds)), 4.4 % wide each, as in `latency_hours`."""
 
 from __future__ import annotations
 

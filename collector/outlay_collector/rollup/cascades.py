@@ -1,5 +1,6 @@
 """The cascades of rebuilt hours → `cascade_hourly` (runs within one hour, summed up), `cascade_parts` (the others), and
-`cascade_confidences` (runs within one hour by the confidence of their first attempt).
+`cascade_confidences` (runs within one hour by the confidence of their first attempt); the last one's days →
+`cascade_confidence_days`.
 
 Runs are summed up by `KEYS`, so that questions may filter by them. One whose calls differ in some of them is summed up
 without these, and once more for each of their values, as if it had no other calls (narrowed): whoever asks for one
@@ -25,6 +26,7 @@ HOURS = """c.started_at >= {first:DateTime('UTC')} AND c.started_at < {last:Date
   AND toStartOfHour(c.started_at) IN {hours:Array(DateTime('UTC'))}"""
 KEYS = ("service", "environment", "feature", "team")  # as spend_hourly, those that all calls of most runs share
 SETS = "".join(f", {key}" for key in KEYS)
+GRID = tuple(step / 20 for step in range(21))  # thresholds that most questions ask about: those of analytics
 OWN = (*KEYS, "differs", "narrowed")
 OWN_SETS = "".join(f", {key}" for key in OWN)
 THRESHOLDS = """, groupUniqArrayIf(20)(
@@ -86,6 +88,17 @@ def rebuild_cascades(writer: Writer, params: Mapping[str, Any], *, cells: bool =
     for table, (differs, chosen) in PARTS.items():
         writer.run(load_sql(SQL, "rollup_cascade_parts", table=table, differs=differs, chosen=chosen), params)
     writer.run(load_sql(SQL, "rollup_cascade_confidences", alone=ALIKE + NARROWED), params)
+
+
+def rebuild_cascade_days(writer: Writer, params: Mapping[str, Any]) -> None:
+    """Rebuild days of confidences from their hours.
+
+    Args:
+        writer: The roll-up's connection.
+        params: `project`, `days`, `version` of the rebuild.
+    """
+    if writer.query(load_sql(SQL, "rollup_confidence_days_seen"), params)[0]["rows"]:
+        writer.run(load_sql(SQL, "rollup_confidence_days"), {**params, "grid": list(GRID)})
 
 
 def _make(writer: Writer, table: str, sql: str, params: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Hours that changed → `spend_hourly`, `latency_hourly`, their days, cascades: rebuilt from `calls`, never added to.
+"""Hours that changed → `spend_hourly`, `latency_hours`, their days, look-ups, cascades: rebuilt, never added to.
 Days that went quiet → `dimension_daily` (dimensions.py), when no hour is due and the budget lasts.
 
 An hour is due when it has been quiet for a minute, or has waited five. Until then it is answered from `calls`, so
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from outlay_collector.rollup.cascades import rebuild_cascades
+from outlay_collector.rollup.cascades import rebuild_cascade_days, rebuild_cascades
 from outlay_collector.rollup.dimensions import due_days, next_version, rebuild_day
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
@@ -167,6 +167,8 @@ class Rollup:
         writer.run(f"CREATE OR REPLACE TEMPORARY TABLE rollup_fresh ENGINE = Memory AS {collect}", params)
         writer.run(load_sql(SQL, "rollup_spend", sums=SUMS), params)
         writer.run(load_sql(SQL, "rollup_latency"), params)
+        if writer.query(load_sql(SQL, "rollup_lookups_seen"), params)[0]["rows"]:
+            writer.run(load_sql(SQL, "rollup_lookups"), params)
         rebuild_cascades(writer, {**params, "moment": rolled_at}, cells=self.store.cells.count > 1)
         open_days = {hour.replace(hour=0) for name, hour in waiting if name == project}
         days = sorted({one.day for one in chunk} - open_days)
@@ -174,4 +176,5 @@ class Rollup:
             of_days = {"project": project, "days": days, "version": self._version}
             writer.run(load_sql(SQL, "rollup_days", sums=SUMS), of_days)
             writer.run(load_sql(SQL, "rollup_latency_days"), of_days)
+            rebuild_cascade_days(writer, of_days)
         writer.insert("rolled_hours", [{"project": project, "hour": hour, "rolled_at": rolled_at} for hour in hours])

@@ -55,10 +55,11 @@ def write(run: Run, gathered: Gathered, resolved: Resolved) -> None:
     requests = billable(gathered, resolved)
     gone = _gone(gathered, "calls", resolved.requests.call, "name")
     requests = _with_deleted(requests, gone)
-    _mark_hours(writer, requests, run.at)
+    lookups = _lookups_of(gathered)
+    _mark_hours(writer, [requests, gathered.spans.select(KEY).take(pa.array(lookups.rows)), lookups.gone], run.at)
     if len(requests):
         writer.insert_arrow("calls", calls_of(writer, run.prices, requests, version, run.mapping))
-    _write_lookups(run, gathered, resolved)
+    _write_lookups(run, gathered, resolved, lookups)
     _write_repeats(writer, gathered, resolved, version)
     _write_response_ids(run.across or writer, gathered, version)
 
@@ -89,22 +90,36 @@ def _with_deleted(rows: pa.Table, gone: pa.Table) -> pa.Table:
     return pa.concat_tables([rows, same], promote_options="default")
 
 
-def _mark_hours(writer: Writer, requests: pa.Table, at: datetime) -> None:
-    """Mark the hours whose calls this run may change, before it changes them."""
-    hour = requests["started_at"].cast(pa.int64()).to_numpy() // HOUR_NS * (HOUR_NS // 1_000_000_000)
-    table = pa.table({"project": requests["project"], "hour": pa.array(hour.astype(np.uint32))})
-    plain = table.set_column(0, "project", table["project"].cast(pa.binary()))
+def _mark_hours(writer: Writer, tables: list[pa.Table], at: datetime) -> None:
+    """Mark the hours whose calls and look-ups this run may change, before it changes them."""
+    plain = pa.concat_tables(_hours_of(table) for table in tables)
     distinct = plain.group_by(["project", "hour"]).aggregate([])
     moment = pa.array([at] * len(distinct), pa.timestamp("ms", "UTC"))
     writer.insert_arrow("dirty_hours", distinct.append_column("changed_at", moment))
 
 
-def _write_lookups(run: Run, gathered: Gathered, resolved: Resolved) -> None:
+def _hours_of(rows: pa.Table) -> pa.Table:
+    hour = rows["started_at"].cast(pa.int64()).to_numpy() // HOUR_NS * (HOUR_NS // 1_000_000_000)
+    return pa.table({"project": rows["project"].cast(pa.binary()), "hour": pa.array(hour.astype(np.uint32))})
+
+
+@dataclass(frozen=True)
+class Lookups:
+    """Rows of spans that are look-ups, of those that are written, and the keys of what is taken back."""
+
+    rows: Ints
+    gone: pa.Table
+
+
+def _lookups_of(gathered: Gathered) -> Lookups:
+    lookups = np.flatnonzero(gathered.facts.is_lookup)
+    return Lookups(lookups[gathered.written[lookups]], _gone(gathered, "lookups", lookups))
+
+
+def _write_lookups(run: Run, gathered: Gathered, resolved: Resolved, lookups: Lookups) -> None:
     """Look-ups in the application's caches. A hit is a call, priced by now; a miss has the model of the call below."""
     writer, spans, facts, requests = run.writer, gathered.spans, gathered.facts, resolved.requests
-    lookups = np.flatnonzero(facts.is_lookup)
-    gone = _gone(gathered, "lookups", lookups)
-    rows = lookups[gathered.written[lookups]]
+    rows, gone = lookups.rows, lookups.gone
     if not len(rows) and not len(gone):
         return
     avoided = _avoided_usd(writer, gathered, rows[facts.cached[rows]])

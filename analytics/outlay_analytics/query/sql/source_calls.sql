@@ -1,6 +1,6 @@
 -- Question: what do the calls themselves say, where no clean rollup does?
 -- Fragments: time, dimensions, hours (condition on started_at), filters, final (as in source_hours.sql).
--- Result: one row per call, with the columns of source_hours.sql. The bucket of a duration is that of latency_hourly:
+-- Result: one row per call, with the columns of source_hours.sql. The bucket of a duration is that of latency_hours:
 -- floor(16 * log2(microseconds)).
 SELECT
     $time AS time,

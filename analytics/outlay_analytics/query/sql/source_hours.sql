@@ -31,6 +31,6 @@ SELECT
     toUInt16(0) AS bucket,
     toUInt64(0) AS bucket_calls
 FROM $table AS h$final
-WHERE h.project = {project:String}
+PREWHERE h.project = {project:String}
   AND $hours
   AND ($filters)

@@ -27,9 +27,10 @@ SELECT
     toDecimal128(0, 12) AS line_output_usd,
     toDecimal128(0, 12) AS line_other_usd,
     one_bucket AS bucket,
-    sum(one_count) AS bucket_calls$told
+    toUInt64(sum(one_count * sign)) AS bucket_calls$told
 FROM $rows
 ARRAY JOIN
     buckets AS one_bucket,
     counts AS one_count
 GROUP BY $keys, ${shown}one_bucket
+HAVING bucket_calls > 0

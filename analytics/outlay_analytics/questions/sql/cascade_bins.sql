@@ -1,6 +1,7 @@
 -- Question: as cascade_confidences.sql, of a cascade of which nothing was scored, as far as possible from the rollup.
--- Fragments: stored (a condition on cascade_confidences AS h, or 0), parts (relations of cascade_source_parts.sql), runs (a
--- relation of cascade_runs.sql, of the calls that are not read from there). Parameters: project, name, steps, those of the fragments.
+-- Fragments: hours (a condition on cascade_confidences AS h, or 0), days (one on cascade_confidence_days AS h, or 0), parts (relations of cascade_source_parts.sql), runs (a
+-- relation of cascade_runs.sql, of the calls that are not read from there). Parameters: project, name, steps, parted (rows
+-- of a day that steps part, by their `steps`), those of the fragments.
 -- Result: as cascade_confidences.sql, without scores.
 SELECT
     arrayCount(step -> step <= r.one_confidence, {steps:Array(Float64)}) AS reached,
@@ -34,7 +35,22 @@ FROM
         h.rest_usd AS one_rest_usd
     WHERE h.project = {project:String}
       AND h.cascade = {name:String}
-      AND ($stored)
+      AND ($hours)
+    UNION ALL
+    SELECT h.least, h.runs, h.priced_runs, h.first_usd, h.priced_escalations, h.rest_usd
+    FROM cascade_confidence_days AS h FINAL
+    PREWHERE h.project = {project:String}
+      AND h.cascade = {name:String}
+      AND h.steps NOT IN {parted:Array(UInt8)}
+      AND ($days)
+    UNION ALL
+    SELECT one.confidence, one.runs, one.priced_runs, one.first_usd, one.priced_escalations, one.rest_usd
+    FROM cascade_confidence_days AS h FINAL
+    ARRAY JOIN h.lists AS one
+    PREWHERE h.project = {project:String}
+      AND h.cascade = {name:String}
+      AND h.steps IN {parted:Array(UInt8)}
+      AND ($days)
     UNION ALL
     SELECT
         assumeNotNull(min(run_confidence)) AS one_confidence,

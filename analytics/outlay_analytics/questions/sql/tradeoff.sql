@@ -1,6 +1,6 @@
 -- Question: what do the calls of each task that answer something cost by model, and how long do they take?
 -- Fragments: not_answers (operations), task (text on c), tier (text on c), filters (conditions on c). Parameters: project, start, end, max_rows.
--- Result: one row per task and model: histogram of durations (as in latency_hourly), calls, errors, sums over priced calls for the cost per call (see moments.py).
+-- Result: one row per task and model: histogram of durations (as in latency_hours), calls, errors, sums over priced calls for the cost per call (see moments.py).
 SELECT
     $task AS task,
     c.model AS model,

@@ -1,5 +1,5 @@
--- Rebuild hours of `latency_hourly`, as rollup_spend.sql.
-INSERT INTO latency_hourly
+-- Rebuild hours of `latency_hours`, as rollup_spend.sql.
+INSERT INTO latency_hours
 SELECT
     {project:String} AS project, hour, service, environment, feature, team, provider, model, operation, cascade,
     tier AS cascade_tier, repeated, cost_state, status,
@@ -17,7 +17,7 @@ FROM
     SELECT
         hour, service, environment, feature, team, provider, model, operation, cascade, cascade_tier, repeated,
         cost_state, status, CAST(([], []), 'Tuple(Array(UInt16), Array(UInt64))')
-    FROM latency_hourly FINAL
+    FROM latency_hours FINAL
     WHERE project = {project:String} AND hour IN {hours:Array(DateTime)}
 )
 GROUP BY hour, service, environment, feature, team, provider, model, operation, cascade, tier, repeated, cost_state, status

@@ -12,7 +12,7 @@ FROM
     SELECT
         toStartOfDay(hour) AS day, service, environment, feature, team, provider, model, operation, cascade,
         cascade_tier, repeated, cost_state, status, buckets AS hour_buckets, counts AS hour_counts
-    FROM latency_hourly FINAL
+    FROM latency_hours FINAL
     WHERE project = {project:String} AND toStartOfDay(hour) IN {days:Array(DateTime)}
     UNION ALL
     SELECT
