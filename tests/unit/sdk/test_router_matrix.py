@@ -132,7 +132,7 @@ def test_exploration_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
         outlay.Router(TIERS, default="mid", **wrong)
 
 
-UNITS = range(20_000)
+UNITS = range(8_000)
 
 
 def test_experiments_of_a_layer_share_no_unit_and_grow_without_moving_others() -> None:
