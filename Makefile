@@ -18,8 +18,10 @@ export PYTHONDONTWRITEBYTECODE :=
 demo: $(SERVER)
 	@$(BIN)/outlay demo
 
+# In the order of their names, so that the many short unit tests come last: reordered, those of few and long tests would,
+# and two workers would wait for the third.
 test: $(DEV) browser redis
-	$(BIN)/python -m pytest -q -n 3 --dist loadscope $(ARGS)
+	$(BIN)/python -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 CLIENT = $(BIN)/uv run -q --isolated --no-project --with . --with pytest --with "$(1)" python -m pytest -q --noconftest \
 	tests/integration/test_wire_clients.py -k "$(2)"
