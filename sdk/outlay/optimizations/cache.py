@@ -164,7 +164,8 @@ class _Exact(Wrapped):
             given = self._parameters.bind(args, kwargs)
             asked = self._identity.of_arguments(given, self._parameters.defaults, holdings)
         function = self._identity.of_function(holdings)
-        return Place(f"{self._name}:{function}:{self._rules.prefix()}{asked}", holdings)
+        key = f"{self._name}:{function}:{self._rules.prefix()}{asked}"
+        return Place(key, holdings, touches=not self._keeper.is_ours)
 
     def find(self, place: Place, awaits: bool) -> Generator[Any, Any, tuple[Found | None, float | None]]:
         keeper = self._keeper

@@ -18,7 +18,7 @@ from typing import Any
 
 from outlay import _fork
 from outlay.optimizations.layout import state
-from outlay.optimizations.values import Values
+from outlay.optimizations.values import Values, text_of
 from outlay.optimizations.which import Untold, join
 
 MAX_PARTS = 500  # that are read at each call
@@ -33,18 +33,20 @@ class _Epoch:
 
     Attributes:
         told: Its value when it was last changed by somebody else.
-        latest: Its value after the latest call.
+        latest: Its value after the latest call that may have changed it.
         under_way: Calls that hold it, and may change it.
         is_readable: Whether it is small enough to be read at each call.
+        is_touched: A call that may have changed it has ended while others were under way.
     """
 
-    __slots__ = ("is_readable", "latest", "lock", "told", "under_way")
+    __slots__ = ("is_readable", "is_touched", "latest", "lock", "told", "under_way")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.told = self.latest = b""
         self.under_way = 0
         self.is_readable = True
+        self.is_touched = False
 
 
 Holdings = list[tuple[_Epoch, Callable[[], Any]]]  # what a call holds
@@ -88,8 +90,13 @@ class Epochs:
         return epoch.told
 
     @contextmanager
-    def under_way(self, holdings: Holdings) -> Iterator[None]:
-        """A call that holds these: what changes in it is its own doing."""
+    def under_way(self, holdings: Holdings, touches: Callable[[], bool] = lambda: True) -> Iterator[None]:
+        """A call that holds these: what changes in it is its own doing.
+
+        Args:
+            holdings: What it holds.
+            touches: Asked at the end: whether anything of the application's ran, so that something may have changed.
+        """
         if not holdings:
             yield
             return
@@ -99,11 +106,13 @@ class Epochs:
         try:
             yield
         finally:
+            is_touched = touches()
             for epoch, get in holdings:
                 with epoch.lock:
                     epoch.under_way -= 1
-                    if not epoch.under_way:
-                        epoch.latest = _read(epoch, get()) or epoch.latest
+                    epoch.is_touched |= is_touched
+                    if epoch.is_touched and not epoch.under_way:
+                        epoch.latest, epoch.is_touched = _read(epoch, get()) or epoch.latest, False
 
 
 def _read(epoch: _Epoch, value: Any) -> bytes | None:
@@ -128,6 +137,8 @@ class _Readable(Values):
         self._depth = 0
 
     def value(self, value: Any, where: str) -> bytes:
+        if type(value) is str:  # most parts are
+            return text_of(value)
         try:
             return super().value(value, where)
         except Untold:

@@ -27,13 +27,15 @@ class Place:
     Attributes:
         stale: An answer whose time is over, to be given where no newer one can be had.
         holdings: What the function holds, and may change while it is called.
+        touches: Something of the application's has run on the way to the answer, and may have changed that.
     """
 
-    __slots__ = ("holdings", "key", "stale")
+    __slots__ = ("holdings", "key", "stale", "touches")
 
-    def __init__(self, key: str, holdings: Holdings) -> None:
+    def __init__(self, key: str, holdings: Holdings, touches: bool = True) -> None:
         self.key = key
         self.holdings = holdings
+        self.touches = touches
         self.stale: Entry | None = None
 
 

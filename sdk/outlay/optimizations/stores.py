@@ -99,6 +99,7 @@ class Keeper:
         self._ttl_s = ttl_s
         self._stale_s = stale_s
         self.is_remote = hasattr(store, "setex")
+        self.is_ours = type(store) is MemoryStore  # so that a look at it runs nothing of the application's
         self._dumps = dumps
         self._loads = loads
         if seal is not None and not self.is_remote:

@@ -147,7 +147,7 @@ class Wrapped:
         place = self._place(args, kwargs)
         if place is None:
             return self._function(*args, **kwargs)
-        with epochs.under_way(place.holdings), Lookup(self._title) as lookup:
+        with epochs.under_way(place.holdings, lambda: place.touches), Lookup(self._title) as lookup:
             walk = self._walk(lookup, place, None, args, kwargs, awaits=False)
             value, _ = begun(walk)
             if type(value) is _Begun:
@@ -159,7 +159,7 @@ class Wrapped:
     async def _go_on(
         self, lookup: Lookup, place: Place, made: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        with epochs.under_way(place.holdings), lookup.resumed():
+        with epochs.under_way(place.holdings, lambda: place.touches), lookup.resumed():
             return await driven(self._walk(lookup, place, made, args, kwargs, awaits=True))
 
     async def _answer_async(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -167,7 +167,7 @@ class Wrapped:
         if place is None:
             value = self._function(*args, **kwargs)
             return await value if inspect.isawaitable(value) else value
-        with epochs.under_way(place.holdings), Lookup(self._title) as lookup:
+        with epochs.under_way(place.holdings, lambda: place.touches), Lookup(self._title) as lookup:
             return await driven(self._walk(lookup, place, None, args, kwargs, awaits=True))
 
     def _walk(
@@ -230,6 +230,7 @@ class Wrapped:
         awaits: bool,
     ) -> Generator[Any, Any, Any]:
         """What the function gives; it is kept, and those who wait for the flight have it, too."""
+        place.touches = True
         try:
             value = called(self._function, args, kwargs) if made is None else made
             if inspect.isawaitable(value):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import outlay
+from outlay.optimizations import epochs as module
 from outlay.optimizations.epochs import Epochs
 from outlay.testing import Capture
 
@@ -149,3 +150,40 @@ def test_a_call_that_ends_while_another_looks_has_changed_what_it_changed() -> N
     assert every.of("log", lambda: log, holdings) == before
     log.append("c")  # by nobody's call
     assert every.of("log", lambda: log, holdings) != before
+
+
+def test_a_hit_reads_what_the_instance_holds_once(monkeypatch: pytest.MonkeyPatch, sent: Capture) -> None:
+    desk = in_instance(Settings(), lambda held: "answer")
+    desk("question")
+    read: list[object] = []
+    reading = module._read
+
+    def watched(epoch: Any, value: Any) -> bytes | None:
+        read.append(value)
+        return reading(epoch, value)
+
+    monkeypatch.setattr(module, "_read", watched)
+    assert desk("question") == "answer"
+    assert len(read) == 1
+    assert [lookup.attributes["outlay.cache.hit"] for lookup in sent.spans] == [False, True]
+
+
+def test_what_a_call_changed_is_its_own_doing_though_a_hit_outlives_it() -> None:
+    every, holdings, filled = Epochs(), list[Any](), ["seen"]
+    first = every.of("list", lambda: filled, holdings)
+    hit = every.under_way(holdings, lambda: False)
+    hit.__enter__()
+    with every.under_way(list(holdings)):
+        filled.append("by the call")
+    hit.__exit__(None, None, None)
+    assert every.of("list", lambda: filled, []) == first
+    filled.append("by somebody else")
+    assert every.of("list", lambda: filled, []) != first
+
+
+def test_what_somebody_changes_while_a_hit_is_given_tells_the_next_call_apart() -> None:
+    every, holdings, settings = Epochs(), list[Any](), {"model": "small"}
+    first = every.of("dict", lambda: settings, holdings)
+    with every.under_way(holdings, lambda: False):
+        settings["model"] = "large"
+    assert every.of("dict", lambda: settings, []) != first
