@@ -1,12 +1,13 @@
-"""What it costs to take spans in: CPU from accept to stored, against ClickHouse alone doing the same.
+"""What it costs to take spans in: CPU from accept to stored, to settled and to rolled up, against ClickHouse alone.
 
     PYTHONPATH=sdk:collector python benchmarks/ingest.py --spans 51200
 
 Bodies look like traffic of LLM applications: 512 spans each, 26 attributes a span, a prompt of 1–2 KB and an answer of
 0.6–1.6 KB, gzip. They go to a collector in this process over real HTTP, four at a time, from a second process; CPU is
-user + system of this process with all its threads. The floor is the same bytes, already unpacked and framed, inserted
-into the same tables by one INSERT per 10,000 spans; merges are stopped for both. Rounds alternate, medians are printed.
-Read ratios; on a shared machine the absolute figures wander.
+user + system of this process with all its threads. What was stored is settled and rolled up then, in one burst; each
+span is a call of its own, so settle writes as many calls as there are spans. The floor is the same bytes, already
+unpacked and framed, inserted into the same tables by one INSERT per 10,000 spans; merges are stopped for both. Rounds
+alternate, medians are printed. Read ratios; on a shared machine the absolute figures wander.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,7 @@ MODELS = (
 FEATURES = tuple(f"feature-{n}" for n in range(16))
 SPANS_PER_BODY = 512
 SPANS_PER_INSERT = 10_240
+EVER = datetime(2100, 1, 1, tzinfo=UTC)  # all is quiet by then, and due
 
 
 def main() -> None:
@@ -58,7 +61,10 @@ def main() -> None:
 
 def measure(folder: Path, bodies: int, rounds: int) -> dict[str, Any]:
     from outlay_collector.load.loader import Loader
+    from outlay_collector.prices.book import PriceBook
     from outlay_collector.receive.http import Receiver
+    from outlay_collector.rollup.hours import Rollup
+    from outlay_collector.settle import Settler
     from outlay_collector.spool.spool import Spool
     from outlay_collector.store import migrate, open_store
 
@@ -71,12 +77,13 @@ def measure(folder: Path, bodies: int, rounds: int) -> dict[str, Any]:
     loader = Loader(store, spool)
     loader.start()
     port = serve(Receiver(spool, lambda header: "default"))
+    settler, rollup = Settler(store, PriceBook(store)), Rollup(store, budget_s=3600)
     spans = bodies * SPANS_PER_BODY
-    figures: dict[str, list[float]] = {"floor": [], "ingest": [], "spans_per_s": []}
+    figures: dict[str, list[float]] = {name: [] for name in ("floor", "ingest", "settle", "rollup", "spans_per_s")}
     for number in range(rounds):
         raw = [body(number * bodies + n) for n in range(bodies)]
         figures["floor"].append(per_100k(floor(writer, raw), spans))
-        writer.run("TRUNCATE TABLE spans")
+        empty(writer)
         sent = folder / f"round{number}"
         sent.mkdir()
         for n, one in enumerate(raw):
@@ -90,17 +97,44 @@ def measure(folder: Path, bodies: int, rounds: int) -> dict[str, Any]:
         figures["spans_per_s"].append(spans / (time.monotonic() - started))
         stored = store.query("SELECT count() AS n FROM spans")[0]["n"]
         assert stored == spans, f"{stored} of {spans} spans are stored"
-        writer.run("TRUNCATE TABLE spans")
+        before = cpu_s()
+        while settler.run_once():
+            pass
+        figures["settle"].append(per_100k(cpu_s() - before, spans))
+        settled = store.query("SELECT count() AS n FROM calls FINAL")[0]["n"]
+        assert settled == spans, f"{settled} of {spans} calls are settled"
+        before = cpu_s()
+        while rollup.run_once(EVER):
+            pass
+        figures["rollup"].append(per_100k(cpu_s() - before, spans))
+        empty(writer)
+    settler.close()
+    rollup.close()
     loader.stop()
     spool.close()
     store.close()
     medians = {name: round(statistics.median(values), 2) for name, values in figures.items()}
+    floor_s, stored_s = medians["floor"], medians["ingest"]
+    settled_s = stored_s + medians["settle"]
     return {
-        "cpu_s_per_100k_spans": {"floor": medians["floor"], "accept_to_stored": medians["ingest"]},
-        "ratio": round(medians["ingest"] / medians["floor"], 2),
+        "cpu_s_per_100k_spans": {
+            "floor": floor_s,
+            "accept_to_stored": stored_s,
+            "settle": medians["settle"],
+            "rollup": medians["rollup"],
+        },
+        "ratio": round(stored_s / floor_s, 2),
+        "ratio_settled": round(settled_s / floor_s, 2),
+        "ratio_rolled_up": round((settled_s + medians["rollup"]) / floor_s, 2),
         "spans_per_s": round(medians["spans_per_s"]),
         "rounds": {name: [round(value, 2) for value in values] for name, values in figures.items()},
     }
+
+
+def empty(writer: Any) -> None:
+    """Forget the spans of a round, and that their traces changed."""
+    for table in ("spans", "trace_hours", "dirty_traces", "calls", "repeats", "response_ids", "dirty_hours"):
+        writer.run(f"TRUNCATE TABLE {table}")
 
 
 def floor(writer: Any, raw: list[bytes]) -> float:

@@ -96,7 +96,7 @@ def billable(gathered: Gathered, resolved: Resolved) -> pa.Table:
     found["request_model"] = _lent_models(spans, found, requests.model_of)
     cache = _looked_up(facts, requests.rows["cache_kind"], requests.lookup)
     found |= {name: _taken(spans[name], cache) for name in ("cache_kind", "cache_hit", "cache_similarity")}
-    found["context"] = contexts_of(spans["context"], resolved.contexts)
+    found["context"] = contexts_of(spans["context"], resolved.contexts, resolved.tree.context_above, len(call))
     found["flags"] = _flags(spans["flags"], call, resolved.flagged)
     cached, failed = facts.cached[call], facts.failed[call]
     counts = np.where(cached[:, None], UNKNOWN, requests.counts)

@@ -33,13 +33,15 @@ class Repeats:
 
 @dataclass(frozen=True, eq=False)
 class Contexts:
-    """Whose words on what a call was for hold, one row per request."""
+    """Whose words on what a call was for hold: of each request the spans that say it, the strongest first, a row each.
 
+    With what such a span says holds what it inherits from above (`Tree.context_above`).
+    """
+
+    request: Ints
+    """A row of the requests, ascending; requests of which nobody says anything are left out."""
     near: Ints
-    """The span that says it all, NO where nobody says anything."""
-    chains: dict[int, tuple[int, ...]]
-    """By request, where several spans say it together: the strongest first. NO parts what different spans of the
-    request inherit: across it equal names are hidden, within one such part also names of the same group."""
+    """The span, of the request or above it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,33 +98,17 @@ def _repeats(links: Links, members: Members, covered: Ints) -> Repeats:
 
 def _contexts(tree: Tree, members: Members) -> Contexts:
     """Whose context each request has: nearly always one span's, or none's."""
-    near = tree.context[members.rows]
-    call_s = near[members.starts]
-    differ = any_in_runs(near != np.repeat(call_s, members.sizes), members.starts)
-    goes_on = (call_s != NO) & (tree.context_above[call_s] != NO)
-    chains = {}
-    for request in np.flatnonzero(differ | goes_on).tolist():
-        start, size = int(members.starts[request]), int(members.sizes[request])
-        chains[request] = _chain(tree, near[start : start + size])
-    return Contexts(call_s, chains)
-
-
-def _chain(tree: Tree, near: Ints) -> tuple[int, ...]:
-    """The spans that one request's spans have their context of, each followed by those above it."""
-    chain: list[int] = []
-    for row in dict.fromkeys(near.tolist()):
-        if chain and row != NO:
-            chain.append(NO)
-        while row != NO:
-            chain.append(row)
-            row = int(tree.context_above[row])
-    return tuple(chain)
+    near, request = tree.context[members.rows], members.numbers
+    said = np.flatnonzero((near != NO) & first_of_run(request, near))
+    each = request[said] * len(tree.context) + near[said]
+    first = said[np.sort(np.unique(each, return_index=True)[1])]
+    return Contexts(request[first], near[first])
 
 
 def _flagged(facts: Facts, members: Members) -> dict[int, tuple[int, ...]]:
     others = facts.says["flags"][members.rows] & ~first_of_run(members.numbers)
-    found = {}
+    found, sizes = {}, members.sizes
     for request in np.flatnonzero(any_in_runs(others, members.starts)).tolist():
-        start, size = int(members.starts[request]), int(members.sizes[request])
+        start, size = int(members.starts[request]), int(sizes[request])
         found[request] = tuple(members.rows[start : start + size].tolist())
     return found

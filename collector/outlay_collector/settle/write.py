@@ -128,7 +128,8 @@ def _write_lookups(run: Run, gathered: Gathered, resolved: Resolved, lookups: Lo
         first = (int(facts.started_ns[requests.call[request]]), request)
         lookup = int(requests.lookup[request])
         below[lookup] = min(below.get(lookup, first), first)
-    contexts = inherited_by(spans["context"], resolved.tree.context[rows], resolved.tree.context_above)
+    said = inherited_by(spans["context"], resolved.tree.context[rows], resolved.tree.context_above)
+    contexts = [dict(context or ()) for context in said.to_pylist()]
     provider, model = [], []
     for row in rows.tolist():
         called = below.get(row)

@@ -274,10 +274,11 @@ def test_a_call_inherits_from_every_span_around_it_the_nearest_first() -> None:
         Given("step", under="request", role=Role.NONE, says=says),
         Given("call", (100, 7), under="step"),
     )
-    assert found.resolved.contexts.chains == {0: (found.row["step"], found.row["request"])}
+    contexts, above = found.resolved.contexts, found.resolved.tree.context_above
+    assert (contexts.request.tolist(), contexts.near.tolist()) == ([0], [found.row["step"]])
+    assert above[contexts.near].tolist() == [found.row["request"]]
 
 
 def test_a_call_without_any_context_has_none() -> None:
     found = decide(Given("call", (100, 7)))
-    assert found.resolved.contexts.chains == {}
-    assert found.resolved.contexts.near.tolist() == [-1]
+    assert len(found.resolved.contexts.request) == len(found.resolved.contexts.near) == 0

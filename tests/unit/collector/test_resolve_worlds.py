@@ -27,14 +27,12 @@ def decided(facts: Facts) -> tuple[Calls, Repeats]:
     ids = [*facts.id.tolist(), 0]  # the last is that of no span
     requests, calls = found.requests, {}
     for n, row in enumerate(requests.call.tolist()):
-        near = int(found.contexts.near[n])
-        chain = found.contexts.chains.get(n, (near,) if near != NO else ())
         calls[ids[row]] = {
             "counts": [None if count == UNKNOWN else count for count in requests.counts[n].tolist()],
             "rows": {name: ids[rows[n]] for name, rows in requests.rows.items()},
             "lookup": ids[requests.lookup[n]],
             "model_of": ids[requests.model_of[n]],
-            "context": [ids[each] for each in chain],
+            "context": [ids[each] for each in chain_of(found, n)],
             "flagged": [ids[each] for each in found.flagged.get(n, ())],
             **{
                 name: getattr(requests, name)[n].item()
@@ -51,6 +49,17 @@ def decided(facts: Facts) -> tuple[Calls, Repeats]:
         }
     repeats = zip(found.repeats.span, found.repeats.reason, found.repeats.of, strict=True)
     return calls, {(ids[span], Reason(reason).text, ids[of]) for span, reason, of in repeats}
+
+
+def chain_of(found: Resolved, request: int) -> list[int]:
+    """The spans whose words on what a call was for hold, the strongest first; NO parts those of different spans."""
+    chain: list[int] = []
+    for row in found.contexts.near[found.contexts.request == request].tolist():
+        chain += [NO] if chain else []
+        while row != NO:
+            chain.append(row)
+            row = int(found.tree.context_above[row])
+    return chain
 
 
 def expected(facts: Facts) -> tuple[Calls, Repeats]:
