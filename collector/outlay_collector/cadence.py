@@ -2,8 +2,10 @@
 
 A run over one span costs nearly what a run over a thousand does, so the pace is set by who asks:
 
-- Somebody looks, or did a short while ago: what was received is visible within three seconds.
-- Nobody looks: what comes is gathered for twelve. Whoever asks then waits for nothing, but what waits is worked off
+- Somebody looks, or did a short while ago: what was received is visible within three seconds. Of who looks every second
+  or two it is known when: a run ends before a look, not after it, and where the next look is soon enough, there is
+  none.
+- Nobody looks: what comes is gathered for thirty. Whoever asks then waits for nothing, but what waits is worked off
   at once.
 - An alert is to be judged: at once.
 - After a pause: at once, for whoever tries something out will look. A small allowance of working time pays for that; it
@@ -23,12 +25,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 VISIBLE_S = 3.0
-GATHER_S = 12.0
+GATHER_S = 30.0
 ATTENTION_S = 30.0  # a page that shows live figures asks every ten seconds
 MANY_SPANS = 20_000
 LINGER_S = 0.02  # what is sent together arrives within that
 LONGEST_REST_S = 0.7
-SAVING_RATIO = 0.01  # of the time goes into the allowance
+TOGETHER_S = 0.3  # what a page asks at once is one look
+SAME_RATIO = 0.2  # periods between looks that differ by less are the same
+SAVING_RATIO = 0.005  # of the time goes into the allowance
 ALLOWANCE_S = 1.5
 MOST_CHARGED_S = 0.5  # a slow run, as the first one is, does not use all of it up
 
@@ -39,6 +43,26 @@ class Waiting:
 
     spans: int
     age_s: float
+
+
+class Looks:
+    """When somebody looked, and when they will look again, if they do so regularly."""
+
+    def __init__(self) -> None:
+        self._began_at = float("-inf")
+        self._period_s = self._period_before_s = 0.0
+
+    def note(self, now: float) -> None:
+        """Somebody looks."""
+        if now - self._began_at >= TOGETHER_S:
+            self._period_before_s, self._period_s = self._period_s, now - self._began_at
+            self._began_at = now
+
+    def next(self, now: float) -> tuple[float, float] | None:
+        """Seconds until the next look, and between two; None where nobody looks regularly, or whoever did is late."""
+        in_s, longer_s = self._began_at + self._period_s - now, max(self._period_s, self._period_before_s)
+        regular = abs(self._period_s - self._period_before_s) < SAME_RATIO * longer_s < float("inf")
+        return (in_s, self._period_s) if regular and in_s >= 0 else None
 
 
 class Cadence:
@@ -52,6 +76,7 @@ class Cadence:
         """
         self._attended = attended
         self._clock = clock
+        self._looks = Looks()
         self._asked_at = self._demanded_at = self._ended_at = float("-inf")
         self._costs_s: dict[str, float] = {}
         self._allowance_s = ALLOWANCE_S
@@ -74,6 +99,7 @@ class Cadence:
         """Somebody looks. Costs nothing and waits for nothing."""
         began = not self.attended
         self._asked_at = self._clock()
+        self._looks.note(self._asked_at)
         if began:
             self.changed.set()
 
@@ -83,11 +109,20 @@ class Cadence:
         if waiting.spans >= MANY_SPANS or now - waiting.age_s <= self._demanded_at:
             due_s = 0.0
         else:
-            patience_s = VISIBLE_S - 2 * self.cost_s if self.attended else GATHER_S
             saved_s = max(0.0, -self._saved_s(now)) / SAVING_RATIO
-            due_s = min(patience_s - waiting.age_s, max(LINGER_S - waiting.age_s, saved_s))
+            latest_s = self._before_look_s(waiting.age_s, now) if self.attended else GATHER_S - waiting.age_s
+            due_s = min(latest_s, max(LINGER_S - waiting.age_s, saved_s))
         rest_s = self._ended_at + min(self.cost_s, LONGEST_REST_S) - now
         return max(0.0, due_s, rest_s)
+
+    def _before_look_s(self, age_s: float, now: float) -> float:
+        """Seconds until a run should begin for what is of this age, so that it is seen in time."""
+        look = self._looks.next(now)
+        if look is not None:
+            in_s, period_s = look
+            if age_s + in_s <= VISIBLE_S < age_s + in_s + period_s:
+                return in_s - min(2 * self.cost_s, period_s / 2)
+        return VISIBLE_S - 2 * self.cost_s - age_s
 
     @contextmanager
     def run(self, stage: str) -> Iterator[None]:

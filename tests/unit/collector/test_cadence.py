@@ -64,6 +64,53 @@ def test_who_looks_sees_within_three_seconds() -> None:
     assert cadence.due_s(Waiting(1, 0.0)) == GATHER_S
 
 
+@pytest.mark.parametrize("period_s", [0.5, 1.0, 1.5, 2.0, 2.5])
+def test_who_looks_regularly_sees_all_within_three_seconds(period_s: float) -> None:
+    seen_after_s, runs = looked_at(period_s)
+    assert max(seen_after_s) <= VISIBLE_S
+    assert runs <= 31  # one in two seconds
+
+
+def looked_at(period_s: float) -> tuple[list[float], int]:
+    """A minute of a call a second and of looks: after what time each call was seen, and how many runs were made."""
+    cadence, clock = tired()
+    began, step_s = clock.now, 0.01
+    waiting: list[float] = []
+    settled: list[tuple[float, float]] = []  # when it came, when it was to be seen
+    seen: list[float] = []
+    runs, looks = 0, 0
+    next_call, ends = began + 0.4, float("-inf")
+    while clock.now < began + 60:
+        if clock.now >= began + looks * period_s:
+            looks += 1
+            cadence.ask()
+            visible = [came for came, at in settled if at <= clock.now]
+            settled = [one for one in settled if one[1] > clock.now]
+            seen += [clock.now - came for came in visible if came > began + 4 * period_s]  # until it is known
+        if clock.now >= next_call:
+            waiting.append(next_call)
+            next_call += 1
+        if waiting and clock.now >= ends and cadence.due_s(Waiting(len(waiting), clock.now - waiting[0])) <= 0:
+            runs += 1
+            settled += [(came, clock.now + 0.2) for came in waiting]
+            waiting = []
+            ends = clock.now + 0.2
+            before = clock.now
+            run(cadence, clock, 0.1, 0.1)
+            clock.now = before
+        clock.now += step_s
+    return seen, runs
+
+
+def test_who_stops_looking_regularly_is_not_waited_for() -> None:
+    cadence, clock = tired()
+    for _ in range(4):
+        cadence.ask()
+        clock.now += 2.0
+    clock.now += 0.5  # late
+    assert cadence.due_s(Waiting(1, 1.0)) == pytest.approx(VISIBLE_S - 1 - 2 * cadence.cost_s)
+
+
 def test_what_waits_is_worked_off_at_once_when_somebody_comes() -> None:
     cadence, _ = tired()
     assert not cadence.changed.is_set()
