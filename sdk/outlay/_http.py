@@ -174,16 +174,25 @@ def _distrust(host: str, error: Exception) -> str:
 def proxy_for(url: str) -> str:
     """The proxy on the way to `url` by the environment (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` …); empty for none.
 
-    `NO_PROXY` may name networks, too (`10.0.0.0/8`).
+    `NO_PROXY` may name networks, too (`10.0.0.0/8`). A server on this machine is asked directly, always.
     """
     from urllib.request import getproxies, proxy_bypass
 
     found = getproxies()
     parts = urlsplit(url)
+    if _is_here(parts.hostname or ""):
+        return ""
     proxy = found.get(parts.scheme) or found.get("all") or ""
     if not proxy or proxy_bypass(parts.netloc.rpartition("@")[2]) or _in_networks(parts.hostname, found.get("no", "")):
         return ""
     return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _in_networks(host: str | None, names: str) -> bool:

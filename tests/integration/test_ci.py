@@ -71,6 +71,17 @@ def ci(repository: Path, *words: str, **more: str) -> subprocess.CompletedProces
     )
 
 
+def test_a_program_that_no_revision_holds_runs_at_both(repository: Path) -> None:
+    folder = repository / "evals" / "env"
+    folder.mkdir()
+    (folder / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (folder / "python").chmod(0o755)
+    code = "import outlay; outlay.record(usage={'input_tokens': 1}, model='gpt-4o', provider='openai')"
+    done = ci(repository, "--base", "main", "--json", "--", "env/python", "-W", "ignore", "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(done.stdout)[side]["calls"] for side in ("base", "head")] == [1, 1]
+
+
 def test_a_change_that_costs_more_and_is_worse_exits_with_3_and_a_table_says_why(repository: Path) -> None:
     (repository / "src" / "prompt.py").write_text(prompt(1500, right=5))
     saved = repository / "head.json"

@@ -57,6 +57,9 @@ def basic(words: str) -> str:
         ("https://11.1.2.3/v1/traces", "localhost, 10.0.0.0/8", "http://safe.test:3128"),
         ("https://user:secret@outlay.test/v1/traces", "outlay.test", ""),
         ("https://outlay.test/v1/traces", "*", ""),
+        ("http://localhost:4318/v1/traces", "", ""),
+        ("http://127.0.0.1:4318/v1/traces", "", ""),
+        ("http://[::1]:4318/v1/traces", "", ""),
     ],
 )
 def test_the_way_leads_over_the_proxy_that_the_environment_names(

@@ -116,9 +116,17 @@ def measure(command: Sequence[str], folder: Path, root: Path, revision: str, by:
             "OUTLAY_SPOOL_DIR": "off",
             "OUTLAY_EXIT_TIMEOUT_S": "60",
         }
-        words = [sys.executable, *command] if command[0].endswith(".py") else list(command)
+        words = (
+            [sys.executable, *command] if command[0].endswith(".py") else [_program(command[0], folder), *command[1:]]
+        )
         code = subprocess.run(words, cwd=folder, env=environ, stdout=sys.stderr.fileno(), check=False).returncode
         return Measure(revision, code, summed(server.bodies, by))
+
+
+def _program(name: str, folder: Path) -> str:
+    """Of a path, what is there in the tree; else what is here: a virtual environment is in no revision."""
+    is_here = os.path.dirname(name) and not (folder / name).exists() and Path(name).exists()
+    return os.path.abspath(name) if is_here else name
 
 
 def summed(bodies: Iterable[bytes], by: str) -> dict[str, Totals]:
