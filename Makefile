@@ -91,7 +91,7 @@ browser:
 	{ $(call APT,chromium); } || \
 	echo "no Chromium found: browser tests will be skipped (install chromium, or set OUTLAY_CHROMIUM)" >&2
 
-redis:
+redis: | browser
 	@command -v redis-server >/dev/null || { $(call APT,redis-server); } || \
 	echo "no redis-server found: tests of the shared cache will be skipped (install redis-server)" >&2
 
