@@ -166,6 +166,10 @@ class PriceBook:
                 return self.reckoner(writer, projects)
             return Reckoner(dict(self._catalogs), self._version, lines)
 
+    def newest(self, project: str) -> Reckoner:
+        """Prices calls one by one with the newest list, whatever list was in force at their moment."""
+        return Reckoner(dict(self._catalogs), self._version, {project: (PricePeriod(EPOCH, self._version),)})
+
     def price_select(
         self,
         source_sql: str,

@@ -1,47 +1,26 @@
 """The calculator without traffic: what calls would cost as of any date, per month, and as a cascade.
 
-Priced by the same SQL as real calls, with the list in force, so that an estimate and a bill cannot disagree.
+Priced as real calls are, with the newest list, so that an estimate and a bill cannot disagree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from outlay.pricing.regions import canonical_region
 from outlay_collector.prices.book import PriceBook
-from outlay_collector.store import load_sql
+from outlay_collector.prices.reckon import COUNTS, Asked, Priced, Reckoner
 from outlay_collector.store.client import Writer
 from outlay_web.http.errors import Problem
 from outlay_web.http.schemas import CascadeEstimate, EstimateBody, EstimateCall, ModelBody
 
-SQL = "outlay_web.services.sql"
-TOKENS = (
-    "input_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "cache_write_1h_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-)
 RESULT = ("cost_usd", "cost_lines", "cost_state", "matched_model", "price_version")
 EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2199, 1, 1, tzinfo=UTC)
 PICO = Decimal("1e-12")
-
-
-@dataclass(frozen=True)
-class Priced:
-    """A call to price: model and moment may differ from what was asked, the usage does not."""
-
-    provider: str
-    model: str
-    service_tier: str
-    region: str
-    at: datetime
-    usage: Mapping[str, int | None]
 
 
 def estimate(book: PriceBook, writer: Writer, project: str, body: EstimateBody, now: datetime) -> dict[str, Any]:
@@ -53,53 +32,30 @@ def estimate(book: PriceBook, writer: Writer, project: str, body: EstimateBody, 
     Raises:
         Problem: For a moment out of range, or a cascade without calls.
     """
-    calls = [_asked(call, now) for call in body.calls]
-    rows = price(book, writer, project, calls)
-    found: dict[str, Any] = {
-        "calls": [{name: None if row[name] == "" else row[name] for name in RESULT} for row in rows]
-    }
+    book.ensure(writer)
+    calls, reckoner = [_asked(project, call, now) for call in body.calls], book.newest(project)
+    priced = [_priced(reckoner, call) for call in calls]
+    found: dict[str, Any] = {"calls": [_shown(one) for one in priced]}
     if body.requests_per_month is not None:
-        found["cost_per_month_usd"] = _times(total(rows), body.requests_per_month)
+        found["cost_per_month_usd"] = _times(total(priced), body.requests_per_month)
     if body.cascade is not None:
         if not calls:
             raise Problem(400, "a cascade needs calls: what one request uses")
-        found |= _cascade(book, writer, project, calls, body.cascade, body.requests_per_month)
+        found |= _cascade(reckoner, calls, body.cascade, body.requests_per_month)
     return found
 
 
-def price(book: PriceBook, writer: Writer, project: str, calls: Sequence[Priced]) -> list[dict[str, Any]]:
-    """Each call's cost, in order, with the newest list as of the call's moment."""
-    if not calls:
-        return []
-    version = book.ensure(writer)
-    writer.run("DROP TEMPORARY TABLE IF EXISTS estimate_calls")
-    writer.run(load_sql(SQL, "estimate_calls"))
-    try:
-        writer.insert("estimate_calls", [_row(n, call) for n, call in enumerate(calls)])
-        source, params = load_sql(SQL, "estimate"), {"project": project}
-        book.prepare(writer, source, params, version=version)
-        rows = writer.query(book.price_select(source, version=version), params)
-    finally:
-        writer.run("DROP TEMPORARY TABLE IF EXISTS estimate_calls")
-    return sorted(rows, key=lambda row: int(row["n"]))
-
-
-def total(rows: Sequence[Mapping[str, Any]]) -> Decimal | None:
+def total(priced: Sequence[Priced]) -> Decimal | None:
     """The sum of the costs; None when one is not known."""
-    costs = [row["cost_usd"] for row in rows]
-    return None if any(cost is None for cost in costs) else sum(costs, Decimal(0))
+    costs = [one.cost_usd for one in priced if one.cost_usd is not None]
+    return sum(costs, Decimal(0)) if len(costs) == len(priced) else None
 
 
 def _cascade(
-    book: PriceBook,
-    writer: Writer,
-    project: str,
-    calls: Sequence[Priced],
-    cascade: CascadeEstimate,
-    requests: int | None,
+    reckoner: Reckoner, calls: Sequence[Asked], cascade: CascadeEstimate, requests: int | None
 ) -> dict[str, Any]:
-    cheap = total(price(book, writer, project, [_with_model(call, cascade.cheap) for call in calls]))
-    dear = total(price(book, writer, project, [_with_model(call, cascade.expensive) for call in calls]))
+    cheap = total([_priced(reckoner, _with_model(call, cascade.cheap)) for call in calls])
+    dear = total([_priced(reckoner, _with_model(call, cascade.expensive)) for call in calls])
     each = break_even = None
     if cheap is not None and dear is not None:
         each = cheap + cascade.escalation_rate * dear
@@ -110,7 +66,13 @@ def _cascade(
     }
 
 
-def _asked(call: EstimateCall, now: datetime) -> Priced:
+def _priced(reckoner: Reckoner, call: Asked) -> Priced:
+    found = reckoner.price(call)
+    assert found is not None  # the newest list is in memory
+    return found
+
+
+def _asked(project: str, call: EstimateCall, now: datetime) -> Asked:
     at = call.at or now
     at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     if not EARLIEST <= at <= LATEST:
@@ -118,28 +80,29 @@ def _asked(call: EstimateCall, now: datetime) -> Priced:
     usage = call.usage.model_dump()
     if any(count is not None for count in usage.values()):  # in a made-up call what is not named is not there
         usage |= {name: usage[name] or 0 for name in ("input_tokens", "output_tokens")}
-    return Priced(call.provider, call.model, call.service_tier, canonical_region(call.region), at, usage)
+    return Asked(
+        project=project,
+        provider=call.provider,
+        request_model=call.model,
+        response_model="",
+        service_tier=call.service_tier,
+        region=canonical_region(call.region),
+        started_at=at,
+        counts={name: usage[name] for name in COUNTS},
+        other_usage={name: count for name, count in usage.items() if name not in COUNTS and count},
+        state_hint="",
+    )
 
 
-def _with_model(call: Priced, model: str | ModelBody) -> Priced:
+def _with_model(call: Asked, model: str | ModelBody) -> Asked:
     if isinstance(model, ModelBody):
-        return replace(call, provider=model.provider, model=model.model)
-    return replace(call, model=model)
+        return replace(call, provider=model.provider, request_model=model.model)
+    return replace(call, request_model=model)
 
 
-def _row(number: int, call: Priced) -> dict[str, Any]:
-    other = {name: count for name, count in call.usage.items() if name not in TOKENS and count}
-    return {
-        "n": number,
-        "provider": call.provider,
-        "model": call.model,
-        "service_tier": call.service_tier,
-        "region": call.region,
-        "at": call.at,
-        **{name: call.usage[name] for name in TOKENS},
-        "other_names": list(other),
-        "other_counts": list(other.values()),
-    }
+def _shown(one: Priced) -> dict[str, Any]:
+    said = {name: getattr(one, name) for name in RESULT}
+    return {name: None if value == "" else value for name, value in said.items()}
 
 
 def _times(cost: Decimal | None, requests: int) -> Decimal | None:
