@@ -62,7 +62,7 @@ class Looks:
         """Seconds until the next look, and between two; None where nobody looks regularly, or whoever did is late."""
         in_s, longer_s = self._began_at + self._period_s - now, max(self._period_s, self._period_before_s)
         regular = abs(self._period_s - self._period_before_s) < SAME_RATIO * longer_s < float("inf")
-        return (in_s, self._period_s) if regular and in_s >= 0 else None
+        return (max(in_s, 0.0), self._period_s) if regular and in_s >= -SAME_RATIO * self._period_s else None
 
 
 class Cadence:
@@ -120,8 +120,9 @@ class Cadence:
         look = self._looks.next(now)
         if look is not None:
             in_s, period_s = look
-            if age_s + in_s <= VISIBLE_S < age_s + in_s + period_s:
-                return in_s - min(2 * self.cost_s, period_s / 2)
+            more = (VISIBLE_S - age_s - in_s) // period_s  # looks after the next that are soon enough, too
+            if more >= 0:
+                return in_s + more * period_s - min(2 * self.cost_s, period_s)
         return VISIBLE_S - 2 * self.cost_s - age_s
 
     @contextmanager

@@ -102,6 +102,16 @@ def looked_at(period_s: float) -> tuple[list[float], int]:
     return seen, runs
 
 
+def test_a_long_run_begins_after_a_look_for_the_next() -> None:
+    cadence, clock = tired()
+    run(cadence, clock, 0.6, 0.6)
+    for _ in range(4):
+        clock.now += 2.0
+        cadence.ask()
+    clock.now += 1.5
+    assert cadence.due_s(Waiting(1, 0.2)) == pytest.approx(0.5)  # it would not end before this one
+
+
 def test_who_stops_looking_regularly_is_not_waited_for() -> None:
     cadence, clock = tired()
     for _ in range(4):
