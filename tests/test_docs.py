@@ -38,7 +38,7 @@ def test_the_example_file_is_valid_and_uses_every_section_and_key(tmp_path: Path
     assert set(written) == set(SECTIONS)
     found = parse_sections(written)
     prices = found["overrides"]
-    assert (len(found["budgets"]), len(found["channels"]), len(prices.prices)) == (1, 5, 2)
+    assert (len(found["budgets"]), len(found["channels"]), len(prices.prices)) == (2, 5, 2)
     assert (len(prices.discounts), len(prices.aliases), len(found["projects"])) == (1, 1, 1)
     for name, keys in {
         "budgets": {"name", "project", *keys_of(budgets.BudgetTable)},

@@ -185,7 +185,9 @@ def _cell(amount: Decimal | None, days: int) -> str:
 
 
 def _budget_line(budget: dict[str, Any]) -> str:
-    line = f"{budget['name']}: {usd(budget['spent_usd'])} of {usd(budget['amount_usd'])} per {budget['period']}"
+    each = f"in {budget['rolling_window']}" if budget["rolling_window"] else f"per {budget['period']}"
+    each = f"for any one {budget['per']} {each}" if budget["per"] else each
+    line = f"{budget['name']}: {usd(budget['spent_usd'])} of {usd(budget['amount_usd'])} {each}"
     line += f" ({budget['used_ratio']:.0%})"
     if budget["projected_usd"] is not None:
         line += f", heading for {usd(budget['projected_usd'])}"

@@ -14,7 +14,7 @@ from tests.alerting_world import MINUTE, NOW, SETTINGS, message, put_small, spen
 from tests.receiver import Received
 
 from outlay.errors import ConfigError
-from outlay_analytics.alerting import evaluate, notices, outbox
+from outlay_analytics.alerting import evaluate, listing, notices, outbox
 from outlay_analytics.alerting.budgets import delete_budget, parse_budgets
 from outlay_analytics.alerting.settings import AlertSettings, parse_alerts
 from outlay_analytics.alerting.trial import try_channels
@@ -111,6 +111,16 @@ def test_chat_and_letters_hear_no_all_clear_and_an_alertmanager_hears_hourly_tha
     ended = [body for body in hook.json[-2:] if "blocks" in body]
     assert [body["text"] for body in ended] == ["Resolved: search is over budget"]
     assert [path for path, body in zip(hook.paths, hook.json, strict=True) if body in ended] == ["/hook/all"]
+
+
+def test_what_was_told_to_nobody_is_told_once_somebody_is_named(store: Store, writer: Writer, hook: Received) -> None:
+    spend(store, 2, "0.5")
+    put_small(store, writer, hook, notify=[])
+    assert evaluate.evaluate(store, writer, NOW, SETTINGS) == 0
+    (alert,) = [one for one in listing.list_alerts(store, "default", NOW) if one["rule"] == "over_budget"]
+    assert (alert["state"], alert["notified_at"]) == ("firing", None)
+    put_small(store, writer, hook)
+    assert [evaluate.evaluate(store, writer, NOW + k * MINUTE, SETTINGS) for k in (1, 2)] == [1, 0]
 
 
 def test_a_message_is_tried_for_a_day_before_it_is_given_up(

@@ -6,6 +6,8 @@ A budget of outlay.toml can be read but not changed over the API, so that the fi
     name = "search"
     amount_usd = "1200"
     period = "month"                 # day, week or month; default month
+    window = "7d"                    # in place of a period: the last 1h to 30d
+    per = "user"                     # any one user may spend the amount; any dimension of a call
     scope = { feature = ["search"] } # filters; default all spend
     timezone = "Europe/Berlin"       # default UTC
     notify = ["oncall", "https://hooks.example.com/x"]
@@ -14,7 +16,6 @@ A budget of outlay.toml can be read but not changed over the API, so that the fi
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,6 +26,8 @@ from pydantic import BeforeValidator, StrictStr
 from pydantic.dataclasses import dataclass as table
 
 from outlay.errors import ConfigError
+from outlay_analytics.alerting.counted import counted
+from outlay_analytics.alerting.known_values import unknown_values
 from outlay_analytics.alerting.written import (
     Guard,
     all_written,
@@ -36,13 +39,15 @@ from outlay_analytics.alerting.written import (
     read_tables,
     scope_of,
     stored_notify,
+    window_hours,
 )
 from outlay_analytics.forecast.projection import Projection, look_ahead
 from outlay_analytics.notify.channels import Channel
 from outlay_analytics.notify.masks import masked
+from outlay_analytics.query.calendar import period_window
+from outlay_analytics.query.dimensions import check_dimension
 from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.scope import Scope
-from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.together import asked_together
 from outlay_analytics.query.window import EVERYTHING, Window
 from outlay_collector.prices.tables import STRICT, read_table
@@ -51,9 +56,6 @@ from outlay_collector.store.client import Writer
 from outlay_collector.store.clock import utc_now
 
 LARGEST = Decimal("1e15")
-SEEN = timedelta(days=90)  # what a budget's values are looked up in
-MOST_KNOWN = 10_000  # of a dimension with more values none is said to be unknown
-NEAR = 0.55  # likeness of names from which one may have been meant
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Budget:
 
     Attributes:
         scope: Filters: dimension → values.
+        per: The dimension of which any one value may spend the amount; empty where all are counted together.
+        window_hours: The last so many hours count; 0 where the period does.
         notify: Channels in stored form (name, address or JSON).
         configured: Whether it is from outlay.toml.
     """
@@ -74,6 +78,28 @@ class Budget:
     notify: tuple[str, ...] = ()
     project: str = "default"
     configured: bool = False
+    per: str = ""
+    window_hours: int = 0
+
+    @property
+    def is_projected(self) -> bool:
+        """Whether it is about all of its scope in a period, so that it can be said where it is heading."""
+        return not self.per and not self.window_hours
+
+    def counts(self, now: datetime) -> Scope:
+        """The scope of spend that counts, in the time that counts now."""
+        if self.window_hours:
+            return self.question(Window(now - timedelta(hours=self.window_hours), now))
+        return self.question(Window(period_window(now, self.period, self.timezone).start, now))
+
+    @property
+    def span(self) -> str:
+        """The time that counts, in words."""
+        hours = self.window_hours
+        if not hours:
+            return f"this {self.period}"
+        whole = f"{hours // 24} days" if hours >= 48 and not hours % 24 else f"{hours} hours"
+        return f"in {'an hour' if hours == 1 else whole}"
 
     def question(self, window: Window = EVERYTHING) -> Scope:
         """The scope of spend that counts, in a window."""
@@ -95,6 +121,8 @@ class BudgetTable:
     period: Literal["day", "week", "month"] = "month"
     scope: Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(scope_of)] = field(default_factory=dict)
     timezone: Annotated[StrictStr, BeforeValidator(lambda value: value or "UTC")] = "UTC"
+    per: StrictStr = ""
+    window: Annotated[int, BeforeValidator(window_hours)] = 0
     notify: Annotated[list[Any], BeforeValidator(notify_of)] = field(default_factory=list, repr=False)
 
 
@@ -124,6 +152,10 @@ def read_budget(
         notify = stored_notify(written.notify, kept, channels, guard)
     except ConfigError as exc:
         raise BadRequest(str(exc)) from exc
+    if written.window and "period" in body:
+        raise BadRequest(f"budget {name!r}: window stands in place of period; give one of both")
+    if written.per:
+        check_dimension(written.per, "per")
     budget = Budget(
         name=name,
         amount_usd=written.amount_usd,
@@ -133,6 +165,8 @@ def read_budget(
         notify=notify,
         project=project,
         configured=configured,
+        per=written.per,
+        window_hours=written.window,
     )
     budget.question()  # checks the dimensions and the time zone
     return budget
@@ -164,6 +198,8 @@ def all_budgets(store: Store, configured: Sequence[Budget] = (), project: str = 
             timezone=row["timezone"],
             notify=tuple(row["notify"]),
             project=row["project"],
+            per=row["per"],
+            window_hours=row["window_hours"],
         )
         for row in store.query(load_sql("outlay_analytics.alerting.sql", "budgets"), {"project": project, "name": name})
     ]
@@ -173,7 +209,7 @@ def all_budgets(store: Store, configured: Sequence[Budget] = (), project: str = 
 def list_budgets(store: Store, project: str, now: datetime, configured: Sequence[Budget] = ()) -> list[dict[str, Any]]:
     """The project's budgets with how they stand, largest share used first."""
     found = all_budgets(store, configured, project)
-    with asked_together([budget.question() for budget in found]):
+    with asked_together([budget.question() for budget in found if budget.is_projected]):
         shown = [_standing(store, budget, now) for budget in found]
     return sorted(shown, key=lambda budget: (-budget["used_ratio"], budget["name"]))
 
@@ -245,6 +281,8 @@ def _write(writer: Writer, budget: Budget, now: datetime, *, deleted: bool) -> N
                 "period": budget.period,
                 "scope": {dim: list(values) for dim, values in budget.scope.items()},
                 "timezone": budget.timezone,
+                "per": budget.per,
+                "window_hours": budget.window_hours,
                 "notify": list(budget.notify),
                 "updated_at": now,
                 "is_deleted": int(deleted),
@@ -255,49 +293,59 @@ def _write(writer: Writer, budget: Budget, now: datetime, *, deleted: bool) -> N
 
 def _standing(store: Store, budget: Budget, now: datetime) -> dict[str, Any]:
     """A budget as the API shows it; where it sees no spend, its note says which of its values no call has."""
-    shown = describe(budget, look_ahead(store, budget.question(), budget.period, now), now)
+    if budget.is_projected:
+        shown = describe(budget, look_ahead(store, budget.question(), budget.period, now), now)
+    else:
+        shown = _counted(store, budget, now)
     if shown["projected_usd"] is None and not shown["spent_usd"]:
-        shown["note"] = unknown_values(store, budget, now) or shown["note"]
+        shown["note"] = unknown_values(store, budget.project, budget.scope, now) or shown["note"]
     return shown
-
-
-def unknown_values(store: Store, budget: Budget, now: datetime) -> str:
-    """A sentence about the values of a budget's scope that no recent call has; empty where all are known.
-
-    `no call of the last 90 days has feature serach; did you mean search?`
-    """
-    said = []
-    for dimension, values in budget.scope.items():
-        scope = Scope(Window(now - SEEN, now), {}, budget.project)
-        source = spend_source(store, scope, (dimension,))
-        sql = load_sql("outlay_analytics.alerting.sql", "known_values", source=source.sql)
-        known = [row["value"] for row in store.query(sql, {**source.params, "most": MOST_KNOWN})]
-        missing = [value for value in values if value not in known] if len(known) < MOST_KNOWN else []
-        near = dict.fromkeys(name for value in missing for name in difflib.get_close_matches(value, known, 2, NEAR))
-        if missing:
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            text = f"no call of the last {SEEN.days} days has {dimension} {', '.join(missing)}{hint}"
-            said.append(text)
-    return ". ".join(said)
 
 
 def describe(budget: Budget, projection: Projection, now: datetime) -> dict[str, Any]:
     """A budget as the API shows it: what it is, and how the present period stands."""
     projected = projection.total.get("mean")
-    return {
-        "name": budget.name,
-        "amount_usd": budget.amount_usd,
-        "period": budget.period,
-        "scope": {dim: list(values) for dim, values in budget.scope.items()},
-        "timezone": budget.timezone,
-        "notify": [masked(entry) for entry in budget.notify],
-        "configured": budget.configured,
-        "window": {"start": projection.window.start, "end": projection.window.end},
-        "spent_usd": projection.spent_usd,
-        "remaining_usd": budget.amount_usd - projection.spent_usd,
-        "used_ratio": float(projection.spent_usd / budget.amount_usd),
-        "elapsed_ratio": (now - projection.window.start) / (projection.window.end - projection.window.start),
+    return _shown(budget, projection.window, now, projection.spent_usd) | {
         "projected_usd": None if projected is None else Decimal(f"{projected:.6f}"),
         "probability_over": projection.probability_over(budget.amount_usd),
         "note": projection.note,
     }
+
+
+def _counted(store: Store, budget: Budget, now: datetime) -> dict[str, Any]:
+    """The same of a budget of the last hours or of any one value: what was spent by whom spent the most."""
+    scope = budget.counts(now)
+    found = counted(store, scope, budget.per, budget.amount_usd)
+    window = scope.window if budget.window_hours else period_window(now, budget.period, budget.timezone)
+    note = f"{budget.per} {found.named[0][0]} spent the most {budget.span}" if found.named else ""
+    if found.over > 1:
+        note += f"; {found.over:,} {budget.per}s are over"
+    return _shown(budget, window, now, found.usd) | {"note": note}
+
+
+def _shown(budget: Budget, window: Window, now: datetime, spent_usd: Decimal) -> dict[str, Any]:
+    """A budget of which nothing is projected."""
+    return {
+        "name": budget.name,
+        "amount_usd": budget.amount_usd,
+        "period": budget.period,
+        "per": budget.per or None,
+        "rolling_window": _short(budget.window_hours) if budget.window_hours else None,
+        "scope": {dim: list(values) for dim, values in budget.scope.items()},
+        "timezone": budget.timezone,
+        "notify": [masked(entry) for entry in budget.notify],
+        "configured": budget.configured,
+        "window": {"start": window.start, "end": window.end},
+        "spent_usd": spent_usd,
+        "remaining_usd": budget.amount_usd - spent_usd,
+        "used_ratio": float(spent_usd / budget.amount_usd),
+        "elapsed_ratio": (now - window.start) / (window.end - window.start),
+        "projected_usd": None,
+        "probability_over": None,
+        "note": "",
+    }
+
+
+def _short(hours: int) -> str:
+    """The hours of a window as they are written: `36h`, `7d`."""
+    return f"{hours}h" if hours % 24 or hours < 48 else f"{hours // 24}d"

@@ -182,5 +182,5 @@ def _anomaly_alert(one: Incident, known: dict[str, Alert], settings: AlertSettin
         return [advance(fresh, None, now, gone=gone) if gone else fresh]
     if gone:
         return [advance(mine, None, now, gone=gone)]
-    held = advance(replace(mine, scope=scope), finding, now)
+    held = advance(replace(mine, scope=scope, notify=settings.notify), finding, now)
     return [explained(held, one.window, None, one.drivers, one.sentences)]

@@ -20,6 +20,7 @@ from outlay_analytics.alerting.budget_rules import (
     week_profile,
 )
 from outlay_analytics.alerting.budgets import Budget
+from outlay_analytics.alerting.counted import counted, over_counted
 from outlay_analytics.alerting.kinds import BUDGET_FAILED, OF_BUDGETS, RULE_FAILED
 from outlay_analytics.alerting.measures import fires, measure
 from outlay_analytics.alerting.rules import AlertRule
@@ -58,7 +59,7 @@ class Judged:
 
 def judge_budgets(store: Store, budgets: Sequence[Budget], settings: AlertSettings, now: datetime) -> list[Judged]:
     """Every budget, their spend read together."""
-    with asked_together([budget.question() for budget in budgets]):
+    with asked_together([budget.question() for budget in budgets if budget.is_projected]):
         return [
             Judged(
                 budget.project,
@@ -118,6 +119,12 @@ def _findings(store: Store, budget: Budget, settings: AlertSettings, now: dateti
 
 
 def _rules(store: Store, budget: Budget, settings: AlertSettings, now: datetime) -> dict[str, Finding | None]:
+    if not budget.is_projected:
+        counts = budget.counts(now)
+        found = counted(store, counts, budget.per, budget.amount_usd)
+        finding = over_counted(found, counts, budget.per, budget.amount_usd, budget.span)
+        rule = "entity_over_budget" if budget.per else "over_budget"
+        return dict.fromkeys(OF_BUDGETS) | {rule: finding}
     scope = budget.question()
     projection = look_ahead(store, scope, budget.period, now)
     floor = min(settings.floor_usd, budget.amount_usd / 100)
@@ -130,6 +137,7 @@ def _rules(store: Store, budget: Budget, settings: AlertSettings, now: datetime)
     recent[len(recent) - len(tail) :] = tail
     profile = week_profile(learned, weeks.times[0] if weeks.times else here)
     return {
+        "entity_over_budget": None,
         "over_budget": over_budget(budget.amount_usd, projection, now),
         "projected_over_budget": projected_over_budget(budget.amount_usd, projection, now),
         "above_projection": above_projection(

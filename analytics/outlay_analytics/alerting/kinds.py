@@ -16,6 +16,13 @@ KINDS = {  # what is watched, in words; the unit of its threshold
     "no_data": ("share of calls that usually arrive and did not", "ratio"),
 }
 BUDGET_FAILED, RULE_FAILED = "evaluation_failed", "rule_failed"
-OF_BUDGETS = ("over_budget", "projected_over_budget", "above_projection", "burn_rate", BUDGET_FAILED)
+OF_BUDGETS = (
+    "over_budget",
+    "entity_over_budget",
+    "projected_over_budget",
+    "above_projection",
+    "burn_rate",
+    BUDGET_FAILED,
+)
 OF_RULES = (*KINDS, RULE_FAILED)
 FAILED = (BUDGET_FAILED, RULE_FAILED)

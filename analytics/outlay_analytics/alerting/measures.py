@@ -63,6 +63,8 @@ def measure(store: Store, rule: AlertRule, now: datetime, budget: Budget | None,
     if rule.kind == "budget_share":
         if budget is None:
             return Measured(window, None, f"there is no budget {rule.budget!r}")
+        if not budget.is_projected:
+            return Measured(window, None, f"budget {rule.budget!r} has no period of all its spend to take a share of")
         period = Window(period_window(now, budget.period, budget.timezone).start, now)
         return _budget_share(budget, period, spent(store, budget.question(period)))
     return _at(rule, now, asked.of(rule))
@@ -75,7 +77,7 @@ def measure_past(store: Store, rule: AlertRule, stretch: Window, budget: Budget 
     if rule.kind == "latency_p95_ms":
         return _latencies(store, rule, stretch)
     if rule.kind == "budget_share":
-        return [] if budget is None else _budget_shares(store, budget, stretch)
+        return [] if budget is None or not budget.is_projected else _budget_shares(store, budget, stretch)
     read = Window(stretch.start - BEFORE - rule.length - WEEK - WEEKS * _stride(rule), stretch.end)
     hours = Hourly(store, rule, read)
     return [_at(rule, end, hours) for end in _ends(stretch, "hour")]

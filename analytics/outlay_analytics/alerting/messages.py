@@ -18,6 +18,7 @@ from outlay_analytics.query.text import usd
 NO_ADVICE = Advice()
 TITLES = {
     "over_budget": "is over budget",
+    "entity_over_budget": "is over budget for some",
     "projected_over_budget": "is heading over budget",
     "above_projection": "spends more than projected",
     "burn_rate": "burns its budget too fast",

@@ -82,6 +82,8 @@ def notify(
             alert.alert_id: why_notify(
                 alert, speaking, now, settings.repeat, None, alert.alert_id in on_it, _floor(alert, settings)
             )
+            if alert.notify
+            else ""  # told to nobody is not told: it waits for a channel
             for alert in speaking
         }
         lasting.hear(project, key, speaking)

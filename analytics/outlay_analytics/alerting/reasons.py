@@ -87,7 +87,7 @@ def worse(alert: Alert, now: datetime, floor_usd: Decimal) -> bool:
     expected, told_expected = alert.expected_usd, alert.notified_expected_usd
     if actual is None or told_actual is None or actual - told_actual <= floor_usd:
         return False
-    if alert.rule in ("over_budget", "projected_over_budget"):
+    if alert.rule in ("over_budget", "entity_over_budget", "projected_over_budget"):
         return actual >= TWICE * told_actual
     if alert.rule != "anomaly" or expected is None or told_expected is None:
         return False

@@ -15,7 +15,6 @@ A rule of outlay.toml can be read but not changed over the API, as a budget.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -38,6 +37,7 @@ from outlay_analytics.alerting.written import (
     read_tables,
     scope_of,
     stored_notify,
+    window_hours,
 )
 from outlay_analytics.notify.channels import Channel
 from outlay_analytics.notify.masks import masked
@@ -50,8 +50,6 @@ from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 
 SHARES = ("ratio",)
-LONGEST_H = 30 * 24
-WINDOW = re.compile(r"(\d{1,3})(h|d)")
 
 
 @dataclass(frozen=True)
@@ -89,21 +87,13 @@ def _threshold(value: object) -> Decimal:
         raise ValueError('must be a positive number such as "5" or "0.05"') from None
 
 
-def _window(value: object) -> int:
-    found = WINDOW.fullmatch(value) if isinstance(value, str) else None
-    hours = int(found[1]) * (24 if found[2] == "d" else 1) if found else 0
-    if not 1 <= hours <= LONGEST_H:
-        raise ValueError("must be 1h to 30d, such as 6h or 7d")
-    return hours
-
-
 @table(config=STRICT, frozen=True)
 class RuleTable:
     """What is written of a rule, beside its name and project."""
 
     kind: StrictStr
     threshold: Annotated[Decimal, BeforeValidator(_threshold)]
-    window: Annotated[int, BeforeValidator(_window)] = 24
+    window: Annotated[int, BeforeValidator(window_hours)] = 24
     per: StrictStr = ""
     budget: StrictStr = ""
     severity: Literal["warning", "critical"] = "warning"

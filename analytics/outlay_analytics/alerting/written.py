@@ -15,6 +15,8 @@ from outlay_analytics.query.errors import BadRequest
 from outlay_collector.prices.tables import Slips, list_of_tables
 
 NAME = re.compile(r"[^\x00-\x1f\x7f/]{1,100}")
+WINDOW = re.compile(r"(\d{1,3})(h|d)")
+LONGEST_H = 30 * 24
 Guard = Callable[[str], None]
 """Raises RefusedAddress for a URL that messages may not go to."""
 
@@ -125,3 +127,16 @@ def not_configured(what: str, project: str, name: str, configured: Iterable[Writ
     """Raise BadRequest for what outlay.toml says; `what` is a budget or a rule."""
     if any((one.project, one.name) == (project, name) for one in configured):
         raise BadRequest(f"{what} {name!r} is written in outlay.toml; change it there")
+
+
+def window_hours(value: object) -> int:
+    """The hours of a rolling window such as `6h` or `7d`.
+
+    Raises:
+        ValueError: If it is none, or longer than `LONGEST_H`.
+    """
+    found = WINDOW.fullmatch(value) if isinstance(value, str) else None
+    hours = int(found[1]) * (24 if found[2] == "d" else 1) if found else 0
+    if not 1 <= hours <= LONGEST_H:
+        raise ValueError("must be 1h to 30d, such as 6h or 7d")
+    return hours

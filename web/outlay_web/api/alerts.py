@@ -25,8 +25,8 @@ from outlay_web.http.parameters import Query, read_query
 from outlay_web.http.schemas import AckBody, BudgetBody, PreviewBody, RuleBody, SilenceBody, TestBody
 
 BUDGET_COLUMNS = columns(
-    "name amount_usd period scope timezone notify configured spent_usd remaining_usd used_ratio elapsed_ratio "
-    "projected_usd probability_over note"
+    "name amount_usd period per rolling_window scope timezone notify configured spent_usd remaining_usd used_ratio "
+    "elapsed_ratio projected_usd probability_over note"
 )
 ALERT_COLUMNS = columns(
     "id state severity rule title reason budget actual_usd expected_usd started_at fired_at resolved_at "

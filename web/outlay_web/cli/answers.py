@@ -38,7 +38,7 @@ CASCADES = columns(
 )
 FORECAST = columns("time mean_usd lo80_usd hi80_usd lo95_usd hi95_usd")
 ANOMALIES = columns("started_at ended_at channel scope actual expected impact_usd score")
-BUDGETS = columns("name period amount_usd spent_usd used_ratio projected_usd probability_over note")
+BUDGETS = columns("name period per amount_usd spent_usd used_ratio projected_usd probability_over note")
 ALERTS = columns("id state title started_at reason")
 SPANS = columns("tree counted reason cost_usd duration_ms span_id")
 

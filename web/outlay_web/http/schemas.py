@@ -33,10 +33,12 @@ class ScoreBody(Body):
 
 
 class BudgetBody(Body):
-    """A budget: an amount per period for a part of spend."""
+    """A budget: an amount per period, or in a window, for a part of spend or for any one of a dimension's values."""
 
     amount_usd: Usd
     period: str = "month"
+    per: str = ""
+    window: str = ""
     scope: dict[str, str | list[str]] = Field(default_factory=dict)
     timezone: str = "UTC"
     notify: list[Any] = Field(default_factory=list)

@@ -27,6 +27,7 @@ from outlay_web.pages.view import View
 
 ALLOWED = ("edit",)
 PERIODS = ("month", "week", "day")
+PER = ("user", "customer", "session", "team", "feature")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def page(view: View) -> Page:
         "form": form_values(chosen) | (typed_values(view.typed) if view.problem else {}),
         "editing": chosen is not None or any(one["name"] == view.typed.get("name") for one in found),
         "periods": PERIODS,
+        "per": PER,
         "project": view.scope.project,
     }
     return Page("budgets.html", "Budgets", "Will the money last?", data)
@@ -89,13 +91,21 @@ def card(view: View, one: Row) -> Card:
         one["spent_usd"],
         one["used_ratio"],
         budget_bar(one["used_ratio"], None if projected is None else float(projected / whole)),
-        f"{fmt.ratio_text(one['elapsed_ratio'])} of the {one['period']} gone",
+        counts_text(one),
         where_text(filters),
         projection(one),
         url("/spend", pairs),
         url("/budgets", [*base, ("edit", name)]),
         bool(one["configured"]),
     )
+
+
+def counts_text(one: Row) -> str:
+    """What counts: how much of the period is gone, or the last hours; by any one of something."""
+    text = f"{fmt.ratio_text(one['elapsed_ratio'])} of the {one['period']} gone"
+    if one["rolling_window"]:
+        text = f"the last {one['rolling_window']}"
+    return f"any one {one['per']} · {text}" if one["per"] else text
 
 
 def where_text(filters: Mapping[str, Sequence[str]]) -> str:
@@ -117,6 +127,7 @@ def table(view: View, found: Sequence[Row]) -> Table:
     columns = [
         Column("Budget", "name", "name"),
         Column("Period", "text", "period"),
+        Column("Of", "text", "per"),
         Column("For", "text", "scope"),
         Column("Amount", "usd", "amount_usd"),
         Column("Spent", "usd", "spent_usd"),
@@ -129,7 +140,8 @@ def table(view: View, found: Sequence[Row]) -> Table:
         lines.append(
             [
                 Cell(shown.name, shown.edit_href),
-                Cell(one["period"]),
+                Cell(one["rolling_window"] or one["period"]),
+                Cell(one["per"] or "all together"),
                 Cell(shown.where or "everything"),
                 Cell(shown.amount),
                 Cell(shown.spent, shown.href),
@@ -150,6 +162,8 @@ def form_values(one: Row | None) -> dict[str, Any]:
         "amount_usd": exact(parts.money(one["amount_usd"])) if one else "",
         "period": (one or {}).get("period", "month"),
         "timezone": (one or {}).get("timezone", "UTC"),
+        "per": (one or {}).get("per") or "",
+        "window": (one or {}).get("rolling_window") or "",
         "notify": "\n".join(channel_text(channel) for channel in notify),
         "scope": scope,
         "dimensions": clauses.dimensions(scope),
@@ -159,7 +173,7 @@ def form_values(one: Row | None) -> dict[str, Any]:
 def typed_values(form: Mapping[str, str]) -> dict[str, Any]:
     """The form's fields as they were typed."""
     scope = clauses.typed_clauses(form)
-    names = ("name", "amount_usd", "period", "timezone", "notify")
+    names = ("name", "amount_usd", "period", "timezone", "per", "window", "notify")
     return {"scope": scope, "dimensions": clauses.dimensions(scope)} | {
         name: form[name] for name in names if name in form
     }
@@ -200,11 +214,13 @@ def save(ctx: Context, request: Request, form: Mapping[str, str]) -> str:
         raise BadRequest("a budget needs a name and an amount in USD")
     spec = {
         "amount_usd": whole,
-        "period": form.get("period") or "month",
         "scope": clauses.scope_of(form),
+        "per": form.get("per", "").strip(),
         "timezone": form.get("timezone") or "UTC",
         "notify": channel_lines(form.get("notify", "")),
     }
+    window = form.get("window", "").strip()
+    spec |= {"window": window} if window else {"period": form.get("period") or "month"}
     with ctx.writing() as writer:
         budgets.put_budget(
             ctx.store,

@@ -18,14 +18,13 @@ from outlay_analytics.query.text import exact
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.http.context import Context
 from outlay_web.pages import clauses
-from outlay_web.pages.budgets import back, channel_lines, channel_text, where_text
+from outlay_web.pages.budgets import PER, back, channel_lines, channel_text, where_text
 from outlay_web.pages.parts import Page
 from outlay_web.pages.view import View
 
 ALLOWED = ("edit",)
 FIELDS = ("name", "kind", "threshold", "window", "per", "budget", "severity", "notify")
 WINDOWS = ("1h", "6h", "24h", "7d", "30d")
-PER = ("user", "customer", "session", "team", "feature")
 
 
 def page(view: View) -> Page:

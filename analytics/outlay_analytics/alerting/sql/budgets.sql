@@ -7,6 +7,8 @@ SELECT
     period,
     scope,
     timezone,
+    per,
+    window_hours,
     notify
 FROM budgets FINAL
 WHERE ({project:String} = '' OR project = {project:String})

@@ -132,6 +132,7 @@ BUDGET: dict[str, Schema] = {
     "name": TEXT,
     "amount_usd": USD,
     "period": one_of(PERIODS),
+    **each("per rolling_window", maybe(TEXT)),
     "scope": by_key(listed(TEXT)),
     "timezone": TEXT,
     "notify": listed({"type": ["string", "object"], "description": "A channel; its credentials as `***`."}),
