@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.reading_world import OTEL, Sent, read, read_one
 
@@ -86,7 +86,7 @@ def test_every_attribute_may_hold_anything(value: str) -> None:
         assert len(read(*together, *inside)) == 2 * len(some)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # of a busy machine
 @given(st.lists(spans, max_size=3))
 def test_any_mixture_of_values_is_read(sent: list[Sent]) -> None:
     assert len(read(*sent)) == len(sent)
