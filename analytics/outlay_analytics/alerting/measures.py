@@ -22,7 +22,8 @@ from outlay_analytics.query.calendar import HOUR, period_window, spend_series, s
 from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.text import usd
 from outlay_analytics.query.window import Interval, Window
-from outlay_analytics.questions.spend import VALUE_MS, spend
+from outlay_analytics.questions.measured import VALUE_MS
+from outlay_analytics.questions.spend import spend
 from outlay_collector.store import Row, Store, load_sql
 
 WEEKS = 3

@@ -21,6 +21,7 @@ from outlay_analytics.query.window import Window, parse_timezone, parse_window
 from outlay_analytics.questions import caching, cascades, spend
 from outlay_analytics.questions.cache_thresholds import cache_thresholds
 from outlay_analytics.questions.guaranteed import CONFIDENCE, ERROR
+from outlay_analytics.questions.measured import Place
 from outlay_web.api.paging import Key, read_page, tie, window_of
 from outlay_web.api.schema.parameters import documented
 from outlay_web.api.wire import answer, table
@@ -195,7 +196,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
         return answer(found)
 
 
-def _place(key: Key | None) -> spend.Place | None:
+def _place(key: Key | None) -> Place | None:
     """The place in a list of spend that a cursor stands for.
 
     Raises:
@@ -207,7 +208,7 @@ def _place(key: Key | None) -> spend.Place | None:
     if isinstance(last, str) and all(
         isinstance(part, Decimal) and abs(part) < 10**18 for part in (at_s, cost_usd, calls)
     ):
-        return spend.Place(int(at_s), Decimal(cost_usd), int(calls), last)
+        return Place(int(at_s), Decimal(cost_usd), int(calls), last)
     raise BadRequest("cursor is not one that this list gave")
 
 
