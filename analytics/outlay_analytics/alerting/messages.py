@@ -101,7 +101,8 @@ def entry(alert: Alert, settings: AlertSettings, why: str = "") -> Entry:
     if alert.budget:
         labels["rule" if alert.rule in OF_RULES else "budget"] = alert.budget
     labels |= {dim: ",".join(values) for dim, values in alert.scope.items()}
-    said = [*([_told_before(alert)] if why == "worse" else []), *alert.sentences]
+    why_so = alert.sentences[1:] if alert.rule == "anomaly" else alert.sentences  # the first is what the reason says
+    said = [*([_told_before(alert)] if why == "worse" else []), *why_so]
     description = alert.reason + (f". {' '.join(said)}" if said else "")
     url = f"{settings.public_url}/api/v1/alerts/{quote(alert.alert_id)}/silence"
     return Entry(

@@ -91,6 +91,12 @@ def test_what_became_worse_says_so_and_what_was_told() -> None:
     assert "It was $10.00 more than expected when it was told last." in said.entries[0].description
 
 
+def test_a_message_says_once_how_much_more_it_was() -> None:
+    words = ("$10.00 (+100%) more than expected was spent: $20.00 instead of $10.00.", "search: requests +$9.00.")
+    said = compose("g", [alert("anomaly", sentences=words)], {}, AlertSettings()).entries[0].description
+    assert said == "because. search: requests +$9.00."
+
+
 def test_nothing_is_repeated_unless_the_operator_wants_it() -> None:
     known = told(alert("anomaly"))
     assert why_notify(known, [known], NOW + 30 * DAY) == ""
