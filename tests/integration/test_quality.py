@@ -214,12 +214,14 @@ def test_a_score_of_a_trace_counts_once_at_the_time_of_its_answer(store: Store) 
     assert row["cost_per_success_usd"] == D("2")  # all calls of the trace, also those before the window
 
 
-def test_the_hours_of_a_long_trace_are_known_from_its_spans(store: Store) -> None:
+@pytest.mark.parametrize("batches", [[(0, 5)], [(0, 0), (5, 5)]])
+def test_the_hours_of_a_long_trace_are_known_from_its_spans(store: Store, batches: list[tuple[int, int]]) -> None:
     about = {"trace_id": "a" * 32}
     put(store, first := call(HOUR, "1", **about), call(timedelta(days=5), "1", **about))
     writer = store.writer()
-    hours = {"first_hour": DAY, "last_hour": DAY + timedelta(days=5), "spans": 2}
-    writer.insert("trace_hours", [{"project": "default", "trace_id": "a" * 32, **hours}])
+    for begun, ended in batches:
+        hours = {"first_hour": DAY + timedelta(days=begun), "last_hour": DAY + timedelta(days=ended), "spans": 1}
+        writer.insert("trace_hours", [{"project": "default", "trace_id": "a" * 32, **hours}])
     writer.close()
     score(store, first, "good", 1.0, of="trace")
     assert quality(store, Scope(Window(DAY, DAY + timedelta(days=1))))["rows"] == []

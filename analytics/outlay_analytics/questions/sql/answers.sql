@@ -40,7 +40,7 @@ FROM
         sumMapIf([label], [toUInt64(1)], label != '') AS of_labels
     FROM
     (
-        SELECT toString(name) AS name, $keys, paid_for, cost_usd, value, label
+        SELECT toString(name) AS name, $keys, reinterpretAsUInt128(sipHash128(paid_for)) AS paid_for, cost_usd, value, label
         FROM ($scored)
     )
     GROUP BY GROUPING SETS ((name, $group, paid_for), (name, paid_for))

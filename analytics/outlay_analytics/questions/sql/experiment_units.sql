@@ -2,6 +2,7 @@
 -- Fragments: arm, unit (texts on c), filters (conditions on c). Parameters: project, start, end, those of the fragments.
 -- Result: one row per arm: units, those also seen in another arm, sums over units for cost per call and failures per call
 -- (see moments.py), units by feature (of each unit's first call), first and last call.
+-- Calls are put in order by numbers, and units by a hash before their name: both several times as quick as by texts.
 SELECT
     arm,
     count() AS units,
@@ -18,7 +19,7 @@ FROM
 (
     SELECT
         *,
-        count() OVER (PARTITION BY unit) AS arms
+        count() OVER (PARTITION BY sipHash64(unit), unit) AS arms
     FROM
     (
         SELECT
@@ -30,7 +31,10 @@ FROM
             toFloat64(countIf(c.status = 'error')) AS errors,
             min(c.started_at) AS first,
             max(c.started_at) AS last,
-            argMin(toString(c.feature), (c.started_at, c.span_id)) AS feature
+            argMin(
+                toString(c.feature),
+                bitShiftLeft(toUInt128(toUnixTimestamp64Nano(c.started_at)), 64) + reinterpretAsUInt64(reverse(unhex(c.span_id)))
+            ) AS feature
         FROM calls AS c FINAL
         WHERE c.project = {project:String}
           AND c.started_at >= toDateTime64({start:String}, 9, 'UTC')
