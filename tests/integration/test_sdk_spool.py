@@ -19,7 +19,7 @@ from tests.sdk_programs import calls, spans
 NOBODY = "http://127.0.0.1:9"
 PROGRAM = """
 import os, signal, sys, time
-import httpx
+import urllib3
 import outlay
 outlay.init("app")
 
@@ -31,7 +31,8 @@ def rest():
 @outlay.track(feature="work")
 def ask(number):
     body = {"model": "gpt-4o", "messages": [{"role": "user", "content": str(number)}]}
-    httpx.post(os.environ["PROVIDER"] + "/v1/chat/completions", json=body).raise_for_status()
+    url = os.environ["PROVIDER"] + "/v1/chat/completions"
+    assert urllib3.PoolManager().request("POST", url, json=body).status == 200
 
 """
 
@@ -91,8 +92,8 @@ with outlay.track(feature="first"):
 def test_workers_that_get_functions_by_value_and_are_killed_when_idle_lose_nothing(tmp_path: Path) -> None:
     """As Ray's: a fresh interpreter, a function that is not imported there, SIGKILL where others would end."""
     worker = """
-import marshal, sys, types, os, time, httpx, outlay, outlay.tracing.lifecycle
-names = {"os": os, "httpx": httpx, "outlay": outlay, "time": time}
+import marshal, sys, types, os, time, urllib3, outlay, outlay.tracing.lifecycle
+names = {"os": os, "urllib3": urllib3, "outlay": outlay, "time": time}
 task, rest = (types.FunctionType(marshal.loads(bytes.fromhex(code)), names) for code in sys.argv[1:])
 for line in sys.stdin:
     print(task(line), flush=True)
@@ -106,7 +107,8 @@ import marshal, subprocess
 def task(number):
     with outlay.track(feature="task"):
         body = {{"model": "gpt-4o", "messages": [{{"role": "user", "content": number}}]}}
-        return httpx.post(os.environ["PROVIDER"] + "/v1/chat/completions", json=body).raise_for_status().json()["id"]
+        url = os.environ["PROVIDER"] + "/v1/chat/completions"
+        return urllib3.PoolManager().request("POST", url, json=body).json()["id"]
 codes = [marshal.dumps(function.__code__).hex() for function in (task, rest)]
 for _ in range(2):
     how = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
