@@ -1,34 +1,29 @@
 """Score how unusual each point of a spend series is. Causal: a score depends on nothing later than its own point.
 
-Two ideas carry it. Sums over several windows are compared with the same hours of the last three weeks at the present
-level, each in units of its own robust spread in the past. And the drivers of spend (cost, tokens and output per call,
-uncached share, price per token) are watched beside the spend, because they have almost no season and little noise: a
-price or a cache that changes is seen within hours there, long before the bill shows it.
+Two ideas carry it. Spend is compared with what the same hours of the week usually bring (volume.py). And the drivers
+of spend (cost, tokens and output per call, uncached share, price per token) are watched beside it, because they have
+almost no season and little noise: a price or a cache that changes is seen within hours there, long before the bill
+shows it.
 
 Every statistic is a ratio to its threshold: more than 1 is an alert. The thresholds were chosen on public traffic
 shapes with injected incidents for fewer than two false alarms a month (benchmarks/README-analytics.md).
-
-Robust scale: median absolute deviation x 1.4826 (F. R. Hampel, 1974).
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from outlay_analytics.anomalies.rolling import DAY, SPREAD_H, WEEK, known_or, rolled, shifted, spread, sums
+from outlay_analytics.anomalies.volume import volume
 from outlay_analytics.query.arrays import Floats
 
-WEEK, DAY = 168, 24
 LEARN_H = 15 * DAY  # before this, nothing is an alert
-SPREAD_H = 14 * DAY
 HOURLY_S = 1800.0
 # Window in hours, threshold in robust deviations.
-VOLUME_WINDOWS = ((1, 4.3), (24, 3.4), (72, 3.0), (168, 2.8))
 DRIVER_WINDOWS = ((1, 5.6), (3, 4.9), (12, 4.5), (36, 4.4))
 SLOW_WINDOWS = ((96, 4.6),)
 TOKENS = frozenset(("usd", "calls", "in_tok", "out_tok"))
@@ -105,39 +100,6 @@ def statistic(channel: str, data: Mapping[str, Floats], since: int = 0) -> Float
     return worst
 
 
-def volume(y: Floats, since: int = 0) -> Floats:
-    """Is more being spent than these hours of the week usually bring?"""
-    so_far = np.cumsum(y) / np.arange(1, len(y) + 1)
-    usual = _or(expected(y), so_far)
-    mean = _or(_shifted(_sums(y, 3 * WEEK, DAY) / np.minimum(np.arange(1, len(y) + 1), 3 * WEEK), 1), so_far)
-    with np.errstate(all="ignore"):
-        level = np.clip(_sums(y, WEEK, 100) / _sums(usual, WEEK, 100), 0.4, 2.5)
-    worst = np.zeros(len(y))
-    for hours, threshold in VOLUME_WINDOWS:
-        normal = _sums(usual, hours) * _or(_shifted(level, hours), 1.0)
-        small = 0.1 * mean * hours + 1e-12
-        excess = np.log((_sums(y, hours) + small) / (normal + small))
-        past = _shifted(excess, hours)
-        spread = _spread(past, 0.03, 2.3, since)
-        worst = np.maximum(worst, np.nan_to_num(excess / spread / threshold))
-    return worst
-
-
-def expected(y: Floats) -> Floats:
-    """The usual value of each hour: median of the same hour of the last three weeks, before that of the last days."""
-    n = len(y)
-
-    def lag(hours: int) -> Floats:
-        return np.concatenate([np.full(min(n, hours), np.nan), y[: max(0, n - hours)]])
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # hours that have no past yet
-        weekly = np.nanmedian(np.stack([lag(WEEK * k) for k in (1, 2, 3)]), axis=0)
-        daily = np.nanmean(np.stack([lag(DAY * k) for k in range(1, 8)]), axis=0)
-    usual: Floats = np.where(np.isfinite(weekly), weekly, daily)
-    return usual
-
-
 def driver(
     values: Floats,
     weights: Floats,
@@ -162,71 +124,18 @@ def driver(
     weight = np.where(np.isfinite(values), weights, 0.0)
     held = np.nan_to_num(values) * weight
     with np.errstate(all="ignore"):
-        base = _sums(held, base_h, 72) / _positive(_sums(weight, base_h, 72))
+        base = sums(held, base_h, 72) / _positive(sums(weight, base_h, 72))
     worst = np.zeros(len(values))
     for hours, threshold in windows:
-        count = _sums(weight, hours)
-        usual = _rolled(count, since - SPREAD_H - hours, 72)
+        count = sums(weight, hours)
+        usual = rolled(count, since - SPREAD_H - hours, 72)
         with np.errstate(all="ignore"):
-            moved = _or(_sums(held, hours) / _positive(count) - _shifted(base, hours), 0.0)
-            trust = _or(np.clip(np.sqrt(count / _positive(usual)), 0.05, 1.0), 0.05)
-        past = np.abs(_shifted(moved * trust, hours))
-        spread = _spread(past, floor, 2.6, since)
-        deviation = moved * trust / spread
+            moved = known_or(sums(held, hours) / _positive(count) - shifted(base, hours), 0.0)
+            trust = known_or(np.clip(np.sqrt(count / _positive(usual)), 0.05, 1.0), 0.05)
+        past = np.abs(shifted(moved * trust, hours))
+        deviation = moved * trust / spread(past, floor, 2.6, since)
         worst = np.maximum(worst, np.nan_to_num(np.abs(deviation) if both_ways else deviation) / threshold)
     return worst
-
-
-def _spread(past: Floats, floor: float, far: float, since: int) -> Floats:
-    """How far a statistic strays at usual times: its robust deviation, or that of its 98th percentile if it is larger.
-
-    Args:
-        past: What it was, at times before the window that is tested; without signs, where falls count as rises do.
-        floor: Least deviation.
-        far: Deviations at which the percentile lies.
-        since: The first hour that is asked for.
-    """
-    middle = np.hypot(1.4826 * _rolled(np.abs(past), since, 96), floor)
-    spread: Floats = np.maximum(middle, _rolled(past, since, 96, 0.98) / far)
-    return spread
-
-
-def _rolled(values: Floats, since: int, least: int, level: float = 0.5) -> Floats:
-    """A quantile of the last `SPREAD_H` known values, from hour `since` on; NaN before `least` of them."""
-    first = max(0, since - SPREAD_H + 1)
-    near = values[first:]
-    if SPREAD_H <= len(near) < SPREAD_H + DAY and not np.isnan(near).any():  # of a few hours: no need to roll
-        ranked = np.sort(np.lib.stride_tricks.sliding_window_view(near, SPREAD_H), axis=1)
-        below, part = divmod(level * (SPREAD_H - 1), 1)
-        found = ranked[:, int(below)] * (1 - part) + ranked[:, int(below) + 1] * part
-        return np.concatenate([np.full(len(values) - len(found), np.nan), found])
-    return np.concatenate([np.full(first, np.nan), _rolled_bytes(near.tobytes(), least, level)])
-
-
-@lru_cache(maxsize=64)  # the channels of a series weigh their hours by the same calls
-def _rolled_bytes(values: bytes, least: int, level: float) -> Floats:
-    rolling: Series = pd.Series(np.frombuffer(values)).rolling(SPREAD_H, least)
-    found: Floats = (rolling.median() if level == 0.5 else rolling.quantile(level)).to_numpy()
-    return found
-
-
-def _sums(values: Floats, hours: int, least: int | None = None) -> Floats:
-    """Sums over the last `hours` values, of fewer at the beginning; NaN before `least`."""
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    at = np.arange(1, len(values) + 1)
-    sums: Floats = total[at] - total[np.maximum(at - hours, 0)]
-    sums[: (least or hours) - 1] = np.nan
-    return sums
-
-
-def _shifted(values: Floats, hours: int) -> Floats:
-    """Every value `hours` later; NaN before the first."""
-    return np.concatenate([np.full(min(hours, len(values)), np.nan), values[: max(0, len(values) - hours)]])
-
-
-def _or(values: Floats, other: Floats | float) -> Floats:
-    """The values, the other's where there is none."""
-    return np.where(np.isnan(values), other, values)
 
 
 def _positive(values: Floats) -> Floats:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from outlay_analytics.anomalies.detector import WEEK
+from outlay_analytics.anomalies.rolling import WEEK
 from outlay_analytics.anomalies.usual import usual_hours
 from outlay_analytics.query.arrays import Floats
 
 SIZES_H = (3, 6, 12, 24)  # hours from its beginning that an incident's size is taken from
 BACK_H = 96  # hours before its first alert in which an incident may have begun
+BASE_H = 3 * WEEK  # hours before it that say how calls come
 LEAST_BASE_H = 72  # hours before those that say what is usual
 LOUDEST = 2.0  # times its size: what a single hour may count for when the beginning is looked for
 BEGUN_H = 6  # hours that say whether it went up or down
@@ -23,8 +24,9 @@ APART_H = 24  # what is no further apart is one incident
 SILENCE_H = 72  # longer than a weekend, whose few calls say little
 DOUBT_H = 3  # hours that must have passed before the newest ones can say that it is over
 OVER = 7.0  # log of how much likelier the hours since must be without the incident than with it: 1,100 to 1
-CHANCE = 2.5  # standard deviations that the hours of an incident must lie above the usual, taken together
+CHANCE = 5.0  # standard deviations above the usual: a month has about a million stretches of hours, series and channels
 TRIMMED = 0.9  # of the hours that a variance is taken from: those that stray least
+RARE = 0.98  # of the hours that say how far few calls stray: all but what is an incident, not chance
 OF_TRIMMED = 0.623  # mean of a squared standard normal below its quantile at TRIMMED
 
 
@@ -59,7 +61,7 @@ def excess_of(channel: str, data: Floats, first: int, alerted: int | None = None
     begins = first if alerted is None else alerted
     if channel == "spend":
         hours = usual_hours(data[:, 0], first)
-        hours *= level(data[:, 0], hours, first)
+        hours *= level(data, hours, first)
         weight = np.maximum(hours, 0.1 * float(data[:, 0].mean()) + 1e-12)
         values = data[:, 0] / weight - 1.0
     else:
@@ -74,14 +76,23 @@ def excess_of(channel: str, data: Floats, first: int, alerted: int | None = None
     weight = np.where(np.isfinite(values), np.nan_to_num(weight), 0.0)
     values = np.nan_to_num(values)
     before = slice(max(0, first - WEEK), first)
-    return Excess(values, weight, first, _variance(values[before], weight[before], 0.0), channel == "spend")
+    variance = max(_variance(values[before], weight[before], 0.0), _by_chance(channel, data, first))
+    return Excess(values, weight, first, variance, channel == "spend")
 
 
-def level(spent: Floats, usual: Floats, first: int) -> float:
-    """How much more was spent in the week before hour `first` than these hours usually bring."""
+def level(data: Floats, usual: Floats, first: int) -> float:
+    """How much more was spent in the week before hour `first` than these hours usually bring; 1 where that is chance.
+
+    Of few calls a week strays from the weeks before it by itself. What chance explains is taken from the difference
+    (the positive-part rule of W. James and C. Stein, "Estimation with quadratic loss", 1961).
+    """
     before = slice(max(0, first - WEEK), first)
     brought = float(np.nansum(usual[before]))
-    return min(max(float(spent[before].sum()) / brought, 0.4), 2.5) if brought > 0 else 1.0
+    if brought <= 0:
+        return 1.0
+    moved = float(data[before, 0].sum()) / brought - 1.0
+    chance = _by_chance("spend", data, first) / brought * (1 + WEEK / BASE_H)  # of the week and of those before it
+    return min(max(1.0 + moved * max(0.0, 1.0 - chance / max(moved * moved, 1e-12)), 0.4), 2.5)
 
 
 def _variance(values: Floats, weight: Floats, center: float) -> float:
@@ -90,6 +101,35 @@ def _variance(values: Floats, weight: Floats, center: float) -> float:
     squares = np.sort(weight[held] * (values[held] - center) ** 2)
     kept = squares[: max(1, round(TRIMMED * len(squares)))]
     return float(kept.mean()) / OF_TRIMMED if len(kept) else 0.0
+
+
+def _by_chance(channel: str, data: Floats, first: int) -> float:
+    """The least variance there can be, for a weight of one: calls come one by one, and few were seen.
+
+    - Spend is a sum of calls that come by chance: n calls of a mean m and variance s² spend n (m² + s²) ± (W. Feller,
+      "An Introduction to Probability Theory", vol. 1, ch. XII: compound Poisson).
+    - Repeats are a share p of n calls: p (1 - p), with half a repeat more than were seen (H. Jeffreys, 1946).
+    - Of anything else, that n calls were all alike says that one of n + 1 may not be; and where the hours of few calls
+      stray now and then by far, as a dear model that answers one in ten makes them, nearly all of them tell.
+    """
+    past = data[max(0, first - BASE_H) : first]
+    spent, calls = past[:, 0], past[:, 1]
+    many = float(calls.sum())
+    if channel == "spend":
+        mean = float(spent.sum()) / many if many else 0.0
+        if mean <= 0:
+            return 0.0
+        return mean + float(((spent - calls * mean) ** 2).sum()) / many / mean
+    if channel == "retry_share":
+        share = min((float(past[:, 5].sum()) + 0.5) / (many + 1.0), 0.5)
+        return share * (1.0 - share)
+    unit = float(channel == "uncached_share")  # of all, though none was seen
+    measure = measured(channel, past)
+    held = np.isfinite(measure)
+    usual = float(np.average(measure[held], weights=calls[held])) if calls[held].sum() > 0 else 0.0
+    squares = np.sort(calls[held] * (measure[held] - usual) ** 2)
+    kept = squares[: max(1, round(RARE * len(squares)))]
+    return max(float(kept.mean()) if len(kept) else 0.0, max(usual * usual, unit) / (many + 1.0))
 
 
 def measured(channel: str, data: Floats) -> Floats:
@@ -138,10 +178,16 @@ def first_hour(channel: str, data: Floats, alerted: int, earliest: int) -> int:
 
 
 def stands_out(excess: Excess, last: int) -> bool:
-    """Whether the hours to `last` together hold more than chance: what does not add up was a blip of a noisy series."""
-    hours = slice(excess.first, last + 1)
-    gained, held = float(excess.values[hours] @ excess.weight[hours]), float(excess.weight[hours].sum())
-    return gained * gained >= CHANCE * CHANCE * excess.variance * held
+    """Whether the hours to `last` together hold more than chance: what does not add up was a blip of a noisy series.
+
+    Twice the logarithm of how much likelier they are at their own mean, which of few calls is less than the square of
+    their deviation. Beginning and end are chosen where that is most, so more is asked for than of one given stretch.
+    """
+    hours, before = slice(excess.first, last + 1), slice(max(0, excess.first - BASE_H), excess.first)
+    gained, held = excess.values[hours] @ excess.weight[hours], excess.weight[hours].sum()
+    base = max(float(excess.weight[before].sum()), 1e-12)
+    tells = float(_likelihood(np.array([gained]), np.array([held]), excess.counts)[0]) * (2 if excess.counts else 1)
+    return tells >= CHANCE * CHANCE * excess.variance * (1 + float(held) / base)
 
 
 def uncertainty(excess: Excess, last: int) -> float:

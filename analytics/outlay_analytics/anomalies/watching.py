@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from outlay_analytics.anomalies.detector import LEARN_H, WEEK, expected
+from outlay_analytics.anomalies.detector import LEARN_H
 from outlay_analytics.anomalies.excess import APART_H, excess_of, first_hour, last_hour, level, stands_out, uncertainty
 from outlay_analytics.anomalies.memory import statistic_of
+from outlay_analytics.anomalies.rolling import WEEK
+from outlay_analytics.anomalies.usual import usual_hours
 from outlay_analytics.query.arrays import Floats
 
 logger = logging.getLogger(__name__)
@@ -83,11 +85,11 @@ def _incidents(where: Where, data: Floats, shown_from: int, floor: float) -> lis
     out = []
     for channel in CHANNELS:
         statistic = statistic_of(where, channel, lived)
-        for first, last, alerted in _spans(where, channel, lived, statistic):
-            actual, normal = _money(channel, lived, first, last)
+        for first, last, alerted, calm in _spans(where, channel, lived, statistic):
+            actual, normal = _money(channel, calm, first, last)
             if actual - normal >= floor and began + last >= shown_from:
                 strength = 1 - 0.5 ** float(statistic[first : max(last, alerted) + 1].max())
-                share = uncertainty(excess_of(channel, lived, first), last)
+                share = uncertainty(excess_of(channel, calm, first), last)
                 deviation = share * (actual - normal)
                 out.append(Incident(where, channel, began + first, began + last, strength, actual, normal, deviation))
     return out
@@ -99,14 +101,14 @@ def first_called(data: Floats) -> int:
     return int(called[0]) if len(called) else len(data)
 
 
-def _spans(where: Where, channel: str, data: Floats, statistic: Floats) -> list[tuple[int, int, int]]:
-    """First and last hour of each incident, and the last hour that says so.
+def _spans(where: Where, channel: str, data: Floats, statistic: Floats) -> list[tuple[int, int, int, Floats]]:
+    """First and last hour of each incident, the last hour that says so, and the hours without the incidents before it.
 
     The detector's longer windows alert for a week after a blip. So once an incident is over, an alert of the day after
     is still its own, and a later one is another only if it would be one without it: with the hours of what is over as
     they were a week earlier.
     """
-    spans: list[tuple[int, int, int]] = []
+    spans: list[tuple[int, int, int, Floats]] = []
     calm, open_ = data, statistic > 1
     open_[:LEARN_H] = False
     while open_.any():
@@ -115,7 +117,7 @@ def _spans(where: Where, channel: str, data: Floats, statistic: Floats) -> list[
         excess = excess_of(channel, calm, first)
         last = last_hour(excess)
         if stands_out(excess, last):
-            spans.append((first, last, max(last, alerted)))
+            spans.append((first, last, max(last, alerted), calm))
         open_[: max(last + APART_H, alerted) + 1] = False
         if open_.any() and len(spans) < MOST_SPANS:
             calm = calm.copy()
@@ -132,8 +134,8 @@ def _money(channel: str, data: Floats, first: int, last: int) -> tuple[float, fl
     actual = float(inside[:, 0].sum())
     calls, earlier = float(inside[:, 1].sum()), float(before[:, 1].sum())
     if channel == "spend" or not calls or not earlier:
-        usual = expected(data[:, 0])
-        return actual, float(np.nansum(usual[first : last + 1])) * level(data[:, 0], usual, first)
+        usual = usual_hours(data[:, 0], first)
+        return actual, float(np.nansum(usual[first : last + 1])) * level(data, usual, first)
     if channel == "retry_share":
         more = float(inside[:, 5].sum()) / calls - float(before[:, 5].sum()) / earlier
         return actual, actual * (1 - max(more, 0.0))

@@ -52,7 +52,8 @@ def test_any_series_is_watched_to_its_newest_hour(data: Floats, changes: list[tu
     for incident in found:
         assert 0 <= incident.first <= incident.last < len(data)
         assert 0.5 < incident.score <= 1
-        assert np.isfinite([incident.actual, incident.expected]).all()
+        assert np.isfinite([incident.actual, incident.expected, incident.deviation]).all()
+        assert incident.deviation > 0
 
 
 @settings(deadline=None)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from outlay_analytics.anomalies.detector import expected
+from outlay_analytics.anomalies.excess import level
 from outlay_analytics.anomalies.usual import usual_hours
+from outlay_analytics.anomalies.volume import expected
 
 HOURS = 6 * 168
 T = np.arange(HOURS)
@@ -32,3 +34,22 @@ def test_a_young_series_is_smoothed_and_what_is_not_known_stays_unknown() -> Non
     assert np.isnan(usual[0])
     assert abs(usual[24:].mean() - 20) < 2
     assert usual_hours(np.zeros(HOURS), 700)[600:].max() == 0
+
+
+@pytest.mark.parametrize(("per_hour", "off"), [(0.2, 0.12), (1.0, 0.06), (5.0, 0.03), (100.0, 0.01)])
+def test_what_is_expected_adds_up_to_what_comes_however_few_calls_there_are(per_hour: float, off: float) -> None:
+    """By day, in a night and over a weekend; chance alone moves the mean of these seeds by a third of `off`."""
+    true = (1 + 0.5 * np.sin(T / 24 * 2 * np.pi)) * np.where(T // 24 % 7 >= 5, 0.4, 1.0)
+    true *= per_hour / true[:168].mean()
+    first = HOURS - 9 * 24  # a Saturday's first hour
+    expects = np.zeros(HOURS)
+    seeds = 60 if per_hour < 5 else 15
+    for seed in range(seeds):
+        data = np.zeros((HOURS, 6))
+        data[:, 0] = data[:, 1] = np.random.default_rng(seed).poisson(true)
+        usual = usual_hours(data[:, 0], first)
+        expects += np.nan_to_num(usual) * level(data, usual, first) / seeds
+    for hours in (slice(first, first + 168), slice(first, first + 48), slice(first + 48, first + 168)):
+        assert abs(expects[hours].sum() / true[hours].sum() - 1) < off, hours
+    nights = np.flatnonzero((first <= T) & (first + 168 > T) & (T % 24 >= 13))
+    assert abs(expects[nights].sum() / true[nights].sum() - 1) < off
