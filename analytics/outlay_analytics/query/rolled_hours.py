@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from outlay_analytics.query.dimensions import tag_key
@@ -152,6 +152,17 @@ def _offsets(scope: Scope) -> set[int]:
         offsets.add(int(offset.total_seconds()) % HOUR)
         at += timedelta(days=30)
     return offsets
+
+
+def moved_hours(scope: Scope, days: Sequence[int], shift: timedelta) -> list[int]:
+    """Hours of UTC days that lie on another day of the scope's zone than the noon of theirs."""
+    zone = parse_timezone(scope.timezone)
+
+    def local_day(at: int) -> date:
+        return (datetime.fromtimestamp(at, UTC) + shift).astimezone(zone).date()
+
+    noons = {day: local_day(day + DAY // 2) for day in days}
+    return [at for day in days for at in range(day, day + DAY, HOUR) if local_day(at) != noons[day]]
 
 
 def hours_sql(name: str, hours: list[int], left_out: list[int] | None, params: dict[str, Any]) -> str:

@@ -27,6 +27,7 @@ from outlay_analytics.query.rolled_hours import (
     dimension_days,
     fits_days,
     hours_sql,
+    moved_hours,
     parts_of,
     parts_of_days,
 )
@@ -97,8 +98,9 @@ def spend_source(
             continue
         rows = load_sql(SQL, "source_histograms", **(fragments | ({"time": noon} if read.astride else {})))
         if read.astride:
-            days, names = f"{{{read.name}_in:Array(DateTime('UTC'))}}", "".join(f", {name}" for name in keys[1:])
-            moved = load_sql(SQL, "source_moved_histograms", **fragments, noon=noon, days=days, keys=names)
+            hours = hours_sql("moved", moved_hours(scope, read.hours, shift), None, params)
+            names = "".join(f", {name}" for name in keys[1:])
+            moved = load_sql(SQL, "source_moved_histograms", **(fragments | {"hours": hours}), noon=noon, keys=names)
             rows = f"({rows}\nUNION ALL\n{moved})"
         branches.append(
             load_sql(

@@ -1,6 +1,5 @@
 -- Question: what is to be moved where histograms of whole days are taken to be of the interval that their noon lies in?
--- Fragments: time (of the hour), noon (of its day's noon), days (an array), dimensions, filters as in source_hours.sql;
--- keys (`, d0` …).
+-- Fragments: time (of the hour), noon (of its day's noon), dimensions, hours, filters as in source_hours.sql; keys (`, d0` …).
 -- Result: as source_histograms.sql, of the hours that lie in another interval than their day's noon, taken together: each
 -- bucket twice, added to the hours' interval, and with sign -1 taken from noon's.
 (
@@ -22,7 +21,7 @@
             h.buckets AS one_bucket,
             h.counts AS one_count
         PREWHERE h.project = {project:String}
-          AND toStartOfDay(h.hour) IN $days
+          AND $hours
           AND $time != $noon
           AND ($filters)
         GROUP BY hours_time, noon_time$keys, one_bucket
