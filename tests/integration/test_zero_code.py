@@ -19,10 +19,11 @@ from tests.sdk_programs import ROOT, features_of, spans
 from outlay.zero_code import run
 
 ASK = """
-import os, httpx
+import os, urllib3
 def ask(word="hi"):
     body = {"model": "gpt-4o", "messages": [{"role": "user", "content": word}]}
-    return httpx.post(os.environ["PROVIDER"] + "/v1/chat/completions", json=body).raise_for_status().json()["id"]
+    url = os.environ["PROVIDER"] + "/v1/chat/completions"
+    return urllib3.PoolManager().request("POST", url, json=body).json()["id"]
 """
 
 
