@@ -1,6 +1,6 @@
-"""What one small batch costs, stage by stage: accepted, loaded, settled.
+"""What one small batch costs, stage by stage: accepted, loaded, settled, and asked for with the newest hundred calls.
 
-    PYTHONPATH=sdk:collector python benchmarks/small_batch.py --calls 3 --rounds 40
+    PYTHONPATH=sdk:collector:analytics python benchmarks/small_batch.py --calls 3 --rounds 40
 
 In this process, on an empty store of its own: `calls` calls in a body each, as small applications send them, then a run
 of each stage. CPU is user + system of the process with all its threads, in milliseconds. Read the least of many rounds:
@@ -16,10 +16,15 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from trickle import body
 
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import Window
+from outlay_analytics.questions.calls import list_calls
+from outlay_collector.handover import Handover
 from outlay_collector.load.loader import Loader
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.receive.intake import Intake
@@ -45,14 +50,16 @@ def measure(folder: Path, calls: int, rounds: int) -> dict[str, list[float]]:
     store = open_store(f"chdb://{folder}/store")
     migrate(store)
     spool = Spool(folder / "spool", quota_bytes=1 << 30)
-    loader, settler = Loader(store, spool), Settler(store, PriceBook(store))
-    found: dict[str, list[float]] = {"accept": [], "load": [], "settle": []}
+    handover = Handover()  # as in the one process that loads and settles
+    loader, settler = Loader(store, spool, handover=handover), Settler(store, PriceBook(store), handover=handover)
+    found: dict[str, list[float]] = {"accept": [], "load": [], "settle": [], "ask": []}
     for number in range(FIRST_ROUNDS + rounds):
         sent = [json.dumps(body(number * calls + n + 1)).encode() for n in range(calls)]
         costs_ms = (
             cpu_ms(lambda bodies=sent: asyncio.run(accept(spool, bodies))),
             cpu_ms(lambda: until_done(loader.run_once)),
             cpu_ms(lambda: until_done(settler.run_once)),
+            cpu_ms(lambda: list_calls(store, last_hour())),
         )
         if number >= FIRST_ROUNDS:
             for each, cost_ms in zip(found.values(), costs_ms, strict=True):
@@ -64,6 +71,11 @@ def measure(folder: Path, calls: int, rounds: int) -> dict[str, list[float]]:
     spool.close()
     store.close()
     return found
+
+
+def last_hour() -> Scope:
+    now = datetime.now(UTC)
+    return Scope(Window(now - timedelta(hours=1), now))
 
 
 async def accept(spool: Spool, bodies: list[bytes]) -> None:
