@@ -128,10 +128,10 @@ def driver(
     worst = np.zeros(len(values))
     for hours, threshold in windows:
         count = sums(weight, hours)
-        usual = rolled(count, since - SPREAD_H - hours, 72)
+        expected = rolled(count, since - SPREAD_H - hours, 72)
         with np.errstate(all="ignore"):
             moved = known_or(sums(held, hours) / _positive(count) - shifted(base, hours), 0.0)
-            trust = known_or(np.clip(np.sqrt(count / _positive(usual)), 0.05, 1.0), 0.05)
+            trust = known_or(np.clip(np.sqrt(count / _positive(expected)), 0.05, 1.0), 0.05)
         past = np.abs(shifted(moved * trust, hours))
         deviation = moved * trust / spread(past, floor, 2.6, since)
         worst = np.maximum(worst, np.nan_to_num(np.abs(deviation) if both_ways else deviation) / threshold)
@@ -177,9 +177,9 @@ def generic(y: Floats) -> Floats:
     worst = np.zeros(len(y))
     for surprise, points, weight in surprises:
         mean = surprise.fillna(0.0).rolling(points, 1).mean()
-        usual = mean.rolling(longer, 50).mean().shift(1)
+        expected = mean.rolling(longer, 50).mean().shift(1)
         spread = mean.rolling(longer, 50).std().shift(1) + 0.05
-        worst = np.maximum(worst, weight * np.nan_to_num(((mean - usual) / spread).to_numpy()))
+        worst = np.maximum(worst, weight * np.nan_to_num(((mean - expected) / spread).to_numpy()))
     return _once(1 - 0.5 ** np.maximum(worst / 8.0, 0.0))
 
 

@@ -1,4 +1,4 @@
-"""What an incident holds above the usual, hour by hour: when it began and ends.
+"""What an incident holds above what is expected, hour by hour: when it began and ends.
 
 Each hour counts by its weight: dollars expected of it, or its calls. So the few calls of a night say little, and what
 they say is measured against how far the same weight strays at usual times.
@@ -10,21 +10,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from outlay_analytics.anomalies.expected import expected_hours
 from outlay_analytics.anomalies.rolling import WEEK
-from outlay_analytics.anomalies.usual import usual_hours
 from outlay_analytics.query.arrays import Floats
 
 SIZES_H = (3, 6, 12, 24)  # hours from its beginning that an incident's size is taken from
 BACK_H = 96  # hours before its first alert in which an incident may have begun
 BASE_H = 3 * WEEK  # hours before it that say how calls come
-LEAST_BASE_H = 72  # hours before those that say what is usual
+LEAST_BASE_H = 72  # hours before those that say what is expected
 LOUDEST = 2.0  # times its size: what a single hour may count for when the beginning is looked for
 BEGUN_H = 6  # hours that say whether it went up or down
 APART_H = 24  # what is no further apart is one incident
 SILENCE_H = 72  # longer than a weekend, whose few calls say little
 DOUBT_H = 3  # hours that must have passed before the newest ones can say that it is over
 OVER = 7.0  # log of how much likelier the hours since must be without the incident than with it: 1,100 to 1
-CHANCE = 5.0  # standard deviations above the usual: a month has about a million stretches of hours, series and channels
+CHANCE = 5.0  # standard deviations above expected: a month has a million stretches of hours, series and channels
 TRIMMED = 0.9  # of the hours that a variance is taken from: those that stray least
 RARE = 0.98  # of the hours that say how far few calls stray: all but what is an incident, not chance
 OF_TRIMMED = 0.623  # mean of a squared standard normal below its quantile at TRIMMED
@@ -35,7 +35,7 @@ class Excess:
     """The hours of one series around an incident that begins at hour `first`.
 
     Attributes:
-        values: Above the usual, per hour; 0 where nothing is known. Falls are turned round where the incident is one.
+        values: Above expected, per hour; 0 where nothing is known. Falls are turned round where the incident is one.
         weight: What each hour counts; 0 where nothing is known.
         first: The hour it begins.
         variance: Of `values` at usual times, times the weight of the hour.
@@ -50,7 +50,7 @@ class Excess:
 
 
 def excess_of(channel: str, data: Floats, first: int, alerted: int | None = None) -> Excess:
-    """The excess of a channel over its usual value: of the same hours of earlier weeks, or of the week before.
+    """The excess of a channel over its expected value: of the same hours of earlier weeks, or of the week before.
 
     Args:
         channel: One of `anomalies.CHANNELS`.
@@ -60,7 +60,7 @@ def excess_of(channel: str, data: Floats, first: int, alerted: int | None = None
     """
     begins = first if alerted is None else alerted
     if channel == "spend":
-        hours = usual_hours(data[:, 0], first)
+        hours = expected_hours(data[:, 0], first)
         hours *= level(data, hours, first)
         weight = np.maximum(hours, 0.1 * float(data[:, 0].mean()) + 1e-12)
         values = data[:, 0] / weight - 1.0
@@ -68,8 +68,8 @@ def excess_of(channel: str, data: Floats, first: int, alerted: int | None = None
         measure, weight = measured(channel, data), data[:, 1]
         before = slice(max(0, first - WEEK), first)
         held = np.isfinite(measure[before]) & (weight[before] > 0)
-        usual = float(np.average(measure[before][held], weights=weight[before][held])) if held.any() else 0.0
-        values = measure - usual
+        expected = float(np.average(measure[before][held], weights=weight[before][held])) if held.any() else 0.0
+        values = measure - expected
         near = slice(begins, begins + BEGUN_H) if alerted is None else slice(max(0, begins + 1 - BEGUN_H), begins + 1)
         begun = np.nan_to_num(values[near]) @ np.nan_to_num(weight[near])
         values = values if begun >= 0 else -values  # signed: noise cancels out, or no incident would ever end
@@ -80,14 +80,14 @@ def excess_of(channel: str, data: Floats, first: int, alerted: int | None = None
     return Excess(values, weight, first, variance, channel == "spend")
 
 
-def level(data: Floats, usual: Floats, first: int) -> float:
+def level(data: Floats, expected: Floats, first: int) -> float:
     """How much more was spent in the week before hour `first` than these hours usually bring; 1 where that is chance.
 
     Of few calls a week strays from the weeks before it by itself. What chance explains is taken from the difference
     (the positive-part rule of W. James and C. Stein, "Estimation with quadratic loss", 1961).
     """
     before = slice(max(0, first - WEEK), first)
-    brought = float(np.nansum(usual[before]))
+    brought = float(np.nansum(expected[before]))
     if brought <= 0:
         return 1.0
     moved = float(data[before, 0].sum()) / brought - 1.0
@@ -126,10 +126,10 @@ def _by_chance(channel: str, data: Floats, first: int) -> float:
     unit = float(channel == "uncached_share")  # of all, though none was seen
     measure = measured(channel, past)
     held = np.isfinite(measure)
-    usual = float(np.average(measure[held], weights=calls[held])) if calls[held].sum() > 0 else 0.0
-    squares = np.sort(calls[held] * (measure[held] - usual) ** 2)
+    expected = float(np.average(measure[held], weights=calls[held])) if calls[held].sum() > 0 else 0.0
+    squares = np.sort(calls[held] * (measure[held] - expected) ** 2)
     kept = squares[: max(1, round(RARE * len(squares)))]
-    return max(float(kept.mean()) if len(kept) else 0.0, max(usual * usual, unit) / (many + 1.0))
+    return max(float(kept.mean()) if len(kept) else 0.0, max(expected * expected, unit) / (many + 1.0))
 
 
 def measured(channel: str, data: Floats) -> Floats:
@@ -152,9 +152,9 @@ def first_hour(channel: str, data: Floats, alerted: int, earliest: int) -> int:
     """The hour in which an incident began that first alerts at hour `alerted`, not before `earliest`.
 
     An alert comes when enough is known: a longer window of the detector speaks hours after the beginning. That is the
-    hour from which on they are likeliest to be of one kind and those before of the usual one (D. V. Hinkley, "Inference
-    about the change-point in a sequence of random variables", 1970). Nothing later than the alert is read, so that an
-    incident keeps its beginning.
+    hour from which on they are likeliest to be of one kind and those before of the expected one (D. V. Hinkley,
+    "Inference about the change-point in a sequence of random variables", 1970). Nothing later than the alert is read,
+    so that an incident keeps its beginning.
 
     Args:
         channel, data: As for `excess_of`.
@@ -191,9 +191,9 @@ def stands_out(excess: Excess, last: int) -> bool:
 
 
 def uncertainty(excess: Excess, last: int) -> float:
-    """The standard deviation of what the hours to `last` hold above the usual, as a share of it.
+    """The standard deviation of what the hours to `last` hold above what is expected, as a share of it.
 
-    Chance moves those hours, and the hours of the week before that say what is usual.
+    Chance moves those hours, and the hours of the week before that say what is expected.
     """
     hours, before = slice(excess.first, last + 1), slice(max(0, excess.first - WEEK), excess.first)
     gained, held = float(excess.values[hours] @ excess.weight[hours]), float(excess.weight[hours].sum())
@@ -204,7 +204,7 @@ def uncertainty(excess: Excess, last: int) -> float:
 def last_hour(excess: Excess) -> int:
     """The last hour of the incident, the newest one while it goes on.
 
-    It lasts to the hour up to which its hours are likeliest to be of one kind and those since of the usual one
+    It lasts to the hour up to which its hours are likeliest to be of one kind and those since of the expected one
     (D. V. Hinkley, 1970, as above). That is its end once the hours since say so by their weight (A. Wald, "Sequential
     tests of statistical hypotheses", 1945); until then it goes on. Alerts are no measure of it: their longer windows go
     on after a short incident is over, and fall silent in a long one once it has become what they compare with.
@@ -230,7 +230,7 @@ def last_hour(excess: Excess) -> int:
 
 
 def _likelihood(gained: Floats, held: Floats, counts: bool) -> Floats:
-    """How much likelier the hours up to each one are at their own mean than at the usual one; 0 where they are below.
+    """How much likelier the hours up to each one are at their own mean than at the expected; 0 where they are below.
 
     Of counts by Poisson's law, of means by the normal one, but for a factor that is the same for all hours.
     """

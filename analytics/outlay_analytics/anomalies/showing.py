@@ -37,7 +37,7 @@ ABOUT = {  # the drivers of a channel
     "usd_per_token": ("unit_price", "model_mix", "escalation"),
 }
 CHANNEL_WORDS = {  # for what no driver explains
-    "spend": "more was spent than these hours usually bring",
+    "spend": "more was spent than was expected",
     "cost_per_call": "each call cost more",
     "tokens_per_call": "each call used more tokens",
     "uncached_share": "less of the input came from the cache",
@@ -65,10 +65,10 @@ def shown(store: Store, scope: Scope, parts: Sequence[Incident], times: Sequence
         drivers = [{"driver": name, "usd": value} for name, value in sorted(sums.items(), key=lambda d: -abs(d[1]))]
         sentences = [sentence for part in told for sentence in part["sentences"][1:2]][:MOST_SENTENCES]
     actual = sum((part["actual_usd"] for part in told), Decimal(0))
-    usual = sum((part["expected_usd"] for part in told), Decimal(0))
+    expected = sum((part["expected_usd"] for part in told), Decimal(0))
     if len(told) > 1:
         sentences.insert(
-            0, f"{usd(actual - usual)} more than expected was spent: {usd(actual)} instead of {usd(usual)}."
+            0, f"{usd(actual - expected)} more than expected was spent: {usd(actual)} instead of {usd(expected)}."
         )
     margin = Z80 * float(np.sqrt(sum(part.deviation**2 for part in parts)))
     channel = parts[0].channel
@@ -83,15 +83,15 @@ def shown(store: Store, scope: Scope, parts: Sequence[Incident], times: Sequence
         "scope": {name: value or None for name, value in where},
         "channel": channel,
         "actual": actual,
-        "expected": usual,
+        "expected": expected,
         "actual_usd": actual,
-        "expected_usd": usual,
-        "impact_usd": actual - usual,
-        "impact_lo_usd": actual - usual - Decimal(f"{margin:.6f}"),
-        "impact_hi_usd": actual - usual + Decimal(f"{margin:.6f}"),
+        "expected_usd": expected,
+        "impact_usd": actual - expected,
+        "impact_lo_usd": actual - expected - Decimal(f"{margin:.6f}"),
+        "impact_hi_usd": actual - expected + Decimal(f"{margin:.6f}"),
         "score": round(max(part.score for part in parts), 4),
         "cause": cause,
-        "summary": f"{cause}: {usd(actual - usual)} more than expected",
+        "summary": f"{cause}: {usd(actual - expected)} more than expected",
         "explain": {"drivers": drivers, "sentences": sentences},
     }
     names = ("scope", "started_at", "ended_at", "actual_usd", "expected_usd", "impact_usd")
@@ -103,30 +103,30 @@ def _part(store: Store, scope: Scope, incident: Incident, times: Sequence[dateti
     window = Window(times[incident.first], times[incident.last] + HOUR)
     filters = dict(scope.filters) | {name: (value,) for name, value in incident.scope}
     inside = replace(scope, window=window, filters=filters)
-    usual = Decimal(f"{max(incident.expected, 0.0):.6f}")
-    drivers, sentences = _why(store, inside, usual)
+    expected = Decimal(f"{max(incident.expected, 0.0):.6f}")
+    drivers, sentences = _why(store, inside, expected)
     actual = Decimal(f"{incident.actual:.6f}")
     return {
         "scope": {name: value or None for name, value in incident.scope},
         "started_at": window.start,
         "ended_at": window.end,
         "actual_usd": actual,
-        "expected_usd": usual,
-        "impact_usd": actual - usual,
+        "expected_usd": expected,
+        "impact_usd": actual - expected,
         "drivers": drivers,
         "sentences": sentences,
     }
 
 
-def _why(store: Store, inside: Scope, usual: Decimal) -> Why:
+def _why(store: Store, inside: Scope, expected: Decimal) -> Why:
     """Drivers and sentences; from memory while no hour that they speak of has changed."""
     window = inside.window
     first = min((one.start for one in same_hours(window)), default=window.start)
     version = hours_changed(store, inside.project, first, window.end)
     known = _explained.setdefault(store, OrderedDict())
-    key = (inside.project, repr(sorted(inside.filters.items())), window, usual)
+    key = (inside.project, repr(sorted(inside.filters.items())), window, expected)
     if key not in known or known[key][0] != version:
-        looked = expected_of(store, inside, usual)
+        looked = expected_of(store, inside, expected)
         known[key] = (version, changes(store, inside, looked.expected or usual_window(window)))
         while len(known) > MOST_EXPLAINED:
             known.popitem(last=False)

@@ -39,39 +39,39 @@ def volume(y: Floats, since: int = 0) -> Floats:
     """
     count = np.arange(1, len(y) + 1)
     so_far = np.cumsum(y) / count
-    longer = expected(np.append(y, 0.0))  # the coming hour's, too
-    usual, coming = known_or(longer[:-1], so_far), known_or(longer[1:], so_far)
+    longer = median_of_weeks(np.append(y, 0.0))  # the coming hour's, too
+    expected, coming = known_or(longer[:-1], so_far), known_or(longer[1:], so_far)
     mean = known_or(shifted(sums(y, 3 * WEEK, DAY) / np.minimum(count, 3 * WEEK), 1), so_far) + 1e-12
-    worst = np.nan_to_num(_hour(y, usual, coming, mean, since) / HOUR_THRESHOLD)
-    level = _level(y, usual, 2 * WEEK)
+    worst = np.nan_to_num(_hour(y, expected, coming, mean, since) / HOUR_THRESHOLD)
+    level = _level(y, expected, 2 * WEEK)
     for hours, threshold in WINDOWS:
         at = known_or(shifted(level, hours), 1.0)
-        brought = sums(usual, hours)
+        brought = sums(expected, hours)
         normal = np.maximum(brought, np.maximum(sums(coming, hours), known_or(shifted(brought, 1), 0.0))) * at
         actual = sums(y, hours)
         deviation = _deviation(actual, normal, mean * hours, hours, since)
         newest = min(DAY, hours // 3)
         with np.errstate(all="ignore"):
-            still = sums(y, newest) / (sums(usual, newest) * at) - 1 >= STILL * (actual / normal - 1)
+            still = sums(y, newest) / (sums(expected, newest) * at) - 1 >= STILL * (actual / normal - 1)
         worst = np.maximum(worst, np.where(still, np.nan_to_num(deviation / threshold), 0.0))
     return worst
 
 
-def _hour(y: Floats, usual: Floats, coming: Floats, mean: Floats, since: int) -> Floats:
+def _hour(y: Floats, expected: Floats, coming: Floats, mean: Floats, since: int) -> Floats:
     """The deviations of each hour alone, as far as the last ones did not announce it."""
-    at = known_or(shifted(_level(y, usual, WEEK), 1), 1.0)
+    at = known_or(shifted(_level(y, expected, WEEK), 1), 1.0)
     small = QUIET * mean
-    last, were = sums(y, BEGUN_H, 1), sums(usual, BEGUN_H, 1) * at
+    last, were = sums(y, BEGUN_H, 1), sums(expected, BEGUN_H, 1) * at
     rise = known_or(shifted(np.log((last + small * BEGUN_H) / (were + small * BEGUN_H)), 1), 0.0)
-    near = np.maximum(coming, known_or(shifted(usual, 1), 0.0))
-    normal = np.maximum(usual, near) * at * np.exp(np.clip(GOES_ON * rise, 0.0, 1.5))
+    near = np.maximum(coming, known_or(shifted(expected, 1), 0.0))
+    normal = np.maximum(expected, near) * at * np.exp(np.clip(GOES_ON * rise, 0.0, 1.5))
     return _deviation(y, normal, mean, 1, since)
 
 
-def _level(y: Floats, usual: Floats, hours: int) -> Floats:
+def _level(y: Floats, expected: Floats, hours: int) -> Floats:
     """How much more was spent in the last hours than they usually bring."""
     with np.errstate(all="ignore"):
-        return np.clip(sums(y, hours, 100) / sums(usual, hours, 100), *LEVELS)
+        return np.clip(sums(y, hours, 100) / sums(expected, hours, 100), *LEVELS)
 
 
 def _deviation(actual: Floats, normal: Floats, unit: Floats, hours: int, since: int) -> Floats:
@@ -81,8 +81,8 @@ def _deviation(actual: Floats, normal: Floats, unit: Floats, hours: int, since: 
     return moved / spread(shifted(moved, hours), FLOOR, FAR, since)
 
 
-def expected(y: Floats) -> Floats:
-    """The usual value of each hour: median of the same hour of the last three weeks, before that of the last days."""
+def median_of_weeks(y: Floats) -> Floats:
+    """What each hour is expected to bring: median of the same hour of three weeks, before that of the last days."""
     n = len(y)
 
     def lag(hours: int) -> Floats:
@@ -92,5 +92,5 @@ def expected(y: Floats) -> Floats:
         warnings.simplefilter("ignore", RuntimeWarning)  # hours that have no past yet
         weekly = np.nanmedian(np.stack([lag(WEEK * k) for k in (1, 2, 3)]), axis=0)
         daily = np.nanmean(np.stack([lag(DAY * k) for k in range(1, 8)]), axis=0)
-    usual: Floats = np.where(np.isfinite(weekly), weekly, daily)
-    return usual
+    expected: Floats = np.where(np.isfinite(weekly), weekly, daily)
+    return expected

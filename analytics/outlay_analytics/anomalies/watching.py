@@ -10,9 +10,9 @@ import numpy as np
 
 from outlay_analytics.anomalies.detector import LEARN_H
 from outlay_analytics.anomalies.excess import APART_H, excess_of, first_hour, last_hour, level, stands_out, uncertainty
+from outlay_analytics.anomalies.expected import expected_hours
 from outlay_analytics.anomalies.memory import statistic_of
 from outlay_analytics.anomalies.rolling import WEEK
-from outlay_analytics.anomalies.usual import usual_hours
 from outlay_analytics.query.arrays import Floats
 
 logger = logging.getLogger(__name__)
@@ -134,8 +134,8 @@ def _money(channel: str, data: Floats, first: int, last: int) -> tuple[float, fl
     actual = float(inside[:, 0].sum())
     calls, earlier = float(inside[:, 1].sum()), float(before[:, 1].sum())
     if channel == "spend" or not calls or not earlier:
-        usual = usual_hours(data[:, 0], first)
-        return actual, float(np.nansum(usual[first : last + 1])) * level(data, usual, first)
+        expected = expected_hours(data[:, 0], first)
+        return actual, float(np.nansum(expected[first : last + 1])) * level(data, expected, first)
     if channel == "retry_share":
         more = float(inside[:, 5].sum()) / calls - float(before[:, 5].sum()) / earlier
         return actual, actual * (1 - max(more, 0.0))

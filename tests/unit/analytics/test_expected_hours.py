@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from outlay_analytics.anomalies.excess import level
-from outlay_analytics.anomalies.usual import usual_hours
-from outlay_analytics.anomalies.volume import expected
+from outlay_analytics.anomalies.expected import expected_hours
+from outlay_analytics.anomalies.volume import median_of_weeks
 
 HOURS = 6 * 168
 T = np.arange(HOURS)
@@ -22,18 +22,20 @@ def test_noise_is_taken_out_where_a_weekend_begins_and_a_job_runs_each_night_too
     edges = last.start + np.flatnonzero((local[last] % 24 < 3) | (local[last] % 24 > 21))
     for seed in range(4):
         spent = np.random.default_rng(seed).poisson(true).astype(float)
-        usual = usual_hours(spent, HOURS - 100)
+        expected = expected_hours(spent, HOURS - 100)
         for hours in (last, edges):
-            off, plain = (np.mean((one[hours] - true[hours]) ** 2 / true[hours]) for one in (usual, expected(spent)))
+            off, plain = (
+                np.mean((one[hours] - true[hours]) ** 2 / true[hours]) for one in (expected, median_of_weeks(spent))
+            )
             assert off < 0.6 * plain, (seed, off, plain)
 
 
 def test_a_young_series_is_smoothed_and_what_is_not_known_stays_unknown() -> None:
     spent = np.random.default_rng(1).poisson(20.0, 17 * 24).astype(float)
-    usual = usual_hours(spent, 16 * 24)
-    assert np.isnan(usual[0])
-    assert abs(usual[24:].mean() - 20) < 2
-    assert usual_hours(np.zeros(HOURS), 700)[600:].max() == 0
+    expected = expected_hours(spent, 16 * 24)
+    assert np.isnan(expected[0])
+    assert abs(expected[24:].mean() - 20) < 2
+    assert expected_hours(np.zeros(HOURS), 700)[600:].max() == 0
 
 
 @pytest.mark.parametrize(("per_hour", "off"), [(0.2, 0.12), (1.0, 0.06), (5.0, 0.03), (100.0, 0.01)])
@@ -47,8 +49,8 @@ def test_what_is_expected_adds_up_to_what_comes_however_few_calls_there_are(per_
     for seed in range(seeds):
         data = np.zeros((HOURS, 6))
         data[:, 0] = data[:, 1] = np.random.default_rng(seed).poisson(true)
-        usual = usual_hours(data[:, 0], first)
-        expects += np.nan_to_num(usual) * level(data, usual, first) / seeds
+        expected = expected_hours(data[:, 0], first)
+        expects += np.nan_to_num(expected) * level(data, expected, first) / seeds
     for hours in (slice(first, first + 168), slice(first, first + 48), slice(first + 48, first + 168)):
         assert abs(expects[hours].sum() / true[hours].sum() - 1) < off, hours
     nights = np.flatnonzero((first <= T) & (first + 168 > T) & (T % 24 >= 13))

@@ -20,11 +20,11 @@ import warnings
 import numpy as np
 
 from outlay_analytics.anomalies.rolling import DAY, WEEK
-from outlay_analytics.anomalies.volume import expected
+from outlay_analytics.anomalies.volume import median_of_weeks
 from outlay_analytics.query.arrays import Floats
 
 DAYS = 7
-LAGS = (1, 2, 3)  # weeks that say what is usual
+LAGS = (1, 2, 3)  # weeks that say what is expected
 OF_MEAN = 3**-0.5  # the deviation of the mean of three, of one's
 FAR = 6.0  # deviations (of the root of an hour, from the other weeks') of what is not averaged
 TRIMMED = 0.95  # of the hours that say how far weeks stray: those that stray least
@@ -33,8 +33,8 @@ SMOOTH = (1.0, 2.0, 3.0, 2.0, 1.0)  # weights of an hour's neighbors where weeks
 ROUNDS = 3  # of scaling to sums of days and of hours
 
 
-def usual_hours(spent: Floats, near: int) -> Floats:
-    """The usual value of each hour; NaN where nothing is known.
+def expected_hours(spent: Floats, near: int) -> Floats:
+    """The expected value of each hour; NaN where nothing is known.
 
     Args:
         spent: Per hour.
@@ -43,17 +43,19 @@ def usual_hours(spent: Floats, near: int) -> Floats:
     """
     count = len(spent)
     longer = np.concatenate([spent, np.full(WEEK, np.nan)])
-    usual = mean_of_weeks(longer)
-    out = _smoothed(usual)
-    weeks = [at for at in range(near % WEEK + LAGS[-1] * WEEK, count, WEEK) if np.isfinite(usual[at : at + WEEK]).all()]
+    expected = mean_of_weeks(longer)
+    out = _smoothed(expected)
+    weeks = [
+        at for at in range(near % WEEK + LAGS[-1] * WEEK, count, WEEK) if np.isfinite(expected[at : at + WEEK]).all()
+    ]
     if not weeks:
         return out[:count]
     past = [at for at in weeks if at <= near] or weeks[:1]  # an incident's hours say nothing of how days are cut
-    cut = _day_cut(np.mean([usual[at : at + WEEK] for at in past], axis=0))
+    cut = _day_cut(np.mean([expected[at : at + WEEK] for at in past], axis=0))
     for at in weeks:
         earlier = np.sqrt(np.maximum(np.stack([longer[at - WEEK * k : at - WEEK * k + WEEK] for k in LAGS]), 0.0))
         noise = OF_MEAN * float(np.sqrt(np.nanmean(np.nanvar(earlier, axis=0, ddof=1))))
-        days = np.sqrt(np.maximum(np.roll(usual[at : at + WEEK], -cut), 0.0)).reshape(DAYS, DAY)
+        days = np.sqrt(np.maximum(np.roll(expected[at : at + WEEK], -cut), 0.0)).reshape(DAYS, DAY)
         left, sizes, right = np.linalg.svd(days, full_matrices=False)
         sizes[1:][sizes[1:] <= noise * EDGE] = 0.0
         smooth = _scaled(np.maximum((left * sizes) @ right, 0.0) ** 2, days**2)
@@ -63,7 +65,7 @@ def usual_hours(spent: Floats, near: int) -> Floats:
 
 def mean_of_weeks(y: Floats) -> Floats:
     """The mean of the same hour of the last three weeks but for what strays far; before that of the last days."""
-    usual = expected(y)
+    expected = median_of_weeks(y)
     weeks = np.full((len(LAGS), len(y)), np.nan)
     for row, lag in zip(weeks, LAGS, strict=True):
         row[lag * WEEK :] = y[: max(0, len(y) - lag * WEEK)]
@@ -75,7 +77,7 @@ def mean_of_weeks(y: Floats) -> Floats:
         kept = squares[: round(TRIMMED * len(squares))]
         far = FAR * float(np.sqrt(kept.mean() / 2)) if len(kept) else np.inf
         mean = np.nanmean(np.where(strays <= max(far, 1e-12), weeks, np.nan), axis=0)
-    found: Floats = np.where(np.isfinite(mean), mean, usual)
+    found: Floats = np.where(np.isfinite(mean), mean, expected)
     return found
 
 
@@ -93,11 +95,11 @@ def _day_cut(week: Floats) -> int:
     return int(np.argmax([np.var(np.roll(week, -hour).reshape(DAYS, DAY).sum(axis=1)) for hour in range(DAY)]))
 
 
-def _smoothed(usual: Floats) -> Floats:
-    """The usual value of each hour with its neighbors', weighted (1 2 3 2 1); NaN where nothing is known."""
-    held = np.isfinite(usual)
+def _smoothed(expected: Floats) -> Floats:
+    """The expected value of each hour with its neighbors', weighted (1 2 3 2 1); NaN where nothing is known."""
+    held = np.isfinite(expected)
     weights = np.array(SMOOTH)
-    sums = np.convolve(np.where(held, usual, 0.0), weights, "same")
+    sums = np.convolve(np.where(held, expected, 0.0), weights, "same")
     counts = np.convolve(held.astype(float), weights, "same")
     out: Floats = np.where(held, sums / np.maximum(counts, 1e-12), np.nan)
     return out
