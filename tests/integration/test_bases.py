@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -117,7 +118,7 @@ def test_what_is_told_again_is_worded_from_the_new_amounts(store: Store, hook: R
     evaluate.evaluate(store, writer, NOW, SETTINGS)
     later = NOW + timedelta(hours=25)
     calls(store, NOW, later, timedelta(minutes=6))
-    evaluate.evaluate(store, writer, later, SETTINGS)
+    evaluate.evaluate(store, writer, later, replace(SETTINGS, repeat=DAY))
     for body, amount, end in zip(hook.json, ("$4.68", "$7.18"), (NOW, later), strict=True):
         words = body["alerts"][0]["annotations"]["description"]
         assert words.startswith(f"spent {amount} of $1.00")
