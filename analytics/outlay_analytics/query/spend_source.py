@@ -66,6 +66,7 @@ def spend_source(
     latency: bool = False,
     shown: Callable[[str], str] | None = None,
     exact: bool = True,
+    zeros: bool = False,
 ) -> Source:
     """The calls of a scope as a relation of sums, from the cheapest tables that give the exact answer.
 
@@ -80,12 +81,14 @@ def spend_source(
             `group_id` and `is_rest`; here, so that histograms of many groups are not spread out one by one.
         exact: Without it rows that were replaced may be among the others, at a fraction of the work: for how many
             values there are at most.
+        zeros: Whether who asks leaves out keys without calls: then days of another zone are read as days, and what
+            lies in another interval than their noon is moved, which leaves such keys behind.
     """
     params: dict[str, Any] = {"project": scope.project, "timezone": scope.timezone}
     if interval != "total" and shift:
         params["shift_us"] = shift // timedelta(microseconds=1)
     keys = ("time", *(f"d{number}" for number in range(len(dimensions))))
-    parts, reads = _reads(store, scope, dimensions, interval, shift, latency, params)
+    parts, reads = _reads(store, scope, dimensions, interval, shift, latency, zeros, params)
     time = bucket_sql(interval, _shifted("h.hour", interval, shift))
     noon = bucket_sql(interval, _shifted(NOON, interval, shift))
     final = " FINAL" if exact else ""
@@ -93,14 +96,19 @@ def spend_source(
     for read in reads:
         fragments = {"table": read.table, "time": time, "dimensions": read.columns, "filters": read.filters}
         fragments["hours"] = hours_sql(read.name, read.hours, read.left_out, params)
+        moved_in = hours_sql("moved", moved_hours(scope, read.hours, shift), None, params) if read.astride else "0"
+        names = "".join(f", {name}" for name in keys[1:])
         if not read.latency:
-            branches.append(_shown(load_sql(SQL, "source_hours", **fragments, final=final), shown))
+            own = fragments | ({"time": noon} if read.astride else {})
+            branches.append(_shown(load_sql(SQL, "source_hours", **own, final=final), shown))
+            if read.astride:
+                fragments |= {"table": "spend_hourly", "time": f"({time}, {noon})", "hours": moved_in}
+                hours = load_sql(SQL, "source_hours", **fragments, final=final)
+                branches.append(_shown(load_sql(SQL, "source_moved_hours", hours=hours, keys=names), shown))
             continue
         rows = load_sql(SQL, "source_histograms", **(fragments | ({"time": noon} if read.astride else {})))
         if read.astride:
-            hours = hours_sql("moved", moved_hours(scope, read.hours, shift), None, params)
-            names = "".join(f", {name}" for name in keys[1:])
-            moved = load_sql(SQL, "source_moved_histograms", **(fragments | {"hours": hours}), noon=noon, keys=names)
+            moved = load_sql(SQL, "source_moved_histograms", **(fragments | {"hours": moved_in}), noon=noon, keys=names)
             rows = f"({rows}\nUNION ALL\n{moved})"
         branches.append(
             load_sql(
@@ -141,6 +149,7 @@ def _reads(
     interval: Interval,
     shift: timedelta,
     latency: bool,
+    zeros: bool,
     params: dict[str, Any],
 ) -> tuple[Parts, list[_Read]]:
     """What the rollups answer, and how the window falls into it and the rest."""
@@ -151,6 +160,13 @@ def _reads(
             _Read("spend_daily", "days", parts.days, None, *asked),
             _Read("spend_hourly", "hours", parts.hours, None if parts.days else parts.open, *asked),
         ]
+        if zeros and parts.astride and parts.latency_days:
+            known = set(parts.latency_days)
+            others = [hour for hour in parts.hours if hour - hour % DAY not in known]
+            reads = [
+                _Read("spend_daily", "days", parts.latency_days, None, *asked, astride=True),
+                _Read("spend_hourly", "hours", others, None, *asked),
+            ]
         if latency:
             reads += _latency_reads(parts, asked)
         return parts, [read for read in reads if read.hours]

@@ -105,6 +105,7 @@ class Ask:
             self.step,
             shift=shift,
             latency=self.percentiles,
+            zeros=True,
             shown=None if shown is None else groups.shown,
         )
         params: dict[str, Any] = {**source.params, "max_rows": limit + 1}

@@ -32,6 +32,6 @@ SELECT
     $histogram AS histogram
 FROM $relation AS source
 GROUP BY GROUPING SETS ($sets)
-HAVING is_total OR $after
+HAVING is_total OR (calls > 0 AND ($after))
 ORDER BY is_total DESC, ${times}cost_usd DESC, calls DESC, tie
 LIMIT {max_rows:UInt64}
