@@ -39,7 +39,7 @@ from replay_world import HOUR, KINDS, LEARN_DAYS, WATCH_DAYS, Injected, injected
 from trickle import serving  # noqa: E402
 
 from outlay_analytics.alerting import evaluate  # noqa: E402
-from outlay_analytics.alerting.budgets import Budget  # noqa: E402
+from outlay_analytics.alerting.budget import Budget  # noqa: E402
 from outlay_analytics.alerting.settings import parse_alerts  # noqa: E402
 from outlay_analytics.anomalies.incidents import find  # noqa: E402
 from outlay_analytics.explain.drivers import RISES  # noqa: E402

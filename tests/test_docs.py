@@ -22,7 +22,7 @@ def test_the_settings_page_is_the_settings_table() -> None:
 
 def test_the_example_file_is_valid_and_uses_every_section_and_key(tmp_path: Path) -> None:
     from outlay.pricing.units import PRICE_KEYS
-    from outlay_analytics.alerting import budgets, rules, settings
+    from outlay_analytics.alerting import budget, rules, settings
     from outlay_analytics.bills.accounts import Account
     from outlay_analytics.query.tier_table import ModelTiersTable
     from outlay_analytics.questions import revenue
@@ -41,7 +41,7 @@ def test_the_example_file_is_valid_and_uses_every_section_and_key(tmp_path: Path
     assert (len(found["budgets"]), len(found["channels"]), len(prices.prices)) == (2, 5, 2)
     assert (len(prices.discounts), len(prices.aliases), len(found["projects"])) == (1, 1, 1)
     for name, keys in {
-        "budgets": {"name", "project", *keys_of(budgets.BudgetTable)},
+        "budgets": {"name", "project", *keys_of(budget.BudgetTable)},
         "rules": {"name", "project", *keys_of(rules.RuleTable)},
         "prices": ({*keys_of(overrides.PriceTable)} - {"rates"})
         | {key for row in written["prices"] for key in row if key in PRICE_KEYS},

@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from outlay_analytics.alerting.budgets import Budget
+from outlay_analytics.alerting.budget import Budget
 from outlay_analytics.alerting.outbox import deliver, intend, known_ids, notification_id
 from outlay_analytics.alerting.settings import AlertSettings
 from outlay_analytics.anomalies.incidents import Finder, find

@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from outlay.errors import OutlayError
-from outlay_analytics.alerting.budgets import Budget, list_budgets
+from outlay_analytics.alerting.budget import Budget
+from outlay_analytics.alerting.budgets import list_budgets
 from outlay_analytics.anomalies.incidents import Finder, find
 from outlay_analytics.explain.change import outline
 from outlay_analytics.forecast.projection import LEARN, LEAST

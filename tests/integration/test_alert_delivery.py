@@ -15,7 +15,8 @@ from tests.receiver import Received
 
 from outlay.errors import ConfigError
 from outlay_analytics.alerting import evaluate, listing, notices, outbox
-from outlay_analytics.alerting.budgets import delete_budget, parse_budgets
+from outlay_analytics.alerting.budget import parse_budgets
+from outlay_analytics.alerting.budgets import delete_budget
 from outlay_analytics.alerting.settings import AlertSettings, parse_alerts
 from outlay_analytics.alerting.trial import try_channels
 from outlay_analytics.notify.channels import Channel, parse_channel

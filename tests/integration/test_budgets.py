@@ -14,14 +14,8 @@ from tests.receiver import Received
 
 from outlay.errors import ConfigError
 from outlay_analytics.alerting import evaluate
-from outlay_analytics.alerting.budgets import (
-    all_budgets,
-    delete_budget,
-    get_budget,
-    list_budgets,
-    parse_budgets,
-    put_budget,
-)
+from outlay_analytics.alerting.budget import parse_budgets
+from outlay_analytics.alerting.budgets import all_budgets, delete_budget, get_budget, list_budgets, put_budget
 from outlay_analytics.alerting.settings import parse_alerts
 from outlay_analytics.notify.channels import Channel
 from outlay_analytics.query.errors import BadRequest

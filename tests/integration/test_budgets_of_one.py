@@ -12,7 +12,8 @@ from tests.receiver import Received
 
 from outlay.errors import ConfigError
 from outlay_analytics.alerting import evaluate, listing
-from outlay_analytics.alerting.budgets import all_budgets, get_budget, parse_budgets, put_budget, read_budget
+from outlay_analytics.alerting.budget import parse_budgets, read_budget
+from outlay_analytics.alerting.budgets import all_budgets, get_budget, put_budget
 from outlay_analytics.alerting.measures import measure
 from outlay_analytics.alerting.rules import read_rule
 from outlay_analytics.alerting.settings import parse_alerts

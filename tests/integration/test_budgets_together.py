@@ -12,7 +12,8 @@ import pytest
 from tests.hand_calls import call, put, roll_up
 
 from outlay_analytics.alerting import evaluate
-from outlay_analytics.alerting.budgets import Budget, get_budget, list_budgets
+from outlay_analytics.alerting.budget import Budget
+from outlay_analytics.alerting.budgets import get_budget, list_budgets
 from outlay_analytics.alerting.settings import parse_alerts
 from outlay_collector.store import Store
 

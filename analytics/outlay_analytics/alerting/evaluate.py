@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from outlay_analytics.alerting.budget import Budget
 from outlay_analytics.alerting.budget_rules import Explained, Finding, explained_less
-from outlay_analytics.alerting.budgets import Budget, all_budgets
+from outlay_analytics.alerting.budgets import all_budgets
 from outlay_analytics.alerting.judge import judge_budgets, judge_rules
 from outlay_analytics.alerting.kinds import FAILED, OF_BUDGETS, OF_RULES
 from outlay_analytics.alerting.notices import notify

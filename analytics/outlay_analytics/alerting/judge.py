@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from outlay.errors import OutlayError
+from outlay_analytics.alerting.budget import Budget
 from outlay_analytics.alerting.budget_rules import (
     LONGEST_BURN_H,
     Finding,
@@ -19,7 +20,6 @@ from outlay_analytics.alerting.budget_rules import (
     projected_over_budget,
     week_profile,
 )
-from outlay_analytics.alerting.budgets import Budget
 from outlay_analytics.alerting.counted import counted, over_counted
 from outlay_analytics.alerting.kinds import BUDGET_FAILED, OF_BUDGETS, RULE_FAILED
 from outlay_analytics.alerting.measures import fires, measure

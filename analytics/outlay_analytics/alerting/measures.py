@@ -15,7 +15,7 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
-from outlay_analytics.alerting.budgets import Budget
+from outlay_analytics.alerting.budget import Budget
 from outlay_analytics.alerting.rules import AlertRule
 from outlay_analytics.alerting.sums import SQL, ZERO, Asked, Hourly, Reader, Sums
 from outlay_analytics.query.calendar import HOUR, period_window, spend_series, spent, start_of, ticks, with_window

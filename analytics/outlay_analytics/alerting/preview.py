@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from outlay_analytics.alerting.budgets import Budget, all_budgets
+from outlay_analytics.alerting.budget import Budget
+from outlay_analytics.alerting.budgets import all_budgets
 from outlay_analytics.alerting.measures import Measured, fires, measure, measure_past
 from outlay_analytics.alerting.rules import AlertRule, describe
 from outlay_analytics.alerting.sums import Asked

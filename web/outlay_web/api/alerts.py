@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from outlay_analytics.alerting import budgets, listing, preview
 from outlay_analytics.alerting import rules as alert_rules
+from outlay_analytics.alerting.budget import Budget
 from outlay_analytics.alerting.settings import AlertSettings
 from outlay_analytics.alerting.trial import try_channels
 from outlay_analytics.query.window import parse_instant
@@ -86,7 +87,7 @@ def _add_rules(routes: APIRouter, ctx: Context) -> None:
 
 
 def _add_budgets(routes: APIRouter, ctx: Context) -> None:
-    configured: Sequence[budgets.Budget] = ctx.config.get("budgets", ())
+    configured: Sequence[Budget] = ctx.config.get("budgets", ())
 
     @routes.get("/budgets", openapi_extra=documented(*LISTED, window=False, filters=False), tags=TAGS)
     def get_budgets(request: Request) -> Response:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from outlay_analytics.alerting import budgets
+from outlay_analytics.alerting.budget import Budget
 from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.text import exact, rfc3339
 from outlay_web import format as fmt
@@ -68,9 +69,9 @@ def read(view: View) -> list[dict[str, Any]]:
     return budgets.list_budgets(view.ctx.store, view.scope.project, view.now, configured(view.ctx))
 
 
-def configured(ctx: Context) -> Sequence[budgets.Budget]:
+def configured(ctx: Context) -> Sequence[Budget]:
     """Budgets of outlay.toml."""
-    found: Sequence[budgets.Budget] = ctx.config.get("budgets", ())
+    found: Sequence[Budget] = ctx.config.get("budgets", ())
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from outlay.errors import ConfigError
-from outlay_analytics.alerting.budgets import parse_budgets
+from outlay_analytics.alerting.budget import parse_budgets
 from outlay_analytics.alerting.rules import parse_rules
 from outlay_analytics.alerting.settings import AlertSettings, parse_alerts
 from outlay_analytics.bills.accounts import parse_bills
