@@ -14,6 +14,7 @@ KINDS = {  # what is watched, in words; the unit of its threshold
     "cache_hit_ratio_fall": ("fall of the cache hit ratio against the four weeks before", "ratio"),
     "escalation_rate_rise": ("rise of the escalation rate against the four weeks before", "ratio"),
     "no_data": ("share of calls that usually arrive and did not", "ratio"),
+    "price_change": ("largest change of a price of a model in use that begins within the window ahead", "ratio"),
 }
 BUDGET_FAILED, RULE_FAILED = "evaluation_failed", "rule_failed"
 OF_BUDGETS = (

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
 from outlay_analytics.alerting.budget import Budget
+from outlay_analytics.alerting.measured import Measured, span_of
+from outlay_analytics.alerting.price_changes import price_changes
 from outlay_analytics.alerting.rules import AlertRule
 from outlay_analytics.alerting.sums import SQL, ZERO, Asked, Hourly, Reader, Sums
 from outlay_analytics.query.calendar import HOUR, period_window, spend_series, spent, start_of, ticks, with_window
@@ -42,15 +43,6 @@ ENDS = (
 )
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A rule's value in a window; None where it says nothing, and then `words` say why."""
-
-    window: Window
-    value: Decimal | None
-    words: str
-
-
 def measure(store: Store, rule: AlertRule, now: datetime, budget: Budget | None, asked: Asked) -> Measured:
     """A rule's value in the window that ends now."""
     window = Window(now - rule.length, now)
@@ -68,6 +60,8 @@ def measure(store: Store, rule: AlertRule, now: datetime, budget: Budget | None,
             return Measured(window, None, f"budget {rule.budget!r} has no period of all its spend to take a share of")
         period = Window(period_window(now, budget.period, budget.timezone).start, now)
         return _budget_share(budget, period, spent(store, budget.question(period)))
+    if rule.kind == "price_change":
+        return price_changes(store, rule, [now])[0]
     return _at(rule, now, asked.of(rule))
 
 
@@ -79,6 +73,8 @@ def measure_past(store: Store, rule: AlertRule, stretch: Window, budget: Budget 
         return _latencies(store, rule, stretch)
     if rule.kind == "budget_share":
         return [] if budget is None or not budget.is_projected else _budget_shares(store, budget, stretch)
+    if rule.kind == "price_change":
+        return price_changes(store, rule, _ends(stretch, "day"))
     read = Window(stretch.start - BEFORE - rule.length - WEEK - WEEKS * _stride(rule), stretch.end)
     hours = Hourly(store, rule, read)
     return [_at(rule, end, hours) for end in _ends(stretch, "hour")]
@@ -92,7 +88,7 @@ def fires(rule: AlertRule, found: Measured) -> bool:
 def _at(rule: AlertRule, end: datetime, reader: Reader) -> Measured:
     """The value in the window that ends there."""
     window = Window(end - rule.length, end)
-    now, span = reader.sums(window), _span(rule.window_hours)
+    now, span = reader.sums(window), span_of(rule.window_hours)
     if rule.kind in ("spend_usd", "retry_usd"):
         amount = now.usd if rule.kind == "spend_usd" else now.retry_usd
         if now.calls and not now.priced:
@@ -113,7 +109,7 @@ def _at(rule: AlertRule, end: datetime, reader: Reader) -> Measured:
 
 def _against_weeks(rule: AlertRule, window: Window, now: Sums, reader: Reader) -> Measured:
     """Spend or calls against the same hours of earlier weeks that had calls, and began after the first one."""
-    stride, span = _stride(rule), _span(rule.window_hours)
+    stride, span = _stride(rule), span_of(rule.window_hours)
     before = [Window(window.start - n * stride, window.end - n * stride) for n in range(1, WEEKS + 1)]
     first = reader.first(Window(before[-1].start - WEEK, window.end))
     weeks = [one for week in before if first and first <= week.start and (one := reader.sums(week)).calls]
@@ -134,11 +130,11 @@ def _drift(rule: AlertRule, window: Window, now: Sums, before: Sums) -> Measured
     falls = rule.kind == "cache_hit_ratio_fall"
     top, bottom = ("cached", "input") if falls else ("escalated", "runs")
     if now.calls < LEAST_CALLS or not getattr(now, bottom) or not getattr(before, bottom):
-        return Measured(window, None, f"too little to compare in {_span(rule.window_hours)}")
+        return Measured(window, None, f"too little to compare in {span_of(rule.window_hours)}")
     new, old = (Decimal(getattr(side, top)) / getattr(side, bottom) for side in (now, before))
     moved = old - new if falls else new - old
     what = "of input came from the cache" if falls else "of runs went on to a later tier"
-    words = f"{new:.1%} {what} in {_span(rule.window_hours)}, {old:.1%} in the four weeks before"
+    words = f"{new:.1%} {what} in {span_of(rule.window_hours)}, {old:.1%} in the four weeks before"
     return Measured(window, max(moved, ZERO), words)
 
 
@@ -168,7 +164,7 @@ def _entities(store: Store, rule: AlertRule, stretch: Window) -> list[Measured]:
 
 
 def _entity(rule: AlertRule, window: Window, row: Row | None) -> Measured:
-    span = _span(rule.window_hours)
+    span = span_of(rule.window_hours)
     if row is None:
         return Measured(window, ZERO, f"no {rule.per} over {usd(rule.threshold)} in {span}")
     named = ", ".join(f"{name} {usd(amount)}" for name, amount in zip(row["names"], row["amounts"], strict=True))
@@ -183,7 +179,7 @@ def _latencies(store: Store, rule: AlertRule, stretch: Window) -> list[Measured]
 
 
 def _latency(rule: AlertRule, window: Window, row: Mapping[str, Any] | None) -> Measured:
-    calls, p95_ms, span = row["calls"] if row else 0, row["p95_ms"] if row else None, _span(rule.window_hours)
+    calls, p95_ms, span = row["calls"] if row else 0, row["p95_ms"] if row else None, span_of(rule.window_hours)
     if p95_ms is None or calls < LEAST_CALLS:
         return Measured(window, None, f"only {calls:,} calls in {span}")
     return Measured(window, Decimal(str(round(p95_ms, 3))), f"95% of calls within {p95_ms:,.0f} ms in {span}")
@@ -236,7 +232,3 @@ def _stride(rule: AlertRule) -> timedelta:
 
 def _unpriced(now: Sums) -> str:
     return f" ({now.calls - now.priced:,} calls have no known cost)" if now.calls > now.priced else ""
-
-
-def _span(hours: int) -> str:
-    return "an hour" if hours == 1 else f"{hours} hours" if hours < 48 or hours % 24 else f"{hours // 24} days"

@@ -8,7 +8,8 @@ from typing import Any
 
 from outlay_analytics.alerting.budget import Budget
 from outlay_analytics.alerting.budgets import all_budgets
-from outlay_analytics.alerting.measures import Measured, fires, measure, measure_past
+from outlay_analytics.alerting.measured import Measured
+from outlay_analytics.alerting.measures import fires, measure, measure_past
 from outlay_analytics.alerting.rules import AlertRule, describe
 from outlay_analytics.alerting.sums import Asked
 from outlay_analytics.query.window import Window

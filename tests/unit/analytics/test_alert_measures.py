@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from outlay_analytics.alerting.measures import Measured, _at, fires
+from outlay_analytics.alerting.measured import Measured
+from outlay_analytics.alerting.measures import _at, fires
 from outlay_analytics.alerting.rules import read_rule
 from outlay_analytics.alerting.sums import Sums
 from outlay_analytics.query.window import Window
