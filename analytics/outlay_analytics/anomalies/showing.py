@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -63,7 +63,7 @@ def shown(store: Store, scope: Scope, parts: Sequence[Incident], times: Sequence
             for driver in part["drivers"]:
                 sums[driver["driver"]] = sums.get(driver["driver"], Decimal(0)) + driver["usd"]
         drivers = [{"driver": name, "usd": value} for name, value in sorted(sums.items(), key=lambda d: -abs(d[1]))]
-        sentences = [sentence for part in told for sentence in part["sentences"][1:2]][:MOST_SENTENCES]
+        sentences = _told_apart(told)[:MOST_SENTENCES]
     actual = sum((part["actual_usd"] for part in told), Decimal(0))
     expected = sum((part["expected_usd"] for part in told), Decimal(0))
     if len(told) > 1:
@@ -96,6 +96,22 @@ def shown(store: Store, scope: Scope, parts: Sequence[Incident], times: Sequence
     }
     names = ("scope", "started_at", "ended_at", "actual_usd", "expected_usd", "impact_usd")
     return shown | {"parts": [{name: part[name] for name in names} for part in told] if len(told) > 1 else []}
+
+
+def _told_apart(parts: Sequence[dict[str, Any]]) -> list[str]:
+    """What each part's largest driver is; those that would begin alike say which values or hours they speak of."""
+    said = [(part, *part["sentences"][1].partition(":")) for part in parts if len(part["sentences"]) > 1]
+    begun = Counter(name for _, name, _, _ in said)
+    out = []
+    for part, name, colon, rest in said:
+        if begun[name] > 1:
+            scopes = [one["scope"] for one, other, _, _ in said if other == name]
+            own = [str(value) for key, value in part["scope"].items() if any(one.get(key) != value for one in scopes)]
+            start, end = part["started_at"], part["ended_at"]
+            until = f"{end:%H:%M}" if start.date() == end.date() else f"{end.day} {end:%b %H:%M}"
+            name += f" ({', '.join(own) or f'{start.day} {start:%b %H:%M} to {until}'})"
+        out.append(name + colon + rest)
+    return out
 
 
 def _part(store: Store, scope: Scope, incident: Incident, times: Sequence[datetime]) -> dict[str, Any]:

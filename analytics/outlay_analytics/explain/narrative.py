@@ -167,7 +167,8 @@ def _retries(sums: Pair) -> str:
     if all(side.retries <= side.requests for side in sums.sides):
         return _per_request("retries", "were billed again")(sums)
     before, after = (side.retries / side.requests if side.requests else 0 for side in sums.sides)
-    return f"a request was billed {after:.2g} times more, {before:.2g} {sums.then}"
+    often = "once" if f"{after:.2g}" == "1" else f"{after:.2g} times"
+    return f"a request was billed {often} more, {before:.2g} {sums.then}"
 
 
 def _per_call(name: str, words: str) -> Callable[[Pair], str]:
