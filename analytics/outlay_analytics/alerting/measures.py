@@ -15,8 +15,8 @@ from itertools import accumulate
 from typing import Any
 
 from outlay_analytics.alerting.budget import Budget
-from outlay_analytics.alerting.measured import Measured, span_of
 from outlay_analytics.alerting.price_changes import price_changes
+from outlay_analytics.alerting.rule_value import RuleValue, span_of
 from outlay_analytics.alerting.rules import AlertRule
 from outlay_analytics.alerting.sums import SQL, ZERO, Asked, Hourly, Reader, Sums
 from outlay_analytics.query.calendar import HOUR, period_window, spend_series, spent, start_of, ticks, with_window
@@ -43,7 +43,7 @@ ENDS = (
 )
 
 
-def measure(store: Store, rule: AlertRule, now: datetime, budget: Budget | None, asked: Asked) -> Measured:
+def measure(store: Store, rule: AlertRule, now: datetime, budget: Budget | None, asked: Asked) -> RuleValue:
     """A rule's value in the window that ends now."""
     window = Window(now - rule.length, now)
     if rule.kind == "entity_usd":
@@ -55,9 +55,9 @@ def measure(store: Store, rule: AlertRule, now: datetime, budget: Budget | None,
         return _latency(rule, window, spend(store, rule.question(window))["total"])
     if rule.kind == "budget_share":
         if budget is None:
-            return Measured(window, None, f"there is no budget {rule.budget!r}")
+            return RuleValue(window, None, f"there is no budget {rule.budget!r}")
         if not budget.is_projected:
-            return Measured(window, None, f"budget {rule.budget!r} has no period of all its spend to take a share of")
+            return RuleValue(window, None, f"budget {rule.budget!r} has no period of all its spend to take a share of")
         period = Window(period_window(now, budget.period, budget.timezone).start, now)
         return _budget_share(budget, period, spent(store, budget.question(period)))
     if rule.kind == "price_change":
@@ -65,7 +65,7 @@ def measure(store: Store, rule: AlertRule, now: datetime, budget: Budget | None,
     return _at(rule, now, asked.of(rule))
 
 
-def measure_past(store: Store, rule: AlertRule, stretch: Window, budget: Budget | None) -> list[Measured]:
+def measure_past(store: Store, rule: AlertRule, stretch: Window, budget: Budget | None) -> list[RuleValue]:
     """A rule's value in every window that ends at a whole hour (or day, see above) in a stretch, the oldest first."""
     if rule.kind == "entity_usd":
         return _entities(store, rule, stretch)
@@ -80,34 +80,34 @@ def measure_past(store: Store, rule: AlertRule, stretch: Window, budget: Budget 
     return [_at(rule, end, hours) for end in _ends(stretch, "hour")]
 
 
-def fires(rule: AlertRule, found: Measured) -> bool:
+def fires(rule: AlertRule, found: RuleValue) -> bool:
     """Whether a rule fires at a value."""
     return found.value is not None and found.value > rule.threshold
 
 
-def _at(rule: AlertRule, end: datetime, reader: Reader) -> Measured:
+def _at(rule: AlertRule, end: datetime, reader: Reader) -> RuleValue:
     """The value in the window that ends there."""
     window = Window(end - rule.length, end)
     now, span = reader.sums(window), span_of(rule.window_hours)
     if rule.kind in ("spend_usd", "retry_usd"):
         amount = now.usd if rule.kind == "spend_usd" else now.retry_usd
         if now.calls and not now.priced:
-            return Measured(window, None, f"no call has a known cost in {span}")
+            return RuleValue(window, None, f"no call has a known cost in {span}")
         what = " for repeated calls" if rule.kind == "retry_usd" else ""
-        return Measured(window, amount, f"{usd(amount)}{what} in {span}{_unpriced(now)}")
+        return RuleValue(window, amount, f"{usd(amount)}{what} in {span}{_unpriced(now)}")
     if rule.kind in ("above_usual", "no_data"):
         return _against_weeks(rule, window, now, reader)
     if rule.kind in ("error_share", "unpriced_share"):
         if now.calls < LEAST_CALLS:
-            return Measured(window, None, f"only {now.calls:,} calls in {span}")
+            return RuleValue(window, None, f"only {now.calls:,} calls in {span}")
         number = now.errors if rule.kind == "error_share" else now.calls - now.priced
         what = "failed" if rule.kind == "error_share" else "have no known cost"
         share = Decimal(number) / now.calls
-        return Measured(window, share, f"{number:,} of {now.calls:,} calls {what} in {span} ({share:.1%})")
+        return RuleValue(window, share, f"{number:,} of {now.calls:,} calls {what} in {span} ({share:.1%})")
     return _drift(rule, window, now, reader.sums(Window(window.start - BEFORE, window.start)))
 
 
-def _against_weeks(rule: AlertRule, window: Window, now: Sums, reader: Reader) -> Measured:
+def _against_weeks(rule: AlertRule, window: Window, now: Sums, reader: Reader) -> RuleValue:
     """Spend or calls against the same hours of earlier weeks that had calls, and began after the first one."""
     stride, span = _stride(rule), span_of(rule.window_hours)
     before = [Window(window.start - n * stride, window.end - n * stride) for n in range(1, WEEKS + 1)]
@@ -115,35 +115,35 @@ def _against_weeks(rule: AlertRule, window: Window, now: Sums, reader: Reader) -
     weeks = [one for week in before if first and first <= week.start and (one := reader.sums(week)).calls]
     if rule.kind == "no_data":
         if not weeks:
-            return Measured(window, None, "no calls in the same hours of the weeks before")
+            return RuleValue(window, None, "no calls in the same hours of the weeks before")
         lowest = min(week.calls for week in weeks)  # what arrived in the poorest of these weeks
         share = max(1 - Decimal(now.calls) / lowest, ZERO)
-        return Measured(window, share, f"{now.calls:,} calls in {span}, at least {lowest:,} in the weeks before")
+        return RuleValue(window, share, f"{now.calls:,} calls in {span}, at least {lowest:,} in the weeks before")
     usual = sum((week.usd for week in weeks), ZERO) / max(len(weeks), 1)
     if usual <= 0:
-        return Measured(window, None, "no spend in the same hours of the weeks before")
+        return RuleValue(window, None, "no spend in the same hours of the weeks before")
     words = f"{usd(now.usd)} in {span}, {now.usd / usual:.1f} times the usual {usd(usual)}{_unpriced(now)}"
-    return Measured(window, now.usd / usual, words)
+    return RuleValue(window, now.usd / usual, words)
 
 
-def _drift(rule: AlertRule, window: Window, now: Sums, before: Sums) -> Measured:
+def _drift(rule: AlertRule, window: Window, now: Sums, before: Sums) -> RuleValue:
     falls = rule.kind == "cache_hit_ratio_fall"
     top, bottom = ("cached", "input") if falls else ("escalated", "runs")
     if now.calls < LEAST_CALLS or not getattr(now, bottom) or not getattr(before, bottom):
-        return Measured(window, None, f"too little to compare in {span_of(rule.window_hours)}")
+        return RuleValue(window, None, f"too little to compare in {span_of(rule.window_hours)}")
     new, old = (Decimal(getattr(side, top)) / getattr(side, bottom) for side in (now, before))
     moved = old - new if falls else new - old
     what = "of input came from the cache" if falls else "of runs went on to a later tier"
     words = f"{new:.1%} {what} in {span_of(rule.window_hours)}, {old:.1%} in the four weeks before"
-    return Measured(window, max(moved, ZERO), words)
+    return RuleValue(window, max(moved, ZERO), words)
 
 
-def _budget_share(budget: Budget, period: Window, amount: Decimal) -> Measured:
+def _budget_share(budget: Budget, period: Window, amount: Decimal) -> RuleValue:
     share = amount / budget.amount_usd
-    return Measured(period, share, f"{usd(amount)} of {usd(budget.amount_usd)} spent ({share:.0%})")
+    return RuleValue(period, share, f"{usd(amount)} of {usd(budget.amount_usd)} spent ({share:.0%})")
 
 
-def _budget_shares(store: Store, budget: Budget, stretch: Window) -> list[Measured]:
+def _budget_shares(store: Store, budget: Budget, stretch: Window) -> list[RuleValue]:
     """What was spent of each period by the end of each hour, by the clocks of the budget's zone."""
     begin = period_window(stretch.start, budget.period, budget.timezone).start
     series = spend_series(store, with_window(budget.question(), begin, stretch.end), "hour")
@@ -158,31 +158,31 @@ def _budget_shares(store: Store, budget: Budget, stretch: Window) -> list[Measur
     return out
 
 
-def _entities(store: Store, rule: AlertRule, stretch: Window) -> list[Measured]:
+def _entities(store: Store, rule: AlertRule, stretch: Window) -> list[RuleValue]:
     rows = _by_end(store, rule, stretch, "entities")
     return [_entity(rule, one, rows.get(one.end)) for one in _windows(rule, stretch)]
 
 
-def _entity(rule: AlertRule, window: Window, row: Row | None) -> Measured:
+def _entity(rule: AlertRule, window: Window, row: Row | None) -> RuleValue:
     span = span_of(rule.window_hours)
     if row is None:
-        return Measured(window, ZERO, f"no {rule.per} over {usd(rule.threshold)} in {span}")
+        return RuleValue(window, ZERO, f"no {rule.per} over {usd(rule.threshold)} in {span}")
     named = ", ".join(f"{name} {usd(amount)}" for name, amount in zip(row["names"], row["amounts"], strict=True))
     more = f" and {row['over'] - len(row['names']):,} more" if row["over"] > len(row["names"]) else ""
     many = f"{row['over']:,} {rule.per}s" if row["over"] > 1 else f"1 {rule.per}"
-    return Measured(window, row["amounts"][0], f"{many} over {usd(rule.threshold)} in {span}: {named}{more}")
+    return RuleValue(window, row["amounts"][0], f"{many} over {usd(rule.threshold)} in {span}: {named}{more}")
 
 
-def _latencies(store: Store, rule: AlertRule, stretch: Window) -> list[Measured]:
+def _latencies(store: Store, rule: AlertRule, stretch: Window) -> list[RuleValue]:
     rows = _by_end(store, rule, stretch, "latencies")
     return [_latency(rule, one, rows.get(one.end)) for one in _windows(rule, stretch)]
 
 
-def _latency(rule: AlertRule, window: Window, row: Mapping[str, Any] | None) -> Measured:
+def _latency(rule: AlertRule, window: Window, row: Mapping[str, Any] | None) -> RuleValue:
     calls, p95_ms, span = row["calls"] if row else 0, row["p95_ms"] if row else None, span_of(rule.window_hours)
     if p95_ms is None or calls < LEAST_CALLS:
-        return Measured(window, None, f"only {calls:,} calls in {span}")
-    return Measured(window, Decimal(str(round(p95_ms, 3))), f"95% of calls within {p95_ms:,.0f} ms in {span}")
+        return RuleValue(window, None, f"only {calls:,} calls in {span}")
+    return RuleValue(window, Decimal(str(round(p95_ms, 3))), f"95% of calls within {p95_ms:,.0f} ms in {span}")
 
 
 def _by_end(store: Store, rule: AlertRule, stretch: Window, file: str) -> dict[datetime, Row]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from outlay_analytics.alerting.budget import Budget
 from outlay_analytics.alerting.budgets import all_budgets
-from outlay_analytics.alerting.measured import Measured
 from outlay_analytics.alerting.measures import fires, measure, measure_past
+from outlay_analytics.alerting.rule_value import RuleValue
 from outlay_analytics.alerting.rules import AlertRule, describe
 from outlay_analytics.alerting.sums import Asked
 from outlay_analytics.query.window import Window
@@ -62,7 +62,7 @@ def budget_of(store: Store, rule: AlertRule, budgets: Sequence[Budget]) -> Budge
     return next(iter(all_budgets(store, budgets, rule.project, rule.budget)), None) if rule.budget else None
 
 
-def _note(rule: AlertRule, found: Sequence[Measured], judged: Sequence[Measured]) -> str:
+def _note(rule: AlertRule, found: Sequence[RuleValue], judged: Sequence[RuleValue]) -> str:
     if not judged:
         why = found[-1].words if found else "no calls"
         return f"it could not be judged in the last {SIGHT.days} days: {why}"

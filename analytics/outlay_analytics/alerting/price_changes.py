@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from outlay_analytics.alerting.measured import Measured, span_of
+from outlay_analytics.alerting.rule_value import RuleValue, span_of
 from outlay_analytics.alerting.rules import AlertRule
 from outlay_analytics.query.scope import filter_sql
 from outlay_analytics.query.text import sql_instant, usd
@@ -19,7 +19,7 @@ IN_USE = timedelta(days=28)  # a model is in use that has calls so long before
 MOST_NAMED = 3
 
 
-def price_changes(store: Store, rule: AlertRule, ends: Sequence[datetime]) -> list[Measured]:
+def price_changes(store: Store, rule: AlertRule, ends: Sequence[datetime]) -> list[RuleValue]:
     """The largest change of a price that begins within the rule's window after each of these moments.
 
     Args:
@@ -52,7 +52,7 @@ def _used(store: Store, rule: AlertRule, window: Window, models: set[str]) -> li
     return store.query(load_sql(SQL, "priced_models", filters=filters), params)
 
 
-def _at(rule: AlertRule, end: datetime, changes: Sequence[Row], used: Sequence[Row]) -> Measured:
+def _at(rule: AlertRule, end: datetime, changes: Sequence[Row], used: Sequence[Row]) -> RuleValue:
     window, span = Window(end - rule.length, end), span_of(rule.window_hours)
     spent: dict[str, Decimal] = {}
     for row in used:
@@ -60,11 +60,11 @@ def _at(rule: AlertRule, end: datetime, changes: Sequence[Row], used: Sequence[R
             spent[row["model"]] = spent.get(row["model"], Decimal(0)) + (row["usd"] or 0)
     ahead = [row for row in changes if end < row["valid_from"] <= end + rule.length and row["model"] in spent]
     if not ahead:
-        return Measured(window, Decimal(0), f"no price of a model in use changes within {span}")
+        return RuleValue(window, Decimal(0), f"no price of a model in use changes within {span}")
     words = [_said(row, spent[row["model"]]) for row in ahead[:MOST_NAMED]]
     if len(ahead) > MOST_NAMED:
         words.append(f"and {len(ahead) - MOST_NAMED:,} more")
-    return Measured(window, Decimal(str(round(ahead[0]["share"], 6))), "; ".join(words))
+    return RuleValue(window, Decimal(str(round(ahead[0]["share"], 6))), "; ".join(words))
 
 
 def _said(row: Row, spent: Decimal) -> str:

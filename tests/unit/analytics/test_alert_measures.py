@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from outlay_analytics.alerting.measured import Measured
 from outlay_analytics.alerting.measures import _at, fires
+from outlay_analytics.alerting.rule_value import RuleValue
 from outlay_analytics.alerting.rules import read_rule
 from outlay_analytics.alerting.sums import Sums
 from outlay_analytics.query.window import Window
@@ -33,7 +33,7 @@ class World:
         return next((at for at in hours if self.level((NOW - at) // HOUR - 1)), None)
 
 
-def measured(kind: str, window: str, level: Callable[[int], int]) -> Measured:
+def measured(kind: str, window: str, level: Callable[[int], int]) -> RuleValue:
     return _at(read_rule("r", {"kind": kind, "threshold": "0.5", "window": window}), NOW, World(level))
 
 

@@ -9,7 +9,7 @@ from outlay_analytics.query.window import Window
 
 
 @dataclass(frozen=True)
-class Measured:
+class RuleValue:
     """A rule's value in a window; None where it says nothing, and then `words` say why."""
 
     window: Window
