@@ -196,9 +196,13 @@ def _is_here(host: str) -> bool:
 
 
 def _in_networks(host: str | None, names: str) -> bool:
+    return any(_is_in(host or "", name.strip()) for name in names.split(",") if "/" in name)
+
+
+def _is_in(host: str, network: str) -> bool:
+    """Whether an address lies in a network; a name does not, and nothing lies in what is none."""
     try:
-        address = ip_address(host or "")
-        return any(address in ip_network(name.strip(), strict=False) for name in names.split(",") if "/" in name)
+        return ip_address(host) in ip_network(network, strict=False)
     except ValueError:
         return False
 

@@ -54,6 +54,7 @@ def basic(words: str) -> str:
         ("https://outlay.test:8443/v1/traces", "outlay.test:8443", ""),
         ("https://outlay.test:8443/v1/traces", "outlay.test:443", "http://safe.test:3128"),
         ("https://10.1.2.3/v1/traces", "localhost, 10.0.0.0/8", ""),
+        ("https://10.1.2.3/v1/traces", "no/network, 10.0.0.0/8", ""),
         ("https://11.1.2.3/v1/traces", "localhost, 10.0.0.0/8", "http://safe.test:3128"),
         ("https://user:secret@outlay.test/v1/traces", "outlay.test", ""),
         ("https://outlay.test/v1/traces", "*", ""),

@@ -5,6 +5,7 @@ However many users there are, the store answers with one row: how many are over,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -58,8 +59,13 @@ def over_counted(found: Counted, scope: Scope, per: str, amount: Decimal, span: 
         share = f" ({found.usd / amount:.0%})"
         reason = f"spent {usd(found.usd)} of {usd(amount)}{share} {span}"
         return Finding("over_budget", "critical", True, found.usd, amount, reason, scope.window)
-    named = ", ".join(f"{name} {usd(spent_usd)}" for name, spent_usd in found.named)
-    more = f" and {found.over - len(found.named):,} more" if found.over > len(found.named) else ""
-    many = f"{found.over:,} {per}s" if found.over > 1 else f"1 {per}"
-    reason = f"{many} over {usd(amount)} {span}: {named}{more}"
+    reason = who_is_over(per, found.over, found.named, amount, span)
     return Finding("entity_over_budget", "critical", True, found.usd, amount, reason, scope.window)
+
+
+def who_is_over(per: str, over: int, named: Sequence[tuple[str, Decimal]], amount: Decimal, span: str) -> str:
+    """`2 users over $5.00 in 24 hours: ann $12.00, bob $6.00`, and how many more there are."""
+    largest = ", ".join(f"{name} {usd(spent_usd)}" for name, spent_usd in named)
+    more = f" and {over - len(named):,} more" if over > len(named) else ""
+    many = f"{over:,} {per}s" if over > 1 else f"1 {per}"
+    return f"{many} over {usd(amount)} {span}: {largest}{more}"

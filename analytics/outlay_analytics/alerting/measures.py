@@ -15,6 +15,7 @@ from itertools import accumulate
 from typing import Any
 
 from outlay_analytics.alerting.budget import Budget
+from outlay_analytics.alerting.counted import MOST_NAMED, NO_ENDS, who_is_over
 from outlay_analytics.alerting.price_changes import price_changes
 from outlay_analytics.alerting.rule_value import RuleValue, span_of
 from outlay_analytics.alerting.rules import AlertRule
@@ -32,9 +33,7 @@ WEEK = timedelta(days=7)
 DAY = timedelta(days=1)
 BEFORE = timedelta(days=28)  # what a drift is measured against
 LEAST_CALLS = 20  # of a window: fewer say nothing about a share
-MOST_NAMED = 10
 P95 = f"quantileExactWeightedInterpolatedIf(0.95)({VALUE_MS}, bucket_calls, bucket_calls > 0)"
-NO_ENDS = "[toUInt32(0)]"
 # The ends of the windows that an interval of the source lies in whole.
 ENDS = (
     "arrayFilter(e -> e - {length_s:UInt32} <= toUnixTimestamp(time), arrayMap(k -> toUInt32("
@@ -167,10 +166,9 @@ def _entity(rule: AlertRule, window: Window, row: Row | None) -> RuleValue:
     span = span_of(rule.window_hours)
     if row is None:
         return RuleValue(window, ZERO, f"no {rule.per} over {usd(rule.threshold)} in {span}")
-    named = ", ".join(f"{name} {usd(amount)}" for name, amount in zip(row["names"], row["amounts"], strict=True))
-    more = f" and {row['over'] - len(row['names']):,} more" if row["over"] > len(row["names"]) else ""
-    many = f"{row['over']:,} {rule.per}s" if row["over"] > 1 else f"1 {rule.per}"
-    return RuleValue(window, row["amounts"][0], f"{many} over {usd(rule.threshold)} in {span}: {named}{more}")
+    named = list(zip(row["names"], row["amounts"], strict=True))
+    words = who_is_over(rule.per, row["over"], named, rule.threshold, f"in {span}")
+    return RuleValue(window, row["amounts"][0], words)
 
 
 def _latencies(store: Store, rule: AlertRule, stretch: Window) -> list[RuleValue]:
