@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from outlay.export.queue import Pipeline
     from outlay.export.sender import Sender
+    from outlay.tracing.own_spans import OwnTracer
     from outlay.tracing.processor import Inside
 
 
@@ -58,8 +59,8 @@ class Client:
         self.pipeline: Pipeline | None = None
         self.sender: Sender | None = None
         self.own_provider: TracerProvider | None = None
-        self._own_tracer: trace.Tracer = trace.NoOpTracer()
-        self._tracer: trace.Tracer = trace.NoOpTracer()
+        self._own_tracer: OwnTracer | None = None
+        self._shared_tracer: trace.Tracer | None = None  # the application's, where it is to have our spans
         self._seen: Any = None
         self._ids: IdGenerator | None = None
         self._alone = False  # ids of our own: the application's provider would make others
@@ -118,7 +119,7 @@ class Client:
         self.pipeline = pipeline
         self._count_drops()
         self.own_provider = own
-        self._tracer = self._own_tracer
+        self._shared_tracer = None
         self._seen = None
         self._alone = ids is not None and provider is None
         if provider is not None and not hasattr(provider, "add_span_processor"):
@@ -146,16 +147,16 @@ class Client:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
+        from outlay.tracing.own_spans import OwnTracer
         from outlay.tracing.processor import OutlayProcessor
 
         own = TracerProvider(
             sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False, id_generator=self._ids or ids
         )
-        own.add_span_processor(OutlayProcessor(self))
+        processor = OutlayProcessor(self)
+        own.add_span_processor(processor)
         self.resource = own.resource
-        self._own_tracer = own.get_tracer(
-            semconv.SCOPE, _version(), f"https://opentelemetry.io/schemas/{semconv.VERSION}"
-        )
+        self._own_tracer = OwnTracer(processor, own.resource, self._ids or ids, _version())
         return own
 
     def _count_drops(self) -> None:
@@ -172,16 +173,15 @@ class Client:
             description="Spans that did not fit the queue or that the server refused.",
         )
 
-    def tracer(self) -> trace.Tracer:
-        """The tracer of our spans: our own, or with `share_spans` that of the application's provider."""
+    def _follow(self) -> None:
+        """See whether the application has a tracer provider now."""
         provider = trace.get_tracer_provider()
         if provider is not self._seen and not self._alone:
             self._seen = provider
             if hasattr(provider, "add_span_processor"):
                 self._adopt(provider)
             elif isinstance(provider, trace.ProxyTracerProvider):
-                self._tracer = self._own_tracer
-        return self._tracer
+                self._shared_tracer = None
 
     def _adopt(self, provider: Any) -> None:
         from outlay.tracing.processor import OutlayProcessor, sits_in
@@ -197,7 +197,7 @@ class Client:
             self._use_own(theirs.merge(Resource(self._named())), getattr(provider, "id_generator", None))
         self._seen = trace.get_tracer_provider()
         share = self.settings.share_spans
-        self._tracer = provider.get_tracer(semconv.SCOPE, _version()) if share else self._own_tracer
+        self._shared_tracer = provider.get_tracer(semconv.SCOPE, _version()) if share else None
 
     def is_apart(self, span: Span) -> bool:
         """Whether the application has exporters that do not get this span of ours."""
@@ -214,16 +214,19 @@ class Client:
         """Start a span that records whatever the application's sampler says: costs are never sampled."""
         if start_ns is None and self.clock is not None:
             start_ns = self.clock()
-        tracer = self.tracer()
+        self._follow()
         if context is None:
             context = get_current()
-        own = self._own_tracer
-        if tracer is not own:
-            span = tracer.start_span(name, context, kind, attributes, start_time=start_ns)
-        if tracer is own or not (span.is_recording() and span.get_span_context().trace_flags.sampled):
+        span: Span | None = None
+        if self._shared_tracer is not None:
+            span = self._shared_tracer.start_span(name, context, kind, attributes, start_time=start_ns)
+            if not (span.is_recording() and span.get_span_context().trace_flags.sampled):
+                span = None
+        if span is None:
+            assert self._own_tracer is not None  # enabled
             around = span_around(context) if self._attached else None
             inside = context if around is None else Context({**context, _SPAN_KEY: around})
-            span = own.start_span(name, inside, kind, attributes, start_time=start_ns)
+            span = self._own_tracer.start_span(name, inside, kind, attributes, start_ns)
         if self.settings.flush_at_end and current_scope(context).frame is None:
             self.outermost.add(span.get_span_context().span_id)
         return span

@@ -59,12 +59,19 @@ class OutlayProcessor(SpanProcessor):
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
 
+    def begun(self) -> None:
+        """A span has begun, ours or another's."""
+        pipeline = self._recorder.pipeline
+        if pipeline is not None:
+            try:
+                pipeline.begun()
+            except Exception:
+                _safely.report("span processor")
+
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Give spans of other instrumentations the tags of the code they run in."""
+        self.begun()
         try:
-            pipeline = self._recorder.pipeline
-            if pipeline is not None:
-                pipeline.begun()
             scope = span._instrumentation_scope
             if scope is not None and scope.name == semconv.SCOPE:
                 return  # ours were born with them
