@@ -20,6 +20,7 @@ from outlay_analytics.alerting.budget_rules import Finding
 from outlay_analytics.alerting.repository import write_alerts
 from outlay_analytics.alerting.rules import all_rules
 from outlay_analytics.alerting.states import begin
+from outlay_analytics.notify.masks import channel_text
 from outlay_analytics.query.window import Window
 from outlay_collector.store import Store
 from outlay_web.config import Settings
@@ -39,7 +40,10 @@ def hook() -> Iterator[Received]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, hook: Received) -> Iterator[Running]:
-    channels = [{"name": "oncall", "webhook": hook.url}]
+    channels = [
+        {"name": "oncall", "webhook": hook.url},
+        {"name": "pager", "webhook": hook.url, "severities": ["critical"]},
+    ]
     sections = {"alerts": {"allow": ["127.0.0.1", "hooks.example.com"], "channels": channels, "notify": ["oncall"]}}
     settings = Settings(data=tmp_path_factory.mktemp("data"), store_dsn=own_store(), grpc_port=-1)
     with running(settings, sections, lambda: NOW) as found:
@@ -115,10 +119,29 @@ def test_a_preview_knows_channels_and_keeps_them_out_of_the_address(server: Runn
     rule = {"kind": "spend_usd", "threshold": "2", "window": "1h", "notify": f"oncall\n{HOOK}", "name": "try"}
     shown = posted(server, "/rules/preview", **rule)
     assert (shown.status, "In the last 60 days" in shown.text) == (200, True)
+    assert "Told to oncall, https://hooks.example.com/T00/secret?token=***." in shown.text
     assert "token=abc" in form_of(shown.text, "/rules")["notify"], "what was typed is still there"
     wrong = posted(server, "/rules/preview", **rule | {"notify": "nobody"})
     assert (wrong.status, "nobody" in wrong.text) == (400, True)
     assert server.get("/rules", ("notify", HOOK)).status == 400
+
+
+def test_a_preview_says_whom_it_would_tell(server: Running) -> None:
+    rule = {"kind": "spend_usd", "threshold": "2", "window": "1h", "name": "grave", "notify": "oncall\npager"}
+    shown = posted(server, "/rules/preview", **rule).text
+    assert "Told to oncall." in shown
+    assert "Not told to pager, which takes no warning." in shown
+    nobody = posted(server, "/rules/preview", **rule | {"notify": "pager"}).text
+    assert "nobody would be told: none of its channels takes what is of severity warning" in nobody
+    assert "Told to nobody: it names no channel" in posted(server, "/rules/preview", **rule | {"notify": ""}).text
+    critical: dict[str, Any] = {**rule, "severity": "critical", "notify": [HOOK, "pager"]}
+    del critical["name"]
+    masked = server.post("/api/v1/rules/grave", critical, method="PUT").json["notify"]
+    looked = server.post(
+        "/api/v1/alerts/preview", {**critical, "name": "grave", "notify": masked}
+    ).json  # as a client reads it
+    assert looked["channels"] == [{"channel": channel_text(one), "takes": True} for one in masked]
+    assert '<b>pager</b> <span class="muted">told by rule grave, only what is critical' in server.get("/alerts").text
 
 
 def test_incidents_are_listed_with_the_figures_of_their_pages_and_by_state(server: Running) -> None:

@@ -168,7 +168,8 @@ def _anomaly_alert(one: Incident, known: dict[str, Alert], settings: AlertSettin
         f"{one.cause}: {usd(one.impact_usd)} more than expected: {usd(one.actual_usd)} against "
         f"{usd(one.expected_usd)} expected"
     )
-    finding = Finding("anomaly", "warning", True, one.actual_usd, one.expected_usd, reason, one.window)
+    severity = settings.severity(one.impact_usd, one.expected_usd)
+    finding = Finding("anomaly", severity, True, one.actual_usd, one.expected_usd, reason, one.window)
     mine = known.pop(one.fingerprint, None)
     # An incident that was over before it was seen is recorded, not told; neither is one that somebody resolved.
     gone = "it is over" if over(one, now) else "somebody resolved it" if one.state == "resolved" else ""

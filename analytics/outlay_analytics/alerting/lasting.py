@@ -31,9 +31,9 @@ class Lasting:
         hour = self._now.replace(minute=0, second=0, microsecond=0)
         if all(alert.notified_at is not None and alert.notified_at >= hour for alert in firing):
             return
-        for channel in dict.fromkeys(channel for alert in firing for channel in alert.notify):
+        for channel in dict.fromkeys(channel for alert in firing for channel in alert.told_to):
             if self._is_alertmanager(channel):
-                self._known.append((project, key, channel, [one for one in firing if channel in one.notify]))
+                self._known.append((project, key, channel, [one for one in firing if channel in one.told_to]))
 
     def tell(self, store: Store, writer: Writer) -> None:
         """Write down what was not said yet in this hour."""

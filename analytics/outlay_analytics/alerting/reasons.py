@@ -17,7 +17,9 @@ from outlay_analytics.alerting.states import ABOUT, Alert
 
 GATHER = timedelta(minutes=15)
 AGAIN = timedelta(hours=6)  # what fires again so soon after its end is what fired before
-NEWS = ("first", "more_severe", "worse", "repeat")  # the other reasons are for those who hold a state
+NEWS = frozenset(
+    {"first", "more_severe", "worse", "repeat", "reached"}
+)  # the other reasons are for those who hold a state
 TWICE, TENFOLD = 2, 10
 # What speaks for the whole group; those after it stay quiet while it fires.
 PRECEDENCE = (
@@ -45,7 +47,8 @@ def why_notify(
 ) -> str:
     """Why a message must go out about this alert now; empty when none must.
 
-    `first`, `more_severe`, `worse` and `repeat` are news; `again` and `resolved` keep those right who hold a state.
+    `first`, `more_severe`, `worse` and `repeat` are news; so is `reached` to channels that did not hear of it yet, as
+    they take only what is as severe as it has become. `again` and `resolved` keep those right who hold a state.
     Nothing is said while silenced or inhibited, and nothing but the end while acknowledged; the end is only told where
     the beginning was. In a group the beginning of another one waits while the group's own news is fresh, and an end
     until nothing else fires: see `groups.py`.
@@ -60,15 +63,21 @@ def why_notify(
         return "resolved" if alert.told_firing and not goes_on(alert, group) else ""
     if alert.state != "firing" or inhibited(alert, group):
         return ""
+    unheard = channels_unheard(alert, group)
     if not alert.notified_state:
-        return "" if covered(alert, group) or heard(alert, group, now) else "first"
+        return "first" if unheard and not heard(alert, group, now) else ""
     if acknowledged:
         return ""
-    firmer = alert.rule == "projected_over_budget"  # a likelier estimate is the same estimate
+    firmer = alert.rule in (
+        "projected_over_budget",
+        "anomaly",
+    )  # likelier, or as `worse` says: the same to who knows it
     if alert.notified_state.endswith(":warning") and alert.severity == "critical" and not firmer:
         return "" if heard(alert, group, now) else "more_severe"
     if worse(alert, now, floor_usd):
         return "" if heard(alert, group, now) else "worse"
+    if unheard and not heard(replace(alert, notify=tuple(unheard)), group, now):
+        return "reached"
     told = alert.notified_at
     if repeat is not None and told is not None and now - told >= repeat:
         return "repeat"
@@ -147,6 +156,7 @@ def spoken_for(alert: Alert, earlier: Sequence[Alert]) -> Alert:
         notified_state=f"{state}:{last.notified_state.partition(':')[2]}",
         notified_actual_usd=told[0],
         notified_expected_usd=told[1],
+        notified_channels=last.told_to,
     )
 
 
@@ -180,22 +190,21 @@ def inside(unusual: Alert, alert: Alert) -> bool:
     return same and set(alert.notify) <= set(unusual.notify) and within(unusual.scope, alert.scope)
 
 
-def covered(alert: Alert, group: Sequence[Alert]) -> bool:
-    """Whether a message of the group already told the same people.
+def channels_unheard(alert: Alert, group: Sequence[Alert]) -> set[str]:
+    """The channels that heard neither of an alert nor of what covers it."""
+    told = [other for other in group if other.state == "firing" and other.told_firing and covers(other, alert)]
+    return set(alert.notify).difference(alert.told_to, *(other.told_to for other in told))
+
+
+def covers(other: Alert, alert: Alert) -> bool:
+    """Whether who heard of another alert of the group knows what this one has to tell.
 
     Of what is unusual: what it is a part or the sum of. Of a budget's estimate: the incident that makes it so.
     """
-
-    def told(other: Alert) -> bool:
-        return other.state == "firing" and other.told_firing and set(alert.notify) <= set(other.notify)
-
     if alert.rule == "anomaly":
-        return any(
-            within(alert.scope, other.scope) or (within(other.scope, alert.scope) and alert.cause == other.cause)
-            for other in group
-            if told(other)
-        )
-    return any(consequence(alert, other) for other in group if told(other))
+        wider = within(other.scope, alert.scope) and alert.cause == other.cause
+        return other.alert_id != alert.alert_id and (within(alert.scope, other.scope) or wider)
+    return consequence(alert, other)
 
 
 def heard(alert: Alert, group: Sequence[Alert], now: datetime) -> bool:
@@ -206,7 +215,7 @@ def heard(alert: Alert, group: Sequence[Alert], now: datetime) -> bool:
         and now - other.notified_at < GATHER
         and other.notified_state in grave
         and other.own_key != alert.own_key
-        and set(alert.notify) <= set(other.notify)
+        and set(alert.notify) <= set(other.told_to)
         for other in group
     )
 
@@ -214,4 +223,5 @@ def heard(alert: Alert, group: Sequence[Alert], now: datetime) -> bool:
 def goes_on(alert: Alert, group: Sequence[Alert]) -> bool:
     """Whether everybody who heard of the alert still has another one of its group that fires."""
     firing = [other for other in group if other.state == "firing" and other.alert_id != alert.alert_id]
-    return bool(alert.notify) and set(alert.notify) <= {channel for other in firing for channel in other.notify}
+    told = set(alert.told_to or alert.notify)
+    return bool(told) and told <= {channel for other in firing for channel in other.notify}

@@ -67,6 +67,7 @@ def _alert(row: Row) -> Alert:
     values = {name: row[name] for name in COLUMNS}
     values["scope"] = {dim: tuple(held) for dim, held in row["scope"].items()}
     values["notify"] = tuple(row["notify"])
+    values["notified_channels"] = tuple(row["notified_channels"])
     values["sentences"] = tuple(row["sentences"])
     values["drivers"] = tuple(read_drivers(row["drivers"]))
     return Alert(**values)
@@ -76,6 +77,7 @@ def _row(alert: Alert) -> dict[str, Any]:
     row = {name: getattr(alert, name) for name in COLUMNS}
     row["scope"] = {dim: list(held) for dim, held in alert.scope.items()}
     row["notify"] = list(alert.notify)
+    row["notified_channels"] = list(alert.notified_channels)
     row["sentences"] = list(alert.sentences)
     row["drivers"] = json.dumps([{"driver": d["driver"], "usd": str(d["usd"])} for d in alert.drivers])
     return row

@@ -5,6 +5,7 @@ allow = ["hooks.internal:8080", "10.1.0.0/16"]   # may be private or on another 
 notify = ["oncall"]            # for anomalies and for evaluations that fail
 anomalies = true
 anomaly_floor_usd = "5"        # smaller anomalies raise no alert
+critical_usd = "50"            # from here on one that doubles the spend is critical; ten times the floor unless given
 floor_usd = "1"                # least excess of the burn-rate and above-projection rules
 repeat_hours = 24              # told again so often while nobody acknowledges; never unless given
 daily = ["oncall"]             # who gets yesterday's report each day
@@ -20,6 +21,7 @@ name = "oncall"
 kind = "webhook"               # webhook, slack, pagerduty, alertmanager, email or apprise
 url = "https://hooks.example.com/outlay"
 secret = "signs every message"
+severities = ["critical"]      # hears of these alone; of everything unless given
 """
 
 from __future__ import annotations
@@ -42,6 +44,8 @@ from outlay_analytics.notify.send import Mail, Outbound
 from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.window import parse_timezone
 from outlay_collector.prices.tables import STRICT, Slips, read_table
+
+TENFOLD = 10
 
 
 def _usd(value: object) -> Decimal:
@@ -94,6 +98,7 @@ class AlertsTable:
     notify: tuple[StrictStr, ...] = ()
     anomalies: StrictBool = True
     anomaly_floor_usd: Usd = Decimal(5)
+    critical_usd: Usd | None = None
     floor_usd: Usd = Decimal(1)
     repeat_hours: Annotated[timedelta | None, BeforeValidator(_hours)] = None
     daily: tuple[StrictStr, ...] = ()
@@ -121,6 +126,7 @@ class AlertSettings:
         notify: Channels for anomalies and failed evaluations.
         anomalies: Whether anomalies raise alerts.
         anomaly_floor_usd: Least impact of an anomaly that raises one.
+        critical_usd: Least impact of one that is critical; None for ten times that floor.
         floor_usd: Least excess of the burn-rate and above-projection rules.
         daily, weekly: Who gets the report of yesterday each day, and of last week on Mondays.
         digest_hour, digest_timezone: From which hour on, and of which zone it and the days are.
@@ -133,6 +139,7 @@ class AlertSettings:
     notify: tuple[str, ...] = ()
     anomalies: bool = True
     anomaly_floor_usd: Decimal = Decimal(5)
+    critical_usd: Decimal | None = None
     floor_usd: Decimal = Decimal(1)
     repeat: timedelta | None = None
     daily: tuple[str, ...] = ()
@@ -140,6 +147,18 @@ class AlertSettings:
     digest_hour: int = 8
     digest_timezone: str = "UTC"
     public_url: str = "http://127.0.0.1:4318"
+
+    def severity(self, impact_usd: Decimal, expected_usd: Decimal) -> str:
+        """How severe an incident is: critical where it at least doubles the spend, by `critical_usd` or more."""
+        limit = self.critical_usd if self.critical_usd is not None else TENFOLD * self.anomaly_floor_usd
+        return "critical" if impact_usd >= max(limit, expected_usd) else "warning"
+
+    def takes(self, channel: str, severity: str) -> bool:
+        """Whether a channel, in stored form, hears of alerts of a severity."""
+        try:
+            return parse_channel(channel, self.channels).takes(severity)
+        except ConfigError:
+            return True  # the outbox says what is wrong with it
 
     def guard(self, url: str) -> None:
         """Refuse an address that sending would refuse, so that it is not taken in the first place.
@@ -186,6 +205,7 @@ def parse_alerts(section: Mapping[str, Any]) -> AlertSettings:
         notify=written.notify,
         anomalies=written.anomalies,
         anomaly_floor_usd=written.anomaly_floor_usd,
+        critical_usd=written.critical_usd,
         floor_usd=written.floor_usd,
         repeat=written.repeat_hours,
         daily=written.daily,

@@ -32,6 +32,8 @@ class Alert:
         notified_at, notified_state: When it was told last, and the state and severity that were, `firing:warning`;
             of an earlier occurrence where this one is the same incident; `known:…` where something else told it.
         notified_actual_usd, notified_expected_usd: The amounts that were told last.
+        notified_channels: The channels that heard of it.
+        notify: The channels that hear of it: of those of what it is about, the ones that take its severity.
         explained_start, explained_end: The time that `drivers` and `sentences` speak of, None before they were made.
         base_start, base_end: What they compare it with, None where nothing comparable was recorded.
     """
@@ -58,6 +60,7 @@ class Alert:
     notified_state: str = ""
     notified_actual_usd: Decimal | None = None
     notified_expected_usd: Decimal | None = None
+    notified_channels: tuple[str, ...] = ()
     notify: tuple[str, ...] = ()
     drivers: tuple[Mapping[str, Any], ...] = ()
     sentences: tuple[str, ...] = field(default=())
@@ -98,6 +101,11 @@ class Alert:
         if self.rule in FAILED:
             return self.rule
         return next((str(driver["driver"]) for driver in self.drivers if driver["usd"] > 0), "")
+
+    @property
+    def told_to(self) -> tuple[str, ...]:
+        """The channels that heard of it; those of an alert that was told before these were kept are all of them."""
+        return self.notified_channels or (self.notify if self.notified_state else ())
 
     @property
     def told_firing(self) -> bool:

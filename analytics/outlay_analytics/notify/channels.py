@@ -2,7 +2,8 @@
 
 A channel is a name from `[[alerts.channels]]` of outlay.toml, an address (`https://…`, `mailto:a@b.example`), or a
 table with `kind` and what that kind needs; one of kind `apprise` stands in outlay.toml alone. An address on
-hooks.slack.com is a Slack channel, any other URL a webhook.
+hooks.slack.com is a Slack channel, any other URL a webhook. A channel hears of everything, or of what has one of its
+`severities`: a pager of what is critical.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from outlay_analytics.notify.guarded_http import RefusedAddress, check_form
 
 KINDS = ("webhook", "slack", "pagerduty", "alertmanager", "email", "apprise")
 PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
+SEVERITIES = ("warning", "critical")
 _KEYS = {
-    "webhook": {"url", "secret", "ends"},
-    "slack": {"url", "ends"},
-    "pagerduty": {"routing_key", "url"},
-    "alertmanager": {"url"},
-    "email": {"to", "ends"},
-    "apprise": {"url", "ends"},
+    "webhook": {"url", "secret", "ends", "severities"},
+    "slack": {"url", "ends", "severities"},
+    "pagerduty": {"routing_key", "url", "severities"},
+    "alertmanager": {"url", "severities"},
+    "email": {"to", "ends", "severities"},
+    "apprise": {"url", "ends", "severities"},
 }
 HOLD_STATE = ("pagerduty", "alertmanager", "webhook")  # what they are told of stays open until they hear of its end
 _ADDRESS = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
@@ -43,6 +45,7 @@ class Channel:
         routing_key: PagerDuty's integration key.
         to: E-mail addresses.
         ends: Whether it hears that something is over: who holds a state does, people only where they want to.
+        severities: Of which alerts it hears.
     """
 
     name: str
@@ -52,6 +55,11 @@ class Channel:
     routing_key: str = ""
     to: tuple[str, ...] = ()
     ends: bool = False
+    severities: tuple[str, ...] = SEVERITIES
+
+    def takes(self, severity: str) -> bool:
+        """Whether it hears of alerts of a severity."""
+        return severity in self.severities
 
     @property
     def holds_state(self) -> bool:
@@ -112,8 +120,12 @@ def _build(name: str, kind: str, table: Mapping[str, Any]) -> Channel:
     ends = table.get("ends", kind in HOLD_STATE)
     if not isinstance(ends, bool):
         raise ConfigError(f"notify: ends of {kind} is {ends!r}; it must be true or false")
+    severities = table.get("severities", SEVERITIES)
+    known = isinstance(severities, list | tuple) and set(map(str, severities)) <= set(SEVERITIES)
+    if not known or not severities:
+        raise ConfigError(f'notify: severities of {kind} is {severities!r}; it must be a list such as ["critical"]')
     for key, value in table.items():
-        if key == "ends":
+        if key in ("ends", "severities"):
             continue
         good = isinstance(value, str) or (key == "to" and isinstance(value, list | tuple))
         if not good or not value:
@@ -135,7 +147,8 @@ def _build(name: str, kind: str, table: Mapping[str, Any]) -> Channel:
             check_form(url)
         except RefusedAddress as exc:
             raise ConfigError(f"notify: {url!r} cannot be used: {exc}") from exc
-    return Channel(name, kind, url, str(table.get("secret", "")), str(table.get("routing_key", "")), to, ends)
+    secret, routing_key = str(table.get("secret", "")), str(table.get("routing_key", ""))
+    return Channel(name, kind, url, secret, routing_key, to, ends, tuple(severities))
 
 
 def refuse_address(url: str, guard: Callable[[str], None]) -> None:

@@ -26,6 +26,11 @@ def masked(stored: str) -> Any:
     return _masked_text(stored)
 
 
+def channel_text(channel: Any) -> str:
+    """A channel as the API shows it, in one line: a name, an address, or a table as JSON."""
+    return channel if isinstance(channel, str) else json.dumps(channel, sort_keys=True)
+
+
 def unmasked(entries: Iterable[object], stored: Iterable[str]) -> list[object]:
     """`entries` with each one that is the masked form of a stored channel replaced by that channel.
 

@@ -82,8 +82,11 @@ def _add_rules(routes: APIRouter, ctx: Context) -> None:
         """What a rule would have fired in the last 60 days; nothing is kept and nobody is told."""
         project = read_query(ctx, request, filters=False, window=False).scope.project
         given = body.model_dump(exclude_unset=True)
-        rule = alert_rules.read_rule(given.pop("name", "preview"), given, project=project, channels=settings.channels)
-        return answer(preview.preview(ctx.store, rule, ctx.now(), ctx.config.get("budgets", ())))
+        name = given.pop("name", "preview")
+        known = alert_rules.all_rules(ctx.store, configured, project, name)
+        kept = known[0].notify if known else ()
+        rule = alert_rules.read_rule(name, given, project=project, channels=settings.channels, kept=kept)
+        return answer(preview.preview(ctx.store, rule, ctx.now(), ctx.config.get("budgets", ()), settings))
 
 
 def _add_budgets(routes: APIRouter, ctx: Context) -> None:

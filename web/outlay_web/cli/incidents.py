@@ -82,11 +82,14 @@ def add_commands(app: click.Group) -> None:
             raise click.UsageError(
                 f"no rule {preview!r}; there are: {', '.join(rule['name'] for rule in found) or 'none'}"
             )
-        body = {name: one[name] for name in ("name", "kind", "threshold", "window", "severity", "scope")}
+        body = {name: one[name] for name in ("name", "kind", "threshold", "window", "severity", "scope", "notify")}
         body |= {name: one[name] for name in ("per", "budget") if one[name]}
         looked = ask.post("/alerts/preview", body)
         print_table(looked["fired"], FIRED)
         print(f"{looked['times']} times in the last 60 days" + (f"; {looked['note']}" if looked["note"] else ""))
+        for channel in looked["channels"]:
+            said = "hears of it" if channel["takes"] else f"takes no {one['severity']}"
+            print(f"{channel['channel']} {said}")
 
     @command(app, "markers")
     def markers(ask: Ask) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +14,7 @@ from starlette.requests import Request
 
 from outlay_analytics.alerting import budgets
 from outlay_analytics.alerting.budget import Budget
+from outlay_analytics.notify.masks import channel_text
 from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.text import exact, rfc3339
 from outlay_web import format as fmt
@@ -195,11 +195,6 @@ def confirm(view: View) -> Page:
         "back": url("/budgets", base),
     }
     return Page("confirm.html", "Delete a budget", "Is it no longer needed?", data)
-
-
-def channel_text(channel: Any) -> str:
-    """A channel in one line of the form: a name, an address, or a table as JSON."""
-    return channel if isinstance(channel, str) else json.dumps(channel, sort_keys=True)
 
 
 def channel_lines(text: str) -> list[str]:

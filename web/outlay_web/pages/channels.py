@@ -13,27 +13,34 @@ from starlette.requests import Request
 from outlay_analytics.alerting import budgets, rules
 from outlay_analytics.alerting.settings import AlertSettings
 from outlay_analytics.alerting.trial import try_channels
-from outlay_analytics.notify.masks import masked
+from outlay_analytics.notify.channels import SEVERITIES
+from outlay_analytics.notify.masks import channel_text, masked
 from outlay_analytics.query.errors import BadRequest
 from outlay_web.http.context import Context
-from outlay_web.pages.budgets import channel_text
 
 
 @dataclass(frozen=True)
 class Told:
-    """A channel: what it is called without its credentials, and what tells it."""
+    """A channel: what it is called without its credentials, what tells it, and of which severity `only`."""
 
     id: str
     name: str
     by: str
+    only: str = ""
 
 
 def channels(ctx: Context, project: str) -> list[Told]:
     """The channels of outlay.toml, and those that budgets and rules of the project have of their own."""
     return [
-        Told(identity(entry), channel_text(masked(entry)), ", ".join(by) or "nothing yet")
+        Told(identity(entry), channel_text(masked(entry)), ", ".join(by) or "nothing yet", _only(ctx, entry))
         for entry, by in _told(ctx, project).items()
     ]
+
+
+def _only(ctx: Context, entry: str) -> str:
+    """The severity that a channel is limited to, empty where it hears of everything."""
+    takes = [severity for severity in SEVERITIES if ctx.config["alerts"].takes(entry, severity)]
+    return "" if len(takes) == len(SEVERITIES) else takes[0]
 
 
 def identity(entry: str) -> str:

@@ -13,12 +13,13 @@ from outlay_analytics.alerting.listing import failing_rules
 from outlay_analytics.alerting.preview import preview
 from outlay_analytics.alerting.rules import AlertRule
 from outlay_analytics.notify.guarded_http import RefusedAddress
+from outlay_analytics.notify.masks import channel_text
 from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.text import exact
 from outlay_web.charts import Cell, Column, Table
 from outlay_web.http.context import Context
 from outlay_web.pages import clauses
-from outlay_web.pages.budgets import PER, back, channel_lines, channel_text, where_text
+from outlay_web.pages.budgets import PER, back, channel_lines, where_text
 from outlay_web.pages.parts import Page
 from outlay_web.pages.view import View
 
@@ -64,7 +65,10 @@ def tried(view: View) -> tuple[dict[str, Any] | None, str]:
             kept=next((one.notify for one in alert_rules.all_rules(ctx.store, (), project, name)), ()),
             guard=ctx.config["alerts"].guard,
         )
-        return preview(ctx.store, rule, view.now, ctx.config.get("budgets", ())), ""
+        found = preview(ctx.store, rule, view.now, ctx.config.get("budgets", ()), ctx.config["alerts"])
+        told = [one["channel"] for one in found["channels"] if one["takes"]]
+        passed = [one["channel"] for one in found["channels"] if not one["takes"]]
+        return found | {"told": told, "passed": passed}, ""
     except (BadRequest, RefusedAddress) as exc:
         return None, str(exc)
 

@@ -80,6 +80,7 @@ PREVIEW = record(
         "fired": listed(FIRED),
         **each("times judged", COUNT),
         "note": TEXT,
+        "channels": listed(record({"channel": TEXT, "takes": YES_NO})),
     }
 )
 DELIVERY = record({"channel": TEXT, "sent": YES_NO, "reason": maybe(TEXT)})
