@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from outlay_analytics.anomalies.excess import APART_H
 from outlay_analytics.anomalies.watching import CHANNELS, Incident, Where
 
 TOGETHER_H = 6  # hours within which what begins for one cause is one incident
 HELD = 0.5  # of the dollars of an incident: what narrower parts must hold together to stand for it
-SAME_IMPACT = 0.25  # of the dollars of a sign: what a more specific one must hold to stand for it
 
 
 def most_telling(found: Sequence[Incident]) -> list[Incident]:
     """One incident each: the most specific channel of a series, and the narrowest scope that holds most of it."""
     by_channel: list[Incident] = []
     for incident in sorted(found, key=lambda incident: CHANNELS.index(incident.channel)):
-        mine = [other for other in by_channel if other.scope == incident.scope and _overlap(other, incident)]
-        if not any(other.impact >= SAME_IMPACT * incident.impact for other in mine):
+        mine = [other for other in by_channel if other.scope == incident.scope and other.overlaps(incident)]
+        if not any(other.stands_for(incident) for other in mine):
             by_channel = [other for other in by_channel if other not in mine] + [incident]
     wholes = [one for one in by_channel if not any(_part_of(one, other) for other in by_channel)]
     told = [part for whole in wholes for part in _narrowest(whole, by_channel, HELD * whole.impact)]
@@ -43,11 +41,7 @@ def _narrowest(whole: Incident, signs: Sequence[Incident], least: float) -> list
 def _part_of(part: Incident, whole: Incident) -> bool:
     """Whether a sign is about a narrower part of what another one is about, at the same time."""
     narrower = len(part.scope) > len(whole.scope) and part.scope[: len(whole.scope)] == whole.scope
-    return narrower and _overlap(part, whole)
-
-
-def _overlap(a: Incident, b: Incident) -> bool:
-    return a.first <= b.last + APART_H and b.first <= a.last + APART_H
+    return narrower and part.overlaps(whole)
 
 
 def together(told: Sequence[Incident]) -> list[tuple[Incident, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 # Most specific first: which of several signs of one incident is told.
 CHANNELS = ("retry_share", "uncached_share", "tokens_per_call", "usd_per_token", "cost_per_call", "spend")
+SAME_IMPACT = 0.25  # of the dollars of a sign: what a more specific one must hold to stand for it
 MOST_SPANS = 20  # incidents of one series whose traces are taken out of the detector's longer windows
 
 Where = tuple[tuple[str, str], ...]
@@ -40,6 +41,14 @@ class Incident:
     @property
     def impact(self) -> float:
         return self.actual - self.expected
+
+    def overlaps(self, other: Incident) -> bool:
+        """Whether the two go on at the same time, or nearly."""
+        return self.first <= other.last + APART_H and other.first <= self.last + APART_H
+
+    def stands_for(self, other: Incident) -> bool:
+        """Whether it is a sign of another one at that time that holds enough of its dollars to name it."""
+        return self.overlaps(other) and self.impact >= SAME_IMPACT * other.impact
 
 
 def watch(
@@ -82,17 +91,34 @@ def _incidents(where: Where, data: Floats, shown_from: int, floor: float) -> lis
     lived = data[began:]
     if len(lived) <= LEARN_H:
         return []
-    out = []
+    out: list[Incident] = []
+    faint: list[Incident] = []  # by themselves too few dollars
     for channel in CHANNELS:
         statistic = statistic_of(where, channel, lived)
         for first, last, alerted, calm in _spans(where, channel, lived, statistic):
             actual, normal = _money(channel, calm, first, last)
-            if actual - normal >= floor and began + last >= shown_from:
-                strength = 1 - 0.5 ** float(statistic[first : max(last, alerted) + 1].max())
+            if began + last < shown_from:
+                continue
+            strength = 1 - 0.5 ** float(statistic[first : max(last, alerted) + 1].max())
+            if actual - normal < floor:
+                faint.append(Incident(where, channel, began + first, began + last, strength, actual, normal))
+            else:
                 share = uncertainty(excess_of(channel, calm, first), last)
                 deviation = share * (actual - normal)
                 out.append(Incident(where, channel, began + first, began + last, strength, actual, normal, deviation))
-    return out
+    return [_named_by(one, faint) for one in out]
+
+
+def _named_by(told: Incident, faint: Sequence[Incident]) -> Incident:
+    """What is told, under the most specific sign of it: of few dollars that sign shows before it would be told alone.
+
+    A cache that is lost shows in each call, while the dollars of its hours also move with how many calls come.
+    """
+    specific = [one for one in faint if CHANNELS.index(one.channel) < CHANNELS.index(told.channel)]
+    best = min(
+        (one for one in specific if one.stands_for(told)), key=lambda one: CHANNELS.index(one.channel), default=told
+    )
+    return replace(told, channel=best.channel)
 
 
 def first_called(data: Floats) -> int:
