@@ -27,6 +27,7 @@ _lock = threading.RLock()
 _started = False
 _starting = False  # seen by the thread that holds the lock: what starting calls must not start again
 _parts: dict[str, Any] = {}
+_told: set[str] = set()  # arguments of a second init() that are said not to be taken
 _begins: list[Callable[[], None]] = []
 _ends: list[Callable[[Client], None]] = []
 
@@ -133,12 +134,7 @@ def _start(given: dict[str, Any], *, explicit: bool, **parts: Any) -> None:
             return
         settings = Settings.from_env(os.environ, on_error=_bad_setting, **given)
         if _started and _client.explicit:
-            others = [name for name, value in parts.items() if value is not None and value is not _parts.get(name)]
-            said = [name for name, value in given.items() if value is not None]
-            others += [name for name in said if getattr(settings, name) != getattr(_client.settings, name)]
-            if others:
-                first = "init() was already called; the settings of the first call stay, other %s is not taken"
-                _safely.warn("init", first, ", ".join(others))
+            _tell_others(given, settings, parts)
             return
         if not settings.disabled and _interpreter.is_isolated():
             _safely.warn("interpreter", ISOLATED)
@@ -158,6 +154,22 @@ def _start(given: dict[str, Any], *, explicit: bool, **parts: Any) -> None:
             _starting, _started = False, True
         if _client.enabled and _client.pipeline is not None:
             _client.pipeline.recover()
+
+
+def _tell_others(given: dict[str, Any], settings: Settings, parts: dict[str, Any]) -> None:
+    """Say which values of a second `init()` are other than those of the first, each once."""
+    others = {name for name, value in parts.items() if value is not None and not _is_same(value, _parts.get(name))}
+    said = [name for name, value in given.items() if value is not None]
+    others |= {name for name in said if getattr(settings, name) != getattr(_client.settings, name)}
+    if others - _told:
+        first = "init() was already called; the settings of the first call stay, other %s is not taken"
+        _safely.warn(f"init {sorted(others)}", first, ", ".join(name for name in (*parts, *given) if name in others))
+        _told.update(others)
+
+
+def _is_same(value: Any, other: Any) -> bool:
+    """A bound method is another object each time it is looked up, and equal to itself."""
+    return value is other or (callable(value) and bool(value == other))
 
 
 def _bad_setting(error: Exception) -> None:

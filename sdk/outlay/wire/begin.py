@@ -45,7 +45,7 @@ def begin(
         if not wanted(method, path):
             return None
         client = running()
-        if not client.enabled:
+        if not client.enabled or not client.settings.wire:  # hooks stay where an earlier start has put them
             return None
         context = otel_context.get_current()
         scope = context.get(SCOPE_KEY)
