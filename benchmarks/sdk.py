@@ -1,14 +1,15 @@
 """What the SDK costs its host: caller CPU per call, import CPU, and installed size, beside raw OpenTelemetry and peers.
 
-    python benchmarks/sdk.py                       # raw OpenTelemetry and Outlay, and peers that are installed
-    python benchmarks/sdk.py --peers DIR           # also a virtual environment per peer and for us, made in DIR by uv
-    python benchmarks/sdk.py --calls 1000 --rounds 5
+    python benchmarks/sdk.py                          # raw OpenTelemetry and Outlay, and peers that are installed
+    python benchmarks/sdk.py --peers DIR              # also an environment per peer and for us, made in DIR by uv
+    python benchmarks/sdk.py --only calls imports     # some of its parts: calls, levers, imports, sizes
+    python benchmarks/sdk.py --only calls --of outlay "outlay record"     # and only these
 
 The instrumented function gets about 1.5 KB of messages and returns a ready OpenAI-like response object; nothing else
-happens in it. Every variant exports to nowhere. Each runs in a process of its own, variants interleaved over the
-rounds; shown are the median, the median over the rounds of the ratio to a raw OpenTelemetry span with the same content
-in the same round, and the ratio of the best rounds, which other work on the machine disturbs the least. Then what each
-lever adds to a call (`sdk_levers.py`).
+happens in it. Every variant exports to nowhere, but Outlay's queue is filled and emptied, while a raw span's processor
+does nothing at all. Each runs in a process of its own, in turns with a raw OpenTelemetry span that gets the same
+content there: shown are the best pass of each, over all rounds, and the median over the rounds of their ratio. Then
+what each lever adds to a call (`sdk_levers.py`). What it is at goes to stderr.
 """
 
 from __future__ import annotations
@@ -59,27 +60,41 @@ IMPORTS = {
 }
 
 
+PARTS = ("calls", "levers", "imports", "sizes")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=500)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--peers", type=Path)
+    parser.add_argument("--calls", type=int, default=200, help="in each of the passes")
+    parser.add_argument("--rounds", type=int, default=3, help="processes of each variant")
+    parser.add_argument("--peers", type=Path, metavar="DIR")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
+    parser.add_argument("--of", nargs="+", default=[], metavar="NAME", help="only these variants and levers")
     parser.add_argument("--variant", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.variant:
-        print(json.dumps(measure(options.variant, options.calls)))
+        print(json.dumps(measure(options.variant, options.calls, BASELINE.get(options.variant, ""))))
         sys.stdout.flush()
         os._exit(0)
+    asked = options.of
+    variants = ["otel", "otel+content", "otel+batch", "outlay", "outlay+content", "outlay record", *PEERS]
+    unknown = set(asked) - {*variants, *sdk_levers.VARIANTS}
+    if unknown:
+        parser.error(f"--of knows {', '.join([*variants, *sdk_levers.VARIANTS])}; not {', '.join(unknown)}")
     pythons = dict.fromkeys(PEERS, sys.executable)
     if options.peers:
         pythons = {
             name: str(install(options.peers / name, package, "pydantic", "httpx")) for name, package in PEERS.items()
         }
-    variants = ["otel", "otel+content", "otel+batch", "outlay", "outlay+content", "outlay record", *PEERS]
-    show_calls(variants, pythons, options.calls, options.rounds)
-    show_levers(options.peers, options.calls, options.rounds)
-    show_imports(pythons, options.rounds)
-    show_sizes(options.peers)
+    if "calls" in options.only:
+        show_calls([name for name in variants if not asked or name in asked], pythons, options.calls, options.rounds)
+    if "levers" in options.only:
+        levers = [name for name in sdk_levers.VARIANTS if not asked or name in asked]
+        show_levers(levers, options.peers, options.calls, options.rounds)
+    if "imports" in options.only:
+        show_imports(pythons, options.rounds)
+    if "sizes" in options.only:
+        show_sizes(options.peers)
 
 
 def install(folder: Path, *packages: str) -> Path:
@@ -102,51 +117,48 @@ def ran(what: str, command: list[Any], round_number: int, rounds: int) -> str:
 
 
 def tell(progress: str) -> None:
-    """Show progress in place of what was shown, on a terminal."""
+    """Show progress: in place of what was shown on a terminal, line after line elsewhere."""
     if sys.stderr.isatty():
         print(f"\r{progress}\033[K", end="", file=sys.stderr, flush=True)
+    elif progress:
+        print(progress, file=sys.stderr, flush=True)
 
 
 def show_calls(variants: list[str], pythons: dict[str, str], calls: int, rounds: int) -> None:
-    found: dict[str, list[float]] = {name: [] for name in variants}
-    missing: set[str] = set()
+    print(f"{'caller CPU per call':24s} {'best µs':>10s} {'raw span':>10s} {'ratio':>7s}")
+    for name, found in measured(variants, pythons, calls, rounds).items():
+        if not found:
+            print(f"{name:24s} not installed")
+            continue
+        best = [min(values) for values in zip(*found, strict=True)]
+        beside = f"{best[1]:10.1f} {statistics.median(mine / raw for mine, raw in found):7.2f}" if best[1:] else ""
+        print(f"{name:24s} {best[0]:10.1f} {beside}")
+
+
+def measured(names: list[str], pythons: dict[str, str], calls: int, rounds: int) -> dict[str, list[list[float]]]:
+    """Of each variant what `measure` says in each round; nothing where it fails, as without its package."""
+    found: dict[str, list[list[float]]] = {name: [] for name in names}
     for turn in range(1, rounds + 1):
-        for name in variants:
-            if name in missing:
+        for name in names:
+            if turn > 1 and not found[name]:
                 continue
             command = [pythons.get(name, sys.executable), __file__, "--variant", name, "--calls", str(calls)]
             said = ran(name, command, turn, rounds)
             if said:
                 found[name].append(json.loads(said))
-            else:
-                missing.add(name)
-    print(f"{'caller CPU per call':24s} {'median µs':>10s} {'best µs':>10s} {'ratio':>7s} {'of best':>7s}")
-    for name in variants:
-        if name in missing:
-            print(f"{name:24s} not installed")
-            continue
-        base = found[BASELINE.get(name, name)]
-        ratio = statistics.median(mine / theirs for mine, theirs in zip(found[name], base, strict=True))
-        best = min(found[name]) / min(base)
-        print(f"{name:24s} {statistics.median(found[name]):10.1f} {min(found[name]):10.1f} {ratio:7.2f} {best:7.2f}")
+    return found
 
 
-def show_levers(folder: Path | None, calls: int, rounds: int) -> None:
+def show_levers(levers: list[str], folder: Path | None, calls: int, rounds: int) -> None:
     """What a lever adds to a call, beside peers in `folder`."""
-    pythons = {"": sys.executable, **dict.fromkeys(sdk_levers.PEERS, sys.executable)}
-    if folder is not None:
-        for name, package in sdk_levers.PEERS.items():
-            pythons[name] = str(install(folder / name, package, "pydantic"))
-    print(f"\n{'caller CPU per call':24s} {'median µs':>10s} {'best µs':>10s}")
-    for name, what in sdk_levers.VARIANTS.items():
-        found = []
-        for turn in range(1, rounds + 1):
-            python = pythons[sdk_levers.python_of(name)]
-            said = ran(name, [python, __file__, "--variant", name, "--calls", str(calls)], turn, rounds)
-            if not said:
-                break
-            found.append(json.loads(said))
-        told = f"{statistics.median(found):10.1f} {min(found):10.1f}  {what}" if found else "not installed"
+    pythons: dict[str, str] = {}
+    for name in levers:
+        peer = sdk_levers.python_of(name)
+        if peer and folder is not None:
+            pythons[name] = str(install(folder / peer, sdk_levers.PEERS[peer], "pydantic"))
+    print(f"\n{'caller CPU per call':24s} {'best µs':>10s}")
+    for name, found in measured(levers, pythons, calls, rounds).items():
+        told = f"{min(found)[0]:10.1f}  {sdk_levers.VARIANTS[name]}" if found else "not installed"
         print(f"{name:24s} {told}")
 
 
