@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +23,7 @@ class Received:
     location: str = ""
     answer: bytes = b""
     release: threading.Event | None = None
+    refuses: Callable[[bytes], bool] = lambda body: False  # answers 500 to these
 
     @property
     def url(self) -> str:
@@ -45,7 +46,7 @@ def receiver() -> Iterator[Received]:
             received.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
             received.headers.append(dict(self.headers.items()))
             received.paths.append(self.path)
-            self.send_response(received.status)
+            self.send_response(500 if received.refuses(received.bodies[-1]) else received.status)
             if received.location:
                 self.send_header("Location", received.location)
             self.send_header("Content-Length", str(len(received.answer)))

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -95,6 +95,43 @@ def test_an_end_never_overtakes_its_beginning(store: Store, writer: Writer, hook
     assert outbox.deliver(store, writer, later, {}, SETTINGS.outbound) == 0  # it waits behind its beginning
     assert outbox.deliver(store, writer, NOW + MINUTE, {}, SETTINGS.outbound) == 2
     assert [body["status"] for body in hook.json] == ["firing", "firing", "resolved"]
+
+
+def test_a_message_that_is_never_taken_holds_up_what_fires_for_minutes_and_an_end_for_an_hour(
+    store: Store, writer: Writer, hook: Received
+) -> None:
+    def intend(name: str, at: datetime, status: str = "firing", group: str = "g") -> None:
+        said = replace(message(), message_id=name, title=name, status=status, group_key=group)
+        outbox.intend(writer, "default", said, [hook.url], at)
+
+    def deliver(minutes: int) -> list[str]:
+        before = len(hook.headers)
+        outbox.deliver(store, writer, NOW + minutes * MINUTE, {}, SETTINGS.outbound)
+        states = {row["notification_id"]: row["state"] for row in store.query("SELECT * FROM notifications FINAL")}
+        tried = [headers["Outlay-Notification-Id"] for headers in hook.headers[before:]]
+        return [names[one] for one in tried if states[one] == "sent"]
+
+    names = {outbox.notification_id(name, hook.url): name for name in ("poison", "second", "third", "end", "other")}
+    hook.refuses = lambda body: b"poison" in body
+    intend("poison", NOW)
+    assert deliver(0) == []
+    intend("second", NOW + MINUTE)
+    assert deliver(2) == []  # in order, for now
+    [waiting] = listing.undelivered(store)
+    assert (waiting["messages"], waiting["since"], waiting["reason"]) == (2, NOW, "answered 500")
+    assert deliver(16) == ["second"]
+    deliver(17)
+    errors = {row["error"] for row in store.query("SELECT error FROM notifications FINAL WHERE state = 'failed'")}
+    assert errors == {outbox.REPLACED}, "the second said all that still holds"
+    assert listing.undelivered(store) == []
+    hook.refuses = lambda body: b"third" in body
+    intend("third", NOW + 20 * MINUTE)
+    deliver(20)
+    intend("end", NOW + 21 * MINUTE, "resolved")
+    assert deliver(50) == []
+    intend("other", NOW + 51 * MINUTE, group="another")
+    assert deliver(52) == ["other"]  # so it takes messages
+    assert [deliver(minutes) for minutes in (75, 120)] == [[], ["end"]]
 
 
 def test_chat_and_letters_hear_no_all_clear_and_an_alertmanager_hears_hourly_that_it_goes_on(

@@ -10,6 +10,7 @@ from outlay_analytics.alerting.kinds import OF_RULES, RULE_FAILED
 from outlay_analytics.alerting.messages import explain_path, title
 from outlay_analytics.alerting.repository import FAILING, MOST, read_acknowledgements, read_alerts, read_silences
 from outlay_analytics.alerting.states import Alert
+from outlay_analytics.notify.masks import channel_text, masked
 from outlay_analytics.query.errors import BadRequest
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
@@ -66,6 +67,16 @@ def not_evaluated(store: Store, project: str = "") -> list[dict[str, Any]]:
         }
         for alert in read_alerts(store, project=project, condition=FAILING)
     ]
+
+
+def undelivered(store: Store, project: str = "") -> list[dict[str, Any]]:
+    """Channels to which messages wait that were tried in vain: `project`, `channel`, `messages`, `since`, `reason`.
+
+    Args:
+        project: Of this one only; empty for all.
+    """
+    rows = store.query(load_sql("outlay_analytics.alerting.sql", "notifications_waiting"), {"project": project})
+    return [{**row, "channel": channel_text(masked(row["channel"]))} for row in rows]
 
 
 def failing_rules(store: Store, project: str) -> dict[str, str]:

@@ -1,7 +1,10 @@
 """Messages on their way out: written down before they are sent, so that a crash sends them again rather than never.
 
 A message that its receiver does not take is tried again, later each time, for a day and an hour; one that can never be
-taken (a refused address, a 404) is given up at once and logged.
+taken (a refused address, a 404) is given up at once and logged. Those about one group reach a channel in order, but one
+that is tried in vain holds up what fires after it for a quarter of an hour alone, and is given up once its receiver
+took a newer one about the same. An end waits longer, until its beginning came or was given up: after an hour where the
+receiver takes others.
 """
 
 from __future__ import annotations
@@ -27,6 +30,9 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY = timedelta(seconds=15)
 LONGEST_RETRY = timedelta(hours=1)
 GIVE_UP = timedelta(hours=25)
+HELD = timedelta(minutes=15)
+REFUSED = timedelta(hours=1)
+REPLACED = "replaced by a newer message about the same, which was taken"
 TIME_BUDGET_S = 15.0
 BATCH = 100
 
@@ -80,16 +86,21 @@ def deliver(
     started = time.monotonic()
     sent = 0
     sql = load_sql("outlay_analytics.alerting.sql", "notifications_due")
-    while due := store.query(sql, {"at": sql_instant(now), "max_rows": BATCH}):
-        before = sent
+    params = {"at": sql_instant(now), "max_rows": BATCH, "held_s": HELD.seconds, "refused_s": REFUSED.seconds}
+    while due := store.query(sql, params):
+        finished = False
         for row in due:
             if time.monotonic() - started > time_budget_s:
                 return sent
             writer.check()
-            delivery = _try(row, now, channels, outbound)
+            replaced = row.pop("is_replaced")
+            delivery = Delivery(False, False, REPLACED) if replaced else _try(row, now, channels, outbound)
+            if row.pop("is_refused"):
+                delivery = replace(delivery, retry=False)
             writer.insert("notifications", [_after(row, delivery, now)])
             sent += delivery.sent
-        if sent == before:
+            finished |= delivery.sent or not delivery.retry
+        if not finished:
             break  # what waited behind these still does
     return sent
 

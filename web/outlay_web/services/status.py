@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from outlay.errors import StoreError
-from outlay_analytics.alerting.listing import not_evaluated
+from outlay_analytics.alerting.listing import not_evaluated, undelivered
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import EVERYTHING
 from outlay_analytics.questions import spend
@@ -51,6 +51,7 @@ def status(ctx: Context, project: str | None = None) -> dict[str, Any]:
     found["set_aside"] = [{name: row[name] for name in ("project", "trace_id", "reason", "at")} for row in aside]
     found["broken_parts"] = broken_parts(ctx)
     found["not_evaluated"] = not_evaluated(ctx.store, project or "")
+    found["undelivered"] = undelivered(ctx.store, project or "")
     found["calls"] = sum(_total(ctx, one)["calls"] for one in ([project] if project else projects(ctx)))
     found["price_version"] = ctx.prices.version or None
     found["catalogue_warning"] = catalogue_warning(ctx.store, ctx.now())

@@ -30,6 +30,7 @@ STATUS = record(
         **each("spool_bytes unsettled_traces set_aside_traces broken_parts calls", COUNT),
         "set_aside": listed(record({**each("project trace_id reason", TEXT), "at": INSTANT})),
         "not_evaluated": listed(record({**each("project what name reason", TEXT), "since": INSTANT})),
+        "undelivered": listed(record({**each("project channel reason", TEXT), "messages": COUNT, "since": INSTANT})),
         "lag_seconds": maybe(NUMBER),
         **each("price_version catalogue_warning", maybe(TEXT)),
         "jobs": listed(
