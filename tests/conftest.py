@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -35,6 +36,16 @@ def pytest_report_header() -> str:
     import clickhouse_connect
 
     return f"store: chDB through clickhouse-connect {clickhouse_connect.__version__}"
+
+
+def pytest_configure() -> None:
+    gc.disable()  # what is made while tests are collected stays
+
+
+def pytest_collection_finish() -> None:
+    """The garbage collector need not walk all that again with every collection."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:
