@@ -14,6 +14,7 @@ from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import Window
 from outlay_analytics.questions.cascades import thresholds, whole_and_timed
 from outlay_analytics.questions.thresholds import GRID, parted
+from outlay_collector.rollup import cascades
 from outlay_collector.rollup.cascades import GRID as ROLLED_GRID
 from outlay_collector.rollup.hours import Rollup
 from outlay_collector.store import Store
@@ -269,3 +270,11 @@ def test_the_rollup_keeps_no_tombstoned_run(store: Store) -> None:
     for table in ("cascade_hourly", "cascade_parts", "cascade_mixed", "cascade_confidences", "cascade_confidence_days"):
         assert store.query(f"SELECT count() AS n FROM {table} FINAL")[0]["n"] == 0
     assert whole_and_timed(store, Scope(WINDOW), "day") == ([], [])
+
+
+def test_calls_of_hours_without_cascades_are_not_read_for_them(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(cascades, "_make", lambda writer, table, sql, params: made.append(table))
+    settle(store, call(n=1))
+    roll(store)
+    assert made == []

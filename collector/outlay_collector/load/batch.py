@@ -113,7 +113,7 @@ class Batch:
             deduplication = {"insert_deduplication_token": f"{self.hash}:{token}"}
             rows = self._rows(records)
             if rows is None:
-                body = b"".join(piece for record in records for piece in self._framed(record))
+                body = [piece for record in records for piece in self._framed(record)]
                 settings = {**LOAD_SETTINGS, **deduplication}
                 self.writer.load("otlp_in", body, fmt=LOAD_FORMAT, settings=settings)
             else:

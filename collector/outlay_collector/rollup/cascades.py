@@ -51,11 +51,13 @@ def rebuild_cascades(writer: Writer, params: Mapping[str, Any], *, cells: bool =
     """Rebuild the cascades of some hours of a project.
 
     Args:
-        writer: The roll-up's connection; keeps temporary tables.
+        writer: The roll-up's connection; keeps temporary tables, `rollup_fresh` of these hours among them.
         params: `project`, `hours`, `first` and `last` of them, `version` of the rebuild, `moment` when it began.
         cells: Whether other cells may hold calls of the same runs: those of a run with an identifier, which may be in
             several traces, are kept as they are, and put together by who asks.
     """
+    if not writer.query(load_sql(SQL, "rollup_cascade_seen"), params)[0]["rows"]:
+        return
     fresh = load_sql(
         SHARED,
         "cascade_parts",
@@ -67,8 +69,6 @@ def rebuild_cascades(writer: Writer, params: Mapping[str, Any], *, cells: bool =
         own=THRESHOLDS,
     )
     _make(writer, "cascade_fresh", fresh, params)
-    if not writer.query(load_sql(SQL, "rollup_cascade_seen"), params)[0]["rows"]:
-        return
     shared = load_sql(SQL, "rollup_cascade_shared", hours=HOURS) if cells else ""
     _make(writer, "cascade_spread", load_sql(SQL, "rollup_cascade_spread", shared=shared), params)
     _make(writer, "cascade_told", load_sql(SQL, "rollup_cascade_told"), params)

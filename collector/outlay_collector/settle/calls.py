@@ -12,7 +12,7 @@ from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.reckon import COUNTING_STATES
 from outlay_collector.prices.witness import LEAST_SHARE, LEAST_USD
 from outlay_collector.settle.arrays import NO
-from outlay_collector.settle.columns import entries_of, lists_of, maps_of, rows_in
+from outlay_collector.settle.columns import Entries, entries_of, lists_of, maps_of, rows_in
 from outlay_collector.settle.dimensions import dimensions_of
 from outlay_collector.settle.facts import Bools, Ints, flat
 from outlay_collector.settle.fees import CHARGING, fees_of, is_in, is_set, with_fees
@@ -112,7 +112,8 @@ def _put(requests: pa.Table, live: Ints, usage: Any) -> pa.Table:
 def _rows(requests: pa.Table, priced: pa.Table, version: int, mapping: AttributeMapping) -> pa.Table:
     from_cache = is_set(requests["from_cache"])
     context = flat(requests["context"])
-    inherited = {name: pc.map_lookup(context, name.encode(), "first") for name in INHERITED}
+    said = Entries(context)
+    inherited = {name: said.of(name) for name in INHERITED}
     rows = {name: requests[name] for name in AS_DECIDED}
     rows |= inherited | dimensions_of(context, requests["service"], requests["dialect"], mapping)
     rows |= {name: priced[name] for name in PRICES if name != "avoided_usd"}
@@ -130,13 +131,13 @@ def _rows(requests: pa.Table, priced: pa.Table, version: int, mapping: Attribute
             "cache_avoided_usd": _where(from_cache, priced["avoided_usd"]),
             "status": pc.if_else(pa.array(is_set(requests["failed"])), b"error", b"ok"),
             "tags": _tags(context, is_set(requests["unattributed"])),
-            "cascade_tier": _tiers(context),
-            "cascade_confidence": _nullable(_numbers(context, "cascade_confidence")),
-            "cascade_threshold": _nullable(_numbers(context, "cascade_threshold")),
-            "arm_propensity": _probabilities(context, "arm_propensity"),
-            "route_propensity": _probabilities(context, "route_propensity"),
-            "cascade_forced": _said(context, "cascade_forced"),
-            "cascade_judge": _said(context, "cascade_judge"),
+            "cascade_tier": _tiers(said),
+            "cascade_confidence": _nullable(_numbers(said, "cascade_confidence")),
+            "cascade_threshold": _nullable(_numbers(said, "cascade_threshold")),
+            "arm_propensity": _probabilities(said, "arm_propensity"),
+            "route_propensity": _probabilities(said, "route_propensity"),
+            "cascade_forced": _said(said, "cascade_forced"),
+            "cascade_judge": _said(said, "cascade_judge"),
             "flags": _flags(requests, priced),
             "version": np.full(len(requests), version, np.uint64),
         }
@@ -168,23 +169,23 @@ def _tags(context: Any, unattributed: Bools) -> Any:
     return maps_of(len(context), row[order], names, values)
 
 
-def _numbers(context: Any, name: str) -> Floats:
-    return floats_of(pc.fill_null(pc.map_lookup(context, name.encode(), "first"), b""))
+def _numbers(context: Entries, name: str) -> Floats:
+    return floats_of(pc.fill_null(context.of(name), b""))
 
 
-def _probabilities(context: Any, name: str) -> Any:
+def _probabilities(context: Entries, name: str) -> Any:
     """Numbers above 0 and at most 1; null where one is none."""
     values = _numbers(context, name)
     return pa.array(values, mask=~((values > 0) & (values <= 1)))
 
 
-def _said(context: Any, name: str) -> Any:
+def _said(context: Entries, name: str) -> Any:
     """Whether a context says yes, as 0 and 1."""
-    said = pc.fill_null(pc.map_lookup(context, name.encode(), "first"), b"")
+    said = pc.fill_null(context.of(name), b"")
     return pc.is_in(said, pa.array(YES, said.type)).cast(pa.uint8())
 
 
-def _tiers(context: Any) -> Any:
+def _tiers(context: Entries) -> Any:
     """Which tier of a cascade, from 0; null where that is no number that can be one."""
     number = _numbers(context, "cascade_tier")
     holds = (number == np.floor(number)) & (number >= 0) & (number < MOST_TIERS)

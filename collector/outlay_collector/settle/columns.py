@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from outlay_collector.settle.facts import Ints
 
@@ -18,6 +19,20 @@ def maps_of(size: int, row: Ints, names: Any, values: Any) -> Any:
 def lists_of(size: int, row: Ints, values: Any) -> Any:
     """A list per row of entries that come in the order of their rows."""
     return pa.ListArray.from_arrays(_offsets(size, row), values)
+
+
+class Entries:
+    """The entries of a column of maps by their names; a name that no map has is not looked for."""
+
+    def __init__(self, maps: Any) -> None:
+        self._maps = maps
+        self._names = set(maps.keys[entries_of(maps)].unique().to_pylist())
+
+    def of(self, name: str) -> Any:
+        """Of each row the first value under a name, null where there is none."""
+        if name.encode() in self._names:
+            return pc.map_lookup(self._maps, name.encode(), "first")
+        return pa.nulls(len(self._maps), self._maps.type.item_type)
 
 
 def rows_in(column: Any) -> Ints:

@@ -17,7 +17,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from outlay.errors import StoreError
-from outlay_collector.store.arrow import as_arrow
+from outlay_collector.store.arrow import Pieces, as_arrow
 from outlay_collector.store.asking import LEFT, current_asker, named
 from outlay_collector.store.cells import SHARDS, Cells, cells_of
 from outlay_collector.store.connect import connect, rows_of, run
@@ -229,10 +229,16 @@ class Writer:
         else:  # compressed, for the network
             self._do(lambda client: run(client.insert_arrow, table, block))
 
-    def load(self, table: str, body: bytes, *, fmt: str, settings: Mapping[str, Any] | None = None) -> None:
-        """Let ClickHouse parse `body` in format `fmt` straight into `table`."""
+    def load(
+        self, table: str, body: bytes | Sequence[bytes], *, fmt: str, settings: Mapping[str, Any] | None = None
+    ) -> None:
+        """Let ClickHouse parse `body`, whole or in pieces, in format `fmt` straight into `table`."""
+        if isinstance(body, bytes):
+            block: bytes | Pieces = body
+        else:
+            block = Pieces(body) if self.store.dsn.embedded else b"".join(body)
         given = dict(settings or {})
-        self._do(lambda client: run(client.raw_insert, table, insert_block=body, fmt=fmt, settings=given))
+        self._do(lambda client: run(client.raw_insert, table, insert_block=block, fmt=fmt, settings=given))
 
     def close(self) -> None:
         with self.store._lock:

@@ -6,11 +6,12 @@ import numpy as np
 import pyarrow as pa
 
 from outlay_collector.settle.arrays import NO, rows_of
+from outlay_collector.settle.columns import Entries
 from outlay_collector.settle.facts import UNKNOWN, flat
 from outlay_collector.settle.hashes import sip_hash, sip_hash_on
 from outlay_collector.settle.reading.attributes import attributes_of
 from outlay_collector.settle.reading.lines import Lines
-from outlay_collector.store.arrow import as_arrow
+from outlay_collector.store.arrow import Pieces, as_arrow
 
 MAPS = pa.map_(pa.dictionary(pa.int32(), pa.binary()), pa.binary())
 
@@ -61,11 +62,25 @@ def test_a_hash_of_two_is_that_of_the_hashes_of_each() -> None:
     assert sip_hash_on(sip_hash(first), sip_hash(second)).tolist() == sip_hash(first, second).tolist()
 
 
-def test_rows_for_the_store_take_as_much_memory_as_they_need() -> None:
-    rows = pa.table({"n": pa.array(range(1000)), "word": pa.array(["a", "b"] * 500).dictionary_encode()})
-    block = as_arrow(rows)
-    assert pa.ipc.open_stream(block).read_all() == rows
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as stream:
-        stream.write_table(rows)
-    assert len(block) == sink.getvalue().size
+def test_rows_go_to_the_store_from_where_they_are_and_no_copy() -> None:
+    rows = pa.table({"n": pa.array(range(1000)), "word": pa.array(["a", "b", None, ""] * 250).dictionary_encode()})
+    block, pieces = as_arrow(rows), []
+    while piece := block.read(1):
+        pieces.append(piece)
+    assert pa.ipc.open_stream(b"".join(bytes(piece) for piece in pieces)).read_all() == rows
+    numbers = rows["n"].chunk(0).buffers()[1].address
+    assert numbers in [piece.address for piece in pieces if isinstance(piece, pa.Buffer)]
+
+
+def test_pieces_are_read_to_their_end_though_some_are_empty() -> None:
+    pieces = Pieces([b"", b"ab", b"", b"c"])
+    assert [pieces.read(), pieces.read(), pieces.read()] == [b"ab", b"c", b""]
+
+
+def test_a_name_that_no_map_has_is_not_looked_for() -> None:
+    maps = pa.array([[(b"x", b"1")], [(b"y", b"2"), (b"y", b"3")], None], pa.map_(pa.binary(), pa.binary()))
+    entries = Entries(maps)
+    assert entries.of("y").to_pylist() == [None, b"2", None]
+    assert entries.of("z").to_pylist() == [None] * 3
+    assert entries.of("z").type == pa.binary()
+    assert Entries(maps.slice(0, 1)).of("y").to_pylist() == [None]
