@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from outlay_collector.rollup.scored import rebuild_scored
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 
@@ -161,10 +163,18 @@ def put(store: Store, *rows: dict[str, Any]) -> None:
         (row["project"], row["started_at"].replace(minute=0, second=0, microsecond=0)) for row in (*calls, *lookups)
     }
     mark(writer, "dirty_hours", "changed_at", hours)
+    writer.insert("trace_hours", [_place(row) for row in calls if not row["is_deleted"]])
     writer.insert("calls", calls)
     writer.insert("lookups", lookups)
     mark(writer, "dirty_hours", "changed_at", hours)
     writer.close()
+
+
+def _place(row: dict[str, Any]) -> dict[str, Any]:
+    """Where a call's trace lies, as load notes it."""
+    hour = row["started_at"].replace(minute=0, second=0, microsecond=0)
+    trace = {"project": row["project"], "trace_id": row["trace_id"]}
+    return {**trace, "first_hour": hour, "last_hour": hour, "spans": 1}
 
 
 def mark(writer: Writer, table: str, column: str, hours: Iterable[tuple[str, datetime]]) -> None:
@@ -190,6 +200,8 @@ def roll_up(store: Store, hours: Sequence[datetime] | None = None) -> None:
         params = {"p": project, "hours": mine, "days": sorted({hour.replace(hour=0) for hour in mine})}
         for statement in (*ROLL_UP, ROLL_DAY):
             writer.run(statement, params)
+        rebuilt = {"project": project, "hours": mine, "first": mine[0], "last": mine[-1], "version": time.time_ns()}
+        rebuild_scored(writer, rebuilt)
     mark(writer, "rolled_hours", "rolled_at", chosen)
     writer.close()
 

@@ -13,7 +13,7 @@ from tests.hand_calls import DAY, call, put, roll_up
 from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import Window
-from outlay_analytics.questions import scored_sums, scores
+from outlay_analytics.questions import scored_source, scored_sums
 from outlay_analytics.questions.quality import quality
 from outlay_analytics.questions.tradeoff import tradeoff
 from outlay_collector.store import Store
@@ -267,7 +267,7 @@ def test_scores_of_other_times_are_not_read(store: Store) -> None:
     for row in calls:
         score(store, row, "good", 1.0)
     params = {"project": "default", "start": "2026-03-10 00:00:00", "end": "2026-03-11 00:00:00"}
-    given = scores._given(store, params, "1", "1")
+    given = scored_source._given(store, params, "1", "1")
     assert store.query(f"SELECT count() AS n FROM scores WHERE {given}", params)[0]["n"] == 10
     assert by(quality(store, Scope(Window(DAY, DAY + timedelta(days=1)))))["gpt-5"]["n"] == 10
 

@@ -33,10 +33,10 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on a span named poison raises wherever it is read."""
 
     def gather(*args: Any) -> Any:
-        gathered = plain(*args)
+        gathered, scored = plain(*args)
         if gathered is not None and b"poison" in gathered.spans["name"].to_pylist():
             raise OverflowError("cannot convert float infinity to integer")
-        return gathered
+        return gathered, scored
 
     monkeypatch.setattr(settle, "gather", gather)
 

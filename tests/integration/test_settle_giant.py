@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from importlib import import_module
 
 import pyarrow as pa
@@ -165,3 +167,17 @@ def test_traces_of_spans_a_year_apart_are_read_a_few_at_a_time(world: World, mon
     assert len(world.calls()) == 10
     assert sum(asked) > 40_000
     assert max(asked) < 20_000
+
+
+def test_a_score_of_a_giant_marks_its_hours_and_reads_no_span_again(world: World) -> None:
+    process(world)
+    marked = "SELECT max(changed_at) AS at FROM dirty_hours"
+    before = world.store.query(marked)[0]["at"]
+    writer = world.store.writer()
+    trace = {"project": world.project, "trace_id": world.calls()[0]["trace_id"], "spans": 0}
+    trace |= {"loader": world.project, "seq": time.time_ns()}
+    writer.insert("dirty_traces", [trace | {"received_from": datetime(2100, 1, 1, tzinfo=UTC)}])
+    writer.close()
+    world.settle()
+    assert world.settler.spans_read == 0
+    assert world.store.query(marked)[0]["at"] > before

@@ -20,6 +20,7 @@ from outlay_collector.store import Store, load_sql
 SQL = "outlay_analytics.query.sql"
 HOUR = 3600
 DAY = 24 * HOUR
+EVER = 2**32 - 1
 
 Hours = tuple[list[int], ...]  # clean, open, …
 
@@ -95,6 +96,17 @@ def dimension_days(store: Store, scope: Scope, name: str, *, alone: bool) -> Hou
         "last": last,
     }
     return _looked_up(store, "source_dimension_days", params, ("kept", "unsaid"))
+
+
+def ever_clean(store: Store, project: str) -> tuple[list[int], list[int]]:
+    """All clean hours of a project, and all that changed since they were rolled up."""
+    clean, changed, _ = _clean_hours(store, project, 0, EVER)
+    return clean, changed
+
+
+def whole_hours(window: Window, hours: Sequence[int]) -> list[int]:
+    """Those of these hours, ascending, that lie in a window, with or without all of it."""
+    return [hour for hour in hours if window.start.timestamp() - HOUR < hour < window.end.timestamp()]
 
 
 def _clean_hours(store: Store, project: str, first: int, last: int) -> Hours:

@@ -1,9 +1,9 @@
 """From which similarity on a semantic cache answers rightly, with a guarantee, as for cascades (`guaranteed.py`).
 
 An answer from the cache is wrong where its score (within 0 and 1) is below 0.5; which answer a score is about, see
-`scored.sql`. Similarities below every one at which an answer was scored are never chosen: what the nearest entry would
-have answered is known of no miss. A hit is worth what it avoided; a lookup that would be one from now on, or no longer,
-is taken to be worth the mean of them.
+`scored_answers.sql`. Similarities below every one at which an answer was scored are never chosen: what the nearest
+entry would have answered is known of no miss. A hit is worth what it avoided; a lookup that would be one from now on,
+or no longer, is taken to be worth the mean of them.
 """
 
 from __future__ import annotations

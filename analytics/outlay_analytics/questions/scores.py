@@ -5,21 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 from outlay_analytics.query.errors import SHOWN, BadRequest
-from outlay_analytics.query.looks import once, one_look
+from outlay_analytics.query.looks import one_look
 from outlay_analytics.query.scope import NO_OTHERS, Scope, expression, filter_sql
-from outlay_analytics.query.text import sql_instant
-from outlay_analytics.query.window import EARLIEST, LATEST, Interval, bucket_sql
+from outlay_analytics.query.window import Interval
+from outlay_analytics.questions.scored_source import Asked, score_count, scored_source
 from outlay_collector.store import Store, load_sql
 
 SQL = "outlay_analytics.questions.sql"
-DAY = timedelta(days=1)
 MAX_LABELS = 20
 LEAST_MARGIN = 1e-9
-LARGEST = 1e15  # of a score; see scored.sql
+LARGEST = 1e15  # of a score; see scored_answers.sql
 HALF = 0.5  # from here on a score between 0 and 1 is a success, unless another success is named
 
 
@@ -82,7 +80,7 @@ def list_scores(store: Store, scope: Scope, success: str = "") -> list[Score]:
     Whether a score is a share, and what is a success of it, follows from all values that it ever had, so that it does
     not change with the window.
     """
-    if not _score_count(store, scope.project):
+    if not score_count(store, scope.project):
         return []
     relation = scored(store, scope, None)
     sql = load_sql(SQL, "score_names", scored=relation.sql)
@@ -158,24 +156,18 @@ def scored(
         own: SQL of dimensions that the interface lacks.
         only: A condition on `c` beside the scope's filters.
     """
-    params = _params(scope)
-    params |= _hours(store, scope, params)
+    params: dict[str, Any] = {}
     columns = [expression(scope, name, "calls", params, own) for name in dimensions]
     filters = filter_sql(scope, "calls", params)
     assert filters is not None  # calls know every dimension
-    filters = f"({filters}) AND ({only})" if only else filters
-    named = "name = {score:String}" if score else "1"
-    given, of = _given(store, params, named, filters), _given(store, params, named, "1")
     params |= {"score": score.name} if score else {}
-    sql = load_sql(
-        SQL,
-        "scored",
-        time=bucket_sql(interval, "c.started_at"),
-        dimensions=f"CAST([{', '.join(f'toString({column})' for column in columns)}], 'Array(String)')",
-        filters=filters,
-        given=given,
-        of=of,
+    asked = Asked(
+        interval,
+        f"CAST([{', '.join(f'toString({column})' for column in columns)}], 'Array(String)')",
+        f"({filters}) AND ({only})" if only else filters,
+        "name = {score:String}" if score else "1",
     )
+    sql = scored_source(store, scope, asked, params)
     if score is None:
         return Scored(sql, params, "0", "0")
     judged, success = "isNotNull(value)", "ifNull(value >= {success:Float64}, false)"
@@ -185,50 +177,6 @@ def scored(
     elif score.success is None:
         judged, success = "0", "0"
     return Scored(sql, params | ({} if score.success is None else {"success": score.success}), success, judged)
-
-
-def _given(store: Store, params: Mapping[str, Any], named: str, filters: str) -> str:
-    """The condition on `scores` for those that may be about the calls that are asked about."""
-    few = filters != "1" or _fewer_calls(store, {name: params[name] for name in ("project", "start", "end")})
-    return load_sql(SQL, "score_given", named=named, few=str(int(few)), filters=filters)
-
-
-def _fewer_calls(store: Store, asked: Mapping[str, Any]) -> bool:
-    """Whether a window has fewer calls than the project has scores; no more calls are counted than that takes."""
-    most = _score_count(store, asked["project"])
-    sql, params = load_sql(SQL, "score_calls"), {**asked, "most": most}
-    calls: int = once((store, "score_calls", repr(asked)), lambda: store.query(sql, params)[0]["calls"])
-    return calls < most
-
-
-def _score_count(store: Store, project: str) -> int:
-    """How many scores a project has; those given again may count again."""
-    params = {"project": project}
-    sql = "SELECT count() AS scores FROM scores WHERE project = {project:String}"
-    count: int = once((store, "score_count", project), lambda: store.query(sql, params)[0]["scores"])
-    return count
-
-
-def _hours(store: Store, scope: Scope, params: Mapping[str, Any]) -> dict[str, str]:
-    """The instants between which all calls of the scored traces lie; a day on either side where nothing tells."""
-    given = _given(store, params, "1", "1")
-    found = once(
-        (store, "score_hours", repr(params)), lambda: store.query(load_sql(SQL, "score_hours", given=given), params)[0]
-    )
-    start, end = scope.window.start, scope.window.end
-    first, last = max(start - DAY, EARLIEST), min(end + DAY, LATEST)
-    if found["traces"]:
-        first, last = min(start, found["first_hour"]), max(end, found["last_hour"] + timedelta(hours=1))
-    return {"first": sql_instant(first), "last": sql_instant(last)}
-
-
-def _params(scope: Scope) -> dict[str, Any]:
-    return {
-        "project": scope.project,
-        "timezone": scope.timezone,
-        "start": sql_instant(scope.window.start),
-        "end": sql_instant(scope.window.end),
-    }
 
 
 def _score(row: Mapping[str, Any], ever: Mapping[str, Any], success: str) -> Score:

@@ -1,4 +1,5 @@
-"""Hours that changed → `spend_hourly`, `latency_hours`, their days, look-ups, cascades: rebuilt, never added to.
+"""Hours that changed → `spend_hourly`, `latency_hours`, their days, look-ups, scored answers, cascades: rebuilt,
+never added to.
 Days that went quiet → `dimension_daily` (dimensions.py), when no hour is due and the budget lasts.
 
 An hour is due when it has been quiet for a minute, or has waited five. Until then it is answered from `calls`, so
@@ -18,6 +19,7 @@ from datetime import datetime, timedelta
 
 from outlay_collector.rollup.cascades import rebuild_cascade_days, rebuild_cascades
 from outlay_collector.rollup.dimensions import due_days, next_version, rebuild_day
+from outlay_collector.rollup.scored import rebuild_scored
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 from outlay_collector.store.clock import Clock, utc_now
@@ -167,8 +169,11 @@ class Rollup:
         writer.run(f"CREATE OR REPLACE TEMPORARY TABLE rollup_fresh ENGINE = Memory AS {collect}", params)
         writer.run(load_sql(SQL, "rollup_spend", sums=SUMS), params)
         writer.run(load_sql(SQL, "rollup_latency"), params)
-        if writer.query(load_sql(SQL, "rollup_lookups_seen"), params)[0]["rows"]:
+        seen = writer.query(load_sql(SQL, "rollup_seen"), params)[0]
+        if seen["lookups"]:
             writer.run(load_sql(SQL, "rollup_lookups"), params)
+        if seen["scores"]:
+            rebuild_scored(writer, params)
         rebuild_cascades(writer, {**params, "moment": rolled_at}, cells=self.store.cells.count > 1)
         open_days = {hour.replace(hour=0) for name, hour in waiting if name == project}
         days = sorted({one.day for one in chunk} - open_days)

@@ -35,7 +35,7 @@ from outlay_collector.settle.reading import Reader
 from outlay_collector.settle.resolve import resolve
 from outlay_collector.settle.values import text
 from outlay_collector.settle.waiting import Waiting
-from outlay_collector.settle.write import Run, write
+from outlay_collector.settle.write import Run, mark_hours, write
 from outlay_collector.store import Store
 from outlay_collector.store.clock import Clock, utc_now
 
@@ -195,7 +195,9 @@ class Settler:
     def _settle(self, changed: pa.Table, *, tells: bool = True) -> None:
         """Settle traces; `tells` other cells of theirs that are concerned."""
         own, across = self._prepare()
-        gathered = gather(own, changed, (GIANT_SPANS, GIANT_HOURS), across)
+        gathered, scored = gather(own, changed, (GIANT_SPANS, GIANT_HOURS), across)
+        if len(scored):
+            mark_hours(self._writer, scored, self.clock())
         self.spans_read = 0 if gathered is None else len(gathered.facts)
         # Where nothing speaks of usage or of a cache, and never did, there is nothing to write.
         if gathered is not None:

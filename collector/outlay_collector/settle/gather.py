@@ -31,6 +31,7 @@ Trace = tuple[bytes, bytes]
 """Project and trace id."""
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER = datetime(2100, 1, 1, tzinfo=UTC)
+_NOWHERE = pa.table({"project": pa.array([], pa.binary()), "hour": pa.array([], pa.uint32())})
 _NO_PARTNERS = pa.table({"id": pa.array([], pa.uint64())})
 _NOTHING_EARLIER = pa.schema(
     [
@@ -90,8 +91,10 @@ class _State:
         self.read = np.append(self.read, part.facts.id)
 
 
-def gather(own: Source, changed: pa.Table, oversized: tuple[int, int], across: Across | None = None) -> Gathered | None:
-    """Read what these traces need, or None if they have no spans.
+def gather(
+    own: Source, changed: pa.Table, oversized: tuple[int, int], across: Across | None = None
+) -> tuple[Gathered | None, pa.Table]:
+    """Read what these traces need, None without spans; and where oversized ones lie that were only scored.
 
     Args:
         own: The connection of the run.
@@ -102,10 +105,13 @@ def gather(own: Source, changed: pa.Table, oversized: tuple[int, int], across: A
     state = _State(*oversized)
     partners: Ids = np.zeros(0, np.uint64)
     source = own
+    idle = _NOWHERE
     for number in range(MAX_ROUNDS + 1):
         before = len(state.parts)
         if len(changed):
             lie = _read_traces(source, state, changed)
+            if number == 0 and len(state.skeleton):
+                idle = state.skeleton.idle()
             here = lie if source is own else _hours(own, changed)
             if number < MAX_ROUNDS:
                 state.written.append(here["trace"].to_numpy())
@@ -128,7 +134,7 @@ def gather(own: Source, changed: pa.Table, oversized: tuple[int, int], across: A
         state.partners.append(others)
         partners = others["id"].to_numpy()
         changed = _new_traces(state, others)
-    return _gathered(state, [] if across is None else _elsewhere(across, state))
+    return _gathered(state, [] if across is None else _elsewhere(across, state)), idle
 
 
 def _hours(source: Source, traces: pa.Table) -> pa.Table:

@@ -118,6 +118,10 @@ class Skeleton:
             under = np.append(below, False)
         return found
 
+    def idle(self) -> pa.Table:
+        """Where traces lie in which nothing changed: what is marked all the same was scored."""
+        return self.place.filter(pa.array(~np.isin(self.trace, self.trace[self.changed])))
+
     def places(self, rows: Bools) -> pa.Table:
         """Where these are stored."""
         return self.place.filter(pa.array(rows))

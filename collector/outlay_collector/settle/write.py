@@ -92,8 +92,12 @@ def _with_deleted(rows: pa.Table, gone: pa.Table) -> pa.Table:
 
 def _mark_hours(writer: Writer, tables: list[pa.Table], at: datetime) -> None:
     """Mark the hours whose calls and look-ups this run may change, before it changes them."""
-    plain = pa.concat_tables(_hours_of(table) for table in tables)
-    distinct = plain.group_by(["project", "hour"]).aggregate([])
+    mark_hours(writer, pa.concat_tables(_hours_of(table) for table in tables), at)
+
+
+def mark_hours(writer: Writer, hours: pa.Table, at: datetime) -> None:
+    """Mark hours, rows of project and hour, to be rolled up again."""
+    distinct = hours.group_by(["project", "hour"]).aggregate([])
     moment = pa.array([at] * len(distinct), pa.timestamp("ms", "UTC"))
     writer.insert_arrow("dirty_hours", distinct.append_column("changed_at", moment))
 

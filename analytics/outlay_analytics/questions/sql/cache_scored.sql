@@ -1,5 +1,5 @@
 -- Question: how many answers from semantic caches are right, by similarity?
--- Fragments: scored (see scored.sql; `told` holds similarity and hit). Parameters: those of it, steps.
+-- Fragments: scored (see scored_found.sql; `told` holds similarity and hit). Parameters: those of it, steps.
 -- Result: one row per number of steps that a similarity reaches: scored answers, how many are below 0.5, the lowest of their
 -- similarities, the lowest and highest score.
 SELECT

@@ -1,5 +1,5 @@
 -- Question: how was what each arm of an evaluation made of each item scored?
--- Fragments: scored (see scored.sql; `told` holds the arm and the item). Parameters: those of it, max_rows.
+-- Fragments: scored (see scored_found.sql; `told` holds the arm and the item). Parameters: those of it, max_rows.
 -- Result: one row per arm and item: its mean score; an item that was asked several times counts once.
 SELECT
     told[1] AS arm,

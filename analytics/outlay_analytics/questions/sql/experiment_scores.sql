@@ -1,5 +1,5 @@
 -- Question: how were the units of each arm of an experiment scored?
--- Fragments: scored (see scored.sql; `told` holds the arm and the unit). Parameters: those of it.
+-- Fragments: scored (see scored_found.sql; `told` holds the arm and the unit). Parameters: those of it.
 -- Result: one row per arm: sums over units for the mean score (see moments.py).
 SELECT
     arm,

@@ -1,5 +1,5 @@
 -- Relation: the scored answers of routed requests: task, stratum, trace_id, tier, propensity, y (the score).
--- Fragments: scored (see scored.sql; `told` holds task, stratum, trace, tier, propensity). Parameters: those of it.
+-- Fragments: scored (see scored_found.sql; `told` holds task, stratum, trace, tier, propensity). Parameters: those of it.
 SELECT
     told[1] AS task,
     told[2] AS stratum,

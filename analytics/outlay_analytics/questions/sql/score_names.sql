@@ -1,5 +1,5 @@
 -- Question: which scores were given to the answers of a window?
--- Fragments: scored (see scored.sql). Parameters: those of it, success (a label to look for).
+-- Fragments: scored (see scored_found.sql). Parameters: those of it, success (a label to look for).
 -- Result: one row per name: times, whether a score is labelled so, the 20 commonest labels.
 SELECT
     name,

@@ -1,21 +1,27 @@
--- The answers of a window that were scored: one row per score, with what it is about.
+-- Relation: the answers that were scored: one row per score, with what it is about.
 -- A score of a call, or of the span right above calls, is about that call (the last of several). One of a whole trace, or
 -- of another span, is about the trace's answer: its last call that went well, and was taken where it is a cascade's. A judge's
 -- call is no answer.
--- Fragments: time, dimensions (an array of texts on c), filters (conditions on c), given (which scores, told as narrowly as can
--- be), of (the same, told quickly). Parameters: project, start, end, score.
--- Result: time, told (the dimensions), value, label, cost_usd: of the call, of all attempts of its cascade's run, or for a
--- score of the trace of all its calls; None where one of them is unknown; paid_for: what that is the cost of.
+-- Fragments: own (a tuple of whatever else of an answer's call is wanted, on c) and own_type, calls (a condition on c: all calls of
+-- the traces), given (a condition on scores). Parameters: project, those of the fragments.
+-- Result: trace_id, name, about (the span that was scored); span_id, n, at, own: of the answer; value, label;
+-- cost_usd: of the call, of all attempts of its cascade's run, or for a score of the trace of all its calls; None where one of
+-- them is unknown; paid_for, paid_part, paid_calls: what that is the cost of, as a hash, as text within the trace, as a count.
 SELECT
+    trace_id,
     name,
-    answer.time AS time,
-    answer.told AS told,
+    about,
+    answer.span AS span_id,
+    answer.n AS n,
+    answer.at AS at,
+    answer.own AS own,
     if(isFinite(given) AND abs(given) <= 1e15, given, NULL) AS value,
     label,
     arrayFilter(one -> if(is_near, if(answer.run = '', one.n = answer.n AND one.span = answer.span, one.run = answer.run), true), parts)
         AS paid,
-    concat(trace_id, ' ', multiIf(NOT is_near, '', answer.run != '', answer.run, concat(answer.span, ' ', toString(answer.n))))
-        AS paid_for,
+    multiIf(NOT is_near, '', answer.run != '', answer.run, concat(answer.span, ' ', toString(answer.n))) AS paid_part,
+    reinterpretAsUInt128(sipHash128(trace_id, paid_part)) AS paid_for,
+    toUInt32(length(paid)) AS paid_calls,
     if(arrayExists(one -> isNull(one.cost), paid), NULL, arraySum(one -> ifNull(one.cost, 0), paid)) AS cost_usd
 FROM
 (
@@ -48,30 +54,23 @@ FROM
                                 c.cascade_outcome IN ('', 'accepted') OR (c.cascade_forced > 0 AND c.cascade_outcome != 'failed')
                             ),
                             c.cascade_judge > 0,
-                            $filters,
                             c.cascade_run_id,
                             c.cost_usd,
-                            $dimensions,
-                            $time
+                            $own
                         ),
-                        'Tuple(at DateTime64(9, \'UTC\'), span String, n UInt16, parent String, went_well Bool, judges Bool, matches Bool, run String, cost Nullable(Decimal(38, 12)), told Array(String), time DateTime(\'UTC\'))'
+                        'Tuple(at DateTime64(9, \'UTC\'), span String, n UInt16, parent String, went_well Bool, judges Bool, run String, cost Nullable(Decimal(38, 12)), own $own_type)'
                     )
                 )
             ) AS parts
         FROM calls AS c FINAL
         WHERE c.project = {project:String}
-          AND c.started_at >= toDateTime64({first:String}, 9, 'UTC')
-          AND c.started_at < toDateTime64({last:String}, 9, 'UTC')
-          AND c.trace_id IN (SELECT trace_id FROM scores WHERE $given)
+          AND $calls
         GROUP BY trace_id
     ) AS t
     INNER JOIN
     (
         SELECT trace_id, span_id AS about, toString(name) AS name, value AS given, label
         FROM scores FINAL
-        WHERE $of
+        WHERE $given
     ) AS s ON t.trace_id = s.trace_id
 )
-WHERE answer.matches
-  AND answer.at >= toDateTime64({start:String}, 9, 'UTC')
-  AND answer.at < toDateTime64({end:String}, 9, 'UTC')
