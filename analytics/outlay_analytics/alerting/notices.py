@@ -17,6 +17,7 @@ from outlay_analytics.alerting.messages import NO_ADVICE, compose, in_order
 from outlay_analytics.alerting.outbox import intend
 from outlay_analytics.alerting.reasons import NEWS, channels_unheard, inhibited, spoken_for, why_notify
 from outlay_analytics.alerting.repository import (
+    numbered,
     read_acknowledgements,
     read_silences,
     read_told_before,
@@ -65,11 +66,13 @@ def notify(
         others: What was not, but is open or ended without a word: it may be told with the round's.
     """
     explainer = Explainer(store)
+    fresh = [alert for alert in round_ if alert.version == 1]
+    round_ = [alert for alert in round_ if alert.version > 1] + numbered(store, fresh)
     round_ = [routed(alert, settings) for alert in round_]
     began = [alert for alert in round_ if alert.fired_at == now and alert.state == "firing"]
     earlier = read_told_before(store, began, now - REMEMBERED)
-    fresh = [spoken_for(explainer.explain(alert), earlier) if alert.fired_at == now else alert for alert in round_]
-    alerts = grouped([*fresh, *others], now)
+    round_ = [spoken_for(explainer.explain(alert), earlier) if alert.fired_at == now else alert for alert in round_]
+    alerts = grouped([*round_, *others], now)
     before = {alert.alert_id: alert for alert in others}
     silences, on_it = read_silences(store, now), read_acknowledgements(store, alerts)
     groups: dict[tuple[str, str], list[Alert]] = defaultdict(list)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -43,6 +43,25 @@ def read_told_before(store: Store, alerts: Sequence[Alert], since: datetime) -> 
         "max_rows": MOST,
     }
     return [_alert(row) for row in store.query(load_sql("outlay_analytics.alerting.sql", "alerts_told"), params)]
+
+
+def numbered(store: Store, begun: Sequence[Alert]) -> list[Alert]:
+    """Alerts that begin now, under ids that follow from the occurrences before them.
+
+    So a round that fails half-way, and is made again later, tells the same alerts in the same message.
+    """
+    if not begun:
+        return []
+    params = {
+        "projects": sorted({alert.project for alert in begun}),
+        "fingerprints": sorted({alert.fingerprint for alert in begun}),
+    }
+    rows = store.query(load_sql("outlay_analytics.alerting.sql", "alerts_before"), params)
+    last = {(row["project"], row["fingerprint"]): round(row["last_at"].timestamp() * 1e6) for row in rows}
+    return [
+        replace(alert, alert_id=f"{alert.fingerprint}-{last.get((alert.project, alert.fingerprint), 0):x}")
+        for alert in begun
+    ]
 
 
 def write_alerts(writer: Writer, alerts: Sequence[Alert]) -> None:
