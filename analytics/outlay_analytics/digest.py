@@ -55,6 +55,7 @@ def send_digests(
                 timezone=settings.digest_timezone,
                 budgets=budgets,
                 finder=finder,
+                holidays=settings.holidays,
             )
             if report["total"]["calls"] or report["yesterday"]["calls"]:
                 intend(writer, project, _message(key, message_id, project, report, settings), fresh, now)

@@ -13,11 +13,12 @@ from outlay_analytics.alerting.budget import Budget
 from outlay_analytics.alerting.budgets import list_budgets
 from outlay_analytics.anomalies.incidents import Finder, find
 from outlay_analytics.explain.change import outline
+from outlay_analytics.forecast.holidays import forecast_of
 from outlay_analytics.forecast.projection import LEARN, LEAST
-from outlay_analytics.forecast.seasonal import forecast
 from outlay_analytics.forecast.spend import money
 from outlay_analytics.query.calendar import with_window
 from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.holidays import NO_HOLIDAYS, Holidays
 from outlay_analytics.query.incident_excess import learned_series
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.text import usd
@@ -40,6 +41,7 @@ def daily_report(
     timezone: str = "UTC",
     budgets: Sequence[Budget] = (),
     finder: Finder = find,
+    holidays: Holidays = NO_HOLIDAYS,
 ) -> dict[str, Any]:
     """The report of one day (in `timezone`).
 
@@ -49,7 +51,9 @@ def daily_report(
         rows with the day before, all others in one with `remainder`), `budgets`, `anomalies` (None where they could
         not be looked for), `notes` (what of them could not be judged, and why), `text` (the same to read).
     """
-    return period_report(store, project, day, 1, now=now, timezone=timezone, budgets=budgets, finder=finder)
+    return period_report(
+        store, project, day, 1, now=now, timezone=timezone, budgets=budgets, finder=finder, holidays=holidays
+    )
 
 
 def period_report(
@@ -62,6 +66,7 @@ def period_report(
     timezone: str = "UTC",
     budgets: Sequence[Budget] = (),
     finder: Finder = find,
+    holidays: Holidays = NO_HOLIDAYS,
 ) -> dict[str, Any]:
     """As `daily_report`, of so many days until `day`; `yesterday` is then as many days before."""
     window = _days_window(day, days, timezone)
@@ -69,7 +74,7 @@ def period_report(
     as_of = min(now or datetime.now(UTC), window.end)
     if as_of <= window.start:
         raise BadRequest(f"day {day.isoformat()} has not begun")
-    scope = Scope(window, {}, project, timezone)
+    scope = Scope(window, {}, project, timezone, holidays=holidays)
     total = spend(store, scope)["total"]
     yesterday = spend(store, with_window(scope, before.start, before.end))["total"]
     moved = outline(store, scope, before)
@@ -83,7 +88,7 @@ def period_report(
         **{name: moved[name] for name in ("change_usd", "drivers", "sentences")},
         "forecast": _expected(store, scope, window) if days == 1 else None,
         "groups": {name: _rows(store, scope, before, name) for name in GROUPS},
-        "budgets": list_budgets(store, project, as_of - timedelta(microseconds=1), budgets),
+        "budgets": list_budgets(store, project, as_of - timedelta(microseconds=1), budgets, holidays),
         "anomalies": anomalies,
         "notes": notes,
     }
@@ -117,7 +122,7 @@ def _expected(store: Store, scope: Scope, window: Window) -> dict[str, Decimal] 
     series = learned_series(store, with_window(scope, window.start - LEARN, window.start), "day").since_first()
     if len(series.usd) < LEAST:
         return None
-    found = forecast(series.learned, None, "D", 1)
+    found = forecast_of(series, scope, "day", 1)
     return {f"{name}_usd": money(float(found[name][0])) for name in ("mean", "lo80", "hi80")}
 
 

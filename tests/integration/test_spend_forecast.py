@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
 import pytest
 from tests.hand_calls import call, put
 
+from outlay_analytics.alerting.budget import Budget
+from outlay_analytics.alerting.budgets import list_budgets
+from outlay_analytics.alerting.judge import judge_budgets
+from outlay_analytics.alerting.settings import AlertSettings
+from outlay_analytics.forecast.projection import look_ahead
 from outlay_analytics.forecast.spend import spend_forecast
 from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.holidays import NO_HOLIDAYS, Holidays
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import Window
+from outlay_analytics.report import daily_report
 from outlay_collector.store import Store
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -119,3 +127,31 @@ def test_a_month_with_a_day_to_go_is_as_uncertain_as_that_day(store: Store) -> N
     for name in ("mean_usd", "lo80_usd", "hi80_usd", "lo95_usd", "hi95_usd"):
         assert float(month[name]) == pytest.approx(float(month["spent_usd"] + day[name]))
     assert month["lo80_usd"] > month["spent_usd"]
+
+
+def test_forecast_month_and_budgets_expect_less_of_holidays_and_say_which_are_known(store: Store) -> None:
+    """Ten dollars a working day, four on others; on a day off long ago nothing came, which is no gap."""
+    days = [(NOW - timedelta(days=k)).replace(hour=0) for k in range(1, 71)]
+    off = Holidays((), {date(2026, 2, 11): "day off", date(2026, 3, 25): "carnival"})
+    rows = [call(day, "4" if day.weekday() >= 5 else "10", feature="search") for day in days]
+    put(store, *(row for row in rows if row["started_at"].date() != date(2026, 2, 11)))
+    knows = replace(scope(), holidays=off)
+    found = spend_forecast(store, knows, 14, "day", None, NOW)
+    assert [(one["day"], one["name"]) for one in found["holidays"]] == [(date(2026, 3, 25), "carnival")]
+    assert found["notes"] == ["the holiday to come: expected from one past and the week's quietest day"]
+    means = {row["time"].date(): float(row["mean_usd"]) for row in found["forecast"]}
+    plain = {
+        row["time"].date(): float(row["mean_usd"]) for row in spend_forecast(store, scope(), 14, now=NOW)["forecast"]
+    }
+    assert means[date(2026, 3, 25)] < 3 < 9 < plain[date(2026, 3, 25)]
+    assert means[date(2026, 3, 26)] == pytest.approx(10, rel=0.05)
+    less = plain[date(2026, 3, 25)] - means[date(2026, 3, 25)]
+    months = [look_ahead(store, one, "month", NOW).total for one in (scope(), knows)]
+    assert months[0]["mean"] - months[1]["mean"] == pytest.approx(less, rel=0.1)
+    budget = Budget("all", Decimal(150))
+    projected = [list_budgets(store, "default", NOW, [budget], one)[0]["projected_usd"] for one in (NO_HOLIDAYS, off)]
+    assert float(projected[0] - projected[1]) == pytest.approx(less, rel=0.1)
+    judged = judge_budgets(store, [replace(budget, amount_usd=projected[1] + 2)], AlertSettings(holidays=off), NOW)
+    assert judged[0].findings["projected_over_budget"] is None
+    expected = daily_report(store, "default", date(2026, 3, 20), now=NOW, holidays=Holidays((), {NOW.date(): "off"}))
+    assert float(expected["forecast"]["mean_usd"]) < 7 < float(plain[NOW.date()])

@@ -45,6 +45,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, hook: Received) -> Iterator
         {"name": "pager", "webhook": hook.url, "severities": ["critical"]},
     ]
     sections = {"alerts": {"allow": ["127.0.0.1", "hooks.example.com"], "channels": channels, "notify": ["oncall"]}}
+    sections["holidays"] = {
+        "closed": [{"first": "2026-03-19"}, {"first": "2026-03-24", "name": "<b>works</b> holidays"}]
+    }
     settings = Settings(data=tmp_path_factory.mktemp("data"), store_dsn=own_store(), grpc_port=-1)
     with running(settings, sections, lambda: NOW) as found:
         store = found.assembly.context.store
@@ -230,3 +233,14 @@ def test_a_marker_lies_where_a_window_can_hold_it(server: Running) -> None:
     for year in (1800, 9999):
         refused = server.post("/api/v1/markers", {"name": "deploy", "at": f"{year}-01-01T00:00:00Z"})
         assert (refused.status, f"between 1970 and 2106, not in {year}" in refused.error[2]) == (400, True)
+
+
+def test_holidays_are_marked_on_charts_of_days_and_said_by_the_api(server: Running) -> None:
+    listed = server.get("/api/v1/forecast?horizon=14d").json["holidays"]
+    assert [(one["day"], one["name"], one["calendars"]) for one in listed] == [
+        ("2026-03-19", "closed", ["closed"]),
+        ("2026-03-24", "<b>works</b> holidays", ["closed"]),
+    ]
+    page = server.get("/forecast?horizon=14d").text
+    assert re.search(r'class="holiday"[^>]*><title>&lt;b&gt;works&lt;/b&gt; holidays</title>', page)
+    assert "holiday: &lt;b&gt;works&lt;/b&gt; holidays" in page

@@ -36,6 +36,7 @@ SECTIONS = (
     "model_tiers",
     "attributes",
     "revenue",
+    "holidays",
 )
 SERVICE_LINK = re.compile(r"OUTLAY_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)")
 SECRET_NAME = re.compile(r"KEY|PASS|SECRET|TOKEN|DSN|HEADERS")

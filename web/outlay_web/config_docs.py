@@ -25,8 +25,8 @@ webhooks' secrets) may stand in the file: let only Outlay read it.
 SECTIONS = """
 ## Sections of outlay.toml
 
-Budgets, alerts, prices, projects, model tiers, attributes and revenue can be written here, so that they are reviewed
-like code. Amounts are decimals in quotes. The file is read once, at start.
+Budgets, alerts, prices, projects, model tiers, attributes, revenue and holidays can be written here, so that they are
+reviewed like code. Amounts are decimals in quotes. The file is read once, at start.
 
 - `[[budgets]]`: amounts per period, with whom to tell
 - `[[rules]]`: what else is watched, from which value on, with whom to tell
@@ -36,6 +36,7 @@ like code. Amounts are decimals in quotes. The file is read once, at start.
 - `[model_tiers]`: which models are frontier, mid, cheap or local
 - `[attributes]`: which of your attributes say what a call is for, and other words for their values
 - `[[revenue]]`: what customers pay, for their margin
+- `[holidays]` and `[[holidays.closed]]`: days on which less is expected
 
 A file with everything in it:
 

@@ -18,6 +18,7 @@ from outlay_analytics.forecast.projection import look_ahead
 from outlay_analytics.incidents.markers import list_markers
 from outlay_analytics.incidents.repository import read_incidents
 from outlay_analytics.query.calendar import spend_series, start_of, with_window
+from outlay_analytics.query.holidays import NO_HOLIDAYS, Holidays
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.text import exact, usd
 from outlay_analytics.query.window import Window
@@ -55,10 +56,10 @@ class Advice:
     chart: tuple[tuple[str, str], ...] = ()
 
 
-def advice(store: Store, alert: Alert, now: datetime) -> Advice:
+def advice(store: Store, alert: Alert, now: datetime, holidays: Holidays = NO_HOLIDAYS) -> Advice:
     """What to add to a message about an alert that fires; what cannot be found is left out and logged."""
     try:
-        scope = _scope(store, alert)
+        scope = replace(_scope(store, alert), holidays=holidays)
         return replace(advise(store, scope, alert.drivers, now), chart=_chart(store, scope, now))
     except OutlayError as exc:
         logger.warning("a message goes without lever and projection: %s", exc)

@@ -41,6 +41,7 @@ from outlay_analytics.notify.channels import Channel
 from outlay_analytics.query.calendar import period_window
 from outlay_analytics.query.dimensions import check_dimension
 from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.holidays import NO_HOLIDAYS, Holidays
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import EVERYTHING, Window
 from outlay_collector.prices.tables import STRICT, read_table
@@ -91,9 +92,9 @@ class Budget:
         whole = f"{hours // 24} days" if hours >= 48 and not hours % 24 else f"{hours} hours"
         return f"in {'an hour' if hours == 1 else whole}"
 
-    def question(self, window: Window = EVERYTHING) -> Scope:
+    def question(self, window: Window = EVERYTHING, holidays: Holidays = NO_HOLIDAYS) -> Scope:
         """The scope of spend that counts, in a window."""
-        return Scope(window, dict(self.scope), self.project, self.timezone)
+        return Scope(window, dict(self.scope), self.project, self.timezone, holidays=holidays)
 
 
 def _amount(value: object) -> Decimal:

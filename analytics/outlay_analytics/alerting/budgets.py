@@ -20,6 +20,7 @@ from outlay_analytics.forecast.projection import Projection, look_ahead
 from outlay_analytics.notify.channels import Channel
 from outlay_analytics.notify.masks import masked
 from outlay_analytics.query.calendar import period_window
+from outlay_analytics.query.holidays import NO_HOLIDAYS, Holidays
 from outlay_analytics.query.together import asked_together
 from outlay_analytics.query.window import Window
 from outlay_collector.store import Store, load_sql
@@ -46,22 +47,33 @@ def all_budgets(store: Store, configured: Sequence[Budget] = (), project: str = 
     return all_written(stored, configured, project, name)
 
 
-def list_budgets(store: Store, project: str, now: datetime, configured: Sequence[Budget] = ()) -> list[dict[str, Any]]:
+def list_budgets(
+    store: Store,
+    project: str,
+    now: datetime,
+    configured: Sequence[Budget] = (),
+    holidays: Holidays = NO_HOLIDAYS,
+) -> list[dict[str, Any]]:
     """The project's budgets with how they stand, largest share used first."""
     found = all_budgets(store, configured, project)
     with asked_together([budget.question() for budget in found if budget.is_projected]):
-        shown = [_standing(store, budget, now) for budget in found]
+        shown = [_standing(store, budget, now, holidays) for budget in found]
     return sorted(shown, key=lambda budget: (-budget["used_ratio"], budget["name"]))
 
 
 def get_budget(
-    store: Store, project: str, name: str, now: datetime, configured: Sequence[Budget] = ()
+    store: Store,
+    project: str,
+    name: str,
+    now: datetime,
+    configured: Sequence[Budget] = (),
+    holidays: Holidays = NO_HOLIDAYS,
 ) -> dict[str, Any] | None:
     """One budget with how it stands, None if there is none of that name."""
     found = all_budgets(store, configured, project, name)
     if not found:
         return None
-    return _standing(store, found[0], now)
+    return _standing(store, found[0], now, holidays)
 
 
 def put_budget(
@@ -74,6 +86,7 @@ def put_budget(
     configured: Sequence[Budget] = (),
     channels: Mapping[str, Channel] | None = None,
     guard: Guard = anywhere,
+    holidays: Holidays = NO_HOLIDAYS,
 ) -> dict[str, Any]:
     """Create or replace a budget and return it as `get_budget` does. A masked credential keeps its stored value.
 
@@ -86,7 +99,7 @@ def put_budget(
     kept = before[0].notify if before else ()
     budget = read_budget(name, body, project=project, channels=channels, kept=kept, guard=guard)
     _write(writer, budget, now, deleted=False)
-    return _standing(store, budget, now)
+    return _standing(store, budget, now, holidays)
 
 
 def delete_budget(
@@ -131,10 +144,10 @@ def _write(writer: Writer, budget: Budget, now: datetime, *, deleted: bool) -> N
     )
 
 
-def _standing(store: Store, budget: Budget, now: datetime) -> dict[str, Any]:
+def _standing(store: Store, budget: Budget, now: datetime, holidays: Holidays) -> dict[str, Any]:
     """A budget as the API shows it; where it sees no spend, its note says which of its values no call has."""
     if budget.is_projected:
-        shown = describe(budget, look_ahead(store, budget.question(), budget.period, now), now)
+        shown = describe(budget, look_ahead(store, budget.question(holidays=holidays), budget.period, now), now)
     else:
         shown = _counted(store, budget, now)
     if shown["projected_usd"] is None and not shown["spent_usd"]:

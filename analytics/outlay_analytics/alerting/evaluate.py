@@ -98,7 +98,7 @@ def evaluate_anomalies(
     before = list(known.values())
     round_: list[Alert] = []
     for project in projects:
-        scope = Scope(Window(now - SIGHT, now), {}, project)
+        scope = Scope(Window(now - SIGHT, now), {}, project, holidays=settings.holidays)
         mine = {key: known.pop(key) for key in [key for key, alert in known.items() if alert.project == project]}
         try:
             floor = min(settings.anomaly_floor_usd, FLOOR_USD)

@@ -26,11 +26,12 @@ from outlay_analytics.alerting.measures import fires, measure
 from outlay_analytics.alerting.rules import AlertRule
 from outlay_analytics.alerting.settings import AlertSettings
 from outlay_analytics.alerting.sums import Asked
+from outlay_analytics.forecast.holidays import forecast_of
 from outlay_analytics.forecast.projection import LEARN, LEAST, elapsed_share, look_ahead
-from outlay_analytics.forecast.seasonal import forecast
 from outlay_analytics.query.calendar import spend_series, start_of, with_window
 from outlay_analytics.query.incident_excess import learned_series
 from outlay_analytics.query.looks import one_look
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.together import asked_together
 from outlay_analytics.query.window import Window
 from outlay_collector.store import Store
@@ -125,7 +126,7 @@ def _rules(store: Store, budget: Budget, settings: AlertSettings, now: datetime)
         finding = over_counted(found, counts, budget.per, budget.amount_usd, budget.span)
         rule = "entity_over_budget" if budget.per else "over_budget"
         return dict.fromkeys(OF_BUDGETS) | {rule: finding}
-    scope = budget.question()
+    scope = budget.question(holidays=settings.holidays)
     projection = look_ahead(store, scope, budget.period, now)
     floor = min(settings.floor_usd, budget.amount_usd / 100)
     here = start_of(now, "hour", "UTC")
@@ -141,19 +142,18 @@ def _rules(store: Store, budget: Budget, settings: AlertSettings, now: datetime)
         "over_budget": over_budget(budget.amount_usd, projection, now),
         "projected_over_budget": projected_over_budget(budget.amount_usd, projection, now),
         "above_projection": above_projection(
-            projection, _expected_by_now(store, budget, projection.window, now), floor, now
+            projection, _expected_by_now(store, scope, projection.window, now), floor, now
         ),
         "burn_rate": burning(budget.amount_usd, projection.window, recent, profile, floor, here),
     }
 
 
-def _expected_by_now(store: Store, budget: Budget, period: Window, now: datetime) -> float | None:
+def _expected_by_now(store: Store, scope: Scope, period: Window, now: datetime) -> float | None:
     """What the forecast made when the period began expects to be spent by now; None without two weeks of history."""
-    scope = budget.question()
     before = learned_series(store, with_window(scope, period.start - LEARN, period.start), "day")
-    history = before.since_first().learned
-    if len(history) < max(14, LEAST):
+    history = before.since_first()
+    if len(history.usd) < max(14, LEAST):
         return None
     days = spend_series(store, with_window(scope, period.start, now), "day").times
-    expected = forecast(history, None, "D", len(days))["mean"]
+    expected = forecast_of(history, scope, "day", len(days))["mean"]
     return float(expected[:-1].sum() + expected[-1] * elapsed_share(store, scope, now))

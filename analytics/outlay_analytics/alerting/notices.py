@@ -102,7 +102,7 @@ def notify(
             for one in _audiences(said, reasons, settings):
                 if one.channels:
                     lead = in_order(one.parts, one.reasons)[0]
-                    more = advice(store, lead, now) if lead.state == "firing" else NO_ADVICE
+                    more = advice(store, lead, now, settings.holidays) if lead.state == "firing" else NO_ADVICE
                     intend(writer, project, compose(key, one.parts, one.reasons, settings, more), one.channels, now)
                 told |= {alert.alert_id: _told(told.get(alert.alert_id, alert), now, one) for alert in one.parts}
         after = [told.get(alert.alert_id, alert) for alert in group]

@@ -42,6 +42,7 @@ from outlay_analytics.notify.channels import Channel, parse_channel, refuse_addr
 from outlay_analytics.notify.guarded_http import Allowed, RefusedAddress, check_numeric, check_soon
 from outlay_analytics.notify.send import Mail, Outbound
 from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.holidays import NO_HOLIDAYS, Holidays
 from outlay_analytics.query.window import parse_timezone
 from outlay_collector.prices.tables import STRICT, Slips, read_table
 
@@ -132,6 +133,7 @@ class AlertSettings:
         digest_hour, digest_timezone: From which hour on, and of which zone it and the days are.
         repeat: How often a firing alert that nobody acknowledged is told again though nothing changed; None for never.
         public_url: Where people reach the pages, for links; set by start-up.
+        holidays: Days on which less is expected, from `[holidays]`.
     """
 
     outbound: Outbound = field(default_factory=Outbound)
@@ -147,6 +149,7 @@ class AlertSettings:
     digest_hour: int = 8
     digest_timezone: str = "UTC"
     public_url: str = "http://127.0.0.1:4318"
+    holidays: Holidays = NO_HOLIDAYS
 
     def severity(self, impact_usd: Decimal, expected_usd: Decimal) -> str:
         """How severe an incident is: critical where it at least doubles the spend, by `critical_usd` or more."""

@@ -49,7 +49,9 @@ class Excess:
     counts: bool = False
 
 
-def excess_of(channel: str, data: Floats, first: int, alerted: int | None = None) -> Excess:
+def excess_of(
+    channel: str, data: Floats, first: int, alerted: int | None = None, silent: Floats | None = None
+) -> Excess:
     """The excess of a channel over its expected value: of the same hours of earlier weeks, or of the week before.
 
     Args:
@@ -57,6 +59,7 @@ def excess_of(channel: str, data: Floats, first: int, alerted: int | None = None
         data: Hours × `anomalies.MEASURES`.
         first: The hour at which an incident begins.
         alerted: An hour by which it is sure to have begun; `first` where that is its beginning.
+        silent: Whether each hour says nothing (see holidays.py).
     """
     begins = first if alerted is None else alerted
     if channel == "spend":
@@ -75,6 +78,8 @@ def excess_of(channel: str, data: Floats, first: int, alerted: int | None = None
         values = values if begun >= 0 else -values  # signed: noise cancels out, or no incident would ever end
     weight = np.where(np.isfinite(values), np.nan_to_num(weight), 0.0)
     values = np.nan_to_num(values)
+    if silent is not None:
+        weight[silent[: len(weight)]] = 0.0
     before = slice(max(0, first - WEEK), first)
     variance = max(_variance(values[before], weight[before], 0.0), _by_chance(channel, data, first))
     return Excess(values, weight, first, variance, channel == "spend")
@@ -148,7 +153,7 @@ def measured(channel: str, data: Floats) -> Floats:
     return out
 
 
-def first_hour(channel: str, data: Floats, alerted: int, earliest: int) -> int:
+def first_hour(channel: str, data: Floats, alerted: int, earliest: int, silent: Floats | None = None) -> int:
     """The hour in which an incident began that first alerts at hour `alerted`, not before `earliest`.
 
     An alert comes when enough is known: a longer window of the detector speaks hours after the beginning. That is the
@@ -157,7 +162,7 @@ def first_hour(channel: str, data: Floats, alerted: int, earliest: int) -> int:
     so that an incident keeps its beginning.
 
     Args:
-        channel, data: As for `excess_of`.
+        channel, data, silent: As for `excess_of`.
         alerted: The hour of its first alert.
         earliest: The first hour that it may begin in.
     """
@@ -165,7 +170,7 @@ def first_hour(channel: str, data: Floats, alerted: int, earliest: int) -> int:
     start = max(0, back - WEEK)
     if back >= alerted or back - start < LEAST_BASE_H:
         return alerted
-    excess = excess_of(channel, data[: alerted + 1], back, alerted)
+    excess = excess_of(channel, data[: alerted + 1], back, alerted, silent)
     values, weight = excess.values[start:], excess.weight[start:]
     held = np.cumsum(weight[::-1])[::-1]  # from each hour to the last
     gained = np.cumsum((values * weight)[::-1])[::-1]

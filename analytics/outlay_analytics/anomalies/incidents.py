@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from outlay_analytics.anomalies.detector import LEARN_H, score
+from outlay_analytics.anomalies.holidays import closed_hours
 from outlay_analytics.anomalies.memory import MEASURES
 from outlay_analytics.anomalies.showing import shown
 from outlay_analytics.anomalies.telling import most_telling, together
@@ -77,7 +78,8 @@ def find(
         notes.append(f"anomalies need {LEARN_H // 24} days of history to compare with")
     if total is None or not total[:, 0].any():
         return {"anomalies": [], "notes": notes, "judged_from": None}
-    found = watch(series_of(table, total), len(times) - round((end - start) / HOUR), float(floor_usd), notes)
+    shown_h, closed = round((end - start) / HOUR), closed_hours(times, scope.holidays)
+    found = watch(series_of(table, total), len(times) - shown_h, float(floor_usd), notes, closed)
     told = sorted(together(most_telling(found)), key=lambda parts: -min(part.first for part in parts))
     shown_from = scope.window.start
     kept = [parts for parts in told if times[max(part.last for part in parts)] + HOUR > shown_from][:limit]

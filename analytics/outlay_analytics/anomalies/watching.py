@@ -11,6 +11,7 @@ import numpy as np
 from outlay_analytics.anomalies.detector import LEARN_H
 from outlay_analytics.anomalies.excess import APART_H, excess_of, first_hour, last_hour, level, stands_out, uncertainty
 from outlay_analytics.anomalies.expected import expected_hours
+from outlay_analytics.anomalies.holidays import Closed, as_usual
 from outlay_analytics.anomalies.memory import statistic_of
 from outlay_analytics.anomalies.rolling import WEEK
 from outlay_analytics.query.arrays import Floats
@@ -52,11 +53,18 @@ class Incident:
 
 
 def watch(
-    series: Sequence[tuple[Where, Floats]], shown_from: int, floor: float, notes: list[str] | None = None
+    series: Sequence[tuple[Where, Floats]],
+    shown_from: int,
+    floor: float,
+    notes: list[str] | None = None,
+    closed: Closed | None = None,
 ) -> list[Incident]:
     """What all series have to report. Calls that only moved from one model of a feature to another are not news.
 
     A series that cannot be watched is named in `notes` and hides none of the others.
+
+    Args:
+        closed: The holidays among their hours.
     """
     by_scope = dict(series)
     found: list[Incident] = []
@@ -65,7 +73,11 @@ def watch(
             continue
         feature = by_scope.get(where[:1]) if len(where) > 1 else None
         try:
-            found += [one for one in _incidents(where, data, shown_from, floor) if not _only_moved(one, feature)]
+            found += [
+                one
+                for one in _incidents(where, data, shown_from, floor, closed)
+                if not _only_moved(one, feature, closed)
+            ]
         except Exception as exc:
             logger.warning("a series could not be watched for anomalies", exc_info=exc)
             if notes is not None:
@@ -73,11 +85,12 @@ def watch(
     return found
 
 
-def _only_moved(incident: Incident, feature: Floats | None) -> bool:
+def _only_moved(incident: Incident, feature: Floats | None, closed: Closed | None) -> bool:
     """Whether a model's spend rose while that of its feature, if it has other models, hardly did."""
     if feature is None or incident.channel != "spend":
         return False
-    actual, normal = _money("spend", feature, incident.first, incident.last)
+    usual = _without_holidays("spend", feature, closed)
+    actual, normal = _money("spend", feature, usual, incident.first, incident.last)
     return actual - normal < 0.5 * incident.impact
 
 
@@ -85,7 +98,7 @@ def _named(where: Where) -> str:
     return ", ".join(f"{name} {value or '(none)'}" for name, value in where) or "all spend"
 
 
-def _incidents(where: Where, data: Floats, shown_from: int, floor: float) -> list[Incident]:
+def _incidents(where: Where, data: Floats, shown_from: int, floor: float, closed: Closed | None) -> list[Incident]:
     """What one series has to report that was not over before hour `shown_from`."""
     began = first_called(data)
     lived = data[began:]
@@ -94,16 +107,17 @@ def _incidents(where: Where, data: Floats, shown_from: int, floor: float) -> lis
     out: list[Incident] = []
     faint: list[Incident] = []  # by themselves too few dollars
     for channel in CHANNELS:
-        statistic = statistic_of(where, channel, lived)
-        for first, last, alerted, calm in _spans(where, channel, lived, statistic):
-            actual, normal = _money(channel, calm, first, last)
+        usual = _without_holidays(channel, lived, closed.since(began) if closed else None)
+        statistic = statistic_of(where, channel, usual.data)
+        for first, last, alerted, calm in _spans(where, channel, usual, statistic):
+            actual, normal = _money(channel, lived, replace(usual, data=calm), first, last)
             if began + last < shown_from:
                 continue
             strength = 1 - 0.5 ** float(statistic[first : max(last, alerted) + 1].max())
             if actual - normal < floor:
                 faint.append(Incident(where, channel, began + first, began + last, strength, actual, normal))
             else:
-                share = uncertainty(excess_of(channel, calm, first), last)
+                share = uncertainty(excess_of(channel, calm, first, silent=usual.silent), last)
                 deviation = share * (actual - normal)
                 out.append(Incident(where, channel, began + first, began + last, strength, actual, normal, deviation))
     return [_named_by(one, faint) for one in out]
@@ -121,13 +135,30 @@ def _named_by(told: Incident, faint: Sequence[Incident]) -> Incident:
     return replace(told, channel=best.channel)
 
 
+@dataclass(frozen=True)
+class Hours:
+    """A series as it is watched; `share` and `silent` as in `holidays.Usual`, None without holidays."""
+
+    data: Floats
+    share: Floats | None = None
+    silent: Floats | None = None
+
+
+def _without_holidays(channel: str, data: Floats, closed: Closed | None) -> Hours:
+    """Spend as it would be without holidays; what is watched per call needs nothing of that."""
+    if closed is None or channel != "spend" or not closed.stretches:
+        return Hours(data)
+    found = as_usual(data[:, 0], closed)
+    return Hours(np.column_stack([found.spent, data[:, 1:]]), found.share, found.silent)
+
+
 def first_called(data: Floats) -> int:
     """The first hour with calls; the end where there is none."""
     called = np.flatnonzero(data[:, 1])
     return int(called[0]) if len(called) else len(data)
 
 
-def _spans(where: Where, channel: str, data: Floats, statistic: Floats) -> list[tuple[int, int, int, Floats]]:
+def _spans(where: Where, channel: str, usual: Hours, statistic: Floats) -> list[tuple[int, int, int, Floats]]:
     """First and last hour of each incident, the last hour that says so, and the hours without the incidents before it.
 
     The detector's longer windows alert for a week after a blip. So once an incident is over, an alert of the day after
@@ -135,12 +166,12 @@ def _spans(where: Where, channel: str, data: Floats, statistic: Floats) -> list[
     they were a week earlier.
     """
     spans: list[tuple[int, int, int, Floats]] = []
-    calm, open_ = data, statistic > 1
+    calm, open_ = usual.data, statistic > 1
     open_[:LEARN_H] = False
     while open_.any():
         alerted = int(np.argmax(open_))
-        first = first_hour(channel, calm, alerted, spans[-1][1] + 1 if spans else 0)
-        excess = excess_of(channel, calm, first)
+        first = first_hour(channel, calm, alerted, spans[-1][1] + 1 if spans else 0, usual.silent)
+        excess = excess_of(channel, calm, first, silent=usual.silent)
         last = last_hour(excess)
         if stands_out(excess, last):
             spans.append((first, last, max(last, alerted), calm))
@@ -154,14 +185,22 @@ def _spans(where: Where, channel: str, data: Floats, statistic: Floats) -> list[
     return spans
 
 
-def _money(channel: str, data: Floats, first: int, last: int) -> tuple[float, float]:
-    """Spend of the incident's hours, and what would have been expected of them."""
+def _money(channel: str, spent: Floats, usual: Hours, first: int, last: int) -> tuple[float, float]:
+    """Spend of the incident's hours, and what would have been expected of them.
+
+    Args:
+        spent: Hours × `MEASURES`, as they were.
+        usual: The same without holidays, and without earlier incidents.
+    """
+    data = usual.data
     inside, before = data[first : last + 1], data[max(0, first - WEEK) : first]
-    actual = float(inside[:, 0].sum())
+    actual = float(spent[first : last + 1, 0].sum())
     calls, earlier = float(inside[:, 1].sum()), float(before[:, 1].sum())
     if channel == "spend" or not calls or not earlier:
         expected = expected_hours(data[:, 0], first)
-        return actual, float(np.nansum(expected[first : last + 1])) * level(data, expected, first)
+        at = level(data, expected, first)
+        share = 1.0 if usual.share is None else usual.share[first : last + 1]
+        return actual, float(np.nansum(expected[first : last + 1] * share)) * at
     if channel == "retry_share":
         more = float(inside[:, 5].sum()) / calls - float(before[:, 5].sum()) / earlier
         return actual, actual * (1 - max(more, 0.0))

@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from outlay_analytics.forecast.seasonal import forecast
+from outlay_analytics.forecast.holidays import forecast_of
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.calendar import period_window, spend_series, spent, start_of, with_window
 from outlay_analytics.query.incident_excess import learned_series
@@ -69,7 +69,7 @@ def look_ahead(store: Store, scope: Scope, period: Literal["day", "week", "month
         note = f"{len(complete.usd)} complete {unit} of spend are too few to forecast from; {LEAST} are needed"
         return Projection(window, so_far, {}, note)
     ahead = _steps_between(here, window.end, step)
-    found = forecast(complete.learned, None, "h" if step == "hour" else "D", ahead)
+    found = forecast_of(complete, scope, step, ahead)
     left = 1.0 - elapsed_share(store, scope, now) if step == "day" else 1.0 - (now - here) / timedelta(hours=1)
     rest = rest_of(found["total"], float(found["mean"][0]), left)
     total = {name: float(so_far) + rest[name] for name in NAMES}

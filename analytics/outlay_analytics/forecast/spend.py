@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from outlay_analytics.forecast.holidays import Days, forecast_days, forecast_of
 from outlay_analytics.forecast.overlays import laid_over, parse_overlays, shown
 from outlay_analytics.forecast.projection import LEARN, LEARN_HOURS, LEAST, NAMES, Projection, look_ahead
 from outlay_analytics.forecast.seasonal import filled, forecast
@@ -52,8 +53,9 @@ def spend_forecast(
 
     Returns:
         `history`, `forecast` (`time`, `mean_usd`, `lo80_usd` …, None where history is too short), `month_end`,
-        `backtest`, `overlays` and `scenario` (the forecast's rows with them; empty without), `notes` (what cannot be
-        said, and why). `month_end` has `scenario_mean_usd`, None without overlays or where the horizon ends before it.
+        `backtest`, `holidays` (those of its days: `day`, `name`, `calendars`), `overlays` and `scenario` (the
+        forecast's rows with them; empty without), `notes` (what cannot be said, and why). `month_end` has
+        `scenario_mean_usd`, None without overlays or where the horizon ends before it.
 
     Raises:
         BadRequest: If the interval or horizon is not allowed.
@@ -72,11 +74,12 @@ def spend_forecast(
     known = dict(zip(learned.times, learned.usd, strict=True))
     series = learned.since_first()
     notes: list[str] = []
-    rows = _ahead(series, here, step, steps, scope.timezone, notes)
+    rows = _ahead(series, scope, here, step, steps, notes)
     projection = look_ahead(store, scope, "month", as_of)
     planned = parse_overlays(overlays, as_of, scope.timezone)
     scenario = laid_over(rows, planned, step, scope.timezone) if planned else []
-    tested = backtest(series.learned, "h" if step == "hour" else "D")
+    days = scope.holidays.days_of(series.times, scope.timezone) if scope.holidays else []
+    tested = backtest(series.learned, "h" if step == "hour" else "D", Days(days, (), scope.holidays))
     notes += [note for note in (series.gap_note(scope.timezone), series.excess_note()) if note]
     if tested["beats_seasonal_naive"] is False:
         notes.append("on this series the forecast has not been better than repeating last week")
@@ -94,6 +97,7 @@ def spend_forecast(
             "budget_usd": budget_usd,
             "probability_over": None if budget_usd is None else projection.probability_over(budget_usd),
         },
+        "holidays": _holidays(scope, [*visible, *(row["time"] for row in rows)]),
         "overlays": [shown(one) for one in planned],
         "scenario": scenario,
         "backtest": tested,
@@ -125,26 +129,44 @@ def _complete(store: Store, scope: Scope, step: str, here: datetime, as_of: date
 
 
 def _ahead(
-    series: Series, here: datetime, step: str, steps: int, timezone: str, notes: list[str]
+    series: Series, scope: Scope, here: datetime, step: str, steps: int, notes: list[str]
 ) -> list[dict[str, Any]]:
     """The forecast's rows, from the interval under way on."""
     times = []
     at = here
     for _ in range(steps):
         times.append(at)
-        at = next_start(at, step, timezone)
+        at = next_start(at, step, scope.timezone)
     if len(series.usd) < LEAST:
         unit = "hours" if step == "hour" else "days"
         notes.append(f"{len(series.usd)} complete {unit} of spend are too few to forecast from; {LEAST} are needed")
         return [{"time": at, **{f"{name}_usd": None for name in NAMES}} for at in times]
-    found = forecast(series.learned, None, "h" if step == "hour" else "D", steps)
+    found = forecast_of(series, scope, step, steps)
+    coming = _holidays(scope, times)
+    if coming:
+        notes.append(_expectation(len(coming), found["learned_holidays"]))
     return [
         {"time": at, **{f"{name}_usd": money(float(found[name][number])) for name in NAMES}}
         for number, at in enumerate(times)
     ]
 
 
-def backtest(y: Sequence[float] | Floats, freq: str) -> dict[str, Any]:
+def _holidays(scope: Scope, times: Sequence[datetime]) -> list[dict[str, Any]]:
+    """The holidays among the days of some instants, as the API shows them."""
+    days = scope.holidays.days_of(times, scope.timezone) if scope.holidays else []
+    return [{"day": one.day, "name": one.name, "calendars": list(one.calendars)} for one in scope.holidays.among(days)]
+
+
+def _expectation(coming: int, learned: int) -> str:
+    """What the holidays to come are expected like."""
+    few = "the holiday" if coming == 1 else f"the {coming} holidays"
+    if not learned:
+        return f"{few} to come: expected like the week's quietest day, with wider bounds, since none was seen yet"
+    said = "one" if learned == 1 else f"{learned}"
+    return f"{few} to come: expected from {said} past and the week's quietest day"
+
+
+def backtest(y: Sequence[float] | Floats, freq: str, days: Days | None = None) -> dict[str, Any]:
     """How well the forecast would have done on this series: up to twelve rolling origins, a week (two days) ahead.
 
     Returns:
@@ -162,7 +184,7 @@ def backtest(y: Sequence[float] | Floats, freq: str) -> dict[str, Any]:
     errors, naive, in80, in95, scales = [], [], [], [], []
     for origin in origins:
         past, truth = values[:origin], values[origin : origin + ahead]
-        found = forecast(past[-MOST_LEARNED:], None, freq, ahead)
+        found = forecast_days(past[-MOST_LEARNED:], freq, ahead, _days_at(days, len(values), origin, ahead))
         errors.append(np.abs(truth - found["mean"]))
         naive.append(np.abs(truth - past[-week:][np.arange(ahead) % week]))
         in80.append((truth >= found["lo80"] - 1e-9) & (truth <= found["hi80"] + 1e-9))
@@ -180,6 +202,14 @@ def backtest(y: Sequence[float] | Floats, freq: str) -> dict[str, Any]:
         "cases": len(errors),
         "beats_seasonal_naive": error < repeated if repeated > 0 else None,
     }
+
+
+def _days_at(days: Days | None, count: int, origin: int, ahead: int) -> Days | None:
+    """The days as they were seen at an origin among the last `count` of them."""
+    if days is None or not days.past:
+        return None
+    kept = days.past[len(days.past) - count :]
+    return Days(kept[:origin][-MOST_LEARNED:], kept[origin : origin + ahead], days.holidays)
 
 
 def money(amount: float) -> Decimal:

@@ -92,7 +92,11 @@ def spend_series(store: Store, scope: Scope, interval: Interval) -> Series:
     usd, calls = _sums(store, scope, interval, times)
     if interval in WEEK_STEPS and _gaps(calls, interval) and scope.filters:  # other calls say that it was no gap
         calls = _sums(store, replace(scope, filters={}), interval, times)[1]
-    return Series(times, usd, frozenset(times[k] for k in _gaps(calls, interval)))
+    gaps = [times[k] for k in _gaps(calls, interval)]
+    if scope.holidays:  # nothing may come on one
+        days = zip(gaps, scope.holidays.days_of(gaps, scope.timezone), strict=True)
+        gaps = [at for at, day in days if scope.holidays.on(day) is None]
+    return Series(times, usd, frozenset(gaps))
 
 
 def _sums(store: Store, scope: Scope, interval: Interval, times: list[datetime]) -> tuple[list[Decimal], list[int]]:

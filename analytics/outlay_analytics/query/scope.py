@@ -12,6 +12,7 @@ from typing import Any
 
 from outlay import semconv
 from outlay_analytics.query.dimensions import DIMENSIONS, Table, check_dimension, tag_key
+from outlay_analytics.query.holidays import NO_HOLIDAYS, Holidays
 from outlay_analytics.query.model_tiers import DEFAULT_TIERS, ModelTiers
 from outlay_analytics.query.score_filters import check_values, condition_sql, score_name
 from outlay_analytics.query.window import Window, parse_timezone
@@ -33,6 +34,7 @@ class Scope:
         project: Never more than one.
         timezone: IANA name; the zone of day, week and month.
         model_tiers: Which tier a model belongs to.
+        holidays: Days on which less is expected.
 
     Raises:
         BadRequest: If a filter or the time zone is not known, or a score is compared with no number.
@@ -43,6 +45,7 @@ class Scope:
     project: str = "default"
     timezone: str = "UTC"
     model_tiers: ModelTiers = DEFAULT_TIERS
+    holidays: Holidays = NO_HOLIDAYS
 
     def __post_init__(self) -> None:
         for name, values in self.filters.items():

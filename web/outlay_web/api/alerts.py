@@ -97,7 +97,7 @@ def _add_budgets(routes: APIRouter, ctx: Context) -> None:
         """Every budget and how it stands, the most used first."""
         query = read_query(ctx, request, LISTED, filters=False, window=False)
         page = read_page(query, "budgets", "nt", (ctx.now(),))
-        listed = budgets.list_budgets(ctx.store, query.scope.project, page.held[0], configured)
+        listed = budgets.list_budgets(ctx.store, query.scope.project, page.held[0], configured, ctx.holidays)
         found = page.cut({"budgets": listed}, "budgets", lambda one: (-one["used_ratio"], tie(one["name"])))
         return table(query, found, "budgets", BUDGET_COLUMNS)
 
@@ -105,7 +105,7 @@ def _add_budgets(routes: APIRouter, ctx: Context) -> None:
     def get_budget(request: Request, name: str) -> Response:
         """One budget and how it stands."""
         project = read_query(ctx, request, filters=False, window=False).scope.project
-        found = budgets.get_budget(ctx.store, project, name, ctx.now(), configured)
+        found = budgets.get_budget(ctx.store, project, name, ctx.now(), configured, ctx.holidays)
         return answer(_found(found, f"no budget {name[:80]!r}"))
 
     @routes.put("/budgets/{name}", openapi_extra=PLAIN, tags=TAGS)
@@ -116,7 +116,16 @@ def _add_budgets(routes: APIRouter, ctx: Context) -> None:
         rules: AlertSettings = ctx.config["alerts"]
         with ctx.writing() as writer:
             made = budgets.put_budget(
-                ctx.store, writer, project, name, given, ctx.now(), configured, rules.channels, rules.guard
+                ctx.store,
+                writer,
+                project,
+                name,
+                given,
+                ctx.now(),
+                configured,
+                rules.channels,
+                rules.guard,
+                ctx.holidays,
             )
         ctx.workers.wake("alerts")
         return answer(made)

@@ -192,6 +192,7 @@ def add_routes(routes: APIRouter, ctx: Context) -> None:
             timezone=zone,
             budgets=ctx.config.get("budgets", ()),
             finder=finder(ctx),
+            holidays=ctx.holidays,
         )
         return answer(found)
 

@@ -79,9 +79,9 @@ def stacked_bars(
             class_="mark",
         )
         for marker in markers
-        if 0 <= marker.index < len(steps) and not marker.changed
+        if 0 <= marker.index < len(steps) and marker.is_anomaly
     ]
-    behind, heads = happened.bands(stretches, len(steps), tall)
+    behind, heads = happened.bands(stretches, markers, len(steps), tall)
     rules = happened.changed_lines(markers, len(steps), tall)
     hits = [
         el(

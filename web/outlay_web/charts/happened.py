@@ -1,4 +1,5 @@
-"""What happened while a chart's steps went by: lines at what was changed, bands over incidents, rings at anomalies.
+"""What happened while a chart's steps went by: lines at what was changed, bands over incidents and holidays, rings at
+anomalies.
 
 Every chart over time draws them alike, says them in its legend, and notes them in its table.
 """
@@ -21,12 +22,17 @@ LANES = 4
 
 @dataclass(frozen=True)
 class Marker:
-    """Something that happened at a step: an anomaly, or what was `changed` (a deployment, a prompt version)."""
+    """Something at a step: an anomaly, what was `changed` (a deployment, a prompt version), a `holiday`."""
 
     index: int
     label: str
     href: str | None = None
     changed: bool = False
+    holiday: bool = False
+
+    @property
+    def is_anomaly(self) -> bool:
+        return not self.changed and not self.holiday
 
 
 @dataclass(frozen=True)
@@ -49,12 +55,20 @@ def changed_lines(markers: Sequence[Marker], steps: int, tall: float) -> list[Ma
     ]
 
 
-def bands(stretches: Sequence[Stretch], steps: int, tall: float) -> tuple[list[Markup], list[Markup]]:
-    """What lies behind the plot over each incident, and the strip above it that leads to its page.
+def bands(
+    stretches: Sequence[Stretch], markers: Sequence[Marker], steps: int, tall: float
+) -> tuple[list[Markup], list[Markup]]:
+    """What lies behind the plot over each incident and holiday, and an incident's strip that leads to its page.
 
     Strips that would cover each other are drawn in lanes, what began first at the top.
     """
-    behind, heads = [], []
+    behind = [
+        el("rect", el("title", one.label), class_="holiday", x=percent(one.index / steps), y=0, height=tall, **wide)
+        for one in markers
+        for wide in ({"width": percent(1 / steps)},)
+        if one.holiday and 0 <= one.index < steps
+    ]
+    heads = []
     ends = [-1] * LANES  # the last step that each lane has a strip over
     for one in sorted(stretches, key=lambda one: (one.first, -one.last)):
         lane = next((k for k, end in enumerate(ends) if end < one.first), LANES - 1)
@@ -69,12 +83,14 @@ def bands(stretches: Sequence[Stretch], steps: int, tall: float) -> tuple[list[M
 def keys(markers: Sequence[Marker], stretches: Sequence[Stretch]) -> list[Key]:
     """Their entries of the legend."""
     found = []
-    if any(not one.changed for one in markers):
+    if any(one.is_anomaly for one in markers):
         found.append(Key("anomaly", mark="mark"))
     if stretches:
         found.append(Key("incident", mark="stretch"))
     if any(one.changed for one in markers):
         found.append(Key("something changed", mark="changed"))
+    if any(one.holiday for one in markers):
+        found.append(Key("holiday", mark="holiday"))
     return found
 
 
@@ -82,7 +98,8 @@ def notes(markers: Sequence[Marker], stretches: Sequence[Stretch]) -> Mapping[in
     """What the table says beside a step."""
     said: dict[int, list[str]] = defaultdict(list)
     for one in markers:
-        said[one.index].append(f"{'changed' if one.changed else 'anomaly'}: {one.label}")
+        kind = "changed" if one.changed else "holiday" if one.holiday else "anomaly"
+        said[one.index].append(f"{kind}: {one.label}")
     for stretch in stretches:
         said[stretch.first].append(f"incident: {stretch.label}")
     return {index: "; ".join(texts) for index, texts in said.items()}

@@ -104,7 +104,7 @@ def line_chart(
         for i, step in enumerate(steps)
     ]
     marks = _rings(markers, lines, scale, tall, len(steps))
-    behind, heads = happened.bands(stretches, len(steps), tall)
+    behind, heads = happened.bands(stretches, markers, len(steps), tall)
     rules = happened.changed_lines(markers, len(steps), tall)
     inside = join([*behind, stretched(tall, *areas, *drawn), *ruled, *rules, *marks, *hits, *heads])
     plot = frame(scale, tall, unit, inside, time_labels(steps, tall))
@@ -201,7 +201,7 @@ def _limit(limit: Limit, scale: Axis, tall: float) -> Markup:
 def _rings(markers: Sequence[Marker], lines: Sequence[Line], scale: Axis, tall: float, steps: int) -> list[Markup]:
     marks = []
     for marker in markers:
-        if marker.changed:
+        if not marker.is_anomaly:
             continue
         value = next((one.values[marker.index] for one in lines if one.values[marker.index] is not None), None)
         if value is not None:

@@ -58,7 +58,7 @@ def paired_bars(
            width=percent(width), y=0, height=tall)
         for i, step in enumerate(steps)
     ]  # fmt: skip
-    behind, heads = happened.bands(stretches, len(steps), tall)
+    behind, heads = happened.bands(stretches, markers, len(steps), tall)
     rules = happened.changed_lines(markers, len(steps), tall)
     inside = join([*behind, *layers, *rules, *hits, *heads])
     plot = frame(scale, tall, fmt.usd_short, inside, time_labels(steps, tall))

@@ -167,6 +167,9 @@ def add_commands(app: click.Group) -> None:
         if ask.form == "text":
             if not any(Decimal(row["cost_usd"] or 0) for row in found["history"]):
                 warn_unknown_filter(ask)
+            if found.get("holidays"):
+                said = ", ".join(f"{one['day']} {one['name']}" for one in found["holidays"])
+                print(f"holidays: {said}")
             if found.get("month_end"):
                 mean, low, high = (cell(found["month_end"][f"{name}_usd"], "_usd") for name in ("mean", "lo80", "hi80"))
                 print(f"month's end {mean} USD (80%: {low} to {high})")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from outlay_analytics.query.holidays import NO_HOLIDAYS, Holidays
 from outlay_collector.handover import Handover
 from outlay_collector.jobs import Workers
 from outlay_collector.store import Store
@@ -83,6 +84,12 @@ class Context:
 
     def now(self) -> datetime:
         return self.clock()
+
+    @property
+    def holidays(self) -> Holidays:
+        """Days on which less is expected."""
+        found: Holidays = self.config.get("holidays", NO_HOLIDAYS)
+        return found
 
     def __post_init__(self) -> None:
         self._writer = self.store.writer(WRITE_S)

@@ -118,6 +118,7 @@ def read_query(
         request.state.project,
         values.get("timezone") or "UTC",
         ctx.config.get("model_tiers", DEFAULT_TIERS),
+        ctx.holidays,
     )
     own = {name: value for name, value in values.items() if name not in COMMON}
     return Query(scope, own, windowed, request.url)

@@ -66,7 +66,7 @@ def page(view: View) -> Page:
 
 def read(view: View) -> list[dict[str, Any]]:
     """The project's budgets, those of outlay.toml included."""
-    return budgets.list_budgets(view.ctx.store, view.scope.project, view.now, configured(view.ctx))
+    return budgets.list_budgets(view.ctx.store, view.scope.project, view.now, configured(view.ctx), view.ctx.holidays)
 
 
 def configured(ctx: Context) -> Sequence[Budget]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from outlay_analytics.incidents import markers
@@ -19,6 +20,8 @@ from outlay_web.pages.view import View
 from outlay_web.services.incidents import incidents_of, remembered
 
 WAIT_S = 10.0
+HOUR = timedelta(hours=1)
+DAY = 24 * HOUR  # but for where clocks are changed
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Happened:
 
     Attributes:
         markers: What was changed: markers that were put, prompt versions and models that are new; one for a step.
+            Holidays, where steps are days.
         stretches: Incidents, from the step where they began to the one where they ended.
     """
 
@@ -61,6 +65,7 @@ def happened(view: View, steps: Sequence[Bucket], newest: Incident | None = None
         if i is not None:
             placed.setdefault(i, []).append(fmt.name_text(one["name"]))
     lines = [Marker(i, "; ".join(names), changed=True) for i, names in sorted(placed.items())]
+    lines += _holidays(view, steps)
     return Happened(lines, [stretch for one in found if (stretch := _stretch(view, steps, one)) is not None])
 
 
@@ -75,6 +80,16 @@ def incident_href(view: View, one: Incident) -> str:
 
 def step_at(steps: Sequence[Bucket], at: Any) -> int | None:
     return next((i for i, step in enumerate(steps) if step.start <= at < step.end), None)
+
+
+def _holidays(view: View, steps: Sequence[Bucket]) -> list[Marker]:
+    """The holidays among the steps of a chart of days."""
+    holidays = view.ctx.holidays
+    if not holidays or not all(DAY - HOUR <= step.end - step.start <= DAY + HOUR for step in steps):
+        return []
+    days = holidays.days_of([step.start for step in steps], view.timezone)
+    found = ((i, holidays.on(day)) for i, day in enumerate(days))
+    return [Marker(i, fmt.name_text(one.name), holiday=True) for i, one in found if one is not None]
 
 
 def _new_values(ctx: Context, scope: Scope) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from outlay.errors import ConfigError
@@ -11,6 +12,7 @@ from outlay_analytics.alerting.rules import parse_rules
 from outlay_analytics.alerting.settings import AlertSettings, parse_alerts
 from outlay_analytics.bills.accounts import parse_bills
 from outlay_analytics.notify.guarded_http import check_numeric
+from outlay_analytics.query.holidays import parse_holidays
 from outlay_analytics.query.model_tiers import parse_model_tiers
 from outlay_analytics.questions.revenue import parse_revenue
 from outlay_collector.prices.overrides import parse_overrides
@@ -50,6 +52,8 @@ def parse_sections(written: Mapping[str, Any]) -> dict[str, Any]:
         found["attributes"] = parse_attributes(written.get("attributes", {}))
     with slips.gathered():
         found["model_tiers"] = parse_model_tiers(written.get("model_tiers", {}))
+    with slips.gathered():
+        found["holidays"] = parse_holidays(written.get("holidays", {}))
     alerts = AlertSettings()
     with slips.gathered():
         alerts = parse_alerts(written.get("alerts", {}))
@@ -58,4 +62,5 @@ def parse_sections(written: Mapping[str, Any]) -> dict[str, Any]:
         found["budgets"] = parse_budgets(budgets, alerts.channels, lambda url: check_numeric(url, allowed))
         found["rules"] = parse_rules(written.get("rules", []), alerts.channels, lambda url: check_numeric(url, allowed))
     slips.raise_all()
+    alerts = replace(alerts, holidays=found["holidays"])
     return {**found, "alerts": alerts, "channels": alerts.channels}

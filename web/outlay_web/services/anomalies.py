@@ -89,7 +89,7 @@ def look(
     Raises:
         NotFound: If the search failed and there is no earlier answer.
     """
-    seen = incidents.lookback(scope, now or ctx.now())
+    seen = replace(incidents.lookback(scope, now or ctx.now()), holidays=ctx.holidays)
     start, end = seen.window.start, seen.window.end
     if start >= end:
         return Looked([], [], judged=False)

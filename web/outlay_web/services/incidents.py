@@ -68,7 +68,7 @@ def show_whole(ctx: Context, incident: Incident) -> dict[str, Any]:
     """As `show`, with what its message adds until it is over: `lever` and `month_end`, None where there is none."""
     said: dict[str, str | None] = {"lever": None, "month_end": None}
     if incident.state != "resolved":
-        scope = Scope(incident.window, incident.filters, incident.project)
+        scope = Scope(incident.window, incident.filters, incident.project, holidays=ctx.holidays)
         found = advise(ctx.store, scope, [one for one in incident.drivers if one["usd"]], ctx.now())
         said = {"lever": found.lever or None, "month_end": found.month_end or None}
     return show(ctx, incident) | said

@@ -167,6 +167,7 @@ FORECAST = record(
                 "probability_over": maybe(RATIO),
             }
         ),
+        "holidays": listed(record({"day": DAY, "name": TEXT, "calendars": listed(TEXT)})),
         "overlays": listed(
             record({"name": TEXT, "first": DAY, "last": maybe(DAY), "share": maybe(NUMBER), "usd_per_day": maybe(USD)})
         ),
