@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
+import os
+import signal
 import sys
+import threading
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +22,14 @@ import pytest
 from mcp import StdioServerParameters
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CallToolResult
+from mcp_types import CallToolResult, TextContent
+from tests import warm_python
 from tests.outlay_process import PATIENCE_S, Server, environment, outlay
 from tests.waiting import until
 from tests.web_server import llm_span
+
+from outlay_web.cli.mcp import _answerer
+from outlay_web.cli.mcp_tools import serve_tools
 
 TRACE = f"{7:032x}"
 ADMIN = "an-administrators-key"
@@ -53,10 +60,13 @@ class World:
     key: str
     other_key: str
 
-    def api(self, path: str) -> Any:
+    def body(self, path: str) -> bytes:
         asked = urllib.request.Request(f"{self.url}/api/v1{path}", headers={"authorization": f"Bearer {self.key}"})
         with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
-            return json.load(answer)
+            return bytes(answer.read())
+
+    def api(self, path: str) -> Any:
+        return json.loads(self.body(path))
 
     def environment(self, **more: str) -> dict[str, str]:
         return environment(self.home, OUTLAY_URL=self.url, **more)
@@ -93,15 +103,15 @@ def over_http(world: World) -> Iterator[str]:
 @contextmanager
 def serving_http(environ: dict[str, str], *words: str) -> Iterator[str]:
     """`outlay mcp --http`, and where it answers."""
-    command = [sys.executable, "-m", "outlay_web", "mcp", "--http", "--port", "0", *words]
-    process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    try:
-        yield process.stderr.readline().split("mcp: ")[1].strip().replace("0.0.0.0", "127.0.0.1")
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
-        process.stderr.close()
+    said, says = os.pipe()
+    program = warm_python.start(["outlay_web", "mcp", "--http", "--port", "0", *words], environ, says, says)
+    os.close(says)
+    with open(said) as stderr:
+        try:
+            yield stderr.readline().split("mcp: ")[1].strip().replace("0.0.0.0", "127.0.0.1")
+        finally:
+            program.send_signal(signal.SIGTERM)
+            program.wait(PATIENCE_S)
 
 
 def by_stdio(world: World, ask: Callable[[Client], Awaitable[Any]], **more: str) -> Any:
@@ -124,54 +134,108 @@ def by_http(url: str, key: str, ask: Callable[[Client], Awaitable[Any]], scheme:
     return asyncio.run(run())
 
 
+# Tool, what it is given, and what the refusal says.
+WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("spend", {"group_by": "featur"}, ["featur", "feature"]),
+    ("spend", {"start": "yesterday"}, ["start", "yesterday"]),
+    ("spend", {"start": "now", "end": "-7d"}, ["start", "end"]),
+    ("spend", {"interval": "fortnight"}, ["interval", "fortnight"]),
+    ("spend", {"filters": {"featur": ["chat"]}}, ["featur"]),
+    ("spend", {"filters": {"feature": "chat"}}, ["filters", "list"]),
+    ("spend", {"project": "empty"}, ["another project"]),
+    ("spend", {"group": "feature"}, ["group", "group_by"]),
+    ("top_spenders", {"limit": 0}, ["limit", "greater than or equal to 1"]),
+    ("top_spenders", {"limit": "many"}, ["limit", "integer"]),
+    ("explain", {"by": "color"}, ["color"]),
+    ("explain", {"base_start": "-7d"}, ["base_end"]),
+    ("what_changed", {"since": "now"}, ["empty"]),
+    ("forecast", {"horizon": "-3d"}, ["horizon", "-3d"]),
+    ("forecast", {"budget_usd": "much"}, ["budget_usd", "much"]),
+    ("trace", {}, ["trace_id", "required"]),
+    ("trace", {"trace_id": "../status"}, ["trace_id", "pattern"]),
+    ("trace", {"trace_id": f"{8:032x}"}, ["no trace"]),
+    ("spends", {}, ["spends"]),
+]
+
+
 async def every_question(client: Client) -> list[CallToolResult]:
     return [await client.call_tool(name, given) for name, given, _ in QUESTIONS]
 
 
-def timeless(name: str, answer: Any) -> Any:
-    """An answer; of a question up to now only what does not follow the clock."""
-    return (
-        [answer["change_usd"], answer["cells"]]
-        if name == "what_changed"
-        else (answer["backtest"] if name == "forecast" else answer)
-    )
+async def every_wrong_one(client: Client) -> list[tuple[bool, str]]:
+    results = [await client.call_tool(name, given) for name, given, _ in WRONG]
+    return [(result.is_error, told(result)) for result in results]
 
 
-def test_answers_by_stdio_are_the_api_s(world: World) -> None:
-    results = by_stdio(world, every_question, OUTLAY_API_KEY=world.key)
-    for (name, _, path), result in zip(QUESTIONS, results, strict=True):
+async def both(client: Client) -> tuple[list[CallToolResult], list[tuple[bool, str]]]:
+    return await every_question(client), await every_wrong_one(client)
+
+
+def to_the_digit(body: str | bytes) -> Any:
+    """An answer with its numbers as they are written, and without the moment it was given."""
+    found = json.loads(body, parse_float=str, parse_int=str)
+    found.pop("as_of", None)
+    return found
+
+
+def are_the_api_s(world: World, ask: Callable[[], list[CallToolResult]]) -> list[CallToolResult]:
+    """Every tool's answer is the API's, as it was just before or is just after: some windows end now."""
+    before = [to_the_digit(world.body(path)) for _, _, path in QUESTIONS]
+    results = ask()
+    after = [to_the_digit(world.body(path)) for _, _, path in QUESTIONS]
+    for (name, _, _), result, *around in zip(QUESTIONS, results, before, after, strict=True):
         assert not result.is_error, (name, result.content)
-        assert timeless(name, result.structured_content) == timeless(name, world.api(path)), name
-        assert json.loads(result.content[0].text) == result.structured_content
+        text = told(result)
+        assert to_the_digit(text) in around, name
+        assert json.loads(text) == result.structured_content
+    return results
+
+
+def told(result: CallToolResult) -> str:
+    content = result.content[0]
+    assert isinstance(content, TextContent)
+    return content.text
+
+
+def are_told(wrong: list[tuple[bool, str]]) -> None:
+    unclear = [
+        (name, given, said)
+        for (name, given, why), (is_error, said) in zip(WRONG, wrong, strict=True)
+        if not is_error or any(word.lower() not in said.lower() for word in why) or "http" in said or "\n" in said
+    ]
+    assert not unclear
+
+
+def test_answers_by_stdio_are_the_api_s_and_wrong_questions_are_told(world: World) -> None:
+    wrong: list[tuple[bool, str]] = []
+
+    def ask() -> list[CallToolResult]:
+        results, refused = by_stdio(world, both, OUTLAY_API_KEY=world.key)
+        wrong.extend(refused)
+        return results  # type: ignore[no-any-return]
+
+    results = are_the_api_s(world, ask)
     assert results[0].structured_content["total"]["calls"] == 6
     assert [row.get("remainder") for row in results[2].structured_content["rows"]] == [None, True]
+    are_told(wrong)
 
 
-def test_answers_over_http_are_those_of_the_caller_s_project(world: World, over_http: str) -> None:
-    async def two(client: Client) -> list[CallToolResult]:
-        return [await client.call_tool(name, given) for name, given, _ in (QUESTIONS[0], QUESTIONS[-1])]
+def test_answers_over_http_are_the_api_s_for_the_caller_s_project_alone(world: World, over_http: str) -> None:
+    are_the_api_s(world, lambda: by_http(over_http, world.key, every_question))
+    are_told(by_http(over_http, world.key, every_wrong_one))
+    for (name, _, _), empty in zip(QUESTIONS, by_http(over_http, world.other_key, every_question), strict=True):
+        said = told(empty)
+        assert TRACE[-8:] not in said or empty.is_error, name
+        assert "gpt" not in said, (name, said)
+        if name == "trace":
+            assert (empty.is_error, "no trace" in said.lower()) == (True, True)
+        elif name in ("spend", "top_spenders"):
+            assert empty.structured_content["total"]["calls"] == 0
 
-    own, empty = (by_http(over_http, key, two) for key in (world.key, world.other_key))
-    assert [one.structured_content for one in own] == [world.api(QUESTIONS[n][2]) for n in (0, -1)]
-    assert empty[0].structured_content["total"]["calls"] == 0
-    assert empty[1].is_error
-    assert "no trace" in empty[1].content[0].text.lower()
 
-
-def test_without_a_key_or_with_a_wrong_question_the_caller_is_told(world: World, over_http: str) -> None:
-    async def wrong(client: Client) -> list[CallToolResult]:
-        return [
-            await client.call_tool("spend", {"group_by": "featur"}),
-            await client.call_tool("spend", {"start": "yesterday"}),
-            await client.call_tool("trace", {"trace_id": "../status"}),
-            await client.call_tool("budgets", {}),
-        ]
-
-    with_key, without = by_http(over_http, world.key, wrong), by_http(over_http, "", wrong)
-    assert [result.is_error for result in with_key] == [True, True, True, False]
-    assert ["featur" in with_key[0].content[0].text, "yesterday" in with_key[1].content[0].text] == [True, True]
-    assert all(result.is_error for result in without)
-    assert "key" in without[-1].content[0].text
+def test_without_a_key_nobody_is_answered(over_http: str) -> None:
+    for (name, _, _), result in zip(QUESTIONS, by_http(over_http, "", every_question), strict=True):
+        assert (result.is_error, "key" in told(result)) == (True, True), name
 
 
 async def budgets(client: Client) -> CallToolResult:
@@ -181,7 +245,7 @@ async def budgets(client: Client) -> CallToolResult:
 def test_a_wrong_key_or_another_scheme_is_refused(world: World, over_http: str) -> None:
     for key, scheme, why in (("wrong", "Bearer", "not known"), (world.key, "Basic", "Bearer KEY"), (".", "Bearer", "")):
         refused = by_http(over_http, key, budgets, scheme)
-        assert (refused.is_error, why in refused.content[0].text) == (True, True), (key, scheme, refused.content)
+        assert (refused.is_error, why in told(refused)) == (True, True), (key, scheme, refused.content)
 
 
 def test_beyond_loopback_nobody_is_answered_once_the_server_behind_it_has_stopped(tmp_path: Path) -> None:
@@ -194,18 +258,41 @@ def test_beyond_loopback_nobody_is_answered_once_the_server_behind_it_has_stoppe
             server.stop()
             for one in (key, "wrong"):
                 refused = by_http(url, one, budgets)
-                assert (refused.is_error, "no server" in refused.content[0].text) == (True, True), refused.content
+                assert (refused.is_error, "no server" in told(refused)) == (True, True), refused.content
     finally:
         server.close()
 
 
-def test_every_tool_says_that_it_only_reads(world: World, over_http: str) -> None:
-    async def tools(client: Client) -> Any:
-        return (await client.list_tools()).tools
+def test_every_tool_says_that_it_only_reads_and_asks_with_get_alone() -> None:
+    asked: list[tuple[str, str]] = []
 
-    found = by_http(over_http, world.key, tools)
-    assert {tool.name for tool in found} == {name for name, _, _ in QUESTIONS}
-    assert all(tool.annotations.read_only_hint and tool.description for tool in found)
+    class Api(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append((self.command, self.path.partition("?")[0]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Api) as api:
+        threading.Thread(target=api.serve_forever).start()
+        flags = {"url": f"http://127.0.0.1:{api.server_port}"}
+        server = serve_tools(_answerer(flags, None, http=False, needs_key=False), "1")
+
+        async def all_of_it() -> Any:
+            async with Client(server) as client:
+                await every_question(client)
+                return (await client.list_tools()).tools
+
+        tools = asyncio.run(all_of_it())
+        api.shutdown()
+    assert {tool.name for tool in tools} == {name for name, _, _ in QUESTIONS}
+    assert all(tool.annotations.read_only_hint and tool.description for tool in tools)
+    assert asked == [("GET", f"/api/v1{path.partition('?')[0]}") for _, _, path in QUESTIONS]
 
 
 def test_an_address_that_others_reach_needs_a_server_that_asks_for_keys(world: World, tmp_path: Path) -> None:
@@ -222,6 +309,6 @@ def test_where_no_server_runs_the_store_is_opened_for_each_question(world: World
     async def twice(client: Client) -> list[CallToolResult]:
         return [await client.call_tool("spend", {}) for _ in range(2)]
 
-    alone = World(tmp_path, "", "", "")
-    results = by_stdio(alone, twice)
-    assert [result.structured_content["total"]["calls"] for result in results] == [1, 1]
+    with serving_http(environment(tmp_path)) as url:
+        results: list[CallToolResult] = by_http(url, "", twice)
+    assert [json.loads(told(result))["total"]["calls"] for result in results] == [1, 1]

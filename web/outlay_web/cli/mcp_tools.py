@@ -14,8 +14,8 @@ import click
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import Field
+from mcp_types import CallToolResult, TextContent, Tool, ToolAnnotations
+from pydantic import Field, ValidationError
 
 from outlay.errors import OutlayError
 
@@ -37,11 +37,46 @@ Project = Annotated[str, Field(description="Project; the key's unless given.")]
 BEARER = "bearer "
 
 
+class ToolServer(MCPServer[Any]):
+    """Takes no argument that a tool does not know: an assistant that misspells one would read another answer."""
+
+    async def list_tools(self) -> list[Tool]:
+        """The tools, with schemas that allow no other arguments."""
+        tools = await super().list_tools()
+        return [
+            tool.model_copy(update={"input_schema": {**tool.input_schema, "additionalProperties": False}})
+            for tool in tools
+        ]
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+        """Ask one.
+
+        Raises:
+            ToolError: If there is no such tool, or what it is given means nothing to it; says which and why.
+        """
+        taken = {tool.name: list(tool.input_schema["properties"]) for tool in await self.list_tools()}
+        if name not in taken:
+            raise ToolError(f"there is no tool {name!r}; there are {', '.join(taken)}")
+        unknown = [argument for argument in arguments if argument not in taken[name]]
+        if unknown:
+            raise ToolError(f"{name} takes no {', '.join(map(repr, unknown))}; it takes {', '.join(taken[name])}")
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as exc:
+            if not isinstance(exc.__cause__, ValidationError):
+                raise
+            wrong = [
+                f"{'.'.join(map(str, error['loc']))}={error['input']!r}: {error['msg']}"
+                if error["type"] != "missing"
+                else f"{error['loc'][0]} is required"
+                for error in exc.__cause__.errors()
+            ]
+            raise ToolError(f"{name}: {'; '.join(wrong)}") from exc
+
+
 def serve_tools(answer: Answer, version: str) -> MCPServer[Any]:
     """A server with all tools; `answer` asks the API."""
-    server: MCPServer[Any] = MCPServer(
-        "outlay", title="Outlay", instructions=INSTRUCTIONS, version=version, log_level="WARNING"
-    )
+    server = ToolServer("outlay", title="Outlay", instructions=INSTRUCTIONS, version=version, log_level="WARNING")
     reads = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 
     def ask(ctx: Context[Any, Any], path: str, filters: Filters, **own: str) -> CallToolResult:
