@@ -78,7 +78,7 @@ def test_the_preview_says_when_it_would_have_been_told(world: Store) -> None:
     found = preview(world, rule(), NOW)
     (now, past) = found["fired"]
     assert now["reason"].startswith("soon: input")
-    assert past["reason"].startswith("past: output $4.00 to $1.00 per million (-75%) from 10 March 2026")
+    assert past["reason"].startswith("past: output $4.00 to $1.00 per million (\N{MINUS SIGN}75%) from 10 March 2026")
     assert past["value"] == 0.75
     assert NOW - 17 * DAY <= past["started_at"] <= past["ended_at"] <= NOW - 10 * DAY
     assert found["judged"] >= 59

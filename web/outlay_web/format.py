@@ -16,10 +16,9 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
-from outlay_analytics.query.text import digits, exact, rfc3339
+from outlay_analytics.query.text import MINUS, digits, exact, rfc3339
 
 UNKNOWN = "–"
-MINUS = "\N{MINUS SIGN}"
 NAME_SHOWN = 120
 
 # Characters that would change the text around them, or hide: shown as a replacement character instead.
@@ -219,6 +218,11 @@ def name_text(value: object, empty: str = "(none)") -> str:
     if not text.strip():
         return empty
     return text if len(text) <= NAME_SHOWN else text[: NAME_SHOWN - 1] + "…"
+
+
+def words(value: object) -> str:
+    """A sentence, whole, as safe as a name."""
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", unicodedata.normalize("NFC", str(value)))
 
 
 def name(value: object, empty: str = "(none)") -> Markup:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from outlay_analytics.alerting.rule_value import RuleValue, span_of
 from outlay_analytics.alerting.rules import AlertRule
 from outlay_analytics.query.scope import filter_sql
-from outlay_analytics.query.text import sql_instant, usd
+from outlay_analytics.query.text import signed_percent, sql_instant, usd
 from outlay_analytics.query.window import Window
 from outlay_collector.prices.lists import version_known
 from outlay_collector.store import Row, Store, load_sql
@@ -70,6 +70,6 @@ def _at(rule: AlertRule, end: datetime, changes: Sequence[Row], used: Sequence[R
 def _said(row: Row, spent: Decimal) -> str:
     tier = "" if row["service_tier"] == "standard" else f" ({row['service_tier'].replace('@', ' in ')})"
     moved = float(row["new_usd"] / row["old_usd"] - 1)
-    price = f"{row['part']} {usd(row['old_usd'])} to {usd(row['new_usd'])} per million ({moved:+.0%})"
+    price = f"{row['part']} {usd(row['old_usd'])} to {usd(row['new_usd'])} per million ({signed_percent(moved)})"
     name = row["model"].partition(":")[2]
     return f"{name}{tier}: {price} from {row['valid_from']:%d %B %Y}; {usd(spent)} went to it in four weeks"

@@ -12,7 +12,7 @@ from outlay_analytics.explain.expected import Expected
 from outlay_analytics.explain.segments import OTHER_MODELS, Segments
 from outlay_analytics.explain.shapley import ESCALATION, PRIMARY, RETRY
 from outlay_analytics.query.dimensions import dimension_value
-from outlay_analytics.query.text import usd
+from outlay_analytics.query.text import MINUS, signed_percent, usd
 from outlay_analytics.query.window import Window
 from outlay_collector.store import Row
 
@@ -152,7 +152,7 @@ def _requests(sums: Pair) -> str:
         return f"{_counted(after, 'request')} where there {'were' if sums.then == 'before' else 'usually are'} none"
     if not after:
         return f"no requests {than} {before:,}"
-    return f"{_counted(after, 'request')} {than} {before:,} ({_signed(after - before, before)})"
+    return f"{_counted(after, 'request')} {than} {before:,} ({signed_percent((after - before) / before)})"
 
 
 def _per_request(name: str, words: str) -> Callable[[Pair], str]:
@@ -252,11 +252,8 @@ def _counted(number: int, one: str) -> str:
 
 def _ratio(part: Decimal, whole: Decimal) -> str:
     share = part / whole if whole else None
-    return "all" if share is None else f"{share:.1%}" if 0 < abs(share) < Decimal("0.1") else f"{share:.0%}"
-
-
-def _signed(part: float, whole: float) -> str:
-    return f"{part / whole:+.0%}"
+    shown = "all" if share is None else f"{share:.1%}" if 0 < abs(share) < Decimal("0.1") else f"{share:.0%}"
+    return shown.replace("-", MINUS)
 
 
 def _percent(part: float, whole: float) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
 CENT = Decimal("0.01")
+MINUS = "\N{MINUS SIGN}"
 MOST_DECIMALS = 12  # what an amount is stored with
 
 
@@ -36,7 +37,16 @@ def usd(amount: Decimal | str | None) -> str:
     if amount is None:
         return "an unknown amount"
     value = Decimal(amount)
-    return f"{'-' if value < 0 else ''}${digits(value)}"
+    return f"{MINUS if value < 0 else ''}${digits(value)}"
+
+
+def signed_percent(share: float | Decimal) -> str:
+    """A relative change in a sentence.
+
+    >>> signed_percent(0.25), signed_percent(-0.1)
+    ('+25%', '−10%')
+    """
+    return f"{share:+.0%}".replace("-", MINUS)
 
 
 def sql_instant(at: datetime) -> str:

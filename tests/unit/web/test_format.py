@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlay_analytics.query.text import exact
+from outlay_analytics.query.text import MINUS, exact
 from outlay_web import format as fmt
 
 amounts = st.decimals(min_value=-(10**9), max_value=10**9, places=12, allow_nan=False, allow_infinity=False)
@@ -37,7 +37,7 @@ def test_money_shows_as_many_digits_as_help(amount: str, shown: str) -> None:
 
 @given(amounts)
 def test_money_shown_is_within_half_a_percent_or_half_a_cent(amount: Decimal) -> None:
-    text = fmt.usd_text(amount).replace("$", "").replace(",", "").replace(fmt.MINUS, "-")
+    text = fmt.usd_text(amount).replace("$", "").replace(",", "").replace(MINUS, "-")
     assert abs(Decimal(text) - amount) <= max(abs(amount) * Decimal("0.005"), Decimal(0)) or abs(amount) >= 1
     assert abs(Decimal(text) - amount) <= Decimal("0.005")
 

@@ -41,11 +41,11 @@ NUMERIC = frozenset(
 class Column:
     """A column: its title on screen, its kind, its name in CSV, and what it means.
 
-    Kinds: text, name, time, html, usd, delta_usd, each, price, count, tokens, duration, ratio, delta, share, number,
-    times, interval, priced. `usd` shows cents once the column reaches a dollar, `each` (what one of something cost)
-    always three digits, `price` (what a list says) all; a `delta` is a relative change (0.2 = 20% more), a `share` a
-    ratio drawn as a bar, `priced` a ratio that warns below 1, an `interval` text on one line. `wide_only` columns need
-    a wide screen, `desk_only` any but a phone.
+    Kinds: text, words (a sentence, never cut), name, time, html, usd, delta_usd, each, price, count, tokens, duration,
+    ratio, delta, share, number, times, interval, priced. `usd` shows cents once the column reaches a dollar, `each`
+    (what one of something cost) always three digits, `price` (what a list says) all; a `delta` is a relative change
+    (0.2 = 20% more), a `share` a ratio drawn as a bar, `priced` a ratio that warns below 1, an `interval` text on one
+    line. `wide_only` columns need a wide screen, `desk_only` any but a phone.
     `sort_href` leads to the whole list in the column's order; `sorted` (ascending, descending) says that this is it.
     """
 
@@ -161,6 +161,8 @@ class Table:
             return value
         if kind == "name":
             return fmt.name(value)
+        if kind == "words" and value is not None:
+            return fmt.words(value)
         if kind == "time":
             return fmt.instant(value, self.timezone)
         if kind in ("usd", "delta_usd"):
@@ -200,7 +202,7 @@ class Table:
 def _classes(column: Column) -> str:
     kinds = (
         "n" if column.numeric else "",
-        column.kind if column.kind in ("name", "text", "interval") else "",
+        column.kind if column.kind in ("name", "text", "words", "interval") else "",
         "w" if column.wide_only else "",
         "d" if column.desk_only else "",
     )

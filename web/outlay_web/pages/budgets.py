@@ -119,7 +119,9 @@ def projection(one: Row) -> str | Markup:
     if projected is None:
         return str(one.get("note") or "too little history for a projection")
     text = f"heading for {fmt.usd_text(projected)}"
-    if odds is not None:
+    if one["remaining_usd"] < 0:
+        text = f"over by {fmt.usd_text(-one['remaining_usd'])}, {text}"
+    elif odds is not None:
         text += f", {fmt.ratio_text(odds)} odds of passing it"
     return Markup('<span class="warn-text">{}</span>').format(text) if projected > one["amount_usd"] else text
 
@@ -127,9 +129,9 @@ def projection(one: Row) -> str | Markup:
 def table(view: View, found: Sequence[Row]) -> Table:
     columns = [
         Column("Budget", "name", "name"),
-        Column("Period", "text", "period"),
-        Column("Of", "text", "per"),
-        Column("For", "text", "scope"),
+        Column("Period", "text", "period", desk_only=True),
+        Column("Of", "text", "per", desk_only=True),
+        Column("For", "text", "scope", desk_only=True),
         Column("Amount", "usd", "amount_usd"),
         Column("Spent", "usd", "spent_usd"),
         Column("Used", "ratio", "used_ratio"),

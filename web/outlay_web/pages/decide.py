@@ -137,7 +137,7 @@ def side_table(view: View, found: Row, kind: str) -> Table:
         Column("Difference", "text", "difference"),
         Column("Interval", "interval", "interval", found["method"]),
         Column("The second is", "text", "verdict"),
-        Column("Why", "text", "why"),
+        Column("Why", "words", "why"),
     ]
     lines = [_line(view, found, one, kind) for one in found["differences"]]
     monthly = fmt.difference_text(found["monthly"]["change_usd"], "usd")

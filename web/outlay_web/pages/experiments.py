@@ -118,7 +118,7 @@ def difference_table(view: View, one: Row, kind: str) -> Table:
         Column("Difference", "text", "difference"),
         Column("Interval", "interval", "interval", one["method"]),
         Column("Verdict", "text", "verdict"),
-        Column("Why", "text", "why"),
+        Column("Why", "words", "why"),
         Column("More units", "count", "more_units", "Until it could be told, if the difference stays"),
     ]
     lines = []

@@ -62,7 +62,7 @@ def said(found: Sequence[Incident]) -> str:
 def table(view: View, found: Sequence[Incident]) -> Table:
     columns = [
         Column("What", "text", "cause"),
-        Column("State", "text", "state"),
+        Column("State", "html", "state"),
         Column("Above expected", "delta_usd", "impact_usd"),
         Column("Where", "text", "scope"),
         Column("80% interval", "interval", "interval", "Of what is above expected", desk_only=True),

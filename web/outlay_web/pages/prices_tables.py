@@ -81,7 +81,7 @@ def missing_table(view: View, rows: Sequence[Row]) -> Table:
         Column("Model", "name", "request_model"),
         Column("Answered by", "name", "response_model", wide_only=True),
         Column("Provider", "name", "provider"),
-        Column("Why", "text", "reason"),
+        Column("Why", "words", "reason"),
         Column("Calls", "count", "calls"),
         Column("Input", "tokens", "input_tokens"),
         Column("Output", "tokens", "output_tokens"),
@@ -111,7 +111,7 @@ def reported_table(view: View, rows: Sequence[Row]) -> Table:
     columns = [
         Column("Model", "name", "model"),
         Column("Provider", "name", "provider"),
-        Column("Why", "text", "reason"),
+        Column("Why", "words", "reason"),
         Column("Calls", "count", "calls"),
         Column("Reported", "usd", "reported_usd"),
         Column("Computed", "usd", "computed_usd"),

@@ -103,7 +103,7 @@ def missing_table(found: Row) -> Table:
 def residual_table(view: View, found: Row) -> Table:
     """The difference by reason, the largest first."""
     columns = [
-        Column("Reason", "text", "reason"),
+        Column("Reason", "words", "reason"),
         Column("Difference", "delta_usd", "usd"),
         Column("Of the bill", "ratio", "ratio"),
         Column("Calls", "count", "calls"),

@@ -47,7 +47,7 @@ def task_table(view: View, tasks: Sequence[Row], kinds: Mapping[str, str]) -> Ta
         Column("Per request now", "each", "cost_per_request_usd"),
         Column("Would do", "name", "recommended"),
         Column("Saves a month", "usd", "monthly_saving_usd", routing.ASSUMPTION.capitalize()),
-        Column("Why", "text", "reason"),
+        Column("Why", "words", "reason"),
         Column("To find out", "text", "proposal"),
     ]
     lines = [
@@ -98,7 +98,7 @@ def tier_table(view: View, rows: Sequence[Row], kinds: Mapping[str, str]) -> Tab
         Column("Reach", "ratio", "reach_ratio", "Share of the task's requests that this holds for", csv_only=True),
         Column("IPS", "number", "ips", "The mean by inverse propensity scoring", csv_only=True),
         Column("SNIPS", "number", "snips", "The mean by its self-normalized form", csv_only=True),
-        Column("Why", "text", "reason"),
+        Column("Why", "words", "reason"),
     ]
     lines = []
     for row in rows:

@@ -145,7 +145,11 @@ def rules_table(view: View, found: Sequence[AlertRule]) -> Table:
 
 
 def fired_table(view: View, fired: Sequence[Mapping[str, Any]]) -> Table:
-    columns = [Column("From", "time", "started_at"), Column("To", "time", "ended_at"), Column("Why", "text", "reason")]
+    columns = [
+        Column("From", "time", "started_at"),
+        Column("To", "time", "ended_at", desk_only=True),
+        Column("Why", "words", "reason"),
+    ]
     rows = [[Cell(one["started_at"]), Cell(one["ended_at"]), Cell(one["reason"])] for one in fired]
     return Table("fired", "Would have fired", columns, rows, timezone=view.timezone)
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from markupsafe import Markup
+
 from outlay_analytics.query.calendar import spend_series
 from outlay_analytics.query.window import Interval
 from outlay_web import format as fmt
@@ -17,6 +19,7 @@ from outlay_web.pages.view import View
 
 IN_HOURS = timedelta(days=7)
 MOST_DAYS = timedelta(days=400)
+ALL_OF_IT = Markup('<span class="wraps">all of it; other parts went against it</span>')
 
 
 def slices_table(view: View, slices: Sequence[Row]) -> Table | None:
@@ -42,7 +45,7 @@ def slices_table(view: View, slices: Sequence[Row]) -> Table | None:
 def _of_the_change(share: float) -> Cell:
     """A share of the change; where parts cancel, one of them can be many times the whole, or go against it."""
     if share > 1:
-        return Cell(None, label="all of it; other parts went against it")
+        return Cell(None, label=ALL_OF_IT)
     return Cell(share) if share > 0 else Cell(None, label="against it")
 
 
@@ -66,7 +69,8 @@ def with_and_without(view: View, slices: Sequence[Row]) -> Figure | None:
     spent, held = (spend_series(view.ctx.store, scope, interval) for scope in (view.scope, inside))
     rest = [whole - part for whole, part in zip(spent.usd, held.usd, strict=True)]
     name = where_text(slices[0]["where"])
-    return line_chart(
+    gone = f"Nothing was spent on {name} in this time, so both lines are one: what it cost before is gone."
+    figure = line_chart(
         "apart",
         f"Spend per {interval}, with and without {name}",
         steps,
@@ -76,3 +80,4 @@ def with_and_without(view: View, slices: Sequence[Row]) -> Figure | None:
         height=220,
         timezone=view.timezone,
     )
+    return figure if any(held.usd) else replace(figure, note=gone)

@@ -100,7 +100,7 @@ def span_table(view: View, spans: Sequence[Row], start: datetime) -> Table:
         Column("Offset", "duration", "offset_ms"),
         Column("Took", "duration", "duration_ms"),
         Column("Counted", "text", "counted"),
-        Column("Reason", "text", "reason"),
+        Column("Reason", "words", "reason"),
         Column("Model", "text", "model"),
         Column("Cost", "usd", "cost_usd"),
     ]

@@ -57,7 +57,7 @@ def task_table(view: View, tasks: Sequence[Row]) -> Table:
         Column("Tier", "text", "recommended_tier"),
         Column("Saves a month", "usd", "monthly_saving_usd", tradeoff.ASSUMPTION.capitalize()),
         Column("Now a month", "usd", "monthly_cost_usd"),
-        Column("Why", "text", "reason"),
+        Column("Why", "words", "reason"),
         Column("Rule of thumb", "text", "rule_of_thumb", "What teams start from; measured figures replace it"),
     ]
     lines = []
