@@ -73,3 +73,14 @@ def test_money_is_rounded_for_the_eye_and_never_to_nothing(amount: str, said: st
 def test_nothing_in_a_cell_steers_the_terminal() -> None:
     assert "\x1b" not in cell("a\x1b[31mb\nc")
     assert "\n" not in cell("a\nb")
+
+
+def test_an_instant_gives_way_to_its_day_and_a_drivers_dollars_are_rounded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    row = {"driver": "requests, and many more of them", "usd": "401.39932608", "at": "2026-11-27T12:00:00Z"}
+    print_table([row], list(row))
+    out = capsys.readouterr().out
+    assert "2026-11-27 " in f"{out.splitlines()[1]} "
+    assert ("401.40" in out, "401.399" in out) == (True, False)

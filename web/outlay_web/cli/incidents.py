@@ -12,7 +12,7 @@ from outlay_web.cli.options import PROJECT, command
 from outlay_web.cli.show import cell, print_table
 from outlay_web.http.encoding import columns
 
-INCIDENTS = columns("id state started_at ongoing scope cause impact_usd expected_usd owner")
+INCIDENTS = columns("id state impact_usd cause scope started_at ongoing expected_usd owner")
 MARKERS = columns("at kind name scope by")
 RULES = columns("name kind threshold unit window per budget scope severity")
 FIRED = columns("started_at ended_at value reason")

@@ -1,7 +1,8 @@
 """Tables for a terminal: what fits, numbers whole and to the right, unknown as a dash; exact digits are --json's.
 
-Texts give way first: they are shortened down to `MIN_TEXT` characters. Columns that still do not fit are left out from
-the right, ids last, and named below the table. Money and numbers are rounded for the eye, never cut.
+Texts give way first: they are shortened down to `MIN_TEXT` characters, instants to their day. Columns that still do not
+fit are left out from the right, ids last, and named below the table. Money and numbers are rounded for the eye, never
+cut.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from outlay_analytics.query.text import digits
 
 UNKNOWN = "–"
 NUMBER = re.compile(r"-?\d[\d,]*(\.\d+)?(e[+-]?\d+)?", re.IGNORECASE)
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d\S*")
+MONEY = re.compile(r"(.*_)?usd")
 MAX_TEXT = 60
 MIN_TEXT = 12
+DAY = len("2026-11-27")
 GAP = "  "
 PIPE_WIDTH = 160  # of a page that is not a terminal, unless COLUMNS says another
 
@@ -53,7 +57,7 @@ def cell(value: Any, name: str = "") -> str:
         return UNKNOWN
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, str) and name.rpartition(".")[2].endswith("_usd") and NUMBER.fullmatch(value):
+    if isinstance(value, str) and MONEY.fullmatch(name.rpartition(".")[2]) and NUMBER.fullmatch(value):
         return money(Decimal(value))
     if isinstance(value, (float, Decimal)):
         number = float(value)
@@ -119,6 +123,8 @@ def _fit(columns: Sequence[_Column], width: int) -> list[_Column]:
 def _shorten(text: str, width: int) -> str:
     if _width(text) <= width:
         return text
+    if INSTANT.fullmatch(text) and width >= DAY:
+        return text[:DAY]
     kept = ""
     for char in text:
         if _width(kept + char) > width - 1:
