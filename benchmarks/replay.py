@@ -43,7 +43,7 @@ from outlay_analytics.alerting import evaluate  # noqa: E402
 from outlay_analytics.alerting.budget import Budget  # noqa: E402
 from outlay_analytics.alerting.settings import parse_alerts  # noqa: E402
 from outlay_analytics.anomalies.incidents import find  # noqa: E402
-from outlay_analytics.explain.drivers import RISES  # noqa: E402
+from outlay_analytics.explain.drivers import happened  # noqa: E402
 from outlay_collector.store import migrate, open_store  # noqa: E402
 
 FLOOR_USD = "0.05"
@@ -185,7 +185,7 @@ def judge(
     found = [number for number, mine in owner.items() if mine]
     delays = [(beginnings[owner[n][0]][0] - incidents[n].begin) / HOUR for n in found]
     right = {
-        n: RISES[KINDS[incidents[n].kind][0]]
+        n: happened(KINDS[incidents[n].kind][0])
         in beginnings[owner[n][0]][1]["alerts"][0]["annotations"]["description"].partition(". ")[0]
         for n in found
     }

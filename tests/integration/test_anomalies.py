@@ -19,7 +19,7 @@ from outlay_analytics.alerting.settings import parse_alerts
 from outlay_analytics.anomalies.detector import LEARN_H
 from outlay_analytics.anomalies.incidents import CHANNELS, find, score
 from outlay_analytics.anomalies.showing import CHANNEL_WORDS, _cause, _in_order
-from outlay_analytics.explain.drivers import DRIVER_WORDS, RISES
+from outlay_analytics.explain.drivers import DRIVER_WORDS, HAPPENED
 from outlay_analytics.incidents.repository import read_incidents
 from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.scope import Scope
@@ -258,7 +258,7 @@ def test_scores_are_causal_and_stay_between_zero_and_one() -> None:
 
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_the_top_driver_words_the_summary_whatever_channel_alerted(channel: str) -> None:
-    assert set(RISES) == set(DRIVER_WORDS)
+    assert set(HAPPENED) == set(DRIVER_WORDS)
     drivers = [{"driver": "cache_share", "usd": Decimal(-9)}, {"driver": "unit_price", "usd": Decimal(5)}]
     assert _cause(channel, [*drivers, {"driver": "requests", "usd": Decimal(2)}]) == "each token cost more"
     assert _cause(channel, drivers[:1]) == _cause(channel, []) == CHANNEL_WORDS[channel]
@@ -270,7 +270,8 @@ def test_what_the_channel_is_about_is_the_cause_where_a_dearer_driver_may_have_m
     assert _cause("spend", drivers) == _cause("usd_per_token", drivers) == "calls moved to dearer models"
     drivers[1] = {"driver": "output_tokens", "usd": Decimal("0.01")}
     assert _cause("tokens_per_call", drivers) == "calls moved to dearer models"
-    said = ["$1 more.", "extract: model mix +$0.0432; 16%.", "extract: output tokens +$0.0186; 129."]
+    said = ["$1 more.", "extract: calls moved to dearer models (+$0.0432); 16%."]
+    said += ["extract: each call wrote more tokens (+$0.0186); 129."]
     assert _in_order(said, "output_tokens") == [said[0], said[2], said[1]]
 
 

@@ -262,8 +262,9 @@ def test_a_part_larger_than_the_change_has_no_share_of_it(store: Store) -> None:
         *[billed(k * HOUR, feature="up") for k in range(8)],
         *[billed(k * HOUR, feature="down") for k in range(1)],
     )
-    said = next(line for line in explain(store, SCOPE)["sentences"] if line.startswith("up:"))
-    assert said == "up: requests +$0.0112; 8 requests after 4 (+100%)."
+    told = explain(store, SCOPE)["sentences"]
+    said = next(line for line in told if line.startswith("up:"))
+    assert said == "up: more requests came (+$0.0112); 8 requests after 4 (+100%)."
 
 
 def test_examples_of_retries_are_retries(store: Store) -> None:

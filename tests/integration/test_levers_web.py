@@ -92,6 +92,9 @@ def test_two_models_are_put_side_by_side(server: Running, tmp_path: Path) -> Non
     page = server.get("/decide", *MARCH, ("feature", "mail")).text  # the two dearest by themselves
     assert "nothing is scored" in page
     assert "$0.2" in page
+    put(server.assembly.context.store, call(HOUR, "50", model="alone", feature="elsewhere"))
+    page = server.get("/decide", *MARCH).text  # not the dearest of all, which answers something else
+    assert "A month with cheap" in page
     assert "Of which experiment?" in server.get("/decide", *MARCH, ("by", "arm")).text
     assert "There is no cascade in this window" in server.get("/decide", *MARCH, ("by", "threshold")).text
     assert server.get("/decide", *MARCH, ("by", "colour")).status == 400

@@ -17,7 +17,7 @@ from outlay_analytics.anomalies.telling import shared
 from outlay_analytics.anomalies.watching import Incident
 from outlay_analytics.explain.bases import usual_window
 from outlay_analytics.explain.change import changes
-from outlay_analytics.explain.drivers import RISES, title
+from outlay_analytics.explain.drivers import HAPPENED, happened
 from outlay_analytics.explain.expected import expected_of, same_hours
 from outlay_analytics.query.calendar import HOUR
 from outlay_analytics.query.freshness import hours_changed
@@ -153,7 +153,7 @@ def _why(store: Store, inside: Scope, expected: Decimal) -> Why:
 def _cause(channel: str, drivers: Sequence[dict[str, Any]]) -> str:
     """What happened: the driver that raised spend, in words."""
     name = _driver(channel, drivers)
-    return RISES[name] if name else CHANNEL_WORDS[channel]
+    return happened(name) if name else CHANNEL_WORDS[channel]
 
 
 def _driver(channel: str, drivers: Sequence[dict[str, Any]]) -> str:
@@ -169,5 +169,5 @@ def _driver(channel: str, drivers: Sequence[dict[str, Any]]) -> str:
 
 def _in_order(sentences: Sequence[str], driver: str) -> list[str]:
     """The headline, what is said of the driver, and the rest."""
-    name = f": {title(driver)} "
-    return [*sentences[:1], *sorted(sentences[1:], key=lambda sentence: name not in sentence)]
+    words = f": {happened(driver)} (" if driver in HAPPENED else ""
+    return [*sentences[:1], *sorted(sentences[1:], key=lambda sentence: words not in sentence)]

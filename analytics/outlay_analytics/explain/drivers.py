@@ -14,16 +14,16 @@ DRIVER_WORDS = {
     "unexplained": ("cost without tokens", "costs with no tokens behind them"),
 }
 
-RISES = {  # what happened where a driver raised spend
-    "requests": "more requests came",
-    "escalation": "more calls went on to a later tier",
-    "retries": "more calls were repeats",
-    "model_mix": "calls moved to dearer models",
-    "input_tokens": "each call read more tokens",
-    "output_tokens": "each call wrote more tokens",
-    "cache_share": "less came from a cache",
-    "unit_price": "each token cost more",
-    "unexplained": "costs came without tokens",
+HAPPENED = {  # what happened where a driver raised spend, and where it lowered it
+    "requests": ("more requests came", "fewer requests came"),
+    "escalation": ("more calls went on to a later tier", "fewer calls went on to a later tier"),
+    "retries": ("more calls were repeats", "fewer calls were repeats"),
+    "model_mix": ("calls moved to dearer models", "calls moved to cheaper models"),
+    "input_tokens": ("each call read more tokens", "each call read fewer tokens"),
+    "output_tokens": ("each call wrote more tokens", "each call wrote fewer tokens"),
+    "cache_share": ("less came from a cache", "more came from a cache"),
+    "unit_price": ("each token cost more", "each token cost less"),
+    "unexplained": ("costs came without tokens", "fewer costs came without tokens"),
 }
 
 
@@ -35,3 +35,8 @@ def title(driver: str) -> str:
 def hint(driver: str) -> str:
     """What the driver is."""
     return DRIVER_WORDS.get(driver, ("", ""))[1]
+
+
+def happened(driver: str, *, rose: bool = True) -> str:
+    """What raised spend, or lowered it, in words: `more requests came`."""
+    return HAPPENED[driver][not rose]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from outlay_analytics.explain.bases import against
-from outlay_analytics.explain.drivers import title
+from outlay_analytics.explain.drivers import happened, title
 from outlay_analytics.explain.expected import Expected
 from outlay_analytics.explain.segments import OTHER_MODELS, Segments
 from outlay_analytics.explain.shapley import ESCALATION, PRIMARY, RETRY
@@ -138,11 +138,10 @@ def _cell_sentence(segments: Segments, cell: dict[str, Any], by: str, change: De
     ]
     sums = _pair(picked, then)
     name = OTHERS if others else f"calls without a {by}" if cell[by] is None else str(cell[by])
-    sign = "+" if cell["usd"] > 0 else ""
     # Where parts cancel, one of them can be many times the change: its share of it would say nothing.
-    share = f" ({_ratio(cell['usd'], change)} of the change)" if 0 < cell["usd"] / change <= 1 else ""
-    evidence = _EVIDENCE[cell["driver"]](sums)
-    return f"{name}: {title(cell['driver'])} {sign}{usd(cell['usd'])}{share}; {evidence}."
+    share = f", {_ratio(cell['usd'], change)} of the change" if 0 < cell["usd"] / change < 1 else ""
+    what, evidence = happened(cell["driver"], rose=cell["usd"] > 0), _EVIDENCE[cell["driver"]](sums)
+    return f"{name}: {what} ({_added(cell['usd'])}{share}); {evidence}."
 
 
 def _requests(sums: Pair) -> str:
@@ -185,7 +184,8 @@ def _models(sums: Pair) -> str:
         key=lambda name: -abs(_share(sums.now, name) - _share(sums.base, name)),
     )
     parts = [
-        f"{name or 'unknown model'} {_share(sums.now, name):.0%} of calls, {_share(sums.base, name):.0%} {sums.then}"
+        f"{_share(sums.now, name):.0%} of calls went to {name or 'an unknown model'}, "
+        f"{_share(sums.base, name):.0%} {sums.then}"
         for name in names[:2]
     ]
     return "; ".join(parts)
@@ -233,17 +233,22 @@ def _offsets(drivers: Sequence[dict[str, Any]], change: Decimal) -> list[str]:
     against = [d for d in drivers if d["usd"] and (d["usd"] > 0) != (change > 0) and abs(d["usd"]) >= abs(change) / 20]
     if not against:
         return []
-    return [f"Against it worked {_listed(against[:2])}."]
+    said = " and ".join(f"{title(one['driver'])} ({_added(one['usd'])})" for one in against[:2])
+    return [f"{said[0].upper()}{said[1:]} went the other way."]
 
 
 def _listed(drivers: Sequence[dict[str, Any]]) -> str:
-    return ", ".join(f"{title(d['driver'])} {'+' if d['usd'] > 0 else ''}{usd(d['usd'])}" for d in drivers if d["usd"])
+    return ", ".join(f"{title(one['driver'])} {_added(one['usd'])}" for one in drivers if one["usd"])
+
+
+def _added(amount: Decimal) -> str:
+    return f"{'+' if amount > 0 else ''}{usd(amount)}"
 
 
 def _slice_sentence(found: dict[str, Any]) -> str:
     where = ", ".join(f"{name} {'(none)' if value is None else value}" for name, value in found["where"].items())
     share = f", {found['share']:.0%} of the change" if 0 < found["share"] <= 1 else ""
-    return f"It happened in {where}: {usd(found['change_usd'])}{share}."
+    return f"It happened in {where}: {_added(found['change_usd'])}{share}."
 
 
 def _counted(number: int, one: str) -> str:

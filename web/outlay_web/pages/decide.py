@@ -36,7 +36,7 @@ def page(view: View) -> Page:
     options = _options(view, by)
     if not options:
         return Page("decide.html", "Decide", QUESTION, empty=True)
-    first, second = _chosen(view, options)
+    first, second = _chosen(view, options, [] if view.get("first") or view.get("second") else _rivals(view, by))
     data |= {"options": options[:SHOWN], "first": first, "second": second, "is_number": by == decide.THRESHOLD}
     if not first or not second:
         return Page("decide.html", "Decide", QUESTION, data)
@@ -82,9 +82,25 @@ def _options(view: View, by: str) -> list[str]:
     return [str(row[by]) for row in rows if row[by] is not None]
 
 
-def _chosen(view: View, options: Sequence[str]) -> tuple[str, str]:
-    """The two that are asked for; what is not said is the first of the others."""
+def _rivals(view: View, by: str) -> list[str]:
+    """The two values that most was spent on within one feature, or one prompt: only these compare."""
+    within = "prompt" if by == "prompt_version" else "feature"
+    if by in (within, decide.THRESHOLD):
+        return []
+    rows = spend.spend(view.ctx.store, view.scope, (within, by), limit=SHOWN, percentiles=False)["rows"]
+    found: dict[Any, list[Row]] = {}
+    for row in rows:
+        if row[within] is not None and row[by] is not None and row["cost_usd"] is not None:
+            found.setdefault(row[within], []).append(row)
+    pairs = [sorted(own, key=lambda row: -row["cost_usd"])[:2] for own in found.values() if len(own) > 1]
+    return [str(row[by]) for row in max(pairs, key=lambda pair: pair[1]["cost_usd"], default=[])]
+
+
+def _chosen(view: View, options: Sequence[str], rivals: Sequence[str]) -> tuple[str, str]:
+    """The two that are asked for, or these rivals; what is not said is the first of the others."""
     first, second = view.get("first"), view.get("second")
+    if rivals:
+        first, second = rivals
     first = first or next((one for one in options if one != second), "")
     return first, second or next((one for one in options if one != first), "")
 
