@@ -1,21 +1,23 @@
-"""Calls to be priced: a small builder, and the two ways to price them."""
+"""Calls to be priced: a small builder, and the three ways to price them."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from hypothesis import strategies as st
 
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.overrides import parse_overrides
-from outlay_collector.prices.reckon import COUNTS, Asked
+from outlay_collector.prices.reckon import COUNTS, Asked, Reckoner
+from outlay_collector.settle.alike import NAMES, price_alike
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 
@@ -116,7 +118,7 @@ def examples() -> list[tuple[dict[str, Any], Decimal | None]]:
 def priced(
     writer: Writer, book: PriceBook, calls: Iterable[dict[str, Any]], version: str | None = None
 ) -> list[dict[str, Any]]:
-    """The calls as the server prices them, in the order given; many at once and one by one give the same."""
+    """The calls as the server prices them, in the order given; each of its three ways gives the same."""
     writer.run(f"CREATE OR REPLACE TEMPORARY TABLE to_price (nth UInt32, {TABLE}) ENGINE = Memory")
     body = "\n".join(json.dumps({"nth": nth, **one}) for nth, one in enumerate(calls))
     writer.load("to_price", body.encode(), fmt="JSONEachRow")
@@ -131,7 +133,42 @@ def priced(
                 assert row["price_version"] not in ("", book.version)
             else:
                 assert {name: row[name] for name in asdict(alone)} == asdict(alone), row
+        for one, found in priced_alike(reckoner, rows):
+            assert {name: one[name] for name in found} == found, one
     return rows
+
+
+def priced_alike(
+    reckoner: Reckoner, rows: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
+    """Calls that can be priced at once, and what they cost then."""
+    alike = price_alike(reckoner, requests_of(rows))
+    if len(alike.rows):
+        for row, found in zip(alike.rows.tolist(), costs_of(pa.table(alike.columns)), strict=True):
+            yield rows[row], found
+
+
+def requests_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Calls as settle has them priced."""
+    counts = dict.fromkeys(COUNTS, pa.uint64())
+    other = pa.map_(pa.binary(), pa.uint64())
+    kinds = {**dict.fromkeys(NAMES, pa.binary()), "started_at": pa.timestamp("ns", "UTC"), "state_hint": pa.string()}
+    shape = pa.schema({**kinds, **counts, "other_usage": other})
+    return pa.Table.from_pylist([_as_bytes(row, shape.names) for row in rows], shape)
+
+
+def costs_of(priced: pa.Table) -> Iterator[dict[str, Any]]:
+    """What settle found out, by the fields of `Priced`."""
+    for found in priced.to_pylist():
+        lines = {part.decode(): usd for part, usd in found.pop("cost_lines")}
+        words = {name: word.decode() if isinstance(word, bytes) else word for name, word in found.items()}
+        yield {**words, "cost_lines": lines}
+
+
+def _as_bytes(row: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    found = {name: row[name] for name in names}
+    other = [(name.encode(), count) for name, count in found.pop("other_usage").items()]
+    return {**{n: v.encode() if n in NAMES else v for n, v in found.items()}, "other_usage": other}
 
 
 def asked(row: dict[str, Any]) -> Asked:

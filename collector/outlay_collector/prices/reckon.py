@@ -1,4 +1,4 @@
-"""Price calls one by one in Python: the figures of `sql/price.sql`, for runs too small to plan a long statement for.
+"""Price calls one by one in Python: the figures of `sql/price.sql`, without a long statement to plan.
 
 Names, slots and quantities are `outlay.pricing`'s; what is added here is what a stored call says beside its cost: the
 list price, the cost without caching, its state, and how its model was matched. A test holds every column equal to the
@@ -64,6 +64,16 @@ class Priced:
     avoided_usd: Decimal | None = None
 
 
+@dataclass(frozen=True)
+class Steps:
+    """Where prices of calls with the same names change."""
+
+    moments: tuple[datetime, ...]
+    """Calls from each of these on, ascending."""
+    input_tokens: tuple[int, ...]
+    """Calls with more input than each of these, ascending."""
+
+
 class Reckoner:
     """Prices calls with the lists that hold for some projects."""
 
@@ -81,15 +91,11 @@ class Reckoner:
 
     def price(self, call: Asked) -> Priced | None:
         """What a call costs, and why; None where the list that prices it is only in the store."""
-        period = at(self._lines[call.project], call.started_at)
-        if period.price_version not in self._catalogs:
+        found = self._found(call)
+        if found is None:
             return None
-        match, version, later = self._match(call, period)
+        match, version, later, row = found
         tier = tier_of(call.service_tier, call.region)
-        row = None
-        if match is not None:
-            slot = match.model.slot(tier, call.counts.get("input_tokens") or 0, call.started_at)
-            row = match.model.at(slot, call.started_at)
         counts = {name: count for name, count in {**call.other_usage, **call.counts}.items() if count is not None}
         quantities = quantities_of(counts, row)
         used = {part: quantity for part, quantity in quantities.items() if quantity > 0}
@@ -110,6 +116,33 @@ class Reckoner:
             match_kind="+".join([match.kind, *notes]) if match else "",
             avoided_usd=usd if state == "cached" and _says_tokens(call) and not _lacks_usage(call, row) else None,
         )
+
+    def row(self, call: Asked) -> Row | None:
+        """The prices of a call, None where there are none."""
+        found = self._found(call)
+        return None if found is None else found[3]
+
+    def steps(self, call: Asked) -> Steps | None:
+        """Where prices change of calls with these names; None where they do with the hour of the day."""
+        line = self._lines[call.project]
+        matches = [self._match(call, each)[0] for each in line if each.price_version in self._catalogs]
+        models = [match.model for match in matches if match is not None]
+        if any(model.windows for model in models):
+            return None
+        moments = {each.starts_at for each in line} | {row.valid_from for model in models for row in model.rows}
+        return Steps(tuple(sorted(moments)), tuple(sorted({size for model in models for size in model.thresholds})))
+
+    def _found(self, call: Asked) -> tuple[Match | None, str, list[str], Row | None] | None:
+        """The model, its list, notes and the prices of a call; None where the list is only in the store."""
+        period = at(self._lines[call.project], call.started_at)
+        if period.price_version not in self._catalogs:
+            return None
+        match, version, later = self._match(call, period)
+        if match is None:
+            return None, version, later, None
+        tier = tier_of(call.service_tier, call.region)
+        slot = match.model.slot(tier, call.counts.get("input_tokens") or 0, call.started_at)
+        return match, version, later, match.model.at(slot, call.started_at)
 
     def _match(self, call: Asked, period: PricePeriod) -> tuple[Match | None, str, list[str]]:
         """The model that a call's names mean, the list it is of, and a note where that is a later one."""

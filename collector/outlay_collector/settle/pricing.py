@@ -1,7 +1,8 @@
 """What requests cost.
 
-Few calls are priced one by one in Python, many in one statement (`prices/sql/price.sql`): to plan that statement takes
-as long as to price a thousand calls one by one. Both give the same figures.
+Few calls are priced one by one in Python. Of many, those that are alike at once (`alike`), and the others one by one
+or, where they are many, in one statement (`prices/sql/price.sql`): to plan that statement takes as long as to price a
+thousand calls one by one. All ways give the same figures.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ import pyarrow as pa
 
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.prices.reckon import COUNTS, Asked, Priced
+from outlay_collector.settle.alike import NAMES, USD, price_alike
 from outlay_collector.settle.arrays import rows_of
 from outlay_collector.settle.billable import COLUMNS, PRICED
+from outlay_collector.settle.facts import flat
 from outlay_collector.settle.values import text
 from outlay_collector.store.client import Writer
 
 FEW_CALLS = 1_000
+MANY_CALLS = 50
+"""From here on it takes less to look for those that are alike than to price all one by one."""
 REQUESTS = "settle_requests"
 SOURCE = f"SELECT {PRICED} FROM {REQUESTS}"
-NAMES = ("project", "provider", "request_model", "response_model", "service_tier", "region")
-USD = pa.decimal128(38, 12)
 PRICES: dict[str, Any] = {
     "cost_usd": USD,
     "list_cost_usd": USD,
@@ -47,6 +50,21 @@ def create(writer: Writer) -> None:
 
 def price(writer: Writer, prices: PriceBook, requests: pa.Table) -> pa.Table:
     """What each request costs: the columns of PRICES."""
+    if len(requests) < MANY_CALLS:
+        return _each(writer, prices, requests)
+    reckoner = prices.reckoner(writer, {text(name) for name in flat(requests["project"]).unique().to_pylist()})
+    alike = price_alike(reckoner, requests)
+    found = pa.table(alike.columns, pa.schema(PRICES)) if len(alike.rows) else pa.schema(PRICES).empty_table()
+    if len(found) == len(requests):
+        return found
+    others = np.setdiff1d(np.arange(len(requests)), alike.rows, assume_unique=True)
+    rest = _each(writer, prices, requests.take(pa.array(others)))
+    order = np.argsort(np.append(alike.rows, others))
+    return pa.concat_tables([found, rest.select(list(PRICES)).cast(found.schema)]).take(pa.array(order))
+
+
+def _each(writer: Writer, prices: PriceBook, requests: pa.Table) -> pa.Table:
+    """What each request costs, one by one or in one statement."""
     found = _few(writer, prices, requests) if len(requests) <= FEW_CALLS else None
     return _many(writer, prices, requests) if found is None else found
 
