@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.hand_calls import DAY, call, put, roll_up
 
 from outlay_analytics.query.looks import one_look
+from outlay_analytics.query.rolled_hours import parts_of
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.spend_source import spend_source
 from outlay_analytics.query.window import Window
@@ -88,14 +89,14 @@ def test_whole_clean_days_come_from_the_daily_rollup(store: Store) -> None:
     [
         ("UTC", "day", True),
         ("Europe/Berlin", "day", True),
-        ("Asia/Kolkata", "day", False),
+        ("Asia/Kolkata", "day", True),
         ("Asia/Kolkata", "hour", False),
         ("Europe/Berlin", "hour", True),
         ("Asia/Kolkata", "total", True),
-        ("Australia/Lord_Howe", "month", False),
+        ("Australia/Lord_Howe", "month", True),
     ],
 )
-def test_a_zone_whose_days_begin_between_hours_is_answered_from_calls(
+def test_hours_that_lie_in_two_of_a_zones_are_answered_from_calls(
     store: Store, zone: str, interval: str, rolled: bool
 ) -> None:
     put(store, call(HOUR, "1"))
@@ -164,6 +165,22 @@ def test_days_of_another_zone_are_those_of_their_calls(store: Store, zone: str) 
     writer.run("TRUNCATE TABLE latency_daily")
     writer.close()
     assert answers() != before
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Asia/Kathmandu"])
+def test_days_that_begin_between_hours_are_those_of_their_calls(store: Store, zone: str) -> None:
+    """From the rollups of hours, but for those that a day parts."""
+    put(store, *varied())
+    scope = Scope(Window(DAY - 12 * HOUR, DAY + timedelta(days=5)), timezone=zone)
+    questions: list[tuple[Any, Any]] = [(("feature",), "day"), ((), "week")]
+    before = [spend(store, scope, names, step, compare="previous") for names, step in questions]
+    roll_up(store)
+    assert [spend(store, scope, names, step, compare="previous") for names, step in questions] == before
+    of_total, of_days = (
+        {hour // 3600 % 24 for hour in parts_of(store, scope, "total").latency},
+        {hour // 3600 % 24 for hour in parts_of(store, scope, "day").latency},
+    )
+    assert of_total - of_days == {18}, "midnight there is at 18:30, or at 18:15"
 
 
 def varied() -> Iterator[dict[str, Any]]:

@@ -5,7 +5,7 @@ An hour is clean when it was rolled up after its last change; a day is when all 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -54,6 +54,9 @@ def parts_of(store: Store, scope: Scope, interval: Interval, shift: timedelta = 
     if last <= first or not _fits_hours(scope, interval, shift):
         return Parts()
     clean, changed, latency_days = _clean_hours(store, scope.project, first, last)
+    if parted := _parted_hours(scope, interval, clean, shift):
+        clean = [hour for hour in clean if hour not in parted]
+        changed = sorted({*changed, *parted})
     if not clean:
         return Parts()
     dirty = [hour for hour in changed if clean[0] < hour < clean[-1]]
@@ -139,12 +142,24 @@ def _seconds_up(at: datetime) -> int:
 
 
 def _fits_hours(scope: Scope, interval: Interval, shift: timedelta) -> bool:
-    """Whether every UTC hour lies within one bucket."""
+    """Whether every UTC hour lies within one bucket, but for those that a day of the zone parts."""
     if interval == "total":
         return True
-    if shift % timedelta(hours=1):
-        return False
-    return _offsets(scope) <= {0}
+    return not shift % timedelta(hours=1) and (interval != "hour" or _offsets(scope) <= {0})
+
+
+def _parted_hours(scope: Scope, interval: Interval, hours: Sequence[int], shift: timedelta) -> set[int]:
+    """Those of these UTC hours within which a day of the zone begins: calls tell which of them are of which day."""
+    if interval in ("total", "hour") or _offsets(scope) <= {0}:
+        return set()
+    local_day = _days_of(scope, shift)
+    return {hour for hour in hours if local_day(hour) != local_day(hour + HOUR - 1)}
+
+
+def _days_of(scope: Scope, shift: timedelta) -> Callable[[int], date]:
+    """The day of the scope's zone that an instant, shifted, lies on."""
+    zone = parse_timezone(scope.timezone)
+    return lambda at: (datetime.fromtimestamp(at, UTC) + shift).astimezone(zone).date()
 
 
 def fits_days(scope: Scope, interval: Interval, shift: timedelta) -> bool:
@@ -168,11 +183,7 @@ def _offsets(scope: Scope) -> set[int]:
 
 def moved_hours(scope: Scope, days: Sequence[int], shift: timedelta) -> list[int]:
     """Hours of UTC days that lie on another day of the scope's zone than the noon of theirs."""
-    zone = parse_timezone(scope.timezone)
-
-    def local_day(at: int) -> date:
-        return (datetime.fromtimestamp(at, UTC) + shift).astimezone(zone).date()
-
+    local_day = _days_of(scope, shift)
     noons = {day: local_day(day + DAY // 2) for day in days}
     return [at for day in days for at in range(day, day + DAY, HOUR) if local_day(at) != noons[day]]
 
