@@ -24,7 +24,7 @@ import numpy as np
 from outlay_analytics.forecast.projection import Projection
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.text import usd
-from outlay_analytics.query.window import Window
+from outlay_analytics.query.window import Window, parse_timezone
 
 WEEK_HOURS = 168
 ABOVE = 1.2
@@ -88,17 +88,21 @@ def explained_less(checks: Sequence[Explained]) -> Finding | None:
     return Finding("bill_unexplained", "warning", True, unexplained, before, reason, Window(newest.at, newest.at))
 
 
-def over_budget(amount: Decimal, projection: Projection, now: datetime) -> Finding | None:
+def over_budget(amount: Decimal, projection: Projection, now: datetime, timezone: str = "UTC") -> Finding | None:
     """Spent more than the budget."""
     if projection.spent_usd <= amount:
         return None
     share = f" ({projection.spent_usd / amount:.0%})" if amount else ""
-    reason = f"spent {usd(projection.spent_usd)} of {usd(amount)}{share} since {_day(projection.window.start)}"
+    reason = (
+        f"spent {usd(projection.spent_usd)} of {usd(amount)}{share} since {_day(projection.window.start, timezone)}"
+    )
     window = Window(projection.window.start, now)
     return Finding("over_budget", "critical", True, projection.spent_usd, amount, reason, window)
 
 
-def projected_over_budget(amount: Decimal, projection: Projection, now: datetime) -> Finding | None:
+def projected_over_budget(
+    amount: Decimal, projection: Projection, now: datetime, timezone: str = "UTC"
+) -> Finding | None:
     """Heading for more than the budget by the period's end; not once it is spent, which is a fact."""
     if not projection.total or projection.total["mean"] <= float(amount) or projection.spent_usd > amount:
         return None
@@ -106,7 +110,7 @@ def projected_over_budget(amount: Decimal, projection: Projection, now: datetime
     critical = projection.total["lo80"] > float(amount)
     projected = _money(projection.total["mean"])
     reason = (
-        f"heading for {usd(projected)} of {usd(amount)} by {_day(projection.window.end)} "
+        f"heading for {usd(projected)} of {usd(amount)} by {_day(projection.window.end, timezone)} "
         f"(80% between {usd(_money(projection.total['lo80']))} and {usd(_money(projection.total['hi80']))}, "
         f"over with probability {probability:.0%}); {usd(projection.spent_usd)} so far"
     )
@@ -116,7 +120,7 @@ def projected_over_budget(amount: Decimal, projection: Projection, now: datetime
 
 
 def above_projection(
-    projection: Projection, expected_usd: float | None, floor_usd: Decimal, now: datetime
+    projection: Projection, expected_usd: float | None, floor_usd: Decimal, now: datetime, timezone: str = "UTC"
 ) -> Finding | None:
     """Spent a fifth more than was expected by now, at the period's start."""
     if expected_usd is None:
@@ -130,7 +134,7 @@ def above_projection(
         if expected_usd > 0
         else "where nothing was expected by now"
     )
-    reason = f"spent {usd(projection.spent_usd)} since {_day(projection.window.start)}, {more}"
+    reason = f"spent {usd(projection.spent_usd)} since {_day(projection.window.start, timezone)}, {more}"
     window = Window(projection.window.start, now)
     return Finding("above_projection", "warning", False, projection.spent_usd, expected, reason, window)
 
@@ -215,8 +219,11 @@ def _hours(count: int) -> str:
     return "hour" if count == 1 else f"{count} hours"
 
 
-def _day(at: datetime) -> str:
-    return at.strftime("%-d %B %H:%M UTC") if at.hour or at.minute else at.strftime("%-d %B")
+def _day(at: datetime, timezone: str) -> str:
+    """When a period begins or ends by its own clocks, which are named where they are not UTC."""
+    here = at.astimezone(parse_timezone(timezone))
+    clock = f"{here:%-d %B %H:%M}" if here.hour or here.minute else f"{here:%-d %B}"
+    return f"{clock} ({timezone})" if timezone != "UTC" else f"{clock} UTC" if ":" in clock else clock
 
 
 def _money(amount: float) -> Decimal:

@@ -139,10 +139,10 @@ def _rules(store: Store, budget: Budget, settings: AlertSettings, now: datetime)
     profile = week_profile(learned, weeks.times[0] if weeks.times else here)
     return {
         "entity_over_budget": None,
-        "over_budget": over_budget(budget.amount_usd, projection, now),
-        "projected_over_budget": projected_over_budget(budget.amount_usd, projection, now),
+        "over_budget": over_budget(budget.amount_usd, projection, now, budget.timezone),
+        "projected_over_budget": projected_over_budget(budget.amount_usd, projection, now, budget.timezone),
         "above_projection": above_projection(
-            projection, _expected_by_now(store, scope, projection.window, now), floor, now
+            projection, _expected_by_now(store, scope, projection.window, now), floor, now, budget.timezone
         ),
         "burn_rate": burning(budget.amount_usd, projection.window, recent, profile, floor, here),
     }

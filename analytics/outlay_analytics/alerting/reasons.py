@@ -65,7 +65,7 @@ def why_notify(
         return ""
     unheard = channels_unheard(alert, group)
     if not alert.notified_state:
-        return "first" if unheard and not heard(alert, group, now) else ""
+        return "" if (alert.notify and not unheard) or heard(alert, group, now) else "first"
     if acknowledged:
         return ""
     firmer = alert.rule in (

@@ -109,7 +109,7 @@ def _told_apart(parts: Sequence[dict[str, Any]]) -> list[str]:
             own = [str(value) for key, value in part["scope"].items() if any(one.get(key) != value for one in scopes)]
             start, end = part["started_at"], part["ended_at"]
             until = f"{end:%H:%M}" if start.date() == end.date() else f"{end.day} {end:%b %H:%M}"
-            name += f" ({', '.join(own) or f'{start.day} {start:%b %H:%M} to {until}'})"
+            name += f" ({', '.join(own) or f'{start.day} {start:%b %H:%M} to {until} UTC'})"
         out.append(name + colon + rest)
     return out
 

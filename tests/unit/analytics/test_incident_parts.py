@@ -31,11 +31,11 @@ def test_parts_that_begin_alike_say_their_own_values() -> None:
 def test_parts_of_the_same_calls_say_their_hours() -> None:
     both = [part("chat: retries +$2.", feature="chat"), part("chat: retries +$1.", (20, 23), feature="chat")]
     assert _told_apart(both) == [
-        "chat (2 Oct 12:00 to 18:00): retries +$2.",
-        "chat (3 Oct 08:00 to 11:00): retries +$1.",
+        "chat (2 Oct 12:00 to 18:00 UTC): retries +$2.",
+        "chat (3 Oct 08:00 to 11:00 UTC): retries +$1.",
     ]
     over_night = [part("chat: retries +$2.", (6, 14), feature="chat"), part("chat: retries +$1.", feature="chat")]
-    assert _told_apart(over_night)[0] == "chat (2 Oct 18:00 to 3 Oct 02:00): retries +$2."
+    assert _told_apart(over_night)[0] == "chat (2 Oct 18:00 to 3 Oct 02:00 UTC): retries +$2."
 
 
 def test_a_part_without_a_driver_is_left_out() -> None:
