@@ -12,6 +12,7 @@ import pytest
 from starlette.requests import Request
 
 from outlay_analytics.query.errors import BadRequest
+from outlay_analytics.query.holidays import NO_HOLIDAYS
 from outlay_web.http.context import Context
 from outlay_web.pages.address import canonical
 from outlay_web.pages.parts import trace_href
@@ -39,7 +40,7 @@ def request(query: str, path: str = "/spend") -> Request:
 
 def view(query: str, path: str = "/spend", **options: Any) -> View:
     settings = SimpleNamespace(public_url="")
-    ctx = cast(Context, SimpleNamespace(config={}, now=lambda: NOW, settings=settings))
+    ctx = cast(Context, SimpleNamespace(config={}, now=lambda: NOW, settings=settings, holidays=NO_HOLIDAYS))
     return read_view(ctx, request(query, path), ("group_by", "interval", "cursor", "base_start", "base_end"), **options)
 
 
