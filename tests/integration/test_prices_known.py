@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
 from tests.pricing_world import NOW, Desk, call, priced, priced_with
 
+from outlay_collector.prices import periods
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.store import Store
+from outlay_collector.store.client import Writer
 
 
 def test_history_keeps_its_price_when_the_list_changes(store: Store) -> None:
@@ -94,3 +97,23 @@ def test_prices_that_another_process_put_are_taken_over(desk: Desk) -> None:
     other.put(desk.store.writer(), [LATE_PRICE])
     assert desk.one("mine", "ollama")["cost_usd"] == Decimal("0.0011")
     assert desk.book.version == other.version
+
+
+def test_time_lines_are_read_again_only_after_somebody_changed_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.one("gpt-4o")
+    read: list[set[str]] = []
+    read_all = periods.read_all
+
+    def counted(writer: Writer, projects: set[str]) -> dict[str, periods.Timeline]:
+        read.append(set(projects))
+        return read_all(writer, projects)
+
+    monkeypatch.setattr(periods, "read_all", counted)
+    for _ in range(2):
+        desk.book.reckoner(desk.writer, {"default"})
+    assert read == []
+    PriceBook(desk.store).put(desk.store.writer(), [LATE_PRICE])
+    for _ in range(2):
+        desk.book.reckoner(desk.writer, {"default"})
+    assert 1 <= len(read) <= 2  # the list that was put is taken over, which begins a period
+    assert desk.one("mine", "ollama")["cost_usd"] == Decimal("0.0011")

@@ -50,6 +50,7 @@ class PriceBook:
         self._seen: set[Name] = set()
         self._projects: set[str] = set()
         self._foreign: set[str] = set()
+        self._lines = periods.Lines()
         self._version = ""
         self._has_contracts = False
 
@@ -160,7 +161,7 @@ class PriceBook:
             self.ensure(writer)
         with holding(self._lock):
             self.open_projects(writer, projects)
-            lines = periods.read_all(writer, projects)
+            lines = self._lines.read(writer, projects)
             versions = {period.price_version for line in lines.values() for period in line}
             if self._take_over(writer, versions):
                 return self.reckoner(writer, projects)

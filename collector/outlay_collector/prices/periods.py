@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from outlay.errors import OutlayError
 from outlay.pricing.catalog import EPOCH
+from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
 
 
@@ -30,6 +32,8 @@ class PricePeriod:
 
 
 Timeline = tuple[PricePeriod, ...]
+_changes: Counter[tuple[str, str]] = Counter()
+"""By store, how often this process changed time lines."""
 
 
 def read(writer: Writer, project: str) -> Timeline:
@@ -69,22 +73,49 @@ def begin(writer: Writer, started: Iterable[tuple[str, PricePeriod]]) -> None:
     _insert(writer, ((project, period, 0) for project, period in started))
 
 
+class Lines:
+    """Time lines of projects; where every writer is in this process, they are read again after a change only."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, Timeline] = {}
+        self._changes = -1
+
+    def read(self, writer: Writer, projects: set[str]) -> dict[str, Timeline]:
+        """The time lines of some projects that have calls, oldest first."""
+        if not writer.store.embedded:
+            return read_all(writer, projects)
+        changes = _changes[_place(writer.store)]
+        if changes != self._changes:
+            self._lines, self._changes = {}, changes
+        new = projects - self._lines.keys()
+        if new:
+            self._lines |= read_all(writer, new)
+        return {project: self._lines[project] for project in projects & self._lines.keys()}
+
+
+def _place(store: Store) -> tuple[str, str]:
+    return store.dsn.path, store.database
+
+
 def _insert(writer: Writer, rows: Iterable[tuple[str, PricePeriod, int]]) -> None:
     version = time.time_ns()
-    writer.insert(
-        "price_epochs",
-        [
-            {
-                "project": project,
-                "starts_at": period.starts_at,
-                "price_version": period.price_version,
-                "closed": period.closed,
-                "version": version,
-                "is_deleted": gone,
-            }
-            for project, period, gone in rows
-        ],
-    )
+    try:
+        writer.insert(
+            "price_epochs",
+            [
+                {
+                    "project": project,
+                    "starts_at": period.starts_at,
+                    "price_version": period.price_version,
+                    "closed": period.closed,
+                    "version": version,
+                    "is_deleted": gone,
+                }
+                for project, period, gone in rows
+            ],
+        )
+    finally:
+        _changes[_place(writer.store)] += 1
 
 
 def at(line: Timeline, moment: datetime) -> PricePeriod:
