@@ -17,12 +17,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from trickle import body
 
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import Window
+from outlay_analytics.questions.call_rows import keep_written
 from outlay_analytics.questions.calls import list_calls
 from outlay_collector.handover import Handover
 from outlay_collector.load.loader import Loader
@@ -51,7 +53,8 @@ def measure(folder: Path, calls: int, rounds: int) -> dict[str, list[float]]:
     migrate(store)
     spool = Spool(folder / "spool", quota_bytes=1 << 30)
     handover = Handover()  # as in the one process that loads and settles
-    loader, settler = Loader(store, spool, handover=handover), Settler(store, PriceBook(store), handover=handover)
+    loader = Loader(store, spool, handover=handover)
+    settler = Settler(store, PriceBook(store), handover=handover, on_calls=partial(keep_written, store))
     found: dict[str, list[float]] = {"accept": [], "load": [], "settle": [], "ask": []}
     for number in range(FIRST_ROUNDS + rounds):
         sent = [json.dumps(body(number * calls + n + 1)).encode() for n in range(calls)]

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.landing import Collector
 from tests.otlp_bodies import body, span
 
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.query.window import EVERYTHING
+from outlay_analytics.questions import call_rows
+from outlay_analytics.questions.call_rows import keep_written
+from outlay_analytics.questions.calls import list_calls
 from outlay_analytics.questions.trace import get_trace
 from outlay_collector.handover import Handover
 from outlay_collector.load import batch, loader
 from outlay_collector.load.scores import add_score
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.settle import Settler
-from outlay_collector.store import Store
+from outlay_collector.store import Params, Row, Store
 
 CALL = {
     "gen_ai.operation.name": "chat",
@@ -34,7 +40,8 @@ class Process:
         self.store = store
         self.handover = Handover()
         self.collector = Collector(store, path, handover=self.handover)
-        self.settler = Settler(store, PriceBook(store), handover=self.handover)
+        on_calls = partial(keep_written, store)
+        self.settler = Settler(store, PriceBook(store), handover=self.handover, on_calls=on_calls)
         self.path = path
         self._rng = rng or random.Random(7)
 
@@ -201,3 +208,24 @@ def test_a_score_that_was_posted_is_settled_although_loads_are_handed_over(proce
 
 def _fail(*args: object, **kwargs: object) -> None:
     raise RuntimeError
+
+
+def test_who_asks_for_calls_that_this_process_wrote_reads_none_of_their_rows(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    rows = call_rows._rows
+
+    def counted(store: Store, project: str, which: str, params: Params, limit: int) -> list[Row]:
+        read.append(limit)
+        return rows(store, project, which, params, limit)
+
+    monkeypatch.setattr(call_rows, "_rows", counted)
+    for calls in (2, 3):
+        process.run(calls)
+    shown = list_calls(process.store, Scope(EVERYTHING))["calls"]
+    assert (len(shown), read) == (5, [])
+    again = "INSERT INTO calls SELECT * REPLACE ('x' AS team, version + 1 AS version) FROM calls FINAL"
+    process.store.writer().run(again)
+    assert {call["team"] for call in list_calls(process.store, Scope(EVERYTHING))["calls"]} == {"x"}
+    assert read == [5]

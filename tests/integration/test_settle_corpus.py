@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.conftest import ENGINE_PATH
 from tests.corpus import UNREADABLE, captures, compare
 from tests.landing import collector
 
+from outlay_analytics.questions.written_rows import rows_of
 from outlay_collector import settle
 from outlay_collector.prices.book import PriceBook
 from outlay_collector.settle import Settler
-from outlay_collector.store import Store, migrate, open_store
+from outlay_collector.store import Row, Store, load_sql, migrate, open_store
 
 # What may differ between two ways of sending the same spans: only when it happened.
 NOT_COMPARED = "version, is_deleted"
 
 
-def send_all(store: Store, path: Path, bodies: list[tuple[str, str, str, bytes]], settle_every: int) -> None:
+def send_all(
+    store: Store,
+    path: Path,
+    bodies: list[tuple[str, str, str, bytes]],
+    settle_every: int,
+    on_calls: Callable[[pa.Table], None] | None = None,
+) -> None:
     """Send (project, kind, encoding, body) and settle in between."""
     with collector(store, path) as made:
-        settler = Settler(store, PriceBook(store))
+        settler = Settler(store, PriceBook(store), on_calls=on_calls)
         for at in range(0, len(bodies), settle_every):
             for project, kind, encoding, body in bodies[at : at + settle_every]:
                 made.send(body, project, encoding, kind=kind, max_age_days=None)
@@ -43,12 +51,18 @@ def all_calls(store: Store) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def written() -> list[pa.Table]:
+    """What the settler of `world` said that it wrote."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, written: list[pa.Table]) -> Iterator[Store]:
     """All captures, each in a project of its own, sent as they were recorded."""
     store = open_store(f"chdb://{ENGINE_PATH}?database=corpus_{uuid.uuid4().hex[:8]}")
     migrate(store)
     bodies = [(c.name, *body) for c in captures().values() for body in c.bodies]
-    send_all(store, tmp_path_factory.mktemp("spool"), bodies, settle_every=len(bodies))
+    send_all(store, tmp_path_factory.mktemp("spool"), bodies, settle_every=len(bodies), on_calls=written.append)
     yield store
     store.close()
 
@@ -82,6 +96,20 @@ def test_what_a_proxys_callers_say_of_a_request_is_read_before_whose_key_it_was(
     truth = {each["tokens"]["input_total"]: each["said"] for each in captures()[name].expected["calls"]}
     found = {call["input_tokens"]: {key: call[key] for key in truth[15]} for call in calls[name]}
     assert found == truth
+
+
+def test_rows_that_are_kept_as_they_were_written_are_what_the_store_answers(
+    world: Store, written: list[pa.Table]
+) -> None:
+    def shown(row: Row) -> str:
+        return repr(sorted(row.items()))
+
+    kept = {shown({name: row[name] for name in row if name != "project"}) for each in written for row in rows_of(each)}
+    rows = load_sql("outlay_analytics.questions.sql", "calls_rows", which="1")
+    of_all = rows.replace("{project:String}", "c.project")
+    stored = world.query(of_all, {"limit": 100_000})
+    assert len(stored) > 400
+    assert [shown(row) for row in stored if shown(row) not in kept] == []
 
 
 def test_failed_calls_are_not_billed(calls: dict[str, list[dict[str, Any]]]) -> None:

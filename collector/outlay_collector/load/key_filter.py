@@ -4,66 +4,24 @@ Asking ClickHouse for the keys of a batch reads the keys of the whole hour, so i
 Nearly every span is new, and a filter says so for the price of hashing it; only what it does not rule out (repeats, and
 one new span in thousands) is looked up. A filter is built from the store when an hour is first touched, kept up
 to date by the only writer there is, and forgotten when memory runs short.
-
-Source: B. H. Bloom, "Space/time trade-offs in hash coding with allowable errors", CACM 1970; two hashes stand for six
-(Kirsch and Mitzenmacher, 2006).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from outlay_collector.bloom import Filter, Hashes
 from outlay_collector.store import Store, load_sql
 
 KEY_TYPE = np.dtype([("hour", "<u4"), ("a", "<u8"), ("b", "<u8"), ("c", "<u8")])
 MEMORY_BYTES = 64 << 20
-BITS_PER_KEY = 24
-PROBES = 6
-LEAST_KEYS = 512
 ONE_SLICE_KEYS = 500_000
 SLICES = "0123456789abcdef"
 
 Keys = NDArray[np.void]
-Hashes = NDArray[np.uint64]
-
-
-class Filter:
-    """A set that may say yes wrongly (about once in 3,000), never no. Grows by adding a larger layer."""
-
-    def __init__(self, expected: int) -> None:
-        self._layers: list[NDArray[np.uint8]] = []
-        self._room = 0
-        self._grow(expected)
-
-    @property
-    def size_bytes(self) -> int:
-        return sum(layer.nbytes for layer in self._layers)
-
-    def add(self, hashes: Hashes) -> None:
-        if len(hashes) > self._room:
-            self._grow(max(len(hashes), 2 * 8 * self._layers[-1].nbytes // BITS_PER_KEY))
-        self._room -= len(hashes)
-        layer = self._layers[-1]
-        for byte, bit in _probes(hashes, layer.nbytes):
-            np.bitwise_or.at(layer, byte, bit)
-
-    def may_have(self, hashes: Hashes) -> NDArray[np.bool_]:
-        found = np.zeros(len(hashes), dtype=np.bool_)
-        for layer in self._layers:
-            here = np.ones(len(hashes), dtype=np.bool_)
-            for byte, bit in _probes(hashes, layer.nbytes):
-                here &= (layer[byte] & bit) != 0
-            found |= here
-        return found
-
-    def _grow(self, keys: int) -> None:
-        size = 1 << (max(keys, LEAST_KEYS) * BITS_PER_KEY // 8 - 1).bit_length()
-        self._layers.append(np.zeros(size, dtype=np.uint8))
-        self._room = 8 * size // BITS_PER_KEY
 
 
 class Seen:
@@ -132,12 +90,3 @@ def _hashed(packed: bytes) -> tuple[Keys, Hashes]:
         mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         mixed ^= mixed >> np.uint64(31)
     return keys, mixed
-
-
-def _probes(hashes: Hashes, size_bytes: int) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint8]]]:
-    """For each probe the byte and the bit in it, for every hash."""
-    mask = np.uint64(8 * size_bytes - 1)
-    step = (hashes >> np.uint64(32)) | np.uint64(1)
-    for number in range(PROBES):
-        at = (hashes + np.uint64(number) * step) & mask
-        yield at >> np.uint64(3), np.uint8(1) << (at & np.uint64(7)).astype(np.uint8)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -30,6 +30,7 @@ from outlay_collector.settle.aside import Aside, Trace
 from outlay_collector.settle.facts import Role
 from outlay_collector.settle.gather import EVER, gather, traces
 from outlay_collector.settle.mapping import AttributeMapping
+from outlay_collector.settle.noted import Noted
 from outlay_collector.settle.pricing import REQUESTS, create
 from outlay_collector.settle.reading import Reader
 from outlay_collector.settle.resolve import resolve
@@ -72,17 +73,20 @@ class Settler:
         clock: Clock = utc_now,
         mapping: AttributeMapping = NO_MAPPING,
         handover: Handover | None = None,
+        on_calls: Callable[[pa.Table], None] | None = None,
     ) -> None:
         """Settle what is marked in the store.
 
         Args:
             mapping: Own attributes for what calls are for.
             handover: Where the loader of this process tells what changed, beside the marks.
+            on_calls: Takes rows of `calls` that are stored.
         """
         self.store = store
         self.clock = clock
         self.prices = prices
         self.mapping = mapping
+        self._on_calls = on_calls
         self._writer = store.local.writer()
         self._across_writer = store.writer() if store is not store.local else None
         self._waiting = Waiting(self._writer, handover)
@@ -204,7 +208,16 @@ class Settler:
             speaks = (gathered.facts.role != Role.NONE) | gathered.facts.is_lookup
             if np.any(speaks) or len(gathered.earlier):
                 resolved = resolve(gathered.facts)
-                run = Run(self._writer, self.prices, self._version, self.clock(), self.mapping, self._across_writer)
+                run = Run(
+                    self._writer,
+                    self.prices,
+                    self._version,
+                    self.clock(),
+                    self.mapping,
+                    self._across_writer,
+                    own.noted,
+                    self._on_calls,
+                )
                 write(run, gathered, resolved)
             if across is not None and tells:
                 across.tell(gathered.elsewhere)
@@ -220,9 +233,10 @@ class Settler:
             if self._across_writer is not None:
                 self._across_writer.run(SESSION)
                 reader = Reader(self._across_writer, self.mapping.inherited)
-                self._across = Across(self._across_writer, reader, self.store.cells.own)
+                self._across = Across(self._across_writer, reader, cell=self.store.cells.own)
             # Last, so that whatever failed before is tried again.
-            self._version, self._own = version, Source(w, Reader(w, self.mapping.inherited))
+            noted = Noted(w) if self.store.embedded else None
+            self._version, self._own = version, Source(w, Reader(w, self.mapping.inherited), noted)
         try:
             # A run leaves them empty unless it failed; then one is enough to see that they are there.
             self._empty(TEMPORARY[:1] if self._emptied else TEMPORARY)

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from outlay_collector.settle import keys
 from outlay_collector.settle.facts import Bools, Facts
+from outlay_collector.settle.noted import Noted
 from outlay_collector.settle.reading import HOUR, Reader
 from outlay_collector.settle.values import among
 from outlay_collector.store.client import Writer
@@ -30,13 +31,15 @@ class Source:
 
     writer: Writer
     reader: Reader
+    noted: Noted | None = None
+    """What is known of `response_ids` without asking; None where others note keys, too."""
 
 
 @dataclass
 class Across(Source):
     """A connection to what all cells hold together."""
 
-    cell: int
+    cell: int = 0
     version: int = 0
     """Of the run."""
 

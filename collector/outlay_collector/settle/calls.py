@@ -170,7 +170,10 @@ def _tags(context: Any, unattributed: Bools) -> Any:
 
 
 def _numbers(context: Entries, name: str) -> Floats:
-    return floats_of(pc.fill_null(context.of(name), b""))
+    said = context.of(name)
+    if said.null_count == len(said):
+        return np.full(len(said), np.nan)
+    return floats_of(pc.fill_null(said, b""))
 
 
 def _probabilities(context: Entries, name: str) -> Any:

@@ -75,6 +75,8 @@ def _ways(names: list[bytes], mapping: AttributeMapping) -> Ints:
 
 def _chosen(number: int, size: int, said: _Said, rewrites: Rewrites | None, service: Any, dialect: Any) -> Any:
     entries = np.flatnonzero(said.dimension == number)
+    if not len(entries) and number != FEATURE:
+        return pa.nulls(size, pa.binary())
     used, place = np.unique(said.text[entries], return_inverse=True)
     words = _all_worded(said.texts.take(pa.array(used)), rewrites)
     holds = pc.binary_length(words).to_numpy(zero_copy_only=False)[place] > 0

@@ -21,6 +21,8 @@ _WIDE = pa.decimal256(50, 12)
 
 def fees_of(requests: pa.Table, priced: pa.Table) -> tuple[Ints, Ints]:
     """Of which requests providers charge more than the computed cost, and how much, in billionths of a dollar."""
+    if flat(requests["reported_cost_usd"]).null_count == len(requests):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     reported, computed = (flat(column).cast(_WIDE) for column in (requests["reported_cost_usd"], priced["cost_usd"]))
     beyond = pc.subtract(reported, computed)
     charged = pc.and_(pc.greater(beyond, LEAST_USD), pc.greater(beyond, pc.multiply(computed, LEAST_SHARE)))

@@ -21,7 +21,6 @@ from outlay_collector.settle.giants import Skeleton, read_skeleton
 from outlay_collector.settle.reading import HOUR, PLACE, SQL
 from outlay_collector.settle.values import among
 from outlay_collector.store import load_sql
-from outlay_collector.store.client import Writer
 
 MAX_ROUNDS = 3
 MAX_HOURS_AT_ONCE = 1_000_000
@@ -126,7 +125,7 @@ def gather(
             for part in read:
                 across.note(part.spans, part.facts, np.isin(part.facts.trace, np.concatenate(state.written)))
             source = across
-        found = [_partners(source.writer, state, part) for part in read]
+        found = [_partners(source, state, part) for part in read]
         found = [others for others in found if len(others)]
         if not found:
             break
@@ -234,13 +233,15 @@ def _by_hour(lie: pa.Table) -> pa.Table:
     )
 
 
-def _partners(writer: Writer, state: _State, read: _Part) -> pa.Table:
+def _partners(source: Source, state: _State, read: _Part) -> pa.Table:
     """Spans elsewhere that are noted as speaking of the same responses at the same time, and are not read yet."""
-    wanted = keys.of(read.facts)
+    writer, wanted = source.writer, keys.of(read.facts)
     before = [key for key in read.earlier["response_key"].to_pylist() if key]
     if not len(wanted) and not before:
         return _NO_PARTNERS
     hours = wanted.hours
+    if not before and source.noted is not None and not source.noted.may_have(hours, each_once(wanted.key)):
+        return _NO_PARTNERS
     if before:
         # Where the spans were noted then: a stream's tail a day before it ends, a long span in 72 hours.
         at = read.facts.started_ns // HOUR_NS

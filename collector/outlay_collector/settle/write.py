@@ -6,6 +6,7 @@ taken back by one with its key, marked as deleted, in the same INSERT as what is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,7 @@ from outlay_collector.settle.dimensions import dimensions_of
 from outlay_collector.settle.facts import Ints
 from outlay_collector.settle.gather import Gathered
 from outlay_collector.settle.mapping import AttributeMapping
+from outlay_collector.settle.noted import Noted
 from outlay_collector.settle.reading import PLACE
 from outlay_collector.settle.requests import Reason
 from outlay_collector.settle.resolve import Resolved
@@ -47,6 +49,10 @@ class Run:
     """Where calls' dimensions stand."""
     across: Writer | None = None
     """A connection to all cells, which share the response ids; None where there is one."""
+    noted: Noted | None = None
+    """Learns which keys are noted."""
+    on_calls: Callable[[pa.Table], None] | None = None
+    """Takes rows of `calls` that are stored."""
 
 
 def write(run: Run, gathered: Gathered, resolved: Resolved) -> None:
@@ -58,10 +64,13 @@ def write(run: Run, gathered: Gathered, resolved: Resolved) -> None:
     lookups = _lookups_of(gathered)
     _mark_hours(writer, [requests, gathered.spans.select(KEY).take(pa.array(lookups.rows)), lookups.gone], run.at)
     if len(requests):
-        writer.insert_arrow("calls", calls_of(writer, run.prices, requests, version, run.mapping))
+        calls = calls_of(writer, run.prices, requests, version, run.mapping)
+        writer.insert_arrow("calls", calls)
+        if run.on_calls is not None:
+            run.on_calls(calls)
     _write_lookups(run, gathered, resolved, lookups)
     _write_repeats(writer, gathered, resolved, version)
-    _write_response_ids(run.across or writer, gathered, version)
+    _write_response_ids(run, gathered)
 
 
 def _gone(gathered: Gathered, stored: str, rows: Ints, *more: str) -> pa.Table:
@@ -210,10 +219,12 @@ def _write_repeats(writer: Writer, gathered: Gathered, resolved: Resolved, versi
     _insert(writer, "repeats", pa.table(found), gone, version)
 
 
-def _write_response_ids(writer: Writer, gathered: Gathered, version: int) -> None:
+def _write_response_ids(run: Run, gathered: Gathered) -> None:
     """Which spans speak of which response, so that other traces with the same response find them."""
     facts = gathered.facts
     found, row = keys.noted(gathered.spans, facts, gathered.written)
+    if run.noted is not None:
+        run.noted.add(found["hour"].to_numpy(), found["key"].to_numpy())
     gone = found.slice(0, 0)
     noted = gathered.noted
     if noted is not None and len(noted):
@@ -223,7 +234,7 @@ def _write_response_ids(writer: Writer, gathered: Gathered, version: int) -> Non
         stale = np.array([each not in now for each in was], bool)
         stale &= np.isin(noted["trace"].to_numpy(), facts.trace[gathered.written])
         gone = noted.filter(pa.array(stale)).select(found.column_names)
-    _insert(writer, "response_ids", found, gone, version)
+    _insert(run.across or run.writer, "response_ids", found, gone, run.version)
 
 
 def _insert(writer: Writer, table: str, rows: pa.Table, gone: pa.Table, version: int) -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -22,6 +23,7 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from outlay.errors import ConfigError
+from outlay_analytics.questions.call_rows import keep_written
 from outlay_collector.cadence import Cadence
 from outlay_collector.cells import CellTasks
 from outlay_collector.handover import Handover
@@ -107,6 +109,7 @@ class Application:
                 clock,
                 sections.pop("attributes"),
                 self.handover,
+                partial(keep_written, self.store) if alone and "web" in settings.roles else None,
             )
             self.workers = Workers()
             self.spool: Spool | None = None

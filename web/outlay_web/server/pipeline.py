@@ -51,6 +51,7 @@ class Pipeline:
         clock: Tests set it.
         mapping: Own attributes for what calls are for.
         handover: Where the loader of this process tells what changed.
+        on_calls: Takes rows of `calls` that are stored.
     """
 
     def __init__(
@@ -63,10 +64,12 @@ class Pipeline:
         clock: Clock = utc_now,
         mapping: AttributeMapping = NO_MAPPING,
         handover: Handover | None = None,
+        on_calls: Callable[[Any], None] | None = None,
     ) -> None:
         self._store = store
         self._mapping = mapping
         self._handover = handover
+        self._on_calls = on_calls
         self._lease = lease
         self._prices = prices
         self._cadence = cadence
@@ -158,7 +161,14 @@ class Pipeline:
                 resume(self._prices, writer, clock=self._clock)
             elif self._store.cells.own == FIRST_CELL:
                 resume(self._prices, writer, self._cell_tasks.agree_later, self._clock)
-        settler = Settler(self._store, self._prices, clock=self._clock, mapping=self._mapping, handover=self._handover)
+        settler = Settler(
+            self._store,
+            self._prices,
+            clock=self._clock,
+            mapping=self._mapping,
+            handover=self._handover,
+            on_calls=self._on_calls,
+        )
         return settler, Rollup(self._store, clock=self._clock)
 
     def _begin_term(self) -> bool:

@@ -167,6 +167,8 @@ def _holds(spans: pa.Table, places: Places, row: Ints, place: Ints, value: Any) 
         if not source.server_only and not source.not_a_name:
             continue
         at = np.flatnonzero(place == number)
+        if not len(at):
+            continue
         if source.server_only:
             kinds = pc.equal(flat(spans["kind"]).cast(pa.binary()), SERVER).to_numpy(zero_copy_only=False)
             found[at] &= kinds[row[at]]
