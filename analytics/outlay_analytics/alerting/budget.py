@@ -25,16 +25,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, StrictStr
 from pydantic.dataclasses import dataclass as table
 
-from outlay.errors import ConfigError
 from outlay_analytics.alerting.written import (
     Guard,
     anywhere,
-    check_name,
     notify_of,
     positive,
     read_tables,
+    read_written,
     scope_of,
-    stored_notify,
     window_hours,
 )
 from outlay_analytics.notify.channels import Channel
@@ -44,7 +42,7 @@ from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.holidays import NO_HOLIDAYS, Holidays
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import EVERYTHING, Window
-from outlay_collector.prices.tables import STRICT, read_table
+from outlay_collector.prices.tables import STRICT
 
 LARGEST = Decimal("1e15")
 
@@ -137,12 +135,7 @@ def read_budget(
         BadRequest: Naming what is wrong, its value and what is allowed.
         RefusedAddress: If `guard` refuses the address of a channel of its own.
     """
-    check_name("budget", name)
-    try:
-        written = read_table(BudgetTable, body, f"budget {name!r}")
-        notify = stored_notify(written.notify, kept, channels, guard)
-    except ConfigError as exc:
-        raise BadRequest(str(exc)) from exc
+    written, notify = read_written("budget", BudgetTable, name, body, kept, channels, guard)
     if written.window and "period" in body:
         raise BadRequest(f"budget {name!r}: window stands in place of period; give one of both")
     if written.per:

@@ -24,19 +24,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, StrictStr
 from pydantic.dataclasses import dataclass as table
 
-from outlay.errors import ConfigError
 from outlay_analytics.alerting.kinds import KINDS
 from outlay_analytics.alerting.written import (
     Guard,
     all_written,
     anywhere,
-    check_name,
     not_configured,
     notify_of,
     positive,
     read_tables,
+    read_written,
     scope_of,
-    stored_notify,
     window_hours,
 )
 from outlay_analytics.notify.channels import Channel
@@ -45,7 +43,7 @@ from outlay_analytics.query.dimensions import check_dimension
 from outlay_analytics.query.errors import BadRequest
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import EVERYTHING, Window
-from outlay_collector.prices.tables import STRICT, read_table
+from outlay_collector.prices.tables import STRICT
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
 
@@ -117,12 +115,7 @@ def read_rule(
         BadRequest: Naming what is wrong, its value and what is allowed.
         RefusedAddress: If `guard` refuses the address of a channel of its own.
     """
-    check_name("rule", name)
-    try:
-        written = read_table(RuleTable, body, f"rule {name!r}")
-        notify = stored_notify(written.notify, kept, channels, guard)
-    except ConfigError as exc:
-        raise BadRequest(str(exc)) from exc
+    written, notify = read_written("rule", RuleTable, name, body, kept, channels, guard)
     _check(name, written, "window" in body)
     rule = AlertRule(
         name=name,

@@ -12,7 +12,7 @@ from outlay_analytics.notify.channels import Channel, parse_channel, refuse_addr
 from outlay_analytics.notify.guarded_http import RefusedAddress
 from outlay_analytics.notify.masks import unmasked
 from outlay_analytics.query.errors import BadRequest
-from outlay_collector.prices.tables import Slips, list_of_tables
+from outlay_collector.prices.tables import Slips, list_of_tables, read_table
 
 NAME = re.compile(r"[^\x00-\x1f\x7f/]{1,100}")
 WINDOW = re.compile(r"(\d{1,3})(h|d)")
@@ -30,7 +30,15 @@ class Written(Protocol):
     def project(self) -> str: ...
 
 
+class Told(Protocol):
+    """The fields of what tells somebody."""
+
+    @property
+    def notify(self) -> list[Any]: ...
+
+
 T = TypeVar("T", bound=Written)
+Table = TypeVar("Table", bound=Told)
 
 
 def anywhere(url: str) -> None:
@@ -89,6 +97,35 @@ def stored_notify(
         if channel.url and channel not in (channels or {}).values():
             refuse_address(channel.url, guard)
     return tuple(stored_form(entry) for entry in given)
+
+
+def read_written(
+    what: str,
+    table: type[Table],
+    name: str,
+    body: Mapping[str, Any],
+    kept: Sequence[str],
+    channels: Mapping[str, Channel] | None,
+    guard: Guard,
+) -> tuple[Table, tuple[str, ...]]:
+    """What is written under a name, checked field by field, and where to tell in stored form.
+
+    Args:
+        what: A budget or a rule.
+        table: Its fields.
+        kept: Its channels so far, for masked credentials.
+        guard: Raises RefusedAddress for a URL that messages may not go to.
+
+    Raises:
+        BadRequest: Naming what is wrong, its value and what is allowed.
+        RefusedAddress: If `guard` refuses the address of a channel of its own.
+    """
+    check_name(what, name)
+    try:
+        written = read_table(table, body, f"{what} {name!r}")
+        return written, stored_notify(written.notify, kept, channels, guard)
+    except ConfigError as exc:
+        raise BadRequest(str(exc)) from exc
 
 
 def read_tables(tables: object, section: str, read: Callable[[str, Mapping[str, Any], str], T]) -> tuple[T, ...]:
