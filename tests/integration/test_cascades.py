@@ -320,6 +320,19 @@ def test_quality_is_unknown_where_no_answer_so_unsure_was_ever_scored(store: Sto
     assert found[0.7] == pytest.approx(0.5 * 0.75 + 0.5 * 1.0)
 
 
+def test_quality_is_known_at_the_threshold_in_use_where_some_answers_are_scored(store: Store) -> None:
+    sure = [0.62 + n * 0.38 / 400 for n in range(1, 401)]  # accepted, the least sure just above the threshold
+    rows = [attempt(n / 10, f"r{n}", 0, "accepted", at, cascade_threshold=0.62) for n, at in enumerate(sure)]
+    rows += [attempt(50 + n / 10, f"e{n}", 0, "escalated", 0.62 * n / 100, cascade_threshold=0.62) for n in range(100)]
+    rows += [attempt(50 + n / 10, f"e{n}", 1, "accepted", cascade_threshold=0.62) for n in range(100)]
+    put(store, *rows)
+    few: list[float | None] = [None if n % 7 != 3 else 1.0 for n in range(400)]  # one of seven, not the first three
+    score(store, rows, [*few, *[None] * 100, *[1.0] * 100])
+    found = {row["threshold"]: row["quality"] for row in swept(store)}
+    assert found[0.62] is not None
+    assert (found[0.5], found[0.3]) == (None, None)  # nobody knows how the escalated would have been
+
+
 def test_a_score_of_the_span_around_or_of_the_trace_judges_the_answer(store: Store) -> None:
     inner = attempt(1, "r1", 0, "accepted", 0.9, parent_span_id="aa" * 8)
     whole = attempt(2, "r2", 0, "accepted", 0.8)

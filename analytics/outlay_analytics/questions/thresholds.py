@@ -3,6 +3,7 @@
 A run is answered by its first attempt when that one's confidence reaches the threshold. Its cost is the first
 attempt's, and, when it escalates, the mean of what escalating cost. Quality is the mean score of the answers that would
 have been given; it is unknown where runs would be answered at confidences at which no answer was ever scored.
+Where only some answers are scored, the least sure of them seldom is: that is chance, and told from it by its odds.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ STEPS = 20
 GRID = tuple(step / STEPS for step in range(STEPS + 1))  # that of cascade_confidence_days, which a test compares
 FEW = 30
 TOLERANCE = 0.01
+CHANCE = 0.05  # below these odds it is not by chance that no answer so unsure was scored
 
 
 def thresholds(
@@ -165,15 +167,30 @@ def mean_usd(bins: Sequence[Row], usd: str, count: str) -> Decimal | None:
 
 
 def _quality(bins: Sequence[Row], below: Sequence[Row], kept: Sequence[Row], rate: float) -> float | None:
-    scored = [one["scored_from"] for one in bins if one["first_scored"]]
     first = _mean(kept, "first")
-    if kept and (first is None or kept[0]["confidence"] < min(scored)):
+    if kept and (first is None or _odds_unscored(kept) < CHANCE):
         return None
     last = _mean(below, "last")
     last = _mean(bins, "last") if last is None else last
     if below and last is None:
         return None
     return (1 - rate) * (first or 0.0) + rate * (last or 0.0)
+
+
+def _odds_unscored(kept: Sequence[Row]) -> float:
+    """How likely it is that by chance nothing was scored among the runs that are less sure than all scored ones.
+
+    That is (1 - p)ⁿ, with p the share of runs that are scored from there on, and n the runs below; of those in the bin
+    where scores begin, in proportion to its width.
+    """
+    begin = next(number for number, one in enumerate(kept) if one["first_scored"])
+    bin_, above = kept[begin], kept[begin + 1 :]
+    width = (above[0]["confidence"] if above else bin_["scored_from"]) - bin_["confidence"]
+    inside = (bin_["scored_from"] - bin_["confidence"]) / width * bin_["runs"] if width > 0 else 0.0
+    unscored = sum(one["runs"] for one in kept[:begin]) + inside
+    runs = sum(one["runs"] for one in kept[begin:]) - inside
+    scored = sum(one["first_scored"] for one in kept[begin:])
+    return 1.0 if not unscored else float((1 - min(scored / runs, 1.0)) ** unscored) if runs > 0 else 0.0
 
 
 def _mean(bins: Sequence[Row], which: str) -> float | None:
