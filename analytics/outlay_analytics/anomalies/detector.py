@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from outlay_analytics.anomalies.rolling import DAY, SPREAD_H, WEEK, known_or, rolled, shifted, spread, sums
-from outlay_analytics.anomalies.volume import volume
+from outlay_analytics.anomalies.volume import BEGINS, volume
 from outlay_analytics.query.arrays import Floats
 
 LEARN_H = 15 * DAY  # before this, nothing is an alert
@@ -51,12 +51,12 @@ def score(t: Any, y: Any, aux: Mapping[str, Any] | None = None) -> Floats:
         return np.zeros(len(values))
     if _step_s(t) < HOURLY_S:
         return generic(values)
-    statistics = channels(values, aux)
-    worst: Floats = np.maximum.reduce(list(statistics.values()))
+    # Alone, a series alerts when something begins; with its drivers known, as long as it lasts.
+    alone = aux is None
+    worst = volume(values, windows=BEGINS) if alone else np.maximum.reduce(list(channels(values, aux).values()))
     scores: Floats = 1 - 0.5**worst
     scores[:LEARN_H] = np.minimum(scores[:LEARN_H], 0.49)
-    # Alone, a series alerts when something begins; with its drivers known, as long as it lasts.
-    return scores if aux is not None else _once(scores, quiet=12, louder=0.1)
+    return _once(scores, quiet=12, louder=0.1) if alone else scores
 
 
 def channels(y: Floats, aux: Mapping[str, Any] | None = None) -> dict[str, Floats]:

@@ -21,7 +21,9 @@ from outlay_analytics.anomalies.rolling import DAY, WEEK, known_or, shifted, spr
 from outlay_analytics.query.arrays import Floats
 
 HOUR_THRESHOLD = 2.8  # robust deviations of a single hour that are an alert
-WINDOWS = ((24, 3.4), (72, 2.2), (168, 1.9))  # hours, threshold in robust deviations
+Windows = tuple[tuple[int, float], ...]
+WINDOWS: Windows = ((24, 3.4), (72, 2.2), (168, 1.9))  # hours, threshold in robust deviations
+BEGINS = WINDOWS[:1]  # those that tell that something begins; the longer ones tell that it lasts
 FLOOR = 0.03  # least deviation, as a share of the usual spend
 FAR = 2.3  # deviations at which the 98th percentile lies
 QUIET = 0.1  # of the mean hour: what is added to each, so that a few calls after none are no rise
@@ -30,12 +32,13 @@ STILL = 0.7  # of a window's rise: what its newest part must hold
 LEVELS = (0.4, 2.5)  # least and largest level
 
 
-def volume(y: Floats, since: int = 0) -> Floats:
+def volume(y: Floats, since: int = 0, windows: Windows = WINDOWS) -> Floats:
     """The statistic of spend per hour; more than 1 is an alert.
 
     Args:
         y: Spend per hour.
         since: The first hour that is asked for; those before it are not right.
+        windows: To test beside single hours.
     """
     count = np.arange(1, len(y) + 1)
     so_far = np.cumsum(y) / count
@@ -44,7 +47,7 @@ def volume(y: Floats, since: int = 0) -> Floats:
     mean = known_or(shifted(sums(y, 3 * WEEK, DAY) / np.minimum(count, 3 * WEEK), 1), so_far) + 1e-12
     worst = np.nan_to_num(_hour(y, expected, coming, mean, since) / HOUR_THRESHOLD)
     level = _level(y, expected, 2 * WEEK)
-    for hours, threshold in WINDOWS:
+    for hours, threshold in windows:
         at = known_or(shifted(level, hours), 1.0)
         brought = sums(expected, hours)
         normal = np.maximum(brought, np.maximum(sums(coming, hours), known_or(shifted(brought, 1), 0.0))) * at

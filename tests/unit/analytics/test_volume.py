@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from outlay_analytics.anomalies.detector import score
 from outlay_analytics.anomalies.excess import Excess, excess_of, stands_out, uncertainty
 from outlay_analytics.anomalies.volume import volume
 from outlay_analytics.anomalies.watching import watch
@@ -73,3 +74,14 @@ def test_what_never_varied_is_not_known_for_certain(channel: str) -> None:
         return uncertainty(excess, HOURS - 1)
 
     assert 0 < spread(100) < spread(1) < 0.5
+
+
+def test_alone_a_series_speaks_of_what_begins_and_not_for_days_of_what_lasts() -> None:
+    begun = 35 * 24
+    for seed in range(4):
+        calls = np.random.default_rng(seed).poisson(100 * (1 + 0.5 * np.sin(T / 24 * 2 * np.pi))).astype(float)
+        calls[begun:] *= 1.6
+        told = np.flatnonzero(score(T.astype("datetime64[h]"), calls) >= 0.5)
+        assert len(told)
+        assert begun <= told.min()
+        assert told.max() < begun + 48
