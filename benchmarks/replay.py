@@ -10,6 +10,9 @@ out is counted by a real receiver on loopback. An incident is found where a mess
 beginning and a day after its end; its cause is right where the message's first sentence has the words of the driver
 that was injected. The twin is the same traffic without incidents: whatever is told of it is false.
 
+`--timezone Europe/Berlin` has people work by the clock of a place, so that their hours move when it is changed, and the
+budget's months are those of that place; `--until 2026-11-30` has the days end before that one, to hold such a change.
+
 Receivers as a team has them: Slack hears all of it, PagerDuty what is critical; messages are counted in both together.
 A webhook, which holds a state and hears all of it, is what the other figures are read from. A budget for all spend, a
 quarter above what a month usually costs, is watched too.
@@ -26,12 +29,14 @@ import sys
 import tempfile
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
 from decimal import Decimal
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / name) for name in ("sdk", "collector", "analytics", "web", "benchmarks")]
@@ -52,7 +57,7 @@ BUDGET_USD = "48"
 PATIENCE_S = 1800.0
 
 
-def send(port: int, first: datetime, incidents: list[Injected], seed: int) -> int:
+def send(port: int, first: datetime, incidents: list[Injected], seed: int, zone: ZoneInfo) -> int:
     """Everything through the door, and wait until it is settled and rolled up. Returns how many calls there are."""
     connection = HTTPConnection("127.0.0.1", port, timeout=120)
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
@@ -67,7 +72,7 @@ def send(port: int, first: datetime, incidents: list[Injected], seed: int) -> in
         assert answer.status == 200, answer.status
         batch.clear()
 
-    for one in spans(first, incidents, seed):
+    for one in spans(first, incidents, seed, zone):
         batch.append(one)
         sent += 1
         if len(batch) == 2000:
@@ -85,7 +90,7 @@ def send(port: int, first: datetime, incidents: list[Injected], seed: int) -> in
 
 
 def replay(
-    folder: Path, first: datetime, days: list[int], every_h: int, show: bool
+    folder: Path, first: datetime, days: list[int], every_h: int, show: bool, zone: ZoneInfo
 ) -> tuple[list[tuple[datetime, dict[str, Any]]], dict[str, int]]:
     """Every message to the webhook with the simulated instant at which it went out; how many people got by channel."""
     inbox: list[dict[str, Any]] = []
@@ -123,7 +128,7 @@ def replay(
     settings = parse_alerts(
         {"allow": ["127.0.0.1"], "notify": names, "channels": channels, "anomaly_floor_usd": FLOOR_USD}
     )
-    budget = Budget("all", Decimal(BUDGET_USD), notify=names)
+    budget = Budget("all", Decimal(BUDGET_USD), notify=names, timezone=str(zone))
     told = []
     store = open_store(f"chdb://{folder}/data/db")
     migrate(store)  # a kept world may be older than the code
@@ -215,24 +220,28 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=("incidents", "twin"))
+    parser.add_argument("--timezone", type=ZoneInfo, default=ZoneInfo("UTC"), help="by whose clock people work")
+    parser.add_argument("--until", type=date.fromisoformat, help="the day after the last that is watched; today")
     parser.add_argument("--worlds", type=Path, help="a folder that keeps what was received")
     parser.add_argument("--show", action="store_true", help="every message, too")
     options = parser.parse_args()
-    first = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    first -= timedelta(days=LEARN_DAYS + WATCH_DAYS)
+    until = options.until or datetime.now(UTC).date()
+    first = datetime.combine(until, clock(), UTC) - timedelta(days=LEARN_DAYS + WATCH_DAYS)
+    zone = options.timezone
+    place = "" if zone.key == "UTC" else f"-{zone.key.replace('/', '-')}"
     for name in ("incidents", "twin"):
         if options.only not in (None, name):
             continue
-        incidents = injected(first, random.Random(options.seed)) if name == "incidents" else []
+        incidents = injected(first, random.Random(options.seed), zone) if name == "incidents" else []
         with tempfile.TemporaryDirectory(prefix="outlay-bench-") as folder:
-            kept = (options.worlds or Path(folder)) / f"{name}-{options.seed}-{first:%Y-%m-%d}"
+            kept = (options.worlds or Path(folder)) / f"{name}-{options.seed}-{first:%Y-%m-%d}{place}"
             if not kept.exists():
                 kept.mkdir(parents=True)
                 with serving(kept) as server:
-                    send(server.port, first, incidents, options.seed)
+                    send(server.port, first, incidents, options.seed, zone)
             shutil.copytree(kept, Path(folder) / "seen", symlinks=True)
             began = time.process_time()
-            told, heard = replay(Path(folder) / "seen", first, options.days, options.every, options.show)
+            told, heard = replay(Path(folder) / "seen", first, options.days, options.every, options.show, zone)
         watched = [
             one for one in incidents if options.days[0] <= (one.begin - first).days - LEARN_DAYS < options.days[1]
         ]

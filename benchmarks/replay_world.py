@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from trickle import value
 
@@ -35,30 +36,35 @@ class Injected:
     end: datetime
 
 
-def injected(first: datetime, chance: random.Random) -> list[Injected]:
+def injected(first: datetime, chance: random.Random, zone: ZoneInfo) -> list[Injected]:
     """Twenty, each in its part of the ninety days, in working hours."""
     out = []
     for number in range(INCIDENTS):
         day = first + timedelta(days=LEARN_DAYS + number * WATCH_DAYS / INCIDENTS)
-        begin = day.replace(hour=9, minute=0) + chance.randrange(6) * HOUR
+        begin = day.astimezone(zone).replace(hour=9, minute=0) + chance.randrange(6) * HOUR
         while begin.weekday() >= 5:
             begin += timedelta(days=1)
         kind = list(KINDS)[number % len(KINDS)]
         feature = list(FEATURES)[(number + number // len(FEATURES)) % len(FEATURES)]
+        begin = begin.astimezone(UTC)
         out.append(Injected(kind, feature, begin, begin + KINDS[kind][1] * HOUR))
     return out
 
 
-def spans(first: datetime, incidents: list[Injected], seed: int) -> Iterator[dict[str, Any]]:
-    """Every call as OTLP/JSON, the oldest first; the same seed draws the same traffic with incidents or without."""
+def spans(first: datetime, incidents: list[Injected], seed: int, zone: ZoneInfo) -> Iterator[dict[str, Any]]:
+    """Every call as OTLP/JSON, the oldest first; the same seed draws the same traffic with incidents or without.
+
+    People work by the clock of `zone`, so their hours move where it is changed.
+    """
     number = 0
     for hour in range((LEARN_DAYS + WATCH_DAYS) * 24):
         at = first + hour * HOUR
+        local = at.astimezone(zone)
         chance = random.Random(f"{seed}/{hour}")
         for feature, (rate, read, written) in FEATURES.items():
             here = next((one for one in incidents if one.feature == feature and one.begin <= at < one.end), None)
             kind = here.kind if here else ""
-            busy = rate * HOURS[at.hour] / 100 * (WEEKEND if at.weekday() >= 5 else 1.0)
+            busy = rate * HOURS[local.hour] / 100 * (WEEKEND if local.weekday() >= 5 else 1.0)
             count = arrivals(busy, chance)
             for _ in range(count * (3 if kind == "three times the requests" else 1)):
                 tokens = read * chance.lognormvariate(0, 0.4), written * chance.lognormvariate(0, 0.5)
