@@ -195,17 +195,6 @@ def stands_out(excess: Excess, last: int) -> bool:
     return tells >= CHANCE * CHANCE * excess.variance * (1 + float(held) / base)
 
 
-def uncertainty(excess: Excess, last: int) -> float:
-    """The standard deviation of what the hours to `last` hold above what is expected, as a share of it.
-
-    Chance moves those hours, and the hours of the week before that say what is expected.
-    """
-    hours, before = slice(excess.first, last + 1), slice(max(0, excess.first - WEEK), excess.first)
-    gained, held = float(excess.values[hours] @ excess.weight[hours]), float(excess.weight[hours].sum())
-    base = max(float(excess.weight[before].sum()), 1e-12)
-    return float(np.sqrt(excess.variance * held * (1 + held / base))) / abs(gained) if gained else 1.0
-
-
 def last_hour(excess: Excess) -> int:
     """The last hour of the incident, the newest one while it goes on.
 

@@ -62,6 +62,23 @@ class Usual:
     silent: Floats
 
 
+@dataclass(frozen=True)
+class Hours:
+    """A series as it is watched; `share` and `silent` as in `Usual`, None without holidays."""
+
+    data: Floats
+    share: Floats | None = None
+    silent: Floats | None = None
+
+
+def watched(channel: str, data: Floats, closed: Closed | None) -> Hours:
+    """Spend as it would be without holidays; what is watched per call needs nothing of that."""
+    if closed is None or channel != "spend" or not closed.stretches:
+        return Hours(data)
+    found = as_usual(data[:, 0], closed)
+    return Hours(np.column_stack([found.spent, data[:, 1:]]), found.share, found.silent)
+
+
 def as_usual(spent: Floats, closed: Closed) -> Usual:
     """The series without its holidays; an hour depends on nothing later than its own holiday."""
     lifted, share, silent = spent.copy(), np.ones(len(spent)), np.zeros(len(spent), dtype=bool)

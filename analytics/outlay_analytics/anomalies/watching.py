@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from outlay_analytics.anomalies.detector import LEARN_H
-from outlay_analytics.anomalies.excess import APART_H, excess_of, first_hour, last_hour, level, stands_out, uncertainty
-from outlay_analytics.anomalies.expected import expected_hours
-from outlay_analytics.anomalies.holidays import Closed, as_usual
+from outlay_analytics.anomalies.dollars import dollars
+from outlay_analytics.anomalies.excess import APART_H, excess_of, first_hour, last_hour, stands_out
+from outlay_analytics.anomalies.holidays import Closed, Hours, watched
 from outlay_analytics.anomalies.memory import statistic_of
 from outlay_analytics.anomalies.rolling import WEEK
 from outlay_analytics.query.arrays import Floats
@@ -89,9 +89,9 @@ def _only_moved(incident: Incident, feature: Floats | None, closed: Closed | Non
     """Whether a model's spend rose while that of its feature, if it has other models, hardly did."""
     if feature is None or incident.channel != "spend":
         return False
-    usual = _without_holidays("spend", feature, closed)
-    actual, normal = _money("spend", feature, usual, incident.first, incident.last)
-    return actual - normal < 0.5 * incident.impact
+    usual = watched("spend", feature, closed)
+    found = dollars("spend", feature, usual, incident.first, incident.last)
+    return found.actual - found.expected < 0.5 * incident.impact
 
 
 def _named(where: Where) -> str:
@@ -107,19 +107,15 @@ def _incidents(where: Where, data: Floats, shown_from: int, floor: float, closed
     out: list[Incident] = []
     faint: list[Incident] = []  # by themselves too few dollars
     for channel in CHANNELS:
-        usual = _without_holidays(channel, lived, closed.since(began) if closed else None)
+        usual = watched(channel, lived, closed.since(began) if closed else None)
         statistic = statistic_of(where, channel, usual.data)
         for first, last, alerted, calm in _spans(where, channel, usual, statistic):
-            actual, normal = _money(channel, lived, replace(usual, data=calm), first, last)
+            found = dollars(channel, lived, replace(usual, data=calm), first, last)
             if began + last < shown_from:
                 continue
             strength = 1 - 0.5 ** float(statistic[first : max(last, alerted) + 1].max())
-            if actual - normal < floor:
-                faint.append(Incident(where, channel, began + first, began + last, strength, actual, normal))
-            else:
-                share = uncertainty(excess_of(channel, calm, first, silent=usual.silent), last)
-                deviation = share * (actual - normal)
-                out.append(Incident(where, channel, began + first, began + last, strength, actual, normal, deviation))
+            one = Incident(where, channel, began + first, began + last, strength, *found)
+            (faint if one.impact < floor else out).append(one)
     return [_named_by(one, faint) for one in out]
 
 
@@ -133,23 +129,6 @@ def _named_by(told: Incident, faint: Sequence[Incident]) -> Incident:
         (one for one in specific if one.stands_for(told)), key=lambda one: CHANNELS.index(one.channel), default=told
     )
     return replace(told, channel=best.channel)
-
-
-@dataclass(frozen=True)
-class Hours:
-    """A series as it is watched; `share` and `silent` as in `holidays.Usual`, None without holidays."""
-
-    data: Floats
-    share: Floats | None = None
-    silent: Floats | None = None
-
-
-def _without_holidays(channel: str, data: Floats, closed: Closed | None) -> Hours:
-    """Spend as it would be without holidays; what is watched per call needs nothing of that."""
-    if closed is None or channel != "spend" or not closed.stretches:
-        return Hours(data)
-    found = as_usual(data[:, 0], closed)
-    return Hours(np.column_stack([found.spent, data[:, 1:]]), found.share, found.silent)
 
 
 def first_called(data: Floats) -> int:
@@ -183,25 +162,3 @@ def _spans(where: Where, channel: str, usual: Hours, statistic: Floats) -> list[
             looked = int(np.flatnonzero(open_)[-1]) + 1
             open_[:looked] &= statistic_of((where, len(spans)), channel, calm[:looked]) > 1
     return spans
-
-
-def _money(channel: str, spent: Floats, usual: Hours, first: int, last: int) -> tuple[float, float]:
-    """Spend of the incident's hours, and what would have been expected of them.
-
-    Args:
-        spent: Hours × `MEASURES`, as they were.
-        usual: The same without holidays, and without earlier incidents.
-    """
-    data = usual.data
-    inside, before = data[first : last + 1], data[max(0, first - WEEK) : first]
-    actual = float(spent[first : last + 1, 0].sum())
-    calls, earlier = float(inside[:, 1].sum()), float(before[:, 1].sum())
-    if channel == "spend" or not calls or not earlier:
-        expected = expected_hours(data[:, 0], first)
-        at = level(data, expected, first)
-        share = 1.0 if usual.share is None else usual.share[first : last + 1]
-        return actual, float(np.nansum(expected[first : last + 1] * share)) * at
-    if channel == "retry_share":
-        more = float(inside[:, 5].sum()) / calls - float(before[:, 5].sum()) / earlier
-        return actual, actual * (1 - max(more, 0.0))
-    return actual, calls * float(before[:, 0].sum()) / earlier

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from outlay_analytics.anomalies.detector import score
-from outlay_analytics.anomalies.excess import Excess, excess_of, stands_out, uncertainty
 from outlay_analytics.anomalies.volume import volume
 from outlay_analytics.anomalies.watching import watch
 from outlay_analytics.query.arrays import Floats
@@ -58,22 +57,6 @@ def test_a_few_dear_calls_among_many_are_chance() -> None:
         data[:, 0] *= 1 + 15 * noise.binomial(calls.astype(int), 0.1) / np.maximum(calls, 1)
         told += sum(one.channel == "spend" for one in watch([((), data)], 0, 0.01))
     assert told <= 1
-
-
-@pytest.mark.parametrize("channel", ["spend", "retry_share", "uncached_share", "usd_per_token", "tokens_per_call"])
-def test_what_never_varied_is_not_known_for_certain(channel: str) -> None:
-    """Calls that were all alike are finitely many: the fewer, the less is known."""
-    data = measures(np.full(HOURS, 20.0))
-    data[-12:, 5] = 10
-    data[-12:, 0] *= 1.5
-    data[-12:, 2] *= 1.5
-
-    def spread(times: float) -> float:
-        excess: Excess = excess_of(channel, data * times, HOURS - 12)
-        assert stands_out(excess, HOURS - 1)
-        return uncertainty(excess, HOURS - 1)
-
-    assert 0 < spread(100) < spread(1) < 0.5
 
 
 def test_alone_a_series_speaks_of_what_begins_and_not_for_days_of_what_lasts() -> None:
