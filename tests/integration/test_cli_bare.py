@@ -57,8 +57,9 @@ def test_the_command_says_what_to_install(tmp_path: Path, hidden: list[str], wor
     )
     assert done.returncode == 1
     assert "pip install 'outlay[server]'" in done.stderr
+    assert "Without them:  outlay run -- COMMAND, outlay doctor --sdk" in done.stderr
     assert "Traceback" not in done.stderr
-    assert len(done.stderr.splitlines()) == 2
+    assert len(done.stderr.splitlines()) == 3
 
 
 def test_what_is_the_sdks_needs_none_of_the_servers_packages(tmp_path: Path) -> None:

@@ -50,10 +50,17 @@ def test_the_command_says_where_an_application_here_would_send_and_what_is_wrong
     server.status = 401
     done = outlay(tmp_path, *words, OUTLAY_BATCH_SPANS="many", OUTLAY_ENDPOINT=url)
     assert done.returncode == 1
-    assert "which refuses the key (401): set OUTLAY_API_KEY" in done.stdout
+    assert "which asks for a key (401): set OUTLAY_API_KEY" in done.stdout
     assert "FAIL  OUTLAY_BATCH_SPANS='many': expected a value like 512; the default is used" in done.stdout
+    done = outlay(tmp_path, *words, OUTLAY_API_KEY="wrong", OUTLAY_ENDPOINT=url)
+    assert (done.returncode, "refuses the key (401): set OUTLAY_API_KEY to one that it knows" in done.stdout) == (
+        1,
+        True,
+    )
+    assert "wrong" not in done.stdout
     done = outlay(tmp_path, *words, OUTLAY_ENDPOINT="http://127.0.0.1:1")
     assert (done.returncode, "where nobody answers" in done.stdout) == (1, True)
+    assert "start the server (outlay serve), or set OUTLAY_ENDPOINT" in done.stdout
 
 
 def test_a_process_says_what_is_hooked_and_what_was_dropped_and_why(tmp_path: Path, server: Received) -> None:
@@ -65,6 +72,15 @@ outlay.init("shop", "prod", endpoint="{url_of(server)}")
 {CALL}
 outlay.flush(30)
 outlay.shutdown(30)
+import sys
+from importlib.machinery import PathFinder
+class Tool:  # of somebody, which looks for modules before Outlay does
+    def find_spec(self, name, path=None, target=None):
+        return PathFinder.find_spec(name, path) if name == "urllib3.connectionpool" else None
+sys.modules.pop("urllib3.connectionpool", None)
+outlay.wire._hooked.discard("urllib3.connectionpool")
+sys.meta_path.insert(0, Tool())
+import urllib3.connectionpool
 while "drop spans" not in outlay._safely.told:  # the worker counts, and then tells
     time.sleep(0.01)
 said = outlay.doctor()
@@ -73,6 +89,8 @@ said = outlay.doctor()
     lines = done.stdout.splitlines()
     assert "ok    service shop, environment prod" in lines, done
     assert any(line.startswith("ok    hooked: ") and "httpx" in line for line in lines)
+    past = "FAIL  urllib3.connectionpool was imported past Outlay, by an import hook of another tool"
+    assert any(line.startswith(past) and "import it before outlay.init()" in line for line in lines), done
     assert "warn  0 exported, 1 dropped, 0 spooled so far" in lines
     assert "warn  1 spans dropped: the server answered 413" in lines
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+WITHOUT = ("outlay run -- COMMAND", "outlay doctor --sdk", "outlay ci --base REF -- COMMAND")
+"""What needs nothing but the SDK."""
 
 
 def main() -> None:
@@ -35,6 +37,7 @@ def main() -> None:
             raise  # ours: not to be had by installing something
         print(f"outlay: this command needs the server's packages ({missing}).", file=sys.stderr)
         print("Install them:  pip install 'outlay[server]'", file=sys.stderr)
+        print(f"Without them:  {', '.join(WITHOUT)}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:  # also while the packages are still being imported
         print("outlay: interrupted", file=sys.stderr)

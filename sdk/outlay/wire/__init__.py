@@ -83,6 +83,11 @@ def hooked() -> list[str]:
     return sorted(_hooked)
 
 
+def missed() -> list[str]:
+    """Modules that should be hooked, are loaded and are not: an import hook before ours has loaded them itself."""
+    return sorted(name for name in _HOOKS if _installed and name in sys.modules and name not in _hooked)
+
+
 def forget() -> None:
     """Forget what earlier requests have said: failed attempts, requests in the background, ages of batches."""
     for name in ("attempts", "background", "batches"):

@@ -81,6 +81,9 @@ def _hooks(settings: Settings, running: bool) -> Iterator[Finding]:
         yield WARN, f"no HTTP library is installed that is metered ({', '.join(TRANSPORTS)})"
     elif running:
         yield OK, f"hooked: {', '.join(wire.hooked()) or 'nothing yet'}; the rest when it is imported"
+        for name in wire.missed():
+            said = f"{name} was imported past Outlay, by an import hook of another tool: its calls are not metered"
+            yield FAIL, f"{said}; import it before outlay.init(), or start with `outlay run`"
     else:
         yield OK, f"metered when imported: {', '.join(found)}"
 
@@ -104,10 +107,13 @@ def _target(settings: Settings) -> Finding:
     if 200 <= status < 300:
         return OK, f"{where}, which takes them"
     if status in (401, 403):
-        return FAIL, f"{where}, which refuses the key ({status}): set OUTLAY_API_KEY"
+        if "authorization" not in (settings.headers or {}):
+            return FAIL, f"{where}, which asks for a key ({status}): set OUTLAY_API_KEY"
+        make = "`outlay keys create --project NAME` on the server makes one"
+        return FAIL, f"{where}, which refuses the key ({status}): set OUTLAY_API_KEY to one that it knows; {make}"
     if not status or status == 503:
         why = f" ({answer.reason})" if answer.reason else ""
-        return FAIL, f"{where}, where nobody answers{why}: start the server, or set OUTLAY_ENDPOINT"
+        return FAIL, f"{where}, where nobody answers{why}: start the server (outlay serve), or set OUTLAY_ENDPOINT"
     return FAIL, f"{where}, which answers {status}: is it Outlay's port?"
 
 
