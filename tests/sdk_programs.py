@@ -22,6 +22,8 @@ class Sent:
     span_id: str
     attributes: dict[str, Any]
     resource: dict[str, Any]
+    start_ns: int
+    end_ns: int
 
 
 def spans(server: Received) -> list[Sent]:
@@ -32,7 +34,8 @@ def spans(server: Received) -> list[Sent]:
             resource = _plain(group.resource.attributes)
             for scope in group.scope_spans:
                 for span in scope.spans:
-                    found.append(Sent(span.name, span.span_id.hex(), _plain(span.attributes), resource))
+                    times = span.start_time_unix_nano, span.end_time_unix_nano
+                    found.append(Sent(span.name, span.span_id.hex(), _plain(span.attributes), resource, *times))
     return found
 
 

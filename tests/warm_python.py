@@ -1,8 +1,9 @@
 """Programs that start at once: a process that has imported what they import forks when one is asked for.
 
-What `python -m outlay_web` imports takes nine tenths of most commands, and the suite runs hundreds. Each is a process
-of its own as ever, with its own descriptors, environment and signals; only the imports were made before. Run as a
-program, this file is the process that forks; imported, it is the way to ask for one.
+What `python -m outlay_web` imports takes nine tenths of most commands, and what `import outlay` and its first span do
+most of a short program, and the suite runs hundreds. Each is a process of its own as ever, with its own descriptors,
+environment and signals; only the imports were made before. Run as a program, this file is the process that forks;
+imported, it is the way to ask for one.
 
 The embedded engine is not imported ahead: it starts threads, and threads do not outlive a fork.
 """
@@ -21,17 +22,25 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
+import types
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, NoReturn
 
-AHEAD = (
+COMMAND = (
     *("pandas", "pyarrow", "clickhouse_connect", "outlay_web.cli", "outlay_web.cli.inprocess"),
     *("outlay_web.server.serve", "outlay_web.server.application", "outlay_collector.load.ledger"),
     *("anyio._backends._asyncio", "pydantic.v1", "xml.etree.ElementTree", "encodings.idna"),
+)
+SDK = (
+    *("outlay", "outlay.tracing.own_spans", "outlay.export.queue", "outlay.export.encode", "outlay._cost"),
+    *("opentelemetry.exporter.otlp.proto.common.trace_encoder", "urllib3.contrib", "ssl", "outlay.pricing"),
+    *("outlay.wire.urllib3", "outlay.wire.threads", "outlay.wire.begin", "outlay.export.greeting", "gzip"),
 )
 HEAD = struct.Struct("!I")
 
@@ -77,19 +86,23 @@ def _ready(descriptors: list[int], timeout_s: float | None = None) -> list[int]:
 
 
 class Warm:
-    """The process that forks; started with the first program that is asked for."""
+    """The process that forks; started with the first program that is asked for.
 
-    def __init__(self) -> None:
+    Args:
+        ahead: Modules that it imports.
+    """
+
+    def __init__(self, ahead: tuple[str, ...]) -> None:
         self._door, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, __file__, str(theirs.fileno())]
+            command = [sys.executable, __file__, str(theirs.fileno()), *ahead]
             path = os.pathsep.join(entry for entry in sys.path if entry)
             self._process = subprocess.Popen(
                 command, env={**os.environ, "PYTHONPATH": path}, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
             )
 
     def start(self, words: list[str], environ: Mapping[str, str], out: int, err: int) -> Program:
-        """Run `python -m words` with these descriptors as its stdout and stderr."""
+        """Run `python -m words`, or `python -c code`, with these descriptors as its stdout and stderr."""
         ours, theirs = os.pipe()
         try:
             asked = json.dumps({"words": words, "environ": dict(environ)}).encode()
@@ -105,18 +118,41 @@ class Warm:
         self._process.wait()
 
 
-_warm: Warm | None = None
+_warm: dict[tuple[str, ...], Warm] = {}
 _lock = threading.Lock()
 
 
-def start(words: list[str], environ: Mapping[str, str], out: int, err: int) -> Program:
+def start(
+    words: list[str], environ: Mapping[str, str], out: int, err: int, ahead: tuple[str, ...] = COMMAND
+) -> Program:
     """Run `python -m words` as a process of its own; for any thread."""
-    global _warm
     with _lock:
-        if _warm is None:
-            _warm = Warm()
-            atexit.register(_warm.close)
-        return _warm.start(words, environ, out, err)
+        if ahead not in _warm:
+            _warm[ahead] = Warm(ahead)
+            atexit.register(_warm[ahead].close)
+        return _warm[ahead].start(words, environ, out, err)
+
+
+def run(code: str, environ: Mapping[str, str], timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run a program that uses the SDK to its end: `python -W ignore -c code`, that has imported the SDK before."""
+    if sys.platform == "darwin":  # where what has loaded system libraries may not fork
+        return run_cold(code, environ, timeout_s)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        program = start(["-c", code], environ, out.fileno(), err.fileno(), SDK)
+        try:
+            ended = program.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            raise
+        for stream in (out, err):
+            stream.seek(0)
+        return subprocess.CompletedProcess(code, ended, out.read().decode(), err.read().decode())
+
+
+def run_cold(code: str, environ: Mapping[str, str], timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+    """The same in a Python that has imported nothing."""
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=dict(environ))
 
 
 def _serve(door: socket.socket) -> list[str]:
@@ -197,21 +233,26 @@ def _become(environ: Mapping[str, str], out: int, err: int) -> None:
 def main() -> None:
     door = socket.socket(fileno=int(sys.argv[1]))
     sys.path.remove(str(Path(__file__).parent))
-    for name in AHEAD:
+    for name in sys.argv[2:]:
         __import__(name)
     assert "chdb" not in sys.modules, "the engine has threads, which a fork does not take along"
     gc.collect()
     gc.freeze()
-    module, *words = _serve(door)
-    sys.argv = [module, *words]
-    _run(module)
+    _run(*_serve(door))
 
 
-def _run(module: str) -> NoReturn:
+def _run(module: str, *words: str) -> NoReturn:
     """Run it and end as Python does, but for taking every module apart."""
     code: int | str | None = 0
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        if module == "-c":
+            warnings.simplefilter("ignore")
+            sys.argv = [module]
+            sys.modules["__main__"] = program = types.ModuleType("__main__")
+            exec(words[0], program.__dict__)
+        else:
+            sys.argv = [module, *words]
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as left:
         code = left.code
     except BaseException:

@@ -68,8 +68,6 @@ class OwnTracer:
             trace_id, state = parent.trace_id, parent.trace_state
             flags = _SAMPLED_RANDOM if parent.trace_flags & _RANDOM_TRACE_ID else _SAMPLED
         own = SpanContext(trace_id, self._ids.generate_span_id(), False, flags, state)
-        if start_ns is None:
-            start_ns = time.time_ns()
         span = OwnSpan(self, name, own, parent, kind, attributes, start_ns)
         self.processor.begun()
         return span
@@ -88,8 +86,10 @@ class OwnSpan(ReadableSpan, Span):
         parent: SpanContext | None,
         kind: SpanKind,
         attributes: Mapping[str, Any],
-        start_ns: int,
+        start_ns: int | None,
     ) -> None:
+        # How long it takes is told by a clock that nobody sets.
+        self._steady_ns = time.monotonic_ns() if start_ns is None else None
         super().__init__(
             name,
             context,
@@ -101,7 +101,7 @@ class OwnSpan(ReadableSpan, Span):
             kind,
             None,
             _UNSET,
-            start_ns,
+            time.time_ns() if start_ns is None else start_ns,
             None,
             tracer.scope,
         )
@@ -225,5 +225,11 @@ class OwnSpan(ReadableSpan, Span):
         with self._ending:
             if self._end_time is not None:
                 return
-            self._end_time = time.time_ns() if end_time is None else end_time
+            self._end_time = self._now_ns() if end_time is None else end_time
         self._tracer.processor.on_end(self)
+
+    def _now_ns(self) -> int:
+        start_ns: int = self._start_time or 0
+        if self._steady_ns is None:
+            return max(time.time_ns(), start_ns)
+        return start_ns + time.monotonic_ns() - self._steady_ns

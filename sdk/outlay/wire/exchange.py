@@ -109,7 +109,7 @@ class Exchange(Meter):
         if self._ended or not chunk or self._body is None:
             return
         if self._first_ns is None:
-            self._first_ns = self._client.now_ns()
+            self._first_ns = self._now_ns()
         self._body.feed(chunk)
         if self.reading.done and self.stream:
             self._end()
@@ -178,7 +178,7 @@ class Exchange(Meter):
     def _report(self, error_type: str | None, cut: bool, failed: bool) -> None:
         """Write what is known on the span, and end it."""
         reading = self.reading
-        end_ns = self._client.now_ns()
+        end_ns = self._now_ns()
         status = self._status
         if status >= 400:
             failed, error_type = True, str(status)
@@ -215,6 +215,10 @@ class Exchange(Meter):
             self._record_elsewhere(model, used, end_ns)
         self._request = {}
         self._body = None
+
+    def _now_ns(self) -> int:
+        """Never before the start: somebody may set the clock."""
+        return max(self._client.now_ns(), self._start_ns)
 
     def _is_running(self) -> bool:
         """Whether the stream has not come to its end: Gemini, and vLLM if asked, count in every event."""
