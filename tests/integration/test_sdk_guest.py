@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from tests import warm_python
 from tests.fake_provider import FakeProvider
 from tests.receiver import Received, receiver
 
@@ -55,16 +55,12 @@ WORDS = [
 ]
 
 
-def run(code: str, **environ: str) -> tuple[str, float]:
+def run(code: str, *, cold: bool = False, **environ: str) -> tuple[str, float]:
     """What a program of its own printed, and how long it lived after its last line."""
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    done = subprocess.run(
-        [sys.executable, "-c", code + "\nimport time; print(time.time(), flush=True)"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "PYTHONPATH": path, "OUTLAY_EXIT_TIMEOUT_S": "60", **environ},
-    )
+    more = {**os.environ, "PYTHONPATH": path, "OUTLAY_EXIT_TIMEOUT_S": "60", **environ}
+    whole = code + "\nimport time; print(time.time(), flush=True)"
+    done = (warm_python.run_cold if cold else warm_python.run)(whole, more)
     ended = time.time()
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
@@ -91,7 +87,7 @@ def test_a_dead_endpoint_holds_the_exit_up_for_its_time_at_most(nobody: str) -> 
 
     def lived_s(endpoint: str, timeout_s: str) -> float:
         code = f"import outlay\noutlay.init('app')\nfor _ in range(500): {RECORD}"
-        printed, found = run(code, OUTLAY_ENDPOINT=endpoint, OUTLAY_EXIT_TIMEOUT_S=timeout_s)
+        printed, found = run(code, cold=True, OUTLAY_ENDPOINT=endpoint, OUTLAY_EXIT_TIMEOUT_S=timeout_s)
         assert printed == ""
         return found
 
@@ -261,6 +257,7 @@ assert httpx.Client.send is send
 print([name for name in ("opentelemetry.sdk.trace", "urllib3", "outlay.wire.exchange") if name in sys.modules])
 import threading; print(threading.active_count())
 """,
+        cold=True,
         OUTLAY_DISABLED="true",
     )
     assert printed == "[]\n1"

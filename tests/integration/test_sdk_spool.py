@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests import warm_python
 from tests.fake_provider import FakeProvider
 from tests.receiver import receiver
 from tests.sdk_programs import calls, spans
@@ -37,7 +38,9 @@ def ask(number):
 """
 
 
-def start(folder: Path, code: str, endpoint: str, **more: str) -> subprocess.CompletedProcess[str]:
+def start(
+    folder: Path, code: str, endpoint: str, *, cold: bool = False, **more: str
+) -> subprocess.CompletedProcess[str]:
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("OUTLAY_", "OTEL_"))},
         "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
@@ -46,8 +49,7 @@ def start(folder: Path, code: str, endpoint: str, **more: str) -> subprocess.Com
         "OUTLAY_EXIT_TIMEOUT_S": "60",
         **more,
     }
-    command = [sys.executable, "-W", "ignore", "-c", PROGRAM + code]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environ)
+    return (warm_python.run_cold if cold else warm_python.run)(PROGRAM + code, environ)
 
 
 def files(folder: Path) -> list[Path]:
@@ -86,7 +88,7 @@ with outlay.track(feature="first"):
         time.sleep(0.01)
     print(needed in sys.modules)
 """
-    assert start(tmp_path, code, NOBODY, OUTLAY_EXIT_TIMEOUT_S="0").stdout == "True\n"
+    assert start(tmp_path, code, NOBODY, cold=True, OUTLAY_EXIT_TIMEOUT_S="0").stdout == "True\n"
 
 
 def test_workers_that_get_functions_by_value_and_are_killed_when_idle_lose_nothing(tmp_path: Path) -> None:
@@ -194,8 +196,7 @@ for n in range(300):
     with receiver() as server:
         server.status = 503
         url = server.url.removesuffix("/hook")
-        more = {"OUTLAY_QUEUE_SPANS": "50", "OUTLAY_EXIT_TIMEOUT_S": "1"}
-        away = start(tmp_path, code, url, **more)
+        away = start(tmp_path, code, url, OUTLAY_QUEUE_SPANS="50", OUTLAY_EXIT_TIMEOUT_S="1")
         assert "300 spans are kept" in away.stderr, away.stderr
         server.bodies.clear()
         server.status = 200
