@@ -162,3 +162,21 @@ def test_a_channel_that_is_added_hears_of_what_fires_and_one_that_is_taken_out_o
         evaluate.evaluate(store, writer, NOW + 5 * QUARTER, settings)
         for one in (hook, other):
             assert [said["status"] for said in one.json] == ["firing", "resolved"]
+
+
+def test_an_alertmanager_hears_the_end_of_a_warning_that_became_critical(
+    store: Store, writer: Writer, hook: Received
+) -> None:
+    channels = [{"name": "router", "kind": "alertmanager", "url": hook.url}]
+    settings = parse_alerts({"allow": ["127.0.0.1"], "notify": ["router"], "channels": channels})
+    look(store, writer, settings, NOW, unusual(NOW, "60", "50"))
+    for hours in (2, 3):
+        now = NOW + hours * HOUR
+        look(store, writer, settings, now, unusual(now, "125", "60"))
+    look(store, writer, settings, NOW + 9 * HOUR, unusual(NOW, "125", "60", ongoing=False))
+    heard = [(one["labels"]["severity"], one["endsAt"]) for body in hook.json for one in body]
+    held = dict(heard)  # an Alertmanager knows alerts by their labels, and what it heard last of each
+    assert heard[0][0] == "warning"
+    assert held["warning"] <= "2026-03-20T14:30:00Z", "it ended when it became critical"
+    assert held["critical"] <= "2026-03-20T21:30:00Z"
+    assert ("critical", "2026-03-21T15:30:00Z") in heard, "an hour later it goes on, a day ahead"

@@ -120,8 +120,15 @@ def entry(alert: Alert, settings: AlertSettings, why: str = "") -> Entry:
         expected_usd=None if alert.expected_usd is None else f"{alert.expected_usd:f}",
         drivers=[{"driver": driver["driver"], "usd": f"{driver['usd']:f}"} for driver in alert.drivers[:3]],
         link=link(alert, settings),
+        severity_before=severity_told(alert),
         silence=f'{settings.public_url}/alerts, or POST {url} (for a day unless it says "until")',
     )
+
+
+def severity_told(alert: Alert) -> str:
+    """The severity under which a firing alert was told, where it has another one now; empty otherwise."""
+    told = alert.notified_state.partition(":")[2] if alert.told_firing else ""
+    return told if told != alert.severity else ""
 
 
 def _told_before(alert: Alert) -> str:

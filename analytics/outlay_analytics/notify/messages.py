@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -27,7 +27,11 @@ _PAGERDUTY_SEVERITY = {"critical": "critical", "warning": "warning"}
 
 @dataclass(frozen=True)
 class Entry:
-    """One alert inside a message; instants and money are texts, so that it can be kept as JSON."""
+    """One alert inside a message; instants and money are texts, so that it can be kept as JSON.
+
+    Attributes:
+        severity_before: The severity under which it was told last, where that was another; empty otherwise.
+    """
 
     fingerprint: str
     alert_id: str
@@ -44,6 +48,7 @@ class Entry:
     drivers: list[dict[str, str]]
     link: str
     silence: str
+    severity_before: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,14 +128,23 @@ def alertmanager_v4(message: Message, receiver: str) -> dict[str, Any]:
 def alertmanager_api(message: Message, now: datetime) -> list[dict[str, Any]]:
     """The body of `POST /api/v2/alerts` of an Alertmanager, as sent at `now`.
 
-    Without an end an Alertmanager takes an alert for over five minutes after it heard of it (its `resolve_timeout`).
+    Without an end an Alertmanager takes an alert for over five minutes after it heard of it (its `resolve_timeout`). It
+    knows an alert by its labels, of which the severity is one: what was told under another severity ends there.
     """
     out = []
-    for alert in (_alertmanager_alert(entry, message) for entry in message.entries):
+    for alert in (_alertmanager_alert(entry, message) for told in message.entries for entry in _severities(told, now)):
         kept = {key: alert[key] for key in ("labels", "annotations", "startsAt", "generatorURL")}
         goes_on = alert["endsAt"] == OPEN_END
         out.append({**kept, "endsAt": instant(now + HELD) if goes_on else alert["endsAt"]})
     return out
+
+
+def _severities(entry: Entry, now: datetime) -> list[Entry]:
+    """An alert, and before it its end under the severity that it had."""
+    if not entry.severity_before:
+        return [entry]
+    end = instant(now) if entry.ends_at == OPEN_END else entry.ends_at
+    return [replace(entry, severity=entry.severity_before, status="resolved", ends_at=end), entry]
 
 
 def _alertmanager_alert(entry: Entry, message: Message) -> dict[str, Any]:
