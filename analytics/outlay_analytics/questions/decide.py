@@ -26,7 +26,6 @@ from outlay_analytics.questions.experiment_pairs import item_differences, paired
 from outlay_analytics.questions.experiments import (
     MARGIN,
     amount,
-    arms_of,
     bounds,
     judge,
     unit_scores,
@@ -149,10 +148,9 @@ def _units_for(store: Store, scope: Scope, by: str) -> tuple[Scope, str, int]:
     names = scope.filters.get("experiment", ())
     if len(names) != 1:
         raise BadRequest("arms are of an experiment: name it, experiment=NAME")
-    if not arms_of(store, scope, names[0]):
+    scope, there = whole_experiment(store, scope, names[0])
+    if not there:
         raise BadRequest(f"no experiment {names[0][:SHOWN]!r} in this window")
-    scope = whole_experiment(store, scope, names[0])
-    there = arms_of(store, scope, names[0])
     return scope, usual_unit(there), max(2, len({row["arm"] for row in there if row["arm"]}))
 
 

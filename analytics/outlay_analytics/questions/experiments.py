@@ -106,10 +106,9 @@ def experiment(
         BadRequest: For an unknown score, arm or unit, a margin or a split that cannot be.
     """
     scope = replace(scope, filters={**scope.filters, "experiment": (name,)})
-    if not name or not arms_of(store, scope, name):
+    scope, there = whole_experiment(store, scope, name) if name else (scope, [])
+    if not there:
         return None
-    scope = whole_experiment(store, scope, name)
-    there = arms_of(store, scope, name)
     check_margin(margin)
     unit = unit or usual_unit(there)
     if unit not in UNITS:
@@ -259,11 +258,16 @@ def usual_unit(there: Sequence[Row]) -> str:
     return "trace"
 
 
-def whole_experiment(store: Store, scope: Scope, name: str) -> Scope:
-    """The scope from the experiment's first call on."""
+def whole_experiment(store: Store, scope: Scope, name: str) -> tuple[Scope, list[dict[str, Any]]]:
+    """The scope from the experiment's first call on, and its arms there; as it is and none if it has none."""
+    there = arms_of(store, scope, name)
+    if not there:
+        return scope, []
+    first = min(row["first_at"] for row in there)
     params = _params(scope) | {"name": name, "around": AROUND + name}
-    [row] = store.query(load_sql(SQL, "experiment_first"), params)
-    return replace(scope, window=Window(row["first_at"], scope.window.end))
+    [before] = store.query(load_sql(SQL, "experiment_first"), params)
+    whole = replace(scope, window=Window(before["first_at"] if before["calls"] else first, scope.window.end))
+    return whole, arms_of(store, whole, name) if before["calls"] else there
 
 
 def arms_of(store: Store, scope: Scope, name: str = "") -> list[dict[str, Any]]:
