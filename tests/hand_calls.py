@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from outlay_collector.rollup.prompts import rebuild_prompts
 from outlay_collector.rollup.scored import rebuild_scored
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
@@ -201,6 +202,7 @@ def roll_up(store: Store, hours: Sequence[datetime] | None = None) -> None:
         for statement in (*ROLL_UP, ROLL_DAY):
             writer.run(statement, params)
         rebuilt = {"project": project, "hours": mine, "first": mine[0], "last": mine[-1], "version": time.time_ns()}
+        rebuild_prompts(writer, rebuilt)
         rebuild_scored(writer, rebuilt)
     mark(writer, "rolled_hours", "rolled_at", chosen)
     writer.close()

@@ -26,8 +26,8 @@ import numpy as np
 from outlay_analytics.query.amounts import PICO
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.dimensions import NOT_ANSWERS
-from outlay_analytics.query.scope import Scope, filter_sql
-from outlay_analytics.query.text import sql_instant
+from outlay_analytics.query.scope import Scope
+from outlay_analytics.questions.prompt_source import prompt_source
 from outlay_analytics.statistics.intervals import difference
 from outlay_analytics.statistics.moments import Moments
 from outlay_collector.store import Store, load_sql
@@ -49,15 +49,8 @@ def cache_breaks(store: Store, scope: Scope) -> list[dict[str, Any]]:
         `prompt`, `provider`, `model`, `began_at` (the hour), `ended_at` (None while it lasts), `hit_ratio_before` and
         `hit_ratio_after` (tokens read of input), `usd_per_day`, `lost_usd` (until it ended, or the last call).
     """
-    params: dict[str, Any] = {
-        "project": scope.project,
-        "start": sql_instant(scope.window.start),
-        "end": sql_instant(scope.window.end),
-        "least": 2 * LEAST_CALLS,
-    }
-    filters = filter_sql(scope, "calls", params)
-    assert filters is not None  # calls know every dimension
-    fragments = {"filters": filters, "not_answers": NOT_ANSWERS}
+    params: dict[str, Any] = {"least": 2 * LEAST_CALLS}
+    fragments = {"source": prompt_source(store, scope, params), "not_answers": NOT_ANSWERS}
     candidates = store.query(load_sql(SQL, "prompt_cache_totals", **fragments), params)
     hours = load_sql(SQL, "prompt_cache_hours", **fragments)
     found: list[dict[str, Any]] = []

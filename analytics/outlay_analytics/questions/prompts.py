@@ -18,10 +18,11 @@ from typing import Any
 
 from outlay_analytics.query.amounts import MONTH_DAYS, PICO, days_of, per
 from outlay_analytics.query.dimensions import NOT_ANSWERS
-from outlay_analytics.query.scope import Scope, filter_sql
-from outlay_analytics.query.text import sql_instant
+from outlay_analytics.query.looks import one_look
+from outlay_analytics.query.scope import Scope
 from outlay_analytics.questions.cache_breaks import cache_breaks
 from outlay_analytics.questions.prompt_savings import savings
+from outlay_analytics.questions.prompt_source import prompt_source
 from outlay_analytics.questions.scores import SQL
 from outlay_collector.store import Store, load_sql
 
@@ -30,6 +31,7 @@ OTHER = "other"
 Row = dict[str, Any]
 
 
+@one_look()
 def prompts(store: Store, scope: Scope) -> Row:
     """Prompts of a scope by version, the most expensive first.
 
@@ -41,15 +43,9 @@ def prompts(store: Store, scope: Scope) -> Row:
         `monthly_usd` at this version's calls; None for the first. At most 1,000 rows; `rows_left_out` says
         whether there are more. `savings`: see `prompt_savings.py`; `cache_breaks`: see `cache_breaks.py`.
     """
-    params: dict[str, Any] = {
-        "project": scope.project,
-        "start": sql_instant(scope.window.start),
-        "end": sql_instant(scope.window.end),
-        "max_rows": MAX_ROWS + 1,
-    }
-    filters = filter_sql(scope, "calls", params)
-    assert filters is not None  # calls know every dimension
-    found = store.query(load_sql(SQL, "prompts", filters=filters, not_answers=NOT_ANSWERS), params)
+    params: dict[str, Any] = {"max_rows": MAX_ROWS + 1}
+    source = prompt_source(store, scope, params)
+    found = store.query(load_sql(SQL, "prompts", source=source, not_answers=NOT_ANSWERS), params)
     rows = [_row(raw) for raw in found[:MAX_ROWS]]
     versions: dict[str, list[Row]] = {}
     began = _firsts(store, scope, rows)

@@ -1,5 +1,5 @@
-"""Hours that changed → `spend_hourly`, `latency_hours`, their days, look-ups, scored answers, cascades: rebuilt,
-never added to.
+"""Hours that changed → `spend_hourly`, `latency_hours`, their days, look-ups, prompts, scored answers, cascades:
+rebuilt, never added to.
 Days that went quiet → `dimension_daily` (dimensions.py), when no hour is due and the budget lasts.
 
 An hour is due when it has been quiet for a minute, or has waited five. Until then it is answered from `calls`, so
@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 
 from outlay_collector.rollup.cascades import rebuild_cascade_days, rebuild_cascades
 from outlay_collector.rollup.dimensions import due_days, next_version, rebuild_day
+from outlay_collector.rollup.prompts import rebuild_prompts
 from outlay_collector.rollup.scored import rebuild_scored
 from outlay_collector.store import Store, load_sql
 from outlay_collector.store.client import Writer
@@ -172,6 +173,8 @@ class Rollup:
         seen = writer.query(load_sql(SQL, "rollup_seen"), params)[0]
         if seen["lookups"]:
             writer.run(load_sql(SQL, "rollup_lookups"), params)
+        if seen["prompts"]:
+            rebuild_prompts(writer, params)
         if seen["scores"]:
             rebuild_scored(writer, params)
         rebuild_cascades(writer, {**params, "moment": rolled_at}, cells=self.store.cells.count > 1)

@@ -1,36 +1,27 @@
 -- Question: what does each version of each prompt use and cost, part by part, in calls that answer something?
--- Fragments: not_answers (operations), filters (conditions on c). Parameters: project, start, end, max_rows.
+-- Fragments: source (see prompt_source.py), not_answers (operations). Parameters: max_rows, those of the source.
 -- Result: one row per prompt and version that calls name, the most expensive first: calls, priced ones and their cost; calls
 -- with usage and their tokens; the cost of the input; calls that say their parts, their input, and the tokens of each part.
 SELECT
-    c.prompt AS prompt,
-    c.prompt_version AS version,
-    count() AS calls,
-    count(c.cost_usd) AS priced_calls,
-    sum(ifNull(c.cost_usd, 0)) AS usd,
-    count(c.input_tokens) AS used_calls,
-    sum(ifNull(c.input_tokens, 0)) AS input,
-    sum(ifNull(c.cache_read_tokens, 0)) AS cached,
-    sum(ifNull(c.output_tokens, 0)) AS output,
-    count(c.output_tokens) AS answered_calls,
-    sumIf(
-        c.cost_lines['input'] + c.cost_lines['cache_read'] + c.cost_lines['cache_write'] + c.cost_lines['cache_write_1h'],
-        notEmpty(c.prompt_parts)
-    ) AS parted_input_usd,
-    countIf(notEmpty(c.prompt_parts)) AS parted_calls,
-    countIf(notEmpty(c.prompt_parts) AND isNotNull(c.cost_usd)) AS parted_priced_calls,
-    sumIf(ifNull(c.input_tokens, 0), notEmpty(c.prompt_parts)) AS parted_input,
-    sumMap(c.prompt_parts) AS parts,
-    min(c.started_at) AS first_at,
-    max(c.started_at) AS last_at
-FROM calls AS c FINAL
-WHERE c.project = {project:String}
-  AND c.started_at >= toDateTime64({start:String}, 9, 'UTC')
-  AND c.started_at < toDateTime64({end:String}, 9, 'UTC')
-  AND c.prompt != ''
-  AND c.cost_state != 'cached'
-  AND c.operation NOT IN $not_answers
-  AND ($filters)
+    p.prompt AS prompt,
+    p.prompt_version AS version,
+    sum(p.calls) AS calls,
+    sum(p.priced_calls) AS priced_calls,
+    sum(p.cost_usd) AS usd,
+    sum(p.used_calls) AS used_calls,
+    sum(p.input_tokens) AS input,
+    sum(p.read_tokens) AS cached,
+    sum(p.output_tokens) AS output,
+    sum(p.answered_calls) AS answered_calls,
+    sum(p.parted_input_usd) AS parted_input_usd,
+    sum(p.parted_calls) AS parted_calls,
+    sum(p.parted_priced_calls) AS parted_priced_calls,
+    sum(p.parted_input_tokens) AS parted_input,
+    CAST(sumMap(p.parts, p.parts_tokens), 'Map(String, UInt64)') AS parts,
+    min(p.first_at) AS first_at,
+    max(p.last_at) AS last_at
+FROM $source AS p
+WHERE p.operation NOT IN $not_answers
 GROUP BY prompt, version
 ORDER BY usd DESC, calls DESC, prompt, version
 LIMIT {max_rows:UInt32}
