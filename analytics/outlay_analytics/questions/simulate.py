@@ -102,7 +102,7 @@ def simulate(
     judged, unknown = measured_quality(store, scope, scenario.swaps)
     caveats = list(dict.fromkeys([*scenario.caveats, *unknown]))
     if priced < calls:
-        caveats.append(f"{calls - priced} of {calls} calls have no known cost and are in neither figure.")
+        caveats.append(f"{calls - priced:,} of {calls:,} calls have no known cost and are in neither figure.")
     return {
         "window": {"start": scope.window.start, "end": scope.window.end},
         "currency": "USD",
