@@ -23,6 +23,7 @@ from outlay_collector.store.cells import SHARDS, Cells, cells_of
 from outlay_collector.store.connect import connect, rows_of, run
 from outlay_collector.store.dsn import Dsn, on_cluster, quote
 from outlay_collector.store.heartbeat import Heartbeat
+from outlay_collector.store.lines import with_lines
 from outlay_collector.store.pool import Call, Pool
 from outlay_collector.store.query import Params, Row
 
@@ -222,8 +223,13 @@ class Writer:
         """Insert an Arrow table with columns of `table`, in one block."""
         if not len(rows):
             return
+        embedded = self.store.dsn.embedded
+        statement = with_lines(table, rows) if embedded else None
+        if statement is not None:
+            self._do(lambda client: run(client.raw_query, statement))
+            return
         block = rows.unify_dictionaries().combine_chunks()
-        if self.store.dsn.embedded:
+        if embedded:
             given = {"column_names": block.column_names, "insert_block": as_arrow(block), "fmt": "ArrowStream"}
             self._do(lambda client: run(client.raw_insert, table, **given))
         else:  # compressed, for the network
