@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -16,6 +18,10 @@ from outlay_analytics.alerting.budgets import delete_budget, list_budgets, put_b
 from outlay_analytics.alerting.rules import put_rule
 from outlay_collector.store import Store
 from outlay_collector.store.client import Writer
+from outlay_collector.store.lease import Fence
+from outlay_web.config import Settings
+from outlay_web.http.context import Context
+from outlay_web.server.watch import Alerts
 
 DAY = timedelta(days=1)
 
@@ -100,3 +106,31 @@ def test_a_server_that_was_off_for_three_days_tells_what_is_true_now_and_no_more
     assert "silence" not in firing
     told = hook.json[before:]
     assert len(told) <= 6, [(one["status"], one["commonAnnotations"].get("summary")) for one in told]
+
+
+def test_a_round_that_failed_is_made_again_by_the_next_minute_though_nothing_changed(
+    store: Store, writer: Writer, hook: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spend(store, 2, "0.5")
+    put_small(store, writer, hook)
+    at = [NOW]
+    config = {"alerts": SETTINGS, "budgets": (), "rules": ()}
+    ctx = SimpleNamespace(
+        store=store,
+        config=config,
+        now=lambda: at[0],
+        settings=Settings(data=Path(), public_url="https://outlay.example"),
+    )
+    watch = Alerts(cast(Context, ctx), store, cast(Fence, SimpleNamespace(held=lambda: True)), lambda: None, str)
+
+    def hangs(*_: Any) -> int:
+        raise StoreError("the store does not answer", retryable=True)
+
+    with monkeypatch.context() as held:
+        held.setattr(evaluate, "evaluate", hangs)
+        with pytest.raises(StoreError):
+            watch.judge_budgets()
+    for minute in (1, 2):
+        at[0] = NOW + minute * MINUTE
+        watch.judge_budgets()
+    assert [one["status"] for one in hook.json] == ["firing"]

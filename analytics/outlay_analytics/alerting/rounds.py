@@ -32,3 +32,7 @@ class Rounds:
             return False
         self._seen, self._at = seen, now
         return True
+
+    def forget(self) -> None:
+        """The last round failed: the next one is due at once."""
+        self._seen = self._at = None

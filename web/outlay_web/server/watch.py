@@ -76,7 +76,11 @@ class Alerts:
         store, now = self._ctx.store, self._ctx.now()
         if self._rounds.due(store, now):
             config = self._ctx.config
-            evaluate.evaluate(store, self._writer, now, self._settings(), config["budgets"], config["rules"])
+            try:
+                evaluate.evaluate(store, self._writer, now, self._settings(), config["budgets"], config["rules"])
+            except Exception:
+                self._rounds.forget()
+                raise
         else:
             deliver(store, self._writer, now, self._configured.channels, self._configured.outbound)
 
