@@ -13,9 +13,9 @@ that was injected. The twin is the same traffic without incidents: whatever is t
 `--timezone Europe/Berlin` has people work by the clock of a place, so that their hours move when it is changed, and the
 budget's months are those of that place; `--until 2026-11-30` has the days end before that one, to hold such a change.
 
-Receivers as a team has them: Slack hears all of it, PagerDuty what is critical; messages are counted in both together.
-A webhook, which holds a state and hears all of it, is what the other figures are read from. A budget for all spend, a
-quarter above what a month usually costs, is watched too.
+Receivers as a team has them: warnings go to Slack, what is critical to PagerDuty; messages are counted in both
+together. A webhook, which holds a state and hears all of it, is what the other figures are read from. A budget for all
+spend, a quarter above what a month usually costs, is watched too.
 """
 
 from __future__ import annotations
@@ -52,7 +52,6 @@ from outlay_analytics.explain.drivers import happened  # noqa: E402
 from outlay_collector.store import migrate, open_store  # noqa: E402
 
 FLOOR_USD = "0.05"
-SEVERE = ["critical"]
 BUDGET_USD = "48"
 PATIENCE_S = 1800.0
 
@@ -120,9 +119,9 @@ def replay(
             "kind": "pagerduty",
             "routing_key": "k" * 32,
             "url": f"{at}/pagerduty",
-            "severities": SEVERE,
+            "severities": ["critical"],
         },
-        {"name": "slack", "kind": "slack", "url": f"{at}/slack"},
+        {"name": "slack", "kind": "slack", "url": f"{at}/slack", "severities": ["warning"]},
     ]
     names = tuple(channel["name"] for channel in channels)
     settings = parse_alerts(
