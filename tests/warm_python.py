@@ -102,7 +102,7 @@ class Warm:
             )
 
     def start(self, words: list[str], environ: Mapping[str, str], out: int, err: int) -> Program:
-        """Run `python -m words`, or `python -c code`, with these descriptors as its stdout and stderr."""
+        """Run `python -m words`, `-c code` or `file.py` as `python` would, with these as its stdout and stderr."""
         ours, theirs = os.pipe()
         try:
             asked = json.dumps({"words": words, "environ": dict(environ)}).encode()
@@ -133,12 +133,19 @@ def start(
         return _warm[ahead].start(words, environ, out, err)
 
 
-def run(code: str, environ: Mapping[str, str], timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
-    """Run a program that uses the SDK to its end: `python -W ignore -c code`, that has imported the SDK before."""
+def run(
+    code: str | Path, environ: Mapping[str, str], *words: str, timeout_s: float = 300
+) -> subprocess.CompletedProcess[str]:
+    """Run a program that uses the SDK to its end: `python -W ignore`, that has imported the SDK before.
+
+    Args:
+        code: The program, or the file that it is in, which children that are spawned read again.
+    """
     if sys.platform == "darwin":  # where what has loaded system libraries may not fork
-        return run_cold(code, environ, timeout_s)
+        return run_cold(code, environ, *words, timeout_s=timeout_s)
+    command = [str(code), *words] if isinstance(code, Path) else ["-c", code, *words]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        program = start(["-c", code], environ, out.fileno(), err.fileno(), SDK)
+        program = start(command, environ, out.fileno(), err.fileno(), SDK)
         try:
             ended = program.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -146,12 +153,15 @@ def run(code: str, environ: Mapping[str, str], timeout_s: float = 300) -> subpro
             raise
         for stream in (out, err):
             stream.seek(0)
-        return subprocess.CompletedProcess(code, ended, out.read().decode(), err.read().decode())
+        return subprocess.CompletedProcess(command, ended, out.read().decode(), err.read().decode())
 
 
-def run_cold(code: str, environ: Mapping[str, str], timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+def run_cold(
+    code: str | Path, environ: Mapping[str, str], *words: str, timeout_s: float = 300
+) -> subprocess.CompletedProcess[str]:
     """The same in a Python that has imported nothing."""
-    command = [sys.executable, "-W", "ignore", "-c", code]
+    program = [str(code)] if isinstance(code, Path) else ["-c", code]
+    command = [sys.executable, "-W", "ignore", *program, *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=dict(environ))
 
 
@@ -245,13 +255,17 @@ def _run(module: str, *words: str) -> NoReturn:
     """Run it and end as Python does, but for taking every module apart."""
     code: int | str | None = 0
     try:
-        if module == "-c":
+        sys.argv = [module, *words]
+        if module == "-c" or module.endswith(".py"):
             warnings.simplefilter("ignore")
-            sys.argv = [module]
             sys.modules["__main__"] = program = types.ModuleType("__main__")
-            exec(words[0], program.__dict__)
+            if module == "-c":
+                del sys.argv[1]
+                source = words[0]
+            else:
+                program.__file__, source = module, Path(module).read_text()
+            exec(compile(source, module, "exec"), program.__dict__)
         else:
-            sys.argv = [module, *words]
             runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as left:
         code = left.code

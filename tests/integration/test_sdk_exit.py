@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from tests import warm_python
 from tests.fake_provider import FakeProvider
 from tests.receiver import Received, receiver
 
@@ -91,19 +92,14 @@ def surroundings(provider: FakeProvider, server: Received) -> dict[str, str]:
 
 
 def run(
-    folder: Path, code: str, *words: str, environ: dict[str, str], expected_code: int = 0
+    folder: Path, code: str, *words: str, environ: dict[str, str], expected_code: int = 0, cold: bool = False
 ) -> subprocess.CompletedProcess[str]:
     """A program in a file of its own, which spawned children can read again."""
     program = folder / "program.py"
     program.write_text(code)
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", program, *words],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "PYTHONPATH": path, **environ},
-    )
+    start = warm_python.run_cold if cold else warm_python.run
+    done = start(program, {**os.environ, "PYTHONPATH": path, **environ}, *words)
     assert done.returncode == expected_code, done.stderr
     return done
 
@@ -194,9 +190,8 @@ def work():
 if __name__ == "__main__":
 """
     main = 'p = multiprocessing.get_context("fork").Process(target=work); p.start(); p.join()' if child else "work()"
-    done = run(
-        tmp_path, f"{code}    {main}\n", environ={"OUTLAY_FLUSH_INTERVAL_MS": "60000", "OUTLAY_BATCH_SPANS": "1000"}
-    )
+    environ = {"OUTLAY_FLUSH_INTERVAL_MS": "60000", "OUTLAY_BATCH_SPANS": "1000"}
+    done = run(tmp_path, f"{code}    {main}\n", environ=environ, cold=True)
     assert re.findall(r"(\d+) spans .*dropped", done.stderr) == ["701"]
     assert len(done.stderr.splitlines()) == 1
 

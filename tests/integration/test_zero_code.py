@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -244,7 +245,10 @@ def test_opentelemetrys_launcher_finds_outlay(
     theirs = "from opentelemetry import trace\ntrace.get_tracer('theirs').start_span('theirs').end()\n"
     (tmp_path / "app.py").write_text(ASK + "print(ask() != '')\n" + theirs * (exporter == "outlay"))
     launcher = "from opentelemetry.instrumentation.auto_instrumentation import run; run()"
-    more = {"OTEL_PYTHON_DISTRO": distro} if distro else {}
+    others = {entry.name for entry in entry_points(group="opentelemetry_instrumentor")} - {"outlay"}
+    # Once beside all that is installed, each of which imports what it instruments.
+    more = {} if exporter == "none" else {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": ",".join(others)}
+    more |= {"OTEL_PYTHON_DISTRO": distro} if distro else {}
     if exporter:
         more |= {"OTEL_TRACES_EXPORTER": exporter, "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
     paths = os.pathsep.join([str(installed), str(tmp_path), *(entry for entry in sys.path if entry)])
