@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 TREND_POINTS = 21
+ROBUST_WEEKS = 6
+LEVELS = (0.4, 2.5)  # least and largest
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,20 @@ def _same_phase(weeks: Floats, phase: NDArray[np.int64]) -> list[Floats]:
         np.median(recent, axis=0),
         fading @ recent / fading.sum(),
         (0.5 * np.median(longer, axis=0) + 0.5 * longer.mean(axis=0)) * np.sqrt(level),
+        *_robust(weeks),
     ]
     return [path[phase] for path in paths]
+
+
+def _robust(weeks: Floats) -> list[Floats]:
+    """The medians of the same phases, as they are and at the last week's level, whatever days of it stood out.
+
+    Both medians are of several weeks or of a week's days, so that half of them may be holidays, launches or outages.
+    """
+    medians = np.median(weeks[-ROBUST_WEEKS:], axis=0)
+    ratios = weeks[-1][medians > 0] / medians[medians > 0]
+    level = np.clip(np.median(ratios), *LEVELS) if len(ratios) else 1.0
+    return [medians, medians * level, medians * np.sqrt(level)]
 
 
 def _profile(y: Floats, day: int, cycle: int, shrink: float) -> Floats:

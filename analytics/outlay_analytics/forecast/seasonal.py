@@ -1,11 +1,11 @@
 """Forecast a short seasonal series: many cheap candidates, weighted by how well each would have done before.
 
-Candidates: the same phases of the last weeks (last, mean, median, fading mean, longer history at the present level),
-and a seasonal profile times a level (three speeds, a damped trend, and recent departures from the level that fade).
-Each is evaluated at up to 24 past origins; its weight falls with a high power of its mean absolute error. The
-intervals are conformal: quantiles of the combination's own past errors, scaled by the level and the distance, widened
-where few errors are known. Totals are calibrated on the errors of past totals, since errors of steps neither add up
-nor average out.
+Candidates: the same phases of the last weeks (last, mean, median, fading mean, longer history at the present level,
+and medians at a level that few odd days do not move), and a seasonal profile times a level (three speeds, a damped
+trend, and recent departures from the level that fade). Each is evaluated at up to 24 past origins; its weight falls
+with a high power of its mean absolute error. The intervals are conformal: quantiles of the combination's own past
+errors, scaled by the level and the distance, widened where few errors are known. Totals are calibrated on the errors
+of past totals, since errors of steps neither add up nor average out.
 
 Sources: J. M. Bates, C. W. J. Granger, "The combination of forecasts" (1969); G. Shafer, V. Vovk, "A tutorial on
 conformal prediction" (2008); R. J. Hyndman, G. Athanasopoulos, "Forecasting: principles and practice", 5.10 (rolling

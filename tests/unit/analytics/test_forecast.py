@@ -188,3 +188,13 @@ def test_a_backtest_counts_its_cases_and_says_nothing_about_short_histories() ->
         "beats_seasonal_naive": None,
         "cases": 0,
     }
+
+
+def test_two_days_of_the_last_week_that_stood_out_hardly_change_the_next_one() -> None:
+    week = np.array([100, 105, 102, 98, 95, 40, 35.0])
+    errors = []
+    for seed in range(4):
+        y = np.tile(week, 8) * np.random.default_rng(seed).normal(1, 0.05, 56)
+        y[[51, 53]] *= 0.2  # an outage that nobody told of
+        errors.append(np.abs(forecast(y, None, "D", 7)["mean"] - week).mean())
+    assert np.mean(errors) < 7.5
