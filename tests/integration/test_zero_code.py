@@ -70,12 +70,13 @@ def test_a_program_runs_as_without_and_its_calls_arrive(
         "import sys, work\nprint(sys.argv[1:], sys.own_site, 'outlay' in sys.modules)\n"
         "work.ask(); work.Desk.triage()\nprint('err', file=sys.stderr)\nsys.exit(5)\n"
     )
-    features = "--features=work:Desk.triage=triage, nonsense, work:gone"
+    features = "--features=work:Desk.triage=triage, nonsense, work:gone, app:main"
     words = ("--service", "shop", features, "--", str(program), "--x", "1")
     code, out, err = start(tmp_path, *outlay_run(*words), server=server, provider=provider)
     assert (code, out) == (5, "['--x', '1'] True True\n"), err
     assert [line for line in err.splitlines() if "OUTLAY_FEATURES" not in line] == ["err"]
     assert ["'nonsense'" in err, "no gone in work" in err] == [True, True]
+    assert err.count("app is the program itself, which nobody imports") == 1
     assert Counter(features_of(server)) == {"": 1, "triage": 1}
     assert {span.resource["service.name"] for span in spans(server)} == {"shop"}
     plain = start(tmp_path, sys.executable, str(program), "--x", "1", server=server, provider=provider)

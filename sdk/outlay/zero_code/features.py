@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -35,7 +37,18 @@ def install(settings: Settings) -> None:
     for module, function, feature in named(settings.features):
         by_module.setdefault(module, []).append((function, feature))
     for module, functions in by_module.items():
+        if _is_program(module):
+            said = "OUTLAY_FEATURES: %s is the program itself, which nobody imports: its functions are no features; "
+            _safely.warn(f"features {module}", said + "move them to a module that it imports, or track them", module)
         wire.watch(module, functools.partial(_track, functions))
+
+
+def _is_program(module: str) -> bool:
+    """Whether it is what was started: `python app.py`, `python -m shop.app`."""
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    started = spec.name if spec is not None else os.path.basename(getattr(main, "__file__", None) or "")
+    return module not in sys.modules and started in (module, f"{module}.py", f"{module}.__main__")
 
 
 def named(text: str) -> Iterator[tuple[str, str, str]]:
