@@ -56,8 +56,6 @@ def rebuild_cascades(writer: Writer, params: Mapping[str, Any], *, cells: bool =
         cells: Whether other cells may hold calls of the same runs: those of a run with an identifier, which may be in
             several traces, are kept as they are, and put together by who asks.
     """
-    if not writer.query(load_sql(SQL, "rollup_cascade_seen"), params)[0]["rows"]:
-        return
     fresh = load_sql(
         SHARED,
         "cascade_parts",

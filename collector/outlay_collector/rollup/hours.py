@@ -177,7 +177,8 @@ class Rollup:
             rebuild_prompts(writer, params)
         if seen["scores"]:
             rebuild_scored(writer, params)
-        rebuild_cascades(writer, {**params, "moment": rolled_at}, cells=self.store.cells.count > 1)
+        if seen["cascades"]:
+            rebuild_cascades(writer, {**params, "moment": rolled_at}, cells=self.store.cells.count > 1)
         open_days = {hour.replace(hour=0) for name, hour in waiting if name == project}
         days = sorted({one.day for one in chunk} - open_days)
         if days:

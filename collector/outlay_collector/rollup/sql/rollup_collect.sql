@@ -33,7 +33,8 @@ SELECT
     sum(cost_lines['cache_write']) AS s_line_cache_write_usd,
     sum(cost_lines['cache_write_1h']) AS s_line_cache_write_1h_usd,
     sum(cost_lines['output']) AS s_line_output_usd,
-    sumMap([toUInt16(floor(log2(greatest(duration_ns / 1000, 1)) * 16))], [toUInt64(1)]) AS histogram
+    sumMap([toUInt16(floor(log2(greatest(duration_ns / 1000, 1)) * 16))], [toUInt64(1)]) AS histogram,
+    countIf(prompt != '' AND cost_state != 'cached') AS n_prompts
 FROM calls FINAL
 WHERE project = {project:String}
   AND started_at >= {first:DateTime} AND started_at < {last:DateTime} + INTERVAL 1 HOUR

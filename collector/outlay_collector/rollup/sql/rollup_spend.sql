@@ -13,7 +13,7 @@ SELECT
     calls = 0 AS is_deleted
 FROM
 (
-    SELECT * EXCEPT histogram FROM rollup_fresh
+    SELECT * EXCEPT (histogram, n_prompts) FROM rollup_fresh
     UNION ALL
     SELECT
         hour, service, environment, feature, team, provider, model, operation, cascade, cascade_tier, repeated,
