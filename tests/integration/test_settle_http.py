@@ -10,7 +10,7 @@ from tests.conftest import ENGINE_PATH
 from tests.settle_world import World, usage
 
 from outlay_collector.prices.book import PriceBook
-from outlay_collector.settle import TEMPORARY, Settler, pricing
+from outlay_collector.settle import Settler, pricing
 from outlay_collector.store import migrate, open_store
 
 
@@ -25,8 +25,7 @@ def test_calls_are_settled_the_same_through_http(monkeypatch: pytest.MonkeyPatch
         world.span("one", usage(100, 10, gen_ai__response__id="x"), parent="agent", at_ms=1, scope="langsmith")
         assert world.counts() == [("agent", 200, 20), ("one", 100, 10)]
         # The server forgets a session that was idle for long, and its temporary tables with it.
-        for table in TEMPORARY:
-            settler._writer.run(f"DROP TEMPORARY TABLE {table}")
+        settler._writer.run(f"DROP TEMPORARY TABLE {pricing.REQUESTS}")
         world.span("two", usage(200, 20), parent="agent", at_ms=2)
         assert world.counts() == [("one", 100, 10), ("two", 200, 20)]
         assert {row["feature"] for row in world.calls()} == {"f"}

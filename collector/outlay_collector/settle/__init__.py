@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import numpy as np
@@ -58,7 +58,6 @@ SESSION = (
     "compile_sort_description = 0, max_threads = 1, optimize_on_insert = 0"
 )
 NO_MAPPING = AttributeMapping()
-TEMPORARY = (REQUESTS,)
 READ = ("spans", "trace_hours")
 
 
@@ -238,24 +237,24 @@ class Settler:
             noted = Noted(w) if self.store.embedded else None
             self._version, self._own = version, Source(w, Reader(w, self.mapping.inherited), noted)
         try:
-            # A run leaves them empty unless it failed; then one is enough to see that they are there.
-            self._empty(TEMPORARY[:1] if self._emptied else TEMPORARY)
+            # A run leaves it empty unless it failed; that it is there only a server's session leaves open.
+            if not self._emptied or not self.store.embedded:
+                self._empty()
         except StoreError as exc:
             # The first run, or a server's session that ended while nothing changed.
             if exc.code != UNKNOWN_TABLE:
                 raise
             w.run(SESSION)
             create(w)
-            self._empty(TEMPORARY)
+            self._empty()
         self._emptied = False
         self._version = max(self._version + 1, time.time_ns() // 1000)
         if self._across is not None:
             self._across.version = self._version
         return self._own, self._across
 
-    def _empty(self, tables: Sequence[str]) -> None:
-        for table in tables:
-            self._writer.run(f"TRUNCATE TABLE {table}")
+    def _empty(self) -> None:
+        self._writer.run(f"TRUNCATE TABLE {REQUESTS}")
 
 
 def _seen(changed: pa.Table) -> pa.Table:
