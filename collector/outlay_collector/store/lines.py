@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MOST_ROWS = 100
 MOST_CHARACTERS = 100_000
 SECOND_NS = 1_000_000_000
+SETTINGS = "SETTINGS max_threads = 1, max_insert_threads = 1, input_format_parallel_parsing = 0"
+"""To hand a few rows from thread to thread takes longer than to write them."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NS_OF = {"s": SECOND_NS, "ms": 1_000_000, "us": 1_000, "ns": 1}
 Shown = Callable[[Any], str]
@@ -24,7 +26,7 @@ def with_lines(table: str, rows: pa.Table) -> str | None:
     """The statement that inserts an Arrow table with columns of `table`, rows included; None where these do not fit."""
     lines = as_lines(rows)
     names = ", ".join(map(quote, rows.column_names))
-    return None if lines is None else f"INSERT INTO {table} ({names}) FORMAT JSONCompactEachRow\n{lines}"
+    return None if lines is None else f"INSERT INTO {table} ({names}) {SETTINGS} FORMAT JSONCompactEachRow\n{lines}"
 
 
 def as_lines(rows: pa.Table) -> str | None:
