@@ -41,6 +41,7 @@ from outlay_web.charts import (
     stacked_bars,
 )
 from outlay_web.charts.scale import axis, labeled, log_axis
+from outlay_web.pages.forecast import month_band
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 DAYS = buckets(START, START + timedelta(days=10), "day")
@@ -313,3 +314,13 @@ def test_what_was_changed_is_a_line_an_anomaly_a_ring_and_an_incident_a_band() -
     assert len(set(tops)) == 2, "each of two that overlap can be clicked"
     pair = paired_bars("p", "Days", steps, [Series("a", [1.0, 2.0, 3.0], 1)], **happened)
     assert (pair.svg.count('class="changed"'), pair.svg.count('class="stretch"')) == (2, 1)
+
+
+def test_the_interval_of_the_months_end_opens_around_what_is_expected_however_its_days_differ() -> None:
+    expected = [None, *map(Decimal, (40, 60, 80, 84, 88, 90))]
+    month = {"mean_usd": Decimal(90), "lo80_usd": Decimal(70), "hi80_usd": Decimal(105)}
+    lows, highs = month_band(expected, 1, month)
+    assert (lows[:2], highs[:2]) == ([None, 40], [None, 40])
+    assert (lows[-1], highs[-1]) == (70, 105)
+    for low, mean, high in list(zip(lows, expected, highs, strict=True))[2:]:
+        assert 40 <= low < mean < high

@@ -207,13 +207,7 @@ def month_figure(view: View, found: Row) -> Figure | None:
     for i, gone in enumerate(path[1:], today + 1):  # the days' shape, ending where the month is expected to end
         part = gone / path[-1] if path[-1] else Decimal(i - today) / (len(steps) - 1 - today)
         expected[i] = total + (month["mean_usd"] - total) * part
-    lows: list[Any] = [None] * len(steps)
-    highs: list[Any] = [None] * len(steps)
-    span = max(len(steps) - 1 - today, 1)
-    for i in range(today, len(steps)):  # the interval of the month's end, opening from today
-        share = Decimal(i - today) / span
-        lows[i] = total + (month["lo80_usd"] - total) * share
-        highs[i] = total + (month["hi80_usd"] - total) * share
+    lows, highs = month_band(expected, today, month)
     limits = []
     if month["budget_usd"] is not None:
         limits.append(Limit(f"budget {fmt.usd_short(month['budget_usd'])}", month["budget_usd"]))
@@ -228,6 +222,18 @@ def month_figure(view: View, found: Row) -> Figure | None:
         height=240,
         timezone=view.timezone,
     )
+
+
+def month_band(expected: Sequence[Any], today: int, month: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+    """The interval of the month's end, opening from today around what is expected; never below what is spent."""
+    lows: list[Any] = [None] * len(expected)
+    highs: list[Any] = [None] * len(expected)
+    span = max(len(expected) - 1 - today, 1)
+    for i in range(today, len(expected)):
+        share = Decimal(i - today) / span
+        lows[i] = max(expected[i] - (month["mean_usd"] - month["lo80_usd"]) * share, expected[today])
+        highs[i] = expected[i] + (month["hi80_usd"] - month["mean_usd"]) * share
+    return lows, highs
 
 
 def _spread(steps: Sequence[Bucket], index: Mapping[datetime, int], rows: Sequence[Row], key: str) -> list[Any]:
