@@ -77,11 +77,15 @@ class Serving:
 
     def seen(self) -> set[str]:
         """The newest calls that the API shows, by trace."""
+        return {call["trace_id"] for call in self.get("/api/v1/calls?limit=100&start=-1h")["calls"]}
+
+    def get(self, path: str) -> Any:
+        """An answer of the API."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request("GET", "/api/v1/calls?limit=100&start=-1h")
+        connection.request("GET", path)
         answer = json.loads(connection.getresponse().read())
         connection.close()
-        return {call["trace_id"] for call in answer["calls"]}
+        return answer
 
 
 @contextmanager
