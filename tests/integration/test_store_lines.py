@@ -9,6 +9,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
+from outlay.errors import StoreError
 from outlay_collector.store import Row, Store, client
 from outlay_collector.store.lines import MOST_ROWS, as_lines
 
@@ -115,6 +116,17 @@ def test_rows_are_stored_alike_as_text_and_as_arrow(store: Store, monkeypatch: p
     for name in TYPES:
         assert [row[name] for row in as_text] == [row[name] for row in as_arrow], name
     assert len(as_arrow) == MOST_ROWS
+    writer.close()
+
+
+def test_what_is_refused_as_text_goes_as_arrow(store: Store) -> None:
+    writer = store.writer()
+    writer.run("CREATE TABLE narrow (id UInt8) ENGINE = Memory")
+    writer.insert_arrow("narrow", pa.table({"id": pa.array([-1], pa.int64())}))  # which only Arrow wraps
+    assert writer.query("SELECT id FROM narrow") == [{"id": 255}]
+    with pytest.raises(StoreError, match="UInt8"):
+        writer.insert_arrow("narrow", pa.table({"id": pa.array([b"many"])}))
+    writer.run("DROP TABLE narrow")
     writer.close()
 
 

@@ -226,8 +226,14 @@ class Writer:
         embedded = self.store.dsn.embedded
         statement = with_lines(table, rows) if embedded else None
         if statement is not None:
-            self._do(lambda client: run(client.raw_query, statement))
-            return
+            try:
+                self._do(lambda client: run(client.raw_query, statement))
+            except StoreError as error:
+                if error.retryable:
+                    raise
+                # A value that its column does not read from text; Arrow's it may.
+            else:
+                return
         block = rows.unify_dictionaries().combine_chunks()
         if embedded:
             given = {"column_names": block.column_names, "insert_block": as_arrow(block), "fmt": "ArrowStream"}
