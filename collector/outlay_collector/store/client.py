@@ -20,7 +20,7 @@ from outlay.errors import StoreError
 from outlay_collector.store.arrow import Pieces, as_arrow
 from outlay_collector.store.asking import LEFT, current_asker, named
 from outlay_collector.store.cells import SHARDS, Cells, cells_of
-from outlay_collector.store.connect import connect, rows_of, run
+from outlay_collector.store.connect import READ_LIMITS, connect, rows_of, run
 from outlay_collector.store.dsn import Dsn, on_cluster, quote
 from outlay_collector.store.heartbeat import Heartbeat
 from outlay_collector.store.lines import with_lines
@@ -41,13 +41,6 @@ HEARTBEAT_S = 10
 WRITE_SILENCE_S = 300
 OPEN_S = 30
 CLOSE_S = 5.0
-READ_LIMITS: dict[str, Any] = {
-    "max_execution_time": 30,
-    "max_memory_usage": 2_000_000_000,
-    "max_bytes_before_external_group_by": 400_000_000,  # groups beyond it wait on disk: slower, not refused
-    "max_result_rows": 1_000_000,
-    "use_query_condition_cache": 0,
-}
 
 
 class Store:

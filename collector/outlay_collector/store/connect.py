@@ -43,6 +43,14 @@ ACROSS: dict[str, Any] = {
     "load_balancing": "in_order",
     "prefer_localhost_replica": 0,
 }
+# What a reader may take.
+READ_LIMITS: dict[str, Any] = {
+    "max_execution_time": 30,
+    "max_memory_usage": 2_000_000_000,
+    "max_bytes_before_external_group_by": 400_000_000,  # groups beyond it wait on disk: slower, not refused
+    "max_result_rows": 1_000_000,
+    "use_query_condition_cache": 0,
+}
 # Codes after which the same statement may succeed later: timeouts, no connection, memory, too many parts or queries,
 # disk full, read-only replica, Keeper trouble.
 RETRYABLE_CODES = frozenset({3, 159, 164, 202, 203, 209, 210, 241, 242, 243, 252, 279, 285, 319, 394, 425, 999})
