@@ -46,7 +46,7 @@ from outlay_analytics.questions.tradeoff import tradeoff  # noqa: E402
 from outlay_analytics.questions.unit_costs import unit_costs  # noqa: E402
 from outlay_collector.prices.book import PriceBook  # noqa: E402
 from outlay_collector.rollup.hours import Rollup  # noqa: E402
-from outlay_collector.store import Store, client, migrate, open_store  # noqa: E402
+from outlay_collector.store import Store, connect, migrate, open_store  # noqa: E402
 
 END = datetime(2026, 6, 1, tzinfo=UTC)
 BATCH = 500_000
@@ -168,7 +168,7 @@ def main() -> None:
     arguments = parser.parse_args()
     path = Path(arguments.path or tempfile.mkdtemp(prefix="outlay-queries-"))
     filled = (path / "filled").exists()
-    client.READ_LIMITS |= {"max_memory_usage": 1_000_000_000, "max_execution_time": 600}  # CPU counts, not the clock
+    connect.READ_LIMITS |= {"max_memory_usage": 1_000_000_000, "max_execution_time": 600}  # CPU counts, not the clock
     store = open_store(f"chdb://{path}")
     migrate(store)
     if not filled:

@@ -13,7 +13,7 @@ from tests.waiting import PATIENCE_S, until
 from outlay.errors import StoreError
 from outlay_collector.store import Store, open_store
 from outlay_collector.store.asking import LEFT, Asker, asking
-from outlay_collector.store.client import READ_LIMITS
+from outlay_collector.store.connect import READ_LIMITS
 from outlay_web.http.cancellation import GivenUp
 
 ENDLESS = "SELECT sum(sipHash64(number, {salt:UInt64})) AS x FROM numbers(1000000000000)"
