@@ -74,6 +74,7 @@ def test_on_a_full_disk_and_without_a_server_what_is_lost_is_counted_once_and_th
 def test_processes_that_share_a_folder_send_what_is_theirs_and_only_that_of_the_dead(tmp_path: Path) -> None:
     code = """
 reads, writes = os.pipe()
+looked, looks = os.pipe()
 children = []
 for name in ("killed", "alive"):
     child = os.fork()
@@ -81,11 +82,14 @@ for name in ("killed", "alive"):
         os.close(writes)
         record(name)
         rest()
-        if name == "killed":
-            os.kill(os.getpid(), signal.SIGKILL)
+        while running().pipeline._filing.recovers:
+            time.sleep(0.01)
+        os.write(looks, b"1")  # nobody is dead yet
         os.read(reads, 1)  # until the parent has looked
         sys.exit()
     children.append(child)
+    os.read(looked, 1)
+os.kill(children[0], signal.SIGKILL)
 os.waitpid(children[0], 0)
 outlay.init()
 while running().pipeline._filing.recovers:

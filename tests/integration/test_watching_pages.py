@@ -16,12 +16,8 @@ from tests.hand_incidents import incident_id, put_incident
 from tests.receiver import Received, receiver
 from tests.web_server import Answer, Running, own_store, running
 
-from outlay_analytics.alerting.budget_rules import Finding
-from outlay_analytics.alerting.repository import write_alerts
 from outlay_analytics.alerting.rules import all_rules
-from outlay_analytics.alerting.states import begin
 from outlay_analytics.notify.masks import channel_text
-from outlay_analytics.query.window import Window
 from outlay_collector.store import Store
 from outlay_web.config import Settings
 
@@ -81,13 +77,10 @@ def stored(store: Store, name: str) -> Any:
 
 
 def test_a_rule_that_cannot_be_evaluated_is_seen_on_its_page_and_in_the_status(server: Running) -> None:
-    context = server.assembly.context
     body = {"kind": "budget_share", "threshold": "0.5", "budget": "gone"}
     assert server.post("/api/v1/rules/blind", body, method="PUT").status == 200
     reason = "its evaluation failed: there is no budget 'gone'"
-    finding = Finding("rule_failed", "warning", True, None, None, reason, Window(NOW, NOW))
-    with context.own_writer() as writer:
-        write_alerts(writer, [begin("default", "blind", {}, (), finding, NOW)])
+    server.wait(lambda: bool(server.api("/status").json["not_evaluated"]), "judged")
     assert f"<b>blind</b> cannot be evaluated, so it tells nothing: {reason}." in html.unescape(
         server.get("/rules").text
     )

@@ -194,8 +194,15 @@ class Filing:
         """
         if self.spool is None or not self.recovers:
             return
-        self.recovers = False
-        found = [*self.spool.left_behind()]
+        try:
+            found = [*self.spool.left_behind()]
+            self._say_lost(found)
+            with self._progress.lock:
+                self.left += found
+        finally:
+            self.recovers = False  # last: a flush waits for what is found
+
+    def _say_lost(self, found: Sequence[Left]) -> None:
         for one in found:
             ended = sum(record.count for record in one.records)
             if one.at_risk:
@@ -212,8 +219,6 @@ class Filing:
                 _safely.warn(
                     f"spool {where}", "%d bytes of %s cannot be read and are kept in %s", one.rest, one.path, where
                 )
-        with self._progress.lock:
-            self.left += found
 
     def send_left(self, deliver: Deliver) -> None:
         """Send files that were put aside or left behind."""

@@ -38,6 +38,7 @@ OFF = "off"
 SUFFIX = ".spool"
 _MOST_FILES = 64  # of one process, each of which is held open
 REST_SUFFIX = ".rest"
+NEW_SUFFIX = ".new"
 
 
 class Spool:
@@ -108,14 +109,17 @@ class Spool:
             return self._descriptor >= 0 or self._make()
 
     def _make(self) -> bool:
+        """Under a name that nobody looks for until it is locked: without a lock it would be taken for a dead one's."""
         descriptor = -1
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = self.folder / f"{self.target}-{os.getpid()}-{os.urandom(4).hex()}{SUFFIX}"
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            new = path.with_suffix(NEW_SUFFIX)
+            descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.write(descriptor, HEAD.pack(MAGIC, os.getpid(), 0))
             self._head = mmap.mmap(descriptor, HEAD.size)
+            new.rename(path)
             self._path, self._size, self._records = path, HEAD.size, []
             self._descriptor = descriptor  # last: with it the file is there
         except OSError:

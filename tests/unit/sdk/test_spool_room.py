@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tracemalloc
 from collections.abc import Iterator, Sequence
@@ -60,11 +61,32 @@ def bodies(files: Sequence[Left]) -> bytes:
 def test_long_texts_go_first_where_the_files_are_nearly_full(pipeline: Pipeline) -> None:
     for number in range(200):
         put(pipeline, number, "long" * 1000)
+        pipeline._filing.write_all()  # as the thread does that has time
     kept = bodies(pipeline._filing.left)
     assert 10 * 4000 < len(kept) < 64_000
     assert pipeline.dropped == 0
     assert b"'number': 1," in kept
     assert b"'number': 150}" in kept
+
+
+def test_a_file_that_is_being_made_is_nobodys_to_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, other = (Spool(tmp_path / "spool", "one", 64_000) for _ in range(2))
+    found: list[Any] = []
+    lock = fcntl.flock
+
+    def meanwhile(descriptor: int, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        found.extend([other.others(), *other.left_behind()])
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", meanwhile)
+    assert mine.open()
+    assert found == [False]
+    assert [*other.left_behind()] == []
+    assert mine.append("traces", 1, b"body")
+    mine.all_sent()
+    mine.close()
+    assert [*(tmp_path / "spool").iterdir()] == []
 
 
 def test_a_forked_child_holds_none_of_its_parents_files(pipeline: Pipeline) -> None:
