@@ -2,7 +2,7 @@
 
 Enters: hourly series.
 Leaves: incidents with what was expected and why.
-May import: explain, query.
+May import: explain, query, statistics.
 """
 
 from outlay_analytics.anomalies.detector import score

@@ -14,28 +14,27 @@ from datetime import date, datetime
 
 import numpy as np
 
+from outlay_analytics.anomalies.expected import LAGS
 from outlay_analytics.anomalies.rolling import DAY, WEEK
 from outlay_analytics.query.arrays import Floats
 from outlay_analytics.query.holiday_effect import Effect, effect_of, expected, quiet_shares
 from outlay_analytics.query.holidays import Holiday, Holidays
 
-LAGS = (1, 2, 3)  # weeks that say what is usual
-
 
 @dataclass(frozen=True)
-class Closed:
+class HolidayHours:
     """The holidays among the hours of all series: first and last hour of each, in order; `days`: of each hour."""
 
     stretches: Sequence[tuple[Holiday, int, int]]
     days: Sequence[date]
 
-    def since(self, hour: int) -> Closed:
+    def since(self, hour: int) -> HolidayHours:
         """As seen by a series that begins at an hour."""
         kept = [(one, max(first, hour) - hour, last - hour) for one, first, last in self.stretches if last >= hour]
-        return Closed(kept, self.days[hour:])
+        return HolidayHours(kept, self.days[hour:])
 
 
-def closed_hours(times: Sequence[datetime], holidays: Holidays) -> Closed | None:
+def holiday_hours(times: Sequence[datetime], holidays: Holidays) -> HolidayHours | None:
     """The holidays among some hours; None where nobody named any."""
     if not holidays:
         return None
@@ -44,7 +43,7 @@ def closed_hours(times: Sequence[datetime], holidays: Holidays) -> Closed | None
     for one in holidays.among(days):
         mine = [k for k, day in enumerate(days) if day == one.day]
         stretches.append((one, mine[0], mine[-1]))
-    return Closed(stretches, days)
+    return HolidayHours(stretches, days)
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Hours:
     silent: Floats | None = None
 
 
-def watched(channel: str, data: Floats, closed: Closed | None) -> Hours:
+def watched(channel: str, data: Floats, closed: HolidayHours | None) -> Hours:
     """Spend as it would be without holidays; what is watched per call needs nothing of that."""
     if closed is None or channel != "spend" or not closed.stretches:
         return Hours(data)
@@ -79,7 +78,7 @@ def watched(channel: str, data: Floats, closed: Closed | None) -> Hours:
     return Hours(np.column_stack([found.spent, data[:, 1:]]), found.share, found.silent)
 
 
-def as_usual(spent: Floats, closed: Closed) -> Usual:
+def as_usual(spent: Floats, closed: HolidayHours) -> Usual:
     """The series without its holidays; an hour depends on nothing later than its own holiday."""
     lifted, share, silent = spent.copy(), np.ones(len(spent)), np.zeros(len(spent), dtype=bool)
     effects: list[Effect] = []

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from outlay_analytics.anomalies.detector import LEARN_H, score
-from outlay_analytics.anomalies.holidays import closed_hours
+from outlay_analytics.anomalies.holidays import holiday_hours
 from outlay_analytics.anomalies.memory import MEASURES
 from outlay_analytics.anomalies.showing import shown
 from outlay_analytics.anomalies.telling import most_telling, together
@@ -78,7 +78,7 @@ def find(
         notes.append(f"anomalies need {LEARN_H // 24} days of history to compare with")
     if total is None or not total[:, 0].any():
         return {"anomalies": [], "notes": notes, "judged_from": None}
-    shown_h, closed = round((end - start) / HOUR), closed_hours(times, scope.holidays)
+    shown_h, closed = round((end - start) / HOUR), holiday_hours(times, scope.holidays)
     found = watch(series_of(table, total), len(times) - shown_h, float(floor_usd), notes, closed)
     told = sorted(together(most_telling(found)), key=lambda parts: -min(part.first for part in parts))
     shown_from = scope.window.start

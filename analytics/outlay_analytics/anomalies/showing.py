@@ -24,10 +24,10 @@ from outlay_analytics.query.freshness import hours_changed
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.text import usd
 from outlay_analytics.query.window import Window
+from outlay_analytics.statistics.intervals import Z_90
 from outlay_collector.store import Store
 
 MOST_EXPLAINED = 256
-Z80 = 1.281552  # of the interval's 80%
 MOST_SENTENCES = 6
 OWN = Decimal("0.33")  # of the dearest driver's dollars: what a channel's own driver must have raised to be the cause
 ABOUT = {  # the drivers of a channel
@@ -70,7 +70,7 @@ def shown(store: Store, scope: Scope, parts: Sequence[Incident], times: Sequence
         sentences.insert(
             0, f"{usd(actual - expected)} more than expected was spent: {usd(actual)} instead of {usd(expected)}."
         )
-    margin = Z80 * float(np.sqrt(sum(part.deviation**2 for part in parts)))
+    margin = Z_90 * float(np.sqrt(sum(part.deviation**2 for part in parts)))
     channel = parts[0].channel
     cause = _cause(channel, drivers)
     sentences = _in_order(sentences, _driver(channel, drivers))

@@ -11,7 +11,7 @@ import numpy as np
 from outlay_analytics.anomalies.detector import LEARN_H
 from outlay_analytics.anomalies.dollars import dollars
 from outlay_analytics.anomalies.excess import APART_H, excess_of, first_hour, last_hour, stands_out
-from outlay_analytics.anomalies.holidays import Closed, Hours, watched
+from outlay_analytics.anomalies.holidays import HolidayHours, Hours, watched
 from outlay_analytics.anomalies.memory import statistic_of
 from outlay_analytics.anomalies.rolling import WEEK
 from outlay_analytics.query.arrays import Floats
@@ -57,7 +57,7 @@ def watch(
     shown_from: int,
     floor: float,
     notes: list[str] | None = None,
-    closed: Closed | None = None,
+    closed: HolidayHours | None = None,
 ) -> list[Incident]:
     """What all series have to report. Calls that only moved from one model of a feature to another are not news.
 
@@ -85,7 +85,7 @@ def watch(
     return found
 
 
-def _only_moved(incident: Incident, feature: Floats | None, closed: Closed | None) -> bool:
+def _only_moved(incident: Incident, feature: Floats | None, closed: HolidayHours | None) -> bool:
     """Whether a model's spend rose while that of its feature, if it has other models, hardly did."""
     if feature is None or incident.channel != "spend":
         return False
@@ -98,7 +98,9 @@ def _named(where: Where) -> str:
     return ", ".join(f"{name} {value or '(none)'}" for name, value in where) or "all spend"
 
 
-def _incidents(where: Where, data: Floats, shown_from: int, floor: float, closed: Closed | None) -> list[Incident]:
+def _incidents(
+    where: Where, data: Floats, shown_from: int, floor: float, closed: HolidayHours | None
+) -> list[Incident]:
     """What one series has to report that was not over before hour `shown_from`."""
     began = first_called(data)
     lived = data[began:]

@@ -2,7 +2,7 @@
 
 Enters: a series of spend.
 Leaves: forecasts, projections of periods, their own past error.
-May import: query.
+May import: query, statistics.
 """
 
 from outlay_analytics.forecast.seasonal import forecast

@@ -19,8 +19,9 @@ from outlay_analytics.query.calendar import Series, next_start
 from outlay_analytics.query.holiday_effect import Effect, effect_of, expected, quiet_shares
 from outlay_analytics.query.holidays import Holiday, Holidays
 from outlay_analytics.query.scope import Scope
+from outlay_analytics.statistics.intervals import Z_90, Z_975
 
-Z = {80: 1.281552, 95: 1.959964}
+Z = {80: Z_90, 95: Z_975}
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,14 @@ from outlay_analytics.query.calendar import period_window, spend_series, spent, 
 from outlay_analytics.query.incident_excess import learned_series
 from outlay_analytics.query.scope import Scope
 from outlay_analytics.query.window import Window, parse_timezone
+from outlay_analytics.statistics.intervals import Z_90, Z_975
 from outlay_collector.store import Store
 
 LEARN = timedelta(days=182)
 LEARN_HOURS = timedelta(days=28)
 LEAST = 4  # complete intervals with spend before anything is forecast
 NAMES = ("mean", "lo80", "hi80", "lo95", "hi95")
-_Z = {"lo95": -1.959964, "lo80": -1.281552, "mean": 0.0, "hi80": 1.281552, "hi95": 1.959964}
+_Z = {"lo95": -Z_975, "lo80": -Z_90, "mean": 0.0, "hi80": Z_90, "hi95": Z_975}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 from outlay_analytics.query.scope import Scope, expression, filter_sql
 from outlay_analytics.query.text import sql_instant
 from outlay_analytics.questions.scores import SQL, Score, scored
-from outlay_analytics.statistics.intervals import Interval, interval
+from outlay_analytics.statistics.intervals import Z_975, Interval, interval
 from outlay_analytics.statistics.moments import Moments
 from outlay_collector.store import Store, load_sql
 
@@ -24,7 +24,6 @@ METHOD = "paired by item: Student's t for the mean of the differences, 95 % each
 LEAST_ITEMS = 30
 MAX_ROWS = 200_000  # of arms and items
 MOST_ITEMS = 10**8
-Z_975 = 1.959963984540054
 Values = dict[str, dict[str, float]]  # by arm and item
 
 

@@ -17,7 +17,9 @@ import numpy as np
 from outlay.optimizations.intervals import student_t_975
 from outlay_analytics.statistics.moments import Moments
 
+# Quantiles of the normal distribution: of two-sided intervals of 95 % and of 80 %.
 Z_975 = 1.959963984540054
+Z_90 = 1.2815515655446004
 TAIL = 0.025
 MANY = 20_000  # observations, from which on a binomial is as good as normal
 

@@ -175,15 +175,7 @@ class OwnSpan(ReadableSpan, Span):
             limits = self._tracer.limits
             events = self._events if isinstance(self._events, BoundedList) else BoundedList(limits.max_events)
             self._events = events
-            events.append(
-                Event(
-                    name,
-                    BoundedAttributes(
-                        limits.max_event_attributes, attributes, max_value_len=limits.max_attribute_length
-                    ),
-                    timestamp,
-                )
-            )
+            events.append(Event(name, self._cut(attributes, limits.max_event_attributes), timestamp))
 
     def add_link(self, context: SpanContext, attributes: Any = None) -> None:
         """Add another span that it has to do with."""
@@ -191,14 +183,11 @@ class OwnSpan(ReadableSpan, Span):
             limits = self._tracer.limits
             links = self._links if isinstance(self._links, BoundedList) else BoundedList(limits.max_links)
             self._links = links
-            links.append(
-                Link(
-                    context,
-                    BoundedAttributes(
-                        limits.max_link_attributes, attributes, max_value_len=limits.max_attribute_length
-                    ),
-                )
-            )
+            links.append(Link(context, self._cut(attributes, limits.max_link_attributes)))
+
+    def _cut(self, attributes: Any, most: int | None) -> BoundedAttributes:
+        """Attributes of an event or a link, cut to size."""
+        return BoundedAttributes(most, attributes, max_value_len=self._tracer.limits.max_attribute_length)
 
     def record_exception(
         self, exception: BaseException, attributes: Any = None, timestamp: int | None = None, escaped: bool = False

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from outlay.errors import ConfigError
-from outlay_analytics.anomalies.holidays import Closed, closed_hours
+from outlay_analytics.anomalies.holidays import HolidayHours, holiday_hours
 from outlay_analytics.anomalies.watching import Incident, watch
 from outlay_analytics.forecast import forecast
 from outlay_analytics.forecast.holidays import Days, forecast_days
@@ -159,7 +159,7 @@ HOURS = 60 * 24
 BEGIN = datetime(2025, 12, 1, tzinfo=UTC)
 
 
-def hours(seed: int, dip: float, closed: Closed, weekend: float = 0.4) -> Floats:
+def hours(seed: int, dip: float, closed: HolidayHours, weekend: float = 0.4) -> Floats:
     """Hours × measures of one feature; holidays have about `dip` of a working day's calls."""
     chance = np.random.default_rng(seed)
     t = np.arange(HOURS)
@@ -173,9 +173,11 @@ def hours(seed: int, dip: float, closed: Closed, weekend: float = 0.4) -> Floats
     return np.stack([usd, calls, calls * 1000, calls * 500, calls * 100, calls * 0.0], axis=1)
 
 
-def closed_days(*more: str) -> Closed:
+def closed_days(*more: str) -> HolidayHours:
     own = {date.fromisoformat(day): "works holidays" for day in more}
-    found = closed_hours([BEGIN + timedelta(hours=k) for k in range(HOURS)], Holidays(("DE-BY",), own, "Europe/Berlin"))
+    found = holiday_hours(
+        [BEGIN + timedelta(hours=k) for k in range(HOURS)], Holidays(("DE-BY",), own, "Europe/Berlin")
+    )
     assert found is not None
     return found
 
@@ -183,7 +185,7 @@ def closed_days(*more: str) -> Closed:
 WORKS = [f"2025-12-{day}" for day in range(22, 32)] + ["2026-01-02"]
 
 
-def told(data: Floats, closed: Closed | None) -> list[Incident]:
+def told(data: Floats, closed: HolidayHours | None) -> list[Incident]:
     return watch([((), data)], 0, 0.3, None, closed)
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from outlay_analytics.anomalies.dollars import dollars
 from outlay_analytics.anomalies.holidays import Hours
-from outlay_analytics.anomalies.showing import Z80
 from outlay_analytics.query.arrays import Floats
+from outlay_analytics.statistics.intervals import Z_90
 
 HOURS = 38 * 24
 T = np.arange(HOURS)
@@ -69,7 +69,7 @@ def test_the_interval_holds_what_an_incident_added_as_often_as_it_says() -> None
             data, added = world(cause, seed)
             found = dollars(channel, data, Hours(data), BEGAN, BEGAN + hours - 1)
             off = abs(found.actual - found.expected - added) / found.deviation
-            inside.setdefault(cause, []).append(off <= Z80)
+            inside.setdefault(cause, []).append(off <= Z_90)
     shares = {cause: float(np.mean(held)) for cause, held in inside.items()}
     assert 0.72 <= np.mean(list(shares.values())) <= 0.92, shares
     assert min(shares.values()) >= 0.5, shares
